@@ -1,0 +1,2 @@
+// Package ginauth is an authentication and authorization suite for Gin.
+package ginauth

@@ -1,0 +1,91 @@
+package models
+
+import "context"
+
+// Authenticatable is a user that can be logged in. Implementations are read
+// from several goroutines at once and must not change what they return.
+type Authenticatable interface {
+	// AuthID returns the user's identifier in its canonical text form, such as
+	// "42". It is never empty for a user that exists.
+	AuthID() string
+	// AuthPassword returns the stored password hash, or "" for a user that has
+	// no password and therefore cannot log in with one.
+	AuthPassword() string
+}
+
+// EmailVerifiable is the capability of a user whose email address can be
+// verified. EnsureEmailVerified refuses users without it.
+type EmailVerifiable interface {
+	// AuthEmail returns the current address.
+	AuthEmail() string
+	// AuthEmailVerified reports whether the current address was verified.
+	AuthEmailVerified() bool
+}
+
+// Disableable is the capability of a user that can be disabled. A disabled
+// user is refused by every guard at the next request.
+type Disableable interface {
+	// AuthDisabled reports whether the user is disabled.
+	AuthDisabled() bool
+}
+
+// Stamped is the capability of a user that carries a security stamp: a random
+// string that changes whenever everything issued to the user must end, as at a
+// change of password. Users without it are bound to their password hash
+// instead, and are then not rehashed at login.
+type Stamped interface {
+	// AuthStamp returns the stamp. It is never empty.
+	AuthStamp() string
+}
+
+// UserProvider loads users. Implementations are safe for concurrent use.
+//
+// A user that does not exist is a nil user and a nil error. An error means that
+// the question could not be answered, and becomes 503: it never means "nobody".
+type UserProvider interface {
+	// UserByID returns the user with the identifier that AuthID returned
+	// earlier, or nil. The text comes from outside: an implementation parses
+	// it to the type of its key first, and text that is not one is nobody.
+	UserByID(ctx context.Context, id string) (Authenticatable, error)
+	// UserByIdentifier returns the user whose field has the value that
+	// CanonicalIdentifier returned, or nil.
+	UserByIdentifier(ctx context.Context, field, canonical string) (Authenticatable, error)
+	// CanonicalIdentifier returns the one form that all spellings of an
+	// identifier share, which is both looked up and counted by the throttle.
+	// An error, wrapping ErrUnknownField or ErrBadIdentifier, says that no
+	// user can be named so.
+	CanonicalIdentifier(field, value string) (string, error)
+}
+
+// PasswordUpdater is the capability of a provider that can store a new hash of
+// an unchanged password.
+type PasswordUpdater interface {
+	// RehashPassword replaces the user's hash if the stored one is still
+	// oldHash, by one conditional statement, and reports whether it did. The
+	// security stamp does not change.
+	RehashPassword(ctx context.Context, id, oldHash, newHash string) (bool, error)
+}
+
+// PasswordChanger is the capability of a provider that can store a new
+// password.
+type PasswordChanger interface {
+	// ChangePassword stores the hash of a new password and a new security
+	// stamp in one statement, and returns the user as stored, or nil if there
+	// is none. Everything bound to the old stamp ends with it.
+	ChangePassword(ctx context.Context, id, newHash, newStamp string) (Authenticatable, error)
+}
+
+// Registrar is the capability of a provider that can create users.
+type Registrar interface {
+	// CreateUser stores a new user. It returns an error wrapping ErrTaken if
+	// the identifier belongs to somebody.
+	CreateUser(ctx context.Context, u Authenticatable) error
+}
+
+// Prototype is the capability of a provider that knows the type of its users.
+// Manager.Verify uses it to find rules that no user can match.
+type Prototype interface {
+	// PrototypeUser returns a value of the type of user the provider returns.
+	// Its contents mean nothing.
+	PrototypeUser() Authenticatable
+}

@@ -1,0 +1,96 @@
+package models
+
+// Times in these records are Unix times in microseconds: one meaning on every
+// database, whatever its time zone and the precision of its date types.
+
+// Session is the table behind a session store.
+type Session struct {
+	// Row names the row for as long as it lives. It is random, and public.
+	Row string `gorm:"primaryKey;size:32"`
+	// Digest is the SHA-256 of the secret half of the current session id.
+	Digest []byte `gorm:"size:32;not null"`
+	// Owner names the user logged in, or is "".
+	Owner string `gorm:"size:255;not null;index"`
+	// Payload is the encoded stores.Values.
+	Payload []byte `gorm:"size:1048576;not null"`
+	// Version is bumped by every change, so that a driver that reports changed
+	// instead of matched rows still reports one.
+	Version int64 `gorm:"not null"`
+	// Address and UserAgent describe the client that opened the session.
+	Address   string `gorm:"size:64;not null"`
+	UserAgent string `gorm:"size:255;not null"`
+	Created   int64  `gorm:"not null"`
+	LastSeen  int64  `gorm:"not null"`
+	// Renamed is when Digest last changed, or 0.
+	Renamed int64 `gorm:"not null"`
+	Expires int64 `gorm:"not null;index"`
+}
+
+// TableName returns "auth_sessions".
+func (Session) TableName() string { return "auth_sessions" }
+
+// TokenFamily is the root record of a family of tokens. Its Revoked column
+// decides whether any member lives, and every rotation and revocation writes it
+// first, so the two cannot pass each other.
+type TokenFamily struct {
+	Family  string `gorm:"primaryKey;size:32"`
+	Kind    string `gorm:"size:32;not null"`
+	Owner   string `gorm:"size:255;not null;index:idx_auth_token_families_owner"`
+	Version int64  `gorm:"not null"`
+	Created int64  `gorm:"not null"`
+	// Expires is when the family ends whatever its members do.
+	Expires int64 `gorm:"not null;index"`
+	// Revoked is when the family was revoked, or 0.
+	Revoked int64 `gorm:"not null"`
+}
+
+// TableName returns "auth_token_families".
+func (TokenFamily) TableName() string { return "auth_token_families" }
+
+// Token is one token: refresh, remember, reset, personal or revoked.
+type Token struct {
+	ID     string `gorm:"primaryKey;size:32"`
+	Family string `gorm:"size:32;not null;index"`
+	Kind   string `gorm:"size:32;not null"`
+	Owner  string `gorm:"size:255;not null;index"`
+	// Digest is the SHA-256 of the token's secret.
+	Digest []byte `gorm:"size:32;not null"`
+	Name   string `gorm:"size:255;not null"`
+	// Abilities is a JSON array of strings.
+	Abilities string `gorm:"type:text;not null"`
+	// Data is what the kind needs beside the above, such as the fingerprint of
+	// the owner's security stamp.
+	Data    []byte `gorm:"size:4096;not null"`
+	Version int64  `gorm:"not null"`
+	Created int64  `gorm:"not null"`
+	Expires int64  `gorm:"not null;index"`
+	// Consumed is when the token was used up, or 0.
+	Consumed int64 `gorm:"not null"`
+	// LastUsed is when the token was last presented, or 0.
+	LastUsed int64 `gorm:"not null"`
+}
+
+// TableName returns "auth_tokens".
+func (Token) TableName() string { return "auth_tokens" }
+
+// Attempt is one window of the throttle.
+type Attempt struct {
+	// ID is the hexadecimal digest of what is counted.
+	ID string `gorm:"primaryKey;size:64"`
+	// Taken is how many slots of the window are taken.
+	Taken int64 `gorm:"not null"`
+	// Opened names the window: its beginning. A new window has another.
+	Opened  int64 `gorm:"not null"`
+	Expires int64 `gorm:"not null;index"`
+	Version int64 `gorm:"not null"`
+}
+
+// TableName returns "auth_attempts".
+func (Attempt) TableName() string { return "auth_attempts" }
+
+// All returns one value of every model, for db.AutoMigrate(models.All()...).
+// An application with a user type of its own migrates that as well and may
+// leave the table of User empty.
+func All() []any {
+	return []any{&User{}, &Session{}, &TokenFamily{}, &Token{}, &Attempt{}}
+}

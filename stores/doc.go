@@ -1,0 +1,19 @@
+// Package stores defines the storage contracts of ginauth: Sessions, Tokens and
+// Limiter, and the Set that names one of each.
+//
+// Rules that hold for every method of every contract:
+//
+//   - It is safe for concurrent use.
+//   - It obeys its context: when the context ends it returns soon, with an
+//     error that wraps the context's.
+//   - "Not found" is a result, never an error. An error means that the store
+//     could not answer, or answered with something that cannot be right
+//     (ErrCorrupt); the request that met it gets 503.
+//   - What it returns may share memory with the store. Callers do not change
+//     it, and stores do not change it either.
+//   - Stores have no clock. Where time matters the caller passes it.
+//   - An acknowledged change is seen by every later call, on every machine.
+//
+// Package stores/storetest holds a test for each rule that any implementation
+// can run.
+package stores

@@ -1,0 +1,55 @@
+package stores
+
+import (
+	"context"
+	"time"
+)
+
+// Window is a limit on how often something happens: Limit times within Period.
+// The period begins with the first slot taken and is then fixed.
+type Window struct {
+	// Key names what is counted. It is a keyed digest, so a store holds no
+	// address and no account name.
+	Key    Digest
+	Limit  int
+	Period time.Duration
+}
+
+// Slot is the receipt for one slot of one window. It names the window it was
+// taken in, so putting it back after that window has ended changes nothing.
+type Slot struct {
+	Key Digest
+	// Opened is the beginning of the window, in microseconds since 1970.
+	Opened int64
+}
+
+// Grant is the answer to a Take or a Peek.
+type Grant struct {
+	// Full is the number (from 0) of the first window that had no slot left,
+	// and -1 if there was one in each.
+	Full int
+	// RetryAfter is how long the full window lasts, if there is one; if several
+	// are full, the longest.
+	RetryAfter time.Duration
+	// Slots holds the receipts, in the order of the windows. A Peek, and a Take
+	// that was refused, has none.
+	Slots []Slot
+}
+
+// OK reports whether every window had a slot.
+func (g Grant) OK() bool { return g.Full < 0 }
+
+// Limiter counts. It never admits more than a window's limit, however many
+// calls run in parallel on however many machines.
+type Limiter interface {
+	// Take takes one slot in each window, or none: a refused Take leaves no
+	// slot behind, and does not lengthen a window. A limit of zero or less
+	// refuses.
+	Take(ctx context.Context, now time.Time, windows ...Window) (Grant, error)
+	// Peek answers as Take would, and takes nothing.
+	Peek(ctx context.Context, now time.Time, windows ...Window) (Grant, error)
+	// PutBack returns slots. A slot of a window that has ended is ignored.
+	PutBack(ctx context.Context, slots ...Slot) error
+	// Reset forgets the windows with the given keys.
+	Reset(ctx context.Context, keys ...Digest) error
+}

@@ -1,0 +1,191 @@
+package stores
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// Limits of a session's data. A change that would pass them is refused where
+// it is made.
+const (
+	// MaxKey is the longest key, in bytes.
+	MaxKey = 255
+	// MaxValues is the largest encoded size of all keys of a session together,
+	// in bytes.
+	MaxValues = 512 * 1024 // 512 KiB
+)
+
+// valuesVersion is the first byte of encoded Values.
+const valuesVersion = 1
+
+// Values is an immutable set of keys with their encoded values. The zero value
+// is empty. It is one block of memory, so a million of them cost little more
+// than what they hold; looking a key up reads the block from its start, which
+// for the few keys of a session is faster than a map.
+type Values struct {
+	// packed is "" or the version byte followed by pairs in ascending order of
+	// their keys, each as uvarint length, key, uvarint length, value.
+	packed string
+}
+
+// ParseValues reads what Encoded returned. It returns an error wrapping
+// ErrCorrupt if the data is anything else.
+func ParseValues(data []byte) (Values, error) {
+	if len(data) == 0 {
+		return Values{}, nil
+	}
+	if len(data) > MaxValues || data[0] != valuesVersion {
+		return Values{}, fmt.Errorf("%w: session values: size or version", ErrCorrupt)
+	}
+	v := Values{packed: string(data)}
+	rest, last, first := v.packed[1:], "", true
+	for rest != "" {
+		key, _, tail, ok := cutPair(rest)
+		// Ascending keys leave no room for two readings of one key.
+		if !ok || len(key) > MaxKey || (!first && key <= last) {
+			return Values{}, fmt.Errorf("%w: session values: malformed pair", ErrCorrupt)
+		}
+		rest, last, first = tail, key, false
+	}
+	return v, nil
+}
+
+// NewValues returns the set of the given pairs.
+func NewValues(pairs map[string][]byte) Values {
+	return Values{}.With(Delta{Set: pairs})
+}
+
+// Encoded returns the set in the form that ParseValues reads; nil if it is
+// empty.
+func (v Values) Encoded() []byte { return []byte(v.packed) }
+
+// Size returns the length of the encoded form in bytes.
+func (v Values) Size() int { return len(v.packed) }
+
+// Len returns the number of keys.
+func (v Values) Len() int {
+	n := 0
+	for range v.All() {
+		n++
+	}
+	return n
+}
+
+// Get returns the value of a key.
+func (v Values) Get(key string) (value string, found bool) {
+	for k, val := range v.All() {
+		if k == key {
+			return val, true
+		}
+		if k > key {
+			break
+		}
+	}
+	return "", false
+}
+
+// All returns the pairs in ascending order of their keys.
+func (v Values) All() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		if v.packed == "" {
+			return
+		}
+		for rest := v.packed[1:]; rest != ""; {
+			key, value, tail, ok := cutPair(rest)
+			if !ok || !yield(key, value) {
+				return
+			}
+			rest = tail
+		}
+	}
+}
+
+// With returns the set changed by d.Set and d.Remove.
+func (v Values) With(d Delta) Values {
+	if len(d.Set) == 0 && len(d.Remove) == 0 {
+		return v
+	}
+	added := make([]string, 0, len(d.Set))
+	size := len(v.packed) + 1
+	for key, value := range d.Set {
+		added = append(added, key)
+		size += len(key) + len(value) + 2*binary.MaxVarintLen32
+	}
+	slices.Sort(added)
+
+	packed := make([]byte, 1, size)
+	packed[0] = valuesVersion
+	for key, value := range v.All() {
+		for len(added) > 0 && added[0] <= key {
+			packed = appendPair(packed, added[0], d.Set[added[0]])
+			added = added[1:]
+		}
+		if _, replaced := d.Set[key]; !replaced && !slices.Contains(d.Remove, key) {
+			packed = appendPair(packed, key, value)
+		}
+	}
+	for _, key := range added {
+		packed = appendPair(packed, key, d.Set[key])
+	}
+	if len(packed) == 1 {
+		return Values{}
+	}
+	return Values{packed: string(packed)}
+}
+
+// String hides the values: a session may hold anything.
+func (v Values) String() string { return fmt.Sprintf("stores.Values(%d keys)", v.Len()) }
+
+// GoString hides the values.
+func (v Values) GoString() string { return v.String() }
+
+func appendPair[V string | []byte](to []byte, key string, value V) []byte {
+	to = binary.AppendUvarint(to, uint64(len(key)))
+	to = append(to, key...)
+	to = binary.AppendUvarint(to, uint64(len(value)))
+	return append(to, value...)
+}
+
+func cutPair(s string) (key, value, rest string, ok bool) {
+	if key, s, ok = cutString(s); !ok {
+		return "", "", "", false
+	}
+	value, rest, ok = cutString(s)
+	return key, value, rest, ok
+}
+
+// cutString reads a length and as many bytes. It accepts only the shortest
+// form of a length, so that each set has one encoding.
+func cutString(s string) (head, tail string, ok bool) {
+	if s == "" {
+		return "", "", false
+	}
+	n, size := uint64(s[0]), 1
+	if n >= 0x80 {
+		window := s[:min(len(s), binary.MaxVarintLen32)]
+		if n, size = binary.Uvarint([]byte(window)); size <= 0 || window[size-1] == 0 {
+			return "", "", false
+		}
+	}
+	if n > uint64(len(s)-size) {
+		return "", "", false
+	}
+	return s[size : size+int(n)], s[size+int(n):], true
+}
+
+// ValidKey returns nil if key can name a value of a session: 1 to MaxKey bytes
+// without control characters.
+func ValidKey(key string) error {
+	switch {
+	case key == "":
+		return fmt.Errorf("ginauth: session key is empty")
+	case len(key) > MaxKey:
+		return fmt.Errorf("ginauth: session key %.32q… is %d bytes long, at most %d are allowed", key, len(key), MaxKey)
+	case strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return fmt.Errorf("ginauth: session key %q has a control character", key)
+	}
+	return nil
+}
