@@ -1,6 +1,9 @@
 package models
 
-import "context"
+import (
+	"context"
+	"reflect"
+)
 
 // Authenticatable is a user that can be logged in. Implementations are read
 // from several goroutines at once and must not change what they return.
@@ -88,4 +91,22 @@ type Prototype interface {
 	// PrototypeUser returns a value of the type of user the provider returns.
 	// Its contents mean nothing.
 	PrototypeUser() Authenticatable
+}
+
+// IsNil reports whether u is nil or a nil pointer in an interface.
+func IsNil(u Authenticatable) bool { return isNil(u) }
+
+// IsNilProvider reports whether p is nil or a nil pointer in an interface.
+func IsNilProvider(p UserProvider) bool { return isNil(p) }
+
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	r := reflect.ValueOf(v)
+	switch r.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Slice, reflect.Chan:
+		return r.IsNil()
+	}
+	return false
 }

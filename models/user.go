@@ -1,6 +1,8 @@
 package models
 
 import (
+	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 )
@@ -42,6 +44,13 @@ var (
 	_ Disableable     = (*User)(nil)
 	_ Stamped         = (*User)(nil)
 )
+
+// Format writes the identifier alone, whatever the verb: the hash and the stamp
+// must not reach a log by way of a %v.
+func (u User) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "User(%d)", u.ID) }
+
+// LogValue returns the identifier alone.
+func (u User) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("User(%d)", u.ID)) }
 
 // AuthID returns the primary key in decimal, and "" for a user not yet stored.
 func (u *User) AuthID() string {

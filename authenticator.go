@@ -1,0 +1,280 @@
+package ginauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/models"
+)
+
+// Authenticator is the handle of one request: who it is from, and how to log
+// somebody in and out. StartSession and Auth put it on the context under
+// "auth"; From returns it. It belongs to one guard, the default one or the one
+// by which Auth found the user; Guard returns it for another.
+//
+// It is safe for concurrent use while the request runs, and not used after it.
+// The contexts that its methods take carry deadlines and cancellation, as
+// c.Request.Context() does; pass that, not the gin.Context itself.
+//
+// Errors wrap ErrUnavailable where the answer could not be found out. Methods
+// that return none (Check, Guest, Can, Cannot) then say no, and the request is
+// answered with 503 whatever its handler writes.
+type Authenticator struct {
+	x     *exchange
+	guard *namedGuard
+}
+
+// Format writes the type's name: an Authenticator leads to secrets.
+func (*Authenticator) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("ginauth.Authenticator")) }
+
+// From returns the request's Authenticator. It panics if no StartSession or
+// Auth ran before, as c.MustGet("auth") does.
+func From(c *gin.Context) *Authenticator {
+	return c.MustGet(contextAuth).(*Authenticator)
+}
+
+// UserAs returns the request's user as the application's own type, as in
+// UserAs[*models.User](c). It returns the zero U and false if the request has
+// no user, if the user is of another type, or if it could not be loaded.
+func UserAs[U models.Authenticatable](c *gin.Context) (U, bool) {
+	var none U
+	v, ok := c.Get(contextAuth)
+	if !ok {
+		return none, false
+	}
+	a, ok := v.(*Authenticator)
+	if !ok {
+		return none, false
+	}
+	u, err := a.User(c.Request.Context())
+	if err != nil {
+		a.fault(err)
+		return none, false
+	}
+	typed, ok := u.(U)
+	return typed, ok
+}
+
+// Request returns the HTTP request.
+func (a *Authenticator) Request() *http.Request { return a.x.req }
+
+// Session returns the request's session, or nil where StartSession did not run.
+func (a *Authenticator) Session() *Session {
+	if !a.x.started {
+		return nil
+	}
+	return &a.x.session
+}
+
+// GuardName returns the name of the guard that a belongs to.
+func (a *Authenticator) GuardName() string { return a.guard.name }
+
+// Guard returns the handle of the same request for another guard. It panics if
+// there is no guard of that name.
+func (a *Authenticator) Guard(name string) *Authenticator {
+	return &Authenticator{x: a.x, guard: a.x.m.mustGuard(name)}
+}
+
+// Use makes the guard of that name the request's: From, the gate and later
+// middlewares then speak of its user. It panics if there is no such guard.
+func (a *Authenticator) Use(name string) { a.use(a.x.m.mustGuard(name)) }
+
+func (a *Authenticator) use(g *namedGuard) {
+	a.x.mu.Lock()
+	defer a.x.mu.Unlock()
+	a.x.auth.guard = g
+}
+
+// current returns the guard of a. That of the request's own handle changes.
+func (a *Authenticator) current() *namedGuard {
+	a.x.mu.Lock()
+	defer a.x.mu.Unlock()
+	return a.guard
+}
+
+// User returns the request's user, or nil if it is from nobody. The guard is
+// asked once in a request.
+func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error) {
+	g := a.current()
+	if u, known := a.x.known(g.name); known {
+		return u, nil
+	}
+	ctx, cancel := a.x.m.phase(ctx)
+	defer cancel()
+	u, err := g.User(ctx, a)
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrUnavailable), errors.Is(err, errNoSession), errors.Is(err, ErrConfig):
+		return nil, err
+	default:
+		// A guard that cannot say who this is has not said that it is nobody.
+		return nil, unavailable("authenticate", err)
+	}
+	if u = present(u); u != nil && disabled(u) {
+		u = nil
+	}
+	a.x.remember(g.name, u)
+	return u, nil
+}
+
+// ID returns the identifier of the request's user, or "" if it is from nobody.
+func (a *Authenticator) ID(ctx context.Context) (string, error) {
+	u, err := a.User(ctx)
+	if err != nil || u == nil {
+		return "", err
+	}
+	return u.AuthID(), nil
+}
+
+// Check reports whether the request is from a user.
+func (a *Authenticator) Check(ctx context.Context) bool {
+	u, err := a.User(ctx)
+	a.fault(err)
+	return err == nil && u != nil
+}
+
+// Guest reports whether the request is from nobody. It too is false if that
+// could not be found out.
+func (a *Authenticator) Guest(ctx context.Context) bool {
+	u, err := a.User(ctx)
+	a.fault(err)
+	return err == nil && u == nil
+}
+
+// Login logs a user in without asking for a password. A nil user, one without
+// an identifier and a disabled one are refused with ErrInvalidCredentials. The
+// errors are otherwise those of the guard.
+func (a *Authenticator) Login(ctx context.Context, u models.Authenticatable) (*LoginResult, error) {
+	return a.logIn(ctx, u)
+}
+
+// LoginUsingID loads a user by its identifier and logs it in. The errors are
+// those of Login; an unknown identifier is ErrInvalidCredentials.
+func (a *Authenticator) LoginUsingID(ctx context.Context, id string) (*LoginResult, error) {
+	g := a.current()
+	if g.users == nil {
+		return nil, errNoProvider
+	}
+	phase, cancel := a.x.m.phase(ctx)
+	defer cancel()
+	u, err := g.users.UserByID(phase, id)
+	if err != nil {
+		return nil, unavailable("load user", err)
+	}
+	return a.logIn(ctx, u)
+}
+
+func (a *Authenticator) logIn(ctx context.Context, u models.Authenticatable) (*LoginResult, error) {
+	g := a.current()
+	if u = present(u); u == nil || disabled(u) {
+		return nil, ErrInvalidCredentials
+	}
+	stateful, ok := g.Guard.(StatefulGuard)
+	if !ok {
+		return nil, fmt.Errorf("ginauth: guard %q logs nobody in: %w", g.name, errors.ErrUnsupported)
+	}
+	ctx, cancel := a.x.m.phase(ctx)
+	defer cancel()
+	res, err := stateful.Login(ctx, a, u)
+	if err != nil {
+		return nil, err
+	}
+	a.x.remember(g.name, u)
+	a.x.emit(events.Login{Meta: a.x.meta(g.name, u.AuthID())})
+	return res, nil
+}
+
+// Logout logs the guard's user out. When it returns nil the session has ended,
+// also if the client hung up meanwhile. It succeeds if nobody is logged in.
+func (a *Authenticator) Logout(ctx context.Context) error {
+	g := a.current()
+	stateful, ok := g.Guard.(StatefulGuard)
+	if !ok {
+		return fmt.Errorf("ginauth: guard %q logs nobody out: %w", g.name, errors.ErrUnsupported)
+	}
+	ctx, cancel := a.x.m.phase(context.WithoutCancel(ctx))
+	defer cancel()
+	// Who it was is for the event alone: not knowing must not keep a user in.
+	id, _ := a.ID(ctx)
+	if err := stateful.Logout(ctx, a); err != nil {
+		return err
+	}
+	a.x.remember(g.name, nil)
+	a.x.dropIntended()
+	if id != "" {
+		a.x.emit(events.Logout{Meta: a.x.meta(g.name, id)})
+	}
+	return nil
+}
+
+// Can reports whether the request's user has an ability, on the resource if one
+// is given. See Gate.
+func (a *Authenticator) Can(ctx context.Context, ability string, resource ...any) bool {
+	return a.gate().Allows(ctx, ability, resource...)
+}
+
+// Cannot is the opposite of Can.
+func (a *Authenticator) Cannot(ctx context.Context, ability string, resource ...any) bool {
+	return !a.Can(ctx, ability, resource...)
+}
+
+// Authorize returns nil if the request's user has the ability, and otherwise
+// an error that Abort answers with the right status.
+func (a *Authenticator) Authorize(ctx context.Context, ability string, resource ...any) error {
+	ctx, cancel := a.x.m.phase(ctx)
+	defer cancel()
+	return a.gate().Authorize(ctx, ability, resource...)
+}
+
+// gate returns the gate bound to the user of a.
+func (a *Authenticator) gate() *Gate {
+	if a == &a.x.auth {
+		return &a.x.gate
+	}
+	var g Gate
+	a.x.m.gate.bind(&g, a)
+	return &g
+}
+
+// fault makes the request answer with err, if there is one.
+func (a *Authenticator) fault(err error) { a.x.stick(err) }
+
+// known returns what a guard answered earlier in this request.
+func (x *exchange) known(guard string) (models.Authenticatable, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, g := range x.users {
+		if g.guard == guard {
+			return g.user, true
+		}
+	}
+	return nil, false
+}
+
+// remember notes who a guard's user is, for the rest of the request.
+func (x *exchange) remember(guard string, u models.Authenticatable) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i := range x.users {
+		if x.users[i].guard == guard {
+			x.users[i].user = u
+			return
+		}
+	}
+	x.users = append(x.users, guardUser{guard, u})
+}
+
+// emit dispatches an event once what it tells of is stored.
+func (x *exchange) emit(e events.Event) {
+	ctx := context.WithoutCancel(x.req.Context())
+	if !x.started {
+		x.m.Dispatch(ctx, e)
+		return
+	}
+	x.session.afterCommit(func() { x.m.Dispatch(ctx, e) })
+}

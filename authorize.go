@@ -1,0 +1,116 @@
+package ginauth
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Resource is what Load returns: how Authorize finds the resource of a request.
+type Resource interface {
+	find(ctx context.Context, c *gin.Context) (value any, found bool, err error)
+	kind() reflect.Type
+}
+
+// maxParam is the longest route parameter that is looked up.
+const maxParam = 1024
+
+type loader[R any] struct {
+	param string
+	load  func(ctx context.Context, id string) (R, bool, error)
+}
+
+// Load returns the Resource that a route parameter names. The function gets the
+// parameter's text and returns the resource, or false if there is none;
+// gormstore.Find makes one. It panics if the function is nil or the name empty.
+func Load[R any](param string, load func(ctx context.Context, id string) (R, bool, error)) Resource {
+	if param == "" || load == nil {
+		panic("ginauth: Load: needs the name of a route parameter and a function")
+	}
+	return &loader[R]{param, load}
+}
+
+func (l *loader[R]) find(ctx context.Context, c *gin.Context) (any, bool, error) {
+	id := c.Param(l.param)
+	if id == "" || len(id) > maxParam {
+		return nil, false, nil
+	}
+	r, found, err := l.load(ctx, id)
+	return r, found, err
+}
+
+func (l *loader[R]) kind() reflect.Type { return reflect.TypeFor[R]() }
+
+// Authorize lets only those pass who have the ability: with a Resource from
+// Load on what the request names, with a value from OfType on a type as such,
+// with neither on nothing in particular. A resource that does not exist is 404
+// before any rule is asked; a guest who is denied gets 401, a user 403 or what
+// the decision says, and 503 whoever meets a rule that could not decide.
+//
+// It panics if more than one resource is given, or something else.
+func (m *Manager) Authorize(ability string, resource ...any) gin.HandlerFunc {
+	source := checkResource(ability, resource)
+	m.usage.ability(ability)
+	return m.mark(kindNeutral, func(c *gin.Context) {
+		x := m.require(c)
+		ctx, cancel := m.phase(c.Request.Context())
+		defer cancel()
+		subject := resource
+		if source != nil {
+			value, found, err := source.find(ctx, c)
+			if err != nil {
+				m.abort(c, unavailable("load resource", err))
+				return
+			}
+			if !found {
+				m.abort(c, ErrNotFound)
+				return
+			}
+			c.Set(contextLoaded, value)
+			subject = []any{value}
+		}
+		if err := x.gate.Authorize(ctx, ability, subject...); err != nil {
+			m.abort(c, err)
+		}
+	})
+}
+
+func checkResource(ability string, resource []any) Resource {
+	if fault := gateNameFault(ability); fault != "" {
+		panic(fmt.Sprintf("ginauth: Authorize(%q): %s", ability, fault))
+	}
+	if len(resource) == 0 {
+		return nil
+	}
+	if len(resource) > 1 {
+		panic(fmt.Sprintf("ginauth: Authorize(%q): one resource, not %d", ability, len(resource)))
+	}
+	switch r := resource[0].(type) {
+	case Resource:
+		return r
+	case policyType:
+		return nil
+	}
+	panic(fmt.Sprintf("ginauth: Authorize(%q): a %T is no resource: use Load or OfType", ability, resource[0]))
+}
+
+// Loaded returns what Authorize loaded for the request. It panics if nothing
+// was, or if it is not an R.
+func Loaded[R any](c *gin.Context) R {
+	value, ok := c.Get(contextLoaded)
+	if !ok {
+		panic("ginauth: Loaded: no Authorize with Load ran before")
+	}
+	r, ok := value.(R)
+	if !ok {
+		panic(fmt.Sprintf("ginauth: Loaded: a %T was loaded, not a %s", value, reflect.TypeFor[R]()))
+	}
+	return r
+}
+
+// logDenial writes why a check was denied by a fault rather than by a rule.
+func (m *Manager) logDenial(ctx context.Context, ability, reason string, err error) {
+	m.log.WarnContext(ctx, "ginauth: denied by a fault", "ability", ability, "reason", reason, "error", err)
+}

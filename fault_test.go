@@ -1,0 +1,126 @@
+package ginauth_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/models"
+)
+
+func TestOutageIsNeverAnAnswer(t *testing.T) { // F01–F04, F08, A19, L02
+	eachBackend(t, func(t *testing.T, b *backend) {
+		fb, f := b.faulty()
+		a := newApp(t, fb, func(c *ginauth.Config) {
+			c.StoreTimeout = 50 * time.Millisecond
+			c.Session.AbsoluteTimeout = 240 * time.Hour
+		}, func(a *app, r *gin.Engine) {
+			ginauth.DefineUser(a.m.Gate(), "see", func(context.Context, *models.User) bool { return true })
+			r.GET("/authorized", a.m.Authorize("see"), me)
+			r.GET("/check", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Check(c.Request.Context())) })
+			r.GET("/isguest", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Guest(c.Request.Context())) })
+			r.GET("/can", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Can(c.Request.Context(), "see")) })
+			r.GET("/read", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Session().Get("k")) })
+			r.GET("/as", func(c *gin.Context) { _, ok := ginauth.UserAs[*models.User](c); c.JSON(200, ok) })
+			r.POST("/end", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Session().Invalidate() == nil) })
+		})
+		c := a.loggedIn(aliceEmail)
+		cookie := c.session()
+		reads := []string{"/me", "/guest", "/verified", "/authorized", "/check", "/isguest", "/can", "/as"}
+		rows := map[string][]string{
+			"load": append(reads, "/read", "/all"), "user by id": reads, "update": {"POST /set?k=a&v=b"},
+			"delete": {"POST /logout", "POST /end"}, "take": {"POST /login"}, "peek": {"POST /login"},
+			"user by identifier": {"POST /login"}, "reset": {"POST /login"},
+		}
+		modes := map[string]fault{"refuse": faultRefuse, "hang": faultHang, "corrupt": faultCorrupt}
+		for op, requests := range rows {
+			for modeName, mode := range modes {
+				for _, request := range requests {
+					f.set(op, mode)
+					a.clock.advance(61 * time.Second)
+					method, path, found := strings.Cut(request, " ")
+					if !found {
+						method, path = "GET", request
+					}
+					c := a.client().with(cookie)
+					began, logins := time.Now(), len(eventsOf[loginEvent](a))
+					res := c.do(method, path, "application/json", fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass))
+					what := fmt.Sprintf("%s %s, %s %s", op, modeName, method, path)
+					if res.StatusCode != http.StatusServiceUnavailable {
+						t.Errorf("%s: status %d, body %s", what, res.StatusCode, res.body)
+					}
+					if took := time.Since(began); took > 550*time.Millisecond {
+						t.Errorf("%s: took %v", what, took)
+					}
+					if len(res.Header["Set-Cookie"]) > 0 || res.Header.Get("Retry-After") == "" {
+						t.Errorf("%s: headers %v", what, res.Header)
+					}
+					if strings.Contains(res.body, "CANARY") || strings.Contains(res.body, "tcp") || strings.Contains(res.body, "ginauth") {
+						t.Errorf("%s: the body tells the cause: %s", what, res.body)
+					}
+					if len(eventsOf[loginEvent](a)) != logins {
+						t.Errorf("%s: a login event", what)
+					}
+				}
+			}
+		}
+		f.set("", faultNone)
+		if got := a.client().with(cookie).get("/me").want(t, 200).name(t); got != "Alice" {
+			t.Errorf("after the outage: %q", got)
+		}
+	})
+}
+
+func TestPanicInAStore(t *testing.T) { // F11
+	b, f := memoryBackend(t).faulty()
+	a := newApp(t, b, nil, nil)
+	c := a.loggedIn(aliceEmail)
+	for _, op := range []string{"load", "user by id", "update"} {
+		f.set(op, faultPanic)
+		c.post("/set?k=a&v=b", nil)
+		if res := c.get("/me"); res.StatusCode < 500 && op != "update" {
+			t.Errorf("%s panics: status %d", op, res.StatusCode)
+		}
+		f.set("", faultNone)
+		c.get("/me").want(t, 200)
+	}
+}
+
+func TestHungStoreLeavesNothingBehind(t *testing.T) { // F06
+	b, f := memoryBackend(t).faulty()
+	a := newApp(t, b, func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond }, nil)
+	c := a.loggedIn(aliceEmail)
+	cookie := c.session()
+	a.srv.Client().CloseIdleConnections()
+	before := runtime.NumGoroutine()
+	f.set("load", faultHang)
+	together(200, func(int) {
+		client := a.client().with(cookie)
+		client.header.Set("Connection", "close")
+		began := time.Now()
+		res, err := client.try(context.Background(), "GET", "/me", "", "")
+		if err != nil || res.StatusCode != 503 {
+			t.Errorf("%v %v", res, err)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+	a.srv.Client().CloseIdleConnections()
+	deadline := time.Now().Add(5 * time.Second)
+	for runtime.NumGoroutine() > before+5 && time.Now().Before(deadline) {
+		runtime.Gosched()
+	}
+	if n := runtime.NumGoroutine(); n > before+5 {
+		t.Errorf("%d goroutines, %d before", n, before)
+	}
+	f.set("", faultNone)
+	c.get("/me").want(t, 200)
+}

@@ -1,0 +1,85 @@
+package ginauth
+
+import (
+	"encoding/base64"
+
+	"github.com/ginauth/ginauth/internal/keys"
+	"github.com/ginauth/ginauth/internal/seal"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// subkeys are the keys of the purposes that this package uses. A value made for
+// one purpose is refused for every other, because the keys differ.
+type subkeys struct {
+	stamp    keys.Subkeys // fingerprints of security stamps
+	form     keys.Subkeys // tokens in forms
+	throttle keys.Subkeys // names of what is counted
+	account  keys.Subkeys // names of accounts in events
+	device   *seal.Sealer // cookies of known devices
+	intended *seal.Sealer // where a guest wanted to go
+}
+
+func deriveSubkeys(r *keys.Ring) subkeys {
+	return subkeys{
+		stamp: r.Derive("security stamp"), form: r.Derive("form token"),
+		throttle: r.Derive("throttle"), account: r.Derive("event account"),
+		device:   seal.New(r.Derive("known device")),
+		intended: seal.New(r.Derive("intended url")),
+	}
+}
+
+// The credentials that are bound to a user's stamp. Each has fingerprints of its
+// own, so that one cannot stand in for another.
+const (
+	sessionCredential = "session"
+	deviceCredential  = "device"
+)
+
+// stampOf returns what everything issued to a user is bound to: the security
+// stamp, or the password hash of a user type that has none.
+func stampOf(u models.Authenticatable) (kind, stamp string) {
+	if s, ok := u.(models.Stamped); ok {
+		return "stamp", s.AuthStamp()
+	}
+	return "password", u.AuthPassword()
+}
+
+// fingerprint binds a credential of a kind to the realm, the user and the
+// user's stamp.
+func (m *Manager) fingerprint(credential, realm string, u models.Authenticatable) stores.Digest {
+	kind, stamp := stampOf(u)
+	return m.subkeys.stamp.MAC([]byte(credential), []byte(realm), []byte(u.AuthID()), []byte(kind), []byte(stamp))
+}
+
+// checkFingerprint compares in constant time, under the current key and the
+// previous ones. It returns the number of the key that fits, 0 being the
+// current one.
+func (m *Manager) checkFingerprint(
+	fingerprint []byte, credential, realm string, u models.Authenticatable,
+) (key int, ok bool) {
+	kind, stamp := stampOf(u)
+	if kind == "stamp" && stamp == "" {
+		return 0, false // an empty stamp is shared by everybody who has none
+	}
+	return m.subkeys.stamp.Verify(fingerprint,
+		[]byte(credential), []byte(realm), []byte(u.AuthID()), []byte(kind), []byte(stamp))
+}
+
+// formToken derives the token that forms carry from a session's digest.
+func (m *Manager) formToken(d stores.Digest) string {
+	mac := m.subkeys.form.MAC(d[:])
+	return base64.RawURLEncoding.EncodeToString(mac[:])
+}
+
+func (m *Manager) validFormToken(token string, d stores.Digest) bool {
+	if len(token) != base64.RawURLEncoding.EncodedLen(len(d)) {
+		return false
+	}
+	mac, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil {
+		return false
+	}
+	_, ok := m.subkeys.form.Verify(mac, d[:])
+	return ok
+}

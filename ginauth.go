@@ -1,0 +1,210 @@
+package ginauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/memstore"
+)
+
+// Manager is the application object: configuration, stores, guards, gate. One
+// serves a whole application. It is safe for concurrent use.
+type Manager struct {
+	cfg     Config
+	log     *slog.Logger
+	stores  stores.Set
+	memory  bool // all stores are in memory
+	owned   bool // and were made here
+	keyless bool // the key was made up for this process
+	subkeys subkeys
+	hasher  *hashing.Manager
+	guards  map[string]*namedGuard
+	gate    *Gate
+	events  dispatcher
+	origins *http.CrossOriginProtection
+	usage   usage
+
+	stopPruning context.CancelFunc
+	pruning     sync.WaitGroup
+	closed      sync.Once
+	closeErr    error
+}
+
+// New returns a Manager, or all faults of the configuration at once, each
+// wrapping ErrConfig. Close the Manager when the application ends.
+func New(config Config) (*Manager, error) {
+	cfg := config.withDefaults()
+	var f faults
+	cfg.check(&f)
+	m := &Manager{cfg: cfg, log: cfg.Logger, stores: cfg.Stores, gate: NewGate()}
+	m.memory = cfg.Stores == (stores.Set{}) || inMemory(cfg.Stores)
+	ring := cfg.ring(m.memory, &f)
+
+	var err error
+	if m.hasher, err = hashing.New(cfg.Hashing); err != nil {
+		f.add("Hashing", "%v", err)
+	}
+	m.origins = cfg.CrossOrigin.protection(&f)
+	m.makeGuards(&f)
+	if len(f) > 0 {
+		return nil, f.err()
+	}
+
+	m.subkeys = deriveSubkeys(ring)
+	m.keyless = cfg.Key == ""
+	m.cfg.Key, m.cfg.PreviousKeys = "", nil // not needed again
+	if m.stores == (stores.Set{}) {
+		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true
+	}
+	m.events = dispatcher{log: cfg.Logger, size: cfg.EventQueue}
+	m.gate.setLog(m.logDenial)
+	m.startPruning()
+	return m, nil
+}
+
+// Gate returns the gate, to register abilities and policies with. Its own user
+// is a guest; a request's gate is on its context under "gate".
+func (m *Manager) Gate() *Gate { return m.gate }
+
+// Hasher returns what hashes passwords.
+func (m *Manager) Hasher() *hashing.Manager { return m.hasher }
+
+// Format writes the type's name: a Manager knows secrets.
+func (*Manager) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("ginauth.Manager")) }
+
+// Close waits until all events were delivered, stops what runs in the
+// background, and closes the stores if they were made by New. It gives up, with
+// the context's error, when ctx ends. Requests must have ended before.
+func (m *Manager) Close(ctx context.Context) error {
+	m.closed.Do(func() {
+		m.stopPruning()
+		m.pruning.Wait()
+		m.closeErr = m.events.close(ctx)
+		if m.owned {
+			m.closeErr = errors.Join(m.closeErr, m.stores.Close())
+		}
+	})
+	return m.closeErr
+}
+
+// startPruning deletes expired records from time to time.
+func (m *Manager) startPruning() {
+	ctx, cancel := context.WithCancel(context.Background())
+	m.stopPruning = cancel
+	var pruners []stores.Pruner
+	for _, store := range []any{m.stores.Sessions, m.stores.Tokens, m.stores.Limiter} {
+		if p, ok := store.(stores.Pruner); ok {
+			pruners = append(pruners, p)
+		}
+	}
+	// Stores in memory look after themselves.
+	if m.memory || len(pruners) == 0 || m.cfg.Session.PruneInterval < 0 {
+		return
+	}
+	m.pruning.Go(func() {
+		ticker := time.NewTicker(m.cfg.Session.PruneInterval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			for _, p := range pruners {
+				if _, err := p.Prune(ctx, m.now()); err != nil && ctx.Err() == nil {
+					m.log.Warn("ginauth: expired records not deleted", "error", err)
+				}
+			}
+		}
+	})
+}
+
+func (m *Manager) now() time.Time { return m.cfg.Now() }
+
+// mustGuard returns the guard of that name. A wrong name is a slip in the
+// program, found where the program says it.
+func (m *Manager) mustGuard(name string) *namedGuard {
+	g, ok := m.guards[name]
+	if !ok {
+		panic(fmt.Sprintf("ginauth: no guard is named %q; there are: %s", name, strings.Join(m.guardNames(), ", ")))
+	}
+	return g
+}
+
+func (m *Manager) guardNames() []string {
+	var names []string
+	for name := range m.guards {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// defaultManager is what the package-level middlewares use.
+var defaultManager atomic.Pointer[Manager]
+
+// Default returns the manager that the package-level middlewares use: the one
+// given to SetDefault, or else one with the zero Config, which keeps everything
+// in memory.
+func Default() *Manager {
+	if m := defaultManager.Load(); m != nil {
+		return m
+	}
+	m, err := New(Config{})
+	if err != nil {
+		panic(fmt.Sprintf("ginauth: the zero Config: %v", err)) // it has no faults
+	}
+	if defaultManager.CompareAndSwap(nil, m) {
+		return m
+	}
+	_ = m.Close(context.Background())
+	return defaultManager.Load()
+}
+
+// SetDefault makes m the manager of the package-level middlewares. It panics if
+// there is one already: call it once, before the first middleware is
+// registered, because a middleware belongs to the manager it was made with.
+func SetDefault(m *Manager) {
+	if m == nil {
+		panic("ginauth: SetDefault: manager is nil")
+	}
+	if old := defaultManager.Load(); old != m && !defaultManager.CompareAndSwap(nil, m) {
+		panic("ginauth: SetDefault after the default manager was used: call New, SetDefault, and then register middlewares")
+	}
+}
+
+// StartSession gives the request a session; see (*Manager).StartSession.
+func StartSession() gin.HandlerFunc { return Default().StartSession() }
+
+// Auth lets only users pass; see (*Manager).Auth.
+func Auth(guards ...string) gin.HandlerFunc { return Default().Auth(guards...) }
+
+// Guest lets only guests pass; see (*Manager).Guest.
+func Guest(guards ...string) gin.HandlerFunc { return Default().Guest(guards...) }
+
+// Authorize lets only those pass who may; see (*Manager).Authorize.
+func Authorize(ability string, resource ...any) gin.HandlerFunc {
+	return Default().Authorize(ability, resource...)
+}
+
+// EnsureEmailVerified lets only users with a verified address pass; see
+// (*Manager).EnsureEmailVerified.
+func EnsureEmailVerified() gin.HandlerFunc { return Default().EnsureEmailVerified() }
+
+// ThrottleLogins refuses addresses that are locked; see
+// (*Manager).ThrottleLogins.
+func ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
+	return Default().ThrottleLogins(options...)
+}

@@ -1,0 +1,229 @@
+package ginauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/ginauth/ginauth/models"
+)
+
+// Guard is one way to find out who a request is from. A Guard that has nothing
+// else is stateless: it reads what each request carries. It is safe for
+// concurrent use.
+//
+// The Authenticator it is given is the request's: Request returns the HTTP
+// request, and Session the session where there is one. A Guard does not call
+// the Authenticator's User.
+type Guard interface {
+	// User returns the request's user, or nil if the request is from nobody
+	// that this guard knows. An error means that this could not be found out;
+	// the request gets 503. Each request asks once.
+	User(ctx context.Context, a *Authenticator) (models.Authenticatable, error)
+}
+
+// StatefulGuard is a Guard that can log users in and out.
+type StatefulGuard interface {
+	Guard
+	// Login makes later requests be from u. The user was checked: it is not
+	// nil, has an id and is not disabled.
+	Login(ctx context.Context, a *Authenticator, u models.Authenticatable) (*LoginResult, error)
+	// Logout ends that. It succeeds if nobody is logged in.
+	Logout(ctx context.Context, a *Authenticator) error
+}
+
+// Challenger is the optional capability of a Guard that has a challenge for the
+// WWW-Authenticate header of a 401 (RFC 9110, 11.6.1). The default is
+// `Session realm="<name of the guard>"`.
+type Challenger interface {
+	Challenge() string
+}
+
+// GuardConfig configures one guard.
+type GuardConfig struct {
+	// Users loads the guard's users. Default Config.Users.
+	Users models.UserProvider
+	// New makes the guard. Default: the session guard.
+	New func(GuardSetup) (Guard, error)
+}
+
+// GuardSetup is what a guard is made from.
+type GuardSetup struct {
+	// Name is the guard's name, the key in Config.Guards.
+	Name string
+	// Manager is the manager that the guard will belong to. It is not complete
+	// yet: keep it, use it later.
+	Manager *Manager
+	// Users loads the guard's users. It may be nil.
+	Users models.UserProvider
+}
+
+// LoginResult is what a login led to.
+type LoginResult struct {
+	// User is who is logged in.
+	User models.Authenticatable
+}
+
+// namedGuard is a guard with what belongs to it.
+type namedGuard struct {
+	Guard
+	name  string
+	users models.UserProvider
+	// realm names the provider: guards with the same users share it, and with
+	// it the counts of the throttle and the owners in stores.
+	realm     string
+	challenge string
+}
+
+// defaultRealm is the realm of Config.Users.
+const defaultRealm = "users"
+
+// makeGuards makes the guards of the configuration.
+func (m *Manager) makeGuards(f *faults) {
+	m.guards = make(map[string]*namedGuard, len(m.cfg.Guards))
+	for name, cfg := range m.cfg.Guards {
+		field := fmt.Sprintf("Guards[%q]", name)
+		if !validToken(name) {
+			f.add(field, "is not a name: use letters, digits, hyphens")
+			continue
+		}
+		g := &namedGuard{name: name, users: cfg.Users, challenge: fmt.Sprintf("Session realm=%q", name)}
+		if models.IsNilProvider(g.users) {
+			g.users = m.cfg.Users
+		}
+		if models.IsNilProvider(g.users) {
+			g.users = nil
+		}
+		g.realm = m.realmOf(name, g.users)
+		if cfg.New == nil {
+			g.Guard = &sessionGuard{m: m, name: name, realm: g.realm, users: g.users}
+		} else if made, err := cfg.New(GuardSetup{name, m, g.users}); err != nil {
+			f.add(field, "%v", err)
+			continue
+		} else if made == nil {
+			f.add(field, "New returned no guard")
+			continue
+		} else {
+			g.Guard = made
+		}
+		if c, ok := g.Guard.(Challenger); ok {
+			g.challenge = c.Challenge()
+		}
+		m.guards[name] = g
+	}
+}
+
+// realmOf returns the realm of a guard's users: that of Config.Users, or of the
+// first guard, by name, that has the same provider.
+func (m *Manager) realmOf(name string, users models.UserProvider) string {
+	if sameProvider(users, m.cfg.Users) {
+		return defaultRealm
+	}
+	for _, other := range slices.Sorted(maps.Keys(m.cfg.Guards)) {
+		if other == name {
+			break
+		}
+		if sameProvider(users, m.cfg.Guards[other].Users) {
+			return other
+		}
+	}
+	return name
+}
+
+// sameProvider compares pointers. Providers of other kinds are each their own.
+func sameProvider(a, b models.UserProvider) bool {
+	v, w := reflect.ValueOf(a), reflect.ValueOf(b)
+	return v.Kind() == reflect.Pointer && w.Kind() == reflect.Pointer &&
+		v.Type() == w.Type() && v.Pointer() == w.Pointer()
+}
+
+// sessionGuard keeps the login in the session.
+type sessionGuard struct {
+	m     *Manager
+	name  string
+	realm string
+	users models.UserProvider
+}
+
+var _ StatefulGuard = (*sessionGuard)(nil)
+
+var errNoSession = errors.New("ginauth: the session guard needs StartSession before it")
+var errNoProvider = fmt.Errorf("%w: the guard has no user provider: set Config.Users", ErrConfig)
+
+// User reads the login from the session, loads the user and compares the
+// fingerprint of the security stamp.
+func (g *sessionGuard) User(ctx context.Context, a *Authenticator) (models.Authenticatable, error) {
+	s := a.Session()
+	if s == nil {
+		return nil, errNoSession
+	}
+	login, err := s.login(ctx, g.name)
+	if err != nil || login == nil {
+		return nil, err
+	}
+	if g.users == nil {
+		return nil, errNoProvider
+	}
+	user, err := g.users.UserByID(ctx, login.id)
+	if err != nil {
+		return nil, unavailable("load user", err)
+	}
+	if user = present(user); user == nil || user.AuthID() != login.id {
+		return nil, s.dropLogin(g.name)
+	}
+	key, ok := g.m.checkFingerprint(login.fingerprint[:], sessionCredential, g.realm, user)
+	switch {
+	case !ok:
+		// Everything bound to the old stamp ends, this session among it.
+		return nil, s.dropLogin(g.name)
+	case disabled(user):
+		return nil, nil
+	case key > 0:
+		login.fingerprint = g.m.fingerprint(sessionCredential, g.realm, user)
+		return user, s.renewLogin(g.name, *login)
+	}
+	return user, nil
+}
+
+// Login gives the session a new id and notes the user in it.
+func (g *sessionGuard) Login(_ context.Context, a *Authenticator, u models.Authenticatable) (*LoginResult, error) {
+	s := a.Session()
+	if s == nil {
+		return nil, errNoSession
+	}
+	record := loginRecord{id: u.AuthID(), at: g.m.now(), fingerprint: g.m.fingerprint(sessionCredential, g.realm, u)}
+	if err := s.logIn(g.name, record, ownerName(g.realm, u.AuthID())); err != nil {
+		return nil, err
+	}
+	return &LoginResult{User: u}, nil
+}
+
+// Logout ends the session, or this guard's part of it if another guard has a
+// user in the same session.
+func (g *sessionGuard) Logout(_ context.Context, a *Authenticator) error {
+	s := a.Session()
+	if s == nil {
+		return errNoSession
+	}
+	return s.dropLogin(g.name)
+}
+
+// present returns u, or a nil interface if u is a typed nil or has no id: a
+// user that was never stored must not share the id "" with others like it.
+func present(u models.Authenticatable) models.Authenticatable {
+	if models.IsNil(u) || u.AuthID() == "" {
+		return nil
+	}
+	return u
+}
+
+func disabled(u models.Authenticatable) bool {
+	d, ok := u.(models.Disableable)
+	return ok && d.AuthDisabled()
+}
+
+// ownerName names a user in a store: users of different realms may share ids.
+func ownerName(realm, id string) string { return cut(realm+":"+id, 255) }

@@ -1,0 +1,143 @@
+package hashing
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// Ceilings of Argon2id, for stored hashes and for configurations alike. The
+// dearest hash they admit takes some seconds.
+const (
+	maxArgon2idMemory  = 256 * 1024 // KiB
+	maxArgon2idTime    = 64
+	maxArgon2idThreads = 64
+	// maxArgon2idWork bounds Memory times Time, in KiB.
+	maxArgon2idWork = 2 * 1024 * 1024
+)
+
+var argon2idLayout = layout{prefix: "$argon2id$v=19$", names: [3]string{"m", "t", "p"}}
+
+var _ Driver = Argon2id{}
+
+// Argon2id is the driver of Argon2id (RFC 9106), version 19. The zero value is
+// the first choice of the OWASP Password Storage Cheat Sheet. Its hashes have
+// 16 bytes of salt and a digest of 32 bytes, in the PHC string format:
+//
+//	$argon2id$v=19$m=19456,t=2,p=1$salt$digest
+//
+// Floors, after ASVS 5.0, appendix C: Memory is at least 46 MiB when Time is 1,
+// 19 MiB when it is 2, and 12 MiB when it is more.
+//
+// Ceilings: Memory 256 MiB, Time 64, Threads 64, and Memory times Time 2 GiB.
+// A stored hash has 8 to 64 bytes of salt and a digest of 16 to 64 bytes.
+type Argon2id struct {
+	// Memory is the memory that one hash takes, in KiB, at least 8 for each
+	// thread. Zero means 19 * 1024, which is 19 MiB.
+	Memory uint32
+	// Time is the number of passes over the memory. Zero means 2.
+	Time uint32
+	// Threads is the number of lanes, each of which may run on its own
+	// processor. Zero means 1, which suits a server that hashes for many users
+	// at once.
+	Threads uint8
+}
+
+func (a Argon2id) filled() Argon2id {
+	a.Memory = cmp.Or(a.Memory, 19*1024)
+	a.Time = cmp.Or(a.Time, 2)
+	a.Threads = cmp.Or(a.Threads, 1)
+	return a
+}
+
+func (a Argon2id) costs() [3]int64 {
+	a = a.filled()
+	return [3]int64{int64(a.Memory), int64(a.Time), int64(a.Threads)}
+}
+
+// Validate returns the costs that are below a floor or above a ceiling.
+func (a Argon2id) Validate(allowWeak bool) error {
+	costs := a.costs()
+	err := checkArgon2id(costs)
+	if allowWeak {
+		return err
+	}
+	floor, given := int64(12*1024), fmt.Sprintf("Time = %d", costs[1])
+	switch costs[1] {
+	case 1:
+		floor = 46 * 1024 // KiB
+	case 2:
+		floor = 19 * 1024 // KiB
+	}
+	return errors.Join(err, atLeast("Argon2id.Memory (KiB)", costs[0], floor, given))
+}
+
+// checkArgon2id returns which costs are impossible or above the ceiling.
+func checkArgon2id(costs [3]int64) error {
+	memory, time, threads := costs[0], costs[1], costs[2]
+	err := errors.Join(
+		// RFC 9106, section 3.1: eight blocks of 1 KiB for each lane.
+		within("Argon2id.Memory (KiB)", memory, 8*threads, maxArgon2idMemory),
+		within("Argon2id.Time", time, 1, maxArgon2idTime),
+		within("Argon2id.Threads", threads, 1, maxArgon2idThreads),
+	)
+	if err != nil {
+		return err // the product below could overflow
+	}
+	return within("Argon2id.Memory (KiB) * Time", memory*time, 0, maxArgon2idWork)
+}
+
+// Recognizes reports whether the hash begins with $argon2id$.
+func (a Argon2id) Recognizes(encoded string) bool {
+	return strings.HasPrefix(encoded, "$argon2id$")
+}
+
+// NeedsRehash reports whether the hash has other costs than a, or a salt or
+// digest of another length than Hash makes.
+func (a Argon2id) NeedsRehash(encoded string) (bool, error) {
+	h, err := decodeArgon2id(encoded)
+	if err != nil {
+		return false, err
+	}
+	return h.differs(a.costs()), nil
+}
+
+// Hash returns the hash of a password. It takes Memory KiB while it runs.
+func (a Argon2id) Hash(password string) (string, error) {
+	if err := a.Validate(true); err != nil {
+		return "", err
+	}
+	h := fresh(a.costs())
+	h.digest = argon2idDigest(password, h)
+	return argon2idLayout.encode(h), nil
+}
+
+// Verify reports whether the password is the hash's.
+func (a Argon2id) Verify(password, encoded string) (bool, error) {
+	h, err := decodeArgon2id(encoded)
+	if err != nil {
+		return false, err
+	}
+	return h.matches(argon2idDigest(password, h)), nil
+}
+
+func decodeArgon2id(encoded string) (phc, error) {
+	h, err := argon2idLayout.decode(encoded)
+	if err != nil {
+		return phc{}, err
+	}
+	if err := checkArgon2id(h.costs); err != nil {
+		return phc{}, fmt.Errorf("%w: %w", ErrBadHash, err)
+	}
+	return h, nil
+}
+
+// argon2idDigest computes a digest as long as h's with the costs and salt of h,
+// which were checked: package argon2 panics on others.
+func argon2idDigest(password string, h phc) []byte {
+	return argon2.IDKey([]byte(password), h.salt,
+		uint32(h.costs[1]), uint32(h.costs[0]), uint8(h.costs[2]), uint32(len(h.digest)))
+}

@@ -1,0 +1,18 @@
+package hashing
+
+// Recode decodes a hash of the given PHC layout and encodes it again. It
+// returns the work that verifying would take, in bytes of memory passed over.
+func Recode(encoded string) (again string, work int64, err error) {
+	if (Scrypt{}).Recognizes(encoded) {
+		h, err := decodeScrypt(encoded)
+		if err != nil {
+			return "", 0, err
+		}
+		return scryptLayout.encode(h), 128 * h.costs[1] * h.costs[2] << h.costs[0], nil
+	}
+	h, err := decodeArgon2id(encoded)
+	if err != nil {
+		return "", 0, err
+	}
+	return argon2idLayout.encode(h), h.costs[0] * h.costs[1] << 10, nil
+}

@@ -1,0 +1,136 @@
+package jsonbody
+
+import (
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// What is wrong with a body.
+var (
+	// ErrTooLarge says that a body is over its limit.
+	ErrTooLarge = errors.New("body is too large")
+	// ErrSyntax says that a body is not JSON, or empty.
+	ErrSyntax = errors.New("body is not JSON")
+	// ErrTrailing says that something follows the value.
+	ErrTrailing = errors.New("body has more than one JSON value")
+	// ErrDepth says that a body is nested deeper than MaxDepth.
+	ErrDepth = errors.New("body is nested too deeply")
+	// ErrText says that a text is not UTF-8 or has half of a surrogate pair.
+	// encoding/json would replace either, and make one text of many.
+	ErrText = errors.New("body has text that is not Unicode")
+	// ErrDuplicate says that an object has two keys that encoding/json takes
+	// for one. The error is a *DuplicateError.
+	ErrDuplicate = errors.New("body has a key twice")
+)
+
+// maxKey is how much of a key an error repeats, in bytes.
+const maxKey = 64
+
+// DuplicateError names a key that occurs twice in one object. It wraps
+// ErrDuplicate.
+type DuplicateError struct {
+	// Key is the second of the two keys, cut to 64 bytes. What does not print
+	// is escaped as in a Go string.
+	Key string
+}
+
+// Error returns the key in quotes.
+func (e *DuplicateError) Error() string { return fmt.Sprintf(`%v: "%s"`, ErrDuplicate, e.Key) }
+
+// Unwrap returns ErrDuplicate.
+func (e *DuplicateError) Unwrap() error { return ErrDuplicate }
+
+func duplicateError(key string) error {
+	quoted := strconv.Quote(key)
+	if len(key) > maxKey {
+		end := maxKey
+		for !utf8.RuneStart(key[end]) {
+			end--
+		}
+		quoted = strconv.Quote(key[:end] + "…")
+	}
+	return &DuplicateError{Key: quoted[1 : len(quoted)-1]}
+}
+
+// FieldError says that a value does not fit where it would be stored.
+type FieldError struct {
+	// Field is the path of the field in the JSON, its parts joined by dots, or
+	// "body" if it is the whole or not known.
+	Field string
+	// Reason completes the sentence "The field …", as in "must be a string".
+	// It names no Go type and repeats nothing of the body.
+	Reason string
+
+	err error
+}
+
+// Error returns the field and the reason.
+func (e *FieldError) Error() string { return e.Field + " " + e.Reason }
+
+// Unwrap returns the error of encoding/json or of the type's own decoding,
+// which may repeat parts of the body.
+func (e *FieldError) Unwrap() error { return e.err }
+
+// fieldError explains an error of json.Unmarshal on verified data.
+func fieldError(err error) error {
+	e := &FieldError{Field: "body", Reason: "has an unacceptable value", err: err}
+	var mismatch *json.UnmarshalTypeError
+	if errors.As(err, &mismatch) {
+		if mismatch.Field != "" {
+			e.Field = mismatch.Field
+		}
+		e.Reason = "must be " + describe(mismatch.Type)
+		if strings.HasPrefix(mismatch.Value, "number ") && e.Reason == "must be a number" {
+			e.Reason = "is out of range"
+		}
+	}
+	return e
+}
+
+var (
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+	jsonNumber      = reflect.TypeFor[json.Number]()
+)
+
+// describe names in the words of JSON what fits a Go type.
+func describe(t reflect.Type) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case t == jsonNumber:
+		return "a number"
+	case reflect.PointerTo(t).Implements(textUnmarshaler):
+		return "a string"
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Array:
+		return "a list"
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return "a string" // of base64
+		}
+		return "a list"
+	}
+	switch {
+	case reflect.Int <= t.Kind() && t.Kind() <= reflect.Int64:
+		return "a whole number in range"
+	case reflect.Uint <= t.Kind() && t.Kind() <= reflect.Uintptr:
+		return "a whole number in range, not negative"
+	}
+	return "of another type"
+}

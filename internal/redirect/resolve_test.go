@@ -1,0 +1,59 @@
+package redirect_test
+
+import "strings"
+
+// ownOrigin is the origin of https://app.example/x/y, which targets are
+// resolved against.
+const ownOrigin = "https://app.example"
+
+// resolve returns the origin, with any user information, that a browser goes
+// to, or the scheme of an address without one. It follows the WHATWG URL
+// standard, 4.4, as far as the authority, and shares nothing with the package
+// under test.
+func resolve(target string) string {
+	target = strings.TrimFunc(target, func(r rune) bool { return r <= ' ' })
+	target = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(target)
+	scheme, rest, absolute := cutScheme(target)
+	switch {
+	case !absolute:
+		scheme, rest = "https", target
+		if !isSlash(rest, 0) || !isSlash(rest, 1) {
+			return ownOrigin // a path, a query, a fragment or nothing
+		}
+	case !special(scheme):
+		return scheme + ":"
+	case scheme == "https" && (!isSlash(rest, 0) || !isSlash(rest, 1)):
+		return ownOrigin // the scheme of the base, and no authority
+	}
+	for isSlash(rest, 0) {
+		rest = rest[1:]
+	}
+	if end := strings.IndexAny(rest, `/\?#`); end >= 0 {
+		rest = rest[:end]
+	}
+	return scheme + "://" + rest
+}
+
+func isSlash(s string, i int) bool { return i < len(s) && (s[i] == '/' || s[i] == '\\') }
+
+func special(scheme string) bool {
+	switch scheme {
+	case "http", "https", "ws", "wss", "ftp", "file":
+		return true
+	}
+	return false
+}
+
+func cutScheme(s string) (scheme, rest string, ok bool) {
+	for i, c := range []byte(strings.ToLower(s)) {
+		switch {
+		case 'a' <= c && c <= 'z':
+		case i > 0 && ('0' <= c && c <= '9' || c == '+' || c == '-' || c == '.'):
+		case i > 0 && c == ':':
+			return strings.ToLower(s[:i]), s[i+1:], true
+		default:
+			return "", s, false
+		}
+	}
+	return "", s, false
+}

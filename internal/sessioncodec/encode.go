@@ -1,0 +1,108 @@
+package sessioncodec
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Encode returns v with its type. Booleans, integers, floating point numbers,
+// strings, byte slices and times are kept as the type they are; a time keeps
+// its nanoseconds and its offset from UTC, but not the name of its location nor
+// a monotonic reading; a nil byte slice comes back as an empty one. All else, types defined in terms of these among it, is
+// encoded by encoding/json, nil as null. It returns an error wrapping
+// ErrUnsupported if that cannot be.
+func Encode(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case bool:
+		return []byte{tagBool, bit(v)}, nil
+	case string:
+		return appendTagged(tagString, v), nil
+	case []byte:
+		return appendTagged(tagBytes, v), nil
+	case float32:
+		return binary.BigEndian.AppendUint32([]byte{tagFloat32}, math.Float32bits(v)), nil
+	case float64:
+		return binary.BigEndian.AppendUint64([]byte{tagFloat64}, math.Float64bits(v)), nil
+	case time.Time:
+		return encodeTime(v)
+	}
+	if data := encodeInteger(v); data != nil {
+		return data, nil
+	}
+	return encodeJSON(v)
+}
+
+func bit(v bool) byte {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+func appendTagged[S string | []byte](tag byte, s S) []byte {
+	data := make([]byte, 1, 1+len(s))
+	data[0] = tag
+	return append(data, s...)
+}
+
+// encodeInteger returns nil if v is no integer.
+func encodeInteger(v any) []byte {
+	switch v := v.(type) {
+	case int:
+		return signed(tagInt, int64(v))
+	case int8:
+		return signed(tagInt8, int64(v))
+	case int16:
+		return signed(tagInt16, int64(v))
+	case int32:
+		return signed(tagInt32, int64(v))
+	case int64:
+		return signed(tagInt64, v)
+	case uint:
+		return unsigned(tagUint, uint64(v))
+	case uint8:
+		return unsigned(tagUint8, uint64(v))
+	case uint16:
+		return unsigned(tagUint16, uint64(v))
+	case uint32:
+		return unsigned(tagUint32, uint64(v))
+	case uint64:
+		return unsigned(tagUint64, v)
+	}
+	return nil
+}
+
+func signed(tag byte, v int64) []byte {
+	return binary.AppendVarint([]byte{tag}, v)
+}
+
+func unsigned(tag byte, v uint64) []byte {
+	return binary.AppendUvarint([]byte{tag}, v)
+}
+
+// maxOffset bounds the offset of a time from UTC, in seconds: a day, which no
+// place on Earth reaches.
+const maxOffset = 24 * 60 * 60
+
+func encodeTime(t time.Time) ([]byte, error) {
+	_, offset := t.Zone()
+	if offset <= -maxOffset || offset >= maxOffset {
+		return nil, fmt.Errorf("%w: a time %d s from UTC", ErrUnsupported, offset)
+	}
+	data := make([]byte, 1, 1+2*binary.MaxVarintLen64)
+	data[0] = tagTime
+	data = binary.AppendVarint(data, t.Unix())
+	data = binary.AppendUvarint(data, uint64(t.Nanosecond()))
+	return binary.AppendVarint(data, int64(offset)), nil
+}
+
+func encodeJSON(v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %T: %w", ErrUnsupported, v, err)
+	}
+	return appendTagged(tagJSON, text), nil
+}

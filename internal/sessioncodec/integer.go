@@ -1,0 +1,94 @@
+package sessioncodec
+
+import "math"
+
+// integer is an integer of any type: its absolute value and its sign, so that
+// all of int64 and uint64 compare.
+type integer struct {
+	magnitude uint64
+	negative  bool
+}
+
+// decodeInteger reads data with the tag of an integer. It reports false if the
+// tag is another, or the integer is not one of its type.
+func decodeInteger(data string) (n integer, ok bool) {
+	rest := ""
+	switch data[0] {
+	case tagInt, tagInt8, tagInt16, tagInt32, tagInt64:
+		var v int64
+		v, rest, ok = cutVarint(data[1:])
+		if n = (integer{uint64(v), v < 0}); n.negative {
+			n.magnitude = -n.magnitude
+		}
+	case tagUint, tagUint8, tagUint16, tagUint32, tagUint64:
+		n.magnitude, rest, ok = cutUvarint(data[1:])
+	}
+	return n, ok && rest == "" && n.fits(data[0])
+}
+
+// fits reports whether n is a value of the type with the given tag.
+func (n integer) fits(tag byte) bool {
+	switch tag {
+	case tagInt:
+		return n.within(math.MinInt, math.MaxInt)
+	case tagInt8:
+		return n.within(math.MinInt8, math.MaxInt8)
+	case tagInt16:
+		return n.within(math.MinInt16, math.MaxInt16)
+	case tagInt32:
+		return n.within(math.MinInt32, math.MaxInt32)
+	case tagInt64:
+		return n.within(math.MinInt64, math.MaxInt64)
+	case tagUint:
+		return n.within(0, math.MaxUint)
+	case tagUint8:
+		return n.within(0, math.MaxUint8)
+	case tagUint16:
+		return n.within(0, math.MaxUint16)
+	case tagUint32:
+		return n.within(0, math.MaxUint32)
+	case tagUint64:
+		return n.within(0, math.MaxUint64)
+	}
+	return false
+}
+
+func (n integer) within(least int64, most uint64) bool {
+	if n.negative {
+		return n.magnitude <= -uint64(least)
+	}
+	return n.magnitude <= most
+}
+
+// int64 returns n, which fits.
+func (n integer) int64() int64 {
+	if n.negative {
+		return int64(-n.magnitude)
+	}
+	return int64(n.magnitude)
+}
+
+// value returns n as the type with the given tag, which it fits.
+func (n integer) value(tag byte) any {
+	switch tag {
+	case tagInt:
+		return int(n.int64())
+	case tagInt8:
+		return int8(n.int64())
+	case tagInt16:
+		return int16(n.int64())
+	case tagInt32:
+		return int32(n.int64())
+	case tagInt64:
+		return n.int64()
+	case tagUint:
+		return uint(n.magnitude)
+	case tagUint8:
+		return uint8(n.magnitude)
+	case tagUint16:
+		return uint16(n.magnitude)
+	case tagUint32:
+		return uint32(n.magnitude)
+	}
+	return n.magnitude
+}

@@ -1,0 +1,145 @@
+package ginauth
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// loginPrefix begins the reserved keys that say who is logged in, one for each
+// guard.
+const loginPrefix = reservedPrefix + "login."
+
+// loginRecord is what a session knows of a login.
+type loginRecord struct {
+	id          string
+	at          time.Time
+	fingerprint stores.Digest // of the user's security stamp
+}
+
+const (
+	loginVersion = 1
+	loginFixed   = 1 + 8 + len(stores.Digest{})
+)
+
+func (l loginRecord) encode() []byte {
+	b := make([]byte, 0, loginFixed+len(l.id))
+	b = append(b, loginVersion)
+	b = binary.BigEndian.AppendUint64(b, uint64(l.at.UnixMicro()))
+	b = append(b, l.fingerprint[:]...)
+	return append(b, l.id...)
+}
+
+func parseLogin(data string) (loginRecord, error) {
+	if len(data) <= loginFixed || data[0] != loginVersion {
+		return loginRecord{}, fmt.Errorf("%w: login record", stores.ErrCorrupt)
+	}
+	l := loginRecord{
+		at: time.UnixMicro(int64(binary.BigEndian.Uint64([]byte(data[1:9])))),
+		id: data[loginFixed:],
+	}
+	copy(l.fingerprint[:], data[9:loginFixed])
+	return l, nil
+}
+
+// login returns who is logged in by a guard, or nil.
+func (s *Session) login(ctx context.Context, guard string) (*loginRecord, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.loadIn(ctx); err != nil {
+		return nil, err
+	}
+	data, ok := s.lookup(loginPrefix + guard)
+	if !ok {
+		return nil, nil
+	}
+	login, err := parseLogin(data)
+	if err != nil {
+		s.fail(unavailable("read session", err))
+		return nil, s.fault
+	}
+	return &login, nil
+}
+
+// logIn notes a login. The id changes, so that one planted before is worth
+// nothing (OWASP ASVS 5.0, 7.2.4).
+func (s *Session) logIn(guard string, l loginRecord, owner string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if err := s.assign(loginPrefix+guard, l.encode()); err != nil {
+		return err
+	}
+	s.renew()
+	s.owner, s.loggedIn = &owner, true
+	return nil
+}
+
+// renewLogin stores a login again, under the current key.
+func (s *Session) renewLogin(guard string, l loginRecord) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.committed {
+		return nil // the next request does it
+	}
+	return s.assign(loginPrefix+guard, l.encode())
+}
+
+// dropLogin ends a guard's login. The session ends with it, at once, unless
+// another guard has a user in it: then that one stays, under a new id.
+func (s *Session) dropLogin(guard string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.writable(); err != nil {
+		return err
+	}
+	owner, others := s.otherLogin(guard)
+	if !others {
+		return s.end()
+	}
+	s.remove(loginPrefix + guard)
+	s.renew()
+	s.owner, s.mustStore = &owner, true
+	return nil
+}
+
+// otherLogin returns the owner that the session has without this guard's user,
+// if there is one.
+func (s *Session) otherLogin(guard string) (owner string, ok bool) {
+	for name, g := range s.m.guards {
+		if data, found := s.lookup(loginPrefix + name); found && name != guard {
+			if l, err := parseLogin(data); err == nil {
+				return ownerName(g.realm, l.id), true
+			}
+		}
+	}
+	return "", false
+}
+
+// needsCookie reports whether storing the session will set its cookie.
+func (s *Session) needsCookie() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.secret != nil || s.clearing || (!s.exists && len(s.set) > 0)
+}
+
+func (s *Session) wasConsulted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.consulted
+}
+
+// afterCommit calls f once the session is stored, and never if it is not.
+func (s *Session) afterCommit(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.committed {
+		return
+	}
+	s.onCommit = append(s.onCommit, f)
+}

@@ -1,0 +1,221 @@
+package ginauth
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth/models"
+)
+
+// StartSession gives the request a session and an Authenticator, under "auth",
+// and its gate, under "gate". Nothing is loaded until it is used. The session
+// is stored, and its cookie set, before the first byte of the response leaves;
+// if that fails the client gets 503 and nothing of what the handler wrote. A
+// panic discards the request's changes: put gin.Recovery before StartSession,
+// as gin.Default does.
+//
+// Requests with unsafe methods that a browser sends on behalf of another site
+// are refused with 403, except those that carry an Authorization header and no
+// session cookie: they are not the browser's doing.
+func (m *Manager) StartSession() gin.HandlerFunc {
+	return m.mark(kindNeutral, func(c *gin.Context) {
+		x := m.exchangeOf(c)
+		if x != nil && x.started {
+			return // started by an outer group
+		}
+		if x == nil {
+			x = m.begin(c)
+		}
+		x.startSession(c)
+		completed := false
+		defer func() {
+			if !completed {
+				x.session.discard()
+				c.Writer = x.writer.ResponseWriter
+			}
+		}()
+		if err := m.checkOrigin(x); err != nil {
+			m.abort(c, err)
+		} else {
+			c.Next()
+		}
+		x.writer.open() // answers that are only a status, and no body
+		x.settle(c.Writer.Status())
+		completed = true
+	})
+}
+
+// Auth lets only users pass. It asks the guards in order, or the default guard
+// if none is named; the first that finds a user is the request's guard from
+// then on. Nobody: 401, or a redirect to the login page for browsers. It panics
+// if there is no guard of a name, or if a guard cannot know any users.
+func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
+	asked := m.guardsNamed(guards)
+	for _, g := range asked {
+		if _, session := g.Guard.(*sessionGuard); session && g.users == nil {
+			panic(fmt.Sprintf("ginauth: Auth: guard %q has no user provider: set Config.Users", g.name))
+		}
+	}
+	return m.mark(kindGuard, func(c *gin.Context) {
+		x := m.require(c)
+		u, err := x.authenticate(asked)
+		if err == nil && u == nil {
+			err = ErrUnauthenticated
+		}
+		if err != nil {
+			m.abort(c, err)
+		}
+	})
+}
+
+// Guest lets only guests pass: those for whom none of the guards (default: the
+// default guard) finds a user. Users get 403, or a redirect to Pages.Home for
+// browsers. It panics as Auth does.
+func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
+	asked := m.guardsNamed(guards)
+	return m.mark(kindGuard, func(c *gin.Context) {
+		u, err := m.require(c).authenticate(asked)
+		switch {
+		case err != nil:
+			m.abort(c, err)
+		case u != nil && m.wantsPage(c):
+			c.Redirect(http.StatusSeeOther, m.cfg.Pages.Home)
+			c.Abort()
+		case u != nil:
+			m.abort(c, ErrForbidden)
+		}
+	})
+}
+
+// EnsureEmailVerified lets only users pass whose email address is verified. It
+// comes after Auth. Nobody gets 401; a user whose address is not verified, or
+// whose type does not know of addresses, 403, or a redirect to
+// Pages.VerifyEmail for browsers.
+func (m *Manager) EnsureEmailVerified() gin.HandlerFunc {
+	m.usage.verifiesEmail()
+	return m.mark(kindNeutral, func(c *gin.Context) {
+		x := m.require(c)
+		u, err := x.auth.User(c.Request.Context())
+		if err == nil && u == nil {
+			err = ErrUnauthenticated
+		}
+		if err == nil {
+			if v, ok := u.(models.EmailVerifiable); !ok || !v.AuthEmailVerified() {
+				err = ErrEmailNotVerified
+			}
+		}
+		if err != nil {
+			m.abort(c, err)
+		}
+	})
+}
+
+// Public marks a route that is open to everybody on purpose. It does nothing
+// but keep Verify from reporting the route.
+func Public() gin.HandlerFunc { return publicRoute }
+
+func publicRoute(*gin.Context) {}
+
+// require returns the request's exchange, and makes one where no StartSession
+// ran.
+func (m *Manager) require(c *gin.Context) *exchange {
+	if x := m.exchangeOf(c); x != nil {
+		return x
+	}
+	return m.begin(c)
+}
+
+func (m *Manager) guardsNamed(names []string) []*namedGuard {
+	if len(names) == 0 {
+		return []*namedGuard{m.guards[m.cfg.DefaultGuard]}
+	}
+	var guards []*namedGuard
+	for _, name := range names {
+		guards = append(guards, m.mustGuard(name))
+	}
+	return guards
+}
+
+// authenticate asks the guards in order, within one phase. A guard that cannot
+// tell ends the search: a later one might take for a guest whom it would know.
+func (x *exchange) authenticate(guards []*namedGuard) (models.Authenticatable, error) {
+	ctx, cancel := x.m.phase(x.req.Context())
+	defer cancel()
+	for _, g := range guards {
+		a := Authenticator{x: x, guard: g}
+		u, err := a.User(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if u != nil {
+			x.auth.use(g)
+			return u, nil
+		}
+	}
+	// Whoever asks next is told of the guards that were asked, and a 401 carries
+	// the first one's challenge.
+	x.auth.use(guards[0])
+	return nil, nil
+}
+
+// protection builds the check against other sites.
+func (c *CrossOriginConfig) protection(f *faults) *http.CrossOriginProtection {
+	if c.InsecureDisable {
+		return nil
+	}
+	p := http.NewCrossOriginProtection()
+	for _, origin := range c.TrustedOrigins {
+		if err := p.AddTrustedOrigin(origin); err != nil {
+			f.add("CrossOrigin.TrustedOrigins", "%v", err)
+		}
+	}
+	for _, pattern := range c.InsecureBypassPatterns {
+		if err := addBypass(p, pattern); err != nil {
+			f.add("CrossOrigin.InsecureBypassPatterns", "%v", err)
+		}
+	}
+	return p
+}
+
+// addBypass turns the panic of http.ServeMux's patterns into an error.
+func addBypass(p *http.CrossOriginProtection, pattern string) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%q: %v", pattern, r)
+		}
+	}()
+	p.AddInsecureBypassPattern(pattern)
+	return nil
+}
+
+// checkOrigin refuses what another site makes a browser send.
+func (m *Manager) checkOrigin(x *exchange) error {
+	if m.origins == nil {
+		return nil
+	}
+	if x.req.Header.Get("Authorization") != "" {
+		// A browser adds cookies by itself, but no Authorization that a page
+		// did not give it. With a cookie of ours the check applies: the cookie
+		// might be what decides.
+		if _, ok := x.jar.get(x.req.Header, m.cfg.Session.Cookie.Name); !ok && !x.anyCookie() {
+			return nil
+		}
+	}
+	if err := m.origins.Check(x.req); err != nil {
+		return errors.Join(ErrCrossOrigin, err)
+	}
+	return nil
+}
+
+// anyCookie reports whether a cookie of ours is there at all, also twice.
+func (x *exchange) anyCookie() bool {
+	for _, c := range x.req.Cookies() {
+		if c.Name == x.jar.name(x.m.cfg.Session.Cookie.Name) {
+			return true
+		}
+	}
+	return false
+}

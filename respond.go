@@ -1,0 +1,165 @@
+package ginauth
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth/hashing"
+)
+
+// Abort ends the request with the status that err asks for, and a JSON body of
+// a code, a message and, for invalid input, the field; browsers are redirected
+// where Config.Pages says so. The body tells nothing of the cause, which goes
+// to the log. A nil err panics: a handler that aborts without a reason has lost
+// it.
+func Abort(c *gin.Context, err error) {
+	if err == nil {
+		panic("ginauth: Abort: err is nil")
+	}
+	m := managerOf(c)
+	m.abort(c, err)
+}
+
+// managerOf returns the manager that serves the request.
+func managerOf(c *gin.Context) *Manager {
+	if v, ok := c.Get(contextAuth); ok {
+		if a, ok := v.(*Authenticator); ok && a.x != nil {
+			return a.x.m
+		}
+	}
+	return Default()
+}
+
+func (m *Manager) abort(c *gin.Context, err error) {
+	c.Abort()
+	m.respond(c, err)
+}
+
+// answer is how a kind of error is answered.
+type answer struct {
+	err     error
+	status  int
+	code    string
+	message string
+}
+
+// answers lists the kinds in the order in which they are looked for: an error
+// that wraps several has the status of the first. An outage comes first: what
+// depends on something broken is not known to be anything else.
+var answers = []answer{
+	{ErrUnavailable, 503, "unavailable", "The service is temporarily unavailable. Try again in a moment."},
+	{hashing.ErrBusy, 503, "unavailable", "The service is temporarily unavailable. Try again in a moment."},
+	{ErrThrottled, 429, "too_many_attempts", "Too many attempts. Try again later."},
+	{ErrSessionEnded, 401, "session_ended", "The session has ended."},
+	{ErrInvalidCredentials, 401, "invalid_credentials", "These credentials do not match our records."},
+	{ErrUnauthenticated, 401, "unauthenticated", "Authentication is required."},
+	{ErrConflict, 409, "conflict", "The session changed while the request ran. Try again."},
+	{ErrNotFound, 404, "not_found", "Not found."},
+	{ErrCrossOrigin, 403, "cross_origin", "The request came from another site."},
+	{ErrEmailNotVerified, 403, "email_not_verified", "The email address is not verified."},
+	{ErrForbidden, 403, "forbidden", "This action is not allowed."},
+	{ErrMalformed, 400, "malformed_request", "The request body is not valid JSON."},
+	{ErrBodyTooLarge, 413, "body_too_large", "The request body is too large."},
+	{ErrMediaType, 415, "unsupported_media_type", "The request body must be JSON."},
+	{ErrInvalidInput, 422, "invalid_input", "The input is not acceptable."},
+}
+
+var internalError = answer{nil, 500, "internal_error", "Something went wrong."}
+
+func answerFor(err error) answer {
+	for _, a := range answers {
+		if errors.Is(err, a.err) {
+			return a
+		}
+	}
+	return internalError
+}
+
+// StatusOf returns the status that Abort answers err with: 500 for an error it
+// does not know.
+func StatusOf(err error) int {
+	var denied *AuthorizationError
+	if errors.As(err, &denied) {
+		return denied.Status()
+	}
+	return answerFor(err).status
+}
+
+// retryAfterOutage is how many seconds the client of a 503 is asked to wait.
+const retryAfterOutage = "1"
+
+// respond writes the answer to err.
+func (m *Manager) respond(c *gin.Context, err error) {
+	a, status := answerFor(err), StatusOf(err)
+	h := c.Writer.Header()
+	x := m.exchangeOf(c)
+	var throttled *ThrottledError
+	switch {
+	case errors.As(err, &throttled):
+		h.Set("Retry-After", strconv.FormatInt(retrySeconds(throttled.RetryAfter), 10))
+	case status == http.StatusServiceUnavailable:
+		h.Set("Retry-After", retryAfterOutage)
+	case status == http.StatusUnauthorized && x != nil:
+		h.Set("WWW-Authenticate", x.auth.current().challenge)
+	}
+	if status >= 500 {
+		// %v of our errors names what was done and the cause, no secret.
+		m.log.ErrorContext(c.Request.Context(), "ginauth: request failed", "status", status,
+			"method", c.Request.Method, "route", c.FullPath(), "error", cut(err.Error(), 512))
+	}
+	privateResponse(h)
+	switch page := m.pageFor(c, status, a); {
+	case m.cfg.ErrorHandler != nil:
+		m.cfg.ErrorHandler(c, status, err)
+	case page != "":
+		if x != nil && page == m.cfg.Pages.Login {
+			x.rememberIntended()
+			x.sendCookies(h)
+		}
+		c.Redirect(http.StatusSeeOther, page)
+	default:
+		c.JSON(status, errorBody(a, err))
+	}
+}
+
+// pageFor returns the page that a browser is sent to, or "".
+func (m *Manager) pageFor(c *gin.Context, status int, a answer) string {
+	page := ""
+	switch {
+	case a.err == ErrEmailNotVerified:
+		page = m.cfg.Pages.VerifyEmail
+	case a.err == ErrUnauthenticated, a.err == ErrSessionEnded:
+		page = m.cfg.Pages.Login
+	}
+	if page == "" || c.Request.URL.Path == page || !m.wantsPage(c) {
+		return ""
+	}
+	return page
+}
+
+// errorBody is what programs get.
+func errorBody(a answer, err error) gin.H {
+	body := gin.H{"code": a.code, "message": a.message}
+	var input *InputError
+	var denied *AuthorizationError
+	switch {
+	case errors.As(err, &input):
+		body["field"], body["message"] = input.Field, "The field "+input.Reason+"."
+	case errors.As(err, &denied) && denied.Message != "" && denied.Status() < 500:
+		body["message"] = denied.Message
+	}
+	return body
+}
+
+// sendCookies sets pending cookies where no session will do it.
+func (x *exchange) sendCookies(h http.Header) {
+	if x.started {
+		return
+	}
+	for _, c := range x.cookies {
+		x.jar.set(h, c.name, c.value, c.lifetime)
+	}
+}

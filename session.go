@@ -1,0 +1,387 @@
+package ginauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ginauth/ginauth/internal/sessioncodec"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// reservedPrefix begins the keys that ginauth keeps in a session. Applications
+// neither see nor set them.
+const reservedPrefix = "_ginauth."
+
+// flashPrefix begins the keys that mark others as flashed. One mark for each
+// key, so that parallel requests do not overwrite each other's.
+const flashPrefix = reservedPrefix + "flash."
+
+// Session is the session of a request, or one opened by Manager.Session.
+//
+// Loading is lazy: the store is asked when the session is first used, and not
+// at all if it is not. Changes are kept here and stored when the response
+// begins, as the keys that were set and removed, so that parallel requests keep
+// each other's changes; of two that set the same key the later wins.
+//
+// Values of type bool, string, []byte, time.Time, and of the integer and float
+// types, come back as the type they were. All others are kept as JSON: Get
+// returns them as json.RawMessage, and Value as the type asked for.
+//
+// A method that returns no error and cannot read the store behaves as if the
+// session were empty, and the request is answered with 503 whatever its
+// handler writes. A Session is safe for concurrent use.
+type Session struct {
+	m   *Manager
+	ctx context.Context // of the request, for loading
+
+	mu        sync.Mutex
+	presented *sessionID // the id that came with the request, if one did
+	loaded    bool
+	fault     error // why the session cannot be read or stored
+	committed bool
+	consulted bool // the response depends on the session
+	ofRequest bool // a response stores it, and carries its id
+
+	row    stores.Session // as loaded
+	exists bool           // row is in the store
+	// superseded says that the id presented was replaced moments ago by a
+	// request that ran in parallel.
+	superseded bool
+
+	set     map[string][]byte // changes since loading
+	removed map[string]bool
+	now     map[string][]byte // values of this request alone
+	flashed []string          // keys flashed by the request before
+	kept    map[string]bool   // those of them that stay
+
+	secret    *[secretBytes]byte // of the new id, if there is to be one
+	owner     *string            // of the row, if it changes
+	loggedIn  bool               // a login happened in this request
+	clearing  bool               // the cookie is to be deleted
+	mustStore bool               // also if the client has hung up
+	onCommit  []func()           // what waits for the session to be stored
+	address   string
+	userAgent string
+}
+
+// Format writes the type's name: a session holds secrets.
+func (*Session) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("ginauth.Session")) }
+
+// Get returns the value of a key, or nil if there is none.
+func (s *Session) Get(key string) any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	data, ok := s.lookup(key)
+	if !ok || reserved(key) {
+		return nil
+	}
+	value, err := decodeValue(data)
+	if err != nil {
+		s.fail(unavailable("read session", err))
+		return nil
+	}
+	return value
+}
+
+// Value returns the value of a key as a T. It returns false if the session has
+// no such key, or if its value is not a T: an integer of another width counts
+// as one if it fits.
+func Value[T any](s *Session, key string) (T, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var none T
+	data, ok := s.lookup(key)
+	if !ok || reserved(key) {
+		return none, false
+	}
+	value, err := sessioncodec.DecodeInto[T](data)
+	if err != nil {
+		return none, false
+	}
+	return value, true
+}
+
+// Has reports whether the session has the key.
+func (s *Session) Has(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.lookup(key)
+	return ok && !reserved(key)
+}
+
+// All returns all keys with their values, as Get returns them.
+func (s *Session) All() map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[string]any)
+	for _, key := range s.keys() {
+		data, _ := s.lookup(key)
+		value, err := decodeValue(data)
+		if err != nil {
+			s.fail(unavailable("read session", err))
+			return map[string]any{}
+		}
+		all[key] = value
+	}
+	return all
+}
+
+// Put sets a key. The value is encoded here, so that what cannot be stored is
+// refused where it is put: the error names the key, never the value. It returns
+// ErrCommitted once the response has begun, and an error wrapping
+// ErrUnavailable if the session cannot be loaded.
+func (s *Session) Put(key string, value any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.put(key, value)
+}
+
+// Pull returns the value of a key as Get does, and removes it.
+func (s *Session) Pull(key string) any {
+	value := s.Get(key)
+	if err := s.Forget(key); err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.fail(err)
+		return nil
+	}
+	return value
+}
+
+// Forget removes keys. The errors are those of Put.
+func (s *Session) Forget(keys ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.writable(); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if reserved(key) {
+			return reservedKeyError(key)
+		}
+		s.remove(key)
+	}
+	return nil
+}
+
+// Flush removes all keys of the application. Whoever is logged in stays so.
+func (s *Session) Flush() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.writable(); err != nil {
+		return err
+	}
+	for _, key := range s.keys() {
+		s.remove(key)
+	}
+	return nil
+}
+
+// Regenerate gives the session a new id when the response begins. The old id
+// is dead from then on; the values stay. A session opened by Manager.Session
+// has nobody to send a new id to: its error wraps errors.ErrUnsupported.
+func (s *Session) Regenerate() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ofRequest {
+		return fmt.Errorf("ginauth: new session id outside a request: %w", errors.ErrUnsupported)
+	}
+	if err := s.writable(); err != nil {
+		return err
+	}
+	s.renew()
+	return nil
+}
+
+// Invalidate ends the session at once, with everything in it: when it returns
+// nil the id is dead, also if the client has hung up. The request goes on with
+// an empty session.
+func (s *Session) Invalidate() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.end()
+}
+
+// ID returns the session's public name, which changes with its id. It opens
+// nothing: unlike the cookie it may be logged. Manager.Session takes it. It is
+// "" as long as there is nothing to store.
+func (s *Session) ID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.load() != nil || (!s.exists && !s.changed()) {
+		return ""
+	}
+	return s.row.Row + "." + s.digest().String()[:publicDigest]
+}
+
+// publicDigest is how many hexadecimal digits of the secret's digest are part
+// of a session's public name.
+const publicDigest = 16
+
+// Token returns the token that forms of this session may carry. It is derived
+// from the session's id, never stored, and changes with it. Asking for it
+// starts a session if there is none.
+func (s *Session) Token() (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.load(); err != nil {
+		return "", err
+	}
+	if !s.exists && s.secret == nil {
+		if err := s.writable(); err != nil {
+			return "", err
+		}
+		s.renew()
+	}
+	return s.m.formToken(s.digest()), nil
+}
+
+// ValidToken reports whether token is this session's, in constant time.
+func (s *Session) ValidToken(token string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.load() != nil || !s.exists {
+		return false
+	}
+	return s.m.validFormToken(token, s.row.Digest)
+}
+
+// lookup returns the encoded value of a key, as this request sees it.
+func (s *Session) lookup(key string) (string, bool) {
+	if s.load() != nil {
+		return "", false
+	}
+	if value, ok := s.now[key]; ok {
+		return string(value), true
+	}
+	if value, ok := s.set[key]; ok {
+		return string(value), true
+	}
+	if s.removed[key] || !s.exists {
+		return "", false
+	}
+	return s.row.Values.Get(key)
+}
+
+// keys returns the application's keys.
+func (s *Session) keys() []string {
+	if s.load() != nil {
+		return nil
+	}
+	seen := make(map[string]bool)
+	for key := range s.row.Values.All() {
+		seen[key] = s.exists && !s.removed[key]
+	}
+	for key := range maps.Keys(s.set) {
+		seen[key] = true
+	}
+	for key := range maps.Keys(s.now) {
+		seen[key] = true
+	}
+	var keys []string
+	for key, there := range seen {
+		if there && !reserved(key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func (s *Session) put(key string, value any) error {
+	if reserved(key) {
+		return reservedKeyError(key)
+	}
+	if err := stores.ValidKey(key); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalidInput, err)
+	}
+	data, err := sessioncodec.Encode(value)
+	if err != nil {
+		return fmt.Errorf("ginauth: session key %q: a %T cannot be stored: %w", key, value, err)
+	}
+	if err := s.writable(); err != nil {
+		return err
+	}
+	return s.assign(key, data)
+}
+
+// assign sets a key to an encoded value, if there is room.
+func (s *Session) assign(key string, data []byte) error {
+	size := s.row.Values.Size() + len(key) + len(data)
+	for k, v := range s.set {
+		size += len(k) + len(v)
+	}
+	if size > stores.MaxValues {
+		return fmt.Errorf("%w: session key %q: the session would hold %d bytes, at most %d are allowed",
+			ErrInvalidInput, key, size, stores.MaxValues)
+	}
+	if s.set == nil {
+		s.set = make(map[string][]byte)
+	}
+	s.set[key] = data
+	delete(s.removed, key)
+	delete(s.now, key)
+	return nil
+}
+
+func (s *Session) remove(key string) {
+	delete(s.set, key)
+	delete(s.now, key)
+	if s.removed == nil {
+		s.removed = make(map[string]bool)
+	}
+	s.removed[key] = true
+}
+
+// writable loads the session and reports why it cannot be changed, if so.
+func (s *Session) writable() error {
+	if s.committed {
+		return ErrCommitted
+	}
+	return s.load()
+}
+
+// renew gives the session a new secret, and a row if it has none.
+func (s *Session) renew() {
+	secret := newSessionSecret()
+	s.secret = &secret
+	if s.row.Row == "" {
+		s.row.Row = newRow()
+	}
+}
+
+// digest returns the digest of the id that the client has after this response.
+func (s *Session) digest() stores.Digest {
+	if !s.exists && s.secret == nil {
+		s.renew()
+	}
+	if s.secret != nil {
+		return stores.DigestOf(s.secret[:])
+	}
+	return s.row.Digest
+}
+
+// changed reports whether there is anything to store beside a touch.
+func (s *Session) changed() bool {
+	return len(s.set) > 0 || len(s.removed) > 0 || s.secret != nil || s.owner != nil ||
+		len(s.flashed) > len(s.kept)
+}
+
+// fail makes the request answer with err.
+func (s *Session) fail(err error) {
+	if s.fault == nil {
+		s.fault = err
+	}
+}
+
+func (s *Session) clock() time.Time { return s.m.now() }
+
+func reserved(key string) bool { return strings.HasPrefix(key, reservedPrefix) }
+
+func reservedKeyError(key string) error {
+	return fmt.Errorf("%w: session key %q: the prefix %q is reserved", ErrInvalidInput, key, reservedPrefix)
+}

@@ -1,0 +1,181 @@
+package ginauth
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/ginauth/ginauth/internal/sessioncodec"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// Flash sets a key for this request and the next one that uses the session.
+// The errors are those of Put.
+func (s *Session) Flash(key string, value any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(key) > stores.MaxKey-len(flashPrefix) {
+		return fmt.Errorf("%w: session key %.32q… is too long to be flashed", ErrInvalidInput, key)
+	}
+	if err := s.put(key, value); err != nil {
+		return err
+	}
+	return s.mark(key)
+}
+
+// Now sets a key for this request alone. Nothing is stored.
+func (s *Session) Now(key string, value any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if reserved(key) {
+		return reservedKeyError(key)
+	}
+	data, err := sessioncodec.Encode(value)
+	if err != nil {
+		return fmt.Errorf("ginauth: session key %q: a %T cannot be kept: %w", key, value, err)
+	}
+	if s.now == nil {
+		s.now = make(map[string][]byte)
+	}
+	s.now[key] = data
+	return nil
+}
+
+// Keep keeps keys that the request before this one flashed for one more
+// request.
+func (s *Session) Keep(keys ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.writable(); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if slices.Contains(s.flashed, key) {
+			if s.kept == nil {
+				s.kept = make(map[string]bool)
+			}
+			s.kept[key] = true
+		}
+	}
+	return nil
+}
+
+// Reflash keeps all keys that the request before this one flashed.
+func (s *Session) Reflash() error {
+	s.mu.Lock()
+	err, keys := s.writable(), s.flashed
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return s.Keep(keys...)
+}
+
+// mark notes that a key is flashed.
+func (s *Session) mark(key string) error {
+	// A key that was flashed before and is flashed again begins anew.
+	s.flashed = slices.DeleteFunc(s.flashed, func(k string) bool { return k == key })
+	delete(s.kept, key)
+	return s.assign(flashPrefix+key, []byte{1})
+}
+
+// findFlashed notes which keys the request before this one flashed.
+func (s *Session) findFlashed() {
+	for key := range s.row.Values.All() {
+		if name, ok := strings.CutPrefix(key, flashPrefix); ok {
+			s.flashed = append(s.flashed, name)
+		}
+	}
+}
+
+// age removes what was flashed for this request and not kept. A key that was
+// put or forgotten meanwhile keeps that.
+func (s *Session) age() {
+	for _, key := range s.flashed {
+		if s.kept[key] {
+			continue
+		}
+		if _, put := s.set[key]; !put {
+			s.remove(key)
+		}
+		s.remove(flashPrefix + key)
+	}
+}
+
+// Push appends a value to the list under a key, and begins the list if there is
+// none. Read it with Value[[]T]. The errors are those of Put; a value that is
+// not a list is one.
+func (s *Session) Push(key string, value any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []json.RawMessage
+	if data, ok := s.lookup(key); ok && !reserved(key) {
+		var err error
+		if list, err = sessioncodec.DecodeInto[[]json.RawMessage](data); err != nil {
+			return fmt.Errorf("%w: session key %q does not hold a list", ErrInvalidInput, key)
+		}
+	}
+	item, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("ginauth: session key %q: a %T cannot be stored: %w", key, value, err)
+	}
+	return s.put(key, append(list, item))
+}
+
+// Increment adds by to the integer under a key, which is 0 if there is none,
+// and returns the sum. A new one is an int64. The errors are those of Put; a
+// value that is not an integer, or a sum that does not fit, is one.
+//
+// Parallel requests that increment the same key may count as one: a session
+// keeps different keys apart, not changes of one key. Count what matters in a
+// database.
+func (s *Session) Increment(key string, by int64) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var current any = int64(0)
+	if data, ok := s.lookup(key); ok && !reserved(key) {
+		var err error
+		if current, err = decodeValue(data); err != nil {
+			return 0, unavailable("read session", err)
+		}
+	}
+	v := reflect.New(reflect.TypeOf(current)).Elem()
+	old := reflect.ValueOf(current)
+	fits := false
+	switch {
+	case v.CanInt():
+		sum := old.Int() + by
+		if fits = (sum > old.Int()) == (by > 0) && !v.OverflowInt(sum); fits {
+			v.SetInt(sum)
+		}
+	case v.CanUint() && old.Uint() <= 1<<62:
+		sum := int64(old.Uint()) + by
+		if fits = sum >= 0 && !v.OverflowUint(uint64(sum)); fits {
+			v.SetUint(uint64(sum))
+		}
+	}
+	if !fits {
+		return 0, fmt.Errorf("%w: session key %q cannot be incremented by %d", ErrInvalidInput, key, by)
+	}
+	if err := s.put(key, v.Interface()); err != nil {
+		return 0, err
+	}
+	if v.CanInt() {
+		return v.Int(), nil
+	}
+	return int64(v.Uint()), nil
+}
+
+// Decrement is Increment by -by.
+func (s *Session) Decrement(key string, by int64) (int64, error) { return s.Increment(key, -by) }
+
+// decodeValue decodes what Get returns.
+func decodeValue(data string) (any, error) {
+	value, err := sessioncodec.Decode(data)
+	if j, ok := value.(sessioncodec.JSON); ok {
+		return json.RawMessage(j), err
+	}
+	return value, err
+}

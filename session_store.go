@@ -1,0 +1,297 @@
+package ginauth
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// supersededFor is how long an id that was replaced is known as such. A request
+// that still carries it was sent before the client learned of the new one; if
+// it were given a session of its own, its cookie would overwrite the new one.
+const supersededFor = 10 * time.Second
+
+// load reads the session from the store once. An id that is unknown, expired or
+// replaced is never adopted: the session is then empty and, if anything is put
+// into it, gets an id made here.
+func (s *Session) load() error { return s.loadIn(s.ctx) }
+
+// loadIn is load as part of a phase of the request.
+func (s *Session) loadIn(ctx context.Context) error {
+	s.consulted = true
+	if s.loaded || s.fault != nil {
+		return s.fault
+	}
+	s.loaded = true
+	if s.presented == nil {
+		return nil
+	}
+	ctx, cancel := s.m.phase(ctx)
+	defer cancel()
+	row, found, err := s.m.stores.Sessions.Load(ctx, s.presented.row)
+	if err != nil {
+		s.fail(unavailable("load session", err))
+		return s.fault
+	}
+	switch {
+	case !found || s.expired(row):
+		return nil
+	case !sameDigest(row.Digest, s.presented.digest):
+		s.superseded = s.clock().Sub(row.Renamed).Abs() < supersededFor
+		return nil
+	}
+	s.adopt(row)
+	return nil
+}
+
+// adopt takes over a row that was found to be this session's.
+func (s *Session) adopt(row stores.Session) {
+	s.row, s.exists = row, true
+	s.findFlashed()
+}
+
+// expired decides whether a row is past one of its timeouts, here and not in
+// the store, so that every store has the same idea of it and none depends on
+// being pruned.
+func (s *Session) expired(row stores.Session) bool {
+	now := s.clock()
+	return now.Sub(row.LastSeen) >= s.m.cfg.Session.IdleTimeout ||
+		now.Sub(began(row)) >= s.m.cfg.Session.AbsoluteTimeout
+}
+
+// began is when the absolute timeout of a row began: at the latest login in it.
+func began(row stores.Session) time.Time {
+	start := row.Created
+	for key, value := range row.Values.All() {
+		if !strings.HasPrefix(key, loginPrefix) {
+			continue
+		}
+		if login, err := parseLogin(value); err == nil && login.at.After(start) {
+			start = login.at
+		}
+	}
+	return start
+}
+
+// end deletes the row at once.
+func (s *Session) end() error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if s.exists {
+		// What ends must end even if the client has hung up.
+		ctx, cancel := s.m.phase(context.WithoutCancel(s.ctx))
+		defer cancel()
+		if _, err := s.m.stores.Sessions.Delete(ctx, s.row.Row); err != nil {
+			s.fail(unavailable("end session", err))
+			return s.fault
+		}
+	}
+	s.clearing = s.presented != nil
+	s.row, s.exists, s.superseded = stores.Session{}, false, false
+	s.set, s.removed, s.flashed, s.kept = nil, nil, nil, nil
+	s.secret, s.owner, s.loggedIn, s.onCommit = nil, nil, false, nil
+	return nil
+}
+
+// cookieChange says what a response does to the session cookie.
+type cookieChange struct {
+	set   string // the new id, or ""
+	clear bool
+}
+
+// commit stores the changes, once. After it the session can only be read.
+func (s *Session) commit(ctx context.Context) (cookieChange, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.committed {
+		return cookieChange{}, nil
+	}
+	s.committed = true
+	change, err := s.store(ctx)
+	if err != nil {
+		s.fail(err)
+		return cookieChange{}, s.fault
+	}
+	for _, done := range s.onCommit {
+		done()
+	}
+	return change, nil
+}
+
+// discard makes the session read-only without storing its changes.
+func (s *Session) discard() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.committed, s.onCommit = true, nil
+}
+
+func (s *Session) store(ctx context.Context) (cookieChange, error) {
+	if s.fault != nil {
+		return cookieChange{}, s.fault
+	}
+	if !s.loaded {
+		return cookieChange{}, nil
+	}
+	if s.exists {
+		s.age()
+	}
+	if s.mustStore {
+		ctx = context.WithoutCancel(ctx)
+	}
+	ctx, cancel := s.m.phase(ctx)
+	defer cancel()
+	switch {
+	case s.exists && s.changed():
+		return s.update(ctx)
+	case s.exists:
+		return cookieChange{}, s.touch(ctx)
+	case len(s.set) > 0 || s.secret != nil:
+		return s.create(ctx)
+	}
+	return cookieChange{clear: s.clearing}, nil
+}
+
+func (s *Session) update(ctx context.Context) (cookieChange, error) {
+	delta := s.delta()
+	outcome, err := s.m.stores.Sessions.Update(ctx, s.row.Row, delta)
+	if err != nil {
+		return cookieChange{}, unavailable("store session", err)
+	}
+	switch {
+	case outcome == stores.Updated && s.secret != nil:
+		return cookieChange{set: sessionIDText(s.row.Row, *s.secret)}, nil
+	case outcome == stores.Updated:
+		return cookieChange{}, nil
+	case s.loggedIn:
+		// Another request ended or renamed the session while this one checked
+		// a password. The login stands on its own: it gets a row of its own,
+		// with nothing of the old one.
+		s.row = stores.Session{}
+		s.renew()
+		return s.create(ctx)
+	case outcome == stores.Stale:
+		return cookieChange{}, ErrConflict
+	}
+	return cookieChange{}, ErrSessionEnded
+}
+
+func (s *Session) create(ctx context.Context) (cookieChange, error) {
+	if s.superseded && !s.loggedIn {
+		return cookieChange{}, ErrConflict
+	}
+	if s.secret == nil {
+		s.renew()
+	}
+	now := s.clock()
+	row := stores.Session{
+		Row: s.row.Row, Digest: stores.DigestOf(s.secret[:]),
+		Values:  stores.NewValues(s.set),
+		Address: s.address, UserAgent: s.userAgent,
+		Created: now, LastSeen: now,
+	}
+	if s.owner != nil {
+		row.Owner = *s.owner
+	}
+	row.Expires = s.expiry(row, now)
+	if err := s.m.stores.Sessions.Create(ctx, row); err != nil {
+		return cookieChange{}, unavailable("create session", err)
+	}
+	return cookieChange{set: sessionIDText(row.Row, *s.secret)}, nil
+}
+
+// touch records that the session is in use, at most once in each interval.
+func (s *Session) touch(ctx context.Context) error {
+	now := s.clock()
+	if now.Sub(s.row.LastSeen) < s.m.cfg.Session.TouchInterval {
+		return nil
+	}
+	outcome, err := s.m.stores.Sessions.Update(ctx, s.row.Row,
+		stores.Delta{LastSeen: now, Expires: s.expiry(s.row, now)})
+	switch {
+	case err != nil:
+		return unavailable("touch session", err)
+	case outcome != stores.Updated:
+		return ErrSessionEnded
+	}
+	return nil
+}
+
+func (s *Session) delta() stores.Delta {
+	now := s.clock()
+	d := stores.Delta{Set: s.set, Owner: s.owner, LastSeen: now}
+	for key := range s.removed {
+		d.Remove = append(d.Remove, key)
+	}
+	after := s.row
+	after.Values = after.Values.With(d)
+	d.Expires = s.expiry(after, now)
+	if s.secret != nil {
+		// The id may change only for whoever holds the current one. A request
+		// that came with an id replaced since must not rename the session of
+		// who logged in meanwhile.
+		d.Rename = &stores.Rename{Old: s.row.Digest, New: stores.DigestOf(s.secret[:]), At: now}
+	}
+	return d
+}
+
+// expiry is when a row may be pruned: past it every request finds it expired.
+func (s *Session) expiry(row stores.Session, now time.Time) time.Time {
+	idle := now.Add(s.m.cfg.Session.IdleTimeout)
+	absolute := began(row).Add(s.m.cfg.Session.AbsoluteTimeout)
+	if absolute.Before(idle) {
+		return absolute
+	}
+	return idle
+}
+
+// Session opens a session outside a request by its cookie's value or by the
+// public name that Session.ID returned. The caller must know that the name
+// came from a trusted place: unlike a cookie it proves nothing. Changes are
+// stored by Save. It returns an error wrapping ErrSessionEnded if there is no
+// such session, and one wrapping ErrUnavailable if that cannot be found out.
+func (m *Manager) Session(ctx context.Context, id string) (*Session, error) {
+	parsed, isID := parseSessionID(id)
+	row, publicHalf, isName := strings.Cut(id, ".")
+	s := &Session{m: m, ctx: ctx}
+	switch {
+	case isID:
+		s.presented = &parsed
+		if err := s.load(); err != nil {
+			return nil, err
+		}
+	case isName && len(row) == 2*rowBytes && len(publicHalf) == publicDigest:
+		s.loaded = true
+		ctx, cancel := m.phase(ctx)
+		defer cancel()
+		found, ok, err := m.stores.Sessions.Load(ctx, row)
+		if err != nil {
+			return nil, unavailable("load session", err)
+		}
+		if ok && !s.expired(found) && found.Digest.String()[:publicDigest] == publicHalf {
+			s.adopt(found)
+		}
+	}
+	if !s.exists {
+		return nil, fmt.Errorf("%w: no such session", ErrSessionEnded)
+	}
+	return s, nil
+}
+
+// Save stores the changes of a session that Manager.Session opened; it can then
+// only be read. A session of a request is stored by its response, and Save
+// reports nothing but what went wrong so far. The errors are ErrSessionEnded,
+// ErrConflict and ErrUnavailable.
+func (s *Session) Save(ctx context.Context) error {
+	s.mu.Lock()
+	fault, ofRequest := s.fault, s.ofRequest
+	s.mu.Unlock()
+	if ofRequest {
+		return fault
+	}
+	_, err := s.commit(ctx)
+	return err
+}

@@ -1,0 +1,124 @@
+package gormstore_test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	mysqldriver "github.com/go-sql-driver/mysql"
+	"gorm.io/driver/mysql"
+	"gorm.io/driver/postgres"
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/ginauth/ginauth/stores/gormstore"
+)
+
+// sqliteOptions are what the package's documentation recommends.
+const sqliteOptions = "?_journal_mode=WAL&_busy_timeout=1000&_txlock=immediate"
+
+// onEngines runs a test on each database that is there: SQLite, and those that
+// the environment variables GINAUTH_TEST_POSTGRES and GINAUTH_TEST_MYSQL name.
+// Each call of open returns a new, empty one.
+func onEngines(t *testing.T, test func(t *testing.T, open func(t *testing.T) *gorm.DB)) {
+	for _, engine := range []struct {
+		name, variable string
+		open           func(t *testing.T, dsn string) *gorm.DB
+	}{
+		{"sqlite", "", openSQLite},
+		{"postgres", "GINAUTH_TEST_POSTGRES", openPostgres},
+		{"mysql", "GINAUTH_TEST_MYSQL", openMySQL},
+	} {
+		t.Run(engine.name, func(t *testing.T) {
+			dsn := os.Getenv(engine.variable)
+			if dsn == "" && engine.variable != "" {
+				t.Skipf("%s is not set to a data source name", engine.variable)
+			}
+			test(t, func(t *testing.T) *gorm.DB { return engine.open(t, dsn) })
+		})
+	}
+}
+
+// migrated returns open followed by a migration of this package's tables.
+func migrated(open func(t *testing.T) *gorm.DB) func(t *testing.T) *gorm.DB {
+	return func(t *testing.T) *gorm.DB {
+		t.Helper()
+		db := open(t)
+		if err := gormstore.Migrate(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+		return db
+	}
+}
+
+// connect opens a database and closes it when the test ends.
+func connect(t *testing.T, dialector gorm.Dialector) *gorm.DB {
+	t.Helper()
+	db, err := gorm.Open(dialector, &gorm.Config{Logger: logger.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, err := db.DB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.SetMaxOpenConns(10)
+	pool.SetMaxIdleConns(10)
+	t.Cleanup(func() {
+		if n := pool.Stats().InUse; n > 0 {
+			t.Errorf("%d connections are still in use", n)
+		}
+		pool.Close()
+	})
+	return db
+}
+
+func openSQLite(t *testing.T, _ string) *gorm.DB {
+	t.Helper()
+	return connect(t, sqlite.Open(filepath.Join(t.TempDir(), "auth.db")+sqliteOptions))
+}
+
+// openPostgres opens a schema of its own.
+func openPostgres(t *testing.T, dsn string) *gorm.DB {
+	t.Helper()
+	name := newDatabase(t, postgres.Open(dsn), "CREATE SCHEMA %s", "DROP SCHEMA %s CASCADE")
+	switch {
+	case !strings.Contains(dsn, "://"):
+		dsn += " search_path=" + name
+	case strings.Contains(dsn, "?"):
+		dsn += "&search_path=" + name
+	default:
+		dsn += "?search_path=" + name
+	}
+	return connect(t, postgres.Open(dsn))
+}
+
+// openMySQL opens a database of its own with the collation that confuses most
+// letters.
+func openMySQL(t *testing.T, dsn string) *gorm.DB {
+	t.Helper()
+	config, err := mysqldriver.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.DBName = newDatabase(t, mysql.Open(dsn),
+		"CREATE DATABASE %s CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci", "DROP DATABASE %s")
+	return connect(t, mysql.Open(config.FormatDSN()))
+}
+
+// newDatabase creates a database with a name of its own and drops it when the
+// test ends.
+func newDatabase(t *testing.T, server gorm.Dialector, create, drop string) string {
+	t.Helper()
+	admin := connect(t, server)
+	name := "ginauth_test_" + strings.ToLower(rand.Text()[:12])
+	if err := admin.Exec(fmt.Sprintf(create, name)).Error; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { admin.Exec(fmt.Sprintf(drop, name)) })
+	return name
+}

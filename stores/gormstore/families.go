@@ -1,0 +1,167 @@
+package gormstore
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+)
+
+func (s *tokens) Create(ctx context.Context, t stores.Token) (created bool, err error) {
+	record, err := encodeToken(t)
+	if err != nil {
+		return false, err
+	}
+	root := models.TokenFamily{
+		Family:  t.Family,
+		Kind:    string(t.Kind),
+		Owner:   t.Owner,
+		Version: 1,
+		Created: micro(t.Created),
+		Expires: micro(t.FamilyExpires),
+	}
+	err = s.transact(ctx, "create token", false, func(tx *gorm.DB) (bool, error) {
+		created = false
+		if err := s.roots.claim(tx, &root); err != nil {
+			return false, err
+		}
+		var claimed models.TokenFamily
+		if err := tx.Raw(s.root, t.Family).Find(&claimed).Error; err != nil {
+			return false, err
+		}
+		created = claimed.Revoked == 0
+		if !created {
+			return false, nil
+		}
+		return true, s.insert(tx, &record)
+	})
+	return created && err == nil, err
+}
+
+// insert stores a token under a root that is held. It looks first whether the
+// id is taken: after a failed INSERT nothing more could be asked in the same
+// transaction of PostgreSQL. If another family takes the id in between, the
+// INSERT fails and the next try sees it.
+func (s *tokens) insert(tx *gorm.DB, record *models.Token) error {
+	var other models.Token
+	answer := tx.Raw(s.load, record.ID).Find(&other)
+	switch {
+	case answer.Error != nil:
+		return answer.Error
+	case answer.RowsAffected > 0:
+		return permanent{stores.ErrExists}
+	}
+	return tx.Create(record).Error
+}
+
+// hold bumps the root of a living family, which locks it, and reports whether
+// there is one.
+func (s *tokens) hold(tx *gorm.DB, now time.Time, family string) (bool, error) {
+	answer := tx.Exec(s.holdRoot, family, now.UnixMicro())
+	return answer.RowsAffected > 0, answer.Error
+}
+
+// use consumes a token of a family that is held and reports whether it lived.
+func (s *tokens) use(tx *gorm.DB, now time.Time, family, id string) (bool, error) {
+	answer := tx.Exec(s.consume, mark(now), id, family, now.UnixMicro())
+	return answer.RowsAffected > 0, answer.Error
+}
+
+func (s *tokens) Consume(ctx context.Context, now time.Time, family, id string) (used bool, err error) {
+	if !validName(id) || !validName(family) {
+		return false, fault(ctx, "consume token", ctx.Err())
+	}
+	err = s.transact(ctx, "consume token", false, func(tx *gorm.DB) (bool, error) {
+		used = false
+		alive, err := s.hold(tx, now, family)
+		if err != nil || !alive {
+			return false, err
+		}
+		used, err = s.use(tx, now, family, id)
+		return used, err
+	})
+	return used && err == nil, err
+}
+
+func (s *tokens) Rotate(ctx context.Context, now time.Time, parent string, child stores.Token) (result stores.Rotated, err error) {
+	record, err := encodeToken(child)
+	if err != nil {
+		return stores.RotateDead, err
+	}
+	if !validName(parent) {
+		return stores.RotateDead, fault(ctx, "rotate token", ctx.Err())
+	}
+	err = s.transact(ctx, "rotate token", false, func(tx *gorm.DB) (bool, error) {
+		result = stores.RotateDead
+		alive, err := s.hold(tx, now, child.Family)
+		if err != nil || !alive {
+			return false, err
+		}
+		used, err := s.use(tx, now, child.Family, parent)
+		if err != nil {
+			return false, err
+		}
+		if !used {
+			result, err = s.unused(tx, child.Family, parent)
+			return false, err
+		}
+		result = stores.RotateDone
+		return true, s.insert(tx, &record)
+	})
+	if err != nil {
+		return stores.RotateDead, err
+	}
+	return result, nil
+}
+
+// unused tells why a token of a living family could not be consumed.
+func (s *tokens) unused(tx *gorm.DB, family, id string) (stores.Rotated, error) {
+	var record models.Token
+	answer := tx.Raw(s.load, id).Find(&record)
+	if answer.RowsAffected > 0 && record.Family == family && record.Consumed != 0 {
+		return stores.RotateUsed, answer.Error
+	}
+	return stores.RotateDead, answer.Error
+}
+
+func (s *tokens) RevokeFamily(ctx context.Context, now time.Time, family string) (alive bool, err error) {
+	if !validName(family) {
+		return false, fault(ctx, "revoke family", ctx.Err())
+	}
+	n, err := s.revokeAll(ctx, "revoke family", s.revoke, now, family)
+	return n > 0, err
+}
+
+func (s *tokens) RevokeOwner(ctx context.Context, now time.Time, owner, exceptFamily string, kinds ...stores.Kind) (int, error) {
+	if !validOwner(owner) {
+		return 0, fault(ctx, "revoke families", ctx.Err())
+	}
+	if !validName(exceptFamily) {
+		exceptFamily = "" // which no family is called
+	}
+	ownedBy := s.same(clause.Column{Name: s.roots.column("Owner")}, owner)
+	return s.revokeAll(ctx, "revoke families", s.revokeOf, now, ownedBy, exceptFamily, len(kinds) == 0, texts(kinds))
+}
+
+// revokeAll revokes the families of a query and returns how many were alive.
+// Those that have expired are revoked too, uncounted: on a machine whose clock
+// is behind they may not have expired yet.
+func (s *tokens) revokeAll(ctx context.Context, what, query string, now time.Time, args ...any) (n int, err error) {
+	args = append([]any{mark(now)}, args...)
+	err = s.transact(ctx, what, false, func(tx *gorm.DB) (bool, error) {
+		alive := tx.Exec(query+s.unexpired, append(args, now.UnixMicro())...)
+		n = int(alive.RowsAffected)
+		if alive.Error != nil {
+			return false, alive.Error
+		}
+		return true, tx.Exec(query, args...).Error
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}

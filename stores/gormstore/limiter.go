@@ -1,0 +1,207 @@
+package gormstore
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+)
+
+var (
+	_ stores.Limiter = (*limiter)(nil)
+	_ stores.Pruner  = (*limiter)(nil)
+	_ stores.Checker = (*limiter)(nil)
+)
+
+// limiter is the stores.Limiter of a database. A window is a row, which stays
+// when it ends until another one of its key begins or it is pruned.
+type limiter struct {
+	*core
+	table   table
+	load    string
+	putBack string
+	delete  string
+	expired expired
+}
+
+func newLimiter(c *core) *limiter {
+	t := newTable(c.db, &models.Attempt{})
+	return &limiter{
+		core:  c,
+		table: t,
+		load:  t.sql("SELECT * FROM {} WHERE {ID} IN ?"),
+		putBack: t.sql("UPDATE {} SET {Version} = {Version} + 1, {Taken} = {Taken} - 1" +
+			" WHERE {ID} = ? AND {Opened} = ? AND {Taken} > 0"),
+		delete:  t.sql("DELETE FROM {} WHERE {ID} = ?"),
+		expired: newExpired(t, "ID"),
+	}
+}
+
+func (l *limiter) Take(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
+	// Who is locked out, and hammers on, costs one read and holds no row.
+	grant, err := l.Peek(ctx, now, windows...)
+	if err != nil || !grant.OK() || len(windows) == 0 {
+		return grant, err
+	}
+	ids := idsOf(windows)
+	err = l.transact(ctx, "take slots", false, func(tx *gorm.DB) (bool, error) {
+		rows, err := l.claim(tx, ids)
+		if err != nil {
+			return false, err
+		}
+		grant = admit(rows, now.UnixMicro(), windows)
+		if !grant.OK() {
+			return false, nil
+		}
+		return true, l.store(tx, ids, rows)
+	})
+	if err != nil {
+		return stores.Grant{}, err
+	}
+	return grant, nil
+}
+
+func (l *limiter) Peek(ctx context.Context, now time.Time, windows ...stores.Window) (grant stores.Grant, err error) {
+	err = l.read(ctx, "look at windows", func(db *gorm.DB) error {
+		rows, err := l.rows(db, idsOf(windows))
+		grant = admit(rows, now.UnixMicro(), windows)
+		return err
+	})
+	if err != nil {
+		return stores.Grant{}, err
+	}
+	grant.Slots = nil
+	return grant, nil
+}
+
+// idsOf returns the names of the rows of the windows, each once, in the order
+// in which everybody locks them.
+func idsOf(windows []stores.Window) []string {
+	ids := make([]string, len(windows))
+	for i, w := range windows {
+		ids[i] = w.Key.String()
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// rows returns the rows by name, with an empty one for each that is missing.
+func (l *limiter) rows(db *gorm.DB, ids []string) (map[string]*models.Attempt, error) {
+	rows := make(map[string]*models.Attempt, len(ids))
+	for _, id := range ids {
+		rows[id] = &models.Attempt{ID: id}
+	}
+	if len(ids) == 0 {
+		return rows, nil
+	}
+	var found []models.Attempt
+	if err := db.Raw(l.load, ids).Find(&found).Error; err != nil {
+		return rows, err
+	}
+	for i := range found {
+		rows[found[i].ID] = &found[i]
+	}
+	return rows, nil
+}
+
+// claim locks the rows, creating those that are missing, and reads them.
+func (l *limiter) claim(tx *gorm.DB, ids []string) (map[string]*models.Attempt, error) {
+	fresh := make([]models.Attempt, len(ids))
+	for i, id := range ids {
+		fresh[i] = models.Attempt{ID: id}
+	}
+	if err := l.table.claim(tx, &fresh); err != nil {
+		return nil, err
+	}
+	return l.rows(tx, ids)
+}
+
+// store writes rows that are locked, by an INSERT that meets each of them: one
+// statement for all.
+func (l *limiter) store(tx *gorm.DB, ids []string, rows map[string]*models.Attempt) error {
+	records := make([]models.Attempt, len(ids))
+	for i, id := range ids {
+		records[i] = *rows[id]
+	}
+	columns := []string{l.table.column("Taken"), l.table.column("Opened"), l.table.column("Expires")}
+	return tx.Clauses(clause.OnConflict{
+		Columns:   l.table.key(),
+		DoUpdates: clause.AssignmentColumns(columns),
+	}).Create(&records).Error
+}
+
+// admit takes a slot in each window of the rows, which it changes, and tells
+// whether all had one. It runs on rows that are locked, or to peek.
+//
+// A clock that was set back finds windows that began in its future. They count
+// until they end, however far that is: any other reading would admit more.
+func admit(rows map[string]*models.Attempt, now int64, windows []stores.Window) stores.Grant {
+	grant := stores.Grant{Full: -1}
+	for i, w := range windows {
+		id := w.Key.String()
+		row := rows[id]
+		if row.Expires <= now {
+			row.Taken, row.Opened, row.Expires = 0, now, now+w.Period.Microseconds()
+		}
+		if row.Taken >= int64(w.Limit) {
+			if grant.OK() {
+				grant.Full = i
+			}
+			left := time.Duration(row.Expires-now) * time.Microsecond
+			grant.RetryAfter = max(grant.RetryAfter, left)
+			continue
+		}
+		row.Taken++
+		grant.Slots = append(grant.Slots, stores.Slot{Key: w.Key, Opened: row.Opened})
+	}
+	if !grant.OK() {
+		grant.Slots = nil
+	}
+	return grant
+}
+
+func (l *limiter) PutBack(ctx context.Context, slots ...stores.Slot) error {
+	if len(slots) == 0 {
+		return fault(ctx, "put slots back", ctx.Err())
+	}
+	slots = slices.SortedFunc(slices.Values(slots), func(a, b stores.Slot) int {
+		return cmp.Compare(a.Key.String(), b.Key.String())
+	})
+	return l.transact(ctx, "put slots back", false, func(tx *gorm.DB) (bool, error) {
+		for _, slot := range slots {
+			if err := tx.Exec(l.putBack, slot.Key.String(), slot.Opened).Error; err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+}
+
+func (l *limiter) Reset(ctx context.Context, keys ...stores.Digest) error {
+	if len(keys) == 0 {
+		return fault(ctx, "reset windows", ctx.Err())
+	}
+	ids := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		ids[key.String()] = true
+	}
+	return l.transact(ctx, "reset windows", true, func(tx *gorm.DB) (bool, error) {
+		for _, id := range slices.Sorted(maps.Keys(ids)) {
+			if err := tx.Exec(l.delete, id).Error; err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+}
+
+func (l *limiter) Prune(ctx context.Context, now time.Time) (int, error) {
+	return l.prune(ctx, "prune windows", now, l.expired)
+}

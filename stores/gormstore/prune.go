@@ -1,0 +1,66 @@
+package gormstore
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// pruneBatch is how many records one transaction of Prune deletes, which bounds
+// how long anybody waits for it.
+const pruneBatch = 500
+
+// expired is how a table finds and deletes what expired.
+type expired struct {
+	find, delete string
+	// members, if there are any, depend on a record and are deleted after it.
+	// It is then them who are counted.
+	members string
+}
+
+// newExpired returns the statements for a table with a field Expires and the
+// given primary key.
+func newExpired(t table, key string) expired {
+	return expired{
+		find: t.sql("SELECT {" + key + "} FROM {} WHERE {Expires} <= ? ORDER BY {Expires} LIMIT ?"),
+		// The condition is repeated because a record may have been prolonged.
+		delete: t.sql("DELETE FROM {} WHERE {" + key + "} IN ? AND {Expires} <= ?"),
+	}
+}
+
+// prune deletes what expired at or before now, in batches, and returns how much
+// that was.
+func (c *core) prune(ctx context.Context, what string, now time.Time, e expired) (total int, err error) {
+	for {
+		var names []string
+		err := c.read(ctx, what, func(db *gorm.DB) error {
+			return db.Raw(e.find, now.UnixMicro(), pruneBatch).Scan(&names).Error
+		})
+		if err != nil || len(names) == 0 {
+			return total, err
+		}
+		slices.Sort(names) // the order in which others lock
+		n, err := c.pruneBatch(ctx, what, now, e, names)
+		total += n
+		if err != nil || len(names) < pruneBatch {
+			return total, err
+		}
+	}
+}
+
+func (c *core) pruneBatch(ctx context.Context, what string, now time.Time, e expired, names []string) (n int, err error) {
+	err = c.transact(ctx, what, true, func(tx *gorm.DB) (bool, error) {
+		answer := tx.Exec(e.delete, names, now.UnixMicro())
+		if answer.Error == nil && e.members != "" {
+			answer = tx.Exec(e.members, names)
+		}
+		n = int(answer.RowsAffected)
+		return true, answer.Error
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}

@@ -1,0 +1,132 @@
+package gormstore
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+)
+
+// table writes SQL about the table of one model.
+type table struct {
+	schema *schema.Schema
+	quote  func(any) string
+}
+
+func newTable(db *gorm.DB, model any) table {
+	stmt := &gorm.Statement{DB: db}
+	if err := stmt.Parse(model); err != nil {
+		panic(fmt.Sprintf("gormstore: cannot use %T as a model: %v", model, err))
+	}
+	return table{schema: stmt.Schema, quote: stmt.Quote}
+}
+
+// column returns the name of the column of a field, under the application's
+// naming strategy.
+func (t table) column(field string) string {
+	f := t.schema.LookUpField(field)
+	if f == nil || f.DBName == "" {
+		panic(fmt.Sprintf("gormstore: %s has no column for %s", t.schema.Name, field))
+	}
+	return f.DBName
+}
+
+// sql returns the template with {} replaced by the table's quoted name and
+// {Field} by the quoted column of a field.
+func (t table) sql(template string) string {
+	var b strings.Builder
+	for {
+		text, rest, found := strings.Cut(template, "{")
+		b.WriteString(text)
+		if !found {
+			return b.String()
+		}
+		field, rest, _ := strings.Cut(rest, "}")
+		name := t.schema.Table
+		if field != "" {
+			name = t.column(field)
+		}
+		b.WriteString(t.quote(name))
+		template = rest
+	}
+}
+
+// claim stores the records that are new, and bumps the version of those that
+// exist, in the order given. Either way the transaction holds them afterwards,
+// on every engine, which makes claim the statement to begin one with.
+func (t table) claim(tx *gorm.DB, records any) error {
+	version := t.column("Version")
+	return tx.Clauses(clause.OnConflict{
+		Columns: t.key(),
+		DoUpdates: clause.Set{{
+			Column: clause.Column{Name: version},
+			Value:  clause.Expr{SQL: "? + 1", Vars: []any{clause.Column{Table: t.schema.Table, Name: version}}},
+		}},
+	}).Create(records).Error
+}
+
+func (t table) key() []clause.Column {
+	return []clause.Column{{Name: t.schema.PrioritizedPrimaryField.DBName}}
+}
+
+// same returns the condition that a text column holds exactly value. The first
+// half of it on MySQL is for the index.
+func (c *core) same(column clause.Column, value any) clause.Expression {
+	equal := clause.Eq{Column: column, Value: value}
+	if c.dialect != mysql {
+		return equal
+	}
+	return clause.And(equal, clause.Expr{
+		SQL:  "CAST(CONVERT(? USING utf8mb4) AS BINARY) = CAST(? AS BINARY)",
+		Vars: []any{column, value},
+	})
+}
+
+// validName reports whether s can name a row, a token or a family. Anything
+// else would reach the comparison rules of the database, which differ.
+func validName(s string) bool {
+	return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// storable reports whether a text column of the given size holds s unchanged on
+// every engine.
+func storable(s string, size int) bool {
+	return len(s) <= size && utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
+}
+
+// clip returns as much of s as a text column of the given size holds.
+func clip(s string, size int) string {
+	if storable(s, size) {
+		return s
+	}
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+	for len(s) > size {
+		_, last := utf8.DecodeLastRuneInString(s[:size+1])
+		s = s[:size+1-last]
+	}
+	return s
+}
+
+// micro returns t as it is stored, and 0 for no time.
+func micro(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// mark returns now for a column in which 0 means "not yet".
+func mark(now time.Time) int64 { return cmp.Or(now.UnixMicro(), 1) }
+
+// moment is the inverse of micro.
+func moment(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}

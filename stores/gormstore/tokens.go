@@ -1,0 +1,130 @@
+package gormstore
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+)
+
+var (
+	_ stores.Tokens  = (*tokens)(nil)
+	_ stores.Pruner  = (*tokens)(nil)
+	_ stores.Checker = (*tokens)(nil)
+)
+
+// tokens is the stores.Tokens of a database. Whatever changes a family's life
+// or depends on it writes the family's root first, and so waits for its turn.
+type tokens struct {
+	*core
+	table, roots table
+	// find and list join the root, so what it decides is as old as the token.
+	find, list       string
+	root             string
+	holdRoot         string
+	load             string
+	consume          string
+	revoke, revokeOf string
+	unexpired        string
+	touch            string
+	expired, ended   expired
+}
+
+func newTokens(c *core) *tokens {
+	t, r := newTable(c.db, &models.Token{}), newTable(c.db, &models.TokenFamily{})
+	joined := "SELECT t.*" + r.sql(", f.{Expires} AS family_expires, f.{Revoked} AS family_revoked FROM ") +
+		t.sql("{} t JOIN ") + r.sql("{} f ON f.{Family} = ") + t.sql("t.{Family}")
+	revoke := r.sql("UPDATE {} SET {Version} = {Version} + 1, {Revoked} = ? WHERE {Revoked} = 0 AND ")
+	ended := newExpired(r, "Family")
+	ended.members = t.sql("DELETE FROM {} WHERE {Family} IN ?")
+	return &tokens{
+		core:  c,
+		table: t,
+		roots: r,
+		find:  joined + t.sql(" WHERE t.{ID} = ? AND t.{Family} = ?"),
+		list: joined + t.sql(" WHERE ? AND t.{Consumed} = 0 AND ") + r.sql("f.{Revoked} = 0 AND (? OR ") +
+			t.sql("t.{Kind} IN ?) ORDER BY t.{Created} DESC, t.{ID}"),
+		root: r.sql("SELECT * FROM {} WHERE {Family} = ?"),
+		holdRoot: r.sql("UPDATE {} SET {Version} = {Version} + 1" +
+			" WHERE {Family} = ? AND {Revoked} = 0 AND {Expires} > ?"),
+		load: t.sql("SELECT * FROM {} WHERE {ID} = ?"),
+		consume: t.sql("UPDATE {} SET {Version} = {Version} + 1, {Consumed} = ?" +
+			" WHERE {ID} = ? AND {Family} = ? AND {Consumed} = 0 AND {Expires} > ?"),
+		revoke:    revoke + r.sql("{Family} = ?"),
+		revokeOf:  revoke + r.sql("? AND {Family} <> ? AND (? OR {Kind} IN ?)"),
+		unexpired: r.sql(" AND {Expires} > ?"),
+		touch: t.sql("UPDATE {} SET {Version} = {Version} + 1, {LastUsed} = ?" +
+			" WHERE {ID} = ? AND {Family} = ? AND {LastUsed} < ?"),
+		expired: newExpired(t, "ID"),
+		ended:   ended,
+	}
+}
+
+func (s *tokens) Find(ctx context.Context, family, id string) (t stores.Token, found bool, err error) {
+	var row tokenRow
+	err = s.read(ctx, "find token", func(db *gorm.DB) error {
+		if !validName(id) || !validName(family) {
+			return nil
+		}
+		answer := db.Raw(s.find, id, family).Find(&row)
+		found = answer.RowsAffected > 0
+		return answer.Error
+	})
+	if err != nil || !found {
+		return stores.Token{}, false, err
+	}
+	t, err = decodeToken(&row)
+	return t, err == nil, err
+}
+
+func (s *tokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {
+	var rows []tokenRow
+	err := s.read(ctx, "list tokens", func(db *gorm.DB) error {
+		if !validOwner(owner) {
+			return nil
+		}
+		ownedBy := s.same(clause.Column{Table: "t", Name: s.table.column("Owner")}, owner)
+		return db.Raw(s.list, ownedBy, len(kinds) == 0, texts(kinds)).Find(&rows).Error
+	})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]stores.Token, len(rows))
+	for i := range rows {
+		if list[i], err = decodeToken(&rows[i]); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// texts returns the kinds as a driver takes them.
+func texts(kinds []stores.Kind) []string {
+	list := make([]string, len(kinds))
+	for i, kind := range kinds {
+		list[i] = string(kind)
+	}
+	return list
+}
+
+func (s *tokens) Touch(ctx context.Context, now time.Time, family, id string) error {
+	if !validName(id) || !validName(family) {
+		return fault(ctx, "touch token", ctx.Err())
+	}
+	return s.change(ctx, "touch token", func(db *gorm.DB) error {
+		return db.Exec(s.touch, mark(now), id, family, mark(now)).Error
+	})
+}
+
+func (s *tokens) Prune(ctx context.Context, now time.Time) (int, error) {
+	n, err := s.prune(ctx, "prune tokens", now, s.expired)
+	if err != nil {
+		return n, err
+	}
+	members, err := s.prune(ctx, "prune families", now, s.ended)
+	return n + members, err
+}

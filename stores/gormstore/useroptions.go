@@ -1,0 +1,133 @@
+package gormstore
+
+import (
+	"fmt"
+	"reflect"
+
+	"gorm.io/gorm/schema"
+
+	"github.com/ginauth/ginauth/internal/canon"
+	"github.com/ginauth/ginauth/models"
+)
+
+// UserOption is an option of Users.
+type UserOption func(*userOptions)
+
+type userOptions struct {
+	identifiers     [][2]string // credential, field
+	password, stamp string
+	passwordSet     bool
+	stampSet        bool
+}
+
+// WithIdentifier lets users be looked up by the named credential in a field of
+// the model: WithIdentifier("username", "Username"). It may be given several
+// times. Without it, users are looked up by the credential "email" in the field
+// Email; with it, only by what it names.
+//
+// If the model also has a field called like the other with Canonical appended,
+// such as EmailCanonical, that is the one looked up, and CreateUser fills it.
+// If not, the field itself has to hold identifiers in their canonical form, as
+// CreateUser stores them. The field that is looked up needs a unique index.
+func WithIdentifier(credential, field string) UserOption {
+	return func(o *userOptions) { o.identifiers = append(o.identifiers, [2]string{credential, field}) }
+}
+
+// WithPasswordField names the field that holds the password hash, by default
+// Password. "" says that the model has none; RehashPassword and ChangePassword
+// then return an error wrapping errors.ErrUnsupported.
+func WithPasswordField(field string) UserOption {
+	return func(o *userOptions) { o.password, o.passwordSet = field, true }
+}
+
+// WithStampField names the field that holds the security stamp, by default
+// SecurityStamp if the model has that. "" says that the model has none, which
+// is refused for a model that implements models.Stamped.
+func WithStampField(field string) UserOption {
+	return func(o *userOptions) { o.stamp, o.stampSet = field, true }
+}
+
+// identifier is a field that users are looked up by.
+type identifier struct {
+	credential string
+	source     *schema.Field
+	// lookup holds the canonical form. It can be the source.
+	lookup *schema.Field
+}
+
+// userFields are the fields of a model that a UserStore uses. Password and
+// stamp can be nil.
+type userFields struct {
+	identifiers     []identifier
+	password, stamp *schema.Field
+}
+
+func newUserFields(t table, stamped bool, opts []UserOption) userFields {
+	o := userOptions{password: "Password", stamp: "SecurityStamp"}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if len(o.identifiers) == 0 {
+		o.identifiers = [][2]string{{"email", "Email"}}
+	}
+	var f userFields
+	for _, names := range o.identifiers {
+		if names[0] == "" {
+			panic("gormstore: Users: a credential has no name")
+		}
+		id := identifier{credential: names[0], source: t.text(names[1])}
+		id.lookup = id.source
+		if t.has(names[1] + "Canonical") {
+			id.lookup = t.text(names[1] + "Canonical")
+		}
+		f.identifiers = append(f.identifiers, id)
+	}
+	if o.password != "" {
+		f.password = t.text(o.password)
+	}
+	if o.stamp != "" && (o.stampSet || stamped || t.has(o.stamp)) {
+		f.stamp = t.text(o.stamp)
+	}
+	if stamped && f.stamp == nil {
+		panic(fmt.Sprintf("gormstore: Users: model %s has a security stamp: name its field with WithStampField", t.schema.Name))
+	}
+	return f
+}
+
+// has reports whether the model has a column for a field.
+func (t table) has(field string) bool {
+	f := t.schema.LookUpField(field)
+	return f != nil && f.DBName != "" && f.Name == field
+}
+
+// text returns a field of type string, or panics.
+func (t table) text(field string) *schema.Field {
+	if !t.has(field) {
+		panic(fmt.Sprintf("gormstore: Users: model %s has no column for the field %q;"+
+			" WithIdentifier, WithPasswordField and WithStampField name fields", t.schema.Name, field))
+	}
+	f := t.schema.LookUpField(field)
+	if f.FieldType.Kind() != reflect.String {
+		panic(fmt.Sprintf("gormstore: Users: field %s of model %s is a %s, it must be a string", field, t.schema.Name, f.FieldType))
+	}
+	return f
+}
+
+// find returns the identifier that a credential names.
+func (f userFields) find(credential string) (identifier, error) {
+	for _, id := range f.identifiers {
+		if id.credential == credential {
+			return id, nil
+		}
+	}
+	return identifier{}, fmt.Errorf("gormstore: %w: %.32q", models.ErrUnknownField, credential)
+}
+
+// canonical returns the form that all spellings of an identifier share.
+func canonical(value string) (string, error) {
+	form, err := canon.Identifier(value)
+	if err != nil {
+		return "", fmt.Errorf("gormstore: %w: %w", models.ErrBadIdentifier, err)
+	}
+	return form, nil
+}

@@ -1,0 +1,133 @@
+package gormstore
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+
+	"github.com/ginauth/ginauth/models"
+)
+
+// UserStore is a user provider over the table of the model U. It implements
+// models.UserProvider, models.PasswordUpdater, models.PasswordChanger,
+// models.Registrar and models.Prototype, and returns users as a P, which is
+// *U. It is safe for concurrent use.
+//
+// Users that are soft-deleted are nobody. Hooks of the model run when users are
+// read and created; they do not run, and UpdatedAt stays, when a password is
+// replaced.
+type UserStore[U any, P interface {
+	*U
+	models.Authenticatable
+}] struct {
+	*core
+	key    key
+	fields userFields
+}
+
+var _ interface {
+	models.UserProvider
+	models.PasswordUpdater
+	models.PasswordChanger
+	models.Registrar
+	models.Prototype
+} = (*UserStore[models.User, *models.User])(nil)
+
+// Users returns a provider of the users in the table of the model U. For
+// models.User, or a model that embeds it, no option is needed.
+//
+// AuthID of the model has to return its primary key: an integer in decimal, a
+// string as it is, or a UUID in lower case.
+//
+// Users panics if db is nil or a transaction, if the model has not exactly one
+// primary key of such a type, and if it lacks a field that is used or the field
+// is not a string: Email, Password and, if it implements models.Stamped,
+// SecurityStamp, or those that the options name instead.
+func Users[U any, P interface {
+	*U
+	models.Authenticatable
+}](db *gorm.DB, opts ...UserOption) *UserStore[U, P] {
+	c := newCore(db, "Users")
+	t := newTable(c.db, new(U))
+	_, stamped := any(P(new(U))).(models.Stamped)
+	return &UserStore[U, P]{core: c, key: newKey(t, "Users"), fields: newUserFields(t, stamped, opts)}
+}
+
+// PrototypeUser returns a new, empty user.
+func (s *UserStore[U, P]) PrototypeUser() models.Authenticatable { return P(new(U)) }
+
+// UserByID returns the user with the identifier, or nil. Text that is not the
+// one spelling of a key is nobody, and the database is not asked.
+func (s *UserStore[U, P]) UserByID(ctx context.Context, id string) (models.Authenticatable, error) {
+	u, err := s.byID(ctx, id)
+	if err != nil || u == nil {
+		return nil, err // an interface without a type
+	}
+	return u, nil
+}
+
+func (s *UserStore[U, P]) byID(ctx context.Context, id string) (P, error) {
+	row, found, err := find[U](ctx, s.core, s.key, id)
+	if err != nil || !found || P(row).AuthID() != id {
+		return nil, err
+	}
+	return row, nil
+}
+
+// CanonicalIdentifier returns the value trimmed of white space, in Unicode
+// normalization form KC and case-folded. The error wraps models.ErrUnknownField
+// if field is not a credential of this provider, and models.ErrBadIdentifier if
+// the value is empty, longer than 254 bytes, not UTF-8, or has white space,
+// control or invisible characters in it.
+func (s *UserStore[U, P]) CanonicalIdentifier(field, value string) (string, error) {
+	if _, err := s.fields.find(field); err != nil {
+		return "", err
+	}
+	return canonical(value)
+}
+
+// UserByIdentifier returns the user whose field has the canonical value, or
+// nil. A value that is not in canonical form is nobody's, and the database is
+// not asked. The error wraps models.ErrUnknownField if field is not a
+// credential of this provider; that two users have the value is an error too.
+func (s *UserStore[U, P]) UserByIdentifier(ctx context.Context, field, value string) (models.Authenticatable, error) {
+	id, err := s.fields.find(field)
+	if err != nil {
+		return nil, err
+	}
+	if form, err := canonical(value); err != nil || form != value {
+		return nil, fault(ctx, "find user", ctx.Err())
+	}
+	// GORM is given a typed condition on a configured column, never a text or a
+	// struct of its own making, whose zero fields it would leave out.
+	var rows []U
+	err = s.read(ctx, "find user", func(db *gorm.DB) error {
+		return db.Where(s.same(columnOf(id.lookup), value)).Limit(2).Find(&rows).Error
+	})
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	if len(rows) > 1 {
+		return nil, fmt.Errorf("gormstore: find user: several users have the same %s", field)
+	}
+	u := P(&rows[0])
+	// A column may compare by rules of its own, under which others match.
+	form, err := canonical(textOf(ctx, id.lookup, u))
+	if err != nil || form != value || u.AuthID() == "" {
+		return nil, nil
+	}
+	return u, nil
+}
+
+func columnOf(field *schema.Field) clause.Column {
+	return clause.Column{Table: clause.CurrentTable, Name: field.DBName}
+}
+
+// textOf returns the text in a field of a model.
+func textOf(ctx context.Context, field *schema.Field, model any) string {
+	return field.ReflectValueOf(ctx, reflect.ValueOf(model).Elem()).String()
+}

@@ -1,0 +1,405 @@
+package gormstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores/gormstore"
+)
+
+// member is an application's user: the ready-made one, embedded, and soft
+// deletion.
+type member struct {
+	models.User
+	Company   string `gorm:"size:100"`
+	DeletedAt gorm.DeletedAt
+}
+
+// account has a text key, a hash and a login of other names, and no stamp.
+type account struct {
+	Handle string `gorm:"primaryKey;size:64"`
+	Login  string `gorm:"size:254;not null;uniqueIndex"`
+	Hash   string `gorm:"size:255;not null"`
+}
+
+func (a *account) AuthID() string       { return a.Handle }
+func (a *account) AuthPassword() string { return a.Hash }
+
+func accounts(db *gorm.DB) *gormstore.UserStore[account, *account] {
+	return gormstore.Users[account](db,
+		gormstore.WithIdentifier("login", "Login"), gormstore.WithPasswordField("Hash"))
+}
+
+// tables returns open followed by a migration of the models.
+func tables(open func(t *testing.T) *gorm.DB, models ...any) func(t *testing.T) *gorm.DB {
+	return func(t *testing.T) *gorm.DB {
+		t.Helper()
+		db := open(t)
+		if err := db.AutoMigrate(models...); err != nil {
+			t.Fatal(err)
+		}
+		return db
+	}
+}
+
+// create stores a user with the given address and the password hash "hash".
+func create(t *testing.T, users *gormstore.UserStore[member, *member], email string) *member {
+	t.Helper()
+	u := &member{User: models.User{Email: email, Password: "hash"}}
+	if err := users.CreateUser(t.Context(), u); err != nil {
+		t.Fatalf("CreateUser(%q): %v", email, err)
+	}
+	return u
+}
+
+// isNobody checks that a lookup found nobody, by a nil interface and no error.
+func isNobody(t *testing.T, what string, u models.Authenticatable, err error) {
+	t.Helper()
+	if u != nil || err != nil {
+		t.Errorf("%s = %v, error %v; want nobody and no error", what, u, err)
+	}
+}
+
+// identifiersOfNobody is text that GORM, a database or a parser takes for an
+// identifier that it is not, when user 1 exists.
+var identifiersOfNobody = []string{
+	"", "0", "00", "01", "+1", "-1", " 1", "1 ", "1\n", "1\x00", "0x1", "0b1", "1_0", "1.0", "1e0", "١",
+	"1=1", "1 OR 1=1", "id=1", "' OR '1'='1", "1); DROP TABLE members; --", "nil", "null", "NULL", "true", "?", "@id", "*", "%",
+	"4294967297", "9223372036854775807", "9223372036854775808", "18446744073709551615", "18446744073709551616",
+	"18446744073709551617", "99999999999999999999", strings.Repeat("9", 4096), "\xff", "[1]", `{"id":1}`,
+}
+
+func TestUserByID(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		db := tables(open, &member{})(t)
+		users := gormstore.Users[member](db)
+		admin := create(t, users, "admin@example.com")
+		create(t, users, "ann@example.com")
+
+		u, err := users.UserByID(t.Context(), "1")
+		if err != nil || u == nil || u.(*member).Email != admin.Email {
+			t.Fatalf("UserByID(1) = %v, error %v; want the first user", u, err)
+		}
+		for _, id := range identifiersOfNobody {
+			u, err := users.UserByID(t.Context(), id)
+			isNobody(t, fmt.Sprintf("UserByID(%.40q)", id), u, err)
+		}
+		if err := db.Delete(admin).Error; err != nil {
+			t.Fatal(err)
+		}
+		u, err = users.UserByID(t.Context(), "1")
+		isNobody(t, "UserByID of a deleted user", u, err)
+		u, err = users.UserByIdentifier(t.Context(), "email", "admin@example.com")
+		isNobody(t, "UserByIdentifier of a deleted user", u, err)
+		u, err = users.ChangePassword(t.Context(), "1", "new", "stamp")
+		isNobody(t, "ChangePassword of a deleted user", u, err)
+	})
+}
+
+func TestUserByTextID(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		users := accounts(tables(open, &account{})(t))
+		ctx := t.Context()
+		if err := users.CreateUser(ctx, &account{Handle: "renée", Login: "Renée", Hash: "hash"}); err != nil {
+			t.Fatal(err)
+		}
+		u, err := users.UserByID(ctx, "renée")
+		if err != nil || u == nil || u.AuthID() != "renée" {
+			t.Fatalf("UserByID = %v, error %v; want the user", u, err)
+		}
+		for _, id := range append(identifiersOfNobody, "renee", "Renée", "RENÉE", "rene\u0301e", "renée ", "renée\x00", "ren%", "ren_e") {
+			u, err := users.UserByID(ctx, id)
+			isNobody(t, fmt.Sprintf("UserByID(%.40q)", id), u, err)
+			if ok, err := users.RehashPassword(ctx, id, "hash", "new"); ok || err != nil {
+				t.Errorf("RehashPassword(%.40q) = %v, error %v; want false", id, ok, err)
+			}
+			u, err = users.ChangePassword(ctx, id, "new", "stamp")
+			isNobody(t, fmt.Sprintf("ChangePassword(%.40q)", id), u, err)
+		}
+		if u, err = users.UserByID(ctx, "renée"); err != nil || u.AuthPassword() != "hash" {
+			t.Errorf("the password of the user was changed under another name, error %v", err)
+		}
+		if u, err = users.ChangePassword(ctx, "renée", "new", "stamp"); err != nil || u == nil || u.AuthPassword() != "new" {
+			t.Errorf("ChangePassword = %v, error %v; want the new hash, without a stamp column", u, err)
+		}
+	})
+}
+
+func TestUserByIdentifier(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		users := gormstore.Users[member](tables(open, &member{})(t))
+		ctx := t.Context()
+		create(t, users, "admin@example.com")
+		ann := create(t, users, " Ann.É@Example.com ")
+
+		canonical, err := users.CanonicalIdentifier("email", "ANN.E\u0301@example.COM")
+		if err != nil || canonical != "ann.é@example.com" {
+			t.Fatalf("CanonicalIdentifier = %q, error %v", canonical, err)
+		}
+		u, err := users.UserByIdentifier(ctx, "email", canonical)
+		if err != nil || u == nil || u.AuthID() != ann.AuthID() {
+			t.Fatalf("UserByIdentifier = %v, error %v; want %s", u, err, ann.AuthID())
+		}
+		if u.(*member).Email != ann.Email || ann.EmailCanonical != canonical {
+			t.Errorf("stored %q with the canonical form %q", u.(*member).Email, ann.EmailCanonical)
+		}
+		for _, value := range []string{
+			"", " ", "ann.e@example.com", "ANN.É@example.com", "ann.é@example.com ", "ann.é@example.co", "%", "_nn.é@example.com",
+			"ann%", "1=1", "' OR '1'='1", "ann.é@example.com\x00", "\xff", "1", "hash", strings.Repeat("a", 300),
+		} {
+			u, err := users.UserByIdentifier(ctx, "email", value)
+			isNobody(t, fmt.Sprintf("UserByIdentifier(%.40q)", value), u, err)
+		}
+		for _, field := range []string{
+			"", "id", "Email", "password", "members.password", "email_canonical", "is_admin", "email OR 1=1", "email = '' OR 1=1 --",
+		} {
+			if u, err := users.UserByIdentifier(ctx, field, "hash"); u != nil || !errors.Is(err, models.ErrUnknownField) {
+				t.Errorf("UserByIdentifier in field %q = %v, error %v; want ErrUnknownField", field, u, err)
+			}
+			if _, err := users.CanonicalIdentifier(field, "x"); !errors.Is(err, models.ErrUnknownField) {
+				t.Errorf("CanonicalIdentifier in field %q: error %v; want ErrUnknownField", field, err)
+			}
+		}
+	})
+}
+
+func TestCanonicalIdentifierRefuses(t *testing.T) {
+	users := gormstore.Users[models.User](openSQLite(t, ""))
+	for _, value := range []string{"", "  ", "a\x00b", "a\nb", "a\x7f", "\xff", strings.Repeat("a", 255)} {
+		if form, err := users.CanonicalIdentifier("email", value); !errors.Is(err, models.ErrBadIdentifier) {
+			t.Errorf("CanonicalIdentifier(%.20q) = %q, error %v; want ErrBadIdentifier", value, form, err)
+		}
+		u := &models.User{Email: value}
+		if err := users.CreateUser(t.Context(), u); !errors.Is(err, models.ErrBadIdentifier) {
+			t.Errorf("CreateUser(%.20q): error %v; want ErrBadIdentifier", value, err)
+		}
+	}
+	if form, err := users.CanonicalIdentifier("email", " "+strings.Repeat("A", 254)+" "); err != nil || len(form) != 254 {
+		t.Errorf("CanonicalIdentifier of 254 bytes = %q, error %v", form, err)
+	}
+}
+
+func TestCreateUserFills(t *testing.T) {
+	users := gormstore.Users[models.User](tables(func(t *testing.T) *gorm.DB { return openSQLite(t, "") }, &models.User{})(t))
+	u, v := &models.User{Email: "Ann@Example.com"}, &models.User{Email: "bob@example.com", SecurityStamp: "mine"}
+	for _, u := range []*models.User{u, v} {
+		if err := users.CreateUser(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if u.ID == 0 || u.EmailCanonical != "ann@example.com" || len(u.SecurityStamp) != 32 || u.CreatedAt.IsZero() {
+		t.Errorf("CreateUser left %+v", u)
+	}
+	if v.SecurityStamp != "mine" {
+		t.Errorf("CreateUser replaced a stamp by %q", v.SecurityStamp)
+	}
+	for name, wrong := range map[string]models.Authenticatable{
+		"nil": nil, "a nil user": (*models.User)(nil), "another type": &account{Handle: "x", Login: "x"},
+	} {
+		if err := users.CreateUser(t.Context(), wrong); err == nil {
+			t.Errorf("CreateUser of %s succeeded", name)
+		}
+	}
+	if p := users.PrototypeUser(); p == nil || p.AuthID() != "" {
+		t.Errorf("PrototypeUser = %v", p)
+	}
+}
+
+// TestCreateUserRace registers spellings of one address at once.
+func TestCreateUserRace(t *testing.T) {
+	spellings := []string{"É.ann@example.com", "é.ann@example.com", "E\u0301.ANN@example.com", " é.Ann@EXAMPLE.com ", "é.ａnn@example.com"}
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		db := tables(open, &member{})(t)
+		users := gormstore.Users[member](db)
+		var created atomic.Int64
+		parallel(200, func(i int) {
+			u := &member{User: models.User{Email: spellings[i%len(spellings)]}}
+			switch err := users.CreateUser(t.Context(), u); {
+			case err == nil:
+				created.Add(1)
+			case !errors.Is(err, models.ErrTaken):
+				t.Errorf("CreateUser: error %v; want ErrTaken", err)
+			}
+		})
+		var rows int64
+		if err := db.Model(&member{}).Count(&rows).Error; err != nil || rows != 1 || created.Load() != 1 {
+			t.Errorf("%d users created, %d rows, error %v; want 1 and 1", created.Load(), rows, err)
+		}
+	})
+}
+
+func TestCreateUserTakenByDeleted(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		db := tables(open, &member{})(t)
+		users := gormstore.Users[member](db)
+		if err := db.Delete(create(t, users, "ann@example.com")).Error; err != nil {
+			t.Fatal(err)
+		}
+		err := users.CreateUser(t.Context(), &member{User: models.User{Email: "ann@example.com"}})
+		if !errors.Is(err, models.ErrTaken) {
+			t.Errorf("CreateUser: error %v; want ErrTaken", err)
+		}
+		// An INSERT that fails for another reason is not "taken".
+		again := &member{User: models.User{ID: 1, Email: "bob@example.com"}}
+		if err := users.CreateUser(t.Context(), again); err == nil || errors.Is(err, models.ErrTaken) {
+			t.Errorf("CreateUser with the key of another user: error %v; want another error", err)
+		}
+	})
+}
+
+// twin has no unique index, so that twins under a collation can both exist.
+type twin struct {
+	ID    uint32
+	Login string `gorm:"size:254;not null"`
+	Hash  string `gorm:"size:255;not null"`
+}
+
+func (u *twin) AuthID() string       { return fmt.Sprint(u.ID) }
+func (u *twin) AuthPassword() string { return u.Hash }
+
+func TestTwins(t *testing.T) {
+	logins := []string{"renee", "renée", "rénee", "rënee"}
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		users := gormstore.Users[twin](tables(open, &twin{})(t),
+			gormstore.WithIdentifier("login", "Login"), gormstore.WithPasswordField("Hash"))
+		for i, login := range logins {
+			if err := users.CreateUser(t.Context(), &twin{Login: login, Hash: fmt.Sprint("Hash", i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, login := range logins {
+			u, err := users.UserByIdentifier(t.Context(), "login", login)
+			if err != nil || u == nil || u.(*twin).Login != login {
+				t.Errorf("UserByIdentifier(%q) = %v, error %v", login, u, err)
+				continue
+			}
+			if ok, err := users.RehashPassword(t.Context(), u.AuthID(), fmt.Sprint("HASH", i), "new"); ok || err != nil {
+				t.Errorf("RehashPassword from a hash in another case = %v, error %v", ok, err)
+			}
+		}
+		if err := users.CreateUser(t.Context(), &twin{Login: logins[0]}); err != nil {
+			t.Fatal(err)
+		}
+		if u, err := users.UserByIdentifier(t.Context(), "login", logins[0]); err == nil {
+			t.Errorf("of two users with one identifier %v was found, want an error", u)
+		}
+	})
+}
+
+func TestRehashPasswordOnce(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		users := gormstore.Users[member](tables(open, &member{})(t))
+		u := create(t, users, "ann@example.com")
+		other := create(t, users, "bob@example.com")
+		var replaced atomic.Int64
+		parallel(100, func(i int) {
+			ok, err := users.RehashPassword(t.Context(), u.AuthID(), "hash", fmt.Sprint("new", i))
+			if err != nil {
+				t.Errorf("RehashPassword: %v", err)
+			}
+			if ok {
+				replaced.Add(1)
+			}
+		})
+		if replaced.Load() != 1 {
+			t.Errorf("%d of 100 replaced the hash, want 1", replaced.Load())
+		}
+		after, err := users.UserByID(t.Context(), u.AuthID())
+		if err != nil || !strings.HasPrefix(after.AuthPassword(), "new") || after.(*member).AuthStamp() != u.SecurityStamp {
+			t.Errorf("after it the user is %+v, error %v", after, err)
+		}
+		if b, err := users.UserByID(t.Context(), other.AuthID()); err != nil || b.AuthPassword() != "hash" {
+			t.Errorf("the other user is %+v, error %v", b, err)
+		}
+	})
+}
+
+// TestRehashBesideChange never leaves the old password in force.
+func TestRehashBesideChange(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		users := gormstore.Users[member](tables(open, &member{})(t))
+		u := create(t, users, "ann@example.com")
+		old := "hash"
+		for i := range 50 {
+			changed := fmt.Sprint("changed", i)
+			parallel(2, func(worker int) {
+				if worker == 0 {
+					_, err := users.RehashPassword(t.Context(), u.AuthID(), old, "rehashed")
+					if err != nil {
+						t.Errorf("RehashPassword: %v", err)
+					}
+					return
+				}
+				after, err := users.ChangePassword(t.Context(), u.AuthID(), changed, "stamp"+changed)
+				if err != nil || after == nil || after.AuthPassword() != changed || after.(*member).AuthStamp() != "stamp"+changed {
+					t.Errorf("ChangePassword = %+v, error %v", after, err)
+				}
+			})
+			after, err := users.UserByID(t.Context(), u.AuthID())
+			if err != nil || after.AuthPassword() != changed {
+				t.Fatalf("the old password came back: %v, error %v", after, err)
+			}
+			old = changed
+		}
+	})
+}
+
+func TestPasswordRefuses(t *testing.T) {
+	db := tables(func(t *testing.T) *gorm.DB { return openSQLite(t, "") }, &member{})(t)
+	users := gormstore.Users[member](db)
+	u := create(t, users, "ann@example.com")
+	if err := db.Model(u).Update("password", "").Error; err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := users.RehashPassword(t.Context(), u.AuthID(), "", "new"); ok || err != nil {
+		t.Errorf("RehashPassword of a user without a password = %v, error %v; want false", ok, err)
+	}
+	if _, err := users.RehashPassword(t.Context(), u.AuthID(), "hash", ""); err == nil {
+		t.Error("RehashPassword to an empty hash succeeded")
+	}
+	if _, err := users.ChangePassword(t.Context(), u.AuthID(), "", "stamp"); err == nil {
+		t.Error("ChangePassword to an empty hash succeeded")
+	}
+	if _, err := users.ChangePassword(t.Context(), u.AuthID(), "new", ""); err == nil {
+		t.Error("ChangePassword to an empty stamp succeeded")
+	}
+	none := gormstore.Users[account](db, gormstore.WithIdentifier("login", "Login"), gormstore.WithPasswordField(""))
+	if _, err := none.RehashPassword(t.Context(), "x", "a", "b"); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("RehashPassword without a field: error %v; want ErrUnsupported", err)
+	}
+	if _, err := none.ChangePassword(t.Context(), "x", "a", "b"); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("ChangePassword without a field: error %v; want ErrUnsupported", err)
+	}
+}
+
+func TestUsersEndedContext(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		users := gormstore.Users[member](tables(open, &member{})(t))
+		u := create(t, users, "ann@example.com")
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		for name, call := range map[string]func() error{
+			"UserByID":            func() error { _, err := users.UserByID(ctx, "1"); return err },
+			"UserByID of nobody":  func() error { _, err := users.UserByID(ctx, "x"); return err },
+			"UserByIdentifier":    func() error { _, err := users.UserByIdentifier(ctx, "email", "ann@example.com"); return err },
+			"CreateUser":          func() error { return users.CreateUser(ctx, &member{User: models.User{Email: "bob@example.com"}}) },
+			"CreateUser of taken": func() error { return users.CreateUser(ctx, &member{User: models.User{Email: u.Email}}) },
+			"RehashPassword":      func() error { _, err := users.RehashPassword(ctx, "1", "hash", "new"); return err },
+			"ChangePassword":      func() error { _, err := users.ChangePassword(ctx, "1", "new", "stamp"); return err },
+		} {
+			if err := call(); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: error %v; want one that wraps context.Canceled", name, err)
+			}
+		}
+		if after, err := users.UserByID(t.Context(), "1"); err != nil || after.AuthPassword() != "hash" {
+			t.Errorf("after it the user is %+v, error %v", after, err)
+		}
+	})
+}

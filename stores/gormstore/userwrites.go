@@ -1,0 +1,142 @@
+package gormstore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/ginauth/ginauth/models"
+)
+
+// CreateUser stores a new user, which has to be a P and not nil, without its
+// associations. It sets the fields that hold canonical identifiers, and the
+// security stamp if there is one and it is empty, in the user given; GORM sets
+// the key and the times. Every identifier of the provider has to be given.
+//
+// The error wraps models.ErrTaken if another user, also one that is
+// soft-deleted, has one of the identifiers; models.ErrBadIdentifier if one of
+// them can name nobody. That no two users share one rests on the unique index
+// of its column.
+func (s *UserStore[U, P]) CreateUser(ctx context.Context, u models.Authenticatable) error {
+	p, ok := u.(P)
+	if !ok || p == nil {
+		return fmt.Errorf("gormstore: create user: got %T, want %T that is not nil", u, p)
+	}
+	if err := s.complete(ctx, p); err != nil {
+		return err
+	}
+	committing := false
+	err := s.inTurn(ctx, func() error {
+		// GORM undoes the INSERT if a hook after it fails.
+		return s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+			err := tx.Omit(clause.Associations).Create(p).Error
+			committing = err == nil
+			return err
+		}, s.options)
+	})
+	if err == nil || committing || ctx.Err() != nil {
+		return fault(ctx, "create user", err)
+	}
+	// What a driver says about a duplicate differs, and so does what a hook
+	// says. The table knows.
+	taken, findErr := s.taken(ctx, p)
+	if findErr == nil && taken {
+		return fmt.Errorf("gormstore: create user: %w", models.ErrTaken)
+	}
+	return fault(ctx, "create user", err)
+}
+
+// complete fills the fields that follow from others, or from nothing.
+func (s *UserStore[U, P]) complete(ctx context.Context, p P) error {
+	value := reflect.ValueOf(p).Elem()
+	for _, id := range s.fields.identifiers {
+		form, err := canonical(textOf(ctx, id.source, p))
+		if err != nil {
+			return err
+		}
+		id.lookup.ReflectValueOf(ctx, value).SetString(form)
+	}
+	if stamp := s.fields.stamp; stamp != nil && textOf(ctx, stamp, p) == "" {
+		var random [16]byte
+		rand.Read(random[:]) // never fails
+		stamp.ReflectValueOf(ctx, value).SetString(hex.EncodeToString(random[:]))
+	}
+	return nil
+}
+
+// taken reports whether there is a row with one of the identifiers of u, by the
+// database's own comparison: that is what its unique index goes by.
+func (s *UserStore[U, P]) taken(ctx context.Context, u P) (bool, error) {
+	var n int64
+	err := s.read(ctx, "find user", func(db *gorm.DB) error {
+		var same []clause.Expression
+		for _, id := range s.fields.identifiers {
+			same = append(same, clause.Eq{Column: columnOf(id.lookup), Value: textOf(ctx, id.lookup, u)})
+		}
+		return db.Unscoped().Model(new(U)).Where(clause.Or(same...)).Limit(1).Count(&n).Error
+	})
+	return n > 0, err
+}
+
+// RehashPassword replaces the user's hash if it still is oldHash, by one
+// conditional statement. An empty oldHash is no user's: it reports false.
+func (s *UserStore[U, P]) RehashPassword(ctx context.Context, id, oldHash, newHash string) (replaced bool, err error) {
+	if s.fields.password == nil {
+		return false, unsupported("rehash password")
+	}
+	if newHash == "" {
+		return false, errors.New("gormstore: rehash password: new hash is empty")
+	}
+	key, ok := s.key.value(id)
+	if !ok || oldHash == "" {
+		return false, fault(ctx, "rehash password", ctx.Err())
+	}
+	err = s.change(ctx, "rehash password", func(db *gorm.DB) error {
+		answer := db.Model(new(U)).
+			Where(s.key.is(s.core, key)).
+			Where(s.same(columnOf(s.fields.password), oldHash)).
+			UpdateColumn(s.fields.password.DBName, newHash)
+		replaced = answer.RowsAffected > 0
+		return answer.Error
+	})
+	return replaced, err
+}
+
+// ChangePassword stores a new hash and a new security stamp in one statement
+// and returns the user as stored, or nil if there is none. For a model without
+// a stamp, which is bound to its hash instead, it stores the hash alone.
+func (s *UserStore[U, P]) ChangePassword(ctx context.Context, id, newHash, newStamp string) (models.Authenticatable, error) {
+	if s.fields.password == nil {
+		return nil, unsupported("change password")
+	}
+	if newHash == "" || newStamp == "" {
+		return nil, errors.New("gormstore: change password: new hash or stamp is empty")
+	}
+	// A model whose AuthID is not its key would name somebody else's row.
+	u, err := s.byID(ctx, id)
+	if err != nil || u == nil {
+		return nil, err
+	}
+	key, _ := s.key.value(id)
+	columns := map[string]any{s.fields.password.DBName: newHash}
+	if s.fields.stamp != nil {
+		columns[s.fields.stamp.DBName] = newStamp
+	}
+	err = s.change(ctx, "change password", func(db *gorm.DB) error {
+		return db.Model(new(U)).Where(s.key.is(s.core, key)).UpdateColumns(columns).Error
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.UserByID(ctx, id)
+}
+
+func unsupported(what string) error {
+	return fmt.Errorf("gormstore: %s: the model has no password field: %w", what, errors.ErrUnsupported)
+}

@@ -1,0 +1,138 @@
+package memstore_test
+
+import (
+	"maps"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/memstore"
+)
+
+func TestJanitor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set := memstore.New(memstore.Options{PruneEvery: time.Minute})
+		defer set.Close()
+		now := time.Now()
+		row, tok := session("", 0), token(newID())
+		row.Expires, tok.Expires = now.Add(90*time.Second), now.Add(90*time.Second)
+		if err := set.Sessions.Create(t.Context(), row); err != nil {
+			t.Fatal(err)
+		}
+		tok.FamilyExpires = now.Add(time.Hour)
+		if _, err := set.Tokens.Create(t.Context(), tok); err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct {
+			after time.Duration
+			want  bool
+		}{{time.Minute, true}, {time.Minute, false}} {
+			time.Sleep(step.after)
+			synctest.Wait()
+			_, sessionFound, _ := set.Sessions.Load(t.Context(), row.Row)
+			_, tokenFound, _ := set.Tokens.Find(t.Context(), tok.Family, tok.ID)
+			if sessionFound != step.want || tokenFound != step.want {
+				t.Errorf("after another %v: session %v, token %v, want %v", step.after, sessionFound, tokenFound, step.want)
+			}
+		}
+	})
+}
+
+func TestJanitorUsesClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memstore.NewLimiter(memstore.Options{Now: func() time.Time { return noon }})
+		defer l.Close()
+		for i, period := range []time.Duration{time.Minute, time.Hour} {
+			if _, err := l.Take(t.Context(), noon.Add(-time.Minute), stores.Window{Key: key(i), Limit: 1, Period: period}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(memstore.DefaultPruneEvery)
+		synctest.Wait()
+		// The janitor has taken one of the two.
+		if n, err := l.Prune(t.Context(), noon.Add(2*time.Hour)); n != 1 || err != nil {
+			t.Errorf("Prune = %d, %v; want 1", n, err)
+		}
+	})
+}
+
+func TestClose(t *testing.T) {
+	// The bubble fails if a goroutine is left.
+	synctest.Test(t, func(t *testing.T) {
+		for _, every := range []time.Duration{0, -1, time.Second} {
+			set := memstore.New(memstore.Options{PruneEvery: every})
+			for range 2 {
+				if err := set.Close(); err != nil {
+					t.Errorf("Close: %v", err)
+				}
+			}
+			if err := set.Sessions.Create(t.Context(), session("", 0)); err != nil {
+				t.Errorf("Create after Close: %v", err)
+			}
+		}
+	})
+}
+
+func TestNamesAreRefused(t *testing.T) {
+	set := memstore.New(quiet)
+	good := newID()
+	for _, name := range []string{"", "r1", strings.ToUpper("a" + good[1:]), good[1:] + "g", good + "0"} {
+		row, tok, member := session("", 0), token(good), token(good)
+		row.Row, tok.ID, member.Family = name, name, name
+		if err := set.Sessions.Create(t.Context(), row); err == nil {
+			t.Errorf("Create of session row %q succeeds", name)
+		}
+		for _, tok := range []stores.Token{tok, member} {
+			if ok, err := set.Tokens.Create(t.Context(), tok); ok || err == nil {
+				t.Errorf("Create of token %q of family %q succeeds", tok.ID, tok.Family)
+			}
+		}
+	}
+}
+
+// TestWindowsOfOneShard compares a crowded shard with a model.
+func TestWindowsOfOneShard(t *testing.T) {
+	type entry struct {
+		taken int
+		ends  time.Time
+	}
+	l, model := memstore.NewLimiter(quiet), make(map[int]entry)
+	random, now := rand.New(rand.NewPCG(3, 4)), noon
+	for range 30_000 {
+		n := random.IntN(400)
+		w := stores.Window{Key: key(n), Limit: 3, Period: time.Duration(1+random.IntN(200)) * time.Millisecond}
+		w.Key[0] = 7
+		now = now.Add(time.Duration(random.IntN(300)) * time.Microsecond)
+		switch random.IntN(40) {
+		case 0:
+			delete(model, n)
+			if err := l.Reset(t.Context(), w.Key); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		case 1:
+			before := len(model)
+			maps.DeleteFunc(model, func(_ int, e entry) bool { return !e.ends.After(now) })
+			if got, err := l.Prune(t.Context(), now); err != nil || got != before-len(model) {
+				t.Fatalf("Prune = %d, %v; want %d", got, err, before-len(model))
+			}
+			continue
+		}
+		e := model[n]
+		if !e.ends.After(now) {
+			e = entry{ends: now.Add(w.Period)}
+		}
+		g, err := l.Take(t.Context(), now, w)
+		if err != nil || g.OK() != (e.taken < w.Limit) {
+			t.Fatalf("Take: full %d, %v, with %d of %d taken", g.Full, err, e.taken, w.Limit)
+		}
+		if !g.OK() && g.RetryAfter != e.ends.Sub(now) {
+			t.Fatalf("retry after %v, want %v", g.RetryAfter, e.ends.Sub(now))
+		}
+		e.taken = min(e.taken+1, w.Limit)
+		model[n] = e
+	}
+}

@@ -1,0 +1,101 @@
+package memstore_test
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/memstore"
+)
+
+// noon is the time at which the tests begin.
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+// quiet has no janitor, and its clock stands still at noon.
+var quiet = memstore.Options{PruneEvery: -1, Now: func() time.Time { return noon }}
+
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// key returns the digest numbered n.
+func key(n int) stores.Digest {
+	return stores.DigestOf(binary.BigEndian.AppendUint64(nil, uint64(n)))
+}
+
+// session returns one that was last seen the given time before noon.
+func session(owner string, ago time.Duration) stores.Session {
+	return stores.Session{
+		Row:       newID(),
+		Digest:    key(1),
+		Owner:     owner,
+		Values:    stores.NewValues(map[string][]byte{"user": []byte("12345678"), "stamp": []byte("0123456789abcdef")}),
+		Address:   "192.0.2.1",
+		UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+		Created:   noon.Add(-time.Hour),
+		LastSeen:  noon.Add(-ago),
+		Expires:   noon.Add(time.Hour),
+	}
+}
+
+func token(family string) stores.Token {
+	return stores.Token{
+		ID: newID(), Family: family, Kind: stores.Refresh, Owner: "u" + family[:8], Digest: key(1),
+		Created: noon, Expires: noon.Add(time.Hour), FamilyExpires: noon.Add(24 * time.Hour),
+	}
+}
+
+// bytesPer returns the memory that n records take, each, as made by fill. The
+// store has to be reachable from what fill returns.
+func bytesPer(n int, fill func() any) float64 {
+	before := heapAlloc()
+	kept := fill()
+	after := heapAlloc()
+	runtime.KeepAlive(kept)
+	return float64(after-before) / float64(n)
+}
+
+func heapAlloc() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// fillSessions returns a store with n sessions, each with an owner of its own
+// if they are owned.
+func fillSessions(t testing.TB, n int, owned bool) (*memstore.Sessions, []string) {
+	s := memstore.NewSessions(quiet)
+	rows := make([]string, n)
+	for i := range n {
+		row := session("", 0)
+		row.Address = "2001:db8::" + strconv.Itoa(i%10_000)
+		if owned {
+			row.Owner = "user" + strconv.Itoa(i)
+		}
+		rows[i] = row.Row
+		if err := s.Create(t.Context(), row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s, rows
+}
+
+// fillWindows returns a limiter with n windows of the keys numbered 0 to n-1.
+func fillWindows(t testing.TB, n int) *memstore.Limiter {
+	l := memstore.NewLimiter(quiet)
+	for i := range n {
+		if g, err := l.Take(t.Context(), noon, stores.Window{Key: key(i), Limit: 5, Period: time.Hour}); err != nil || !g.OK() {
+			t.Fatalf("Take: full %d, %v", g.Full, err)
+		}
+	}
+	return l
+}

@@ -1,0 +1,41 @@
+package memstore
+
+import (
+	"sync"
+	"time"
+)
+
+// A janitor is the goroutine that prunes a store.
+type janitor struct {
+	stop chan struct{}
+	once sync.Once
+	wait sync.WaitGroup
+}
+
+// startJanitor calls prune at intervals until close is called, and never if the
+// interval is negative.
+func startJanitor(every time.Duration, prune func()) *janitor {
+	j := &janitor{stop: make(chan struct{})}
+	if every < 0 {
+		return j
+	}
+	j.wait.Go(func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-j.stop:
+				return
+			case <-ticker.C:
+				prune()
+			}
+		}
+	})
+	return j
+}
+
+// close stops the goroutine and waits for it. It may be called again.
+func (j *janitor) close() {
+	j.once.Do(func() { close(j.stop) })
+	j.wait.Wait()
+}

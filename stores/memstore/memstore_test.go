@@ -1,0 +1,33 @@
+package memstore_test
+
+import (
+	"testing"
+
+	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/memstore"
+	"github.com/ginauth/ginauth/stores/storetest"
+)
+
+func TestSessions(t *testing.T) {
+	storetest.Sessions(t, func(t *testing.T) stores.Sessions {
+		s := memstore.NewSessions(memstore.Options{})
+		t.Cleanup(func() { s.Close() })
+		return s
+	})
+}
+
+func TestTokens(t *testing.T) {
+	storetest.Tokens(t, func(t *testing.T) stores.Tokens {
+		s := memstore.NewTokens(memstore.Options{})
+		t.Cleanup(func() { s.Close() })
+		return s
+	})
+}
+
+func TestLimiter(t *testing.T) {
+	storetest.Limiter(t, func(t *testing.T) stores.Limiter {
+		l := memstore.NewLimiter(memstore.Options{})
+		t.Cleanup(func() { l.Close() })
+		return l
+	})
+}

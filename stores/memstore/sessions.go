@@ -1,0 +1,270 @@
+package memstore
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unique"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// Sessions is a stores.Sessions in memory. It is a stores.SessionIndex and a
+// stores.Pruner as well.
+type Sessions struct {
+	shards  [128]sessionShard
+	owners  owners
+	count   atomic.Int64
+	max     int64
+	now     func() time.Time
+	janitor *janitor
+}
+
+var (
+	_ stores.Sessions     = (*Sessions)(nil)
+	_ stores.SessionIndex = (*Sessions)(nil)
+	_ stores.Pruner       = (*Sessions)(nil)
+)
+
+// sessionShard holds the rows whose id falls to it.
+type sessionShard struct {
+	sync.RWMutex
+	rows map[id]*session
+	// expiring holds every row by its expiry, and idle the anonymous ones by
+	// when they were last seen.
+	expiring, idle heap[session]
+	// firstExpiry and firstIdle repeat the tops of the heaps, for those that do
+	// not hold the lock.
+	firstExpiry, firstIdle atomic.Int64
+}
+
+// session is a row. Its fields change with the shard's lock held; what they
+// point to does not change.
+type session struct {
+	member
+	digest  stores.Digest
+	values  stores.Values
+	address string
+	// userAgent is shared by all rows that have the same: there are few.
+	userAgent                           unique.Handle[string]
+	created, lastSeen, renamed, expires int64
+	expiringAt, idleAt                  int32
+}
+
+// NewSessions returns an empty store.
+func NewSessions(o Options) *Sessions {
+	o = o.filled()
+	s := &Sessions{max: int64(o.MaxSessions), now: o.Now}
+	s.owners.init()
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.rows = make(map[id]*session)
+		sh.expiring.time = func(r *session) int64 { return r.expires }
+		sh.expiring.place = func(r *session) *int32 { return &r.expiringAt }
+		sh.idle.time = func(r *session) int64 { return r.lastSeen }
+		sh.idle.place = func(r *session) *int32 { return &r.idleAt }
+		sh.publish()
+	}
+	s.janitor = startJanitor(o.PruneEvery, func() { s.prune(micros(s.now())) })
+	return s
+}
+
+// Close stops the store's goroutine. It always returns nil.
+func (s *Sessions) Close() error {
+	s.janitor.close()
+	return nil
+}
+
+// Load implements stores.Sessions.
+func (s *Sessions) Load(ctx context.Context, row string) (stores.Session, bool, error) {
+	if err := ended(ctx); err != nil {
+		return stores.Session{}, false, err
+	}
+	key, ok := parseID(row)
+	if !ok {
+		return stores.Session{}, false, nil
+	}
+	sh := s.shard(key)
+	sh.RLock()
+	defer sh.RUnlock()
+	r, found := sh.rows[key]
+	if !found {
+		return stores.Session{}, false, nil
+	}
+	return r.export(row), true, nil
+}
+
+// Create implements stores.Sessions. If the store is full it drops the row that
+// expired first, else the anonymous one that was seen the longest ago, and
+// returns stores.ErrFull if there is neither.
+func (s *Sessions) Create(ctx context.Context, row stores.Session) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	key, ok := parseID(row.Row)
+	if !ok {
+		return fmt.Errorf("%w: session row %.40q", errName, row.Row)
+	}
+	r := newRecord(key, row)
+	for {
+		done, err := s.insert(r, row.Owner)
+		if done || err != nil {
+			return err
+		}
+		if !s.makeRoom(micros(s.now())) {
+			return fmt.Errorf("%w: %d sessions", stores.ErrFull, s.max)
+		}
+	}
+}
+
+// newRecord returns the record of a row, without its owner.
+func newRecord(key id, row stores.Session) *session {
+	return &session{
+		member: member{id: key},
+		digest: row.Digest,
+		values: row.Values,
+		// The caller's text may be a part of a larger one, such as the header
+		// of a request. Make copies as well.
+		address:   strings.Clone(row.Address),
+		userAgent: unique.Make(row.UserAgent),
+		created:   micros(row.Created),
+		lastSeen:  micros(row.LastSeen),
+		renamed:   micros(row.Renamed),
+		expires:   micros(row.Expires),
+	}
+}
+
+// insert stores a record if there is room.
+func (s *Sessions) insert(r *session, owner string) (done bool, err error) {
+	sh := s.shard(r.id)
+	sh.Lock()
+	defer sh.Unlock()
+	if _, exists := sh.rows[r.id]; exists {
+		return false, fmt.Errorf("%w: session row", stores.ErrExists)
+	}
+	if !reserve(&s.count, 1, s.max) {
+		return false, nil
+	}
+	s.owners.add(&r.member, owner)
+	sh.rows[r.id] = r
+	sh.expiring.push(r)
+	if r.owner == "" {
+		sh.idle.push(r)
+	}
+	sh.publish()
+	return true, nil
+}
+
+// Update implements stores.Sessions.
+func (s *Sessions) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	if err := ended(ctx); err != nil {
+		return stores.Gone, err
+	}
+	key, ok := parseID(row)
+	if !ok {
+		return stores.Gone, nil
+	}
+	sh := s.shard(key)
+	sh.Lock()
+	defer sh.Unlock()
+	r, found := sh.rows[key]
+	if !found {
+		return stores.Gone, nil
+	}
+	if d.Rename != nil {
+		if subtle.ConstantTimeCompare(r.digest[:], d.Rename.Old[:]) != 1 {
+			return stores.Stale, nil
+		}
+		r.digest, r.renamed = d.Rename.New, micros(d.Rename.At)
+	}
+	r.values = r.values.With(d)
+	s.reorder(sh, r, d)
+	return stores.Updated, nil
+}
+
+// reorder applies the part of a delta that the heaps and the index depend on.
+func (s *Sessions) reorder(sh *sessionShard, r *session, d stores.Delta) {
+	if !d.Expires.IsZero() {
+		r.expires = micros(d.Expires)
+		sh.expiring.fix(r)
+	}
+	if d.Owner != nil && *d.Owner != r.owner {
+		if r.owner == "" {
+			sh.idle.remove(r)
+		}
+		s.owners.remove(&r.member)
+		s.owners.add(&r.member, *d.Owner)
+		if r.owner == "" {
+			sh.idle.push(r)
+		}
+	}
+	if !d.LastSeen.IsZero() {
+		r.lastSeen = micros(d.LastSeen)
+		if r.owner == "" {
+			sh.idle.fix(r)
+		}
+	}
+	sh.publish()
+}
+
+// Delete implements stores.Sessions.
+func (s *Sessions) Delete(ctx context.Context, row string) (bool, error) {
+	if err := ended(ctx); err != nil {
+		return false, err
+	}
+	key, ok := parseID(row)
+	if !ok {
+		return false, nil
+	}
+	sh := s.shard(key)
+	sh.Lock()
+	defer sh.Unlock()
+	r, found := sh.rows[key]
+	if found {
+		s.drop(sh, r)
+	}
+	return found, nil
+}
+
+func (s *Sessions) shard(key id) *sessionShard {
+	return &s.shards[int(key[0])%len(s.shards)]
+}
+
+// drop removes a row that is in the shard.
+func (s *Sessions) drop(sh *sessionShard, r *session) {
+	delete(sh.rows, r.id)
+	sh.expiring.remove(r)
+	if r.owner == "" {
+		sh.idle.remove(r)
+	}
+	s.owners.remove(&r.member)
+	s.count.Add(-1)
+	sh.publish()
+}
+
+// publish repeats the tops of the heaps after a change.
+func (sh *sessionShard) publish() {
+	sh.firstExpiry.Store(sh.expiring.first())
+	sh.firstIdle.Store(sh.idle.first())
+}
+
+// export returns the row as callers see it. The name is its own, which the
+// caller has at hand.
+func (r *session) export(row string) stores.Session {
+	return stores.Session{
+		Row:       row,
+		Digest:    r.digest,
+		Owner:     r.owner,
+		Values:    r.values,
+		Address:   r.address,
+		UserAgent: r.userAgent.Value(),
+		Created:   fromMicros(r.created),
+		LastSeen:  fromMicros(r.lastSeen),
+		Renamed:   fromMicros(r.renamed),
+		Expires:   fromMicros(r.expires),
+	}
+}

@@ -1,0 +1,228 @@
+package memstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unique"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// Tokens is a stores.Tokens in memory. It is a stores.Pruner as well.
+//
+// An id is unique within its family. Families are listed under the owner of
+// their first token.
+type Tokens struct {
+	shards   [64]tokenShard
+	owners   owners
+	tokens   atomic.Int64
+	families atomic.Int64
+	max      int64
+	now      func() time.Time
+	janitor  *janitor
+}
+
+var (
+	_ stores.Tokens = (*Tokens)(nil)
+	_ stores.Pruner = (*Tokens)(nil)
+)
+
+// tokenShard holds the families whose id falls to it, with all their members,
+// so one lock makes any change of a family atomic.
+type tokenShard struct {
+	sync.Mutex
+	families map[id]*family
+	tokens   map[tokenKey]*token
+	// expiring and ending order the tokens and the families by their expiry.
+	expiring heap[token]
+	ending   heap[family]
+	// firstExpiry repeats the smaller of the heaps' tops, for those that do not
+	// hold the lock.
+	firstExpiry atomic.Int64
+}
+
+type tokenKey struct{ family, id id }
+
+// NewTokens returns an empty store.
+func NewTokens(o Options) *Tokens {
+	o = o.filled()
+	s := &Tokens{max: int64(o.MaxTokens), now: o.Now}
+	s.owners.init()
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.families = make(map[id]*family)
+		sh.tokens = make(map[tokenKey]*token)
+		sh.expiring.time = (*token).ends
+		sh.expiring.place = func(t *token) *int32 { return &t.expiringAt }
+		sh.ending.time = func(f *family) int64 { return f.expires }
+		sh.ending.place = func(f *family) *int32 { return &f.endingAt }
+		sh.publish()
+	}
+	s.janitor = startJanitor(o.PruneEvery, func() { s.prune(micros(s.now())) })
+	return s
+}
+
+// Close stops the store's goroutine. It always returns nil.
+func (s *Tokens) Close() error {
+	s.janitor.close()
+	return nil
+}
+
+// Create implements stores.Tokens. It returns stores.ErrFull if the store is
+// full of tokens that live.
+func (s *Tokens) Create(ctx context.Context, t stores.Token) (bool, error) {
+	if err := ended(ctx); err != nil {
+		return false, err
+	}
+	key, ok := parseKey(t.Family, t.ID)
+	if !ok {
+		return false, fmt.Errorf("%w: token %.40q of family %.40q", errName, t.ID, t.Family)
+	}
+	for {
+		created, room, err := s.tryCreate(key, t)
+		if room {
+			return created, err
+		}
+		if !s.makeRoom(micros(s.now())) {
+			return false, s.errFull()
+		}
+	}
+}
+
+// tryCreate creates a token unless there is no room for it.
+func (s *Tokens) tryCreate(key tokenKey, t stores.Token) (created, room bool, err error) {
+	sh := s.shard(key.family)
+	sh.Lock()
+	defer sh.Unlock()
+	if _, taken := sh.tokens[key]; taken {
+		return false, true, fmt.Errorf("%w: token", stores.ErrExists)
+	}
+	f, rooted := sh.families[key.family]
+	if rooted && f.revoked != 0 {
+		return false, true, nil
+	}
+	if !reserve(&s.tokens, 1, s.max) {
+		return false, false, nil
+	}
+	if !rooted {
+		if !reserve(&s.families, 1, s.max) {
+			s.tokens.Add(-1)
+			return false, false, nil
+		}
+		f = &family{member: member{id: key.family}, kind: unique.Make(t.Kind), expires: micros(t.FamilyExpires)}
+		s.owners.add(&f.member, t.Owner)
+		sh.families[key.family] = f
+		sh.ending.push(f)
+	}
+	sh.insert(key, f, t)
+	return true, true, nil
+}
+
+func (s *Tokens) errFull() error {
+	return fmt.Errorf("%w: %d tokens or families", stores.ErrFull, s.max)
+}
+
+// insert stores a token that is counted.
+func (sh *tokenShard) insert(key tokenKey, f *family, given stores.Token) {
+	t := &token{
+		id:        key.id,
+		family:    f,
+		next:      f.first,
+		kind:      unique.Make(given.Kind),
+		owner:     f.owner,
+		digest:    given.Digest,
+		name:      strings.Clone(given.Name),
+		abilities: slices.Clone(given.Abilities),
+		data:      slices.Clone(given.Data),
+		created:   micros(given.Created),
+		expires:   micros(given.Expires),
+		consumed:  micros(given.Consumed),
+		lastUsed:  micros(given.LastUsed),
+	}
+	if t.owner != given.Owner {
+		t.owner = strings.Clone(given.Owner)
+	}
+	for i, ability := range t.abilities {
+		t.abilities[i] = strings.Clone(ability)
+	}
+	if f.first != nil {
+		f.first.prev = t
+	}
+	f.first = t
+	sh.tokens[key] = t
+	sh.expiring.push(t)
+	sh.publish()
+}
+
+// Find implements stores.Tokens.
+func (s *Tokens) Find(ctx context.Context, family, id string) (stores.Token, bool, error) {
+	if err := ended(ctx); err != nil {
+		return stores.Token{}, false, err
+	}
+	var found stores.Token
+	ok := s.with(family, id, func(t *token) bool {
+		found = t.export(family, id)
+		return true
+	})
+	return found, ok, nil
+}
+
+// Consume implements stores.Tokens.
+func (s *Tokens) Consume(ctx context.Context, now time.Time, family, id string) (bool, error) {
+	if err := ended(ctx); err != nil {
+		return false, err
+	}
+	return s.with(family, id, func(t *token) bool {
+		if t.consumed != 0 || t.ends() <= micros(now) || !t.family.alive(now) {
+			return false
+		}
+		t.consumed = mark(now)
+		return true
+	}), nil
+}
+
+// Touch implements stores.Tokens.
+func (s *Tokens) Touch(ctx context.Context, now time.Time, family, id string) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	s.with(family, id, func(t *token) bool {
+		t.lastUsed = micros(now)
+		return true
+	})
+	return nil
+}
+
+// with calls f for a token, with its family locked, and returns what f does. It
+// returns false if there is no such token.
+func (s *Tokens) with(family, id string, f func(*token) bool) bool {
+	key, ok := parseKey(family, id)
+	if !ok {
+		return false
+	}
+	sh := s.shard(key.family)
+	sh.Lock()
+	defer sh.Unlock()
+	t, found := sh.tokens[key]
+	return found && f(t)
+}
+
+func parseKey(family, token string) (key tokenKey, ok bool) {
+	f, ok1 := parseID(family)
+	t, ok2 := parseID(token)
+	return tokenKey{f, t}, ok1 && ok2
+}
+
+func (s *Tokens) shard(family id) *tokenShard {
+	return &s.shards[int(family[0])%len(s.shards)]
+}
+
+// publish repeats the tops of the heaps after a change.
+func (sh *tokenShard) publish() {
+	sh.firstExpiry.Store(min(sh.expiring.first(), sh.ending.first()))
+}

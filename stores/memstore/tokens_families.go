@@ -1,0 +1,199 @@
+package memstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// Rotate implements stores.Tokens. It returns stores.ErrFull if the store is
+// full of tokens that live, and stores.ErrExists if the child's id is taken;
+// either leaves the parent as it was.
+func (s *Tokens) Rotate(ctx context.Context, now time.Time, parent string, child stores.Token) (stores.Rotated, error) {
+	if err := ended(ctx); err != nil {
+		return stores.RotateDead, err
+	}
+	from, ok := parseKey(child.Family, parent)
+	if !ok {
+		return stores.RotateDead, nil
+	}
+	to, ok := parseKey(child.Family, child.ID)
+	if !ok {
+		return stores.RotateDead, fmt.Errorf("%w: token %.40q", errName, child.ID)
+	}
+	for {
+		rotated, room, err := s.tryRotate(now, from, to, child)
+		if room {
+			return rotated, err
+		}
+		if !s.makeRoom(micros(s.now())) {
+			return stores.RotateDead, s.errFull()
+		}
+	}
+}
+
+// tryRotate rotates a token unless there is no room for its child.
+func (s *Tokens) tryRotate(now time.Time, from, to tokenKey, child stores.Token) (r stores.Rotated, room bool, err error) {
+	sh := s.shard(from.family)
+	sh.Lock()
+	defer sh.Unlock()
+	t, found := sh.tokens[from]
+	switch {
+	case !found || !t.family.alive(now):
+		return stores.RotateDead, true, nil
+	case t.consumed != 0:
+		return stores.RotateUsed, true, nil
+	case t.ends() <= micros(now):
+		return stores.RotateDead, true, nil
+	}
+	if _, taken := sh.tokens[to]; taken {
+		return stores.RotateDead, true, fmt.Errorf("%w: token", stores.ErrExists)
+	}
+	if !reserve(&s.tokens, 1, s.max) {
+		return stores.RotateDead, false, nil
+	}
+	t.consumed = mark(now)
+	sh.insert(to, t.family, child)
+	return stores.RotateDone, true, nil
+}
+
+// RevokeFamily implements stores.Tokens.
+func (s *Tokens) RevokeFamily(ctx context.Context, now time.Time, family string) (bool, error) {
+	if err := ended(ctx); err != nil {
+		return false, err
+	}
+	key, ok := parseID(family)
+	if !ok {
+		return false, nil
+	}
+	sh := s.shard(key)
+	sh.Lock()
+	defer sh.Unlock()
+	f, found := sh.families[key]
+	return found && f.revoke(now), nil
+}
+
+// RevokeOwner implements stores.Tokens.
+func (s *Tokens) RevokeOwner(ctx context.Context, now time.Time, owner, exceptFamily string, kinds ...stores.Kind) (int, error) {
+	if err := ended(ctx); err != nil {
+		return 0, err
+	}
+	except, named := parseID(exceptFamily)
+	n := 0
+	for _, key := range s.owners.members(owner) {
+		if named && key == except {
+			continue
+		}
+		sh := s.shard(key)
+		sh.Lock()
+		if f, found := sh.families[key]; found && f.owner == owner && among(f.kind.Value(), kinds) && f.revoke(now) {
+			n++
+		}
+		sh.Unlock()
+	}
+	return n, nil
+}
+
+// among reports whether a kind is one of those asked for: any if none is.
+func among(kind stores.Kind, kinds []stores.Kind) bool {
+	return len(kinds) == 0 || slices.Contains(kinds, kind)
+}
+
+// TokensOf implements stores.Tokens.
+func (s *Tokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	var tokens []stores.Token
+	for _, key := range s.owners.members(owner) {
+		tokens = s.appendUnused(tokens, key, owner, kinds)
+	}
+	slices.SortFunc(tokens, func(a, b stores.Token) int { return b.Created.Compare(a.Created) })
+	return tokens, nil
+}
+
+// appendUnused appends the owner's tokens of a family that are not consumed, if
+// the family is not revoked.
+func (s *Tokens) appendUnused(to []stores.Token, key id, owner string, kinds []stores.Kind) []stores.Token {
+	sh := s.shard(key)
+	sh.Lock()
+	defer sh.Unlock()
+	f, found := sh.families[key]
+	if !found || f.revoked != 0 {
+		return to
+	}
+	for t := f.first; t != nil; t = t.next {
+		if t.consumed == 0 && t.owner == owner && among(t.kind.Value(), kinds) {
+			to = append(to, t.export(key.String(), t.id.String()))
+		}
+	}
+	return to
+}
+
+// Prune implements stores.Pruner. It counts tokens, and families too.
+func (s *Tokens) Prune(ctx context.Context, now time.Time) (int, error) {
+	if err := ended(ctx); err != nil {
+		return 0, err
+	}
+	return s.prune(micros(now)), nil
+}
+
+func (s *Tokens) prune(now int64) int {
+	n := 0
+	for i := range s.shards {
+		n += s.pruneShard(&s.shards[i], now)
+	}
+	return n
+}
+
+// makeRoom drops what has expired in the first shard where something has, and
+// reports whether there may be room now.
+func (s *Tokens) makeRoom(now int64) bool {
+	for i := range s.shards {
+		if s.pruneShard(&s.shards[i], now) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// pruneShard drops what has expired in a shard, and returns how much that was.
+func (s *Tokens) pruneShard(sh *tokenShard, now int64) int {
+	if sh.firstExpiry.Load() > now {
+		return 0
+	}
+	sh.Lock()
+	defer sh.Unlock()
+	n := 0
+	// No member ends after its family, so a family that ends has none left.
+	for ; sh.expiring.first() <= now; n++ {
+		s.drop(sh, sh.expiring.items[0])
+	}
+	for ; sh.ending.first() <= now; n++ {
+		f := sh.ending.items[0]
+		sh.ending.remove(f)
+		delete(sh.families, f.id)
+		s.owners.remove(&f.member)
+		s.families.Add(-1)
+	}
+	sh.publish()
+	return n
+}
+
+// drop removes a token.
+func (s *Tokens) drop(sh *tokenShard, t *token) {
+	delete(sh.tokens, tokenKey{t.family.id, t.id})
+	sh.expiring.remove(t)
+	if t.prev != nil {
+		t.prev.next = t.next
+	} else {
+		t.family.first = t.next
+	}
+	if t.next != nil {
+		t.next.prev = t.prev
+	}
+	s.tokens.Add(-1)
+}

@@ -1,0 +1,166 @@
+package storetest
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// Sessions tests an implementation of stores.Sessions, and of
+// stores.SessionIndex and stores.Pruner if it has them.
+func Sessions(t *testing.T, factory func(t *testing.T) stores.Sessions) {
+	run(t, func(t *testing.T) sessions { return sessions{t, factory(t)} },
+		slices.Concat(sessionRules, sessionRaces, sessionOptions))
+}
+
+var sessionRules = []rule[sessions]{
+	{"create-round-trip", "Load returns every field that Create was given.", sessionRoundTrip},
+	{"create-values", "Values come back byte for byte: none, empty, binary and MaxValues of them.", sessionValues},
+	{"create-exists", "Create of a row that exists returns ErrExists and changes nothing.", sessionExists},
+	{"load-unknown", "A row that was not created is not found, which is no error.", sessionUnknown},
+	{"load-expired", "A row that has expired is returned as it is, or not found.", sessionExpired},
+	{"load-snapshot", "What a Load returned does not change with the row.", sessionSnapshot},
+	{"update-keys", "A delta sets and removes its keys and leaves the others.", sessionKeys},
+	{"update-given", "LastSeen, Expires and Owner are replaced when given, and only then.", sessionGiven},
+	{"update-nothing", "A change that finds everything as it would leave it is Updated, not Gone.", sessionNothing},
+	{"update-gone", "A delta for a row that does not exist reports Gone and creates nothing.", sessionGone},
+	{"update-retains-nothing", "The store keeps no hold on a delta: its maps and pointers stay the caller's.", sessionRetains},
+	{"rename", "A rename gives the row its new digest and applies the rest of the delta with it.", sessionRename},
+	{"rename-stale", "A rename from another digest reports Stale and changes nothing.", sessionStale},
+	{"rename-keeps-row", "A row keeps its name: after a rename deltas still find it, and it is one row.", sessionRenamedRow},
+	{"delete", "Delete reports whether the row existed, and may be repeated.", sessionDelete},
+	{"names", "A name that was not created, however it is spelled, finds no row and harms none.", sessionNames},
+	{"context", "A context that has ended is an error that wraps the context's, and nothing changes.", sessionContext},
+}
+
+// sessions is a store under test. Its methods report errors to the test, so
+// they may be called from any goroutine.
+type sessions struct {
+	*testing.T
+	store stores.Sessions
+}
+
+func (s sessions) create(row stores.Session) {
+	s.Helper()
+	if err := s.store.Create(s.Context(), row); err != nil {
+		s.Errorf("Create: %v", err)
+	}
+}
+
+// load returns a row that has to exist.
+func (s sessions) load(row string) stores.Session {
+	s.Helper()
+	got, found, err := s.store.Load(s.Context(), row)
+	if err != nil || !found {
+		s.Errorf("Load: found %v, error %v, want a row", found, err)
+	}
+	return got
+}
+
+// missing checks that a row does not exist.
+func (s sessions) missing(row string) {
+	s.Helper()
+	if _, found, err := s.store.Load(s.Context(), row); err != nil || found {
+		s.Errorf("Load: found %v, error %v, want no row", found, err)
+	}
+}
+
+func (s sessions) update(row string, d stores.Delta) stores.Outcome {
+	s.Helper()
+	outcome, err := s.store.Update(s.Context(), row, d)
+	if err != nil {
+		s.Errorf("Update: %v", err)
+	}
+	return outcome
+}
+
+// updates checks that an update has the given outcome.
+func (s sessions) updates(row string, d stores.Delta, want stores.Outcome) {
+	s.Helper()
+	if got := s.update(row, d); got != want {
+		s.Errorf("Update reports %v, want %v", got, want)
+	}
+}
+
+func (s sessions) delete(row string) bool {
+	s.Helper()
+	existed, err := s.store.Delete(s.Context(), row)
+	if err != nil {
+		s.Errorf("Delete: %v", err)
+	}
+	return existed
+}
+
+// holds checks that the stored row is the one given.
+func (s sessions) holds(want stores.Session) {
+	s.Helper()
+	if diff := diffSessions(s.load(want.Row), want); diff != "" {
+		s.Errorf("the row differs from what it has to be: %s", diff)
+	}
+}
+
+// newSession returns an anonymous session with one key, "color".
+func newSession() stores.Session {
+	now := present()
+	return stores.Session{
+		Row:       newID(),
+		Digest:    newDigest(),
+		Values:    stores.NewValues(set("color", "red")),
+		Address:   "192.0.2.1",
+		UserAgent: "test/1.0",
+		Created:   now.Add(-time.Hour),
+		LastSeen:  now,
+		Expires:   now.Add(24 * time.Hour),
+	}
+}
+
+// set returns the pairs of a delta.
+func set(pairs ...string) map[string][]byte {
+	m := make(map[string][]byte)
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i]] = []byte(pairs[i+1])
+	}
+	return m
+}
+
+// valuesAre checks the keys of a row.
+func (s sessions) valuesAre(row string, want map[string][]byte) {
+	s.Helper()
+	got := maps.Collect(s.load(row).Values.All())
+	for key, value := range want {
+		if v, ok := got[key]; !ok || v != string(value) {
+			s.Errorf("key %q is %q (found: %v), want %q", key, v, ok, value)
+		}
+		delete(got, key)
+	}
+	if len(got) > 0 {
+		s.Errorf("%d keys that nobody set: %.200q", len(got), got)
+	}
+}
+
+// diffSessions names the fields in which two sessions differ.
+func diffSessions(got, want stores.Session) string {
+	var diff []string
+	add := func(name string, same bool, got, want any) {
+		if !same {
+			diff = append(diff, fmt.Sprintf("%s is %v, want %v", name, got, want))
+		}
+	}
+	add("Row", got.Row == want.Row, got.Row, want.Row)
+	add("Digest", got.Digest == want.Digest, got.Digest, want.Digest)
+	add("Owner", got.Owner == want.Owner, got.Owner, want.Owner)
+	add("Values", bytes.Equal(got.Values.Encoded(), want.Values.Encoded()), got.Values, want.Values)
+	add("Address", got.Address == want.Address, got.Address, want.Address)
+	add("UserAgent", got.UserAgent == want.UserAgent, got.UserAgent, want.UserAgent)
+	add("Created", sameTime(got.Created, want.Created), got.Created, want.Created)
+	add("LastSeen", sameTime(got.LastSeen, want.LastSeen), got.LastSeen, want.LastSeen)
+	add("Renamed", sameTime(got.Renamed, want.Renamed), got.Renamed, want.Renamed)
+	add("Expires", sameTime(got.Expires, want.Expires), got.Expires, want.Expires)
+	return strings.Join(diff, "; ")
+}

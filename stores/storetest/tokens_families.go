@@ -1,0 +1,238 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+var tokenFamilies = []rule[tokens]{
+	{"family-root", "The first token of a family creates its root: its end holds for all members.", tokenRoot},
+	{"family-revoked", "RevokeFamily reports whether the family was alive; then no member lives, and none can be created.", tokenRevoke},
+	{"family-not-alive", "RevokeFamily of a family that is unknown or has expired reports false and creates nothing.", tokenRevokeNothing},
+	{"owner-revoke", "RevokeOwner ends the owner's families and no other, and counts those that were alive.", tokenRevokeOwner},
+	{"owner-revoke-kinds", "RevokeOwner ends families of the given kinds, except the one named.", tokenRevokeKinds},
+	{"owner-revoke-strangers", "Owners are compared byte by byte, and nobody owns another's families.", tokenRevokeStrangers},
+	{"owner-list", "TokensOf returns the owner's tokens of the given kinds, newest first.", tokenList},
+	{"owner-list-leaves-out", "TokensOf leaves out consumed tokens and those of revoked families.", tokenListLeavesOut},
+	{"options", "(lists the optional capabilities that are missing)", func(s tokens) {
+		_, pruner := s.store.(stores.Pruner)
+		listMissing(s.T, s.store, map[string]bool{"stores.Pruner": pruner})
+	}},
+	{"prune", "Prune deletes the tokens that expired at or before now and leaves the others.", tokenPrune},
+	{"prune-keeps-revocation", "A family that was revoked stays so until it has expired itself, also after its tokens were pruned.", tokenPruneRevoked},
+}
+
+func tokenRoot(s tokens) {
+	first := s.created()
+	second := memberOf(first)
+	second.FamilyExpires = first.FamilyExpires.Add(24 * time.Hour)
+	second.Expires = second.FamilyExpires
+	s.create(second)
+	second.FamilyExpires = first.FamilyExpires
+	s.holds(first)
+	s.holds(second)
+	s.consumes(first.FamilyExpires, second, false)
+	s.revokes(first.FamilyExpires.Add(-time.Microsecond), first.Family, true)
+	first.FamilyRevoked = first.FamilyExpires.Add(-time.Microsecond)
+	second.FamilyRevoked = first.FamilyRevoked
+	s.holds(first)
+	s.holds(second)
+}
+
+func tokenRevoke(s tokens) {
+	t, other := s.created(), s.created()
+	used := memberOf(t)
+	s.create(used)
+	now := t.Created.Add(time.Minute)
+	s.consumes(now, used, true)
+
+	s.revokes(now, t.Family, true)
+	s.revokes(now.Add(time.Minute), t.Family, false)
+	t.FamilyRevoked, used.FamilyRevoked, used.Consumed = now, now, now
+	s.holds(t)
+	s.holds(used)
+	s.dead(now, t)
+	s.dead(now, used)
+
+	late := memberOf(t)
+	if ok, err := s.store.Create(s.Context(), late); ok || err != nil {
+		s.Errorf("Create in a revoked family = %v, error %v; want false", ok, err)
+	}
+	s.missing(late.Family, late.ID)
+	s.holds(other)
+	s.consumes(now, other, true)
+}
+
+func tokenRevokeNothing(s tokens) {
+	t := newToken(newID())
+	s.revokes(t.Created, t.Family, false)
+	s.missing(t.Family, t.ID)
+	s.create(t)
+	s.holds(t)
+	s.revokes(t.FamilyExpires, t.Family, false)
+	s.revokes(t.FamilyExpires.Add(time.Hour), t.Family, false)
+}
+
+// member creates a token with the given owner and kind in a family of its own.
+func (s tokens) member(owner string, kind stores.Kind, age time.Duration) stores.Token {
+	s.Helper()
+	t := newToken(newID())
+	t.Owner, t.Kind, t.Created = owner, kind, t.Created.Add(-age)
+	s.create(t)
+	return t
+}
+
+// revokesOwner checks what RevokeOwner reports.
+func (s tokens) revokesOwner(now time.Time, owner, except string, kinds []stores.Kind, want int) {
+	s.Helper()
+	n, err := s.store.RevokeOwner(s.Context(), now, owner, except, kinds...)
+	if err != nil || n != want {
+		s.Errorf("RevokeOwner(%q, %q, %q) = %d, error %v; want %d", owner, except, kinds, n, err, want)
+	}
+}
+
+func tokenRevokeOwner(s tokens) {
+	stranger := s.member("u2", stores.Refresh, 0)
+	first, second := s.member("u1", stores.Refresh, 0), s.member("u1", stores.Personal, 0)
+	child := memberOf(first)
+	now := first.Created.Add(time.Minute)
+	s.rotates(now, first.ID, child, stores.RotateDone)
+	revoked := s.member("u1", stores.Refresh, 0)
+	s.revokes(now, revoked.Family, true)
+	expired := newToken(newID())
+	expired.FamilyExpires = now
+	s.create(expired)
+
+	later := now.Add(time.Minute)
+	s.revokesOwner(later, "u1", "", nil, 2)
+	s.revokesOwner(later, "u1", "", nil, 0)
+	s.revokesOwner(later, "u3", "", nil, 0)
+	for _, t := range []stores.Token{first, child, second, revoked} {
+		s.dead(later, t)
+	}
+	revoked.FamilyRevoked = now
+	s.holds(revoked)
+	s.holds(stranger)
+	s.lists("u1", []stores.Kind{stores.Personal})
+}
+
+func tokenRevokeKinds(s tokens) {
+	refresh, remember := s.member("u1", stores.Refresh, 0), s.member("u1", stores.Remember, 0)
+	kept, personal := s.member("u1", stores.Refresh, 0), s.member("u1", stores.Personal, 0)
+	now := kept.Created.Add(time.Minute)
+
+	s.revokesOwner(now, "u1", kept.Family, []stores.Kind{stores.Reset}, 0)
+	s.revokesOwner(now, "u1", kept.Family, []stores.Kind{stores.Refresh, stores.Remember}, 2)
+	s.dead(now, refresh)
+	s.dead(now, remember)
+	s.holds(kept)
+	s.holds(personal)
+	// What is named is a family, not a token.
+	s.revokesOwner(now, "u1", kept.ID, []stores.Kind{stores.Refresh}, 1)
+	s.dead(now, kept)
+	s.revokesOwner(now, "u1", personal.Family, nil, 0)
+	s.holds(personal)
+	s.revokesOwner(now, "u1", newID(), nil, 1)
+	s.dead(now, personal)
+}
+
+func tokenRevokeStrangers(s tokens) {
+	t := s.member("alice", stores.Refresh, 0)
+	for _, owner := range append(strangers("alice"), "") {
+		if n, err := s.store.RevokeOwner(s.Context(), t.Created, owner, ""); err == nil && n != 0 {
+			s.Errorf("RevokeOwner(%q) ended a family of alice", owner)
+		}
+		if got, err := s.store.TokensOf(s.Context(), owner); err == nil && len(got) > 0 {
+			s.Errorf("TokensOf(%q) lists a token of alice", owner)
+		}
+		s.holds(t)
+	}
+	s.lists("alice", nil, t)
+}
+
+func tokenList(s tokens) {
+	third := s.member("u1", stores.Personal, 3*time.Minute)
+	first := s.member("u1", stores.Personal, time.Minute)
+	second := s.member("u1", stores.Refresh, 2*time.Minute)
+	fourth := memberOf(first)
+	fourth.Kind, fourth.Created = stores.Personal, first.Created.Add(-time.Hour)
+	s.create(fourth)
+	stranger := s.member("u2", stores.Personal, 0)
+
+	s.lists("u1", nil, first, second, third, fourth)
+	s.lists("u1", []stores.Kind{stores.Personal}, first, third, fourth)
+	s.lists("u1", []stores.Kind{stores.Refresh, stores.Personal}, first, second, third, fourth)
+	s.lists("u1", []stores.Kind{stores.Reset})
+	s.lists("u2", nil, stranger)
+	s.lists("u3", nil)
+}
+
+func tokenListLeavesOut(s tokens) {
+	parent := s.member("u1", stores.Refresh, time.Minute)
+	now := present()
+	child := memberOf(parent)
+	s.rotates(now, parent.ID, child, stores.RotateDone)
+	consumed := s.member("u1", stores.Reset, 0)
+	s.consumes(now, consumed, true)
+	revoked := s.member("u1", stores.Remember, 0)
+	s.revokes(now, revoked.Family, true)
+	s.lists("u1", nil, child)
+	s.lists("u1", []stores.Kind{stores.Reset, stores.Remember})
+}
+
+func tokenPrune(s tokens) {
+	pruner := capability[stores.Pruner](s.T, s.store, "stores.Pruner")
+	create := func(expires, familyExpires time.Time) stores.Token {
+		t := newToken(newID())
+		t.Expires, t.FamilyExpires = expires, familyExpires
+		s.create(t)
+		return t
+	}
+	now := present().Add(time.Hour)
+	day := now.Add(24 * time.Hour)
+	live := create(now.Add(time.Microsecond), day)
+	dead := []stores.Token{
+		create(now, day), create(now.Add(-30*time.Minute), day), create(now, now), create(now.Add(-time.Second), now),
+	}
+	sibling := memberOf(live)
+	sibling.Expires, sibling.FamilyExpires = now, day
+	s.create(sibling)
+	dead = append(dead, sibling)
+	outlives := newToken(newID())
+	outlives.Owner, outlives.Expires, outlives.FamilyExpires = "u2", day, now
+	s.create(outlives)
+
+	// A family that goes with its tokens may be counted or not.
+	if n, err := pruner.Prune(s.Context(), now); err != nil || n < len(dead) {
+		s.Errorf("Prune = %d, error %v; want at least %d", n, err, len(dead))
+	}
+	if n, err := pruner.Prune(s.Context(), now); err != nil || n != 0 {
+		s.Errorf("the second Prune = %d, error %v; want 0", n, err)
+	}
+	for _, t := range dead {
+		s.missing(t.Family, t.ID)
+	}
+	s.consumes(now, outlives, false)
+	s.holds(live)
+	s.lists("u1", nil, live)
+	s.consumes(now, live, true)
+}
+
+func tokenPruneRevoked(s tokens) {
+	pruner := capability[stores.Pruner](s.T, s.store, "stores.Pruner")
+	t := s.created()
+	s.revokes(t.Created.Add(time.Minute), t.Family, true)
+	if _, err := pruner.Prune(s.Context(), t.Expires); err != nil {
+		s.Fatalf("Prune: %v", err)
+	}
+	s.missing(t.Family, t.ID)
+	late := memberOf(t)
+	late.Expires = t.FamilyExpires
+	if ok, err := s.store.Create(s.Context(), late); ok || err != nil {
+		s.Errorf("Create in a revoked family = %v, error %v; want false", ok, err)
+	}
+	s.missing(late.Family, late.ID)
+	s.rotates(t.Expires, t.ID, late, stores.RotateDead)
+	s.revokes(t.Expires, t.Family, false)
+}

@@ -1,0 +1,220 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+var tokenRules = []rule[tokens]{
+	{"create-round-trip", "Find returns every field that Create was given, except FamilyRevoked.", tokenRoundTrip},
+	{"create-exists", "Create of an id that is taken returns ErrExists and changes nothing.", tokenExists},
+	{"create-retains-nothing", "The store keeps no hold on the slices of a token it was given.", tokenRetains},
+	{"find-unknown", "A token is found by its family and its id together, and by neither alone.", tokenUnknown},
+	{"consume", "Consume reports true once, and marks the token with its time.", tokenConsume},
+	{"consume-expired", "A token is not consumed at or after the end of its own time, nor of its family's.", tokenConsumeExpired},
+	{"consume-revoked", "A token of a revoked family is not consumed.", tokenConsumeRevoked},
+	{"rotate", "Rotate consumes the parent and stores the child.", tokenRotate},
+	{"rotate-used", "A parent that was consumed reports RotateUsed, and no child is stored.", tokenRotateUsed},
+	{"rotate-dead", "A family that is revoked or expired, and a parent that is not of it, report RotateDead, and nothing changes.", tokenRotateDead},
+	{"rotate-expired", "A parent that has expired is not consumed, so it reports RotateDead.", tokenRotateExpired},
+	{"rotate-taken", "A rotation whose child cannot be stored is an error and leaves the parent as it was.", tokenRotateTaken},
+	{"touch", "Touch records when the token was presented, and nothing else.", tokenTouch},
+	{"names", "A name that was not created, however it is spelled, finds no token and harms none.", tokenNames},
+	{"context", "A context that has ended is an error that wraps the context's, and nothing changes.", tokenContext},
+}
+
+func tokenRoundTrip(s tokens) {
+	full := newToken(newID())
+	full.Kind = stores.Personal
+	full.Owner = "user:ä/1"
+	full.Name = "Büro 🗝 '\"\\%" + strings.Repeat("é", 100)
+	full.Abilities = []string{"posts:read", "*", "", "a,b", `"q"\`, "日本"}
+	full.Data = randomBytes(4096)
+	full.Consumed = full.Created.Add(time.Second)
+	full.LastUsed = full.Created.Add(2*time.Second + time.Microsecond)
+	s.create(full)
+	bare := newToken(newID())
+	bare.Name, bare.Abilities, bare.Data = "", nil, nil
+	s.create(bare)
+
+	given := newToken(newID())
+	given.FamilyRevoked = present()
+	s.create(given)
+	given.FamilyRevoked = time.Time{}
+
+	for _, want := range []stores.Token{full, bare, given} {
+		s.holds(want)
+	}
+	for _, kind := range []stores.Kind{stores.Refresh, stores.Remember, stores.Reset, stores.Personal, stores.Revoked} {
+		t := newToken(newID())
+		t.Kind = kind
+		s.create(t)
+		s.holds(t)
+	}
+}
+
+func tokenExists(s tokens) {
+	first := s.created()
+	again := memberOf(first)
+	again.ID = first.ID
+	for _, t := range []stores.Token{again, first} {
+		if ok, err := s.store.Create(s.Context(), t); ok || !errors.Is(err, stores.ErrExists) {
+			s.Errorf("Create of a taken id = %v, error %v; want ErrExists", ok, err)
+		}
+	}
+	s.holds(first)
+}
+
+func tokenRetains(s tokens) {
+	t := newToken(newID())
+	child := memberOf(t)
+	want, wantChild := t, child
+	want.Abilities, want.Data = slices.Clone(t.Abilities), slices.Clone(t.Data)
+	wantChild.Abilities, wantChild.Data = slices.Clone(child.Abilities), slices.Clone(child.Data)
+
+	s.create(t)
+	s.rotates(t.Created, t.ID, child, stores.RotateDone)
+	for _, given := range []stores.Token{t, child} {
+		given.Abilities[0], given.Data[0] = "admin", 0xee
+	}
+	want.Consumed = t.Created
+	s.holds(want)
+	s.holds(wantChild)
+}
+
+func tokenUnknown(s tokens) {
+	t, other := s.created(), s.created()
+	s.missing(newID(), newID())
+	s.missing(t.Family, newID())
+	s.missing(newID(), t.ID)
+	s.missing(other.Family, t.ID)
+	s.missing(t.ID, t.Family)
+	s.holds(t)
+}
+
+func tokenConsume(s tokens) {
+	t, other := s.created(), s.created()
+	now := t.Created.Add(time.Minute)
+	for name, got := range map[string]bool{
+		"an unknown token":     s.consume(now, newID(), newID()),
+		"an unknown id":        s.consume(now, t.Family, newID()),
+		"another's family":     s.consume(now, other.Family, t.ID),
+		"family and id turned": s.consume(now, t.ID, t.Family),
+	} {
+		if got {
+			s.Errorf("Consume of %s reports true", name)
+		}
+	}
+	s.holds(t)
+	s.consumes(now, t, true)
+	s.consumes(now, t, false)
+	s.consumes(now.Add(time.Minute), t, false)
+	t.Consumed = now
+	s.holds(t)
+	s.holds(other)
+}
+
+func tokenConsumeExpired(s tokens) {
+	own := s.created()
+	s.consumes(own.Expires, own, false)
+	s.consumes(own.Expires.Add(time.Hour), own, false)
+	s.holds(own)
+	s.consumes(own.Expires.Add(-time.Microsecond), own, true)
+
+	outlives := newToken(newID())
+	outlives.Expires = outlives.FamilyExpires.Add(time.Hour)
+	s.create(outlives)
+	s.consumes(outlives.FamilyExpires, outlives, false)
+	s.holds(outlives)
+	s.consumes(outlives.FamilyExpires.Add(-time.Microsecond), outlives, true)
+}
+
+func tokenConsumeRevoked(s tokens) {
+	t := s.created()
+	now := t.Created.Add(time.Minute)
+	s.revokes(now, t.Family, true)
+	s.consumes(now, t, false)
+	s.consumes(now.Add(-time.Second), t, false)
+	t.FamilyRevoked = now
+	s.holds(t)
+}
+
+func tokenTouch(s tokens) {
+	t, other := s.created(), s.created()
+	touch := func(now time.Time, family, id string) {
+		s.Helper()
+		if err := s.store.Touch(s.Context(), now, family, id); err != nil {
+			s.Errorf("Touch: %v", err)
+		}
+	}
+	for _, after := range []time.Duration{time.Minute, time.Minute, time.Hour} {
+		t.LastUsed = t.Created.Add(after)
+		touch(t.LastUsed, t.Family, t.ID)
+		s.holds(t)
+	}
+	unknown := newID()
+	touch(t.LastUsed.Add(time.Hour), t.Family, unknown)
+	touch(t.LastUsed.Add(time.Hour), other.Family, t.ID)
+	touch(t.LastUsed.Add(time.Hour), unknown, unknown)
+	s.missing(t.Family, unknown)
+	s.missing(other.Family, t.ID)
+	s.missing(unknown, unknown)
+	s.holds(t)
+	s.holds(other)
+}
+
+func tokenNames(s tokens) {
+	t := s.created()
+	ctx, now := s.Context(), t.Created.Add(time.Minute)
+	for i, name := range slices.Concat(hostileNames(t.ID), hostileNames(t.Family)) {
+		family, id := t.Family, name
+		if i%2 == 1 {
+			family, id = name, t.ID
+		}
+		if _, found, _ := s.store.Find(ctx, family, id); found {
+			s.Errorf("Find(%.40q, %.40q) found a token", family, id)
+		}
+		if ok, _ := s.store.Consume(ctx, now, family, id); ok {
+			s.Errorf("Consume(%.40q, %.40q) reports true", family, id)
+		}
+		if r, err := s.store.Rotate(ctx, now, id, newToken(family)); err == nil && r != stores.RotateDead {
+			s.Errorf("Rotate(%.40q) in family %.40q reports %s", id, family, rotatedName(r))
+		}
+		if alive, _ := s.store.RevokeFamily(ctx, now, name); alive {
+			s.Errorf("RevokeFamily(%.40q) reports that it was alive", name)
+		}
+		_ = s.store.Touch(ctx, now, family, id) // may refuse the name
+		s.holds(t)
+	}
+}
+
+func tokenContext(s tokens) {
+	t, child, fresh := s.created(), newToken(newID()), newToken(newID())
+	child.Family = t.Family
+	now := t.Created.Add(time.Minute)
+	calls := []call{
+		{"Create", func(ctx context.Context) error { _, err := s.store.Create(ctx, fresh); return err }},
+		{"Find", func(ctx context.Context) error { _, _, err := s.store.Find(ctx, t.Family, t.ID); return err }},
+		{"Consume", func(ctx context.Context) error { _, err := s.store.Consume(ctx, now, t.Family, t.ID); return err }},
+		{"Rotate", func(ctx context.Context) error { _, err := s.store.Rotate(ctx, now, t.ID, child); return err }},
+		{"RevokeFamily", func(ctx context.Context) error { _, err := s.store.RevokeFamily(ctx, now, t.Family); return err }},
+		{"RevokeOwner", func(ctx context.Context) error { _, err := s.store.RevokeOwner(ctx, now, "u1", ""); return err }},
+		{"TokensOf", func(ctx context.Context) error { _, err := s.store.TokensOf(ctx, "u1"); return err }},
+		{"Touch", func(ctx context.Context) error { return s.store.Touch(ctx, now, t.Family, t.ID) }},
+	}
+	if pruner, ok := s.store.(stores.Pruner); ok {
+		calls = append(calls, call{"Prune", func(ctx context.Context) error {
+			_, err := pruner.Prune(ctx, t.FamilyExpires.Add(time.Hour))
+			return err
+		}})
+	}
+	refusesEnded(s.T, calls)
+	s.holds(t)
+	s.missing(child.Family, child.ID)
+	s.missing(fresh.Family, fresh.ID)
+}

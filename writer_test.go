@@ -1,0 +1,270 @@
+package ginauth_test
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth"
+)
+
+// gzipWriter compresses what passes, as compressing middlewares do.
+type gzipWriter struct {
+	gin.ResponseWriter
+	z *gzip.Writer
+}
+
+func (w *gzipWriter) Write(b []byte) (int, error)       { return w.z.Write(b) }
+func (w *gzipWriter) WriteString(s string) (int, error) { return w.z.Write([]byte(s)) }
+
+func compress(c *gin.Context) {
+	w := &gzipWriter{c.Writer, gzip.NewWriter(c.Writer)}
+	c.Header("Content-Encoding", "gzip")
+	c.Writer = w
+	defer w.z.Close()
+	c.Next()
+}
+
+// put changes the session, so that the response has to set a cookie.
+func put(c *gin.Context) {
+	if err := ginauth.From(c).Session().Put("k", "v"); err != nil {
+		panic(err)
+	}
+}
+
+// answers are ways to write a response. Each puts something into the session
+// first.
+func answerRoutes(t *testing.T, r gin.IRouter) {
+	file := filepath.Join(t.TempDir(), "file.txt")
+	if err := os.WriteFile(file, []byte("a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	handlers := map[string]gin.HandlerFunc{
+		"json":     func(c *gin.Context) { c.Header("X-Handler", "1"); c.JSON(201, gin.H{"a": 1}) },
+		"string":   func(c *gin.Context) { c.Header("X-Handler", "1"); c.String(200, "text") },
+		"status":   func(c *gin.Context) { c.Header("X-Handler", "1"); c.Status(204) },
+		"nothing":  func(c *gin.Context) { c.Header("X-Handler", "1") },
+		"redirect": func(c *gin.Context) { c.Header("X-Handler", "1"); c.Redirect(303, "/elsewhere") },
+		"file":     func(c *gin.Context) { c.Header("X-Handler", "1"); c.File(file) },
+		"now":      func(c *gin.Context) { c.Header("X-Handler", "1"); c.AbortWithStatus(418) },
+		"stream": func(c *gin.Context) {
+			c.Header("X-Handler", "1")
+			n := 0
+			c.Stream(func(w io.Writer) bool { n++; fmt.Fprint(w, n); return n < 3 })
+		},
+		"sse": func(c *gin.Context) { c.Header("X-Handler", "1"); c.SSEvent("e", "data"); c.Writer.Flush() },
+		"flush": func(c *gin.Context) {
+			c.Header("X-Handler", "1")
+			c.Writer.Flush()
+			_, _ = c.Writer.WriteString("later")
+		},
+		"controller": func(c *gin.Context) {
+			c.Header("X-Handler", "1")
+			if err := http.NewResponseController(c.Writer).Flush(); err != nil {
+				t.Error(err)
+			}
+		},
+		"wrapped": func(c *gin.Context) {
+			c.Header("X-Handler", "1")
+			http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("wrapped")) }).ServeHTTP(c.Writer, c.Request)
+		},
+	}
+	for name, h := range handlers {
+		r.GET("/"+name, put, h)
+	}
+}
+
+var answerNames = []string{"json", "string", "status", "nothing", "redirect", "file", "now", "stream", "sse", "flush", "controller", "wrapped"}
+
+// gzipInside puts compression between the session and the handlers.
+func gzipInside(t *testing.T, r *gin.Engine) {
+	g := r.Group("/inside", compress)
+	answerRoutes(t, g)
+}
+
+func TestSessionIsStoredBeforeTheFirstByte(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) { answerRoutes(t, r); gzipInside(t, r) })
+		for _, prefix := range []string{"/", "/inside/"} {
+			for _, name := range answerNames {
+				c := a.client()
+				res := c.get(prefix + name)
+				if c.session() == "" || res.Header.Get("X-Handler") != "1" || res.StatusCode >= 500 {
+					t.Errorf("%s%s: status %d, cookies %v", prefix, name, res.StatusCode, c.cookies)
+				}
+				if got := c.get("/all").body; got != `{"k":"v"}` {
+					t.Errorf("%s%s: the session holds %s", prefix, name, got)
+				}
+			}
+		}
+		c := a.client()
+		if res := c.get("/no/such/route").want(t, 404); !strings.Contains(res.body, "404") {
+			t.Errorf("404 body %q", res.body)
+		}
+	})
+}
+
+func TestFailedCommitReplacesTheAnswer(t *testing.T) { // F03
+	eachBackend(t, func(t *testing.T, b *backend) {
+		fb, f := b.faulty()
+		a := newApp(t, fb, nil, func(_ *app, r *gin.Engine) { answerRoutes(t, r); gzipInside(t, r) })
+		f.set("create", faultRefuse)
+		for _, prefix := range []string{"/", "/inside/"} {
+			for _, name := range answerNames {
+				c := a.client()
+				res := c.get(prefix+name).want(t, 503)
+				if res.Header.Get("X-Handler") != "" || res.Header.Get("Content-Encoding") != "" || res.Header.Get("Location") != "" {
+					t.Errorf("%s: headers of the handler: %v", name, res.Header)
+				}
+				if len(res.Header["Set-Cookie"]) > 0 || res.Header.Get("Retry-After") == "" {
+					t.Errorf("%s: headers %v", name, res.Header)
+				}
+				if want := `"code":"unavailable"`; !strings.Contains(res.body, want) || strings.Contains(res.body, "CANARY") {
+					t.Errorf("%s: body %q", name, res.body)
+				}
+			}
+		}
+		if strings.Contains(a.logs.String(), "10.1.2.3") == false {
+			t.Error("the log does not say what failed")
+		}
+	})
+}
+
+func TestHeadersFromBeforeTheSessionAreKept(t *testing.T) {
+	b, f := memoryBackend(t).faulty()
+	a := newApp(t, b, nil, nil)
+	r := gin.New()
+	r.Use(func(c *gin.Context) { c.Header("X-Request-Id", "7") }, compress, a.m.StartSession())
+	r.GET("/x", put, func(c *gin.Context) { c.Header("X-Handler", "1"); c.String(200, "x") })
+	a.srv.Config.Handler = r
+	f.set("create", faultRefuse)
+	res := a.client().get("/x").want(t, 503)
+	if res.Header.Get("X-Request-Id") != "7" || res.Header.Get("X-Handler") != "" {
+		t.Errorf("headers %v", res.Header)
+	}
+	if !res.Uncompressed || !strings.Contains(res.body, `"unavailable"`) {
+		t.Errorf("compressed outside: %v %q", res.Header, res.body)
+	}
+}
+
+func TestPanicDiscardsChanges(t *testing.T) { // F11
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) {
+			r.GET("/panic", put, func(*gin.Context) { panic("x") })
+			r.GET("/login-panic", func(c *gin.Context) {
+				if _, err := ginauth.From(c).LoginUsingID(c.Request.Context(), "1"); err != nil {
+					t.Error(err)
+				}
+				panic("x")
+			})
+		})
+		c := a.client()
+		for _, path := range []string{"/panic", "/login-panic"} {
+			if res := c.get(path).want(t, 500); len(res.Header["Set-Cookie"]) > 0 {
+				t.Errorf("%s sets %q", path, res.Header["Set-Cookie"])
+			}
+		}
+		c.get("/me").is401(t)
+		if got := eventNames(a); strings.Contains(got, "login") {
+			t.Errorf("events %s", got)
+		}
+		c.get("/").want(t, 200)
+	})
+}
+
+func TestChangeAfterTheFirstByte(t *testing.T) {
+	var errs []error
+	a := newApp(t, memoryBackend(t), nil, func(_ *app, r *gin.Engine) {
+		r.GET("/late", func(c *gin.Context) {
+			c.String(200, "sent")
+			s := ginauth.From(c).Session()
+			_, login := ginauth.From(c).LoginUsingID(c.Request.Context(), "1")
+			errs = []error{s.Put("k", 1), s.Forget("k"), s.Flush(), s.Regenerate(), s.Invalidate(), login}
+		})
+	})
+	c := a.client()
+	c.get("/late").want(t, 200)
+	for i, err := range errs {
+		if ginauth.StatusOf(err) != 500 || !strings.Contains(err.Error(), "committed") {
+			t.Errorf("change %d after the first byte: %v", i, err)
+		}
+	}
+	if len(c.cookies) > 0 {
+		t.Error("a cookie was set")
+	}
+}
+
+func TestHijack(t *testing.T) {
+	var hijackErr error
+	a := newApp(t, memoryBackend(t), nil, func(_ *app, r *gin.Engine) {
+		hijack := func(c *gin.Context) {
+			var conn net.Conn
+			var rw *bufio.ReadWriter
+			if conn, rw, hijackErr = c.Writer.Hijack(); hijackErr != nil {
+				c.Status(500)
+				return
+			}
+			defer conn.Close()
+			_, _ = rw.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
+			_ = rw.Flush()
+		}
+		r.GET("/hijack", put, hijack)
+	})
+	c := a.client()
+	c.get("/hijack").want(t, 500)
+	if hijackErr == nil || !strings.Contains(hijackErr.Error(), "hijacked") {
+		t.Fatalf("hijacking with a new session: %v", hijackErr)
+	}
+	c.post("/set?k=a&v=b", nil).want(t, 204)
+	if got := c.get("/hijack").want(t, 200).body; got != "hi" {
+		t.Fatalf("body %q", got)
+	}
+	if got := c.get("/all").body; got != `{"a":"b","k":"v"}` {
+		t.Errorf("the session holds %s", got)
+	}
+}
+
+func TestClientGone(t *testing.T) { // F07
+	eachBackend(t, func(t *testing.T, b *backend) {
+		read, proceed, done := make(chan struct{}), make(chan struct{}), make(chan string)
+		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) {
+			wait := func(c *gin.Context) { read <- struct{}{}; <-c.Request.Context().Done(); <-proceed }
+			r.POST("/gone-login", wait, func(c *gin.Context) {
+				_, err := ginauth.From(c).LoginUsingID(c.Request.Context(), "1")
+				c.String(200, "x")
+				done <- fmt.Sprint(err)
+			})
+			r.POST("/gone-logout", wait, func(c *gin.Context) {
+				done <- fmt.Sprint(ginauth.From(c).Logout(c.Request.Context()))
+			})
+		})
+		hangUp := func(c *client, path string) string {
+			ctx, cancel := context.WithCancel(context.Background())
+			go func() { _, _ = c.try(ctx, "POST", path, "", "") }()
+			<-read
+			cancel()
+			proceed <- struct{}{}
+			return <-done
+		}
+		c := a.loggedIn(aliceEmail)
+		if got := hangUp(c.with(c.session()), "/gone-logout"); got != "<nil>" {
+			t.Fatalf("logout of a client that hung up: %s", got)
+		}
+		c.get("/me").is401(t)
+		before := len(eventsOf[loginEvent](a))
+		hangUp(a.client(), "/gone-login")
+		if len(eventsOf[loginEvent](a)) != before {
+			t.Error("a login that nobody waited for was stored")
+		}
+	})
+}
