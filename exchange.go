@@ -82,7 +82,7 @@ func (m *Manager) exchangeOf(c *gin.Context) *exchange {
 // startSession reads the session's cookie and wraps the writer.
 func (x *exchange) startSession(c *gin.Context) {
 	x.started = true
-	x.session.address, x.session.userAgent = x.ip, cut(x.req.UserAgent(), 255)
+	x.session.address, x.session.userAgent = cut(x.ip, 64), cut(x.req.UserAgent(), 255)
 	if text, ok := x.jar.get(x.req.Header, x.m.cfg.Session.Cookie.Name); ok {
 		if id, ok := parseSessionID(text); ok {
 			x.session.presented = &id

@@ -291,6 +291,8 @@ func newApp(t *testing.T, b *backend, configure func(*ginauth.Config), routes fu
 	}
 	a.srv = httptest.NewTLSServer(a.engine)
 	t.Cleanup(a.srv.Close)
+	transport := a.srv.Client().Transport.(*http.Transport)
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, 1024
 	return a
 }
 

@@ -10,7 +10,12 @@
 //     could not answer, or answered with something that cannot be right
 //     (ErrCorrupt); the request that met it gets 503.
 //   - What it returns may share memory with the store. Callers do not change
-//     it, and stores do not change it either.
+//     it, and stores do not change it either. What it is given stays the
+//     caller's: a store copies what it keeps of maps, slices and pointers.
+//   - Rows, ids and families are 32 lower-case hexadecimal digits, random and
+//     chosen by the caller. Another name finds nothing.
+//   - Owners are at most 255 bytes of valid text without NUL, compared byte by
+//     byte. The owner "" owns nothing, so asking for it never means "all".
 //   - Stores have no clock. Where time matters the caller passes it.
 //   - An acknowledged change is seen by every later call, on every machine.
 //

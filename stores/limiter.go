@@ -6,7 +6,8 @@ import (
 )
 
 // Window is a limit on how often something happens: Limit times within Period.
-// The period begins with the first slot taken and is then fixed.
+// The period begins with the first slot taken and is then fixed, also if that
+// slot is put back; at the instant it ends the next one may begin.
 type Window struct {
 	// Key names what is counted. It is a keyed digest, so a store holds no
 	// address and no account name.
@@ -44,11 +45,13 @@ func (g Grant) OK() bool { return g.Full < 0 }
 type Limiter interface {
 	// Take takes one slot in each window, or none: a refused Take leaves no
 	// slot behind, and does not lengthen a window. A limit of zero or less
-	// refuses.
+	// refuses; a key named twice counts twice. A Grant that comes with an error
+	// is not OK.
 	Take(ctx context.Context, now time.Time, windows ...Window) (Grant, error)
 	// Peek answers as Take would, and takes nothing.
 	Peek(ctx context.Context, now time.Time, windows ...Window) (Grant, error)
-	// PutBack returns slots. A slot of a window that has ended is ignored.
+	// PutBack returns slots. A slot of a window that has ended is ignored, and
+	// no window has fewer than no slots taken.
 	PutBack(ctx context.Context, slots ...Slot) error
 	// Reset forgets the windows with the given keys.
 	Reset(ctx context.Context, keys ...Digest) error

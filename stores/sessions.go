@@ -7,9 +7,8 @@ import (
 
 // Session is one row of a session store.
 type Session struct {
-	// Row names the row for as long as it lives: 32 hexadecimal digits, random
-	// and chosen by the caller. It is part of the session id but opens nothing
-	// without the other part.
+	// Row names the row for as long as it lives. It is part of the session id
+	// but opens nothing without the other part.
 	Row string
 	// Digest is the digest of the secret part of the current session id.
 	Digest Digest
@@ -17,7 +16,8 @@ type Session struct {
 	Owner string
 	// Values are the session's keys.
 	Values Values
-	// Address and UserAgent describe the client that opened the session.
+	// Address and UserAgent describe the client that opened the session. A
+	// store may cut them at 64 and 255 bytes.
 	Address   string
 	UserAgent string
 	// Created is when the session began, and LastSeen when it was last used,
@@ -101,8 +101,8 @@ type Sessions interface {
 // SessionIndex is the optional capability of a session store that knows the
 // sessions of an owner.
 type SessionIndex interface {
-	// SessionsOf returns the owner's rows, the most recently seen first,
-	// expired ones included.
+	// SessionsOf returns the owner's rows, the most recently seen first: all
+	// that Load would find.
 	SessionsOf(ctx context.Context, owner string) ([]Session, error)
 	// DeleteSessionsOf deletes the owner's rows except the one named (none if
 	// it is ""), and returns how many there were.

@@ -26,8 +26,8 @@ const (
 // family lives in its root record: once that is revoked or has expired, no
 // member lives, whatever the member's own record says.
 type Token struct {
-	// ID and Family are 32 hexadecimal digits each, random and chosen by the
-	// caller. The first token of a family creates its root.
+	// ID names the token and Family its family. The first token of a family
+	// creates its root; all have the root's kind and owner.
 	ID     string
 	Family string
 	Kind   Kind
@@ -41,6 +41,7 @@ type Token struct {
 	// Data is what the kind needs beside the above, at most 4096 bytes.
 	Data    []byte
 	Created time.Time
+	// Expires is when the token ends. It is never zero.
 	Expires time.Time
 	// FamilyExpires is when the whole family ends. It is set when the family
 	// is created and the same for all its members.
@@ -58,8 +59,8 @@ type Token struct {
 type Rotated uint8
 
 const (
-	// RotateDead means that the family is revoked or expired, or that the
-	// parent is not of it. Nothing was changed.
+	// RotateDead means that the family is revoked or expired, that the parent
+	// has expired, or that it is not of the family. Nothing was changed.
 	RotateDead Rotated = iota
 	// RotateUsed means that the parent was consumed before. Nothing was
 	// changed.
@@ -75,8 +76,8 @@ const (
 // gains a live child.
 type Tokens interface {
 	// Create stores a token, and the root of its family if there is none. It
-	// returns ErrExists if the id is taken, and refuses (false) if the family
-	// is revoked.
+	// returns ErrExists if the family has a token of that id, and refuses
+	// (false) if the family is revoked.
 	Create(ctx context.Context, t Token) (bool, error)
 	// Find returns the token, whether or not it still lives.
 	Find(ctx context.Context, family, id string) (t Token, found bool, err error)
@@ -84,9 +85,11 @@ type Tokens interface {
 	// now, and its family lives. Of any number of parallel calls one gets true.
 	Consume(ctx context.Context, now time.Time, family, id string) (bool, error)
 	// Rotate consumes the parent and stores the child, of the same family, in
-	// one atomic step.
+	// one atomic step. It returns ErrExists, and changes nothing, if the
+	// child's id is taken.
 	Rotate(ctx context.Context, now time.Time, parent string, child Token) (Rotated, error)
-	// RevokeFamily ends the family and reports whether it was alive.
+	// RevokeFamily ends the family and reports whether it was alive. Pruning
+	// keeps the revocation until FamilyExpires.
 	RevokeFamily(ctx context.Context, now time.Time, family string) (bool, error)
 	// RevokeOwner ends the owner's families of the given kinds (all if none is
 	// given) except the one named (none if it is ""), and returns how many

@@ -7,7 +7,7 @@
 //	set := gormstore.New(db)         // sessions, tokens, limiter
 //	users := gormstore.Users[models.User](db)
 //
-// Nothing is read before it is written: a change is one conditional statement,
+// No change rests on something read before it: it is one conditional statement,
 // or a transaction whose first statement writes and so waits for its turn. That
 // holds at the default isolation level of each engine. What the database undid
 // itself, because of a deadlock for example, is tried again a few times.
@@ -24,8 +24,11 @@
 //	auth.db?_journal_mode=WAL&_busy_timeout=1000&_txlock=immediate
 //
 // (the spelling of github.com/mattn/go-sqlite3). WAL lets readers go on while
-// one writes. The timeout is how long a writer waits for one of another
-// process; within this one the stores queue. A database in memory needs
+// one writes. The timeout is in milliseconds, and how long one try waits for a
+// writer outside the stores, which queue among themselves: for that long a call
+// does not notice that its context has ended, and it tries up to five times.
+// The stores write first and so need no immediate transactions, but those of an
+// application that read first fail without them. A database in memory needs
 // SetMaxOpenConns(1), because every connection to it opens another.
 //
 // # MySQL and MariaDB
@@ -35,4 +38,8 @@
 // his twin; but a unique index on such a column lets only one of the two
 // register. Give the column a binary collation, such as utf8mb4_bin, if both
 // should. Tables must be of an engine with transactions, such as InnoDB.
+//
+// The data source name needs parseTime=true for models with times, such as
+// models.User. With interpolateParams=true a statement takes one round trip
+// instead of two.
 package gormstore

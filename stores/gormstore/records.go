@@ -90,14 +90,10 @@ func encodeToken(t stores.Token) (models.Token, error) {
 	refuse := func(what string) (models.Token, error) {
 		return models.Token{}, fmt.Errorf("gormstore: store token: %s", what)
 	}
-	abilities := []byte("[]")
-	if len(t.Abilities) > 0 {
-		var err error
-		if abilities, err = json.Marshal(t.Abilities); err != nil {
-			return refuse(err.Error())
-		}
-	}
+	abilities, err := json.Marshal(append([]string{}, t.Abilities...)) // never null
 	switch {
+	case err != nil:
+		return refuse(err.Error())
 	case !validName(t.ID) || !validName(t.Family):
 		return refuse("token or family is not named by 32 lower-case hexadecimal digits")
 	case !storable(string(t.Kind), kindSize):

@@ -76,6 +76,39 @@ func TestClose(t *testing.T) {
 	})
 }
 
+func TestCloseWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pruning := true
+		s := memstore.NewSessions(memstore.Options{PruneEvery: time.Minute, Now: func() time.Time {
+			time.Sleep(time.Second)
+			pruning = false
+			return noon
+		}})
+		time.Sleep(time.Minute + time.Millisecond)
+		s.Close()
+		if pruning {
+			t.Error("Close returned while the store was being pruned")
+		}
+	})
+}
+
+func TestTokensEndWithTheirFamily(t *testing.T) {
+	s := memstore.NewTokens(bounded(1))
+	for range 2 {
+		tok := token(newID())
+		tok.Expires = tok.FamilyExpires.Add(time.Hour)
+		if ok, err := s.Create(t.Context(), tok); !ok || err != nil {
+			t.Fatalf("Create = %v, %v", ok, err)
+		}
+		if n, err := s.Prune(t.Context(), tok.FamilyExpires); n != 2 || err != nil {
+			t.Errorf("Prune = %d, %v; want a token and its family", n, err)
+		}
+		if _, found, _ := s.Find(t.Context(), tok.Family, tok.ID); found {
+			t.Error("the token is there after its family was pruned")
+		}
+	}
+}
+
 func TestNamesAreRefused(t *testing.T) {
 	set := memstore.New(quiet)
 	good := newID()
@@ -93,12 +126,13 @@ func TestNamesAreRefused(t *testing.T) {
 	}
 }
 
+type entry struct {
+	taken int
+	ends  time.Time
+}
+
 // TestWindowsOfOneShard compares a crowded shard with a model.
 func TestWindowsOfOneShard(t *testing.T) {
-	type entry struct {
-		taken int
-		ends  time.Time
-	}
 	l, model := memstore.NewLimiter(quiet), make(map[int]entry)
 	random, now := rand.New(rand.NewPCG(3, 4)), noon
 	for range 30_000 {

@@ -242,6 +242,20 @@ func TestFullLimiterFailsClosed(t *testing.T) {
 	}
 }
 
+func TestResetMakesRoom(t *testing.T) {
+	l := memstore.NewLimiter(bounded(2))
+	windows := manyWindows(4)
+	outcome(t, l, noon, windows[:2]...)
+	if err := l.Reset(t.Context(), windows[1].Key, windows[2].Key); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"ok", "store full"} {
+		if got := outcome(t, l, noon, windows[2+i]); got != want {
+			t.Errorf("new window %d after the Reset of one: %s, want %s", i+1, got, want)
+		}
+	}
+}
+
 // outcome says in a word what becomes of a Take.
 func outcome(t *testing.T, l stores.Limiter, now time.Time, windows ...stores.Window) string {
 	t.Helper()

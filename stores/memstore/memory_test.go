@@ -27,6 +27,25 @@ func TestMemoryOfSessions(t *testing.T) {
 	}
 }
 
+// TestMemoryIsGivenBack looks for what stays behind a session that ended. The
+// tables keep their size: that is a few bytes for each that there was at once.
+func TestMemoryIsGivenBack(t *testing.T) {
+	const n = 50_000
+	got := bytesPer(n, func() any {
+		s, rows := fillSessions(t, n, true)
+		for _, row := range rows {
+			if _, err := s.Delete(t.Context(), row); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s
+	})
+	t.Logf("%.0f bytes are left of each session", got)
+	if got > 120 {
+		t.Errorf("%.0f bytes are left of each session that was deleted, want at most 120", got)
+	}
+}
+
 func TestMemoryOfFlood(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a million windows")

@@ -1,0 +1,214 @@
+// Command example is a small blog: accounts, posts that only their authors may
+// change, and a page for administrators. It keeps everything in one SQLite file.
+//
+//	go run ./example
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	gormlogger "gorm.io/gorm/logger"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/stores/gormstore"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run serves the blog until ctx ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("example", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; port 0 picks one")
+	file := flags.String("db", "example.db", "SQLite `file`, made if there is none")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return err
+	}
+
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	b, err := newBlog(ctx, logger, *file)
+	if err != nil {
+		return err
+	}
+	router := b.routes()
+	for _, finding := range b.auth.Verify(ctx, router) {
+		logger.Warn("verify: " + finding.String())
+	}
+
+	listener, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return errors.Join(err, b.close(ctx))
+	}
+	server := &http.Server{
+		Handler:           router,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	printHints(stdout, "http://"+reachable(listener.Addr()))
+
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		err = nil
+	}
+	// The requests end first, then what they use.
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return errors.Join(err, server.Shutdown(closing), b.close(closing))
+}
+
+// blog is what the handlers share.
+type blog struct {
+	auth   *ginauth.Manager
+	users  *gormstore.UserStore[User, *User]
+	db     *gorm.DB
+	logger *slog.Logger
+}
+
+func newBlog(ctx context.Context, logger *slog.Logger, file string) (*blog, error) {
+	db, err := openDB(ctx, logger, file)
+	if err != nil {
+		return nil, err
+	}
+	b := &blog{db: db, users: gormstore.Users[User](db), logger: logger}
+
+	key := ginauth.Key(os.Getenv("APP_KEY"))
+	if key == "" {
+		key = ginauth.NewKey()
+		logger.Warn("APP_KEY is not set: made a key for this process, and sessions end with it")
+	}
+	b.auth, err = ginauth.New(ginauth.Config{
+		Key:    key,
+		Users:  b.users,
+		Stores: gormstore.New(db),
+		Audit:  ginauth.SlogAudit(logger),
+		Logger: logger,
+	})
+	if err != nil {
+		return nil, errors.Join(err, closeDB(db))
+	}
+	ginauth.SetDefault(b.auth)
+	b.definePolicies()
+	if err := b.seed(ctx); err != nil {
+		return nil, errors.Join(err, b.close(ctx))
+	}
+	return b, nil
+}
+
+// openDB opens the file with the settings that gormstore asks for, and creates
+// what is missing in it.
+func openDB(ctx context.Context, logger *slog.Logger, file string) (*gorm.DB, error) {
+	db, err := gorm.Open(sqlite.Open(file+"?_journal_mode=WAL&_busy_timeout=1000&_txlock=immediate"), &gorm.Config{
+		// Statements are logged without their values.
+		Logger: gormlogger.NewSlogLogger(logger, gormlogger.Config{
+			LogLevel: gormlogger.Warn, SlowThreshold: time.Second, ParameterizedQueries: true,
+		}),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", file, err)
+	}
+	err = errors.Join(gormstore.Migrate(ctx, db), db.WithContext(ctx).AutoMigrate(&User{}, &Post{}))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("migrate %s: %w", file, err), closeDB(db))
+	}
+	return db, nil
+}
+
+func closeDB(db *gorm.DB) error {
+	pool, err := db.DB()
+	if err != nil {
+		return err
+	}
+	return pool.Close()
+}
+
+// close delivers what events are left, then closes the database.
+func (b *blog) close(ctx context.Context) error {
+	return errors.Join(b.auth.Close(ctx), closeDB(b.db))
+}
+
+// routes says of every route who may use it.
+func (b *blog) routes() *gin.Engine {
+	r := gin.New()
+	// There is no proxy in front, so nobody is believed about addresses.
+	_ = r.SetTrustedProxies(nil) // nil is always accepted
+	r.Use(gin.Logger(), b.recovery(), ginauth.StartSession())
+
+	r.POST("/register", ginauth.Public(), b.register)
+	r.POST("/login", ginauth.Public(), ginauth.ThrottleLogins(), b.login)
+	r.POST("/logout", ginauth.Public(), b.logout) // also for whoever is logged out already
+	r.GET("/me", ginauth.Auth(), b.me)
+	r.GET("/admin", ginauth.Auth(), ginauth.Authorize("see-admin"), b.admin)
+
+	post := ginauth.Load("id", gormstore.Find[Post](b.db))
+	r.GET("/posts", ginauth.Public(), b.listPosts)
+	r.GET("/posts/:id", ginauth.Public(), ginauth.Authorize("view", post), b.showPost)
+	r.POST("/posts", ginauth.Auth(), b.createPost)
+	r.PATCH("/posts/:id", ginauth.Auth(), ginauth.Authorize("update", post), b.updatePost)
+	r.DELETE("/posts/:id", ginauth.Auth(), ginauth.Authorize("delete", post), b.deletePost)
+	r.POST("/posts/:id/publish", ginauth.Auth(), ginauth.EnsureEmailVerified(),
+		ginauth.Authorize("publish", post), b.publishPost)
+	return r
+}
+
+// recovery is gin.Recovery without its dump of the request, whose Cookie header
+// opens the session.
+func (b *blog) recovery() gin.HandlerFunc {
+	return gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, p any) {
+		b.logger.ErrorContext(c.Request.Context(), "panic", "route", c.FullPath(), "value", p, "stack", string(debug.Stack()))
+		c.AbortWithStatus(http.StatusInternalServerError)
+	})
+}
+
+// outage marks the error of a database as what it is to the client, a 503. The
+// cause goes to the log alone.
+func outage(doing string, err error) error {
+	return fmt.Errorf("%w: %s: %w", ginauth.ErrUnavailable, doing, err)
+}
+
+// reachable returns an address under which this machine reaches a listener: one
+// that listens everywhere is reached by the name localhost.
+func reachable(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return fmt.Sprintf("localhost:%d", tcp.Port)
+	}
+	return addr.String()
+}
+
+func printHints(w io.Writer, url string) {
+	fmt.Fprintf(w, `listening on %[1]s
+try:
+  curl -c jar -H 'Content-Type: application/json' -d '{"email":"alice@example.com","password":"%[2]s"}' %[1]s/login
+  curl -b jar %[1]s/me
+  curl -b jar -H 'Content-Type: application/json' -d '{"title":"Hello","body":"My first post."}' %[1]s/posts
+`, url, seedPassword)
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth"
+)
+
+// Post is an article. Until it is published only its author sees it.
+type Post struct {
+	ID          uint64     `gorm:"primaryKey" json:"id"`
+	AuthorID    uint64     `gorm:"not null;index" json:"author_id"`
+	Title       string     `gorm:"size:200;not null" json:"title"`
+	Body        string     `gorm:"type:text;not null" json:"body"`
+	PublishedAt *time.Time `gorm:"index" json:"published_at"`
+	CreatedAt   time.Time  `json:"created_at"`
+	UpdatedAt   time.Time  `json:"updated_at"`
+}
+
+const (
+	maxTitle = 200    // characters
+	maxText  = 20_000 // characters
+	pageSize = 50     // posts in a list
+)
+
+// PostPolicy says who may do what to a post.
+type PostPolicy struct{}
+
+// GuestAbilities names what is asked about guests too.
+func (PostPolicy) GuestAbilities() []string { return []string{"view"} }
+
+// View lets everybody read what is published, and authors their drafts.
+func (PostPolicy) View(_ context.Context, u *User, p *Post) ginauth.Decision {
+	if p.PublishedAt != nil || (u != nil && u.ID == p.AuthorID) {
+		return ginauth.Allow()
+	}
+	return ginauth.DenyAsNotFound()
+}
+
+// Update lets authors change their posts.
+func (PostPolicy) Update(_ context.Context, u *User, p *Post) ginauth.Decision {
+	return authorOnly(u, p)
+}
+
+// Delete lets authors delete their posts.
+func (PostPolicy) Delete(_ context.Context, u *User, p *Post) ginauth.Decision {
+	return authorOnly(u, p)
+}
+
+// Publish lets authors publish their posts.
+func (PostPolicy) Publish(_ context.Context, u *User, p *Post) ginauth.Decision {
+	return authorOnly(u, p)
+}
+
+// authorOnly hides drafts from everybody else, as View does: a 403 would say
+// that there is one.
+func authorOnly(u *User, p *Post) ginauth.Decision {
+	switch {
+	case u.ID == p.AuthorID:
+		return ginauth.Allow()
+	case p.PublishedAt == nil:
+		return ginauth.DenyAsNotFound()
+	}
+	return ginauth.Deny("Only the author can change a post.")
+}
+
+// definePolicies registers the rules of the blog.
+func (b *blog) definePolicies() {
+	gate := b.auth.Gate()
+	ginauth.RegisterPolicy[*User, *Post](gate, PostPolicy{})
+	ginauth.DefineUser(gate, "see-admin", func(_ context.Context, u *User) bool { return u.Admin })
+}
+
+// listPosts shows the latest posts: what is published, and the user's drafts.
+func (b *blog) listPosts(c *gin.Context) {
+	query := b.db.WithContext(c.Request.Context()).Where("published_at IS NOT NULL")
+	if u, ok := ginauth.UserAs[*User](c); ok {
+		query = query.Or("author_id = ?", u.ID)
+	}
+	posts := []Post{}
+	if err := query.Order("id DESC").Limit(pageSize).Find(&posts).Error; err != nil {
+		ginauth.Abort(c, outage("list posts", err))
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"posts": posts})
+}
+
+func (b *blog) showPost(c *gin.Context) {
+	c.JSON(http.StatusOK, ginauth.Loaded[*Post](c))
+}
+
+func (b *blog) createPost(c *gin.Context) {
+	var in struct {
+		Title string `json:"title"`
+		Body  string `json:"body"`
+	}
+	if err := ginauth.DecodeJSON(c, &in); err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	if err := checkPost(in.Title, in.Body); err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	u, ok := ginauth.UserAs[*User](c)
+	if !ok {
+		ginauth.Abort(c, ginauth.ErrUnauthenticated) // not without Auth before it
+		return
+	}
+	p := &Post{AuthorID: u.ID, Title: in.Title, Body: in.Body}
+	if err := b.db.WithContext(c.Request.Context()).Create(p).Error; err != nil {
+		ginauth.Abort(c, outage("create post", err))
+		return
+	}
+	c.Header("Location", fmt.Sprintf("/posts/%d", p.ID))
+	c.JSON(http.StatusCreated, p)
+}
+
+// updatePost changes the fields that the request has.
+func (b *blog) updatePost(c *gin.Context) {
+	var in struct {
+		Title *string `json:"title"`
+		Body  *string `json:"body"`
+	}
+	if err := ginauth.DecodeJSON(c, &in); err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	p := ginauth.Loaded[*Post](c)
+	var columns []string
+	if in.Title != nil {
+		p.Title, columns = *in.Title, append(columns, "title")
+	}
+	if in.Body != nil {
+		p.Body, columns = *in.Body, append(columns, "body")
+	}
+	if len(columns) == 0 {
+		ginauth.Abort(c, &ginauth.InputError{Field: "title", Reason: "or body is required"})
+		return
+	}
+	if err := checkPost(p.Title, p.Body); err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	b.store(c, p, columns)
+}
+
+func (b *blog) publishPost(c *gin.Context) {
+	p := ginauth.Loaded[*Post](c)
+	if p.PublishedAt == nil {
+		now := time.Now()
+		p.PublishedAt = &now
+	}
+	b.store(c, p, []string{"published_at"})
+}
+
+// store writes the named columns of a post and answers with it. Other columns,
+// which a parallel request may be changing, are left alone, and a post that was
+// deleted meanwhile stays so.
+func (b *blog) store(c *gin.Context, p *Post, columns []string) {
+	res := b.db.WithContext(c.Request.Context()).Model(p).Select(columns).Updates(p)
+	switch {
+	case res.Error != nil:
+		ginauth.Abort(c, outage("update post", res.Error))
+	case res.RowsAffected == 0:
+		ginauth.Abort(c, ginauth.ErrNotFound)
+	default:
+		c.JSON(http.StatusOK, p)
+	}
+}
+
+func (b *blog) deletePost(c *gin.Context) {
+	p := ginauth.Loaded[*Post](c)
+	if err := b.db.WithContext(c.Request.Context()).Delete(p).Error; err != nil {
+		ginauth.Abort(c, outage("delete post", err))
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
+func checkPost(title, body string) error {
+	if n := utf8.RuneCountInString(title); strings.TrimSpace(title) == "" || n > maxTitle {
+		return &ginauth.InputError{Field: "title", Reason: fmt.Sprintf("must have 1 to %d characters", maxTitle)}
+	}
+	if utf8.RuneCountInString(body) > maxText {
+		return &ginauth.InputError{Field: "body", Reason: fmt.Sprintf("must have at most %d characters", maxText)}
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ginauth/ginauth/models"
+)
+
+// seedPassword is the password of the users that an empty database is filled
+// with. It is printed at the start: this is an example.
+const seedPassword = "correct horse battery staple"
+
+// seed fills an empty database with three users and two posts.
+func (b *blog) seed(ctx context.Context) error {
+	db := b.db.WithContext(ctx)
+	var users int64
+	if err := db.Model(&User{}).Count(&users).Error; err != nil {
+		return fmt.Errorf("seed: %w", err)
+	}
+	if users > 0 {
+		return nil
+	}
+	now := time.Now()
+	alice := &User{User: models.User{Name: "Alice", Email: "alice@example.com", EmailVerifiedAt: &now}}
+	bob := &User{User: models.User{Name: "Bob", Email: "bob@example.com"}}
+	admin := &User{User: models.User{Name: "Admin", Email: "admin@example.com", EmailVerifiedAt: &now}, Admin: true}
+	for _, u := range []*User{alice, bob, admin} {
+		var err error
+		if u.Password, err = b.auth.Hasher().Hash(ctx, seedPassword); err != nil {
+			return fmt.Errorf("seed: %w", err)
+		}
+		if err := b.users.CreateUser(ctx, u); err != nil {
+			return fmt.Errorf("seed: %w", err)
+		}
+	}
+	posts := []Post{
+		{AuthorID: alice.ID, Title: "Welcome", Body: "Everybody can read this.", PublishedAt: &now},
+		{AuthorID: bob.ID, Title: "A draft", Body: "Only Bob can read this."},
+	}
+	if err := db.Create(&posts).Error; err != nil {
+		return fmt.Errorf("seed: %w", err)
+	}
+	return nil
+}

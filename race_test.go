@@ -1,0 +1,246 @@
+package ginauth_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/models"
+)
+
+// rounds returns how often a race is run: all of them with GINAUTH_LONG=1, else
+// a share that fits a build.
+func rounds(full, short int) int {
+	if os.Getenv("GINAUTH_LONG") == "1" {
+		return full
+	}
+	if testing.Short() {
+		return max(1, short/4)
+	}
+	return short
+}
+
+func TestLogoutAgainstInFlight(t *testing.T) { // EXP-06
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, func(c *ginauth.Config) { c.Throttle.InsecureDisable = true }, func(_ *app, r *gin.Engine) {
+			r.GET("/slow", func(c *gin.Context) {
+				s := ginauth.From(c).Session()
+				s.Has("k")
+				for range rand.IntN(2000) {
+					_ = c.Request.Context().Err()
+				}
+				if err := s.Put("slow", true); err != nil {
+					ginauth.Abort(c, err)
+					return
+				}
+				c.String(200, "written")
+			})
+		})
+		for range rounds(1000, 100) {
+			c := a.loggedIn(aliceEmail)
+			cookie := c.session()
+			together(4, func(i int) {
+				path, method := "/slow", "GET"
+				if i == 0 {
+					path, method = "/logout", "POST"
+				}
+				other := a.client().with(cookie)
+				res, err := other.try(context.Background(), method, path, "", "")
+				if err != nil || (res.StatusCode != 200 && res.StatusCode != 204 && res.StatusCode != 401) {
+					t.Errorf("%s: %v %v", path, res, err)
+				}
+				if other.session() != "" && other.session() != cookie {
+					if res, _ := other.try(context.Background(), "GET", "/me", "", ""); res == nil || res.StatusCode != 401 {
+						t.Error("a session came back")
+					}
+				}
+			})
+			a.client().with(cookie).get("/me").is401(t)
+		}
+	})
+}
+
+// parallelKeys runs 100 requests that each set a key in one session, with one
+// request of another kind among them. It returns the keys that were
+// acknowledged and the client that has the session's cookie afterwards.
+func parallelKeys(a *app, c *client, special func(c *client) *response) (map[string]bool, *client) {
+	var mu sync.Mutex
+	acked, last := map[string]bool{}, c
+	together(100, func(i int) {
+		other := c.with(c.session())
+		if i == 50 && special != nil {
+			special(other)
+			mu.Lock()
+			defer mu.Unlock()
+			last = other
+			return
+		}
+		key := fmt.Sprint("k", i)
+		res, err := other.try(context.Background(), "POST", "/set?v=1&k="+key, "", "")
+		if err != nil {
+			a.Error(err)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		switch res.StatusCode {
+		case 204:
+			acked[key] = true
+		case 401, 409: // the session ended, or its id changed: said, not done
+		default:
+			a.Errorf("key %d: status %d", i, res.StatusCode)
+		}
+	})
+	return acked, last
+}
+
+func TestParallelWritersLoseNothing(t *testing.T) { // EXP-07
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, func(c *ginauth.Config) { c.Throttle.InsecureDisable = true }, nil)
+		holds := func(c *client, acked map[string]bool) {
+			t.Helper()
+			var all map[string]any
+			if err := json.Unmarshal([]byte(c.get("/all").want(t, 200).body), &all); err != nil {
+				t.Fatal(err)
+			}
+			for key := range acked {
+				if all[key] != "1" {
+					t.Errorf("acknowledged key %s is lost", key)
+				}
+			}
+		}
+		for range rounds(50, 5) {
+			c := a.client()
+			c.post("/set?k=first&v=1", nil).want(t, 204)
+			acked, _ := parallelKeys(a, c, nil)
+			if len(acked) != 100 {
+				t.Errorf("%d of 100 acknowledged", len(acked))
+			}
+			holds(c, acked)
+
+			acked, after := parallelKeys(a, c, func(c *client) *response { return c.login(aliceEmail, goodPass).want(t, 200) })
+			if after.session() == c.session() {
+				t.Fatal("the login kept the id")
+			}
+			holds(after, acked)
+			after.get("/me").want(t, 200)
+
+			_, gone := parallelKeys(a, after, func(c *client) *response { return c.post("/logout", nil).want(t, 204) })
+			gone.with(after.session()).get("/me").is401(t)
+			if got := gone.with(after.session()).get("/all").body; got != "{}" {
+				t.Errorf("after the logout the session holds %s", got)
+			}
+		}
+	})
+}
+
+func TestRehashAgainstChange(t *testing.T) { // EXP-08
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, func(c *ginauth.Config) { c.Throttle.InsecureDisable = true }, nil)
+		old, _ := hashing.New(hashing.Config{Driver: hashing.Bcrypt{Cost: 4}, InsecureAllowWeakParameters: true})
+		oldHash, _ := old.Hash(context.Background(), goodPass)
+		const newPass = "an entirely different pass phrase"
+		newHash, _ := a.m.Hasher().Hash(context.Background(), newPass)
+		id := a.alice.AuthID()
+		for i := range rounds(1000, 40) {
+			b.users.change(id, func(u *models.User) { u.Password, u.SecurityStamp = oldHash, fmt.Sprint("old", i) })
+			var opened atomic.Pointer[client]
+			together(2, func(n int) {
+				if n == 0 {
+					if _, err := b.users.ChangePassword(context.Background(), id, newHash, fmt.Sprint("new", i)); err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				c := a.client()
+				res, err := c.try(context.Background(), "POST", "/login", "application/json",
+					fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass))
+				if err != nil || (res.StatusCode != 200 && res.StatusCode != 401) {
+					t.Errorf("%v %v", res, err)
+				}
+				if c.session() != "" {
+					opened.Store(c)
+				}
+			})
+			a.client().login(aliceEmail, goodPass).want(t, 401)
+			a.client().login(aliceEmail, newPass).want(t, 200)
+			if c := opened.Load(); c != nil { // EXP-09
+				c.get("/me").is401(t)
+			}
+		}
+	})
+}
+
+func TestParallelRehashWritesOnce(t *testing.T) { // EXP-08
+	b := memoryBackend(t)
+	a := newApp(t, b, func(c *ginauth.Config) { c.Throttle.InsecureDisable = true }, nil)
+	old, _ := hashing.New(hashing.Config{Driver: hashing.Bcrypt{Cost: 4}, InsecureAllowWeakParameters: true})
+	hash, _ := old.Hash(context.Background(), goodPass)
+	b.users.change(a.alice.AuthID(), func(u *models.User) { u.Password = hash })
+	together(100, func(int) {
+		res, err := a.client().try(context.Background(), "POST", "/login", "application/json",
+			fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass))
+		if err != nil || res.StatusCode != 200 {
+			t.Errorf("%v %v", res, err)
+		}
+	})
+	if n := b.users.(*memoryUsers).writes; n != 1 {
+		t.Errorf("%d writes", n)
+	}
+}
+
+// waitingDriver hashes when it is told to, so that a test can do something
+// while a login hashes.
+type waitingDriver struct {
+	hashing.Driver
+	began, proceed chan struct{}
+}
+
+func (d waitingDriver) Verify(password, encoded string) (bool, error) {
+	d.began <- struct{}{}
+	<-d.proceed
+	return d.Driver.Verify(password, encoded)
+}
+
+func TestLoginHashingWhileThePasswordChanges(t *testing.T) { // EXP-09, F07
+	eachBackend(t, func(t *testing.T, b *backend) {
+		d := waitingDriver{cheapHashing.Driver, make(chan struct{}), make(chan struct{})}
+		a := newApp(t, b, func(c *ginauth.Config) { c.Hashing.Driver = d }, nil)
+		login := func(ctx context.Context, c *client) chan *response {
+			result := make(chan *response, 1)
+			go func() {
+				res, _ := c.try(ctx, "POST", "/login", "application/json", fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass))
+				result <- res
+			}()
+			<-d.began
+			return result
+		}
+		c := a.client()
+		result := login(context.Background(), c)
+		if _, err := b.users.ChangePassword(context.Background(), a.alice.AuthID(), "$argon2id$x", "new stamp"); err != nil {
+			t.Fatal(err)
+		}
+		d.proceed <- struct{}{}
+		<-result
+		c.get("/me").is401(t)
+
+		ctx, cancel := context.WithCancel(context.Background())
+		gone := a.client()
+		result = login(ctx, gone)
+		cancel()
+		d.proceed <- struct{}{}
+		<-result
+		if gone.session() != "" {
+			t.Error("a client that hung up got a session")
+		}
+	})
+}
