@@ -71,6 +71,12 @@ func (a *Authenticator) Session() *Session {
 	return &a.x.session
 }
 
+// EventMeta returns the Meta of an event about this request, for events that
+// the application dispatches. The user is the one concerned, or "".
+func (a *Authenticator) EventMeta(userID string) events.Meta {
+	return a.x.meta(a.current().name, userID)
+}
+
 // GuardName returns the name of the guard that a belongs to.
 func (a *Authenticator) GuardName() string { return a.guard.name }
 
@@ -206,8 +212,13 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 	}
 	a.x.remember(g.name, nil)
 	a.x.dropIntended()
-	if id != "" {
-		a.x.emit(events.Logout{Meta: a.x.meta(g.name, id)})
+	e := events.Logout{Meta: a.x.meta(g.name, id)}
+	switch s := a.Session(); {
+	case id == "": // nobody was logged in
+	case s != nil && s.pending():
+		a.x.emit(e)
+	default:
+		a.x.m.Dispatch(ctx, e) // it has ended already, whatever the answer
 	}
 	return nil
 }

@@ -55,6 +55,9 @@ func (m *Manager) Authorize(ability string, resource ...any) gin.HandlerFunc {
 	m.usage.ability(ability)
 	return m.mark(kindNeutral, func(c *gin.Context) {
 		x := m.require(c)
+		if x == nil {
+			return
+		}
 		ctx, cancel := m.phase(c.Request.Context())
 		defer cancel()
 		subject := resource

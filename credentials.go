@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -96,6 +97,19 @@ func checkPassword(field, password string) error {
 		return &InputError{field, "is not valid UTF-8"}
 	}
 	return nil
+}
+
+// CanonicalIdentifier returns the one form that all spellings of an email
+// address or user name share: trimmed, NFKC-normalized and case-folded. It is
+// what user providers look up, and what gormstore's does. The error wraps
+// models.ErrBadIdentifier if the value can name nobody: it is empty, longer than
+// 254 bytes, not valid UTF-8, or has spaces or invisible characters inside.
+func CanonicalIdentifier(value string) (string, error) {
+	canonical, err := canon.Identifier(value)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", models.ErrBadIdentifier, err)
+	}
+	return canonical, nil
 }
 
 func canonicalIdentifier(p models.UserProvider, field, value string) (string, error) {

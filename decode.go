@@ -14,9 +14,10 @@ import (
 const MaxBody = 64 * 1024 // 64 KiB
 
 // DecodeJSON reads the request's body as one JSON value into a pointer. It is
-// stricter than gin's binding, which folds the case of keys, takes the last of
-// two equal ones, ignores what follows the value, and reads fields from the
-// query string where the media type is not one it knows. The errors, each
+// stricter than gin's binding, which takes the last of two equal keys, ignores
+// what follows the value, and reads fields from the query string where the
+// media type is not one it knows. Keys match fields as in encoding/json. What
+// the target held before is replaced. The errors, each
 // answered rightly by Abort:
 //
 //   - ErrMediaType: the body does not say that it is JSON. 415.

@@ -60,7 +60,7 @@ var (
 type InputError struct {
 	// Field is the name of the field as the client sent it.
 	Field string
-	// Reason completes the sentence "The field …", as in "is required". It
+	// Reason completes the sentence "The <Field> …", as in "is required". It
 	// never quotes a secret.
 	Reason string
 }
@@ -90,7 +90,12 @@ func retrySeconds(d time.Duration) int64 {
 	return max(1, int64((d+time.Second-1)/time.Second))
 }
 
-// unavailable marks err as an outage. It returns nil for nil.
+// Unavailable marks err, met while doing something, as an outage: Abort answers
+// it with 503, and its text goes to the log alone. It returns nil for nil. It
+// is for the application's own databases and services; the errors of this
+// package are marked already.
+func Unavailable(doing string, err error) error { return unavailable(doing, err) }
+
 func unavailable(doing string, err error) error {
 	if err == nil {
 		return nil

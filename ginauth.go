@@ -188,6 +188,9 @@ func SetDefault(m *Manager) {
 // StartSession gives the request a session; see (*Manager).StartSession.
 func StartSession() gin.HandlerFunc { return Default().StartSession() }
 
+// Recovery answers 500 to a panic; see (*Manager).Recovery.
+func Recovery() gin.HandlerFunc { return Default().Recovery() }
+
 // Auth lets only users pass; see (*Manager).Auth.
 func Auth(guards ...string) gin.HandlerFunc { return Default().Auth(guards...) }
 

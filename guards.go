@@ -91,13 +91,12 @@ func (m *Manager) makeGuards(f *faults) {
 			continue
 		}
 		g := &namedGuard{name: name, users: cfg.Users, challenge: fmt.Sprintf("Session realm=%q", name)}
-		if models.IsNilProvider(g.users) {
+		if g.realm = m.realmOf(name, cfg.Users); g.realm == defaultRealm {
 			g.users = m.cfg.Users
 		}
 		if models.IsNilProvider(g.users) {
 			g.users = nil
 		}
-		g.realm = m.realmOf(name, g.users)
 		if cfg.New == nil {
 			g.Guard = &sessionGuard{m: m, name: name, realm: g.realm, users: g.users}
 		} else if made, err := cfg.New(GuardSetup{name, m, g.users}); err != nil {
@@ -119,7 +118,7 @@ func (m *Manager) makeGuards(f *faults) {
 // realmOf returns the realm of a guard's users: that of Config.Users, or of the
 // first guard, by name, that has the same provider.
 func (m *Manager) realmOf(name string, users models.UserProvider) string {
-	if sameProvider(users, m.cfg.Users) {
+	if models.IsNilProvider(users) || sameProvider(users, m.cfg.Users) {
 		return defaultRealm
 	}
 	for _, other := range slices.Sorted(maps.Keys(m.cfg.Guards)) {

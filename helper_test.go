@@ -283,7 +283,7 @@ func newApp(t *testing.T, b *backend, configure func(*ginauth.Config), routes fu
 	a.alice = a.addUser("Alice", aliceEmail, goodPass, true)
 	a.bob = a.addUser("Bob", bobEmail, goodPass, false)
 	a.engine = gin.New()
-	a.engine.Use(gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) { c.AbortWithStatus(500) }))
+	a.engine.Use(m.Recovery())
 	a.engine.Use(m.StartSession())
 	a.standardRoutes()
 	if routes != nil {

@@ -73,22 +73,26 @@ func TestImports(t *testing.T) {
 	for _, rule := range importRules {
 		t.Run(rule.packages, func(t *testing.T) {
 			ours := inModule(rule.ours)
-			checked := 0
-			for _, p := range packages {
-				if !p.ours() || !matchesPath(inModule([]string{rule.packages}), p.path) {
-					continue
+			broken := func(path string) string {
+				switch p := packages[path]; {
+				case matchesPath(rule.never, path):
+					return "must not depend on " + path
+				case p.standard, p.ours() && matchesPath(ours, path), !p.ours() && matchesPath(rule.others, path):
+					return ""
 				}
-				checked++
-				for _, d := range p.deps {
-					dep := packages[d]
-					switch {
-					case matchesPath(rule.never, d):
-						t.Errorf("%s must not depend on %s%s", p.path, d, packages.chain(p.path, d))
-					case dep.standard, dep.ours() && matchesPath(ours, d), !dep.ours() && matchesPath(rule.others, d):
-					default:
-						t.Errorf("%s may depend on %s and not on %s%s",
-							p.path, allowedImports(ours, rule.others), d, packages.chain(p.path, d))
-					}
+				return fmt.Sprintf("may depend on %s, not on %s", allowedImports(ours, rule.others), path)
+			}
+			checked := 0
+			for path, p := range packages {
+				if p.ours() && matchesPath(inModule([]string{rule.packages}), path) {
+					checked++
+					packages.walk(path, func(dependency string, by []string) bool {
+						says := broken(dependency)
+						if says != "" {
+							t.Errorf("%s %s, which it imports%s", path, says, byWayOf(by))
+						}
+						return says == ""
+					})
 				}
 			}
 			if checked == 0 {
@@ -98,16 +102,15 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// A listedPackage is a package with all it depends on.
 type listedPackage struct {
 	path     string
 	standard bool
 	imports  []string
-	deps     []string
 }
 
 func (p listedPackage) ours() bool { return matchesPath([]string{modulePath + "/..."}, p.path) }
 
+// A packageList holds packages by path, and all they depend on.
 type packageList map[string]listedPackage
 
 // listPackages lists the packages of this module and all they depend on, without
@@ -118,7 +121,7 @@ func listPackages(t *testing.T) packageList {
 	if err != nil {
 		t.Skip("there is no go command")
 	}
-	const format = `{{.ImportPath}}|{{.Standard}}|{{join .Imports " "}}|{{join .Deps " "}}`
+	const format = `{{.ImportPath}}|{{.Standard}}|{{range .Imports}}{{or (index $.ImportMap .) .}} {{end}}`
 	list := exec.CommandContext(t.Context(), command, "list", "-deps", "-f", format, "./...")
 	var stderr bytes.Buffer
 	list.Stderr = &stderr
@@ -129,36 +132,45 @@ func listPackages(t *testing.T) packageList {
 	packages := packageList{}
 	for line := range strings.Lines(string(out)) {
 		f := strings.Split(strings.TrimSpace(line), "|")
-		if len(f) != 4 {
+		if len(f) != 3 {
 			t.Fatalf("%s printed %q", list, line)
 		}
-		packages[f[0]] = listedPackage{f[0], f[1] == "true", strings.Fields(f[2]), strings.Fields(f[3])}
+		packages[f[0]] = listedPackage{f[0], f[1] == "true", strings.Fields(f[2])}
 	}
 	return packages
 }
 
-// chain returns the shortest chain of imports between two packages, in words.
-func (l packageList) chain(from, to string) string {
-	paths := [][]string{{from}}
+// walk calls visit once for each package that one depends on, nearest first, with
+// the packages between the two. Where visit returns false it goes no further.
+func (l packageList) walk(from string, visit func(path string, by []string) bool) {
+	type place struct {
+		path string
+		by   []string
+	}
 	seen := map[string]bool{from: true}
-	for len(paths) > 0 {
-		path := paths[0]
-		paths = paths[1:]
-		last := path[len(path)-1]
-		if last == to {
-			if len(path) <= 2 {
-				return ", which it imports"
-			}
-			return fmt.Sprintf(", which it imports by way of %s", strings.Join(path[1:len(path)-1], ", "))
+	for queue := []place{{path: from}}; len(queue) > 0; queue = queue[1:] {
+		here := queue[0]
+		by := here.by
+		if here.path != from {
+			by = append(slices.Clone(by), here.path)
 		}
-		for _, next := range l[last].imports {
+		for _, next := range l[here.path].imports {
 			if !seen[next] {
 				seen[next] = true
-				paths = append(paths, append(slices.Clone(path), next))
+				if visit(next, by) {
+					queue = append(queue, place{next, by})
+				}
 			}
 		}
 	}
-	return ""
+}
+
+// byWayOf names the packages of a chain of imports.
+func byWayOf(by []string) string {
+	if len(by) == 0 {
+		return ""
+	}
+	return " by way of " + strings.Join(by, ", ")
 }
 
 // inModule returns patterns with the path of this module before them.
@@ -180,5 +192,11 @@ func matchesPath(patterns []string, path string) bool {
 
 // allowedImports names what a rule allows.
 func allowedImports(ours, others []string) string {
-	return strings.Join(slices.Concat([]string{"the standard library"}, ours, others), ", ")
+	names := slices.Concat([]string{"the standard library"}, ours, others)
+	for i, name := range names {
+		if name == "..." {
+			names[i] = "other modules"
+		}
+	}
+	return strings.Join(names, ", ")
 }

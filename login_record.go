@@ -128,6 +128,13 @@ func (s *Session) needsCookie() bool {
 	return s.secret != nil || s.clearing || (!s.exists && len(s.set) > 0)
 }
 
+// pending reports whether there are changes still to be stored.
+func (s *Session) pending() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.committed && s.changed()
+}
+
 func (s *Session) wasConsulted() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

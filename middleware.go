@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 
 	"github.com/gin-gonic/gin"
 
@@ -14,20 +15,16 @@ import (
 // and its gate, under "gate". Nothing is loaded until it is used. The session
 // is stored, and its cookie set, before the first byte of the response leaves;
 // if that fails the client gets 503 and nothing of what the handler wrote. A
-// panic discards the request's changes: put gin.Recovery before StartSession,
-// as gin.Default does.
+// panic discards the request's changes: put Recovery before StartSession.
 //
 // Requests with unsafe methods that a browser sends on behalf of another site
 // are refused with 403, except those that carry an Authorization header and no
 // session cookie: they are not the browser's doing.
 func (m *Manager) StartSession() gin.HandlerFunc {
 	return m.mark(kindNeutral, func(c *gin.Context) {
-		x := m.exchangeOf(c)
-		if x != nil && x.started {
-			return // started by an outer group
-		}
-		if x == nil {
-			x = m.begin(c)
+		x := m.require(c)
+		if x == nil || x.started { // by an outer group
+			return
 		}
 		x.startSession(c)
 		completed := false
@@ -61,6 +58,9 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 	}
 	return m.mark(kindGuard, func(c *gin.Context) {
 		x := m.require(c)
+		if x == nil {
+			return
+		}
 		u, err := x.authenticate(asked)
 		if err == nil && u == nil {
 			err = ErrUnauthenticated
@@ -77,7 +77,11 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 	asked := m.guardsNamed(guards)
 	return m.mark(kindGuard, func(c *gin.Context) {
-		u, err := m.require(c).authenticate(asked)
+		x := m.require(c)
+		if x == nil {
+			return
+		}
+		u, err := x.authenticate(asked)
 		switch {
 		case err != nil:
 			m.abort(c, err)
@@ -98,6 +102,9 @@ func (m *Manager) EnsureEmailVerified() gin.HandlerFunc {
 	m.usage.verifiesEmail()
 	return m.mark(kindNeutral, func(c *gin.Context) {
 		x := m.require(c)
+		if x == nil {
+			return
+		}
 		u, err := x.auth.User(c.Request.Context())
 		if err == nil && u == nil {
 			err = ErrUnauthenticated
@@ -119,14 +126,37 @@ func Public() gin.HandlerFunc { return publicRoute }
 
 func publicRoute(*gin.Context) {}
 
-// require returns the request's exchange, and makes one where no StartSession
-// ran.
+// errForeign says that a request met middlewares of two managers. Each knows
+// other users under the same ids, so neither takes the other's word.
+var errForeign = errors.New("ginauth: middlewares of two managers on one route; " +
+	"the package-level ones belong to the manager given to SetDefault")
+
+// require returns the request's exchange, and makes one if there is none. It
+// returns nil, and answers 500, if the request is another manager's.
 func (m *Manager) require(c *gin.Context) *exchange {
-	if x := m.exchangeOf(c); x != nil {
-		return x
+	v, ok := c.Get(contextAuth)
+	if !ok {
+		return m.begin(c)
 	}
-	return m.begin(c)
+	if a, ok := v.(*Authenticator); ok && a.x != nil && a.x.m == m {
+		return a.x
+	}
+	m.abort(c, errForeign)
+	return nil
 }
+
+// Recovery answers 500 to a panic, and logs where it came from. Unlike
+// gin.Recovery it never logs the request, whose Cookie header opens a session,
+// nor the value of the panic, which may hold anything.
+func (m *Manager) Recovery() gin.HandlerFunc {
+	return gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, p any) {
+		m.log.ErrorContext(c.Request.Context(), "ginauth: panic", "route", c.FullPath(),
+			"type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+		m.abort(c, errPanic)
+	})
+}
+
+var errPanic = errors.New("ginauth: a handler panicked")
 
 func (m *Manager) guardsNamed(names []string) []*namedGuard {
 	if len(names) == 0 {

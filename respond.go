@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/models"
 )
 
 // Abort ends the request with the status that err asks for, and a JSON body of
@@ -19,8 +20,7 @@ func Abort(c *gin.Context, err error) {
 	if err == nil {
 		panic("ginauth: Abort: err is nil")
 	}
-	m := managerOf(c)
-	m.abort(c, err)
+	managerOf(c).abort(c, err)
 }
 
 // managerOf returns the manager that serves the request.
@@ -65,6 +65,9 @@ var answers = []answer{
 	{ErrBodyTooLarge, 413, "body_too_large", "The request body is too large."},
 	{ErrMediaType, 415, "unsupported_media_type", "The request body must be JSON."},
 	{ErrInvalidInput, 422, "invalid_input", "The input is not acceptable."},
+	{hashing.ErrPassword, 422, "invalid_input", "The password is not acceptable."},
+	{models.ErrTaken, 422, "invalid_input", "The identifier is taken."},
+	{models.ErrBadIdentifier, 422, "invalid_input", "The identifier is not acceptable."},
 }
 
 var internalError = answer{nil, 500, "internal_error", "Something went wrong."}
@@ -147,7 +150,7 @@ func errorBody(a answer, err error) gin.H {
 	var denied *AuthorizationError
 	switch {
 	case errors.As(err, &input):
-		body["field"], body["message"] = input.Field, "The field "+input.Reason+"."
+		body["field"], body["message"] = input.Field, "The "+input.Field+" "+input.Reason+"."
 	case errors.As(err, &denied) && denied.Message != "" && denied.Status() < 500:
 		body["message"] = denied.Message
 	}

@@ -231,9 +231,9 @@ func (m *Manager) ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
 		panic(f.err().Error())
 	}
 	return func(c *gin.Context) {
-		x := m.exchangeOf(c)
+		x := m.require(c)
 		if x == nil {
-			x = m.begin(c)
+			return
 		}
 		x.limits = &limits
 		if err := x.peek(); err != nil {

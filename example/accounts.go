@@ -54,7 +54,7 @@ func (b *blog) register(c *gin.Context) {
 		ginauth.Abort(c, &ginauth.InputError{Field: "password", Reason: "is too long"})
 		return
 	case err != nil:
-		ginauth.Abort(c, outage("hash password", err))
+		ginauth.Abort(c, ginauth.Unavailable("hash password", err))
 		return
 	}
 	u := &User{User: models.User{Name: in.Name, Email: in.Email, Password: hash}}
@@ -64,7 +64,7 @@ func (b *blog) register(c *gin.Context) {
 	case errors.Is(err, models.ErrBadIdentifier):
 		ginauth.Abort(c, &ginauth.InputError{Field: "email", Reason: "is not acceptable"})
 	case err != nil:
-		ginauth.Abort(c, outage("create user", err))
+		ginauth.Abort(c, ginauth.Unavailable("create user", err))
 	default:
 		b.auth.Dispatch(ctx, events.Registered{Meta: events.Meta{
 			Time: time.Now(), UserID: u.AuthID(), Address: c.RemoteIP(), UserAgent: c.Request.UserAgent(),
@@ -125,7 +125,7 @@ func (b *blog) admin(c *gin.Context) {
 	var users, posts int64
 	db := b.db.WithContext(c.Request.Context())
 	if err := errors.Join(db.Model(&User{}).Count(&users).Error, db.Model(&Post{}).Count(&posts).Error); err != nil {
-		ginauth.Abort(c, outage("count", err))
+		ginauth.Abort(c, ginauth.Unavailable("count", err))
 		return
 	}
 	c.JSON(http.StatusOK, gin.H{"users": users, "posts": posts})

@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -161,7 +160,7 @@ func (b *blog) routes() *gin.Engine {
 	r := gin.New()
 	// There is no proxy in front, so nobody is believed about addresses.
 	_ = r.SetTrustedProxies(nil) // nil is always accepted
-	r.Use(gin.Logger(), b.recovery(), ginauth.StartSession())
+	r.Use(gin.Logger(), ginauth.Recovery(), ginauth.StartSession())
 
 	r.POST("/register", ginauth.Public(), b.register)
 	r.POST("/login", ginauth.Public(), ginauth.ThrottleLogins(), b.login)
@@ -178,21 +177,6 @@ func (b *blog) routes() *gin.Engine {
 	r.POST("/posts/:id/publish", ginauth.Auth(), ginauth.EnsureEmailVerified(),
 		ginauth.Authorize("publish", post), b.publishPost)
 	return r
-}
-
-// recovery is gin.Recovery without its dump of the request, whose Cookie header
-// opens the session.
-func (b *blog) recovery() gin.HandlerFunc {
-	return gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, p any) {
-		b.logger.ErrorContext(c.Request.Context(), "panic", "route", c.FullPath(), "value", p, "stack", string(debug.Stack()))
-		c.AbortWithStatus(http.StatusInternalServerError)
-	})
-}
-
-// outage marks the error of a database as what it is to the client, a 503. The
-// cause goes to the log alone.
-func outage(doing string, err error) error {
-	return fmt.Errorf("%w: %s: %w", ginauth.ErrUnavailable, doing, err)
 }
 
 // reachable returns an address under which this machine reaches a listener: one

@@ -86,7 +86,7 @@ func (b *blog) listPosts(c *gin.Context) {
 	}
 	posts := []Post{}
 	if err := query.Order("id DESC").Limit(pageSize).Find(&posts).Error; err != nil {
-		ginauth.Abort(c, outage("list posts", err))
+		ginauth.Abort(c, ginauth.Unavailable("list posts", err))
 		return
 	}
 	c.JSON(http.StatusOK, gin.H{"posts": posts})
@@ -116,7 +116,7 @@ func (b *blog) createPost(c *gin.Context) {
 	}
 	p := &Post{AuthorID: u.ID, Title: in.Title, Body: in.Body}
 	if err := b.db.WithContext(c.Request.Context()).Create(p).Error; err != nil {
-		ginauth.Abort(c, outage("create post", err))
+		ginauth.Abort(c, ginauth.Unavailable("create post", err))
 		return
 	}
 	c.Header("Location", fmt.Sprintf("/posts/%d", p.ID))
@@ -168,7 +168,7 @@ func (b *blog) store(c *gin.Context, p *Post, columns []string) {
 	res := b.db.WithContext(c.Request.Context()).Model(p).Select(columns).Updates(p)
 	switch {
 	case res.Error != nil:
-		ginauth.Abort(c, outage("update post", res.Error))
+		ginauth.Abort(c, ginauth.Unavailable("update post", res.Error))
 	case res.RowsAffected == 0:
 		ginauth.Abort(c, ginauth.ErrNotFound)
 	default:
@@ -179,7 +179,7 @@ func (b *blog) store(c *gin.Context, p *Post, columns []string) {
 func (b *blog) deletePost(c *gin.Context) {
 	p := ginauth.Loaded[*Post](c)
 	if err := b.db.WithContext(c.Request.Context()).Delete(p).Error; err != nil {
-		ginauth.Abort(c, outage("delete post", err))
+		ginauth.Abort(c, ginauth.Unavailable("delete post", err))
 		return
 	}
 	c.Status(http.StatusNoContent)

@@ -61,9 +61,9 @@ func (c Config) validate() error {
 	}
 	for i, driver := range c.Also {
 		if driver == nil {
-			errs = append(errs, fmt.Errorf("Also[%d] is nil", i))
+			errs = append(errs, fmt.Errorf("driver Also[%d] is nil", i))
 		} else if err := driver.Validate(c.InsecureAllowWeakParameters); err != nil {
-			errs = append(errs, fmt.Errorf("Also[%d]: %w", i, err))
+			errs = append(errs, fmt.Errorf("driver Also[%d]: %w", i, err))
 		}
 	}
 	return errors.Join(errs...)

@@ -9,8 +9,8 @@ import (
 // placeholder is what a secret shows of itself.
 const placeholder = "[REDACTED]"
 
-// Redacted, embedded in a type that holds a secret, hides it in fmt, slog and
-// JSON. That is not enough where the type is an unexported field of another:
+// Redacted hides a type that embeds it, because it holds a secret, in fmt, slog
+// and JSON. That is not enough where the type is an unexported field of another:
 // fmt calls no methods there and, for some verbs, follows pointers. So the
 // secret itself belongs in a closure.
 type Redacted struct{}

@@ -36,7 +36,7 @@ func onEngines(t *testing.T, test func(t *testing.T, open func(t *testing.T) *go
 		t.Run(engine.name, func(t *testing.T) {
 			dsn := os.Getenv(engine.variable)
 			if dsn == "" && engine.variable != "" {
-				t.Skipf("%s is not set to a data source name", engine.variable)
+				t.Skipf("needs %s, a data source name", engine.variable)
 			}
 			test(t, func(t *testing.T) *gorm.DB { return engine.open(t, dsn) })
 		})
