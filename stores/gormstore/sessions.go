@@ -2,6 +2,7 @@ package gormstore
 
 import (
 	"context"
+	"crypto/subtle"
 	"fmt"
 	"time"
 
@@ -161,7 +162,7 @@ func (s *sessions) missed(db *gorm.DB, row string, d stores.Delta, failed bool) 
 	switch {
 	case answer.Error != nil || answer.RowsAffected == 0:
 		return stores.Gone, answer.Error
-	case failed && string(record.Digest) == string(d.Rename.New[:]):
+	case failed && subtle.ConstantTimeCompare(record.Digest, d.Rename.New[:]) == 1:
 		return stores.Updated, nil
 	}
 	return stores.Stale, nil

@@ -1,0 +1,23 @@
+package ginauth
+
+import (
+	"net/http"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// What fuzz targets look at from outside.
+
+// ReadCookieForTest is readCookie.
+func ReadCookieForTest(h http.Header, name string) (string, bool) { return readCookie(h, name) }
+
+// ParseSessionIDForTest returns the text that belongs to what was parsed.
+func ParseSessionIDForTest(text string) (row string, digest stores.Digest, ok bool) {
+	id, ok := parseSessionID(text)
+	return id.row, id.digest, ok
+}
+
+// ThrottleKeyForTest returns the key of the window of an account.
+func (m *Manager) ThrottleKeyForTest(kind string, parts ...[]byte) stores.Digest {
+	return m.window(kind, Limit{}, parts...).Key
+}
