@@ -90,6 +90,9 @@ func (a *Authenticator) verify(
 	if err != nil {
 		return nil, s, err
 	}
+	if !ok {
+		a.x.spend() // a checked password was a try, whatever the answer becomes
+	}
 	if !ok || disabled(u) || (condition != nil && !condition(u)) {
 		id := ""
 		if u != nil {

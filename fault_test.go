@@ -13,6 +13,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
 )
 
 func TestOutageIsNeverAnAnswer(t *testing.T) { // F01–F04, F08, A19, L02
@@ -39,7 +40,7 @@ func TestOutageIsNeverAnAnswer(t *testing.T) { // F01–F04, F08, A19, L02
 			"delete": {"POST /logout", "POST /end"}, "take": {"POST /login"}, "peek": {"POST /login"},
 			"user by identifier": {"POST /login"}, "reset": {"POST /login"},
 		}
-		modes := map[string]fault{"refuse": faultRefuse, "hang": faultHang, "corrupt": faultCorrupt}
+		modes := map[string]fault{"refuse": faultRefuse, "hang": faultHang, "slow": faultSlow, "corrupt": faultCorrupt}
 		for op, requests := range rows {
 			for modeName, mode := range modes {
 				for _, request := range requests {
@@ -123,4 +124,40 @@ func TestHungStoreLeavesNothingBehind(t *testing.T) { // F06
 	}
 	f.set("", faultNone)
 	c.get("/me").want(t, 200)
+}
+
+// pruned tells a test when it was asked to prune.
+type pruned struct {
+	stores.Sessions
+	asked chan time.Time
+}
+
+func (p pruned) Prune(_ context.Context, now time.Time) (int, error) {
+	select {
+	case p.asked <- now:
+	default:
+	}
+	return 0, errRefused
+}
+
+func TestPruningRunsAndEnds(t *testing.T) {
+	b := memoryBackend(t)
+	asked := make(chan time.Time, 1)
+	b.set.Sessions = pruned{b.set.Sessions, asked}
+	a := newApp(t, b, func(c *ginauth.Config) { c.Session.PruneInterval = time.Millisecond }, nil)
+	for range 2 {
+		if now := <-asked; !now.Equal(a.clock.Now()) {
+			t.Errorf("pruned at %v", now)
+		}
+	}
+	if err := a.m.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for len(asked) > 0 {
+		<-asked
+	}
+	runtime.Gosched()
+	if len(asked) > 0 {
+		t.Error("pruning goes on after Close")
+	}
 }

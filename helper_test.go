@@ -530,6 +530,7 @@ const (
 	faultNone fault = iota
 	faultRefuse
 	faultHang
+	faultSlow
 	faultCorrupt
 	faultPanic
 )
@@ -569,6 +570,13 @@ func (f *faults) meet(ctx context.Context, op string) error {
 	case faultHang:
 		<-ctx.Done()
 		return ctx.Err()
+	case faultSlow: // longer than any deadline
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(2 * time.Second):
+			return nil
+		}
 	case faultCorrupt:
 		return fmt.Errorf("%w: row", stores.ErrCorrupt)
 	case faultPanic:

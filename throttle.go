@@ -141,6 +141,13 @@ func (x *exchange) putBack(ctx context.Context, which func(stores.Slot) bool) er
 	return x.m.stores.Limiter.PutBack(ctx, back...)
 }
 
+// spend makes the slots taken so far stay taken.
+func (x *exchange) spend() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.slots = nil
+}
+
 // settle gives back the slots of a request that was refused for its form: 413,
 // 415 or 422. Everything else was a try.
 func (x *exchange) settle(status int) {
