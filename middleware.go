@@ -1,6 +1,7 @@
 package ginauth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -61,7 +62,7 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 		if x == nil {
 			return
 		}
-		u, err := x.authenticate(asked)
+		u, err := x.authenticate(c.Request.Context(), asked)
 		if err == nil && u == nil {
 			err = ErrUnauthenticated
 		}
@@ -81,7 +82,7 @@ func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 		if x == nil {
 			return
 		}
-		u, err := x.authenticate(asked)
+		u, err := x.authenticate(c.Request.Context(), asked)
 		switch {
 		case err != nil:
 			m.abort(c, err)
@@ -171,8 +172,8 @@ func (m *Manager) guardsNamed(names []string) []*namedGuard {
 
 // authenticate asks the guards in order, within one phase. A guard that cannot
 // tell ends the search: a later one might take for a guest whom it would know.
-func (x *exchange) authenticate(guards []*namedGuard) (models.Authenticatable, error) {
-	ctx, cancel := x.m.phase(x.req.Context())
+func (x *exchange) authenticate(ctx context.Context, guards []*namedGuard) (models.Authenticatable, error) {
+	ctx, cancel := x.m.phase(ctx)
 	defer cancel()
 	for _, g := range guards {
 		a := Authenticator{x: x, guard: g}

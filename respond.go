@@ -108,7 +108,7 @@ func (m *Manager) respond(c *gin.Context, err error) {
 	case status == http.StatusUnauthorized && x != nil:
 		h.Set("WWW-Authenticate", x.auth.current().challenge)
 	}
-	if status >= 500 {
+	if status >= 500 && c.Request.Context().Err() == nil { // else the client hung up
 		// %v of our errors names what was done and the cause, no secret.
 		m.log.ErrorContext(c.Request.Context(), "ginauth: request failed", "status", status,
 			"method", c.Request.Method, "route", c.FullPath(), "error", cut(err.Error(), 512))

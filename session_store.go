@@ -105,21 +105,25 @@ type cookieChange struct {
 
 // commit stores the changes, once. After it the session can only be read.
 func (s *Session) commit(ctx context.Context) (cookieChange, error) {
+	change, done, err := s.storeOnce(ctx)
+	for _, f := range done { // without the lock: it is the application's code
+		f()
+	}
+	return change, err
+}
+
+func (s *Session) storeOnce(ctx context.Context) (change cookieChange, done []func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.committed {
-		return cookieChange{}, nil
+		return cookieChange{}, nil, nil
 	}
 	s.committed = true
-	change, err := s.store(ctx)
-	if err != nil {
+	if change, err = s.store(ctx); err != nil {
 		s.fail(err)
-		return cookieChange{}, s.fault
+		return cookieChange{}, nil, s.fault
 	}
-	for _, done := range s.onCommit {
-		done()
-	}
-	return change, nil
+	return change, s.onCommit, nil
 }
 
 // discard makes the session read-only without storing its changes.
