@@ -51,7 +51,7 @@ func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*Log
 	if err != nil {
 		return nil, err
 	}
-	a.x.remember(a.current().name, u)
+	a.x.setUser(a.current().name, u, nil)
 	return &LoginResult{User: u}, nil
 }
 
@@ -76,43 +76,45 @@ func (a *Authenticator) verify(
 	if err != nil {
 		return nil, subject{}, err
 	}
-	s := a.x.subject(g, claim.field, claim.canonical)
-	if err := a.x.take(ctx, g.name, s); err != nil {
-		return nil, s, err
-	}
-	a.x.m.Dispatch(ctx, events.Attempting{Meta: a.x.accountMeta(g.name, "", s)})
-
-	u, err := a.lookUp(ctx, g, claim, &s)
+	t, err := a.x.take(ctx, g.name, a.x.subject(g, claim.field, claim.canonical))
 	if err != nil {
-		return nil, s, err
+		return nil, t.subject, err
+	}
+	a.x.m.Dispatch(ctx, events.Attempting{Meta: a.x.accountMeta(g.name, "", t.subject)})
+
+	u, err := a.lookUp(ctx, g, claim, t)
+	if err != nil {
+		return nil, t.subject, err
 	}
 	ok, err := a.x.m.checkHash(ctx, u, claim.password)
-	if err != nil {
-		return nil, s, err
+	if errors.Is(err, hashing.ErrBusy) {
+		// Nothing was compared: a flood of logins must not lock honest users
+		// out for longer than it lasts.
+		err = errors.Join(err, t.release(ctx))
 	}
-	if !ok {
-		a.x.spend() // a checked password was a try, whatever the answer becomes
+	if err != nil {
+		return nil, t.subject, err
 	}
 	if !ok || disabled(u) || (condition != nil && !condition(u)) {
 		id := ""
 		if u != nil {
 			id = u.AuthID()
 		}
-		a.x.m.Dispatch(ctx, events.Failed{Meta: a.x.accountMeta(g.name, id, s)})
-		return nil, s, ErrInvalidCredentials
+		a.x.m.Dispatch(ctx, events.Failed{Meta: a.x.accountMeta(g.name, id, t.subject)})
+		return nil, t.subject, ErrInvalidCredentials
 	}
-	if err := a.x.settleSuccess(ctx, s); err != nil {
-		return nil, s, err
+	if err := t.succeed(ctx); err != nil {
+		return nil, t.subject, err
 	}
 	a.x.m.rehash(ctx, g, u, claim.password)
-	a.x.m.Dispatch(ctx, events.Authenticated{Meta: a.x.accountMeta(g.name, u.AuthID(), s)})
-	return u, s, nil
+	a.x.m.Dispatch(ctx, events.Authenticated{Meta: a.x.accountMeta(g.name, u.AuthID(), t.subject)})
+	return u, t.subject, nil
 }
 
 // lookUp finds the user. One that a known device was counted for is checked
 // against the device's stamp: if it does not fit, the device is a stranger and
 // is counted as one.
-func (a *Authenticator) lookUp(ctx context.Context, g *namedGuard, c claim, s *subject) (models.Authenticatable, error) {
+func (a *Authenticator) lookUp(ctx context.Context, g *namedGuard, c claim, t *try) (models.Authenticatable, error) {
 	phase, cancel := a.x.m.phase(ctx)
 	defer cancel()
 	found, err := g.users.UserByIdentifier(phase, c.field, c.canonical)
@@ -120,9 +122,9 @@ func (a *Authenticator) lookUp(ctx context.Context, g *namedGuard, c claim, s *s
 		return nil, unavailable("look up user", err)
 	}
 	u := present(found)
-	if s.device != nil && (u == nil || !a.x.m.deviceFits(*s.device, g.realm, u)) {
-		s.device = nil
-		if err := a.x.takeAsStranger(phase, g.name, *s); err != nil {
+	if d := t.subject.device; d != nil && (u == nil || !a.x.m.deviceFits(*d, g.realm, u)) {
+		t.subject.device = nil
+		if err := t.takeAsStranger(phase); err != nil {
 			return nil, err
 		}
 	}

@@ -43,17 +43,13 @@ func From(c *gin.Context) *Authenticator {
 // no user, if the user is of another type, or if it could not be loaded.
 func UserAs[U models.Authenticatable](c *gin.Context) (U, bool) {
 	var none U
-	v, ok := c.Get(contextAuth)
+	x, ok := exchangeOf(c)
 	if !ok {
 		return none, false
 	}
-	a, ok := v.(*Authenticator)
-	if !ok {
-		return none, false
-	}
-	u, err := a.User(c.Request.Context())
+	u, err := x.auth.User(c.Request.Context())
 	if err != nil {
-		a.fault(err)
+		x.stick(err)
 		return none, false
 	}
 	typed, ok := u.(U)
@@ -107,25 +103,24 @@ func (a *Authenticator) current() *namedGuard {
 // asked once in a request.
 func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error) {
 	g := a.current()
-	if u, known := a.x.known(g.name); known {
-		return u, nil
+	if answer, known := a.x.known(g.name); known {
+		return answer.user, answer.err
 	}
 	ctx, cancel := a.x.m.phase(ctx)
 	defer cancel()
-	u, err := g.User(ctx, a)
-	switch {
-	case err == nil:
-	case errors.Is(err, ErrUnavailable), errors.Is(err, errNoSession), errors.Is(err, ErrConfig):
-		return nil, err
-	default:
+	identity, err := g.Identify(ctx, a)
+	if err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, errNoSession) && !errors.Is(err, ErrConfig) {
 		// A guard that cannot say who this is has not said that it is nobody.
-		return nil, unavailable("authenticate", err)
+		err = unavailable("authenticate", err)
 	}
-	if u = present(u); u != nil && disabled(u) {
-		u = nil
+	var u models.Authenticatable
+	if err == nil && identity != nil {
+		if u = present(identity.User); u != nil && disabled(u) {
+			u = nil
+		}
 	}
-	a.x.remember(g.name, u)
-	return u, nil
+	a.x.setUser(g.name, u, err)
+	return u, err
 }
 
 // ID returns the identifier of the request's user, or "" if it is from nobody.
@@ -180,17 +175,20 @@ func (a *Authenticator) logIn(ctx context.Context, u models.Authenticatable) (*L
 	if u = present(u); u == nil || disabled(u) {
 		return nil, ErrInvalidCredentials
 	}
+	if kind, stamp := stampOf(u); kind == stampKind && stamp == "" {
+		return nil, fmt.Errorf("%w: user %q has an empty security stamp, which nothing can be bound to", ErrConfig, cut(u.AuthID(), 64))
+	}
 	stateful, ok := g.Guard.(StatefulGuard)
 	if !ok {
 		return nil, fmt.Errorf("ginauth: guard %q logs nobody in: %w", g.name, errors.ErrUnsupported)
 	}
 	ctx, cancel := a.x.m.phase(ctx)
 	defer cancel()
-	res, err := stateful.Login(ctx, a, u)
+	res, err := stateful.Login(ctx, a, LoginRequest{User: u})
 	if err != nil {
 		return nil, err
 	}
-	a.x.remember(g.name, u)
+	a.x.setUser(g.name, u, nil)
 	a.x.emit(events.Login{Meta: a.x.meta(g.name, u.AuthID())})
 	return res, nil
 }
@@ -205,12 +203,11 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 	}
 	ctx, cancel := a.x.m.phase(context.WithoutCancel(ctx))
 	defer cancel()
-	// Who it was is for the event alone: not knowing must not keep a user in.
-	id, _ := a.ID(ctx)
+	id := a.whoLeaves(ctx, g)
 	if err := stateful.Logout(ctx, a); err != nil {
 		return err
 	}
-	a.x.remember(g.name, nil)
+	a.x.setUser(g.name, nil, nil)
 	a.x.dropIntended()
 	e := events.Logout{Meta: a.x.meta(g.name, id)}
 	switch s := a.Session(); {
@@ -221,6 +218,19 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 		a.x.m.Dispatch(ctx, e) // it has ended already, whatever the answer
 	}
 	return nil
+}
+
+// whoLeaves returns the identifier for the event of a logout. Not knowing it
+// must not keep a user in.
+func (a *Authenticator) whoLeaves(ctx context.Context, g *namedGuard) string {
+	if _, ok := g.Guard.(*sessionGuard); ok && a.x.started {
+		if login, err := a.x.session.login(ctx, g.name); err == nil && login != nil {
+			return login.id // also while users cannot be loaded
+		}
+		return ""
+	}
+	id, _ := a.ID(ctx)
+	return id
 }
 
 // Can reports whether the request's user has an ability, on the resource if one
@@ -256,36 +266,34 @@ func (a *Authenticator) gate() *Gate {
 func (a *Authenticator) fault(err error) { a.x.stick(err) }
 
 // known returns what a guard answered earlier in this request.
-func (x *exchange) known(guard string) (models.Authenticatable, bool) {
+func (x *exchange) known(guard string) (answer guardUser, known bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, g := range x.users {
 		if g.guard == guard {
-			return g.user, true
+			return g, true
 		}
 	}
-	return nil, false
+	return guardUser{}, false
 }
 
-// remember notes who a guard's user is, for the rest of the request.
-func (x *exchange) remember(guard string, u models.Authenticatable) {
+// setUser notes who a guard's user is, or why that is not known, for the rest
+// of the request: an outage is waited for once.
+func (x *exchange) setUser(guard string, u models.Authenticatable, err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	answer := guardUser{guard, u, err}
 	for i := range x.users {
 		if x.users[i].guard == guard {
-			x.users[i].user = u
+			x.users[i] = answer
 			return
 		}
 	}
-	x.users = append(x.users, guardUser{guard, u})
+	x.users = append(x.users, answer)
 }
 
 // emit dispatches an event once what it tells of is stored.
 func (x *exchange) emit(e events.Event) {
 	ctx := context.WithoutCancel(x.req.Context())
-	if !x.started {
-		x.m.Dispatch(ctx, e)
-		return
-	}
 	x.session.afterCommit(func() { x.m.Dispatch(ctx, e) })
 }

@@ -10,9 +10,12 @@ import (
 
 // Resource is what Load returns: how Authorize finds the resource of a request.
 type Resource interface {
+	// find also puts what it found on the context, for Loaded.
 	find(ctx context.Context, c *gin.Context) (value any, found bool, err error)
-	kind() reflect.Type
 }
+
+// loadedKey is where what was loaded is kept, one place for each type.
+type loadedKey[R any] struct{}
 
 // maxParam is the longest route parameter that is looked up.
 const maxParam = 1024
@@ -38,10 +41,11 @@ func (l *loader[R]) find(ctx context.Context, c *gin.Context) (any, bool, error)
 		return nil, false, nil
 	}
 	r, found, err := l.load(ctx, id)
+	if found && err == nil {
+		c.Set(loadedKey[R]{}, r)
+	}
 	return r, found, err
 }
-
-func (l *loader[R]) kind() reflect.Type { return reflect.TypeFor[R]() }
 
 // Authorize lets only those pass who have the ability: with a Resource from
 // Load on what the request names, with a value from OfType on a type as such,
@@ -54,29 +58,21 @@ func (m *Manager) Authorize(ability string, resource ...any) gin.HandlerFunc {
 	source := checkResource(ability, resource)
 	m.usage.ability(ability)
 	return m.mark(kindNeutral, func(c *gin.Context) {
-		x := m.require(c)
-		if x == nil {
-			return
-		}
-		ctx, cancel := m.phase(c.Request.Context())
-		defer cancel()
-		subject := resource
-		if source != nil {
+		m.handle(c, func(x *exchange) error {
+			ctx, cancel := m.phase(c.Request.Context())
+			defer cancel()
+			if source == nil {
+				return x.gate.Authorize(ctx, ability, resource...)
+			}
 			value, found, err := source.find(ctx, c)
 			if err != nil {
-				m.abort(c, unavailable("load resource", err))
-				return
+				return unavailable("load resource", err)
 			}
 			if !found {
-				m.abort(c, ErrNotFound)
-				return
+				return ErrNotFound
 			}
-			c.Set(contextLoaded, value)
-			subject = []any{value}
-		}
-		if err := x.gate.Authorize(ctx, ability, subject...); err != nil {
-			m.abort(c, err)
-		}
+			return x.gate.Authorize(ctx, ability, value)
+		})
 	})
 }
 
@@ -99,18 +95,14 @@ func checkResource(ability string, resource []any) Resource {
 	panic(fmt.Sprintf("ginauth: Authorize(%q): a %T is no resource: use Load or OfType", ability, resource[0]))
 }
 
-// Loaded returns what Authorize loaded for the request. It panics if nothing
-// was, or if it is not an R.
+// Loaded returns the R that Authorize loaded for the request. It panics if none
+// was.
 func Loaded[R any](c *gin.Context) R {
-	value, ok := c.Get(contextLoaded)
+	value, ok := c.Get(loadedKey[R]{})
 	if !ok {
-		panic("ginauth: Loaded: no Authorize with Load ran before")
+		panic(fmt.Sprintf("ginauth: Loaded: no Authorize with a Load of %s ran before", reflect.TypeFor[R]()))
 	}
-	r, ok := value.(R)
-	if !ok {
-		panic(fmt.Sprintf("ginauth: Loaded: a %T was loaded, not a %s", value, reflect.TypeFor[R]()))
-	}
-	return r
+	return value.(R)
 }
 
 // logDenial writes why a check was denied by a fault rather than by a rule.

@@ -3,7 +3,9 @@ package ginauth
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -58,10 +60,10 @@ type Config struct {
 	// EventQueue is how many events may wait for listeners before further ones
 	// are dropped, counted and logged. Default 1024.
 	EventQueue int
-	// ErrorHandler answers instead of Abort where it is set: status is the one
-	// that the status contract asks for, err what happened. It must write a
-	// response.
-	ErrorHandler func(c *gin.Context, status int, err error)
+	// ErrorHandler is asked to answer where Abort and the middlewares would:
+	// status is the one that the status contract asks for, err what happened.
+	// It returns false to leave the answer to them.
+	ErrorHandler func(c *gin.Context, status int, err error) (handled bool)
 	// Logger gets what operators must know. Default slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -178,6 +180,8 @@ const (
 // withDefaults returns a copy of c with defaults in place of zero values. It
 // leaves faulty values for validate to find.
 func (c Config) withDefaults() Config {
+	c.Guards = maps.Clone(c.Guards)
+	c.Pages.ProgramPrefixes = slices.Clone(c.Pages.ProgramPrefixes)
 	setDefault(&c.StoreTimeout, defaultStoreTimeout)
 	setDefault(&c.EventQueue, defaultEventQueue)
 	setDefault(&c.Session.IdleTimeout, defaultIdle)

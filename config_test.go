@@ -126,14 +126,15 @@ func TestConfigIsCopied(t *testing.T) {
 // badGuard finds users in a header, or fails.
 type badGuard struct{ users *memoryUsers }
 
-func (g badGuard) User(ctx context.Context, a *ginauth.Authenticator) (u ginauthUser, err error) {
+func (g badGuard) Identify(ctx context.Context, a *ginauth.Authenticator) (*ginauth.Identity, error) {
 	switch id := a.Request().Header.Get("X-User"); id {
 	case "":
 		return nil, nil
 	case "error":
 		return nil, errors.New("CANARY-guard")
 	default:
-		return g.users.UserByID(ctx, id)
+		u, err := g.users.UserByID(ctx, id)
+		return &ginauth.Identity{User: u}, err
 	}
 }
 

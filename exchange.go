@@ -2,8 +2,11 @@ package ginauth
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,15 +15,16 @@ import (
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/clientaddr"
 	"github.com/ginauth/ginauth/models"
-	"github.com/ginauth/ginauth/stores"
 )
 
-// The keys under which a gin.Context holds what middlewares put there.
+// The keys under which handlers find what middlewares put on a gin.Context.
 const (
-	contextAuth   = "auth"
-	contextGate   = "gate"
-	contextLoaded = "ginauth.loaded"
+	contextAuth = "auth"
+	contextGate = "gate"
 )
+
+// exchangeKey is where the middlewares themselves find it.
+type exchangeKey struct{}
 
 // exchange is everything ginauth knows of one request, in one block of memory.
 type exchange struct {
@@ -34,14 +38,15 @@ type exchange struct {
 	session Session
 	auth    Authenticator
 	gate    Gate
-	compat  contribSession
-	writer  sessionWriter
+	contrib contribSession
+	writer  commitWriter
+	limits  *ThrottleConfig // of the route, or nil
+	// answering says that the application's ErrorHandler runs.
+	answering bool
 
 	mu      sync.Mutex
-	fault   error         // met by a call that returns no error
-	users   []guardUser   // who the guards found, each asked once
-	slots   []stores.Slot // taken from the throttle by this request
-	limits  *ThrottleConfig
+	fault   error       // met by a call that returns no error
+	users   []guardUser // who the guards found, each asked once
 	cookies []pendingCookie
 }
 
@@ -49,6 +54,7 @@ type exchange struct {
 type guardUser struct {
 	guard string
 	user  models.Authenticatable
+	err   error
 }
 
 // pendingCookie is set when the session is stored, and not if it is not.
@@ -57,29 +63,77 @@ type pendingCookie struct {
 	lifetime    time.Duration
 }
 
-// begin makes the exchange of a request and puts its handles on the context.
+// errForeign says that a request met middlewares of two managers. Each knows
+// other users under the same ids, so neither takes the other's word.
+var errForeign = errors.New("ginauth: middlewares of two managers on one route; " +
+	"the package-level ones belong to the manager given to SetDefault")
+
+// handle runs what a middleware has to say about a request. The first one on a
+// route also runs the rest of the request, and completes the response.
+func (m *Manager) handle(c *gin.Context, check func(*exchange) error) {
+	x, known := exchangeOf(c)
+	switch {
+	case !known:
+		x = m.begin(c)
+		x.run(c, check)
+		return
+	case x.m != m:
+		m.abort(c, errForeign)
+		return
+	}
+	x.req = c.Request
+	if err := check(x); err != nil {
+		m.abort(c, err)
+	}
+}
+
+// exchangeOf returns the exchange of a request, whichever manager's it is.
+func exchangeOf(c *gin.Context) (*exchange, bool) {
+	v, _ := c.Get(exchangeKey{})
+	x, ok := v.(*exchange)
+	return x, ok
+}
+
+// begin makes the exchange of a request, puts its handles on the context and
+// wraps the writer.
 func (m *Manager) begin(c *gin.Context) *exchange {
 	x := &exchange{m: m, req: c.Request, jar: m.jarFor(c.Request), ip: m.clientIP(c)}
 	x.session = Session{m: m, ctx: c.Request.Context(), ofRequest: true}
 	x.auth = Authenticator{x: x, guard: m.guards[m.cfg.DefaultGuard]}
 	m.gate.bind(&x.gate, &x.auth)
+	c.Set(exchangeKey{}, x)
 	c.Set(contextAuth, &x.auth)
 	c.Set(contextGate, &x.gate)
+	x.writer = commitWriter{ResponseWriter: c.Writer, x: x, c: c}
+	if h := c.Writer.Header(); len(h) > 0 {
+		x.writer.before = maps.Clone(h)
+	}
+	if c.Writer.Written() {
+		x.session.discard() // no header can carry an id any more
+	}
+	c.Writer = &x.writer
 	return x
 }
 
-// exchangeOf returns the manager's exchange of a request, or nil. A handle of
-// another manager is none: it knows other users under the same ids.
-func (m *Manager) exchangeOf(c *gin.Context) *exchange {
-	if v, ok := c.Get(contextAuth); ok {
-		if a, ok := v.(*Authenticator); ok && a.x != nil && a.x.m == m {
-			return a.x
+// run runs the rest of the request. What it panics with discards its changes.
+func (x *exchange) run(c *gin.Context, check func(*exchange) error) {
+	completed := false
+	defer func() {
+		if !completed {
+			x.session.discard()
+			c.Writer = x.writer.ResponseWriter
 		}
+	}()
+	if err := check(x); err != nil {
+		x.m.abort(c, err)
+	} else {
+		c.Next()
 	}
-	return nil
+	x.writer.open() // answers that are only a status, and no body
+	completed = true
 }
 
-// startSession reads the session's cookie and wraps the writer.
+// startSession reads the session's cookie.
 func (x *exchange) startSession(c *gin.Context) {
 	x.started = true
 	x.session.address, x.session.userAgent = cut(x.ip, 64), cut(x.req.UserAgent(), 255)
@@ -90,18 +144,14 @@ func (x *exchange) startSession(c *gin.Context) {
 			x.session.clearing = true
 		}
 	}
-	x.writer = sessionWriter{ResponseWriter: c.Writer, x: x, c: c}
-	if h := c.Writer.Header(); len(h) > 0 {
-		x.writer.before = maps.Clone(h)
-	}
-	c.Writer = &x.writer
-	x.compat = contribSession{&x.session}
-	c.Set(contribKey, &x.compat)
+	x.contrib = contribSession{&x.session}
+	c.Set(contribKey, &x.contrib)
 }
 
 // commit stores the session and completes the response's headers.
 func (x *exchange) commit(h http.Header, status int) error {
 	if err := x.firstFault(); err != nil {
+		x.session.discard()
 		return err
 	}
 	if status == http.StatusServiceUnavailable {
@@ -128,16 +178,20 @@ func (x *exchange) commit(h http.Header, status int) error {
 	for _, c := range cookies {
 		x.jar.set(h, c.name, c.value, c.lifetime)
 	}
-	if x.session.wasConsulted() {
-		privateResponse(h)
+	cookie := change.set != "" || change.clear || len(cookies) > 0
+	if cookie || x.session.wasConsulted() {
+		privateResponse(h, cookie)
 	}
 	return nil
 }
 
 // privateResponse keeps caches from showing one user's answer to another.
-// OWASP ASVS 5.0, 14.3.2.
-func privateResponse(h http.Header) {
-	if h.Get("Cache-Control") == "" {
+// OWASP ASVS 5.0, 14.3.2. A handler may say otherwise of what it shows, but not
+// of a response that sets a cookie or refuses somebody.
+func privateResponse(h http.Header, force bool) {
+	control := h.Get("Cache-Control")
+	private := headerListHas(control, "no-store") || headerListHas(control, "private")
+	if control == "" || (force && !private) {
 		h.Set("Cache-Control", "no-store")
 	}
 	for _, line := range h["Vary"] {
@@ -146,6 +200,15 @@ func privateResponse(h http.Header) {
 		}
 	}
 	h.Add("Vary", "Cookie")
+}
+
+// dropCookies takes our cookies off a response.
+func (x *exchange) dropCookies(h http.Header) {
+	own := x.jar.name(x.m.cfg.Session.Cookie.Name)
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, own) })
+	if len(h["Set-Cookie"]) == 0 {
+		delete(h, "Set-Cookie")
+	}
 }
 
 // stick makes the request answer with err, whatever its handler writes.
@@ -188,7 +251,10 @@ func (x *exchange) accountMeta(guard, userID string, s subject) events.Meta {
 // clientIP returns the client's address without a port, or "".
 func (m *Manager) clientIP(c *gin.Context) string {
 	if m.cfg.ClientIP != nil {
-		return m.cfg.ClientIP(c)
+		// What is no address must not switch the limits off.
+		if ip := clientaddr.Host(m.cfg.ClientIP(c)); ip != "" {
+			return ip
+		}
 	}
 	return clientaddr.Host(c.Request.RemoteAddr)
 }

@@ -36,11 +36,13 @@ const (
 	deviceCredential  = "device"
 )
 
+const stampKind = "stamp"
+
 // stampOf returns what everything issued to a user is bound to: the security
 // stamp, or the password hash of a user type that has none.
 func stampOf(u models.Authenticatable) (kind, stamp string) {
 	if s, ok := u.(models.Stamped); ok {
-		return "stamp", s.AuthStamp()
+		return stampKind, s.AuthStamp()
 	}
 	return "password", u.AuthPassword()
 }
@@ -59,7 +61,7 @@ func (m *Manager) checkFingerprint(
 	fingerprint []byte, credential, realm string, u models.Authenticatable,
 ) (key int, ok bool) {
 	kind, stamp := stampOf(u)
-	if kind == "stamp" && stamp == "" {
+	if kind == stampKind && stamp == "" {
 		return 0, false // an empty stamp is shared by everybody who has none
 	}
 	return m.subkeys.stamp.Verify(fingerprint,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -123,12 +124,23 @@ func (m *Manager) startPruning() {
 			case <-ticker.C:
 			}
 			for _, p := range pruners {
-				if _, err := p.Prune(ctx, m.now()); err != nil && ctx.Err() == nil {
+				if err := m.prune(ctx, p); err != nil && ctx.Err() == nil {
 					m.log.Warn("ginauth: expired records not deleted", "error", err)
 				}
 			}
 		}
 	})
+}
+
+// prune turns a panic of a store into an error: it must not end the process.
+func (m *Manager) prune(ctx context.Context, p stores.Pruner) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("ginauth: panic of type %T", r)
+		}
+	}()
+	_, err = p.Prune(ctx, m.now())
+	return err
 }
 
 func (m *Manager) now() time.Time { return m.cfg.Now() }
@@ -143,14 +155,7 @@ func (m *Manager) mustGuard(name string) *namedGuard {
 	return g
 }
 
-func (m *Manager) guardNames() []string {
-	var names []string
-	for name := range m.guards {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func (m *Manager) guardNames() []string { return slices.Sorted(maps.Keys(m.guards)) }
 
 // defaultManager is what the package-level middlewares use.
 var defaultManager atomic.Pointer[Manager]

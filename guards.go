@@ -19,18 +19,30 @@ import (
 // request, and Session the session where there is one. A Guard does not call
 // the Authenticator's User.
 type Guard interface {
-	// User returns the request's user, or nil if the request is from nobody
+	// Identify returns who the request is from, or nil if it is from nobody
 	// that this guard knows. An error means that this could not be found out;
 	// the request gets 503. Each request asks once.
-	User(ctx context.Context, a *Authenticator) (models.Authenticatable, error)
+	Identify(ctx context.Context, a *Authenticator) (*Identity, error)
+}
+
+// Identity is what a guard found out about a request.
+type Identity struct {
+	// User is who the request is from.
+	User models.Authenticatable
+}
+
+// LoginRequest is what a guard is asked to make a login of.
+type LoginRequest struct {
+	// User is who is to be logged in. It was checked: it is not nil, has an id
+	// and is not disabled.
+	User models.Authenticatable
 }
 
 // StatefulGuard is a Guard that can log users in and out.
 type StatefulGuard interface {
 	Guard
-	// Login makes later requests be from u. The user was checked: it is not
-	// nil, has an id and is not disabled.
-	Login(ctx context.Context, a *Authenticator, u models.Authenticatable) (*LoginResult, error)
+	// Login makes later requests be from the user.
+	Login(ctx context.Context, a *Authenticator, r LoginRequest) (*LoginResult, error)
 	// Logout ends that. It succeeds if nobody is logged in.
 	Logout(ctx context.Context, a *Authenticator) error
 }
@@ -46,6 +58,12 @@ type Challenger interface {
 type GuardConfig struct {
 	// Users loads the guard's users. Default Config.Users.
 	Users models.UserProvider
+	// Realm names the users: guards of one realm share the throttle's counts,
+	// and what is issued to a user in one realm is nothing in another. The
+	// default is "users" for Config.Users, and otherwise derived from the name
+	// of the first guard that has the same provider; set it where guards may be
+	// added or renamed later.
+	Realm string
 	// New makes the guard. Default: the session guard.
 	New func(GuardSetup) (Guard, error)
 }
@@ -91,11 +109,16 @@ func (m *Manager) makeGuards(f *faults) {
 			continue
 		}
 		g := &namedGuard{name: name, users: cfg.Users, challenge: fmt.Sprintf("Session realm=%q", name)}
-		if g.realm = m.realmOf(name, cfg.Users); g.realm == defaultRealm {
+		if models.IsNilProvider(g.users) {
 			g.users = m.cfg.Users
 		}
 		if models.IsNilProvider(g.users) {
 			g.users = nil
+		}
+		if g.realm = cfg.Realm; g.realm == "" {
+			g.realm = m.realmOf(name, cfg.Users)
+		} else if !validToken(g.realm) {
+			f.add(field+".Realm", "%q is not a name: use letters, digits, hyphens", cut(g.realm, 64))
 		}
 		if cfg.New == nil {
 			g.Guard = &sessionGuard{m: m, name: name, realm: g.realm, users: g.users}
@@ -116,7 +139,8 @@ func (m *Manager) makeGuards(f *faults) {
 }
 
 // realmOf returns the realm of a guard's users: that of Config.Users, or of the
-// first guard, by name, that has the same provider.
+// first guard, by name, that has the same provider. No name of a guard has a
+// slash, so none can be taken for another realm.
 func (m *Manager) realmOf(name string, users models.UserProvider) string {
 	if models.IsNilProvider(users) || sameProvider(users, m.cfg.Users) {
 		return defaultRealm
@@ -126,10 +150,10 @@ func (m *Manager) realmOf(name string, users models.UserProvider) string {
 			break
 		}
 		if sameProvider(users, m.cfg.Guards[other].Users) {
-			return other
+			return other + "/"
 		}
 	}
-	return name
+	return name + "/"
 }
 
 // sameProvider compares pointers. Providers of other kinds are each their own.
@@ -152,9 +176,9 @@ var _ StatefulGuard = (*sessionGuard)(nil)
 var errNoSession = errors.New("ginauth: the session guard needs StartSession before it")
 var errNoProvider = fmt.Errorf("%w: the guard has no user provider: set Config.Users", ErrConfig)
 
-// User reads the login from the session, loads the user and compares the
+// Identify reads the login from the session, loads the user and compares the
 // fingerprint of the security stamp.
-func (g *sessionGuard) User(ctx context.Context, a *Authenticator) (models.Authenticatable, error) {
+func (g *sessionGuard) Identify(ctx context.Context, a *Authenticator) (*Identity, error) {
 	s := a.Session()
 	if s == nil {
 		return nil, errNoSession
@@ -166,30 +190,34 @@ func (g *sessionGuard) User(ctx context.Context, a *Authenticator) (models.Authe
 	if g.users == nil {
 		return nil, errNoProvider
 	}
+	// Each login has its own end: one by another guard does not prolong it.
+	if g.m.now().Sub(login.at) >= g.m.cfg.Session.AbsoluteTimeout {
+		return nil, s.dropLogin(ctx, g.name)
+	}
 	user, err := g.users.UserByID(ctx, login.id)
 	if err != nil {
 		return nil, unavailable("load user", err)
 	}
 	if user = present(user); user == nil || user.AuthID() != login.id {
-		return nil, s.dropLogin(g.name)
+		return nil, s.dropLogin(ctx, g.name)
 	}
 	key, ok := g.m.checkFingerprint(login.fingerprint[:], sessionCredential, g.realm, user)
 	switch {
 	case !ok:
 		// Everything bound to the old stamp ends, this session among it.
-		return nil, s.dropLogin(g.name)
+		return nil, s.dropLogin(ctx, g.name)
 	case disabled(user):
 		return nil, nil
 	case key > 0:
 		login.fingerprint = g.m.fingerprint(sessionCredential, g.realm, user)
-		return user, s.renewLogin(g.name, *login)
+		err = s.renewLogin(g.name, *login)
 	}
-	return user, nil
+	return &Identity{User: user}, err
 }
 
 // Login gives the session a new id and notes the user in it.
-func (g *sessionGuard) Login(_ context.Context, a *Authenticator, u models.Authenticatable) (*LoginResult, error) {
-	s := a.Session()
+func (g *sessionGuard) Login(_ context.Context, a *Authenticator, r LoginRequest) (*LoginResult, error) {
+	s, u := a.Session(), r.User
 	if s == nil {
 		return nil, errNoSession
 	}
@@ -202,12 +230,12 @@ func (g *sessionGuard) Login(_ context.Context, a *Authenticator, u models.Authe
 
 // Logout ends the session, or this guard's part of it if another guard has a
 // user in the same session.
-func (g *sessionGuard) Logout(_ context.Context, a *Authenticator) error {
+func (g *sessionGuard) Logout(ctx context.Context, a *Authenticator) error {
 	s := a.Session()
 	if s == nil {
 		return errNoSession
 	}
-	return s.dropLogin(g.name)
+	return s.dropLogin(ctx, g.name)
 }
 
 // present returns u, or a nil interface if u is a typed nil or has no id: a

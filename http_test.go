@@ -199,10 +199,15 @@ func TestCrossOriginMatrix(t *testing.T) { // X01, X02
 	c.get("/").want(t, 200)
 	c.header.Set("Authorization", "Bearer x")
 	c.post("/set?k=a&v=b", nil).want(t, 204) // no browser adds that
-	c.with(victim.session()).header.Set("Authorization", "Bearer x")
 	withCookie := c.with(victim.session())
 	withCookie.header = c.header
 	withCookie.post("/set?k=a&v=b", nil).want(t, 403)
+	for _, ambient := range []string{"Basic eA==", "Digest x", "Negotiate x", "bearerx"} {
+		c := a.client()
+		c.header.Set("Sec-Fetch-Site", "cross-site")
+		c.header.Set("Authorization", ambient)
+		c.post("/login", loginForm{aliceEmail, goodPass}).want(t, 403)
+	}
 	twice := a.client()
 	twice.header = c.header.Clone()
 	twice.header.Set("Cookie", sessionCookie+"=a; "+sessionCookie+"=b")
@@ -380,12 +385,31 @@ func TestHeaderSplitting(t *testing.T) { // X08
 func TestErrorHandler(t *testing.T) {
 	b, f := memoryBackend(t).faulty()
 	a := newApp(t, b, func(c *ginauth.Config) {
-		c.ErrorHandler = func(c *gin.Context, status int, err error) { c.String(status, "mine %d", status) }
+		c.ErrorHandler = func(c *gin.Context, status int, err error) bool {
+			switch c.Query("handler") {
+			case "silent":
+				return true
+			case "declines":
+				return false
+			case "aborts":
+				ginauth.Abort(c, err)
+				return true
+			}
+			c.String(status, "mine %d", status)
+			return true
+		}
 	}, nil)
 	if got := a.client().get("/me").want(t, 401).body; got != "mine 401" {
 		t.Errorf("body %q", got)
 	}
+	a.client().get("/me?handler=silent").want(t, 401)
+	for _, how := range []string{"declines", "aborts"} {
+		if got := a.client().get("/me?handler="+how).want(t, 401).body; !strings.Contains(got, `"unauthenticated"`) {
+			t.Errorf("%s: %q", how, got)
+		}
+	}
 	f.set("create", faultRefuse)
+	a.client().post("/set?k=a&v=b&handler=silent", nil).want(t, 503)
 	if got := a.client().post("/set?k=a&v=b", nil).want(t, 503).body; got != "mine 503" {
 		t.Errorf("body %q", got)
 	}

@@ -65,16 +65,22 @@ func (s *Session) login(ctx context.Context, guard string) (*loginRecord, error)
 }
 
 // logIn notes a login. The id changes, so that one planted before is worth
-// nothing (OWASP ASVS 5.0, 7.2.4).
+// nothing (OWASP ASVS 5.0, 7.2.4). What a guest put into the session stays;
+// what another user did is not shown to this one.
 func (s *Session) logIn(guard string, l loginRecord, owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.writable(); err != nil {
 		return err
 	}
-	if err := s.assign(loginPrefix+guard, l.encode()); err != nil {
-		return err
+	if data, ok := s.lookup(loginPrefix + guard); ok {
+		if before, err := parseLogin(data); err != nil || before.id != l.id {
+			for _, key := range s.keys() {
+				s.remove(key)
+			}
+		}
 	}
+	s.assign(loginPrefix+guard, l.encode())
 	s.renew()
 	s.owner, s.loggedIn = &owner, true
 	return nil
@@ -87,12 +93,13 @@ func (s *Session) renewLogin(guard string, l loginRecord) error {
 	if s.committed {
 		return nil // the next request does it
 	}
-	return s.assign(loginPrefix+guard, l.encode())
+	s.assign(loginPrefix+guard, l.encode())
+	return nil
 }
 
-// dropLogin ends a guard's login. The session ends with it, at once, unless
+// dropLogin ends a guard's login, at once. The session ends with it, unless
 // another guard has a user in it: then that one stays, under a new id.
-func (s *Session) dropLogin(guard string) error {
+func (s *Session) dropLogin(ctx context.Context, guard string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.writable(); err != nil {
@@ -102,19 +109,46 @@ func (s *Session) dropLogin(guard string) error {
 	if !others {
 		return s.end()
 	}
+	if s.exists {
+		if err := s.dropStored(ctx, guard, owner); err != nil {
+			s.fail(err)
+			return err
+		}
+	}
 	s.remove(loginPrefix + guard)
+	return nil
+}
+
+// dropStored takes a login out of the stored session.
+func (s *Session) dropStored(ctx context.Context, guard, owner string) error {
+	ctx, cancel := s.m.phase(context.WithoutCancel(ctx)) // also if the client hung up
+	defer cancel()
 	s.renew()
-	s.owner, s.mustStore = &owner, true
+	d := stores.Delta{
+		Remove: []string{loginPrefix + guard}, Owner: &owner,
+		Rename: &stores.Rename{Old: s.row.Digest, New: stores.DigestOf(s.secret[:]), At: s.clock()},
+	}
+	outcome, err := s.m.stores.Sessions.Update(ctx, s.row.Row, d)
+	switch {
+	case err != nil:
+		return unavailable("end login", err)
+	case outcome == stores.Stale:
+		return ErrConflict
+	case outcome == stores.Gone:
+		return ErrSessionEnded
+	}
+	s.row.Digest, s.row.Owner, s.row.Values = d.Rename.New, owner, s.row.Values.With(d)
+	s.issued, s.secret, s.owner = s.secret, nil, nil
 	return nil
 }
 
 // otherLogin returns the owner that the session has without this guard's user,
 // if there is one.
 func (s *Session) otherLogin(guard string) (owner string, ok bool) {
-	for name, g := range s.m.guards {
+	for _, name := range s.m.guardNames() {
 		if data, found := s.lookup(loginPrefix + name); found && name != guard {
 			if l, err := parseLogin(data); err == nil {
-				return ownerName(g.realm, l.id), true
+				return ownerName(s.m.guards[name].realm, l.id), true
 			}
 		}
 	}
@@ -125,7 +159,7 @@ func (s *Session) otherLogin(guard string) (owner string, ok bool) {
 func (s *Session) needsCookie() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.secret != nil || s.clearing || (!s.exists && len(s.set) > 0)
+	return s.secret != nil || s.issued != nil || s.clearing || (!s.exists && len(s.set) > 0)
 }
 
 // pending reports whether there are changes still to be stored.

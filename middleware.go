@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -19,30 +20,20 @@ import (
 // panic discards the request's changes: put Recovery before StartSession.
 //
 // Requests with unsafe methods that a browser sends on behalf of another site
-// are refused with 403, except those that carry an Authorization header and no
-// session cookie: they are not the browser's doing.
+// are refused with 403, except those that carry a bearer token and no session
+// cookie: they are not the browser's doing.
+//
+// A middleware that turns errors into responses after c.Next belongs inside
+// StartSession, where the session is not stored yet.
 func (m *Manager) StartSession() gin.HandlerFunc {
 	return m.mark(kindNeutral, func(c *gin.Context) {
-		x := m.require(c)
-		if x == nil || x.started { // by an outer group
-			return
-		}
-		x.startSession(c)
-		completed := false
-		defer func() {
-			if !completed {
-				x.session.discard()
-				c.Writer = x.writer.ResponseWriter
+		m.handle(c, func(x *exchange) error {
+			if x.started { // by an outer group
+				return nil
 			}
-		}()
-		if err := m.checkOrigin(x); err != nil {
-			m.abort(c, err)
-		} else {
-			c.Next()
-		}
-		x.writer.open() // answers that are only a status, and no body
-		x.settle(c.Writer.Status())
-		completed = true
+			x.startSession(c)
+			return m.checkOrigin(x)
+		})
 	})
 }
 
@@ -58,17 +49,13 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 		}
 	}
 	return m.mark(kindGuard, func(c *gin.Context) {
-		x := m.require(c)
-		if x == nil {
-			return
-		}
-		u, err := x.authenticate(c.Request.Context(), asked)
-		if err == nil && u == nil {
-			err = ErrUnauthenticated
-		}
-		if err != nil {
-			m.abort(c, err)
-		}
+		m.handle(c, func(x *exchange) error {
+			u, err := x.authenticate(c.Request.Context(), asked)
+			if err == nil && u == nil {
+				err = ErrUnauthenticated
+			}
+			return err
+		})
 	})
 }
 
@@ -78,20 +65,18 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 	asked := m.guardsNamed(guards)
 	return m.mark(kindGuard, func(c *gin.Context) {
-		x := m.require(c)
-		if x == nil {
-			return
-		}
-		u, err := x.authenticate(c.Request.Context(), asked)
-		switch {
-		case err != nil:
-			m.abort(c, err)
-		case u != nil && m.wantsPage(c):
+		m.handle(c, func(x *exchange) error {
+			u, err := x.authenticate(c.Request.Context(), asked)
+			if err != nil || u == nil {
+				return err
+			}
+			if !m.wantsPage(c) {
+				return ErrForbidden
+			}
 			c.Redirect(http.StatusSeeOther, m.cfg.Pages.Home)
 			c.Abort()
-		case u != nil:
-			m.abort(c, ErrForbidden)
-		}
+			return nil
+		})
 	})
 }
 
@@ -102,22 +87,19 @@ func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 func (m *Manager) EnsureEmailVerified() gin.HandlerFunc {
 	m.usage.verifiesEmail()
 	return m.mark(kindNeutral, func(c *gin.Context) {
-		x := m.require(c)
-		if x == nil {
-			return
-		}
-		u, err := x.auth.User(c.Request.Context())
-		if err == nil && u == nil {
-			err = ErrUnauthenticated
-		}
-		if err == nil {
-			if v, ok := u.(models.EmailVerifiable); !ok || !v.AuthEmailVerified() {
-				err = ErrEmailNotVerified
+		m.handle(c, func(x *exchange) error {
+			u, err := x.auth.User(c.Request.Context())
+			if err != nil {
+				return err
 			}
-		}
-		if err != nil {
-			m.abort(c, err)
-		}
+			if u == nil {
+				return ErrUnauthenticated
+			}
+			if v, ok := u.(models.EmailVerifiable); !ok || !v.AuthEmailVerified() {
+				return ErrEmailNotVerified
+			}
+			return nil
+		})
 	})
 }
 
@@ -127,32 +109,20 @@ func Public() gin.HandlerFunc { return publicRoute }
 
 func publicRoute(*gin.Context) {}
 
-// errForeign says that a request met middlewares of two managers. Each knows
-// other users under the same ids, so neither takes the other's word.
-var errForeign = errors.New("ginauth: middlewares of two managers on one route; " +
-	"the package-level ones belong to the manager given to SetDefault")
-
-// require returns the request's exchange, and makes one if there is none. It
-// returns nil, and answers 500, if the request is another manager's.
-func (m *Manager) require(c *gin.Context) *exchange {
-	v, ok := c.Get(contextAuth)
-	if !ok {
-		return m.begin(c)
-	}
-	if a, ok := v.(*Authenticator); ok && a.x != nil && a.x.m == m {
-		return a.x
-	}
-	m.abort(c, errForeign)
-	return nil
-}
-
 // Recovery answers 500 to a panic, and logs where it came from. Unlike
 // gin.Recovery it never logs the request, whose Cookie header opens a session,
-// nor the value of the panic, which may hold anything.
+// nor the value of the panic, which may hold anything. A response that has
+// begun is broken off, so that nobody takes the half of it for all.
 func (m *Manager) Recovery() gin.HandlerFunc {
 	return gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, p any) {
 		m.log.ErrorContext(c.Request.Context(), "ginauth: panic", "route", c.FullPath(),
 			"type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+		if x, ok := exchangeOf(c); ok {
+			x.session.discard() // where StartSession is outside
+		}
+		if c.Writer.Written() {
+			panic(http.ErrAbortHandler)
+		}
 		m.abort(c, errPanic)
 	})
 }
@@ -227,13 +197,12 @@ func (m *Manager) checkOrigin(x *exchange) error {
 	if m.origins == nil {
 		return nil
 	}
-	if x.req.Header.Get("Authorization") != "" {
-		// A browser adds cookies by itself, but no Authorization that a page
-		// did not give it. With a cookie of ours the check applies: the cookie
-		// might be what decides.
-		if _, ok := x.jar.get(x.req.Header, m.cfg.Session.Cookie.Name); !ok && !x.anyCookie() {
-			return nil
-		}
+	// A browser adds cookies by itself, and passwords that it was told once
+	// (Basic, Digest, Negotiate), but no bearer token that a page did not give
+	// it. With a cookie of ours the check applies: it might be what decides.
+	scheme, _, _ := strings.Cut(x.req.Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") && !x.sentCookie() {
+		return nil
 	}
 	if err := m.origins.Check(x.req); err != nil {
 		return errors.Join(ErrCrossOrigin, err)
@@ -241,12 +210,7 @@ func (m *Manager) checkOrigin(x *exchange) error {
 	return nil
 }
 
-// anyCookie reports whether a cookie of ours is there at all, also twice.
-func (x *exchange) anyCookie() bool {
-	for _, c := range x.req.Cookies() {
-		if c.Name == x.jar.name(x.m.cfg.Session.Cookie.Name) {
-			return true
-		}
-	}
-	return false
+// sentCookie reports whether the session cookie is there at all, also twice.
+func (x *exchange) sentCookie() bool {
+	return len(x.req.CookiesNamed(x.jar.name(x.m.cfg.Session.Cookie.Name))) > 0
 }

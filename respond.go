@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -25,10 +26,8 @@ func Abort(c *gin.Context, err error) {
 
 // managerOf returns the manager that serves the request.
 func managerOf(c *gin.Context) *Manager {
-	if v, ok := c.Get(contextAuth); ok {
-		if a, ok := v.(*Authenticator); ok && a.x != nil {
-			return a.x.m
-		}
+	if x, ok := exchangeOf(c); ok {
+		return x.m
 	}
 	return Default()
 }
@@ -98,14 +97,14 @@ const retryAfterOutage = "1"
 func (m *Manager) respond(c *gin.Context, err error) {
 	a, status := answerFor(err), StatusOf(err)
 	h := c.Writer.Header()
-	x := m.exchangeOf(c)
+	x, known := exchangeOf(c)
 	var throttled *ThrottledError
 	switch {
 	case errors.As(err, &throttled):
 		h.Set("Retry-After", strconv.FormatInt(retrySeconds(throttled.RetryAfter), 10))
 	case status == http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfterOutage)
-	case status == http.StatusUnauthorized && x != nil:
+	case status == http.StatusUnauthorized && known:
 		h.Set("WWW-Authenticate", x.auth.current().challenge)
 	}
 	if status >= 500 && c.Request.Context().Err() == nil { // else the client hung up
@@ -113,23 +112,35 @@ func (m *Manager) respond(c *gin.Context, err error) {
 		m.log.ErrorContext(c.Request.Context(), "ginauth: request failed", "status", status,
 			"method", c.Request.Method, "route", c.FullPath(), "error", cut(err.Error(), 512))
 	}
-	privateResponse(h)
-	switch page := m.pageFor(c, status, a); {
-	case m.cfg.ErrorHandler != nil:
-		m.cfg.ErrorHandler(c, status, err)
-	case page != "":
-		if x != nil && page == m.cfg.Pages.Login {
-			x.rememberIntended()
-			x.sendCookies(h)
-		}
-		c.Redirect(http.StatusSeeOther, page)
-	default:
-		c.JSON(status, errorBody(a, err))
+	privateResponse(h, true)
+	if known && m.askHandler(c, x, status, err) {
+		return
 	}
+	page := m.pageFor(c, a)
+	if page == "" {
+		c.JSON(status, errorBody(a, err))
+		return
+	}
+	if known && page == m.cfg.Pages.Login {
+		x.rememberIntended()
+	}
+	c.Redirect(http.StatusSeeOther, page)
+}
+
+// askHandler lets the application answer, and reports whether it did. An Abort
+// inside the application's handler gets the ordinary answer.
+func (m *Manager) askHandler(c *gin.Context, x *exchange, status int, err error) bool {
+	if m.cfg.ErrorHandler == nil || x.answering {
+		return false
+	}
+	x.answering = true
+	defer func() { x.answering = false }()
+	c.Status(status) // silence is not 200
+	return m.cfg.ErrorHandler(c, status, err)
 }
 
 // pageFor returns the page that a browser is sent to, or "".
-func (m *Manager) pageFor(c *gin.Context, status int, a answer) string {
+func (m *Manager) pageFor(c *gin.Context, a answer) string {
 	page := ""
 	switch {
 	case a.err == ErrEmailNotVerified:
@@ -137,7 +148,7 @@ func (m *Manager) pageFor(c *gin.Context, status int, a answer) string {
 	case a.err == ErrUnauthenticated, a.err == ErrSessionEnded:
 		page = m.cfg.Pages.Login
 	}
-	if page == "" || c.Request.URL.Path == page || !m.wantsPage(c) {
+	if path, _, _ := strings.Cut(page, "?"); page == "" || c.Request.URL.Path == path || !m.wantsPage(c) {
 		return ""
 	}
 	return page
@@ -155,14 +166,4 @@ func errorBody(a answer, err error) gin.H {
 		body["message"] = denied.Message
 	}
 	return body
-}
-
-// sendCookies sets pending cookies where no session will do it.
-func (x *exchange) sendCookies(h http.Header) {
-	if x.started {
-		return
-	}
-	for _, c := range x.cookies {
-		x.jar.set(h, c.name, c.value, c.lifetime)
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -60,10 +61,10 @@ type Session struct {
 	kept    map[string]bool   // those of them that stay
 
 	secret    *[secretBytes]byte // of the new id, if there is to be one
+	issued    *[secretBytes]byte // of one that is stored and not sent yet
 	owner     *string            // of the row, if it changes
 	loggedIn  bool               // a login happened in this request
 	clearing  bool               // the cookie is to be deleted
-	mustStore bool               // also if the client has hung up
 	onCommit  []func()           // what waits for the session to be stored
 	address   string
 	userAgent string
@@ -306,31 +307,48 @@ func (s *Session) put(key string, value any) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
-	return s.assign(key, data)
+	if err := s.fits(key, data); err != nil {
+		return err
+	}
+	s.assign(key, data)
+	return nil
 }
 
-// assign sets a key to an encoded value, if there is room.
-func (s *Session) assign(key string, data []byte) error {
-	size := s.row.Values.Size() + len(key) + len(data)
-	for k, v := range s.set {
-		size += len(k) + len(v)
+// fits returns nil if the session has room for a value.
+func (s *Session) fits(key string, data []byte) error {
+	d := stores.Delta{Set: maps.Clone(s.set), Remove: slices.Collect(maps.Keys(s.removed))}
+	if d.Set == nil {
+		d.Set = make(map[string][]byte)
 	}
-	if size > stores.MaxValues {
+	d.Set[key] = data
+	if size := s.row.Values.SizeWith(d); size > maxApplicationValues {
 		return fmt.Errorf("%w: session key %q: the session would hold %d bytes, at most %d are allowed",
-			ErrInvalidInput, key, size, stores.MaxValues)
+			ErrInvalidInput, key, size, maxApplicationValues)
 	}
+	return nil
+}
+
+// maxApplicationValues leaves room in a session for logins and flash marks,
+// which must not fail because a session is full.
+const maxApplicationValues = stores.MaxValues - 16*1024 // 16 KiB
+
+// assign sets a key to an encoded value.
+func (s *Session) assign(key string, data []byte) {
 	if s.set == nil {
 		s.set = make(map[string][]byte)
 	}
 	s.set[key] = data
 	delete(s.removed, key)
 	delete(s.now, key)
-	return nil
 }
 
+// remove removes a key. One that is not there changes nothing.
 func (s *Session) remove(key string) {
 	delete(s.set, key)
 	delete(s.now, key)
+	if _, there := s.row.Values.Get(key); !there || !s.exists {
+		return
+	}
 	if s.removed == nil {
 		s.removed = make(map[string]bool)
 	}

@@ -3,6 +3,7 @@ package ginauth
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -78,7 +79,8 @@ func (s *Session) mark(key string) error {
 	// A key that was flashed before and is flashed again begins anew.
 	s.flashed = slices.DeleteFunc(s.flashed, func(k string) bool { return k == key })
 	delete(s.kept, key)
-	return s.assign(flashPrefix+key, []byte{1})
+	s.assign(flashPrefix+key, []byte{1})
+	return nil
 }
 
 // findFlashed notes which keys the request before this one flashed.
@@ -169,7 +171,12 @@ func (s *Session) Increment(key string, by int64) (int64, error) {
 }
 
 // Decrement is Increment by -by.
-func (s *Session) Decrement(key string, by int64) (int64, error) { return s.Increment(key, -by) }
+func (s *Session) Decrement(key string, by int64) (int64, error) {
+	if by == math.MinInt64 {
+		return 0, fmt.Errorf("%w: session key %q cannot be decremented by %d", ErrInvalidInput, key, by)
+	}
+	return s.Increment(key, -by)
+}
 
 // decodeValue decodes what Get returns.
 func decodeValue(data string) (any, error) {

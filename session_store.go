@@ -3,6 +3,8 @@ package ginauth
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,6 +83,12 @@ func (s *Session) end() error {
 	if err := s.writable(); err != nil {
 		return err
 	}
+	if s.superseded {
+		// The session lives on under the id that replaced this one. Saying that
+		// it ended would be untrue.
+		s.fail(ErrConflict)
+		return ErrConflict
+	}
 	if s.exists {
 		// What ends must end even if the client has hung up.
 		ctx, cancel := s.m.phase(context.WithoutCancel(s.ctx))
@@ -93,7 +101,7 @@ func (s *Session) end() error {
 	s.clearing = s.presented != nil
 	s.row, s.exists, s.superseded = stores.Session{}, false, false
 	s.set, s.removed, s.flashed, s.kept = nil, nil, nil, nil
-	s.secret, s.owner, s.loggedIn, s.onCommit = nil, nil, false, nil
+	s.secret, s.issued, s.owner, s.loggedIn, s.onCommit = nil, nil, nil, false, nil
 	return nil
 }
 
@@ -140,27 +148,32 @@ func (s *Session) store(ctx context.Context) (cookieChange, error) {
 	if !s.loaded {
 		return cookieChange{}, nil
 	}
-	if s.exists {
+	if s.exists && s.ofRequest {
 		s.age()
 	}
-	if s.mustStore {
-		ctx = context.WithoutCancel(ctx)
-	}
-	ctx, cancel := s.m.phase(ctx)
-	defer cancel()
 	switch {
 	case s.exists && s.changed():
 		return s.update(ctx)
 	case s.exists:
-		return cookieChange{}, s.touch(ctx)
+		return s.sent(), s.touch(ctx)
 	case len(s.set) > 0 || s.secret != nil:
 		return s.create(ctx)
 	}
 	return cookieChange{clear: s.clearing}, nil
 }
 
+// sent returns the cookie of an id that was stored before the commit.
+func (s *Session) sent() cookieChange {
+	if s.issued == nil {
+		return cookieChange{}
+	}
+	return cookieChange{set: sessionIDText(s.row.Row, *s.issued)}
+}
+
 func (s *Session) update(ctx context.Context) (cookieChange, error) {
 	delta := s.delta()
+	ctx, cancel := s.m.phase(ctx)
+	defer cancel()
 	outcome, err := s.m.stores.Sessions.Update(ctx, s.row.Row, delta)
 	if err != nil {
 		return cookieChange{}, unavailable("store session", err)
@@ -169,7 +182,7 @@ func (s *Session) update(ctx context.Context) (cookieChange, error) {
 	case outcome == stores.Updated && s.secret != nil:
 		return cookieChange{set: sessionIDText(s.row.Row, *s.secret)}, nil
 	case outcome == stores.Updated:
-		return cookieChange{}, nil
+		return s.sent(), nil
 	case s.loggedIn:
 		// Another request ended or renamed the session while this one checked
 		// a password. The login stands on its own: it gets a row of its own,
@@ -184,9 +197,14 @@ func (s *Session) update(ctx context.Context) (cookieChange, error) {
 }
 
 func (s *Session) create(ctx context.Context) (cookieChange, error) {
-	if s.superseded && !s.loggedIn {
+	switch {
+	case !s.ofRequest:
+		return cookieChange{}, ErrSessionEnded // nobody would have the new id
+	case s.superseded && !s.loggedIn:
 		return cookieChange{}, ErrConflict
 	}
+	ctx, cancel := s.m.phase(ctx)
+	defer cancel()
 	if s.secret == nil {
 		s.renew()
 	}
@@ -195,12 +213,11 @@ func (s *Session) create(ctx context.Context) (cookieChange, error) {
 		Row: s.row.Row, Digest: stores.DigestOf(s.secret[:]),
 		Values:  stores.NewValues(s.set),
 		Address: s.address, UserAgent: s.userAgent,
-		Created: now, LastSeen: now,
+		Created: now, LastSeen: now, Expires: s.expiry(now),
 	}
 	if s.owner != nil {
 		row.Owner = *s.owner
 	}
-	row.Expires = s.expiry(row, now)
 	if err := s.m.stores.Sessions.Create(ctx, row); err != nil {
 		return cookieChange{}, unavailable("create session", err)
 	}
@@ -213,8 +230,9 @@ func (s *Session) touch(ctx context.Context) error {
 	if now.Sub(s.row.LastSeen) < s.m.cfg.Session.TouchInterval {
 		return nil
 	}
-	outcome, err := s.m.stores.Sessions.Update(ctx, s.row.Row,
-		stores.Delta{LastSeen: now, Expires: s.expiry(s.row, now)})
+	ctx, cancel := s.m.phase(ctx)
+	defer cancel()
+	outcome, err := s.m.stores.Sessions.Update(ctx, s.row.Row, stores.Delta{LastSeen: now, Expires: s.expiry(now)})
 	switch {
 	case err != nil:
 		return unavailable("touch session", err)
@@ -226,13 +244,10 @@ func (s *Session) touch(ctx context.Context) error {
 
 func (s *Session) delta() stores.Delta {
 	now := s.clock()
-	d := stores.Delta{Set: s.set, Owner: s.owner, LastSeen: now}
-	for key := range s.removed {
-		d.Remove = append(d.Remove, key)
+	d := stores.Delta{
+		Set: s.set, Remove: slices.Collect(maps.Keys(s.removed)),
+		Owner: s.owner, LastSeen: now, Expires: s.expiry(now),
 	}
-	after := s.row
-	after.Values = after.Values.With(d)
-	d.Expires = s.expiry(after, now)
 	if s.secret != nil {
 		// The id may change only for whoever holds the current one. A request
 		// that came with an id replaced since must not rename the session of
@@ -242,15 +257,9 @@ func (s *Session) delta() stores.Delta {
 	return d
 }
 
-// expiry is when a row may be pruned: past it every request finds it expired.
-func (s *Session) expiry(row stores.Session, now time.Time) time.Time {
-	idle := now.Add(s.m.cfg.Session.IdleTimeout)
-	absolute := began(row).Add(s.m.cfg.Session.AbsoluteTimeout)
-	if absolute.Before(idle) {
-		return absolute
-	}
-	return idle
-}
+// expiry is when a row may be pruned. It does not look at the absolute timeout:
+// a parallel login may have begun that anew.
+func (s *Session) expiry(now time.Time) time.Time { return now.Add(s.m.cfg.Session.IdleTimeout) }
 
 // Session opens a session outside a request by its cookie's value or by the
 // public name that Session.ID returned. The caller must know that the name

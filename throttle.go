@@ -2,8 +2,8 @@ package ginauth
 
 import (
 	"context"
-	"errors"
-	"slices"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -32,146 +32,138 @@ func (x *exchange) subject(g *namedGuard, field, canonical string) subject {
 	return s
 }
 
-// limitsOf returns the limits of the route.
-func (x *exchange) limitsOf() *ThrottleConfig {
-	if x.limits != nil {
-		return x.limits
-	}
-	return &x.m.cfg.Throttle
-}
-
+// window returns the window that counts something. Its name has the period in
+// it: a route that counts by the hour does not share a window of a minute.
 func (m *Manager) window(kind string, l Limit, parts ...[]byte) stores.Window {
-	key := m.subkeys.throttle.MAC(append([][]byte{[]byte(kind)}, parts...)...)
+	period := strconv.AppendInt(nil, int64(l.Per), 10)
+	key := m.subkeys.throttle.MAC(append([][]byte{[]byte(kind), period}, parts...)...)
 	return stores.Window{Key: key, Limit: l.Attempts, Period: l.Per}
 }
 
-// windows returns what a try takes a slot of. Where the address is not known,
-// as on a Unix socket, all clients would share one: it is then not counted.
-func (x *exchange) windows(s subject) []stores.Window {
-	limits := x.limitsOf()
-	var w []stores.Window
+// try is one try to log in, with the slots it took.
+type try struct {
+	x        *exchange
+	limits   *ThrottleConfig
+	guard    string
+	subject  subject
+	address  []stores.Slot   // of the address's window
+	accounts []stores.Slot   // of the account's windows
+	keys     []stores.Digest // of the account's windows
+}
+
+// take counts a try, or refuses it.
+func (x *exchange) take(ctx context.Context, guard string, s subject) (*try, error) {
+	t := &try{x: x, limits: x.limitsOfRoute(), guard: guard, subject: s}
+	var windows []stores.Window
+	// Where the address is not known, as on a Unix socket, all clients would
+	// share one: it is then not counted.
 	if s.address != "" {
-		w = append(w, x.m.window("address", limits.Address, []byte(s.address)))
+		windows = append(windows, x.m.window("address", t.limits.Address, []byte(s.address)))
 	}
 	if s.device != nil {
-		return append(w, x.deviceWindow(*s.device))
+		windows = append(windows, x.m.window("device", t.limits.Device, s.account[:], s.device.id[:]))
+	} else {
+		windows = append(windows, t.strangerWindows()...)
 	}
-	return append(w, x.strangerWindows(s)...)
-}
-
-func (x *exchange) strangerWindows(s subject) []stores.Window {
-	limits := x.limitsOf()
-	w := []stores.Window{x.m.window("account", limits.Account, s.account[:])}
+	slots, err := t.takeSlots(ctx, windows)
+	if err != nil || slots == nil {
+		return t, err
+	}
 	if s.address != "" {
-		w = append(w, x.m.window("account and address", limits.AccountAddress, s.account[:], []byte(s.address)))
+		t.address, slots, windows = slots[:1], slots[1:], windows[1:]
 	}
-	return w
-}
-
-// take takes the slots of a try, or refuses it.
-func (x *exchange) take(ctx context.Context, guard string, s subject) error {
-	return x.takeWindows(ctx, guard, s, x.windows(s))
+	t.note(slots, windows)
+	return t, nil
 }
 
 // takeAsStranger takes the slots that a device which turned out to be a
 // stranger had been spared.
-func (x *exchange) takeAsStranger(ctx context.Context, guard string, s subject) error {
-	return x.takeWindows(ctx, guard, s, x.strangerWindows(s))
+func (t *try) takeAsStranger(ctx context.Context) error {
+	windows := t.strangerWindows()
+	slots, err := t.takeSlots(ctx, windows)
+	if err == nil && slots != nil {
+		t.note(slots, windows)
+	}
+	return err
 }
 
-func (x *exchange) takeWindows(ctx context.Context, guard string, s subject, windows []stores.Window) error {
-	if x.limitsOf().InsecureDisable {
-		return nil
+func (t *try) strangerWindows() []stores.Window {
+	m, s := t.x.m, &t.subject
+	w := []stores.Window{m.window("account", t.limits.Account, s.account[:])}
+	if s.address != "" {
+		w = append(w, m.window("account and address", t.limits.AccountAddress, s.account[:], []byte(s.address)))
 	}
+	return w
+}
+
+func (t *try) note(slots []stores.Slot, windows []stores.Window) {
+	t.accounts = append(t.accounts, slots...)
+	for _, w := range windows {
+		t.keys = append(t.keys, w.Key)
+	}
+}
+
+// takeSlots takes a slot in each window. It returns none if nothing is limited.
+func (t *try) takeSlots(ctx context.Context, windows []stores.Window) ([]stores.Slot, error) {
+	if t.limits.InsecureDisable {
+		return nil, nil
+	}
+	x := t.x
 	phase, cancel := x.m.phase(ctx)
 	defer cancel()
 	grant, err := x.m.stores.Limiter.Take(phase, x.m.now(), windows...)
 	if err != nil {
-		return unavailable("count attempts", err) // never unlimited tries
+		return nil, unavailable("count attempts", err) // never unlimited tries
 	}
-	if !grant.OK() {
-		x.m.Dispatch(ctx, events.Lockout{Meta: x.accountMeta(guard, "", s), RetryAfter: grant.RetryAfter})
-		return &ThrottledError{RetryAfter: grant.RetryAfter}
+	if !grant.OK() || len(grant.Slots) != len(windows) {
+		x.m.Dispatch(ctx, events.Lockout{Meta: x.accountMeta(t.guard, "", t.subject), RetryAfter: grant.RetryAfter})
+		return nil, &ThrottledError{RetryAfter: grant.RetryAfter}
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.slots = append(x.slots, grant.Slots...)
-	return nil
+	return grant.Slots, nil
 }
 
-// settleSuccess forgets the account's tries and gives back the address's slot:
+// succeed forgets the account's tries and gives back the address's own slot:
 // the address keeps what others spent, and an office behind one address is not
 // locked out by its own logins.
-func (x *exchange) settleSuccess(ctx context.Context, s subject) error {
-	if x.limitsOf().InsecureDisable {
+func (t *try) succeed(ctx context.Context) error {
+	if len(t.keys) == 0 {
 		return nil
 	}
-	phase, cancel := x.m.phase(context.WithoutCancel(ctx))
+	phase, cancel := t.x.m.phase(context.WithoutCancel(ctx))
 	defer cancel()
-	var keys []stores.Digest
-	var address stores.Digest
-	for i, w := range x.windows(s) {
-		if i == 0 && s.address != "" {
-			address = w.Key
-			continue
-		}
-		keys = append(keys, w.Key)
-	}
-	if err := x.m.stores.Limiter.Reset(phase, keys...); err != nil {
+	if err := t.x.m.stores.Limiter.Reset(phase, t.keys...); err != nil {
 		return unavailable("clear attempts", err)
 	}
-	return unavailable("return attempt", x.putBack(phase, func(slot stores.Slot) bool { return slot.Key == address }))
+	t.keys, t.accounts = nil, nil
+	return t.putBack(phase, t.address)
 }
 
-// putBack returns slots of this request.
-func (x *exchange) putBack(ctx context.Context, which func(stores.Slot) bool) error {
-	x.mu.Lock()
-	var back []stores.Slot
-	x.slots = slices.DeleteFunc(x.slots, func(s stores.Slot) bool {
-		if which(s) {
-			back = append(back, s)
-			return true
-		}
-		return false
-	})
-	x.mu.Unlock()
-	if len(back) == 0 {
+// release gives the slots of this try back: no secret was compared.
+func (t *try) release(ctx context.Context) error {
+	phase, cancel := t.x.m.phase(context.WithoutCancel(ctx))
+	defer cancel()
+	slots := append(t.address, t.accounts...)
+	t.accounts, t.keys = nil, nil
+	return t.putBack(phase, slots)
+}
+
+func (t *try) putBack(ctx context.Context, slots []stores.Slot) error {
+	t.address = nil
+	if len(slots) == 0 {
 		return nil
 	}
-	return x.m.stores.Limiter.PutBack(ctx, back...)
+	return unavailable("return attempt", t.x.m.stores.Limiter.PutBack(ctx, slots...))
 }
 
-// spend makes the slots taken so far stay taken.
-func (x *exchange) spend() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.slots = nil
-}
-
-// settle gives back the slots of a request that was refused for its form: 413,
-// 415 or 422. Everything else was a try.
-func (x *exchange) settle(status int) {
-	if status != 413 && status != 415 && status != 422 {
-		return
-	}
-	ctx, cancel := x.m.phase(context.WithoutCancel(x.req.Context()))
-	defer cancel()
-	if err := x.putBack(ctx, func(stores.Slot) bool { return true }); err != nil {
-		x.m.log.Warn("ginauth: slots of a malformed attempt not returned", "error", err)
-	}
-}
-
-// Attempts is a try that Throttle has counted.
-type Attempts struct {
-	x *exchange
-	s subject
-}
+// Attempts is a try that Authenticator.Throttle has counted. It is used by one
+// goroutine.
+type Attempts struct{ t *try }
 
 // Throttle counts a try to prove a secret of the account that field and
 // identifier name, for handlers that check one themselves. It counts in the
 // same windows as Attempt. The errors are *InputError, *ThrottledError and
 // ErrUnavailable; after none, the handler calls Succeeded if the secret was
-// right.
+// right, and Release if none was compared.
 func (a *Authenticator) Throttle(ctx context.Context, field, identifier string) (*Attempts, error) {
 	g := a.current()
 	if g.users == nil {
@@ -181,25 +173,24 @@ func (a *Authenticator) Throttle(ctx context.Context, field, identifier string) 
 	if err != nil {
 		return nil, err
 	}
-	t := &Attempts{a.x, a.x.subject(g, field, canonical)}
+	s := a.x.subject(g, field, canonical)
 	// Whether the device's stamp still fits is not known here, so it counts as
 	// a stranger's.
-	t.s.device = nil
-	if err := a.x.take(ctx, g.name, t.s); err != nil {
+	s.device = nil
+	t, err := a.x.take(ctx, g.name, s)
+	if err != nil {
 		return nil, err
 	}
-	return t, nil
+	return &Attempts{t}, nil
 }
 
-// Succeeded forgets the account's tries, as a login does.
-func (t *Attempts) Succeeded(ctx context.Context) error { return t.x.settleSuccess(ctx, t.s) }
+// Succeeded forgets the account's tries, as a login does. The error wraps
+// ErrUnavailable.
+func (a *Attempts) Succeeded(ctx context.Context) error { return a.t.succeed(ctx) }
 
-// Release gives the slots of this try back: it was none.
-func (t *Attempts) Release(ctx context.Context) error {
-	ctx, cancel := t.x.m.phase(ctx)
-	defer cancel()
-	return unavailable("return attempt", t.x.putBack(ctx, func(stores.Slot) bool { return true }))
-}
+// Release gives the slots of this try back, as if it had not been. The error
+// wraps ErrUnavailable.
+func (a *Attempts) Release(ctx context.Context) error { return a.t.release(ctx) }
 
 // ThrottleOption changes the limits of one route.
 type ThrottleOption func(*ThrottleConfig)
@@ -225,9 +216,10 @@ func LimitDevice(attempts int, per time.Duration) ThrottleOption {
 }
 
 // ThrottleLogins refuses a request from an address that has no try left before
-// its handler reads the body, and can give the route limits of its own. The
+// its handler reads the body, and can give the route limits of its own: limits
+// with the manager's period share its count, others have one of their own. The
 // tries themselves are counted by Attempt, also without this middleware. It
-// panics if a limit is none. It is ginauth.ThrottleLogins for this manager.
+// panics if a limit is none.
 func (m *Manager) ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
 	limits := m.cfg.Throttle
 	for _, option := range options {
@@ -235,45 +227,34 @@ func (m *Manager) ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
 	}
 	var f faults
 	if limits.check(&f); len(f) > 0 {
-		panic(f.err().Error())
+		panic(fmt.Sprintf("ginauth: ThrottleLogins: %v", f.err()))
 	}
 	return func(c *gin.Context) {
-		x := m.require(c)
-		if x == nil {
-			return
-		}
-		x.limits = &limits
-		if err := x.peek(); err != nil {
-			m.abort(c, err)
-		}
+		m.handle(c, func(x *exchange) error {
+			x.limits = &limits
+			return x.peek(c.Request.Context())
+		})
 	}
 }
 
-// peek refuses a request whose address is locked already, or whose device is
-// for every account that it knows.
-func (x *exchange) peek() error {
-	limits := x.limitsOf()
-	if limits.InsecureDisable {
+// limitsOfRoute returns the limits that the route has.
+func (x *exchange) limitsOfRoute() *ThrottleConfig {
+	if x.limits != nil {
+		return x.limits
+	}
+	return &x.m.cfg.Throttle
+}
+
+// peek refuses a request whose address is locked already.
+func (x *exchange) peek(ctx context.Context) error {
+	limits := x.limitsOfRoute()
+	address, ok := clientaddr.Prefix(x.ip)
+	if !ok || limits.InsecureDisable {
 		return nil
 	}
-	if address, ok := clientaddr.Prefix(x.ip); ok {
-		if err := x.peekWindow(x.m.window("address", limits.Address, []byte(address))); err != nil {
-			return err
-		}
-	}
-	var err error
-	for _, d := range x.knownDevices() {
-		if err = x.peekWindow(x.deviceWindow(d)); !errors.Is(err, ErrThrottled) {
-			return err
-		}
-	}
-	return err
-}
-
-func (x *exchange) peekWindow(w stores.Window) error {
-	ctx, cancel := x.m.phase(x.req.Context())
+	phase, cancel := x.m.phase(ctx)
 	defer cancel()
-	grant, err := x.m.stores.Limiter.Peek(ctx, x.m.now(), w)
+	grant, err := x.m.stores.Limiter.Peek(phase, x.m.now(), x.m.window("address", limits.Address, []byte(address)))
 	if err != nil {
 		return unavailable("count attempts", err)
 	}
@@ -282,8 +263,4 @@ func (x *exchange) peekWindow(w stores.Window) error {
 	}
 	x.m.Dispatch(ctx, events.Lockout{Meta: x.meta("", ""), RetryAfter: grant.RetryAfter})
 	return &ThrottledError{RetryAfter: grant.RetryAfter}
-}
-
-func (x *exchange) deviceWindow(d knownDevice) stores.Window {
-	return x.m.window("device", x.limitsOf().Device, d.account[:], d.id[:])
 }

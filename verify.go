@@ -1,6 +1,7 @@
 package ginauth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"reflect"
@@ -99,7 +100,7 @@ func (m *Manager) verifyAbilities() []Finding {
 				"Authorize asks for it and nobody defined it: everybody is denied"})
 		}
 	}
-	slices.SortFunc(found, func(a, b Finding) int { return compareText(a.Subject, b.Subject) })
+	slices.SortFunc(found, func(a, b Finding) int { return cmp.Compare(a.Subject, b.Subject) })
 	return found
 }
 
@@ -183,6 +184,9 @@ func (m *Manager) verifySettings(engine *gin.Engine) []Finding {
 	if m.cfg.Hashing.InsecureAllowWeakParameters {
 		add("Hashing.InsecureAllowWeakParameters", "makes stolen hashes cheap to break")
 	}
+	if m.cfg.ClientIP == nil && release {
+		add("ClientIP", "is not set: behind a proxy all clients would share one address, and its limits")
+	}
 	if m.cfg.ClientIP != nil && engine != nil && trustsEverybody(engine) {
 		add("SetTrustedProxies", "was not called: with gin's default everybody is a trusted proxy, and addresses are what clients say")
 	}
@@ -213,6 +217,6 @@ func (m *Manager) verifyStores(ctx context.Context) []Finding {
 			found = append(found, Finding{name, problem})
 		}
 	}
-	slices.SortFunc(found, func(a, b Finding) int { return compareText(a.String(), b.String()) })
+	slices.SortFunc(found, func(a, b Finding) int { return cmp.Compare(a.String(), b.String()) })
 	return found
 }

@@ -1,7 +1,6 @@
 package ginauth
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
 	"reflect"
@@ -87,5 +86,3 @@ func clientIPOf(engine *gin.Engine, peer, forwarded string) string {
 	c.Request = &http.Request{RemoteAddr: peer, Header: http.Header{"X-Forwarded-For": {forwarded}}}
 	return c.ClientIP()
 }
-
-func compareText(a, b string) int { return cmp.Compare(a, b) }

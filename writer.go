@@ -9,10 +9,10 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// sessionWriter stores the session before the first byte of a response leaves.
+// commitWriter stores the session before the first byte of a response leaves.
 // If that fails, the client gets the failure and nothing of what the handler
 // wrote, neither before nor after.
-type sessionWriter struct {
+type commitWriter struct {
 	gin.ResponseWriter
 	x *exchange
 	c *gin.Context // of this request; not used after it
@@ -29,15 +29,19 @@ const (
 	writerFailed                     // it is not, and the client was told
 )
 
-var _ gin.ResponseWriter = (*sessionWriter)(nil)
+var _ gin.ResponseWriter = (*commitWriter)(nil)
 
 // errNotStored is what a handler's writes get after the commit failed.
 var errNotStored = errors.New("ginauth: response replaced: the session could not be stored")
 
 // open commits once and reports whether the handler's bytes may pass.
-func (w *sessionWriter) open() bool {
+func (w *commitWriter) open() bool {
 	if w.state == writerWaiting {
 		w.state = writerOpen
+		if w.Written() { // by somebody before us: nothing can be said any more
+			w.x.session.discard()
+			return true
+		}
 		if err := w.x.commit(w.ResponseWriter.Header(), w.Status()); err != nil {
 			w.state = writerFailed
 			w.replace(err)
@@ -47,7 +51,7 @@ func (w *sessionWriter) open() bool {
 }
 
 // replace answers with err in place of the handler.
-func (w *sessionWriter) replace(err error) {
+func (w *commitWriter) replace(err error) {
 	header := w.ResponseWriter.Header()
 	clear(header)
 	for name, values := range w.before {
@@ -58,12 +62,12 @@ func (w *sessionWriter) replace(err error) {
 	outer := w.c.Writer
 	w.c.Writer = w.ResponseWriter
 	w.x.m.respond(w.c, err)
-	w.c.Writer.WriteHeaderNow()
+	w.c.Writer.Flush() // the handler may go on for long
 	w.c.Writer = outer
 }
 
 // Write commits, then writes.
-func (w *sessionWriter) Write(b []byte) (int, error) {
+func (w *commitWriter) Write(b []byte) (int, error) {
 	if !w.open() {
 		return 0, errNotStored
 	}
@@ -71,7 +75,7 @@ func (w *sessionWriter) Write(b []byte) (int, error) {
 }
 
 // WriteString commits, then writes.
-func (w *sessionWriter) WriteString(s string) (int, error) {
+func (w *commitWriter) WriteString(s string) (int, error) {
 	if !w.open() {
 		return 0, errNotStored
 	}
@@ -79,21 +83,25 @@ func (w *sessionWriter) WriteString(s string) (int, error) {
 }
 
 // WriteHeader notes the status, unless the answer was replaced.
-func (w *sessionWriter) WriteHeader(code int) {
-	if w.state != writerFailed {
-		w.ResponseWriter.WriteHeader(code)
+func (w *commitWriter) WriteHeader(code int) {
+	if w.state == writerFailed {
+		return
 	}
+	if w.state == writerOpen && code == http.StatusServiceUnavailable && !w.Written() {
+		w.x.dropCookies(w.Header()) // an outer middleware turned the answer into a failure
+	}
+	w.ResponseWriter.WriteHeader(code)
 }
 
 // WriteHeaderNow commits, then sends the header.
-func (w *sessionWriter) WriteHeaderNow() {
+func (w *commitWriter) WriteHeaderNow() {
 	if w.open() {
 		w.ResponseWriter.WriteHeaderNow()
 	}
 }
 
 // Flush commits, then flushes.
-func (w *sessionWriter) Flush() {
+func (w *commitWriter) Flush() {
 	if w.open() {
 		w.ResponseWriter.Flush()
 	}
@@ -102,7 +110,7 @@ func (w *sessionWriter) Flush() {
 // Hijack commits, then hands the connection over. A session whose id changed in
 // this request needs a header to carry the new one, and a hijacked connection
 // writes its own: Hijack then fails, before anything is stored.
-func (w *sessionWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (w *commitWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if w.state == writerWaiting && w.x.session.needsCookie() {
 		return nil, nil, errors.New("ginauth: a new session id cannot be sent over a hijacked connection")
 	}
@@ -114,4 +122,4 @@ func (w *sessionWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // Unwrap lets http.ResponseController reach deadlines below. Writing, flushing
 // and hijacking it finds here first.
-func (w *sessionWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *commitWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

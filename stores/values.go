@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -58,7 +59,7 @@ func NewValues(pairs map[string][]byte) Values {
 	return Values{}.With(Delta{Set: pairs})
 }
 
-// Encoded returns the set in the form that ParseValues reads; nil if it is
+// Encoded returns the set in the form that ParseValues reads; nothing if it is
 // empty.
 func (v Values) Encoded() []byte { return []byte(v.packed) }
 
@@ -135,6 +136,29 @@ func (v Values) With(d Delta) Values {
 	}
 	return Values{packed: string(packed)}
 }
+
+// SizeWith returns the size of the set changed by d.Set and d.Remove, without
+// making it.
+func (v Values) SizeWith(d Delta) int {
+	size := 1
+	for key, value := range v.All() {
+		if _, replaced := d.Set[key]; !replaced && !slices.Contains(d.Remove, key) {
+			size += pairSize(len(key), len(value))
+		}
+	}
+	for key, value := range d.Set {
+		size += pairSize(len(key), len(value))
+	}
+	if size == 1 {
+		return 0
+	}
+	return size
+}
+
+func pairSize(key, value int) int { return lengthSize(key) + key + lengthSize(value) + value }
+
+// lengthSize is the size of n as a uvarint.
+func lengthSize(n int) int { return (bits.Len(uint(n|1)) + 6) / 7 }
 
 // String hides the values: a session may hold anything.
 func (v Values) String() string { return fmt.Sprintf("stores.Values(%d keys)", v.Len()) }

@@ -28,6 +28,11 @@ func TestValues(t *testing.T) {
 	if got := maps.Collect(w.All()); len(got) != 4 || got["aa"] != "4" || got["b"] != "3" || got["z"] != "5" {
 		t.Errorf("changed: %v", got)
 	}
+	for _, d := range []stores.Delta{{}, {Set: map[string][]byte{"b": make([]byte, 200), "new": nil}, Remove: []string{"a", "x"}}, {Remove: []string{"a", "b", "c"}}} {
+		if got, want := v.SizeWith(d), v.With(d).Size(); got != want {
+			t.Errorf("SizeWith says %d, With makes %d", got, want)
+		}
+	}
 	if got, _ := v.Get("b"); got != "2" {
 		t.Error("the original changed")
 	}

@@ -1,0 +1,215 @@
+package filestore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"sync/atomic"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// shards is the number of folders that rows, and owners, are spread over.
+const shards = 256
+
+const digits = "0123456789abcdef"
+
+func shardName(shard int) string   { return string([]byte{digits[shard>>4], digits[shard&0xf]}) }
+func rowFolder(shard int) string   { return "rows/" + shardName(shard) }
+func ownerFolder(shard int) string { return "owners/" + shardName(shard) }
+
+// rowName is a valid row. Nothing else becomes a part of a path.
+type rowName string
+
+// parseRow returns the row of that name, and false if the name is not 32
+// hexadecimal digits in lower case.
+func parseRow(name string) (rowName, bool) {
+	if len(name) != 32 || !isHex(name) {
+		return "", false
+	}
+	return rowName(name), true
+}
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+func (r rowName) shard() int { return value(r[0])<<4 | value(r[1]) }
+
+func (r rowName) folder() string { return "rows/" + string(r[:2]) }
+func (r rowName) path() string   { return r.folder() + "/" + string(r) }
+
+// temp is where a record is written before it takes its place. Whoever holds
+// the row's lock may remove it: no other can be writing it.
+func (r rowName) temp() string { return r.path() + tempSuffix }
+
+const tempSuffix = ".tmp"
+
+// value returns the value of a hexadecimal digit.
+func value(c byte) int {
+	if c <= '9' {
+		return int(c - '0')
+	}
+	return int(c-'a') + 10
+}
+
+// read returns a row.
+func (s *Sessions) read(row rowName) (stores.Session, bool, error) {
+	f, err := s.root.OpenFile(row.path(), openFlags, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return stores.Session{}, false, s.missing(row.folder())
+	}
+	if err != nil {
+		return stores.Session{}, false, err
+	}
+	defer f.Close() // reads only
+	info, err := f.Stat()
+	if err != nil {
+		return stores.Session{}, false, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > int64(maxRecord) {
+		return stores.Session{}, false, corrupt(string(row), "not a file, or too large")
+	}
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, data); err != nil {
+		return stores.Session{}, false, err
+	}
+	session, err := decode(string(row), data)
+	return session, err == nil, err
+}
+
+// missing is called when a folder of rows or owners, or something in it, does
+// not exist. It returns nil if that is an answer, and an error if all has gone:
+// the directory may have been removed or not be mounted.
+func (s *Sessions) missing(folder string) error {
+	_, err := s.root.Stat(path.Dir(folder))
+	return err
+}
+
+// exists reports whether there is something in the place of a row.
+func (s *Sessions) exists(row rowName) (bool, error) {
+	_, err := s.root.Lstat(row.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, s.missing(row.folder())
+	}
+	return err == nil, err
+}
+
+// write puts a record in the place of a row, durably. The row's lock is held.
+func (s *Sessions) write(row rowName, data []byte) error {
+	err := s.within(row.folder(), &s.rowsMade[row.shard()], func() error { return s.writeTemp(row, data) })
+	if err != nil {
+		return err
+	}
+	if err := s.root.Rename(row.temp(), row.path()); err != nil {
+		return errors.Join(err, s.root.Remove(row.temp()))
+	}
+	return s.sync(row.folder())
+}
+
+// within calls create, which creates a file in a folder. Before, it makes the
+// folder, durably, if this handle has not done so: one that is there may have
+// been made by a process that was killed before it flushed what the folder is in.
+func (s *Sessions) within(folder string, made *atomic.Bool, create func() error) error {
+	for {
+		known := made.Load()
+		if !known {
+			if err := s.makeFolder(folder); err != nil {
+				return err
+			}
+			if err := s.sync(path.Dir(folder)); err != nil {
+				return err
+			}
+			made.Store(true)
+		}
+		err := create()
+		if !known || !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		// Somebody has removed the folder.
+		made.Store(false)
+	}
+}
+
+func (s *Sessions) makeFolder(name string) error {
+	err := s.root.Mkdir(name, 0o700)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := s.root.Lstat(name)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s in %s is not a directory", name, s.root.Name())
+	}
+	return err
+}
+
+// writeTemp writes and flushes a new file. If it fails it leaves none behind.
+func (s *Sessions) writeTemp(row rowName, data []byte) (err error) {
+	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	f, err := s.root.OpenFile(row.temp(), flags, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		// A process was killed while it wrote.
+		if err := s.root.Remove(row.temp()); err != nil {
+			return err
+		}
+		f, err = s.root.OpenFile(row.temp(), flags, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, s.root.Remove(row.temp()))
+	}
+	return nil
+}
+
+// remove removes a file and reports whether there was one.
+func (s *Sessions) remove(path string) (existed bool, err error) {
+	err = s.root.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// sync flushes a folder, which makes what was created, renamed and removed in
+// it last.
+func (s *Sessions) sync(folder string) error {
+	return syncFolder(s.root.Open(folder))
+}
+
+// syncFolder flushes and closes a folder that was opened.
+func syncFolder(f *os.File, err error) error {
+	if err != nil {
+		return err
+	}
+	if posix {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// names returns the names in a folder of rows or owners, in no order.
+func (s *Sessions) names(folder string) ([]string, error) {
+	f, err := s.root.Open(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, s.missing(folder)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // reads only
+	return f.Readdirnames(-1)
+}

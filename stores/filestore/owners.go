@@ -1,0 +1,154 @@
+package filestore
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// The owner of a row is in its record. A marker is an empty file that repeats
+// it, for whoever knows the owner and looks for the row. There is a marker for
+// each row with an owner; there may also be markers without, which whoever meets
+// one finds out by reading the row. Markers change with the row's lock held.
+
+// markerOf returns the folder of an owner's markers by its number, and what
+// their names begin with before the row.
+func markerOf(owner string) (shard int, prefix string) {
+	digest := sha256.Sum256([]byte(owner))
+	return int(digest[0]), hex.EncodeToString(digest[:]) + "."
+}
+
+// mark creates the marker of a row, durably.
+func (s *Sessions) mark(row rowName, owner string) error {
+	if owner == "" {
+		return nil
+	}
+	shard, prefix := markerOf(owner)
+	folder := ownerFolder(shard)
+	err := s.within(folder, &s.ownersMade[shard], func() error {
+		f, err := s.root.OpenFile(folder+"/"+prefix+string(row), os.O_WRONLY|os.O_CREATE, 0o600)
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	})
+	if err != nil {
+		return err
+	}
+	// Also if the marker was there: it may not have been flushed.
+	return s.sync(folder)
+}
+
+// unmark removes the marker of a row that the owner has no longer. If it fails,
+// Prune removes the marker once the row is gone.
+func (s *Sessions) unmark(row rowName, owner string) {
+	if owner == "" {
+		return
+	}
+	shard, prefix := markerOf(owner)
+	_, _ = s.remove(ownerFolder(shard) + "/" + prefix + string(row))
+}
+
+// marked returns the rows that have a marker of the owner.
+func (s *Sessions) marked(owner string) ([]rowName, error) {
+	if owner == "" {
+		return nil, nil
+	}
+	shard, prefix := markerOf(owner)
+	names, err := s.names(ownerFolder(shard))
+	if err != nil {
+		return nil, err
+	}
+	var rows []rowName
+	for _, name := range names {
+		suffix, ok := strings.CutPrefix(name, prefix)
+		if !ok {
+			continue
+		}
+		if row, ok := parseRow(suffix); ok {
+			rows = append(rows, row)
+		}
+	}
+	return rows, nil
+}
+
+// SessionsOf implements stores.SessionIndex. Of rows that were seen at the same
+// time the order is that of their names.
+func (s *Sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.marked(owner)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	var sessions []stores.Session
+	for _, row := range rows {
+		if err := s.begin(ctx); err != nil {
+			return nil, err
+		}
+		session, found, err := s.read(row)
+		if err != nil {
+			return nil, wrap(err)
+		}
+		if found && session.Owner == owner {
+			sessions = append(sessions, session)
+		}
+	}
+	slices.SortFunc(sessions, func(a, b stores.Session) int {
+		return cmp.Or(b.LastSeen.Compare(a.LastSeen), strings.Compare(a.Row, b.Row))
+	})
+	return sessions, nil
+}
+
+// DeleteSessionsOf implements stores.SessionIndex. It deletes each row in a step
+// of its own: if it returns an error, it has deleted as many as it returns. A row
+// that cannot be read, and was the owner's, is of no use to anybody and is
+// deleted as well.
+func (s *Sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string) (int, error) {
+	if err := s.begin(ctx); err != nil {
+		return 0, err
+	}
+	rows, err := s.marked(owner)
+	if err != nil {
+		return 0, wrap(err)
+	}
+	n := 0
+	for _, row := range rows {
+		if string(row) == exceptRow {
+			continue
+		}
+		existed, err := s.deleteOwned(ctx, row, owner)
+		if err != nil {
+			return n, wrap(err)
+		}
+		if existed {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// deleteOwned deletes a row if it is the owner's, or cannot be read.
+func (s *Sessions) deleteOwned(ctx context.Context, row rowName, owner string) (existed bool, err error) {
+	err = s.locked(ctx, row, func() error {
+		session, _, err := s.read(row)
+		switch {
+		case errors.Is(err, stores.ErrCorrupt):
+		case err != nil:
+			return err
+		case session.Owner != owner && session.Row != "":
+			return nil
+		}
+		existed, err = s.drop(row, owner)
+		return err
+	})
+	return existed, err
+}
