@@ -10,6 +10,7 @@ import (
 
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/clientaddr"
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -79,7 +80,11 @@ func (x *exchange) take(ctx context.Context, guard string, s subject) (*try, err
 // takeAsStranger takes the slots that a device which turned out to be a
 // stranger had been spared.
 func (t *try) takeAsStranger(ctx context.Context) error {
-	windows := t.strangerWindows()
+	return t.takeAlso(ctx, t.strangerWindows())
+}
+
+// takeAlso takes further slots of the account.
+func (t *try) takeAlso(ctx context.Context, windows []stores.Window) error {
 	slots, err := t.takeSlots(ctx, windows)
 	if err == nil && slots != nil {
 		t.note(slots, windows)
@@ -94,6 +99,20 @@ func (t *try) strangerWindows() []stores.Window {
 		w = append(w, m.window("account and address", t.limits.AccountAddress, s.account[:], []byte(s.address)))
 	}
 	return w
+}
+
+// takeForUser counts the try under the user whom the identifier named, who may
+// have others. Where it named nobody the same work is done.
+func (t *try) takeForUser(ctx context.Context, realm string, u models.Authenticatable) error {
+	who := t.subject.account[:]
+	if u != nil {
+		who = []byte(u.AuthID())
+	}
+	windows := []stores.Window{t.x.m.window("user", t.limits.Account, []byte(realm), who)}
+	if address := t.subject.address; address != "" {
+		windows = append(windows, t.x.m.window("user and address", t.limits.AccountAddress, []byte(realm), who, []byte(address)))
+	}
+	return t.takeAlso(ctx, windows)
 }
 
 func (t *try) note(slots []stores.Slot, windows []stores.Window) {

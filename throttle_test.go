@@ -339,3 +339,56 @@ func mustPanic(t *testing.T, want string, f func()) {
 	}()
 	f()
 }
+
+// namedUsers can also be named by their names.
+type namedUsers struct{ *memoryUsers }
+
+func (p namedUsers) ManyIdentifiers() bool { return true }
+
+func (p namedUsers) CanonicalIdentifier(field, value string) (string, error) {
+	if field == "name" {
+		field = "email"
+	}
+	return p.memoryUsers.CanonicalIdentifier(field, value)
+}
+
+func (p namedUsers) UserByIdentifier(ctx context.Context, field, canonical string) (models.Authenticatable, error) {
+	if field == "name" {
+		canonical += "@example.com"
+	}
+	return p.memoryUsers.UserByIdentifier(ctx, "email", canonical)
+}
+
+func TestTwoNamesOfOneAccountShareACount(t *testing.T) { // T03
+	b := memoryBackend(t)
+	a := newApp(t, b, func(c *ginauth.Config) { c.Users = namedUsers{b.users.(*memoryUsers)} }, func(_ *app, r *gin.Engine) {
+		r.POST("/by-name", func(c *gin.Context) {
+			_, err := ginauth.From(c).Attempt(c.Request.Context(), ginauth.Credentials{"name": c.Query("name"), "password": c.Query("p")})
+			if err != nil {
+				ginauth.Abort(c, err)
+			}
+		})
+	})
+	for range 3 {
+		a.client().login(aliceEmail, "wrong").want(t, 401)
+	}
+	for i := range 4 {
+		want := 401
+		if i >= 2 {
+			want = 429
+		}
+		a.client().post("/by-name?name=alice&p=wrong", nil).want(t, want)
+	}
+	for i := range 6 {
+		want := 401
+		if i == 5 {
+			want = 429
+		}
+		a.client().post("/by-name?name=nobody&p=wrong", nil).want(t, want)
+	}
+	a.clock.advance(time.Minute)
+	a.client().post("/by-name?name=alice&p="+strings.ReplaceAll(goodPass, " ", "+"), nil).want(t, 200)
+	for range 5 {
+		a.client().login(aliceEmail, "wrong").want(t, 401)
+	}
+}

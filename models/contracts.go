@@ -78,6 +78,14 @@ type PasswordChanger interface {
 	ChangePassword(ctx context.Context, id, newHash, newStamp string) (Authenticatable, error)
 }
 
+// ManyIdentifiers is the capability of a provider whose users can be named by
+// more than one field, as by an address and by a name. Tries are then counted
+// under the user as well, so that each name is not a fresh set of tries.
+type ManyIdentifiers interface {
+	// ManyIdentifiers reports whether there is more than one field.
+	ManyIdentifiers() bool
+}
+
 // Registrar is the capability of a provider that can create users.
 type Registrar interface {
 	// CreateUser stores a new user. It returns an error wrapping ErrTaken if

@@ -90,6 +90,9 @@ func (s *UserStore[U, P]) CanonicalIdentifier(field, value string) (string, erro
 	return canonical(value)
 }
 
+// ManyIdentifiers reports whether WithIdentifier was given more than once.
+func (s *UserStore[U, P]) ManyIdentifiers() bool { return len(s.fields.identifiers) > 1 }
+
 // UserByIdentifier returns the user whose field has the canonical value, or
 // nil. A value that is not in canonical form is nobody's, and the database is
 // not asked. The error wraps models.ErrUnknownField if field is not a
