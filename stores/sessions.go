@@ -92,7 +92,8 @@ type Sessions interface {
 	// changes nothing.
 	Create(ctx context.Context, s Session) error
 	// Update applies a delta in one atomic step. Parallel deltas to different
-	// keys are all kept. A row that does not exist is not created.
+	// keys are all kept. A row that does not exist is not created. Values that
+	// would be larger than MaxValues are an error, and change nothing.
 	Update(ctx context.Context, row string, d Delta) (Outcome, error)
 	// Delete removes the row and reports whether it existed. It is idempotent.
 	Delete(ctx context.Context, row string) (existed bool, err error)

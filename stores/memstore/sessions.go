@@ -179,9 +179,15 @@ func (s *Sessions) Update(ctx context.Context, row string, d stores.Delta) (stor
 		if subtle.ConstantTimeCompare(r.digest[:], d.Rename.Old[:]) != 1 {
 			return stores.Stale, nil
 		}
+	}
+	values := r.values.With(d)
+	if values.Size() > stores.MaxValues {
+		return stores.Gone, fmt.Errorf("ginauth: memstore: %d bytes of values, at most %d are allowed", values.Size(), stores.MaxValues)
+	}
+	if d.Rename != nil {
 		r.digest, r.renamed = d.Rename.New, micros(d.Rename.At)
 	}
-	r.values = r.values.With(d)
+	r.values = values
 	s.reorder(sh, r, d)
 	return stores.Updated, nil
 }

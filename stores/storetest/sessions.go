@@ -30,6 +30,7 @@ var sessionRules = []rule[sessions]{
 	{"update-given", "LastSeen, Expires and Owner are replaced when given, and only then.", sessionGiven},
 	{"update-nothing", "A change that finds everything as it would leave it is Updated, not Gone.", sessionNothing},
 	{"update-gone", "A delta for a row that does not exist reports Gone and creates nothing.", sessionGone},
+	{"update-too-large", "A delta that would pass MaxValues is an error and changes nothing, not even the digest.", sessionTooLarge},
 	{"update-retains-nothing", "The store keeps no hold on a delta: its maps and pointers stay the caller's.", sessionRetains},
 	{"rename", "A rename gives the row its new digest and applies the rest of the delta with it.", sessionRename},
 	{"rename-stale", "A rename from another digest reports Stale and changes nothing.", sessionStale},

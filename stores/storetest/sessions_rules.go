@@ -51,6 +51,20 @@ func sessionValues(s sessions) {
 	}
 }
 
+func sessionTooLarge(s sessions) {
+	row := newSession()
+	row.Values = stores.NewValues(map[string][]byte{"a": randomBytes(stores.MaxValues / 2)})
+	s.create(row)
+	d := stores.Delta{
+		Set:    map[string][]byte{"b": randomBytes(stores.MaxValues / 2)},
+		Rename: &stores.Rename{Old: row.Digest, New: newSession().Digest, At: row.Created},
+	}
+	if outcome, err := s.store.Update(s.Context(), row.Row, d); err == nil {
+		s.Errorf("Update to %d bytes of values: %v, want an error", row.Values.SizeWith(d), outcome)
+	}
+	s.holds(row)
+}
+
 func sessionExists(s sessions) {
 	first := newSession()
 	first.Owner = "u1"
