@@ -1,0 +1,164 @@
+package ginauth
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ginauth/ginauth/internal/sessioncodec"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// lookup returns the encoded value of a key, as this request sees it.
+func (s *Session) lookup(key string) (string, bool) {
+	if s.load() != nil {
+		return "", false
+	}
+	if value, ok := s.now[key]; ok {
+		return string(value), true
+	}
+	if value, ok := s.set[key]; ok {
+		return string(value), true
+	}
+	if s.removed[key] || !s.exists {
+		return "", false
+	}
+	return s.row.Values.Get(key)
+}
+
+// keys returns the application's keys.
+func (s *Session) keys() []string {
+	if s.load() != nil {
+		return nil
+	}
+	seen := make(map[string]bool)
+	for key := range s.row.Values.All() {
+		seen[key] = s.exists && !s.removed[key]
+	}
+	for key := range maps.Keys(s.set) {
+		seen[key] = true
+	}
+	for key := range maps.Keys(s.now) {
+		seen[key] = true
+	}
+	var keys []string
+	for key, there := range seen {
+		if there && !reserved(key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func (s *Session) put(key string, value any) error {
+	if reserved(key) {
+		return reservedKeyError(key)
+	}
+	if err := stores.ValidKey(key); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalidInput, err)
+	}
+	data, err := sessioncodec.Encode(value)
+	if err != nil {
+		return fmt.Errorf("ginauth: session key %q: a %T cannot be stored: %w", key, value, err)
+	}
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if err := s.fits(key, data); err != nil {
+		return err
+	}
+	s.assign(key, data)
+	return nil
+}
+
+// fits returns nil if the session has room for a value.
+func (s *Session) fits(key string, data []byte) error {
+	d := stores.Delta{Set: maps.Clone(s.set), Remove: slices.Collect(maps.Keys(s.removed))}
+	if d.Set == nil {
+		d.Set = make(map[string][]byte)
+	}
+	d.Set[key] = data
+	if size := s.row.Values.SizeWith(d); size > maxApplicationValues {
+		return fmt.Errorf("%w: session key %q: the session would hold %d bytes, at most %d are allowed",
+			ErrInvalidInput, key, size, maxApplicationValues)
+	}
+	return nil
+}
+
+// maxApplicationValues leaves room in a session for logins and flash marks,
+// which must not fail because a session is full.
+const maxApplicationValues = stores.MaxValues - 16*1024 // 16 KiB
+
+// assign sets a key to an encoded value.
+func (s *Session) assign(key string, data []byte) {
+	if s.set == nil {
+		s.set = make(map[string][]byte)
+	}
+	s.set[key] = data
+	delete(s.removed, key)
+	delete(s.now, key)
+}
+
+// remove removes a key. One that is not there changes nothing.
+func (s *Session) remove(key string) {
+	delete(s.set, key)
+	delete(s.now, key)
+	if _, there := s.row.Values.Get(key); !there || !s.exists {
+		return
+	}
+	if s.removed == nil {
+		s.removed = make(map[string]bool)
+	}
+	s.removed[key] = true
+}
+
+// writable loads the session and reports why it cannot be changed, if so.
+func (s *Session) writable() error {
+	if s.committed {
+		return ErrCommitted
+	}
+	return s.load()
+}
+
+// renew gives the session a new secret, and a row if it has none.
+func (s *Session) renew() {
+	secret := newSessionSecret()
+	s.secret = &secret
+	if s.row.Row == "" {
+		s.row.Row = newRow()
+	}
+}
+
+// digest returns the digest of the id that the client has after this response.
+func (s *Session) digest() stores.Digest {
+	if !s.exists && s.secret == nil {
+		s.renew()
+	}
+	if s.secret != nil {
+		return stores.DigestOf(s.secret[:])
+	}
+	return s.row.Digest
+}
+
+// changed reports whether there is anything to store beside a touch.
+func (s *Session) changed() bool {
+	return len(s.set) > 0 || len(s.removed) > 0 || s.secret != nil || s.owner != nil ||
+		len(s.flashed) > len(s.kept)
+}
+
+// fail makes the request answer with err.
+func (s *Session) fail(err error) {
+	if s.fault == nil {
+		s.fault = err
+	}
+}
+
+func (s *Session) clock() time.Time { return s.m.now() }
+
+func reserved(key string) bool { return strings.HasPrefix(key, reservedPrefix) }
+
+func reservedKeyError(key string) error {
+	return fmt.Errorf("%w: session key %q: the prefix %q is reserved", ErrInvalidInput, key, reservedPrefix)
+}
