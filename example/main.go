@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	gormlogger "gorm.io/gorm/logger"
 
@@ -41,7 +40,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("example", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; port 0 picks one")
-	file := flags.String("db", "example.db", "SQLite `file`, made if there is none")
+	source := flags.String("db", "example.db", "SQLite `file`, made if there is none, or postgres://… or mysql://…")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return nil
@@ -50,7 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	b, err := newBlog(ctx, logger, *file)
+	b, err := newBlog(ctx, logger, *source)
 	if err != nil {
 		return err
 	}
@@ -123,21 +122,25 @@ func newBlog(ctx context.Context, logger *slog.Logger, file string) (*blog, erro
 	return b, nil
 }
 
-// openDB opens the file with the settings that gormstore asks for, and creates
-// what is missing in it.
-func openDB(ctx context.Context, logger *slog.Logger, file string) (*gorm.DB, error) {
-	db, err := gorm.Open(sqlite.Open(file+"?_journal_mode=WAL&_busy_timeout=1000&_txlock=immediate"), &gorm.Config{
+// openDB opens the database and creates what is missing in it. Errors do not
+// quote the source, which may hold a password.
+func openDB(ctx context.Context, logger *slog.Logger, source string) (*gorm.DB, error) {
+	dialect, err := dialector(source)
+	if err != nil {
+		return nil, err
+	}
+	db, err := gorm.Open(dialect, &gorm.Config{
 		// Statements are logged without their values.
 		Logger: gormlogger.NewSlogLogger(logger, gormlogger.Config{
 			LogLevel: gormlogger.Warn, SlowThreshold: time.Second, ParameterizedQueries: true,
 		}),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", file, err)
+		return nil, fmt.Errorf("open database: %w", err)
 	}
 	err = errors.Join(gormstore.Migrate(ctx, db), db.WithContext(ctx).AutoMigrate(&User{}, &Post{}))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("migrate %s: %w", file, err), closeDB(db))
+		return nil, errors.Join(fmt.Errorf("migrate database: %w", err), closeDB(db))
 	}
 	return db, nil
 }

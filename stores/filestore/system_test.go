@@ -218,6 +218,8 @@ func TestLockObeysContext(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Test(t, func(t *testing.T) {
+			// The bubble's clock moves only if all wait for what is in it.
+			s := open(t, dir)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			var group sync.WaitGroup
@@ -253,6 +255,7 @@ func TestPruneObeysContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
+		s := open(t, dir)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if n, err := s.Prune(ctx, row.Expires); n != 0 || !errors.Is(err, context.DeadlineExceeded) {

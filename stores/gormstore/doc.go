@@ -23,7 +23,9 @@
 //
 //	auth.db?_journal_mode=WAL&_busy_timeout=1000&_txlock=immediate
 //
-// (the spelling of github.com/mattn/go-sqlite3). WAL lets readers go on while
+// (the spelling of github.com/mattn/go-sqlite3; for modernc.org/sqlite, which
+// needs no cgo, it is _pragma=journal_mode(WAL)&_pragma=busy_timeout(1000) and
+// the same _txlock). WAL lets readers go on while
 // one writes. The timeout is in milliseconds, and how long one try waits for a
 // writer outside the stores, which queue among themselves: for that long a call
 // does not notice that its context has ended, and it tries up to five times.

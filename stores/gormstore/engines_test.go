@@ -14,12 +14,22 @@ import (
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
 // sqliteOptions are what the package's documentation recommends.
 const sqliteOptions = "?_journal_mode=WAL&_busy_timeout=1000&_txlock=immediate"
+
+// openPureSQLite opens SQLite by the driver that is Go alone.
+func openPureSQLite(t *testing.T, _ string) *gorm.DB {
+	t.Helper()
+	return connect(t, sqlite.New(sqlite.Config{
+		DriverName: "sqlite",
+		DSN:        filepath.Join(t.TempDir(), "test.db") + "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(1000)&_txlock=immediate",
+	}))
+}
 
 // onEngines runs a test on each database that is there: SQLite, and those that
 // the environment variables GINAUTH_TEST_POSTGRES and GINAUTH_TEST_MYSQL name.
@@ -30,6 +40,7 @@ func onEngines(t *testing.T, test func(t *testing.T, open func(t *testing.T) *go
 		open           func(t *testing.T, dsn string) *gorm.DB
 	}{
 		{"sqlite", "", openSQLite},
+		{"sqlite-go", "", openPureSQLite},
 		{"postgres", "GINAUTH_TEST_POSTGRES", openPostgres},
 		{"mysql", "GINAUTH_TEST_MYSQL", openMySQL},
 	} {

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"gorm.io/driver/mysql"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+)
+
+// dialector reads the -db flag: postgres://user:password@host/database,
+// mysql://user:password@host/database, or the name of a SQLite file.
+func dialector(source string) (gorm.Dialector, error) {
+	scheme, _, found := strings.Cut(source, "://")
+	if !found {
+		return openSQLite(source), nil
+	}
+	switch scheme {
+	case "postgres", "postgresql":
+		return postgres.Open(source), nil
+	case "mysql":
+		dsn, err := mysqlDSN(source)
+		return mysql.Open(dsn), err
+	}
+	return nil, fmt.Errorf("-db: the scheme %q is not postgres or mysql", scheme)
+}
+
+// mysqlDSN turns a URL into what the driver takes.
+func mysqlDSN(source string) (string, error) {
+	u, err := url.Parse(source)
+	if err != nil {
+		return "", fmt.Errorf("-db: not a URL") // the error would quote the password
+	}
+	host := u.Host
+	if u.Port() == "" {
+		host += ":3306"
+	}
+	password, _ := u.User.Password()
+	return fmt.Sprintf("%s:%s@tcp(%s)%s?parseTime=true&charset=utf8mb4", u.User.Username(), password, host, u.Path), nil
+}

@@ -1,0 +1,17 @@
+//go:build !cgo
+
+package main
+
+import (
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	_ "modernc.org/sqlite" // the driver "sqlite", in Go alone
+)
+
+// openSQLite opens a file with the settings that gormstore asks for.
+func openSQLite(file string) gorm.Dialector {
+	return sqlite.New(sqlite.Config{
+		DriverName: "sqlite",
+		DSN:        file + "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(1000)&_txlock=immediate",
+	})
+}
