@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 )
 
@@ -151,7 +150,7 @@ func secrets(t *testing.T) []string {
 // rows returns all users as they are in the file.
 func rows(t *testing.T) []User {
 	t.Helper()
-	db, err := gorm.Open(sqlite.Open(database+"?_busy_timeout=5000"), &gorm.Config{})
+	db, err := gorm.Open(openSQLite(database), &gorm.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

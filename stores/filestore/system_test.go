@@ -100,12 +100,15 @@ func TestLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	shard := filepath.Dir(file(dir, row.Row))
-	for name, plant := range map[string]func() error{
-		"row":   func() error { return os.Symlink(filepath.Join(outside, row.Row), file(dir, row.Row)) },
-		"shard": func() error { return errors.Join(os.RemoveAll(shard), os.Symlink(outside, shard)) },
+	for _, link := range []struct {
+		name  string
+		plant func() error
+	}{
+		{"row", func() error { return os.Symlink(filepath.Join(outside, row.Row), file(dir, row.Row)) }},
+		{"shard", func() error { return errors.Join(os.RemoveAll(shard), os.Symlink(outside, shard)) }},
 	} {
-		t.Run(name, func(t *testing.T) {
-			if err := plant(); err != nil {
+		t.Run(link.name, func(t *testing.T) {
+			if err := link.plant(); err != nil {
 				t.Fatal(err)
 			}
 			_, found, loadErr := s.Load(t.Context(), row.Row)
@@ -116,7 +119,7 @@ func TestLinks(t *testing.T) {
 			}
 			other := session("u1")
 			other.Row = row.Row[:2] + other.Row[2:]
-			if err := s.Create(t.Context(), other); err == nil && name == "shard" {
+			if err := s.Create(t.Context(), other); err == nil && link.name == "shard" {
 				t.Error("Create through the link succeeds")
 			}
 			if files, err := os.ReadDir(outside); len(files) != 1 || err != nil {
@@ -139,10 +142,16 @@ func TestFullDisk(t *testing.T) {
 	s := open(t, os.Getenv(workEnv))
 	row := created(t, s, "u1")
 	signal.Ignore(syscall.SIGXFSZ)
-	limit := syscall.Rlimit{Cur: 4096, Max: 4096}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		t.Fatal(err)
 	}
+	full := limit
+	full.Cur = 4096
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
 	large := strings.Repeat("x", 64*1024)
 	if o, err := s.Update(t.Context(), row.Row, stores.Delta{Set: set("color", large)}); err == nil || o == stores.Updated {
 		t.Errorf("Update: %v, error %v; want an error", o, err)
