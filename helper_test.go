@@ -30,6 +30,7 @@ import (
 	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/filestore"
 	"github.com/ginauth/ginauth/stores/gormstore"
 	"github.com/ginauth/ginauth/stores/memstore"
 )
@@ -182,11 +183,24 @@ type backend struct {
 	db    *gorm.DB // nil in memory
 }
 
-// eachBackend runs a test on memory and on SQLite.
+// eachBackend runs a test on memory, on SQLite, and with sessions in files.
 func eachBackend(t *testing.T, test func(t *testing.T, b *backend)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) { test(t, memoryBackend(t)) })
 	t.Run("sqlite", func(t *testing.T) { test(t, sqliteBackend(t)) })
+	t.Run("file", func(t *testing.T) { test(t, fileBackend(t)) })
+}
+
+func fileBackend(t *testing.T) *backend {
+	t.Helper()
+	sessions, err := filestore.New(filepath.Join(t.TempDir(), "sessions"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sessions.Close() })
+	b := memoryBackend(t)
+	b.name, b.set.Sessions = "file", sessions
+	return b
 }
 
 func memoryBackend(t *testing.T) *backend {
