@@ -122,14 +122,14 @@ func (a *Authenticator) lookUp(ctx context.Context, g *namedGuard, c claim, t *t
 		return nil, unavailable("look up user", err)
 	}
 	u := present(found)
-	if many, ok := g.users.(models.ManyIdentifiers); ok && many.ManyIdentifiers() && t.subject.device == nil {
-		if err := t.takeForUser(phase, g.realm, u); err != nil {
-			return nil, err
-		}
-	}
 	if d := t.subject.device; d != nil && (u == nil || !a.x.m.deviceFits(*d, g.realm, u)) {
 		t.subject.device = nil
 		if err := t.takeAsStranger(phase); err != nil {
+			return nil, err
+		}
+	}
+	if many, ok := g.users.(models.ManyIdentifiers); ok && many.ManyIdentifiers() && t.subject.device == nil {
+		if err := t.takeForUser(phase, g.realm, u); err != nil {
 			return nil, err
 		}
 	}
