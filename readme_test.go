@@ -23,6 +23,7 @@ var readmeImports = map[string]string{
 	"ginauth": "github.com/ginauth/ginauth",
 	"events":  "github.com/ginauth/ginauth/events", "hashing": "github.com/ginauth/ginauth/hashing",
 	"models": "github.com/ginauth/ginauth/models", "gormstore": "github.com/ginauth/ginauth/stores/gormstore",
+	"redisstore": "github.com/ginauth/ginauth/stores/redisstore", "redis": "github.com/redis/go-redis/v9",
 }
 
 // readmeNames are what a snippet may use without declaring it.
@@ -35,6 +36,7 @@ var readmeNames = map[string]string{
 	"db":          "var db *gorm.DB",
 	"email":       "var email string",
 	"id":          "var id string",
+	"key":         "var key ginauth.Key",
 	"logger":      "var logger *slog.Logger",
 	"password":    "var password string",
 	"post":        "var post *Post",

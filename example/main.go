@@ -41,6 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; port 0 picks one")
 	source := flags.String("db", "example.db", "SQLite `file`, made if there is none, or postgres://… or mysql://…")
+	redisURL := flags.String("redis", "", "keep sessions and limits in Redis at this `URL`, redis://…")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return nil
@@ -49,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	b, err := newBlog(ctx, logger, *source)
+	b, err := newBlog(ctx, logger, *source, *redisURL)
 	if err != nil {
 		return err
 	}
@@ -86,18 +87,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 // blog is what the handlers share.
 type blog struct {
-	auth   *ginauth.Manager
-	users  *gormstore.UserStore[User, *User]
-	db     *gorm.DB
-	logger *slog.Logger
+	auth       *ginauth.Manager
+	users      *gormstore.UserStore[User, *User]
+	db         *gorm.DB
+	logger     *slog.Logger
+	closeRedis func() error // nil without Redis
 }
 
-func newBlog(ctx context.Context, logger *slog.Logger, file string) (*blog, error) {
-	db, err := openDB(ctx, logger, file)
+func newBlog(ctx context.Context, logger *slog.Logger, source, redisURL string) (*blog, error) {
+	db, err := openDB(ctx, logger, source)
 	if err != nil {
 		return nil, err
 	}
 	b := &blog{db: db, users: gormstore.Users[User](db), logger: logger}
+	set := gormstore.New(db)
+	if redisURL != "" {
+		if set, b.closeRedis, err = useRedis(set, redisURL); err != nil {
+			return nil, errors.Join(err, closeDB(db))
+		}
+	}
 
 	key := ginauth.Key(os.Getenv("APP_KEY"))
 	if key == "" {
@@ -107,7 +115,7 @@ func newBlog(ctx context.Context, logger *slog.Logger, file string) (*blog, erro
 	b.auth, err = ginauth.New(ginauth.Config{
 		Key:    key,
 		Users:  b.users,
-		Stores: gormstore.New(db),
+		Stores: set,
 		Audit:  ginauth.SlogAudit(logger),
 		Logger: logger,
 	})
@@ -155,7 +163,11 @@ func closeDB(db *gorm.DB) error {
 
 // close delivers what events are left, then closes the database.
 func (b *blog) close(ctx context.Context) error {
-	return errors.Join(b.auth.Close(ctx), closeDB(b.db))
+	err := errors.Join(b.auth.Close(ctx), closeDB(b.db))
+	if b.closeRedis != nil {
+		err = errors.Join(err, b.closeRedis())
+	}
+	return err
 }
 
 // routes says of every route who may use it.

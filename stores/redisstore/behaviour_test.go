@@ -1,0 +1,285 @@
+package redisstore_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/redisstore"
+)
+
+// TestEveryKeyExpires looks for a key without a time to live, and for what was
+// stored in the clear.
+func TestEveryKeyExpires(t *testing.T) { // S11
+	onServers(t, func(t *testing.T, client redis.UniversalClient) {
+		set, prefix := fresh(t, client)
+		ctx, now, child := t.Context(), present(), newToken()
+		child.ID = second
+		w := windows(2)
+		owner := "bob"
+		grant, err := set.Limiter.Take(ctx, now, w...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range []func() error{
+			func() error { return set.Sessions.Create(ctx, newSession()) },
+			func() error { _, err := set.Sessions.Update(ctx, row, stores.Delta{Owner: &owner}); return err },
+			func() error { _, err := set.Tokens.Create(ctx, newToken()); return err },
+			func() error { _, err := set.Tokens.Rotate(ctx, now, row, child); return err },
+			func() error { return set.Limiter.PutBack(ctx, grant.Slots[0]) },
+		} {
+			if err := call(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		keys := keysOf(t, client, prefix)
+		if len(keys) != 8 {
+			t.Errorf("%d keys, want a row, 2 indexes of it, a family, its ends, its index and 2 windows: %q", len(keys), keys)
+		}
+		for _, key := range keys {
+			left, err := client.PTTL(ctx, key).Result()
+			if err != nil || left < time.Minute || left > 50*time.Hour {
+				t.Errorf("%s lives for %v, error %v", key, left, err)
+			}
+		}
+	})
+}
+
+// TestPast stores what has already expired, which is no error.
+func TestPast(t *testing.T) { // F13
+	onServers(t, func(t *testing.T, client redis.UniversalClient) {
+		for _, end := range []time.Time{present().Add(-time.Hour), time.Unix(-1, 0), time.Unix(0, 0), {}} {
+			set, _ := fresh(t, client)
+			s, token := newSession(), newToken()
+			s.Expires, token.Expires, token.FamilyExpires = end, end, end
+			if err := set.Sessions.Create(t.Context(), s); err != nil {
+				t.Errorf("Create of a session that ended at %v: %v", end, err)
+			}
+			if ok, err := set.Tokens.Create(t.Context(), token); err != nil || !ok {
+				t.Errorf("Create of a token that ended at %v: %v, error %v", end, ok, err)
+			}
+			s.Expires = present().Add(time.Hour)
+			_, _ = set.Sessions.Delete(t.Context(), row)
+			if err := set.Sessions.Create(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			if end.IsZero() {
+				continue // which leaves the end as it is
+			}
+			if got, err := set.Sessions.Update(t.Context(), row, stores.Delta{Expires: end}); err != nil || got != stores.Updated {
+				t.Errorf("Update to the end %v: %v, error %v", end, got, err)
+			}
+			if _, found, err := set.Sessions.Load(t.Context(), row); err != nil || found {
+				t.Errorf("after it Load: found %v, error %v", found, err)
+			}
+		}
+	})
+}
+
+// TestServerAhead stores what has expired by the server's clock and not by ours.
+func TestServerAhead(t *testing.T) {
+	onServers(t, func(t *testing.T, client redis.UniversalClient) {
+		set, _ := fresh(t, client)
+		ctx, now, token, w := t.Context(), present().Add(-10*time.Hour), newToken(), windows(1)[0]
+		token.Created, token.Expires, token.FamilyExpires = now, now.Add(time.Hour), now.Add(time.Hour)
+		w.Limit = 1
+		if ok, err := set.Tokens.Create(ctx, token); err != nil || !ok {
+			t.Fatalf("Create = %v, error %v", ok, err)
+		}
+		if list, err := set.Tokens.TokensOf(ctx, "ann"); err != nil || len(list) != 1 {
+			t.Errorf("TokensOf: %d tokens, error %v", len(list), err)
+		}
+		if n, err := set.Tokens.RevokeOwner(ctx, now, "ann", ""); err != nil || n != 1 {
+			t.Errorf("RevokeOwner = %d, error %v", n, err)
+		}
+		if ok, err := set.Tokens.Consume(ctx, now, family, row); err != nil || ok {
+			t.Errorf("Consume after it = %v, error %v", ok, err)
+		}
+		for _, want := range []bool{true, false} {
+			if g, err := set.Limiter.Take(ctx, now, w); err != nil || g.OK() != want {
+				t.Errorf("Take: %+v, error %v; want %v", g, err, want)
+			}
+		}
+	})
+}
+
+// TestProlonged keeps a session alive for longer than it was listed at first.
+func TestProlonged(t *testing.T) {
+	onServers(t, func(t *testing.T, client redis.UniversalClient) {
+		set, prefix := fresh(t, client)
+		s := newSession()
+		if err := set.Sessions.Create(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			s.Expires = s.Expires.Add(23 * time.Hour)
+			if got, err := set.Sessions.Update(t.Context(), row, stores.Delta{Expires: s.Expires}); err != nil || got != stores.Updated {
+				t.Fatalf("Update: %v, error %v", got, err)
+			}
+			for _, key := range keysOf(t, client, prefix) {
+				if left := client.PTTL(t.Context(), key).Val(); left < time.Until(s.Expires) {
+					t.Errorf("%s lives for %v, the session for %v", key, left, time.Until(s.Expires))
+				}
+			}
+		}
+	})
+}
+
+// TestSize changes a session at random, and fills it to the brim.
+func TestSize(t *testing.T) {
+	client := openSingle(t)
+	set, prefix := fresh(t, client)
+	s := newSession()
+	if err := set.Sessions.Create(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	update := func(d stores.Delta) error { _, err := set.Sessions.Update(t.Context(), row, d); return err }
+	for range 200 {
+		d := stores.Delta{Set: map[string][]byte{}}
+		for i := range rand.IntN(5) {
+			key := strings.Repeat(strconv.Itoa(i), 1+rand.IntN(2)*130)
+			d.Set[key] = make([]byte, []int{0, 1, 127, 128, 20_000}[rand.IntN(5)])
+			d.Remove = append(d.Remove, key+"x", "color", "color")
+		}
+		if err := update(d); err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := set.Sessions.Load(t.Context(), row)
+		size, _ := client.HGet(t.Context(), prefix+"s:{"+row+"}", "size").Int()
+		if err != nil || size != max(got.Values.Size()-1, 0) {
+			t.Fatalf("counted %d bytes, there are %d, error %v", size, got.Values.Size(), err)
+		}
+	}
+	before, _, _ := set.Sessions.Load(t.Context(), row)
+	left := stores.MaxValues - before.Values.Size() - len("big") - 1 - 3
+	if err := update(stores.Delta{Set: map[string][]byte{"big": make([]byte, left+1)}}); err == nil {
+		t.Error("a change over the limit is accepted")
+	}
+	after, _, _ := set.Sessions.Load(t.Context(), row)
+	if !bytes.Equal(before.Values.Encoded(), after.Values.Encoded()) {
+		t.Error("a change that was refused changed something")
+	}
+	if err := update(stores.Delta{Set: map[string][]byte{"big": make([]byte, left)}}); err != nil {
+		t.Errorf("a change up to the limit: %v", err)
+	}
+}
+
+// TestTrim rotates a family for days.
+func TestTrim(t *testing.T) {
+	client := openSingle(t)
+	set, prefix := fresh(t, client)
+	token := newToken()
+	token.FamilyExpires = token.Created.Add(1000 * time.Hour)
+	if _, err := set.Tokens.Create(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	now := token.Created
+	for i := range 200 {
+		now = now.Add(20 * time.Minute)
+		child := token
+		child.ID, child.Expires = fmt.Sprintf("%032x", i), now.Add(time.Hour)
+		if got, err := set.Tokens.Rotate(t.Context(), now, token.ID, child); err != nil || got != stores.RotateDone {
+			t.Fatalf("Rotate %d: %v, error %v", i, got, err)
+		}
+		token = child
+	}
+	if n := client.HLen(t.Context(), prefix+"t:{"+family+"}").Val(); n > 30 {
+		t.Errorf("the family has %d fields", n)
+	}
+	if n := client.ZCard(t.Context(), prefix+"e:{"+family+"}").Val(); n > 6 {
+		t.Errorf("the family has %d members", n)
+	}
+	if _, found, err := set.Tokens.Find(t.Context(), family, token.ID); err != nil || !found {
+		t.Errorf("the last one: found %v, error %v", found, err)
+	}
+}
+
+// TestCorrupt writes what cannot be read.
+func TestCorrupt(t *testing.T) { // S13
+	client := openSingle(t)
+	set := func(fields ...any) func(key string) error {
+		return func(key string) error { return client.HSet(t.Context(), key, fields...).Err() }
+	}
+	for name, spoil := range map[string]func(key string) error{
+		"another type":   func(key string) error { return client.Set(t.Context(), key, "x", time.Hour).Err() },
+		"no end":         func(key string) error { return client.HDel(t.Context(), key, "expires").Err() },
+		"short digest":   set("digest", "x", row+":t", `{"d":"eA=="}`),
+		"no digest":      set("digest", "", row+":t", "{}"),
+		"not a number":   set("expires", "soon"),
+		"random bytes":   set("seen", "\x00\xff", row+":t", "\x00\xff"),
+		"the wrong JSON": set("created", "[]", row+":t", "null"),
+		"too much":       set(":k", make([]byte, 10<<20), row+":t", make([]byte, 10<<20)),
+	} {
+		t.Run(name, func(t *testing.T) { corrupted(t, client, spoil) })
+	}
+}
+
+// corrupted spoils a session and a family, and reads them.
+func corrupted(t *testing.T, client redis.UniversalClient, spoil func(key string) error) {
+	set, prefix := fresh(t, client)
+	_, err := set.Tokens.Create(t.Context(), newToken())
+	if err := errors.Join(err, set.Sessions.Create(t.Context(), newSession()),
+		spoil(prefix+"s:{"+row+"}"), spoil(prefix+"t:{"+family+"}")); err != nil {
+		t.Fatal(err)
+	}
+	if _, found, err := set.Sessions.Load(t.Context(), row); found || !errors.Is(err, stores.ErrCorrupt) {
+		t.Errorf("Load: found %v, error %v", found, err)
+	}
+	if _, found, err := set.Tokens.Find(t.Context(), family, row); found || !errors.Is(err, stores.ErrCorrupt) {
+		t.Errorf("Find: found %v, error %v", found, err)
+	}
+	if _, err := set.Sessions.Update(t.Context(), row, stores.Delta{}); err != nil && !errors.Is(err, stores.ErrCorrupt) {
+		t.Errorf("Update: %v", err)
+	}
+	if _, err := set.Tokens.Consume(t.Context(), present(), family, row); err != nil && !errors.Is(err, stores.ErrCorrupt) {
+		t.Errorf("Consume: %v", err)
+	}
+	if existed, err := set.Sessions.Delete(t.Context(), row); !existed || err != nil {
+		t.Errorf("Delete = %v, error %v", existed, err)
+	}
+}
+
+func TestCorruptWindow(t *testing.T) {
+	client := openSingle(t)
+	set, prefix := fresh(t, client)
+	w := windows(1)
+	for _, text := range []string{"", "1 2", "1 2 -3", "a b c", strings.Repeat("9", 1000)} {
+		if _, err := set.Limiter.Take(t.Context(), present(), w...); err != nil {
+			t.Fatal(err)
+		}
+		key := keysOf(t, client, prefix)[0]
+		if err := client.Set(t.Context(), key, text, time.Hour).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if g, err := set.Limiter.Take(t.Context(), present(), w...); g.OK() || !errors.Is(err, stores.ErrCorrupt) {
+			t.Errorf("Take of %.20q: %+v, error %v", text, g, err)
+		}
+		if err := set.Limiter.Reset(t.Context(), w[0].Key); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestPanicsAtStart(t *testing.T) {
+	for want, start := range map[string]func(){
+		"nil client":       func() { redisstore.New(nil) },
+		"contains a brace": func() { redisstore.New(redis.NewClient(&redis.Options{}), redisstore.WithPrefix("{app}")) },
+	} {
+		func() {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.Contains(got, want) {
+					t.Errorf("panic %q, want one with %q", got, want)
+				}
+			}()
+			start()
+		}()
+	}
+}

@@ -1,0 +1,138 @@
+package redisstore_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/redisstore"
+)
+
+// refusal is an error as a server answers it.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+func (refusal) RedisError()     {}
+
+func TestCheck(t *testing.T) {
+	const good = "maxmemory_policy:noeviction\r\naof_enabled:1\r\n"
+	noPermission := refusal("NOPERM this user has no permissions")
+	for _, c := range []struct {
+		name, info string
+		infoErr    error
+		sync       string
+		syncErr    error
+		ahead      time.Duration
+		want       []string
+	}{
+		{name: "good", info: good, sync: "everysec"},
+		{name: "evicts", info: "maxmemory_policy:allkeys-lru\r\naof_enabled:1\r\n", sync: "always", want: []string{"allkeys-lru"}},
+		{name: "no AOF", info: "maxmemory_policy:noeviction\r\naof_enabled:0\r\n", want: []string{"append-only file"}},
+		{name: "never synced", info: good, sync: "no", want: []string{"appendfsync no"}},
+		{name: "CONFIG refused", info: good, syncErr: noPermission, want: []string{"CONFIG GET is refused"}},
+		{name: "INFO refused", infoErr: noPermission, want: []string{"evicts keys", "when it restarts"}},
+		{name: "clock", info: good, sync: "always", ahead: 7 * time.Minute, want: []string{"differs from ours by 7m0s"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client := closing(t, redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}))
+			client.AddHook(&hook{before: func(cmd redis.Cmder) bool {
+				switch cmd := cmd.(type) {
+				case *redis.TimeCmd:
+					cmd.SetVal(time.Now().Add(c.ahead))
+				case *redis.MapStringStringCmd:
+					cmd.SetVal(map[string]string{"appendfsync": c.sync})
+					cmd.SetErr(c.syncErr)
+				case *redis.StringCmd:
+					cmd.SetVal(c.info)
+					cmd.SetErr(c.infoErr)
+				}
+				return true
+			}})
+			mentions(t, check(t, client), c.want)
+		})
+	}
+}
+
+func check(t *testing.T, client redis.UniversalClient) []string {
+	t.Helper()
+	warnings, err := redisstore.New(client).Limiter.(stores.Checker).Check(t.Context())
+	if err != nil {
+		t.Errorf("Check: %v", err)
+	}
+	return warnings
+}
+
+// mentions checks what warnings speak of, in order.
+func mentions(t *testing.T, got, want []string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("Check: %q; want %d warnings", got, len(want))
+	}
+	for i := range got {
+		if !strings.Contains(got[i], want[i]) {
+			t.Errorf("%q does not mention %s", got[i], want[i])
+		}
+	}
+}
+
+// TestCheckClient looks at clients that weaken a promise.
+func TestCheckClient(t *testing.T) {
+	o := options(t)
+	for _, c := range []struct {
+		name   string
+		client func() redis.UniversalClient
+		want   []string
+	}{
+		{"deaf", func() redis.UniversalClient { return redis.NewClient(&redis.Options{Addr: o.Addr}) },
+			[]string{"ContextTimeoutEnabled"}},
+		{"ring", func() redis.UniversalClient {
+			return redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": o.Addr}})
+		}, []string{"A Ring", "ContextTimeoutEnabled"}},
+		{"replicas", func() redis.UniversalClient {
+			return redis.NewClusterClient(&redis.ClusterOptions{
+				Addrs: strings.Split(variable(t, "GINAUTH_TEST_REDIS_CLUSTER"), ","), RouteByLatency: true,
+			})
+		}, []string{"ContextTimeoutEnabled", "reads from replicas"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			for _, warning := range check(t, closing(t, c.client())) {
+				if strings.Contains(warning, "client") || strings.Contains(warning, "Ring") {
+					got = append(got, warning)
+				}
+			}
+			mentions(t, got, c.want)
+		})
+	}
+}
+
+func TestCheckDown(t *testing.T) {
+	down := errors.New("down")
+	client := closing(t, redis.NewClient(&redis.Options{}))
+	client.AddHook(&hook{before: func(cmd redis.Cmder) bool { cmd.SetErr(down); return true }})
+	if _, err := redisstore.New(client).Tokens.(stores.Checker).Check(t.Context()); !errors.Is(err, down) {
+		t.Errorf("Check of a server that is down: %v", err)
+	}
+}
+
+// TestCheckServers asks the servers of the tests, whatever their settings.
+func TestCheckServers(t *testing.T) {
+	onServers(t, func(t *testing.T, client redis.UniversalClient) {
+		set, _ := fresh(t, client)
+		for _, store := range []any{set.Sessions, set.Tokens, set.Limiter} {
+			warnings, err := store.(stores.Checker).Check(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			for _, warning := range warnings {
+				if strings.Contains(warning, "client") || strings.Contains(warning, "could not") {
+					t.Errorf("unexpected: %s", warning)
+				}
+			}
+		}
+	})
+}

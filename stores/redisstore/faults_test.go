@@ -1,0 +1,179 @@
+package redisstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// everyMethod returns a call of each method of the stores.
+func everyMethod(set stores.Set) map[string]func(ctx context.Context) error {
+	s, index, tokens, limiter := set.Sessions, set.Sessions.(stores.SessionIndex), set.Tokens, set.Limiter
+	now, session, token, window := present(), newSession(), newToken(), windows(2)
+	child := token
+	child.ID = second
+	return map[string]func(ctx context.Context) error{
+		"Load":             func(ctx context.Context) error { _, _, err := s.Load(ctx, row); return err },
+		"Create session":   func(ctx context.Context) error { return s.Create(ctx, session) },
+		"Update":           func(ctx context.Context) error { _, err := s.Update(ctx, row, stores.Delta{LastSeen: now}); return err },
+		"Delete":           func(ctx context.Context) error { _, err := s.Delete(ctx, row); return err },
+		"SessionsOf":       func(ctx context.Context) error { _, err := index.SessionsOf(ctx, "ann"); return err },
+		"DeleteSessionsOf": func(ctx context.Context) error { _, err := index.DeleteSessionsOf(ctx, "ann", ""); return err },
+		"Create token":     func(ctx context.Context) error { _, err := tokens.Create(ctx, token); return err },
+		"Find":             func(ctx context.Context) error { _, _, err := tokens.Find(ctx, family, row); return err },
+		"Consume":          func(ctx context.Context) error { _, err := tokens.Consume(ctx, now, family, row); return err },
+		"Rotate":           func(ctx context.Context) error { _, err := tokens.Rotate(ctx, now, row, child); return err },
+		"RevokeFamily":     func(ctx context.Context) error { _, err := tokens.RevokeFamily(ctx, now, family); return err },
+		"RevokeOwner":      func(ctx context.Context) error { _, err := tokens.RevokeOwner(ctx, now, "ann", ""); return err },
+		"TokensOf":         func(ctx context.Context) error { _, err := tokens.TokensOf(ctx, "ann"); return err },
+		"Touch":            func(ctx context.Context) error { return tokens.Touch(ctx, now, family, row) },
+		"Take": func(ctx context.Context) error {
+			grant, err := limiter.Take(ctx, now, window...)
+			if err != nil && grant.OK() {
+				return nil
+			}
+			return err
+		},
+		"Peek":    func(ctx context.Context) error { _, err := limiter.Peek(ctx, now, window...); return err },
+		"PutBack": func(ctx context.Context) error { return limiter.PutBack(ctx, stores.Slot{Key: window[0].Key}) },
+		"Reset":   func(ctx context.Context) error { return limiter.Reset(ctx, window[0].Key) },
+		"Check":   func(ctx context.Context) error { _, err := s.(stores.Checker).Check(ctx); return err },
+	}
+}
+
+// teach makes the server know all scripts, and the client have connections.
+func teach(t testing.TB, client redis.UniversalClient) {
+	set, _ := fresh(t, client)
+	for _, method := range everyMethod(set) {
+		_ = method(t.Context()) // some find nothing
+	}
+}
+
+// TestFaults breaks the connection in several ways. Each method says so in
+// time, and works again when the fault is over.
+func TestFaults(t *testing.T) { // F06, EXP-15
+	const deadline = 150 * time.Millisecond
+	for name, mode := range map[string]int{"refuse": refuse, "reset": reset, "hang": hang} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client, p := throughProxy(t, func(*redis.Options) {})
+			set := behind(t, client)
+			for name, method := range everyMethod(set) {
+				_ = client.Ping(t.Context()).Err() // leaves a connection in the pool
+				p.set(mode)
+				ctx, cancel := context.WithTimeout(t.Context(), deadline)
+				start := time.Now()
+				err := method(ctx)
+				took := time.Since(start)
+				cancel()
+				if err == nil || took > deadline+100*time.Millisecond {
+					t.Errorf("%s: error %v after %v", name, err, took)
+				}
+				if mode == hang && !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%s: error %v, want one that wraps the context's", name, err)
+				}
+				p.set(forward)
+				if err := method(t.Context()); err != nil && !errors.Is(err, stores.ErrExists) {
+					t.Errorf("%s afterwards: %v", name, err)
+				}
+			}
+		})
+	}
+}
+
+// TestLostAnswers loses the answer to a call, which go-redis then makes again.
+func TestLostAnswers(t *testing.T) { // R08
+	client, p := throughProxy(t, func(*redis.Options) {})
+	teach(t, openSingle(t))
+	set := behind(t, client)
+	ctx, now := t.Context(), present()
+	losing := func(name string, want any, call func() (any, error)) {
+		t.Helper()
+		p.arm()
+		if got, err := call(); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: %v, error %v; want %v", name, got, err, want)
+		}
+		if p.is(lose) {
+			t.Errorf("%s: no answer was lost", name)
+		}
+	}
+	s := newSession()
+	s.Owner = ""
+	losing("Create session", true, func() (any, error) { return true, set.Sessions.Create(ctx, s) })
+	rename := stores.Delta{Rename: &stores.Rename{Old: s.Digest, New: stores.DigestOf([]byte("2")), At: now}}
+	losing("rename", stores.Updated, func() (any, error) { return set.Sessions.Update(ctx, row, rename) })
+	if got, err := set.Sessions.Update(ctx, row, rename); err != nil || got != stores.Stale {
+		t.Errorf("the same rename as another call: %v, error %v; want stale", got, err)
+	}
+
+	first := newToken()
+	first.Owner = ""
+	losing("Create token", true, func() (any, error) { return set.Tokens.Create(ctx, first) })
+	child := first
+	child.ID = second
+	losing("Rotate", stores.RotateDone, func() (any, error) { return set.Tokens.Rotate(ctx, now, row, child) })
+	losing("Consume", true, func() (any, error) { return set.Tokens.Consume(ctx, now, family, second) })
+	if got, err := set.Tokens.Rotate(ctx, now, row, child); err != nil || got != stores.RotateUsed {
+		t.Errorf("another rotation: %v, error %v; want used", got, err)
+	}
+	if got, err := set.Tokens.Consume(ctx, now, family, second); err != nil || got {
+		t.Errorf("another Consume: %v, error %v; want false", got, err)
+	}
+	losing("RevokeFamily", true, func() (any, error) { return set.Tokens.RevokeFamily(ctx, now, family) })
+	losing("Delete", false, func() (any, error) { return set.Sessions.Delete(ctx, row) })
+}
+
+// TestLostSlots loses the answer to a Take and to a PutBack, which must not be
+// made again: the one would take twice and the other free another's slot.
+func TestLostSlots(t *testing.T) {
+	client, p := throughProxy(t, func(*redis.Options) {})
+	teach(t, openSingle(t))
+	set := behind(t, client)
+	ctx, now, w := t.Context(), present(), windows(1)[0]
+	w.Limit = 3
+	var slots []stores.Slot
+	for range 2 {
+		g, err := set.Limiter.Take(ctx, now, w)
+		if err != nil || !g.OK() {
+			t.Fatalf("Take: %+v, error %v", g, err)
+		}
+		slots = append(slots, g.Slots...)
+	}
+	p.arm()
+	if g, err := set.Limiter.Take(ctx, now, w); err == nil || g.OK() {
+		t.Errorf("a Take without answer: %+v, error %v", g, err)
+	}
+	if g, err := set.Limiter.Take(ctx, now, w); err != nil || g.OK() {
+		t.Errorf("a fourth Take: %+v, error %v; want none left", g, err)
+	}
+	p.arm()
+	if err := set.Limiter.PutBack(ctx, slots[0]); err == nil {
+		t.Error("a PutBack without answer reports no error")
+	}
+	for i, want := range []bool{true, false} {
+		if g, err := set.Limiter.Take(ctx, now, w); err != nil || g.OK() != want {
+			t.Errorf("Take %d after one slot came back: %+v, error %v; want %v", i, g, err, want)
+		}
+	}
+}
+
+// TestScriptsAreForgotten flushes the scripts of the server.
+func TestScriptsAreForgotten(t *testing.T) {
+	onServers(t, func(t *testing.T, client redis.UniversalClient) {
+		set, _ := fresh(t, client)
+		for name, method := range everyMethod(set) {
+			if err := client.ScriptFlush(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
+			if err := method(t.Context()); err != nil && !errors.Is(err, stores.ErrExists) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,161 @@
+package redisstore_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// A hook looks at what a client sends: before may answer itself, by an error or
+// with done.
+type hook struct {
+	before func(cmd redis.Cmder) (done bool)
+	sent   int
+}
+
+func (h *hook) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (h *hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		h.sent++
+		if h.before != nil && h.before(cmd) {
+			return cmd.Err()
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (h *hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		h.sent++
+		if h.before != nil {
+			for _, cmd := range cmds {
+				if h.before(cmd) {
+					return cmd.Err()
+				}
+			}
+		}
+		return next(ctx, cmds)
+	}
+}
+
+func TestRoundTrips(t *testing.T) {
+	client := openSingle(t)
+	set, _ := fresh(t, client)
+	teach(t, client)
+	h := &hook{}
+	client.AddHook(h)
+	ctx, now, child := t.Context(), present(), newToken()
+	child.ID = second
+	for _, step := range []struct {
+		name string
+		want int
+		call func() error
+	}{
+		{"Create of an owner's session", 2, func() error { return set.Sessions.Create(ctx, newSession()) }},
+		{"Load", 1, func() error { _, _, err := set.Sessions.Load(ctx, row); return err }},
+		{"Update", 1, func() error {
+			_, err := set.Sessions.Update(ctx, row, stores.Delta{
+				Set: map[string][]byte{"a": nil}, Remove: []string{"b"}, LastSeen: now, Expires: now.Add(2 * time.Hour),
+			})
+			return err
+		}},
+		{"Take", 1, func() error { _, err := set.Limiter.Take(ctx, now, windows(3)...); return err }},
+		{"Peek", 1, func() error { _, err := set.Limiter.Peek(ctx, now, windows(3)...); return err }},
+		{"Create of an owner's token", 2, func() error { _, err := set.Tokens.Create(ctx, newToken()); return err }},
+		{"Find", 1, func() error { _, _, err := set.Tokens.Find(ctx, family, row); return err }},
+		{"Rotate", 1, func() error { _, err := set.Tokens.Rotate(ctx, now, row, child); return err }},
+		{"Consume", 1, func() error { _, err := set.Tokens.Consume(ctx, now, family, second); return err }},
+		{"TokensOf", 2, func() error { _, err := set.Tokens.TokensOf(ctx, "ann"); return err }},
+		{"RevokeOwner", 3, func() error { _, err := set.Tokens.RevokeOwner(ctx, now, "ann", ""); return err }},
+		{"SessionsOf", 2, func() error { _, err := set.Sessions.(stores.SessionIndex).SessionsOf(ctx, "ann"); return err }},
+		{"Delete", 2, func() error { _, err := set.Sessions.Delete(ctx, row); return err }},
+	} {
+		h.sent = 0
+		if err := step.call(); err != nil || h.sent != step.want {
+			t.Errorf("%s: %d round trips, error %v; want %d", step.name, h.sent, err, step.want)
+		}
+	}
+}
+
+// TestRevokeOwnerBesideCreate revokes an owner's families between the two steps
+// of a Create.
+func TestRevokeOwnerBesideCreate(t *testing.T) {
+	onServers(t, func(t *testing.T, client redis.UniversalClient) {
+		personal := newToken()
+		personal.Kind = stores.Personal
+		for _, c := range []struct {
+			name   string
+			token  stores.Token
+			except string
+			want   bool
+		}{
+			{"of the kind that is revoked", newToken(), "", false},
+			{"of another kind", personal, "", true},
+			{"excepted", newToken(), family, true},
+		} {
+			set, prefix := fresh(t, client)
+			scripts := 0
+			h := &hook{}
+			h.before = func(cmd redis.Cmder) bool {
+				if strings.HasPrefix(cmd.Name(), "eval") && strings.Contains(cmd.String(), prefix+"t:") {
+					if scripts++; scripts == 1 {
+						n, err := set.Tokens.RevokeOwner(t.Context(), present(), "ann", c.except, stores.Refresh)
+						if err != nil || n != 0 {
+							t.Errorf("%s: RevokeOwner = %d, error %v; want 0", c.name, n, err)
+						}
+					}
+				}
+				return false
+			}
+			client.AddHook(h)
+			made, err := set.Tokens.Create(t.Context(), c.token)
+			if err != nil || made != c.want {
+				t.Errorf("%s: Create = %v, error %v; want %v", c.name, made, err, c.want)
+			}
+			if _, found, err := set.Tokens.Find(t.Context(), family, row); err != nil || found != c.want {
+				t.Errorf("%s: Find: found %v, error %v; want %v", c.name, found, err, c.want)
+			}
+		}
+	})
+}
+
+// TestSplitServer plays a proxy that looks like one server and is a cluster.
+func TestSplitServer(t *testing.T) {
+	client := openSingle(t)
+	client.AddHook(&hook{before: func(cmd redis.Cmder) bool {
+		keys, _ := cmd.Args()[min(2, len(cmd.Args())-1)].(int)
+		split := strings.HasPrefix(cmd.Name(), "eval") && keys > 1
+		if split {
+			cmd.SetErr(redis.ErrCrossSlot)
+		}
+		return split
+	}})
+	for name, ask := range map[string]func(stores.Limiter, []stores.Window) (stores.Grant, error){
+		"Take": func(l stores.Limiter, w []stores.Window) (stores.Grant, error) {
+			return l.Take(t.Context(), present(), w...)
+		},
+		"Peek": func(l stores.Limiter, w []stores.Window) (stores.Grant, error) {
+			return l.Peek(t.Context(), present(), w...)
+		},
+	} {
+		set, _ := fresh(t, client)
+		w := windows(3)
+		w[2].Key, w[2].Limit = w[0].Key, 1
+		if g, err := ask(set.Limiter, w); err != nil || g.Full != 2 {
+			t.Errorf("%s: %+v, error %v; want full 2", name, g, err)
+		}
+		w[2].Limit = 2
+		if g, err := ask(set.Limiter, w); err != nil || !g.OK() {
+			t.Errorf("%s: %+v, error %v; want slots", name, g, err)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package redisstore
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// maxPeriod is the longest period, to the microsecond: with a time of today it
+// gives a number that Lua, which has only floating point, still holds exactly.
+const maxPeriod = 100 * 365 * 24 * time.Hour
+
+// A group is windows that one script can see.
+type group struct {
+	keys    []string
+	windows []stores.Window
+	// places are where the windows are in the call, and numbers, from 1, where
+	// their keys are in keys.
+	places, numbers []int
+}
+
+// group returns the windows in groups, in the order of the call: all in one,
+// or, if they may be on several servers, one group for each key.
+func (l *limiter) group(windows []stores.Window) []group {
+	apart := l.apart.Load()
+	var groups []group
+	for place, w := range windows {
+		key := l.windowKey(w.Key)
+		at := slices.IndexFunc(groups, func(g group) bool { return !apart || g.keys[0] == key })
+		if at < 0 {
+			groups, at = append(groups, group{}), len(groups)
+		}
+		g := &groups[at]
+		number := slices.Index(g.keys, key)
+		if number < 0 {
+			g.keys, number = append(g.keys, key), len(g.keys)
+		}
+		g.windows = append(g.windows, w)
+		g.places, g.numbers = append(g.places, place), append(g.numbers, number+1)
+	}
+	return groups
+}
+
+// args returns the arguments of the script that takes or looks.
+func (g group) args(now time.Time, take string) []any {
+	args := []any{now.UnixMicro(), take, slack.Milliseconds()}
+	for i, w := range g.windows {
+		args = append(args, g.numbers[i], w.Limit, micros(w.Period))
+	}
+	return args
+}
+
+// micros returns a period in microseconds, at least one: a window that lasted
+// for none would limit nothing.
+func micros(period time.Duration) int64 {
+	period = min(max(period, time.Microsecond), maxPeriod)
+	return int64((period + time.Microsecond - 1) / time.Microsecond)
+}
+
+// A reply is what the script says of a group.
+type reply struct {
+	// full is the number in the group of the first window without a slot, or
+	// -1.
+	full int
+	wait time.Duration
+	// opened and fresh are, for each window, when it opened and whether it did
+	// so in this call.
+	opened []int64
+	fresh  []bool
+}
+
+func readReply(what string, got any, g group) (reply, error) {
+	numbers, err := integers(what, got, 2+2*len(g.windows))
+	if err != nil {
+		return reply{}, err
+	}
+	full, wait := numbers[0], numbers[1]
+	if full >= int64(len(g.windows)) || wait > math.MaxInt64/int64(time.Microsecond) {
+		return reply{}, fmt.Errorf("redisstore: %s: unexpected answer", what)
+	}
+	r := reply{full: int(full), wait: time.Duration(wait) * time.Microsecond}
+	for i := range g.windows {
+		r.opened = append(r.opened, numbers[2+2*i])
+		r.fresh = append(r.fresh, numbers[3+2*i] == 1)
+	}
+	return r, nil
+}
+
+// grantOf returns what the replies for the groups say together.
+func grantOf(groups []group, replies []reply) stores.Grant {
+	grant := stores.Grant{Full: -1}
+	n := 0
+	for i, r := range replies {
+		n += len(groups[i].windows)
+		if r.full < 0 {
+			continue
+		}
+		if place := groups[i].places[r.full]; grant.OK() || place < grant.Full {
+			grant.Full = place
+		}
+		grant.RetryAfter = max(grant.RetryAfter, r.wait)
+	}
+	if !grant.OK() {
+		return grant
+	}
+	grant.Slots = make([]stores.Slot, n)
+	for i, r := range replies {
+		for j, place := range groups[i].places {
+			grant.Slots[place] = stores.Slot{Key: groups[i].windows[j].Key, Opened: r.opened[j]}
+		}
+	}
+	return grant
+}

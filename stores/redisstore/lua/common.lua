@@ -1,0 +1,31 @@
+-- Helpers of the scripts, each of which begins with this file.
+
+-- whole writes a number with all its digits; tostring and .. keep only 14.
+local function whole(n)
+  return string.format('%.0f', n)
+end
+
+-- clock returns the server's time in milliseconds.
+local function clock()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+-- encoded returns the size of n bytes in the encoding of stores.Values: with
+-- their length before them, seven bits of it to a byte.
+local function encoded(n)
+  local size, rest = n + 1, n
+  while rest >= 128 do
+    size, rest = size + 1, math.floor(rest / 128)
+  end
+  return size
+end
+
+-- trim drops members of a family that expired before the given time: a few, so
+-- that no call pays for many.
+local function trim(family, ends, before)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', '(' .. whole(before), 'LIMIT', 0, 8)) do
+    redis.call('HDEL', family, id .. ':t', id .. ':e', id .. ':c', id .. ':k', id .. ':n', id .. ':u')
+    redis.call('ZREM', ends, id)
+  end
+end

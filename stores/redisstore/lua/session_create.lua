@@ -1,0 +1,14 @@
+-- Stores a new session.
+-- KEYS: the row. ARGV: the call, the time to expire at, fields and values.
+-- Returns 1, or 0 if the row exists.
+local row = KEYS[1]
+if redis.call('EXISTS', row) == 1 then
+  -- A row of the same call is one whose answer was lost.
+  return redis.call('HGET', row, 'call') == ARGV[1] and 1 or 0
+end
+redis.call('HSET', row, 'call', ARGV[1])
+for i = 3, #ARGV, 2 do
+  redis.call('HSET', row, ARGV[i], ARGV[i + 1])
+end
+redis.call('PEXPIREAT', row, ARGV[2])
+return 1

@@ -1,0 +1,37 @@
+-- Consumes a parent and stores its child.
+-- KEYS: the family, the ends of its members.
+-- ARGV: 1 the call; 2 the time; 3 the time to record; 4 the parent; 5 the
+-- child, 6 its record, 7 its end, 8 consumed, 9 last used; 10 up to when
+-- expired members are dropped.
+-- Returns a value of stores.Rotated, or EXISTS.
+local DEAD, USED, DONE, EXISTS = 0, 1, 2, 3
+local family, ends, parent, child, time = KEYS[1], KEYS[2], ARGV[4], ARGV[5], tonumber(ARGV[2])
+local now = redis.call('HMGET', family, 'expires', 'revoked',
+  parent .. ':e', parent .. ':c', parent .. ':k', child .. ':t')
+if now[5] == ARGV[1] then
+  return DONE -- by this call, and the answer was lost
+end
+if not now[1] or now[2] or not now[3] or tonumber(now[1]) <= time then
+  return DEAD
+end
+if now[4] then
+  return USED
+end
+if tonumber(now[3]) <= time then
+  return DEAD
+end
+if now[6] then
+  return EXISTS
+end
+redis.call('HSET', family, parent .. ':c', ARGV[3], parent .. ':k', ARGV[1],
+  child .. ':t', ARGV[6], child .. ':e', ARGV[7])
+redis.call('ZADD', ends, ARGV[7], child)
+if ARGV[8] ~= '0' then
+  redis.call('HSET', family, child .. ':c', ARGV[8])
+end
+if ARGV[9] ~= '0' then
+  redis.call('HSET', family, child .. ':u', ARGV[9])
+end
+trim(family, ends, tonumber(ARGV[10]))
+redis.call('PEXPIRE', ends, math.max(redis.call('PTTL', family), 1))
+return DONE

@@ -1,0 +1,227 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed" // the scripts
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+//go:embed lua/common.lua
+var common string
+
+// A script is one atomic step in the server.
+type script struct {
+	source, sha string
+	// once says that a second execution would do harm, so that the client must
+	// not send it again when the answer to the first was lost.
+	once bool
+}
+
+func newScript(source string) *script {
+	source = common + source
+	return &script{source: source, sha: redis.NewScript(source).Hash()}
+}
+
+// onlyOnce returns a script that is not sent again.
+func onlyOnce(source string) *script {
+	s := newScript(source)
+	s.once = true
+	return s
+}
+
+// A call is a script with its arguments. All its keys are in one slot.
+type call struct {
+	*script
+	keys []string
+	args []any
+}
+
+// command returns the call as a command that sends the script, or only its
+// hash.
+func (c call) command(ctx context.Context, whole bool) redis.Cmder {
+	name, body := "evalsha", c.sha
+	if whole {
+		name, body = "eval", c.source
+	}
+	args := make([]any, 0, 3+len(c.keys)+len(c.args))
+	args = append(args, name, body, len(c.keys))
+	for _, key := range c.keys {
+		args = append(args, key)
+	}
+	cmd := redis.NewCmd(ctx, append(args, c.args...)...)
+	if c.once {
+		return unrepeated{cmd}
+	}
+	return cmd
+}
+
+// unrepeated is a command that go-redis sends once, whatever comes back.
+type unrepeated struct{ *redis.Cmd }
+
+func (unrepeated) NoRetry() bool { return true }
+
+// answer returns what a command was answered with.
+func answer(cmd redis.Cmder) (any, error) {
+	switch cmd := cmd.(type) {
+	case *redis.Cmd:
+		return cmd.Result()
+	case unrepeated:
+		return cmd.Result()
+	}
+	return nil, cmd.Err()
+}
+
+// run makes a call. A server that does not know the script, because it was
+// restarted or somebody flushed its scripts, is sent the text.
+func (c *core) run(ctx context.Context, what string, s *script, keys []string, args ...any) (any, error) {
+	if ctx.Err() != nil {
+		return nil, fault(ctx, what, ctx.Err())
+	}
+	calling := call{s, keys, args}
+	cmd := calling.command(ctx, false)
+	err := c.client.Process(ctx, cmd)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		cmd = calling.command(ctx, true)
+		err = c.client.Process(ctx, cmd)
+	}
+	if err != nil {
+		return nil, fault(ctx, what, err)
+	}
+	got, err := answer(cmd)
+	return got, fault(ctx, what, err)
+}
+
+// runAll makes independent calls in one round trip per server. It returns the
+// answers up to the first that is an error; all calls are made nevertheless.
+func (c *core) runAll(ctx context.Context, what string, calls []call) ([]any, error) {
+	if ctx.Err() != nil || len(calls) == 0 {
+		return nil, fault(ctx, what, ctx.Err())
+	}
+	commands := c.send(ctx, calls, false)
+	var places []int
+	var unknown []call
+	for i, cmd := range commands {
+		if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
+			places, unknown = append(places, i), append(unknown, calls[i])
+		}
+	}
+	if len(unknown) > 0 {
+		for i, cmd := range c.send(ctx, unknown, true) {
+			commands[places[i]] = cmd
+		}
+	}
+	answers := make([]any, len(calls))
+	for i, cmd := range commands {
+		got, err := answer(cmd)
+		if err != nil {
+			return answers[:i], fault(ctx, what, err)
+		}
+		answers[i] = got
+	}
+	return answers, nil
+}
+
+// send makes the calls in a pipeline. Each command has its own error.
+func (c *core) send(ctx context.Context, calls []call, whole bool) []redis.Cmder {
+	pipe := c.client.Pipeline()
+	commands := make([]redis.Cmder, len(calls))
+	for i := range calls {
+		commands[i] = calls[i].command(ctx, whole)
+		_ = pipe.Process(ctx, commands[i]) // queues it
+	}
+	_, _ = pipe.Exec(ctx)
+	return commands
+}
+
+// nonce names one call. It is stored with what the call did, so that a call
+// which go-redis sends again, because the first answer was lost, is answered as
+// it was the first time.
+func nonce() string {
+	var b [12]byte
+	rand.Read(b[:]) // never fails
+	return string(b[:])
+}
+
+// fault returns err with what was being done. If the context has ended, the
+// error wraps the context's as well; what go-redis returns does not.
+func fault(ctx context.Context, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if misread(err) {
+		return fmt.Errorf("redisstore: %s: %w: %w", what, stores.ErrCorrupt, err)
+	}
+	if over := ended(ctx, err); over != nil && !errors.Is(err, over) {
+		return fmt.Errorf("redisstore: %s: %w: %w", what, over, err)
+	}
+	return fmt.Errorf("redisstore: %s: %w", what, err)
+}
+
+// misread reports whether an error of the server says that a record is of
+// another type, or that a script met a field that is not the number it should
+// be. How that is put, and where in the text, depends on the server's version.
+func misread(err error) bool {
+	if _, ok := errors.AsType[redis.Error](err); !ok {
+		return false
+	}
+	return slices.ContainsFunc([]string{"WRONGTYPE ", "CORRUPT ", "attempt to ", "bad argument "}, func(text string) bool {
+		return strings.Contains(err.Error(), text)
+	})
+}
+
+// ended returns the error of a context that has ended. A connection that has
+// the context's deadline may notice a moment before the context does.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	deadline, ok := ctx.Deadline()
+	timeout, isNet := errors.AsType[net.Error](err)
+	if ok && isNet && timeout.Timeout() && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// corrupt returns an error for a record that cannot be read.
+func corrupt(what, why string) error {
+	return fmt.Errorf("redisstore: %s: %w: %s", what, stores.ErrCorrupt, why)
+}
+
+// integers returns the first n numbers of an answer, or an error: scripts
+// answer with what they are written to, unless the server is not what it seems.
+func integers(what string, got any, n int) ([]int64, error) {
+	list, _ := got.([]any)
+	numbers := make([]int64, 0, len(list))
+	for _, item := range list {
+		number, ok := item.(int64)
+		if !ok {
+			break
+		}
+		numbers = append(numbers, number)
+	}
+	if len(numbers) < n {
+		return nil, fmt.Errorf("redisstore: %s: unexpected answer of type %T", what, got)
+	}
+	return numbers, nil
+}
+
+// textAt returns the text at a place of an answer, or "".
+func textAt(got any, i int) string {
+	list, _ := got.([]any)
+	if i >= len(list) {
+		return ""
+	}
+	text, _ := list[i].(string)
+	return text
+}

@@ -1,0 +1,96 @@
+package redisstore
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// keyMark begins the name of a field that holds a key of the session.
+const keyMark = ":"
+
+// encodeSession returns the fields of a new row, each followed by its value.
+// Field "listed" says until when the owner's index has the row, and "size" what
+// its keys take in the encoding of stores.Values, but for that one's first byte.
+func encodeSession(n stores.Session, listed int64) []any {
+	fields := []any{
+		"digest", n.Digest[:],
+		"owner", n.Owner,
+		"address", clip(n.Address, addressSize),
+		"agent", clip(n.UserAgent, userAgentSize),
+		"created", micro(n.Created),
+		"seen", micro(n.LastSeen),
+		"renamed", micro(n.Renamed),
+		"expires", micro(n.Expires),
+		"listed", listed,
+		"size", max(n.Values.Size()-1, 0),
+	}
+	for key, value := range n.Values.All() {
+		fields = append(fields, keyMark+key, value)
+	}
+	return fields
+}
+
+// encodeDelta returns the arguments of the script that updates a row.
+func encodeDelta(d stores.Delta, call, owner string, listed int64) []any {
+	args := []any{call, "", "", "", "", "", "", "", "", owner, listed, stores.MaxValues, len(d.Set)}
+	if d.Rename != nil {
+		args[1], args[2], args[3] = d.Rename.Old[:], d.Rename.New[:], micro(d.Rename.At)
+	}
+	if !d.LastSeen.IsZero() {
+		args[4] = micro(d.LastSeen)
+	}
+	if !d.Expires.IsZero() {
+		args[5], args[6] = micro(d.Expires), keyEnd(d.Expires)
+	}
+	if d.Owner != nil {
+		args[7], args[8] = "1", *d.Owner
+	}
+	for key, value := range d.Set {
+		args = append(args, keyMark+key, value)
+	}
+	// A key named twice would be taken off the size twice.
+	removed := slices.Sorted(slices.Values(d.Remove))
+	for _, key := range slices.Compact(removed) {
+		args = append(args, keyMark+key)
+	}
+	return args
+}
+
+// decodeSession reads the fields of a row.
+func decodeSession(row string, fields map[string]string) (stores.Session, error) {
+	const what = "load session"
+	s := stores.Session{Row: row, Owner: fields["owner"], Address: fields["address"], UserAgent: fields["agent"]}
+	var ok bool
+	if s.Digest, ok = digestFrom(fields["digest"]); !ok {
+		return stores.Session{}, corrupt(what, "digest of "+strconv.Itoa(len(fields["digest"]))+" bytes")
+	}
+	if !validText(s.Owner, ownerSize) {
+		return stores.Session{}, corrupt(what, "owner")
+	}
+	for name, t := range map[string]*time.Time{
+		"created": &s.Created, "seen": &s.LastSeen, "renamed": &s.Renamed, "expires": &s.Expires,
+	} {
+		text, found := fields[name]
+		if *t, ok = moment(text); !ok || !found {
+			return stores.Session{}, corrupt(what, "time in "+name)
+		}
+	}
+	pairs := make(map[string][]byte, len(fields))
+	for field, value := range fields {
+		key, isKey := strings.CutPrefix(field, keyMark)
+		if isKey && len(key) > stores.MaxKey {
+			return stores.Session{}, corrupt(what, "a key is too long")
+		}
+		if isKey {
+			pairs[key] = []byte(value)
+		}
+	}
+	if s.Values = stores.NewValues(pairs); s.Values.Size() > stores.MaxValues {
+		return stores.Session{}, corrupt(what, "values are too large")
+	}
+	return s, nil
+}

@@ -1,0 +1,134 @@
+package redisstore
+
+import (
+	"context"
+	_ "embed" // the script
+	"slices"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+//go:embed lua/index_add.lua
+var indexAdd string
+
+var addToIndex = newScript(indexAdd)
+
+// batch is how many records are asked for at once, so that neither side holds
+// more answers in memory than these.
+const batch = 256
+
+// SessionsOf implements stores.SessionIndex. In a cluster it reads the rows one
+// by one, so a list that is read while rows change may hold some as they were
+// and some as they are.
+func (s *sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
+	const what = "list sessions"
+	rows, err := s.members(ctx, what, "so:", owner)
+	if err != nil {
+		return nil, err
+	}
+	var list []stores.Session
+	for some := range slices.Chunk(rows, batch) {
+		keys := make([]string, len(some))
+		for i, row := range some {
+			keys[i] = s.rowKey(row)
+		}
+		hashes, err := s.hashes(ctx, what, keys)
+		if err != nil {
+			return nil, err
+		}
+		for i, fields := range hashes {
+			if len(fields) == 0 || fields["owner"] != owner {
+				continue // ended, or another's by now
+			}
+			got, err := decodeSession(some[i], fields)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, got)
+		}
+	}
+	sortByUse(list)
+	return list, nil
+}
+
+// DeleteSessionsOf implements stores.SessionIndex. It deletes every row that was
+// acknowledged as the owner's before. One that becomes the owner's meanwhile
+// may stay. If an answer of the server got lost and go-redis asked again, it may
+// count too few.
+func (s *sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string) (int, error) {
+	const what = "delete sessions"
+	rows, err := s.members(ctx, what, "so:", owner)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for some := range slices.Chunk(rows, batch) {
+		deleted, err := s.deleteOf(ctx, what, owner, exceptRow, some)
+		n += deleted
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// deleteOf deletes those of the rows that are the owner's.
+func (s *sessions) deleteOf(ctx context.Context, what, owner, exceptRow string, rows []string) (int, error) {
+	var calls []call
+	var asked, deleted []string
+	for _, row := range rows {
+		if row != exceptRow {
+			asked = append(asked, row)
+			calls = append(calls, call{deleteSession, []string{s.rowKey(row)}, []any{owner}})
+		}
+	}
+	answers, err := s.runAll(ctx, what, calls)
+	for i, got := range answers {
+		if numbers, _ := integers(what, got, 1); len(numbers) > 0 && numbers[0] > 0 {
+			deleted = append(deleted, asked[i])
+		}
+	}
+	s.unlist(ctx, owner, deleted...)
+	return len(deleted), err
+}
+
+// members returns what an owner's index lists.
+func (c *core) members(ctx context.Context, what, kind, owner string) ([]string, error) {
+	if !validOwner(owner) || ctx.Err() != nil {
+		return nil, fault(ctx, what, ctx.Err())
+	}
+	list, err := c.client.ZRange(ctx, c.indexKey(kind, owner), 0, -1).Result()
+	return list, fault(ctx, what, err)
+}
+
+// hashes returns several hashes, empty where there is none.
+func (c *core) hashes(ctx context.Context, what string, keys []string) ([]map[string]string, error) {
+	if ctx.Err() != nil {
+		return nil, fault(ctx, what, ctx.Err())
+	}
+	commands := make([]*redis.MapStringStringCmd, len(keys))
+	pipe := c.client.Pipeline()
+	for i, key := range keys {
+		commands[i] = pipe.HGetAll(ctx, key)
+	}
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	list := make([]map[string]string, len(keys))
+	for i, cmd := range commands {
+		fields, err := cmd.Result()
+		if err != nil {
+			return nil, fault(ctx, what, err)
+		}
+		list[i] = fields
+	}
+	return list, nil
+}
+
+func toAny(list []string) []any {
+	items := make([]any, len(list))
+	for i, item := range list {
+		items[i] = item
+	}
+	return items
+}

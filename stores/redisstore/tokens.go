@@ -1,0 +1,236 @@
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	_ "embed" // the scripts
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+var (
+	_ stores.Tokens  = (*tokens)(nil)
+	_ stores.Checker = (*tokens)(nil)
+)
+
+//go:embed lua/token_create.lua
+var tokenCreate string
+
+//go:embed lua/token_consume.lua
+var tokenConsume string
+
+//go:embed lua/token_touch.lua
+var tokenTouch string
+
+var (
+	createToken  = newScript(tokenCreate)
+	consumeToken = newScript(tokenConsume)
+	touchToken   = newScript(tokenTouch)
+)
+
+// What the script that creates a token answers.
+const (
+	refused = iota
+	created
+	exists
+	late
+)
+
+const (
+	// maxDelay is how much later than its place in the owner's index a family
+	// can be created. A later attempt fails.
+	maxDelay = 5 * time.Minute
+	// forbidden is how long a family that RevokeOwner found in the index, but
+	// not stored, cannot be created: longer than anybody may still be about to,
+	// also if the clocks of two servers differ.
+	forbidden = 4 * maxDelay
+)
+
+// tokens is the stores.Tokens of a client. A family is one hash, of its root's
+// fields and of several for each token, which begin with the token's id; so
+// whatever rests on the root is one atomic step. Beside it a sorted set holds
+// the members by their ends, to drop them from long-lived families.
+type tokens struct{ *core }
+
+// familyKey returns the key of a family's hash.
+func (s *tokens) familyKey(family string) string { return s.prefix + "t:{" + family + "}" }
+
+// endsKey returns the key of the ends of a family's members. The braces put it
+// into the same slot.
+func (s *tokens) endsKey(family string) string { return s.prefix + "e:{" + family + "}" }
+
+// Create implements stores.Tokens. It takes two round trips if the token has an
+// owner: the first lists the family in the owner's index.
+func (s *tokens) Create(ctx context.Context, t stores.Token) (bool, error) {
+	const what = "create token"
+	record, err := encodeToken(what, t)
+	if err != nil {
+		return false, err
+	}
+	// The keys live until the family ends by the server's clock, and also at
+	// least as long from now as it has left by ours: a server whose clock is
+	// ahead must not forget a revocation.
+	span := slack
+	if !t.Created.IsZero() && t.FamilyExpires.After(t.Created) {
+		span += t.FamilyExpires.Sub(t.Created)
+	}
+	listed := ""
+	if t.Owner != "" {
+		if listed, err = s.list(ctx, what, t, span); err != nil {
+			return false, err
+		}
+	}
+	got, err := s.run(ctx, what, createToken, []string{s.familyKey(t.Family), s.endsKey(t.Family)},
+		nonce(), t.ID, record, micro(t.Expires), micro(t.Consumed), micro(t.LastUsed),
+		string(t.Kind), t.Owner, micro(t.FamilyExpires), keyEnd(t.FamilyExpires), span.Milliseconds(),
+		micro(t.Created.Add(-slack)), listed, maxDelay.Milliseconds())
+	switch {
+	case err != nil:
+		return false, err
+	case got == int64(exists):
+		return false, fmt.Errorf("redisstore: %s: %w", what, stores.ErrExists)
+	case got == int64(late):
+		return false, errors.New("redisstore: create token: it took too long, or the clocks of two servers differ by minutes")
+	}
+	return got == int64(created), nil
+}
+
+// list writes a family into its owner's index, before it exists: a family that
+// is not listed could not be found to be revoked. It returns the time of the
+// index's server.
+func (s *tokens) list(ctx context.Context, what string, t stores.Token, span time.Duration) (string, error) {
+	got, err := s.run(ctx, what, addToIndex, []string{s.ownerKey(t.Owner)},
+		memberOf(t.Family, string(t.Kind)), micro(t.FamilyExpires), span.Microseconds(), slack.Milliseconds())
+	listed, _ := got.(string)
+	return listed, err
+}
+
+func (s *tokens) ownerKey(owner string) string { return s.indexKey("to:", owner) }
+
+// memberOf returns a family as an index lists it. The kind is there to choose
+// by before the family is.
+func memberOf(family, kind string) string { return family + ":" + kind }
+
+// Find implements stores.Tokens.
+func (s *tokens) Find(ctx context.Context, family, id string) (stores.Token, bool, error) {
+	const what = "find token"
+	if !validName(family) || !validName(id) || ctx.Err() != nil {
+		return stores.Token{}, false, fault(ctx, what, ctx.Err())
+	}
+	names := []string{rootExpires, rootRevoked, id + fieldRecord, id + fieldExpires, id + fieldConsumed, id + fieldUsed}
+	values, err := s.client.HMGet(ctx, s.familyKey(family), names...).Result()
+	if err != nil {
+		return stores.Token{}, false, fault(ctx, what, err)
+	}
+	fields := make(map[string]string, len(names))
+	for i, value := range values {
+		if text, ok := value.(string); ok {
+			fields[names[i]] = text
+		}
+	}
+	if _, found := fields[id+fieldRecord]; !found {
+		return stores.Token{}, false, nil
+	}
+	t, err := decodeToken(what, family, id, fields)
+	return t, err == nil, err
+}
+
+// Consume implements stores.Tokens.
+func (s *tokens) Consume(ctx context.Context, now time.Time, family, id string) (bool, error) {
+	const what = "consume token"
+	if !validName(family) || !validName(id) {
+		return false, fault(ctx, what, ctx.Err())
+	}
+	got, err := s.run(ctx, what, consumeToken, []string{s.familyKey(family)}, nonce(), now.UnixMicro(), id, mark(now))
+	return got == int64(1), err
+}
+
+// Touch implements stores.Tokens.
+func (s *tokens) Touch(ctx context.Context, now time.Time, family, id string) error {
+	const what = "touch token"
+	if !validName(family) || !validName(id) {
+		return fault(ctx, what, ctx.Err())
+	}
+	_, err := s.run(ctx, what, touchToken, []string{s.familyKey(family)}, id, mark(now))
+	return err
+}
+
+// TokensOf implements stores.Tokens. Each family is read as it is at one
+// moment, and of two families each at its own.
+func (s *tokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {
+	const what = "list tokens"
+	families, err := s.families(ctx, what, owner, kinds)
+	if err != nil {
+		return nil, err
+	}
+	var list []stores.Token
+	for some := range slices.Chunk(families, batch) {
+		keys := make([]string, len(some))
+		for i, family := range some {
+			keys[i] = s.familyKey(family)
+		}
+		hashes, err := s.hashes(ctx, what, keys)
+		if err != nil {
+			return nil, err
+		}
+		for i, fields := range hashes {
+			if list, err = appendUnused(list, some[i], fields, owner, kinds); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b stores.Token) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.ID, b.ID))
+	})
+	return list, nil
+}
+
+// appendUnused appends the owner's tokens of a family that are not consumed, if
+// the family is not revoked.
+func appendUnused(to []stores.Token, family string, fields map[string]string, owner string, kinds []stores.Kind) ([]stores.Token, error) {
+	if fields[rootRevoked] != "" {
+		return to, nil
+	}
+	for field := range fields {
+		id, ok := strings.CutSuffix(field, fieldRecord)
+		if !ok || fields[id+fieldConsumed] != "" {
+			continue
+		}
+		t, err := decodeToken("list tokens", family, id, fields)
+		if err != nil {
+			return nil, err
+		}
+		if t.Owner == owner && among(t.Kind, kinds) {
+			to = append(to, t)
+		}
+	}
+	return to, nil
+}
+
+// families returns the families that an owner's index lists under the given
+// kinds, each once.
+func (s *tokens) families(ctx context.Context, what, owner string, kinds []stores.Kind) ([]string, error) {
+	members, err := s.members(ctx, what, "to:", owner)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, member := range members {
+		family, kind, ok := strings.Cut(member, ":")
+		if ok && among(stores.Kind(kind), kinds) {
+			list = append(list, family)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list), nil
+}
+
+// among reports whether a kind is one of those asked for: any if none is.
+func among(kind stores.Kind, kinds []stores.Kind) bool {
+	return len(kinds) == 0 || slices.Contains(kinds, kind)
+}

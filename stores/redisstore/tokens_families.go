@@ -1,0 +1,135 @@
+package redisstore
+
+import (
+	"context"
+	_ "embed" // the scripts
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+//go:embed lua/token_rotate.lua
+var tokenRotate string
+
+//go:embed lua/token_revoke.lua
+var tokenRevoke string
+
+var (
+	rotateToken  = newScript(tokenRotate)
+	revokeTokens = newScript(tokenRevoke)
+)
+
+// childExists is what the script that rotates answers beside stores.Rotated.
+const childExists = 3
+
+// Rotate implements stores.Tokens. When it is done it also drops a few members
+// of the family that expired some minutes ago.
+func (s *tokens) Rotate(ctx context.Context, now time.Time, parent string, child stores.Token) (stores.Rotated, error) {
+	const what = "rotate token"
+	record, err := encodeToken(what, child)
+	if err != nil {
+		return stores.RotateDead, err
+	}
+	if !validName(parent) {
+		return stores.RotateDead, fault(ctx, what, ctx.Err())
+	}
+	got, err := s.run(ctx, what, rotateToken, []string{s.familyKey(child.Family), s.endsKey(child.Family)},
+		nonce(), now.UnixMicro(), mark(now), parent,
+		child.ID, record, micro(child.Expires), micro(child.Consumed), micro(child.LastUsed),
+		now.Add(-slack).UnixMicro())
+	if err != nil {
+		return stores.RotateDead, err
+	}
+	switch rotated, _ := got.(int64); rotated {
+	case int64(stores.RotateDone):
+		return stores.RotateDone, nil
+	case int64(stores.RotateUsed):
+		return stores.RotateUsed, nil
+	case childExists:
+		return stores.RotateDead, fmt.Errorf("redisstore: %s: %w", what, stores.ErrExists)
+	}
+	return stores.RotateDead, nil
+}
+
+// RevokeFamily implements stores.Tokens.
+func (s *tokens) RevokeFamily(ctx context.Context, now time.Time, family string) (bool, error) {
+	const what = "revoke family"
+	if !validName(family) {
+		return false, fault(ctx, what, ctx.Err())
+	}
+	got, err := s.run(ctx, what, revokeTokens, []string{s.familyKey(family)}, nonce(), now.UnixMicro(), mark(now), 0, "")
+	if err != nil {
+		return false, err
+	}
+	alive, err := integers(what, got, 1)
+	if err != nil {
+		return false, err
+	}
+	if owner := textAt(got, 1); owner != "" {
+		s.unlist(ctx, owner, memberOf(family, textAt(got, 2)))
+	}
+	return alive[0] > 0, nil
+}
+
+// RevokeOwner implements stores.Tokens. It first reads the owner's index, in
+// which a family is before it is stored, and then ends one family after the
+// other. A family that is listed and not stored yet cannot be for some minutes,
+// so of a Create that runs beside it either the family is revoked here, or
+// Create reports false, or Create began later. What it could not end because of
+// an error it ends when it is called again.
+func (s *tokens) RevokeOwner(ctx context.Context, now time.Time, owner, exceptFamily string, kinds ...stores.Kind) (int, error) {
+	const what = "revoke families"
+	families, err := s.families(ctx, what, owner, kinds)
+	if err != nil {
+		return 0, err
+	}
+	if i, found := slices.BinarySearch(families, exceptFamily); found {
+		families = slices.Delete(families, i, i+1)
+	}
+	n := 0
+	for some := range slices.Chunk(families, batch) {
+		revoked, err := s.revokeOf(ctx, what, now, owner, some, kinds)
+		n += revoked
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// revokeOf revokes those of the families that are the owner's and of the given
+// kinds, and returns how many were alive.
+func (s *tokens) revokeOf(ctx context.Context, what string, now time.Time, owner string, families []string, kinds []stores.Kind) (int, error) {
+	calls := make([]call, len(families))
+	for i, family := range families {
+		args := []any{nonce(), now.UnixMicro(), mark(now), forbidden.Milliseconds(), owner}
+		for _, kind := range kinds {
+			args = append(args, string(kind))
+		}
+		calls[i] = call{revokeTokens, []string{s.familyKey(family)}, args}
+	}
+	answers, err := s.runAll(ctx, what, calls)
+	n := 0
+	var revoked []string
+	for i, got := range answers {
+		if alive, _ := integers(what, got, 1); len(alive) > 0 && alive[0] > 0 {
+			n++
+		}
+		if textAt(got, 1) == owner {
+			revoked = append(revoked, memberOf(families[i], textAt(got, 2)))
+		}
+	}
+	s.unlist(ctx, owner, revoked...)
+	return n, err
+}
+
+// unlist removes revoked families from their owner's index. They stay revoked
+// until they have expired, so nothing has to find them again. That it failed
+// does not matter, because a family is asked whether it is alive.
+func (s *tokens) unlist(ctx context.Context, owner string, members ...string) {
+	if len(members) > 0 {
+		s.client.ZRem(ctx, s.ownerKey(owner), toAny(members)...)
+	}
+}
