@@ -232,8 +232,10 @@ func readmeUsed(file *ast.File) (used, declared map[string]bool) {
 				if s, ok := spec.(*ast.ValueSpec); ok {
 					declared[s.Names[0].Name] = true
 				}
-				if s, ok := spec.(*ast.ImportSpec); ok {
+				if s, ok := spec.(*ast.ImportSpec); ok && s.Name == nil {
 					declared[path.Base(strings.Trim(s.Path.Value, `"`))] = true
+				} else if ok {
+					declared[s.Name.Name] = true
 				}
 			}
 		}
@@ -259,7 +261,7 @@ func readmeComplete(source string) (string, error) {
 		for name, importPath := range readmeImports {
 			if used[name] && !declared[name] {
 				// Imports come before everything else.
-				source = strings.Replace(source, readmePackage, readmePackage+fmt.Sprintf("import %q\n", importPath), 1)
+				source = strings.Replace(source, readmePackage, readmePackage+fmt.Sprintf("import %s %q\n", name, importPath), 1)
 			}
 		}
 		if source == before {
