@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/textproto"
 	"strings"
 	"time"
 
@@ -15,18 +16,18 @@ import (
 // readCookie returns the value of the cookie with exactly this name. Two
 // cookies of one name with different values are none: which of them is the
 // browser's own cannot be known, and a sibling domain can plant the other
-// (RFC 6265, 8.6).
+// (RFC 6265, 8.6). The same holds for a name with a space after it, or without
+// a value, which other readers take for the same name.
 func readCookie(h http.Header, name string) (value string, ok bool) {
 	for _, line := range h["Cookie"] {
 		for line != "" {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")
-			pair = strings.TrimLeft(pair, " \t")
-			k, v, found := strings.Cut(pair, "=")
-			if !found || k != name {
+			k, v, found := strings.Cut(textproto.TrimString(pair), "=")
+			if textproto.TrimString(k) != name {
 				continue
 			}
-			if v = strings.TrimRight(v, " \t"); ok && v != value {
+			if !found || k != name || (ok && v != value) {
 				return "", false
 			}
 			value, ok = v, true
