@@ -69,6 +69,31 @@ const (
 	RotateDone
 )
 
+// Life says whether a family of tokens lives.
+type Life uint8
+
+const (
+	// Unknown means that there is no such family, or none any more.
+	Unknown Life = iota
+	// Alive means that the family is neither revoked nor expired.
+	Alive
+	// Ended means that the family is revoked or has expired.
+	Ended
+)
+
+// String returns the state's name.
+func (l Life) String() string {
+	switch l {
+	case Unknown:
+		return "unknown"
+	case Alive:
+		return "alive"
+	case Ended:
+		return "ended"
+	}
+	return "invalid"
+}
+
 // Tokens stores tokens.
 //
 // Rotation and revocation both write the family's root record first, so of two
@@ -81,6 +106,9 @@ type Tokens interface {
 	Create(ctx context.Context, t Token) (bool, error)
 	// Find returns the token, whether or not it still lives.
 	Find(ctx context.Context, family, id string) (t Token, found bool, err error)
+	// Lives returns, for each of the families in turn, whether it lives at now.
+	// It costs one round trip however many there are.
+	Lives(ctx context.Context, now time.Time, families ...string) ([]Life, error)
 	// Consume marks the token as used if it has not been, has not expired at
 	// now, and its family lives. Of any number of parallel calls one gets true.
 	Consume(ctx context.Context, now time.Time, family, id string) (bool, error)

@@ -2,6 +2,7 @@ package gormstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -24,7 +25,7 @@ type tokens struct {
 	table, roots table
 	// find and list join the root, so what it decides is as old as the token.
 	find, list       string
-	root             string
+	root, lives      string
 	holdRoot         string
 	load             string
 	consume          string
@@ -48,7 +49,8 @@ func newTokens(c *core) *tokens {
 		find:  joined + t.sql(" WHERE t.{ID} = ? AND t.{Family} = ?"),
 		list: joined + t.sql(" WHERE ? AND t.{Consumed} = 0 AND ") + r.sql("f.{Revoked} = 0 AND (? OR ") +
 			t.sql("t.{Kind} IN ?) ORDER BY t.{Created} DESC, t.{ID}"),
-		root: r.sql("SELECT * FROM {} WHERE {Family} = ?"),
+		root:  r.sql("SELECT * FROM {} WHERE {Family} = ?"),
+		lives: r.sql("SELECT * FROM {} WHERE {Family} IN ?"),
 		holdRoot: r.sql("UPDATE {} SET {Version} = {Version} + 1" +
 			" WHERE {Family} = ? AND {Revoked} = 0 AND {Expires} > ?"),
 		load: t.sql("SELECT * FROM {} WHERE {ID} = ?"),
@@ -79,6 +81,33 @@ func (s *tokens) Find(ctx context.Context, family, id string) (t stores.Token, f
 	}
 	t, err = decodeToken(&row)
 	return t, err == nil, err
+}
+
+func (s *tokens) Lives(ctx context.Context, now time.Time, families ...string) ([]stores.Life, error) {
+	var roots []models.TokenFamily
+	err := s.read(ctx, "find families", func(db *gorm.DB) error {
+		named := slices.DeleteFunc(slices.Clone(families), func(name string) bool { return !validName(name) })
+		if len(named) == 0 {
+			return nil
+		}
+		return db.Raw(s.lives, named).Find(&roots).Error
+	})
+	if err != nil {
+		return nil, err
+	}
+	lives := make([]stores.Life, len(families))
+	for _, root := range roots {
+		life := stores.Ended
+		if root.Revoked == 0 && root.Expires > now.UnixMicro() {
+			life = stores.Alive
+		}
+		for i, family := range families {
+			if family == root.Family {
+				lives[i] = life
+			}
+		}
+	}
+	return lives, nil
 }
 
 func (s *tokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {

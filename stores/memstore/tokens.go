@@ -172,6 +172,34 @@ func (s *Tokens) Find(ctx context.Context, family, id string) (stores.Token, boo
 	return found, ok, nil
 }
 
+// Lives implements stores.Tokens.
+func (s *Tokens) Lives(ctx context.Context, now time.Time, families ...string) ([]stores.Life, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	lives := make([]stores.Life, len(families))
+	for i, family := range families {
+		if key, ok := parseID(family); ok {
+			lives[i] = s.life(key, now)
+		}
+	}
+	return lives, nil
+}
+
+func (s *Tokens) life(family id, now time.Time) stores.Life {
+	sh := s.shard(family)
+	sh.Lock()
+	defer sh.Unlock()
+	f, found := sh.families[family]
+	switch {
+	case !found:
+		return stores.Unknown
+	case f.alive(now):
+		return stores.Alive
+	}
+	return stores.Ended
+}
+
 // Consume implements stores.Tokens.
 func (s *Tokens) Consume(ctx context.Context, now time.Time, family, id string) (bool, error) {
 	if err := ended(ctx); err != nil {

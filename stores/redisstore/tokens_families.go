@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -51,6 +53,52 @@ func (s *tokens) Rotate(ctx context.Context, now time.Time, parent string, child
 		return stores.RotateDead, fmt.Errorf("redisstore: %s: %w", what, stores.ErrExists)
 	}
 	return stores.RotateDead, nil
+}
+
+// Lives implements stores.Tokens.
+func (s *tokens) Lives(ctx context.Context, now time.Time, families ...string) ([]stores.Life, error) {
+	const what = "find families"
+	lives := make([]stores.Life, len(families))
+	if ctx.Err() != nil || len(families) == 0 {
+		return lives, fault(ctx, what, ctx.Err())
+	}
+	pipe := s.client.Pipeline()
+	roots := make([]*redis.SliceCmd, len(families))
+	for i, family := range families {
+		if validName(family) {
+			roots[i] = pipe.HMGet(ctx, s.familyKey(family), rootExpires, rootRevoked)
+		}
+	}
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	for i, root := range roots {
+		if root == nil {
+			continue
+		}
+		values, err := root.Result()
+		if err != nil {
+			return nil, fault(ctx, what, err)
+		}
+		if lives[i], err = lifeOf(what, values, now); err != nil {
+			return nil, err
+		}
+	}
+	return lives, nil
+}
+
+// lifeOf reads a root's rootExpires and rootRevoked.
+func lifeOf(what string, values []any, now time.Time) (stores.Life, error) {
+	expires, found := values[0].(string)
+	_, revoked := values[1].(string)
+	end, ok := moment(expires)
+	switch {
+	case !found && !revoked:
+		return stores.Unknown, nil
+	case !ok || !found:
+		return stores.Unknown, corrupt(what, "root of a family")
+	case revoked || !end.After(now):
+		return stores.Ended, nil
+	}
+	return stores.Alive, nil
 }
 
 // RevokeFamily implements stores.Tokens.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ginauth/ginauth/stores"
@@ -9,6 +10,7 @@ import (
 var tokenFamilies = []rule[tokens]{
 	{"family-root", "The first token of a family creates its root: its end holds for all members.", tokenRoot},
 	{"family-revoked", "RevokeFamily reports whether the family was alive; then no member lives, and none can be created.", tokenRevoke},
+	{"family-lives", "Lives tells of each family, in the order asked, whether it is unknown, alive, or revoked or expired.", tokenLives},
 	{"family-not-alive", "RevokeFamily of a family that is unknown or has expired reports false and creates nothing.", tokenRevokeNothing},
 	{"owner-revoke", "RevokeOwner ends the owner's families and no other, and counts those that were alive.", tokenRevokeOwner},
 	{"owner-revoke-kinds", "RevokeOwner ends families of the given kinds, except the one named.", tokenRevokeKinds},
@@ -62,6 +64,31 @@ func tokenRevoke(s tokens) {
 	s.missing(late.Family, late.ID)
 	s.holds(other)
 	s.consumes(now, other, true)
+}
+
+func tokenLives(s tokens) {
+	living, revoked, used, never := s.created(), s.created(), s.created(), newID()
+	now := living.Created.Add(time.Minute)
+	s.revokes(now, revoked.Family, true)
+	s.consumes(now, used, true)
+	asked := []string{never, revoked.Family, living.Family, "../x", used.Family, revoked.Family, ""}
+	s.lives(now, asked, stores.Unknown, stores.Ended, stores.Alive, stores.Unknown, stores.Alive, stores.Ended, stores.Unknown)
+	s.lives(living.Expires, []string{living.Family}, stores.Alive)
+	s.lives(living.FamilyExpires.Add(-time.Microsecond), []string{living.Family}, stores.Alive)
+	s.lives(now, nil)
+	lives, err := s.store.Lives(s.Context(), living.FamilyExpires, living.Family)
+	if err != nil || len(lives) != 1 || lives[0] == stores.Alive {
+		s.Errorf("Lives at the family's end = %v, error %v; want ended, or unknown if it is pruned", lives, err)
+	}
+}
+
+// lives checks what Lives returns.
+func (s tokens) lives(now time.Time, families []string, want ...stores.Life) {
+	s.Helper()
+	got, err := s.store.Lives(s.Context(), now, families...)
+	if err != nil || !slices.Equal(got, want) {
+		s.Errorf("Lives(%q) = %v, error %v; want %v", families, got, err, want)
+	}
 }
 
 func tokenRevokeNothing(s tokens) {

@@ -200,6 +200,7 @@ func tokenContext(s tokens) {
 	calls := []call{
 		{"Create", func(ctx context.Context) error { _, err := s.store.Create(ctx, fresh); return err }},
 		{"Find", func(ctx context.Context) error { _, _, err := s.store.Find(ctx, t.Family, t.ID); return err }},
+		{"Lives", func(ctx context.Context) error { _, err := s.store.Lives(ctx, t.Created, t.Family); return err }},
 		{"Consume", func(ctx context.Context) error { _, err := s.store.Consume(ctx, now, t.Family, t.ID); return err }},
 		{"Rotate", func(ctx context.Context) error { _, err := s.store.Rotate(ctx, now, t.ID, child); return err }},
 		{"RevokeFamily", func(ctx context.Context) error { _, err := s.store.RevokeFamily(ctx, now, t.Family); return err }},
