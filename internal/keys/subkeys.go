@@ -40,6 +40,9 @@ func (s Subkeys) MAC(parts ...[]byte) [MACSize]byte {
 	return s.list[0].mac(parts)
 }
 
+// MACUnder is MAC under subkey i; 0 is the current one.
+func (s Subkeys) MACUnder(i int, parts ...[]byte) [MACSize]byte { return s.list[i].mac(parts) }
+
 // Verify reports whether mac is the MAC of the parts under one of the subkeys,
 // and which. An index over 0 is an old key's: what it made should be made
 // again.
