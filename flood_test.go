@@ -27,7 +27,7 @@ const floodServer = "GINAUTH_TEST_FLOOD_SERVER"
 
 // floodDriver is the production cost of the experiment, or the default one.
 func floodDriver() hashing.Argon2id {
-	if os.Getenv("GINAUTH_LONG") == "1" {
+	if long() {
 		return hashing.Argon2id{Memory: 64 * 1024, Time: 1}
 	}
 	return hashing.Argon2id{}
@@ -170,6 +170,10 @@ func TestHashFlood(t *testing.T) { // EXP-05, P06
 		t.Errorf("%d hashes for %d answers of 401, and %d of 503", n, served.Load(), busy.Load())
 	}
 	reader.get("/me").want(t, 200)
+	// One hash, and room for the one before it.
+	if peak, most := server.residentMiB(t, "VmHWM"), base+2*int(floodDriver().Memory)/1024; long() && peak > most {
+		t.Errorf("resident %d MiB at the peak, %d MiB are allowed", peak, most)
+	}
 	t.Logf("%d logins: %d hashed, %d refused (slowest %v); resident %d MiB before, %d at the peak; GET /me p99 %v, idle %v",
 		logins, served.Load(), busy.Load(), time.Duration(slowest.Load()),
 		base, server.residentMiB(t, "VmHWM"), p99(under), p99(idle))

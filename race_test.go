@@ -17,10 +17,13 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
+// long reports whether experiments run at full size.
+func long() bool { return os.Getenv("GINAUTH_LONG") == "1" }
+
 // rounds returns how often a race is run: all of them with GINAUTH_LONG=1, else
 // a share that fits a build.
 func rounds(full, short int) int {
-	if os.Getenv("GINAUTH_LONG") == "1" {
+	if long() {
 		return full
 	}
 	if testing.Short() {

@@ -138,6 +138,7 @@ func decodeArgon2id(encoded string) (phc, error) {
 // argon2idDigest computes a digest as long as h's with the costs and salt of h,
 // which were checked: package argon2 panics on others.
 func argon2idDigest(password string, h phc) []byte {
+	defer collect(uint64(h.costs[0]) << 10)
 	return argon2.IDKey([]byte(password), h.salt,
 		uint32(h.costs[1]), uint32(h.costs[0]), uint8(h.costs[2]), uint32(len(h.digest)))
 }

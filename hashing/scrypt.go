@@ -178,6 +178,7 @@ func decodeScrypt(encoded string) (phc, error) {
 
 // scryptDigest computes a digest as long as h's with the costs and salt of h.
 func scryptDigest(password string, h phc) ([]byte, error) {
+	defer collect(128 * uint64(h.costs[1]) << h.costs[0])
 	digest, err := scrypt.Key([]byte(password), h.salt,
 		1<<h.costs[0], int(h.costs[1]), int(h.costs[2]), len(h.digest))
 	if err != nil {
