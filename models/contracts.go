@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"reflect"
+	"time"
 )
 
 // Authenticatable is a user that can be logged in. Implementations are read
@@ -39,6 +40,20 @@ type Disableable interface {
 type Stamped interface {
 	// AuthStamp returns the stamp. It is never empty.
 	AuthStamp() string
+}
+
+// Registrable is the capability of a user type that the manager can register:
+// it takes what a registration says, and nothing else a client may send.
+type Registrable interface {
+	// AuthRegister sets the name, the email address as written, and the hash of
+	// the password of a new user. The provider sets everything else.
+	AuthRegister(name, email, passwordHash string)
+}
+
+// Named is the capability of a user that mails can address by name.
+type Named interface {
+	// AuthName returns the name, or "".
+	AuthName() string
 }
 
 // UserProvider loads users. Implementations are safe for concurrent use.
@@ -78,6 +93,32 @@ type PasswordChanger interface {
 	ChangePassword(ctx context.Context, id, newHash, newStamp string) (Authenticatable, error)
 }
 
+// StampChanger is the capability of a provider that can end everything that was
+// issued to a user.
+type StampChanger interface {
+	// ChangeStamp stores a new security stamp, and returns the user as stored, or
+	// nil if there is none.
+	ChangeStamp(ctx context.Context, id, newStamp string) (Authenticatable, error)
+}
+
+// EmailVerifier is the capability of a provider that can record that an address
+// was verified.
+type EmailVerifier interface {
+	// VerifyEmail records that the user's address was verified at a time, if the
+	// address still is the one given and was not verified before, by one
+	// conditional statement, and reports whether it did.
+	VerifyEmail(ctx context.Context, id, email string, at time.Time) (bool, error)
+}
+
+// EmailChanger is the capability of a provider that can store another address.
+type EmailChanger interface {
+	// ChangeEmail stores a new address, verified at a time, and a new security
+	// stamp, if the stamp still is oldStamp, by one conditional statement. It
+	// returns the user as stored, or nil if there is none with that stamp. The
+	// error wraps ErrTaken if the address belongs to somebody else.
+	ChangeEmail(ctx context.Context, id, oldStamp, email, newStamp string, at time.Time) (Authenticatable, error)
+}
+
 // ManyIdentifiers is the capability of a provider whose users can be named by
 // more than one field, as by an address and by a name. Tries are then counted
 // under the user as well, so that each name is not a fresh set of tries.
@@ -94,10 +135,11 @@ type Registrar interface {
 }
 
 // Prototype is the capability of a provider that knows the type of its users.
-// Manager.Verify uses it to find rules that no user can match.
+// Manager.Verify uses it to find rules that no user can match, and
+// Manager.Register to make users.
 type Prototype interface {
-	// PrototypeUser returns a value of the type of user the provider returns.
-	// Its contents mean nothing.
+	// PrototypeUser returns a new, empty user of the type that the provider
+	// returns.
 	PrototypeUser() Authenticatable
 }
 

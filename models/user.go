@@ -43,6 +43,8 @@ var (
 	_ EmailVerifiable = (*User)(nil)
 	_ Disableable     = (*User)(nil)
 	_ Stamped         = (*User)(nil)
+	_ Registrable     = (*User)(nil)
+	_ Named           = (*User)(nil)
 )
 
 // Format writes the identifier alone, whatever the verb: the hash and the stamp
@@ -74,3 +76,11 @@ func (u *User) AuthDisabled() bool { return u.DisabledAt != nil }
 
 // AuthStamp returns the security stamp.
 func (u *User) AuthStamp() string { return u.SecurityStamp }
+
+// AuthRegister sets the fields that a registration names.
+func (u *User) AuthRegister(name, email, passwordHash string) {
+	u.Name, u.Email, u.Password = name, email, passwordHash
+}
+
+// AuthName returns the name.
+func (u *User) AuthName() string { return u.Name }
