@@ -36,28 +36,30 @@ func TestGuardNamedUsersHasItsOwnUsers(t *testing.T) {
 }
 
 func TestSupersededIDCannotSayGoodbye(t *testing.T) {
-	a := newApp(t, memoryBackend(t), nil, func(_ *app, r *gin.Engine) {
-		r.POST("/bye", func(c *gin.Context) {
-			_ = ginauth.From(c).Logout(c.Request.Context())
-			_ = ginauth.From(c).Session().Flash("notice", "bye")
-			c.String(200, "you are logged out")
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) {
+			r.POST("/bye", func(c *gin.Context) {
+				_ = ginauth.From(c).Logout(c.Request.Context())
+				_ = ginauth.From(c).Session().Flash("notice", "bye")
+				c.String(200, "you are logged out")
+			})
 		})
-	})
-	c := a.loggedIn(aliceEmail)
-	old := c.with(c.session())
-	c.login(aliceEmail, goodPass).want(t, 200)
-	for _, path := range []string{"/logout", "/bye", "/set?k=a&v=b"} {
-		if res := old.with(old.session()).post(path, nil).want(t, 409); len(res.Header["Set-Cookie"]) > 0 {
-			t.Errorf("%s sets %q", path, res.Header["Set-Cookie"])
+		c := a.loggedIn(aliceEmail)
+		old := c.with(c.session())
+		c.login(aliceEmail, goodPass).want(t, 200)
+		for _, path := range []string{"/logout", "/bye", "/set?k=a&v=b"} {
+			if res := old.with(old.session()).post(path, nil).want(t, 409); len(res.Header["Set-Cookie"]) > 0 {
+				t.Errorf("%s sets %q", path, res.Header["Set-Cookie"])
+			}
 		}
-	}
-	c.get("/me").want(t, 200)
-	old.login(aliceEmail, goodPass).want(t, 200) // whoever lost the answer logs in again
-	a.clock.advance(11 * time.Second)
-	old = c.with(c.session())
-	c.login(aliceEmail, goodPass).want(t, 200)
-	a.clock.advance(11 * time.Second)
-	old.post("/logout", nil).want(t, 204) // long ago, it is an unknown id
+		c.get("/me").want(t, 200)
+		old.login(aliceEmail, goodPass).want(t, 200) // whoever lost the answer logs in again
+		a.clock.advance(11 * time.Second)
+		old = c.with(c.session())
+		c.login(aliceEmail, goodPass).want(t, 200)
+		a.clock.advance(11 * time.Second)
+		old.post("/logout", nil).want(t, 204) // long ago, it is an unknown id
+	})
 }
 
 // staffApp has two session guards, each with its own users.
@@ -231,30 +233,33 @@ func TestFaultsStickWithoutASession(t *testing.T) {
 }
 
 func TestLoginIsNotPrunedWithTheGuestsSession(t *testing.T) {
-	read, proceed := make(chan struct{}), make(chan struct{})
-	b := memoryBackend(t)
-	a := newApp(t, b, nil, func(_ *app, r *gin.Engine) { slowRoute(r, read, proceed) })
-	c := a.client()
-	c.post("/set?k=a&v=b", nil).want(t, 204)
-	for range 23 {
-		a.clock.advance(time.Hour)
-		c.get("/all")
-	}
-	a.clock.advance(55 * time.Minute)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = c.with(c.session()).try(context.Background(), "GET", "/slow", "", "")
-	}()
-	<-read
-	c.login(aliceEmail, goodPass).want(t, 200)
-	close(proceed)
-	<-done
-	a.clock.advance(10 * time.Minute)
-	if _, err := b.set.Sessions.(stores.Pruner).Prune(context.Background(), a.clock.Now()); err != nil {
-		t.Fatal(err)
-	}
-	c.get("/me").want(t, 200)
+	eachBackend(t, func(t *testing.T, b *backend) {
+		read, proceed := make(chan struct{}), make(chan struct{})
+		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) { slowRoute(r, read, proceed) })
+		c := a.client()
+		c.post("/set?k=a&v=b", nil).want(t, 204)
+		for range 23 {
+			a.clock.advance(time.Hour)
+			c.get("/all")
+		}
+		a.clock.advance(55 * time.Minute)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = c.with(c.session()).try(context.Background(), "GET", "/slow", "", "")
+		}()
+		<-read
+		c.login(aliceEmail, goodPass).want(t, 200)
+		close(proceed)
+		<-done
+		a.clock.advance(10 * time.Minute)
+		if p, ok := b.set.Sessions.(stores.Pruner); ok {
+			if _, err := p.Prune(context.Background(), a.clock.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.get("/me").want(t, 200)
+	})
 }
 
 func TestOutageIsWaitedForOnce(t *testing.T) {
@@ -377,17 +382,19 @@ func TestForgettingNothingWritesNothing(t *testing.T) {
 }
 
 func TestNextUserDoesNotSeeTheLastOnesData(t *testing.T) {
-	a := newApp(t, memoryBackend(t), nil, nil)
-	c := a.loggedIn(aliceEmail)
-	c.post("/set?k=iban&v=DE-ALICE", nil).want(t, 204)
-	c.login(aliceEmail, goodPass).want(t, 200)
-	if !strings.Contains(c.get("/all").body, "DE-ALICE") {
-		t.Error("the same user lost her data")
-	}
-	c.login(bobEmail, goodPass).want(t, 200)
-	if got := c.get("/all").body; got != "{}" {
-		t.Errorf("Bob sees %s", got)
-	}
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, nil)
+		c := a.loggedIn(aliceEmail)
+		c.post("/set?k=iban&v=DE-ALICE", nil).want(t, 204)
+		c.login(aliceEmail, goodPass).want(t, 200)
+		if !strings.Contains(c.get("/all").body, "DE-ALICE") {
+			t.Error("the same user lost her data")
+		}
+		c.login(bobEmail, goodPass).want(t, 200)
+		if got := c.get("/all").body; got != "{}" {
+			t.Errorf("Bob sees %s", got)
+		}
+	})
 }
 
 func TestUserWithoutAStampValue(t *testing.T) {

@@ -80,50 +80,54 @@ func TestOutageIsNeverAnAnswer(t *testing.T) { // F01–F04, F08, A19, L02
 }
 
 func TestPanicInAStore(t *testing.T) { // F11
-	b, f := memoryBackend(t).faulty()
-	a := newApp(t, b, nil, nil)
-	c := a.loggedIn(aliceEmail)
-	for _, op := range []string{"load", "user by id", "update"} {
-		f.set(op, faultPanic)
-		c.post("/set?k=a&v=b", nil)
-		if res := c.get("/me"); res.StatusCode < 500 && op != "update" {
-			t.Errorf("%s panics: status %d", op, res.StatusCode)
+	eachBackend(t, func(t *testing.T, b *backend) {
+		b, f := b.faulty()
+		a := newApp(t, b, nil, nil)
+		c := a.loggedIn(aliceEmail)
+		for _, op := range []string{"load", "user by id", "update"} {
+			f.set(op, faultPanic)
+			c.post("/set?k=a&v=b", nil)
+			if res := c.get("/me"); res.StatusCode < 500 && op != "update" {
+				t.Errorf("%s panics: status %d", op, res.StatusCode)
+			}
+			f.set("", faultNone)
+			c.get("/me").want(t, 200)
 		}
-		f.set("", faultNone)
-		c.get("/me").want(t, 200)
-	}
+	})
 }
 
 func TestHungStoreLeavesNothingBehind(t *testing.T) { // F06
-	b, f := memoryBackend(t).faulty()
-	a := newApp(t, b, func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond }, nil)
-	c := a.loggedIn(aliceEmail)
-	cookie := c.session()
-	a.srv.Client().CloseIdleConnections()
-	before := runtime.NumGoroutine()
-	f.set("load", faultHang)
-	together(200, func(int) {
-		client := a.client().with(cookie)
-		client.header.Set("Connection", "close")
-		began := time.Now()
-		res, err := client.try(context.Background(), "GET", "/me", "", "")
-		if err != nil || res.StatusCode != 503 {
-			t.Errorf("%v %v", res, err)
+	eachBackend(t, func(t *testing.T, b *backend) {
+		b, f := b.faulty()
+		a := newApp(t, b, func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond }, nil)
+		c := a.loggedIn(aliceEmail)
+		cookie := c.session()
+		a.srv.Client().CloseIdleConnections()
+		before := runtime.NumGoroutine()
+		f.set("load", faultHang)
+		together(200, func(int) {
+			client := a.client().with(cookie)
+			client.header.Set("Connection", "close")
+			began := time.Now()
+			res, err := client.try(context.Background(), "GET", "/me", "", "")
+			if err != nil || res.StatusCode != 503 {
+				t.Errorf("%v %v", res, err)
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+		a.srv.Client().CloseIdleConnections()
+		deadline := time.Now().Add(5 * time.Second)
+		for runtime.NumGoroutine() > before+5 && time.Now().Before(deadline) {
+			runtime.Gosched()
 		}
-		if took := time.Since(began); took > 5*time.Second {
-			t.Errorf("took %v", took)
+		if n := runtime.NumGoroutine(); n > before+5 {
+			t.Errorf("%d goroutines, %d before", n, before)
 		}
+		f.set("", faultNone)
+		c.get("/me").want(t, 200)
 	})
-	a.srv.Client().CloseIdleConnections()
-	deadline := time.Now().Add(5 * time.Second)
-	for runtime.NumGoroutine() > before+5 && time.Now().Before(deadline) {
-		runtime.Gosched()
-	}
-	if n := runtime.NumGoroutine(); n > before+5 {
-		t.Errorf("%d goroutines, %d before", n, before)
-	}
-	f.set("", faultNone)
-	c.get("/me").want(t, 200)
 }
 
 // pruned tells a test when it was asked to prune.

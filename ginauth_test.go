@@ -90,7 +90,7 @@ func TestMainPath(t *testing.T) {
 		cookie := carol.session()
 		carol.post("/logout", nil).want(t, 204)
 		carol.with(cookie).get("/me").is401(t)
-		if b.name == "sqlite" { // the memory provider of the tests takes anybody
+		if b.db != nil { // the memory provider of the tests takes anybody
 			a.client().post("/register", map[string]string{"name": "x", "email": " CAROL@example.com", "password": goodPass}).want(t, 422)
 		}
 		for password, want := range map[string]int{"": 422, fmt.Sprintf("%05000d", 0): 422} {

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,9 +19,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
-	"gorm.io/gorm/logger"
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
@@ -30,9 +27,7 @@ import (
 	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
-	"github.com/ginauth/ginauth/stores/filestore"
 	"github.com/ginauth/ginauth/stores/gormstore"
-	"github.com/ginauth/ginauth/stores/memstore"
 )
 
 func TestMain(m *testing.M) {
@@ -173,60 +168,6 @@ func (p sqlUsers) change(id string, f func(*models.User)) {
 	if err := p.db.Save(&u).Error; err != nil {
 		panic(err)
 	}
-}
-
-// backend is one combination of stores and users that the tests run on.
-type backend struct {
-	name  string
-	set   stores.Set
-	users userBackend
-	db    *gorm.DB // nil in memory
-}
-
-// eachBackend runs a test on memory, on SQLite, and with sessions in files.
-func eachBackend(t *testing.T, test func(t *testing.T, b *backend)) {
-	t.Helper()
-	t.Run("memory", func(t *testing.T) { test(t, memoryBackend(t)) })
-	t.Run("sqlite", func(t *testing.T) { test(t, sqliteBackend(t)) })
-	t.Run("file", func(t *testing.T) { test(t, fileBackend(t)) })
-}
-
-func fileBackend(t *testing.T) *backend {
-	t.Helper()
-	sessions, err := filestore.New(filepath.Join(t.TempDir(), "sessions"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = sessions.Close() })
-	b := memoryBackend(t)
-	b.name, b.set.Sessions = "file", sessions
-	return b
-}
-
-func memoryBackend(t *testing.T) *backend {
-	t.Helper()
-	set := memstore.New(memstore.Options{PruneEvery: -1})
-	t.Cleanup(func() { _ = set.Close() })
-	return &backend{name: "memory", set: set, users: newMemoryUsers()}
-}
-
-func sqliteBackend(t *testing.T) *backend {
-	t.Helper()
-	dsn := "file:" + filepath.Join(t.TempDir(), "test.db") + "?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate&_synchronous=off"
-	db, err := gorm.Open(sqlite.Open(dsn), &gorm.Config{Logger: logger.Discard})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sqlDB, err := db.DB()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sqlDB.SetMaxOpenConns(8)
-	t.Cleanup(func() { _ = sqlDB.Close() })
-	if err := db.AutoMigrate(models.All()...); err != nil {
-		t.Fatal(err)
-	}
-	return &backend{name: "sqlite", set: gormstore.New(db), users: sqlUsers{gormstore.Users[models.User](db), db}, db: db}
 }
 
 // app is an application under test, on a real TCP listener.

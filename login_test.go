@@ -81,45 +81,47 @@ func TestLoginTellsNobodyWhoExists(t *testing.T) { // E01, E02
 }
 
 func TestPasswordsAreTakenAsTheyAre(t *testing.T) { // P01–P04, P09
-	a := newApp(t, memoryBackend(t), func(c *ginauth.Config) {
-		c.Throttle.InsecureDisable = true
-		c.Hashing = hashing.Config{Driver: hashing.Bcrypt{Cost: 4}, InsecureAllowWeakParameters: true}
-	}, nil)
-	long := strings.Repeat("a", 72)
-	a.addUser("Long", "long@example.com", long, true)
-	a.addUser("Short", "short@example.com", "ab", true)
-	a.addUser("Space", "space@example.com", " pass ", true)
-	for _, row := range []struct {
-		email, password string
-		status          int
-	}{
-		{"long@example.com", long, 200},
-		{"long@example.com", long + "X", 401},
-		{"long@example.com", long[1:], 401},
-		{"short@example.com", "ab", 200},
-		{"short@example.com", "ab\x00ab", 401},
-		{"short@example.com", "ab\x00", 401},
-		{"space@example.com", " pass ", 200},
-		{"space@example.com", "pass", 401},
-		{"short@example.com", "", 422},
-		{"short@example.com", strings.Repeat("x", 4097), 422},
-	} {
-		if got := a.client().login(row.email, row.password); got.StatusCode != row.status {
-			t.Errorf("%s %.20q: status %d, want %d", row.email, row.password, got.StatusCode, row.status)
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, func(c *ginauth.Config) {
+			c.Throttle.InsecureDisable = true
+			c.Hashing = hashing.Config{Driver: hashing.Bcrypt{Cost: 4}, InsecureAllowWeakParameters: true}
+		}, nil)
+		long := strings.Repeat("a", 72)
+		a.addUser("Long", "long@example.com", long, true)
+		a.addUser("Short", "short@example.com", "ab", true)
+		a.addUser("Space", "space@example.com", " pass ", true)
+		for _, row := range []struct {
+			email, password string
+			status          int
+		}{
+			{"long@example.com", long, 200},
+			{"long@example.com", long + "X", 401},
+			{"long@example.com", long[1:], 401},
+			{"short@example.com", "ab", 200},
+			{"short@example.com", "ab\x00ab", 401},
+			{"short@example.com", "ab\x00", 401},
+			{"space@example.com", " pass ", 200},
+			{"space@example.com", "pass", 401},
+			{"short@example.com", "", 422},
+			{"short@example.com", strings.Repeat("x", 4097), 422},
+		} {
+			if got := a.client().login(row.email, row.password); got.StatusCode != row.status {
+				t.Errorf("%s %.20q: status %d, want %d", row.email, row.password, got.StatusCode, row.status)
+			}
 		}
-	}
-	before := a.m.Hasher().Computations()
-	for _, password := range []string{`x\ud800`, `x\ud801`, "x\xff", "x\xfe"} {
-		a.client().do("POST", "/login", "application/json", `{"email":"a@b.c","password":"`+password+`"}`).want(t, 422)
-	}
-	for _, size := range []int{1 << 20, 16 << 20} { // P05
-		a.client().do("POST", "/login", "application/json",
-			`{"email":"a@b.c","password":"`+strings.Repeat("x", size)+`"}`).want(t, 413)
-	}
-	a.client().login(strings.Repeat("x", 2000)+"@example.com", "x").want(t, 422)
-	if n := a.m.Hasher().Computations() - before; n != 0 {
-		t.Errorf("%d hashes for input that cannot be right", n)
-	}
+		before := a.m.Hasher().Computations()
+		for _, password := range []string{`x\ud800`, `x\ud801`, "x\xff", "x\xfe"} {
+			a.client().do("POST", "/login", "application/json", `{"email":"a@b.c","password":"`+password+`"}`).want(t, 422)
+		}
+		for _, size := range []int{1 << 20, 16 << 20} { // P05
+			a.client().do("POST", "/login", "application/json",
+				`{"email":"a@b.c","password":"`+strings.Repeat("x", size)+`"}`).want(t, 413)
+		}
+		a.client().login(strings.Repeat("x", 2000)+"@example.com", "x").want(t, 422)
+		if n := a.m.Hasher().Computations() - before; n != 0 {
+			t.Errorf("%d hashes for input that cannot be right", n)
+		}
+	})
 }
 
 func TestOtherAlgorithmsStillLogInAndAreRehashed(t *testing.T) { // P10

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -147,24 +148,26 @@ func slowRoute(r *gin.Engine, read chan<- struct{}, proceed <-chan struct{}) {
 }
 
 func TestInFlightRequestRevivesNothing(t *testing.T) { // S05, S06, S17
-	endings := map[string]func(a *app, c *client){
-		"logout": func(a *app, c *client) { c.post("/logout", nil).want(a.T, 204) },
-		"password change": func(a *app, c *client) {
-			if _, err := a.b.users.ChangePassword(context.Background(), a.alice.AuthID(), a.alice.Password, "another"); err != nil {
+	endings := map[string]func(a *app, c *client, u *models.User){
+		"logout": func(a *app, c *client, _ *models.User) { c.post("/logout", nil).want(a.T, 204) },
+		"password change": func(a *app, c *client, u *models.User) {
+			if _, err := a.b.users.ChangePassword(context.Background(), u.AuthID(), u.Password, "another"); err != nil {
 				a.Fatal(err)
 			}
 		},
-		"disabled": func(a *app, c *client) {
+		"disabled": func(a *app, c *client, u *models.User) {
 			now := a.clock.Now()
-			a.b.users.change(a.alice.AuthID(), func(u *models.User) { u.DisabledAt = &now })
+			a.b.users.change(u.AuthID(), func(u *models.User) { u.DisabledAt = &now })
 		},
 	}
-	for name, end := range endings {
-		t.Run(name, func(t *testing.T) {
-			eachBackend(t, func(t *testing.T, b *backend) {
-				read, proceed := make(chan struct{}), make(chan struct{})
-				a := newApp(t, b, nil, func(_ *app, r *gin.Engine) { slowRoute(r, read, proceed) })
-				c := a.loggedIn(aliceEmail)
+	eachBackend(t, func(t *testing.T, b *backend) {
+		read, proceed := make(chan struct{}), make(chan struct{})
+		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) { slowRoute(r, read, proceed) })
+		for name, end := range endings {
+			t.Run(name, func(t *testing.T) {
+				email := strings.ReplaceAll(name, " ", "-") + "@example.com"
+				u := a.addUser(name, email, goodPass, true)
+				c := a.loggedIn(email)
 				old := c.session()
 				result := make(chan *response)
 				go func() {
@@ -175,8 +178,8 @@ func TestInFlightRequestRevivesNothing(t *testing.T) { // S05, S06, S17
 					result <- res
 				}()
 				<-read
-				end(a, c)
-				close(proceed)
+				end(a, c, u)
+				proceed <- struct{}{}
 				res := <-result
 				if name == "logout" {
 					res.is401(t)
@@ -186,8 +189,8 @@ func TestInFlightRequestRevivesNothing(t *testing.T) { // S05, S06, S17
 				}
 				a.client().with(old).get("/me").is401(t)
 			})
-		})
-	}
+		}
+	})
 }
 
 func TestIdleAndAbsoluteTimeout(t *testing.T) { // S07, S08, S09
@@ -219,134 +222,92 @@ func TestIdleAndAbsoluteTimeout(t *testing.T) { // S07, S08, S09
 }
 
 func TestAbsoluteTimeoutBeginsWithTheLogin(t *testing.T) {
-	a := newApp(t, memoryBackend(t), nil, nil)
-	c := a.client()
-	c.post("/set?k=cart&v=1", nil).want(t, 204)
-	for range 23 {
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, nil)
+		c := a.client()
+		c.post("/set?k=cart&v=1", nil).want(t, 204)
+		for range 23 {
+			a.clock.advance(time.Hour)
+			c.get("/all").want(t, 200)
+		}
+		c.login(aliceEmail, goodPass).want(t, 200)
+		for range 23 {
+			a.clock.advance(time.Hour)
+			c.get("/me").want(t, 200)
+		}
 		a.clock.advance(time.Hour)
-		c.get("/all").want(t, 200)
-	}
-	c.login(aliceEmail, goodPass).want(t, 200)
-	for range 23 {
-		a.clock.advance(time.Hour)
-		c.get("/me").want(t, 200)
-	}
-	a.clock.advance(time.Hour)
-	c.get("/me").is401(t)
+		c.get("/me").is401(t)
+	})
 }
 
 func TestSessionSurvivesAClockThatSteps(t *testing.T) { // F13
-	a := newApp(t, memoryBackend(t), nil, nil)
-	c := a.loggedIn(aliceEmail)
-	a.clock.advance(-time.Hour)
-	c.get("/me").want(t, 200)
-	a.clock.advance(2 * time.Hour)
-	c.get("/me").want(t, 200)
-	a.clock.advance(24 * time.Hour)
-	c.get("/me").is401(t)
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, nil)
+		c := a.loggedIn(aliceEmail)
+		a.clock.advance(-time.Hour)
+		c.get("/me").want(t, 200)
+		a.clock.advance(2 * time.Hour)
+		c.get("/me").want(t, 200)
+		a.clock.advance(24 * time.Hour)
+		c.get("/me").is401(t)
+	})
 }
 
 func TestSessionIDEntropy(t *testing.T) { // S10
-	a := newApp(t, memoryBackend(t), nil, nil)
-	const n = 10_000
-	seen := make(map[string]bool, n)
-	var ones [48 * 8]int
-	c := a.client()
-	for range n {
-		c.cookies = map[string]string{}
-		c.post("/set?k=a&v=b", nil).want(t, 204)
-		id, err := base64.RawURLEncoding.DecodeString(c.session())
-		if err != nil || len(id) != 48 {
-			t.Fatalf("id %q: %v", c.session(), err)
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, nil)
+		n, margin := 10_000, 0.025 // five standard deviations
+		if b.name != "memory" || testing.Short() {
+			n, margin = 1000, 0.08
 		}
-		if seen[c.session()] {
-			t.Fatal("an id came twice")
-		}
-		seen[c.session()] = true
-		for i := range ones {
-			ones[i] += int(id[i/8] >> (i % 8) & 1)
-		}
-	}
-	for i, count := range ones {
-		if f := float64(count) / n; f < 0.475 || f > 0.525 {
-			t.Errorf("bit %d is set in %.3f of all ids", i, f)
-		}
-	}
-}
-
-func TestStoresHoldNoSecret(t *testing.T) { // S11
-	b := sqliteBackend(t)
-	a := newApp(t, b, nil, nil)
-	c := a.loggedIn(aliceEmail)
-	raw, _ := base64.RawURLEncoding.DecodeString(c.session())
-	var rows []models.Session
-	if err := b.db.Find(&rows).Error; err != nil || len(rows) != 1 {
-		t.Fatalf("%d rows, %v", len(rows), err)
-	}
-	dump, _ := json.Marshal(rows)
-	for _, secret := range []string{c.session(), c.session()[22:], string(raw[16:]), base64.StdEncoding.EncodeToString(raw[16:])} {
-		if strings.Contains(string(dump)+string(rows[0].Digest)+string(rows[0].Payload), secret) {
-			t.Fatal("the store holds the session's secret")
-		}
-	}
-}
-
-func TestCorruptedPayload(t *testing.T) { // S13, S14
-	b := sqliteBackend(t)
-	a := newApp(t, b, nil, nil)
-	payloads := map[string][]byte{
-		"random bytes": []byte("\xff\x00\x17random"), "truncated": {1, 5, 'a'}, "10 MB": make([]byte, 10<<20),
-		"wrong type":   stores.NewValues(map[string][]byte{"_ginauth.login.web": []byte(`{"id":{"a":1}}`)}).Encoded(),
-		"id is empty":  stores.NewValues(map[string][]byte{"_ginauth.login.web": loginRecord("")}).Encoded(),
-		"id is 0":      stores.NewValues(map[string][]byte{"_ginauth.login.web": loginRecord("0")}).Encoded(),
-		"id is 1=1":    stores.NewValues(map[string][]byte{"_ginauth.login.web": loginRecord("1=1")}).Encoded(),
-		"id is OR":     stores.NewValues(map[string][]byte{"_ginauth.login.web": loginRecord("1 OR 1=1")}).Encoded(),
-		"id is 1":      stores.NewValues(map[string][]byte{"_ginauth.login.web": loginRecord("1")}).Encoded(),
-		"empty":        {},
-		"user in json": stores.NewValues(map[string][]byte{"user": []byte("s1")}).Encoded(),
-	}
-	for name, payload := range payloads {
-		t.Run(name, func(t *testing.T) {
-			c := a.loggedIn(bobEmail)
-			if err := b.db.Model(&models.Session{}).Where("1 = 1").Updates(map[string]any{"payload": payload}).Error; err != nil {
-				t.Fatal(err)
+		seen := make(map[string]bool, n)
+		var ones [48 * 8]int
+		c := a.client()
+		for range n {
+			c.cookies = map[string]string{}
+			c.post("/set?k=a&v=b", nil).want(t, 204)
+			id, err := base64.RawURLEncoding.DecodeString(c.session())
+			if err != nil || len(id) != 48 {
+				t.Fatalf("id %q: %v", c.session(), err)
 			}
-			res := c.get("/me")
-			if (res.StatusCode != 401 && res.StatusCode != 503) || strings.Contains(res.body, "Alice") {
-				t.Fatalf("status %d: %s", res.StatusCode, res.body)
+			if seen[c.session()] {
+				t.Fatal("an id came twice")
 			}
-			c.post("/set?k=a&v=b", nil)
-			b.db.Where("1 = 1").Delete(&models.Session{})
-		})
-	}
-}
-
-// loginRecord encodes a login as a session holds it, with a fingerprint of
-// nothing.
-func loginRecord(id string) []byte {
-	return append(append([]byte{1}, make([]byte, 40)...), id...)
+			seen[c.session()] = true
+			for i := range ones {
+				ones[i] += int(id[i/8] >> (i % 8) & 1)
+			}
+		}
+		for i, count := range ones {
+			if f := float64(count) / float64(n); math.Abs(f-0.5) > margin {
+				t.Errorf("bit %d is set in %.3f of all ids", i, f)
+			}
+		}
+	})
 }
 
 func TestTwoCookiesOfOneName(t *testing.T) { // S15
-	a := newApp(t, memoryBackend(t), nil, nil)
-	alice, bob := a.loggedIn(aliceEmail).session(), a.loggedIn(bobEmail).session()
-	for _, order := range [][2]string{{alice, bob}, {bob, alice}} {
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, nil)
+		alice, bob := a.loggedIn(aliceEmail).session(), a.loggedIn(bobEmail).session()
+		for _, order := range [][2]string{{alice, bob}, {bob, alice}} {
+			c := a.client()
+			c.header.Set("Cookie", sessionCookie+"="+order[0]+"; "+sessionCookie+"="+order[1])
+			c.get("/me").is401(t)
+		}
 		c := a.client()
-		c.header.Set("Cookie", sessionCookie+"="+order[0]+"; "+sessionCookie+"="+order[1])
+		c.header["Cookie"] = []string{sessionCookie + "=" + alice, sessionCookie + "=" + bob}
 		c.get("/me").is401(t)
-	}
-	c := a.client()
-	c.header["Cookie"] = []string{sessionCookie + "=" + alice, sessionCookie + "=" + bob}
-	c.get("/me").is401(t)
-	c.header["Cookie"] = []string{sessionCookie + "=" + alice + ";" + sessionCookie + "=" + alice}
-	c.get("/me").want(t, 200)
+		c.header["Cookie"] = []string{sessionCookie + "=" + alice + ";" + sessionCookie + "=" + alice}
+		c.get("/me").want(t, 200)
+	})
 }
 
 func TestNoLeakBetweenRequests(t *testing.T) { // S18
 	eachBackend(t, func(t *testing.T, b *backend) {
 		a := newApp(t, b, func(c *ginauth.Config) { c.Throttle.InsecureDisable = true }, nil)
 		users, requests := 200, 100
-		if b.name == "sqlite" || testing.Short() {
+		if b.name != "memory" || testing.Short() {
 			users, requests = 50, 20
 		}
 		for i := range users {
@@ -555,42 +516,46 @@ func TestSessionIDNamesAndOpensNothing(t *testing.T) {
 }
 
 func TestFormToken(t *testing.T) {
-	var token string
-	a := newApp(t, memoryBackend(t), nil, func(_ *app, r *gin.Engine) {
-		r.GET("/token", func(c *gin.Context) { token, _ = ginauth.From(c).Session().Token(); c.String(200, token) })
-		r.POST("/check", func(c *gin.Context) {
-			c.JSON(200, ginauth.From(c).Session().ValidToken(c.Query("t")))
+	eachBackend(t, func(t *testing.T, b *backend) {
+		var token string
+		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) {
+			r.GET("/token", func(c *gin.Context) { token, _ = ginauth.From(c).Session().Token(); c.String(200, token) })
+			r.POST("/check", func(c *gin.Context) {
+				c.JSON(200, ginauth.From(c).Session().ValidToken(c.Query("t")))
+			})
 		})
+		c := a.client()
+		first := c.get("/token").body
+		if c.session() == "" || c.get("/token").body != first {
+			t.Fatal("the token does not last")
+		}
+		valid := func(c *client, token string) bool { return c.post("/check?t="+token, nil).body == "true" }
+		if !valid(c, first) || valid(c, first[:42]+"A") || valid(c, "") || valid(a.client(), first) {
+			t.Fatal("token check is wrong")
+		}
+		c.login(aliceEmail, goodPass).want(t, 200)
+		if valid(c, first) {
+			t.Fatal("the token of the anonymous session outlived the login")
+		}
 	})
-	c := a.client()
-	first := c.get("/token").body
-	if c.session() == "" || c.get("/token").body != first {
-		t.Fatal("the token does not last")
-	}
-	valid := func(c *client, token string) bool { return c.post("/check?t="+token, nil).body == "true" }
-	if !valid(c, first) || valid(c, first[:42]+"A") || valid(c, "") || valid(a.client(), first) {
-		t.Fatal("token check is wrong")
-	}
-	c.login(aliceEmail, goodPass).want(t, 200)
-	if valid(c, first) {
-		t.Fatal("the token of the anonymous session outlived the login")
-	}
 }
 
 func TestFullSessionIsRefusedWhereItIsFilled(t *testing.T) { // C05
-	var err error
-	a := newApp(t, memoryBackend(t), nil, func(_ *app, r *gin.Engine) {
-		r.POST("/fill", func(c *gin.Context) {
-			err = ginauth.From(c).Session().Put("big", strings.Repeat("x", stores.MaxValues))
-			if err != nil {
-				ginauth.Abort(c, err)
-			}
+	eachBackend(t, func(t *testing.T, b *backend) {
+		var err error
+		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) {
+			r.POST("/fill", func(c *gin.Context) {
+				err = ginauth.From(c).Session().Put("big", strings.Repeat("x", stores.MaxValues))
+				if err != nil {
+					ginauth.Abort(c, err)
+				}
+			})
 		})
+		c := a.client()
+		if c.post("/fill", nil).want(t, 422); err == nil || !strings.Contains(err.Error(), `"big"`) || len(c.cookies) > 0 {
+			t.Fatalf("err %v, cookies %v", err, c.cookies)
+		}
 	})
-	c := a.client()
-	if c.post("/fill", nil).want(t, 422); err == nil || !strings.Contains(err.Error(), `"big"`) || len(c.cookies) > 0 {
-		t.Fatalf("err %v, cookies %v", err, c.cookies)
-	}
 }
 
 func TestUntouchedSessionCostsNothing(t *testing.T) {
@@ -624,22 +589,24 @@ func TestUntouchedSessionCostsNothing(t *testing.T) {
 }
 
 func TestCachingHeaders(t *testing.T) { // C07
-	a := newApp(t, memoryBackend(t), nil, func(a *app, r *gin.Engine) {
-		r.GET("/own", a.m.Auth(), func(c *gin.Context) {
-			c.Header("Cache-Control", "private, max-age=5")
-			c.Header("Vary", "Accept, cookie")
-			c.String(200, "x")
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, func(a *app, r *gin.Engine) {
+			r.GET("/own", a.m.Auth(), func(c *gin.Context) {
+				c.Header("Cache-Control", "private, max-age=5")
+				c.Header("Vary", "Accept, cookie")
+				c.String(200, "x")
+			})
 		})
-	})
-	c := a.client()
-	for _, res := range []*response{c.login(aliceEmail, goodPass), c.get("/me"), c.post("/logout", nil), c.get("/me")} {
-		if res.Header.Get("Cache-Control") != "no-store" || res.Header.Get("Vary") != "Cookie" {
-			t.Errorf("%s: %v", res.Request.URL, res.Header)
+		c := a.client()
+		for _, res := range []*response{c.login(aliceEmail, goodPass), c.get("/me"), c.post("/logout", nil), c.get("/me")} {
+			if res.Header.Get("Cache-Control") != "no-store" || res.Header.Get("Vary") != "Cookie" {
+				t.Errorf("%s: %v", res.Request.URL, res.Header)
+			}
 		}
-	}
-	c.login(aliceEmail, goodPass)
-	res := c.get("/own").want(t, 200)
-	if res.Header.Get("Cache-Control") != "private, max-age=5" || len(res.Header["Vary"]) != 1 {
-		t.Errorf("the handler's own headers: %v", res.Header)
-	}
+		c.login(aliceEmail, goodPass)
+		res := c.get("/own").want(t, 200)
+		if res.Header.Get("Cache-Control") != "private, max-age=5" || len(res.Header["Vary"]) != 1 {
+			t.Errorf("the handler's own headers: %v", res.Header)
+		}
+	})
 }

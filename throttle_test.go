@@ -61,24 +61,26 @@ func TestThrottleAdmitsExactlyTheLimit(t *testing.T) { // T01, EXP-04
 }
 
 func TestRightPasswordAmongGuesses(t *testing.T) { // EXP-04
-	a := newApp(t, memoryBackend(t), nil, nil)
-	for range 10 {
-		a.clock.advance(16 * time.Minute)
-		right, tries := rand.IntN(10), 0
-		for i := range 10 {
-			password, want := "wrong", 401
-			if i == right {
-				password, want = goodPass, 200
-			}
-			if tries++; tries > 5 {
-				want = 429
-			}
-			a.client().login(aliceEmail, password).want(t, want)
-			if want == 200 {
-				tries = 0
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, nil)
+		for range 10 {
+			a.clock.advance(16 * time.Minute)
+			right, tries := rand.IntN(10), 0
+			for i := range 10 {
+				password, want := "wrong", 401
+				if i == right {
+					password, want = goodPass, 200
+				}
+				if tries++; tries > 5 {
+					want = 429
+				}
+				a.client().login(aliceEmail, password).want(t, want)
+				if want == 200 {
+					tries = 0
+				}
 			}
 		}
-	}
+	})
 }
 
 func TestThrottledTryCostsNothing(t *testing.T) { // T10, E08
@@ -121,18 +123,20 @@ func TestThrottledTryCostsNothing(t *testing.T) { // T10, E08
 }
 
 func TestAddressIsThePeers(t *testing.T) { // T02
-	a := newApp(t, memoryBackend(t), nil, nil)
-	for i := range 6 {
-		c := a.client()
-		for _, name := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Cf-Connecting-Ip"} {
-			c.header.Set(name, fmt.Sprintf("203.0.113.%d", i))
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, nil)
+		for i := range 6 {
+			c := a.client()
+			for _, name := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Cf-Connecting-Ip"} {
+				c.header.Set(name, fmt.Sprintf("203.0.113.%d", i))
+			}
+			want := 401
+			if i == 5 {
+				want = 429
+			}
+			c.login(aliceEmail, "wrong").want(t, want)
 		}
-		want := 401
-		if i == 5 {
-			want = 429
-		}
-		c.login(aliceEmail, "wrong").want(t, want)
-	}
+	})
 }
 
 func TestSpellingsOfOneAccountShareACount(t *testing.T) { // T03, T12
@@ -160,36 +164,42 @@ func TestSpellingsOfOneAccountShareACount(t *testing.T) { // T03, T12
 }
 
 func TestManyAddressesOneAccount(t *testing.T) { // T04
-	a := newApp(t, memoryBackend(t), fromHeader, nil)
-	for i := range 100 {
-		want := 401
-		if i >= 50 {
-			want = 429
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, fromHeader, nil)
+		for i := range 100 {
+			want := 401
+			if i >= 50 {
+				want = 429
+			}
+			a.client().from(fmt.Sprintf("198.51.100.%d", i)).login(aliceEmail, "wrong").want(t, want)
 		}
-		a.client().from(fmt.Sprintf("198.51.100.%d", i)).login(aliceEmail, "wrong").want(t, want)
-	}
+	})
 }
 
 func TestOneAddressManyAccounts(t *testing.T) { // T05
-	for name, address := range map[string]func(int) string{
+	addresses := map[string]func(int) string{
 		"IPv4":        func(int) string { return "198.51.100.7" },
 		"mapped IPv4": func(i int) string { return []string{"198.51.100.7", "::ffff:198.51.100.7"}[i%2] },
 		"IPv6 /64":    func(i int) string { return fmt.Sprintf("2001:db8:1:2::%x", i+1) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			a := newApp(t, memoryBackend(t), fromHeader, nil)
-			for i := range 35 {
-				want := 401
-				if i >= 30 {
-					want = 429
-				}
-				a.client().from(address(i)).login(fmt.Sprintf("user%d@example.com", i), "wrong").want(t, want)
-			}
-			a.client().from("2001:db8:1:3::1").login(aliceEmail, goodPass).want(t, 200)
-			// The route refuses a locked address before it reads the body.
-			a.client().from(address(0)).do("POST", "/login", "text/plain", "x").want(t, 429)
-		})
 	}
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, fromHeader, nil)
+		for name, address := range addresses {
+			t.Run(name, func(t *testing.T) {
+				a.clock.advance(time.Hour)
+				for i := range 35 {
+					want := 401
+					if i >= 30 {
+						want = 429
+					}
+					a.client().from(address(i)).login(fmt.Sprintf("user%d@example.com", i), "wrong").want(t, want)
+				}
+				a.client().from("2001:db8:1:3::1").login(aliceEmail, goodPass).want(t, 200)
+				// The route refuses a locked address before it reads the body.
+				a.client().from(address(0)).do("POST", "/login", "text/plain", "x").want(t, 429)
+			})
+		}
+	})
 }
 
 func TestStrangerCannotLockTheOwnerOut(t *testing.T) { // T06
@@ -230,15 +240,17 @@ func TestStrangerCannotLockTheOwnerOut(t *testing.T) { // T06
 }
 
 func TestOnlySuccessOnTheAccountClearsIt(t *testing.T) { // T07
-	a := newApp(t, memoryBackend(t), nil, nil)
-	for i := range 7 {
-		want := 401
-		if i >= 5 {
-			want = 429
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, nil)
+		for i := range 7 {
+			want := 401
+			if i >= 5 {
+				want = 429
+			}
+			a.client().login(aliceEmail, "wrong").want(t, want)
+			a.client().login(bobEmail, goodPass).want(t, 200)
 		}
-		a.client().login(aliceEmail, "wrong").want(t, want)
-		a.client().login(bobEmail, goodPass).want(t, 200)
-	}
+	})
 }
 
 func TestOfficeBehindOneAddress(t *testing.T) {
@@ -290,43 +302,45 @@ func TestMalformedRequestsAreNoTries(t *testing.T) {
 }
 
 func TestThrottleForOtherHandlers(t *testing.T) { // T08
-	var attempt *ginauth.Attempts
-	a := newApp(t, memoryBackend(t), nil, func(a *app, r *gin.Engine) {
-		r.POST("/pin", func(c *gin.Context) {
-			var err error
-			if attempt, err = ginauth.From(c).Throttle(c.Request.Context(), "email", aliceEmail); err != nil {
-				ginauth.Abort(c, err)
-				return
-			}
-			switch c.Query("do") {
-			case "right":
-				err = attempt.Succeeded(c.Request.Context())
-			case "release":
-				err = attempt.Release(c.Request.Context())
-			}
-			if err != nil {
-				t.Error(err)
-			}
+	eachBackend(t, func(t *testing.T, b *backend) {
+		var attempt *ginauth.Attempts
+		a := newApp(t, b, nil, func(a *app, r *gin.Engine) {
+			r.POST("/pin", func(c *gin.Context) {
+				var err error
+				if attempt, err = ginauth.From(c).Throttle(c.Request.Context(), "email", aliceEmail); err != nil {
+					ginauth.Abort(c, err)
+					return
+				}
+				switch c.Query("do") {
+				case "right":
+					err = attempt.Succeeded(c.Request.Context())
+				case "release":
+					err = attempt.Release(c.Request.Context())
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+			r.POST("/few", a.m.ThrottleLogins(ginauth.LimitAccountAddress(1, time.Minute)), login)
 		})
-		r.POST("/few", a.m.ThrottleLogins(ginauth.LimitAccountAddress(1, time.Minute)), login)
-	})
-	c := a.client()
-	for range 3 {
-		c.post("/pin", nil).want(t, 200)
-	}
-	c.login(aliceEmail, "wrong").want(t, 401)
-	for range 9 {
-		c.post("/pin?do=release", nil).want(t, 200)
-	}
-	c.post("/pin?do=right", nil).want(t, 200)
-	for range 5 {
+		c := a.client()
+		for range 3 {
+			c.post("/pin", nil).want(t, 200)
+		}
 		c.login(aliceEmail, "wrong").want(t, 401)
-	}
-	c.post("/pin", nil).want(t, 429)
-	a.clock.advance(16 * time.Minute)
-	c.post("/few", loginForm{bobEmail, "wrong"}).want(t, 401)
-	c.post("/few", loginForm{bobEmail, "wrong"}).want(t, 429)
-	mustPanic(t, "limit", func() { a.m.ThrottleLogins(ginauth.LimitAddress(0, time.Minute)) })
+		for range 9 {
+			c.post("/pin?do=release", nil).want(t, 200)
+		}
+		c.post("/pin?do=right", nil).want(t, 200)
+		for range 5 {
+			c.login(aliceEmail, "wrong").want(t, 401)
+		}
+		c.post("/pin", nil).want(t, 429)
+		a.clock.advance(16 * time.Minute)
+		c.post("/few", loginForm{bobEmail, "wrong"}).want(t, 401)
+		c.post("/few", loginForm{bobEmail, "wrong"}).want(t, 429)
+		mustPanic(t, "limit", func() { a.m.ThrottleLogins(ginauth.LimitAddress(0, time.Minute)) })
+	})
 }
 
 func mustPanic(t *testing.T, want string, f func()) {
