@@ -1,8 +1,11 @@
 package testservers
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -84,4 +87,17 @@ func create(t testing.TB, server gorm.Dialector, statement, drop string) string 
 		}
 	})
 	return name
+}
+
+// Behind returns a proxy before the server of a PostgreSQL data source name,
+// which is a URL, and the name that leads through it.
+func Behind(t testing.TB, dsn string) (p *Proxy, through string) {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil || u.Host == "" {
+		t.Fatalf("%s has to hold a URL", PostgresVariable)
+	}
+	p = NewProxy(t, net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "5432")))
+	u.Host = p.Address()
+	return p, u.String()
 }

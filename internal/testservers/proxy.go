@@ -1,0 +1,189 @@
+package testservers
+
+import (
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Mode is what a Proxy does to connections.
+type Mode int
+
+const (
+	// Forward passes everything on.
+	Forward Mode = iota
+	// Refuse ends new connections, and those there are.
+	Refuse
+	// Reset lets connections begin, and resets each when it asks something.
+	Reset
+	// Hang says nothing more.
+	Hang
+	// Slow passes requests on after the delay.
+	Slow
+	// Flaky resets a share of the connections that ask something.
+	Flaky
+)
+
+// A Proxy stands between clients and a server, and behaves badly on demand. It
+// is safe for concurrent use.
+type Proxy struct {
+	server string
+	lis    net.Listener
+
+	mu    sync.Mutex
+	mode  Mode
+	delay time.Duration
+	share float64
+	conns map[*net.TCPConn]bool
+	group sync.WaitGroup
+}
+
+// NewProxy returns a proxy before a server. It ends with the test.
+func NewProxy(t testing.TB, server string) *Proxy {
+	t.Helper()
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{server: server, lis: lis, conns: make(map[*net.TCPConn]bool)}
+	p.group.Go(p.accept)
+	t.Cleanup(func() {
+		lis.Close()
+		p.Set(Refuse)
+		p.group.Wait()
+	})
+	return p
+}
+
+// Address returns where the proxy listens, as in 127.0.0.1:4321.
+func (p *Proxy) Address() string { return p.lis.Addr().String() }
+
+// Set changes what the proxy does. Connections from before a change end with
+// it, unless it only makes them slow or flaky.
+func (p *Proxy) Set(m Mode) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	spoiled := p.mode == Hang || p.mode == Reset || p.mode == Refuse
+	p.mode = m
+	if spoiled || m == Refuse {
+		p.closeAll()
+	}
+}
+
+// SetDelay sets how late a request is passed on in mode Slow.
+func (p *Proxy) SetDelay(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = d
+}
+
+// SetShare sets the share of requests, from 0 to 1, that end their connection in
+// mode Flaky.
+func (p *Proxy) SetShare(share float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.share = share
+}
+
+func (p *Proxy) closeAll() {
+	for conn := range p.conns {
+		reset(conn)
+	}
+	clear(p.conns)
+}
+
+// reset ends a connection without a farewell.
+func reset(conn *net.TCPConn) {
+	_ = conn.SetLinger(0)
+	_ = conn.Close()
+}
+
+func (p *Proxy) accept() {
+	for {
+		conn, err := p.lis.Accept()
+		if err != nil {
+			return
+		}
+		client := conn.(*net.TCPConn)
+		p.mu.Lock()
+		if p.mode == Refuse {
+			reset(client)
+		} else {
+			p.conns[client] = true
+			p.group.Go(func() { p.serve(client) })
+		}
+		p.mu.Unlock()
+	}
+}
+
+func (p *Proxy) serve(client *net.TCPConn) {
+	defer p.forget(client)
+	conn, err := net.Dial("tcp", p.server)
+	if err != nil {
+		return
+	}
+	server := conn.(*net.TCPConn)
+	p.mu.Lock()
+	p.conns[server] = true
+	p.mu.Unlock()
+	p.group.Go(func() {
+		defer p.forget(client)
+		p.copy(client, server, func() bool { return true })
+	})
+	defer p.forget(server)
+	p.copy(server, client, p.pass)
+}
+
+// forget ends a connection.
+func (p *Proxy) forget(conn *net.TCPConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, conn)
+	reset(conn)
+}
+
+func (p *Proxy) is(m Mode) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mode == m
+}
+
+// pass waits as long as a request is to be late, and reports whether it is to be
+// passed on.
+func (p *Proxy) pass() bool {
+	p.mu.Lock()
+	mode, delay, share := p.mode, p.delay, p.share
+	p.mu.Unlock()
+	switch mode {
+	case Reset:
+		return false
+	case Slow:
+		time.Sleep(delay)
+	case Flaky:
+		return rand.Float64() >= share
+	}
+	return true
+}
+
+// copy copies until one side ends, or pass says that what came ends the
+// connection. What comes while the proxy is silent is swallowed.
+func (p *Proxy) copy(to, from *net.TCPConn, pass func() bool) {
+	buffer := make([]byte, 64*1024)
+	for {
+		n, err := from.Read(buffer)
+		if err != nil {
+			return
+		}
+		if p.is(Hang) {
+			continue
+		}
+		if !pass() {
+			return
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
