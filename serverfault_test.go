@@ -1,0 +1,133 @@
+package ginauth_test
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"gorm.io/driver/postgres"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testservers"
+	"github.com/ginauth/ginauth/stores/redisstore"
+)
+
+// behindProxy runs a test on stores whose server is behind a proxy. The
+// backend's own view at rest goes around it.
+func behindProxy(t *testing.T, test func(t *testing.T, b *backend, p *testservers.Proxy)) {
+	t.Run("postgres", func(t *testing.T) {
+		p, dsn := testservers.Behind(t, testservers.PostgresDSN(t))
+		test(t, sqlBackend(t, "postgres", testservers.Connect(t, postgres.Open(dsn))), p)
+	})
+	t.Run("redis", func(t *testing.T) {
+		b := redisBackend(t)
+		direct := b.atRest.(keysAtRest)
+		options := testservers.RedisOptions(t)
+		p := testservers.NewProxy(t, options.Addr)
+		options.Addr = p.Address()
+		client := redis.NewClient(options)
+		t.Cleanup(func() { _ = client.Close() })
+		b.set = redisstore.New(client, redisstore.WithPrefix(direct.prefix))
+		test(t, b, p)
+	})
+}
+
+// serverRequests are requests that each need the server.
+var serverRequests = []string{
+	"GET /me", "GET /verified", "GET /guest", "GET /all", "POST /set?k=a&v=b", "POST /login", "POST /logout",
+}
+
+func TestServerFaults(t *testing.T) { // EXP-15
+	const timeout = 200 * time.Millisecond
+	modes := map[string]testservers.Mode{
+		"refuse": testservers.Refuse, "reset": testservers.Reset, "hang": testservers.Hang, "slow": testservers.Slow,
+	}
+	if testing.Short() {
+		delete(modes, "refuse")
+		delete(modes, "slow")
+	}
+	behindProxy(t, func(t *testing.T, b *backend, p *testservers.Proxy) {
+		p.SetDelay(2 * time.Second)
+		a := newApp(t, b, func(c *ginauth.Config) { c.StoreTimeout = timeout; c.Throttle.InsecureDisable = false }, nil)
+		cookie := a.loggedIn(aliceEmail).session()
+		bodies := map[string]bool{}
+		var slowest time.Duration
+		before := a.idleGoroutines(p)
+		for name, mode := range modes {
+			for _, request := range serverRequests {
+				what := name + ", " + request
+				p.Set(mode)
+				res := a.outage(what, request, cookie, 2*timeout+500*time.Millisecond)
+				bodies[res.body] = true
+				p.Set(testservers.Refuse) // what is still on its way does not arrive later
+				p.Set(testservers.Forward)
+				slowest = max(slowest, a.recovers(what, cookie))
+			}
+		}
+		if len(bodies) != 1 {
+			t.Errorf("outages have %d bodies: %v", len(bodies), slices.Collect(maps.Keys(bodies)))
+		}
+		t.Logf("the slowest recovery took %v", slowest)
+		deadline := time.Now().Add(5 * time.Second)
+		for a.idleGoroutines(p) > before+5 && time.Now().Before(deadline) {
+			runtime.Gosched()
+		}
+		if after := a.idleGoroutines(p); after > before+5 {
+			t.Errorf("%d goroutines, %d before", after, before)
+		}
+	})
+}
+
+// outage sends a request while a store cannot answer, and asserts that the
+// answer says so: in time, to nobody's benefit, and without ending a session.
+func (a *app) outage(what, request, cookie string, limit time.Duration) *response {
+	a.Helper()
+	method, path, _ := strings.Cut(request, " ")
+	began := time.Now()
+	res := a.client().with(cookie).do(method, path, "application/json", fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass))
+	if took := time.Since(began); took > limit {
+		a.Errorf("%s: took %v", what, took)
+	}
+	if res.StatusCode != http.StatusServiceUnavailable {
+		a.Errorf("%s: status %d, body %s", what, res.StatusCode, res.body)
+	}
+	if len(res.Header["Set-Cookie"]) > 0 || res.Header.Get("Retry-After") == "" {
+		a.Errorf("%s: headers %v", what, res.Header)
+	}
+	if strings.ContainsAny(res.body, "0123456789") || strings.Contains(res.body, "tcp") {
+		a.Errorf("%s: the body tells the cause: %s", what, res.body)
+	}
+	return res
+}
+
+// recovers asserts that the session still is Alice's within a second, and
+// returns how long that took.
+func (a *app) recovers(what, cookie string) time.Duration {
+	a.Helper()
+	began := time.Now()
+	for {
+		res := a.client().with(cookie).get("/me")
+		switch {
+		case res.StatusCode == 200 && res.name(a) == "Alice":
+			return time.Since(began)
+		case res.StatusCode != http.StatusServiceUnavailable:
+			a.Fatalf("%s: afterwards status %d, body %s", what, res.StatusCode, res.body)
+		case time.Since(began) > time.Second:
+			a.Fatalf("%s: no recovery in a second", what)
+		}
+	}
+}
+
+// idleGoroutines counts goroutines while there are no connections.
+func (a *app) idleGoroutines(p *testservers.Proxy) int {
+	p.Set(testservers.Refuse)
+	a.srv.Client().CloseIdleConnections()
+	p.Set(testservers.Forward)
+	return runtime.NumGoroutine()
+}
