@@ -168,7 +168,7 @@ func (s spec) engine(b *backend, configure func(*ginauth.Config)) (*gin.Engine, 
 	})
 	r.GET("/admin", m.Authorize("administer"), func(c *gin.Context) { c.Status(204) })
 	r.POST("/owner/revoke", func(c *gin.Context) {
-		_, err := b.set.Sessions.(stores.SessionIndex).DeleteSessionsOf(c.Request.Context(), c.Query("id"), "")
+		_, err := b.set.Sessions.(stores.SessionIndex).DeleteSessionsOf(c.Request.Context(), "users:"+c.Query("id"), "") // of the realm of Config.Users
 		answer(c, err)
 	})
 	r.POST("/owner/change", func(c *gin.Context) {

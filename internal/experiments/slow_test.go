@@ -1,0 +1,186 @@
+package experiments_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testservers"
+)
+
+// TestSlowStore lets requests come at a steady rate while the way to the store is
+// slow, or its connections are reset.
+func TestSlowStore(t *testing.T) { // EXP-16
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	t.Run("postgres", func(t *testing.T) {
+		p, dsn := testservers.Behind(t, testservers.PostgresDSN(t))
+		slowStore(t, spec{Postgres: dsn}, p)
+	})
+	t.Run("redis", func(t *testing.T) {
+		_, prefix := testservers.Redis(t)
+		p := testservers.NewProxy(t, testservers.RedisOptions(t).Addr)
+		through, err := url.Parse(testservers.Address(t, testservers.RedisVariable))
+		if err != nil {
+			t.Fatal(err)
+		}
+		through.Host = p.Address()
+		slowStore(t, spec{SQLite: filepath.Join(t.TempDir(), "users.db"), Redis: through.String(), Prefix: prefix}, p)
+	})
+}
+
+const (
+	rate         = 200 // requests a second
+	storeTimeout = time.Second
+)
+
+func slowStore(t *testing.T, s spec, p *testservers.Proxy) {
+	if err := s.prepare(writers); err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	app := s.serve(t, b, func(c *ginauth.Config) {
+		c.StoreTimeout = storeTimeout
+		c.Session.TouchInterval = time.Hour // so that what only reads asks the stores in one phase
+	})
+	sessions := make([]string, writers)
+	for i := range sessions {
+		c := app.client()
+		if status, err := c.login(i, password); err != nil || status != http.StatusNoContent {
+			t.Fatal(status, err)
+		}
+		sessions[i] = c.session
+	}
+	each, rest := time.Duration(size(75, 1))*time.Second, 1500*time.Millisecond
+	before := goroutines(app)
+	for _, phase := range slowPhases() {
+		p.SetDelay(phase.delay)
+		p.SetShare(phase.share)
+		p.Set(phase.mode)
+		during := app.load(each, sessions)
+		p.Set(testservers.Forward)
+		lifted := time.Now()
+		after := app.load(rest, sessions)
+		t.Logf("%s for %v: %s; afterwards %s", phase.name, each, during, after)
+		for _, o := range slices.Concat(during, after) {
+			o.check(t, phase.name, lifted)
+		}
+	}
+	if after := goroutines(app); after > before+10 {
+		t.Errorf("%d goroutines, %d before", after, before)
+	}
+}
+
+// A slowPhase is what is wrong on the way to the store for some time.
+type slowPhase struct {
+	name  string
+	mode  testservers.Mode
+	delay time.Duration
+	share float64
+}
+
+func slowPhases() []slowPhase {
+	phases := []slowPhase{
+		{"2 s late", testservers.Slow, 2 * time.Second, 0},
+		{"5 % reset", testservers.Flaky, 0, 0.05},
+		{"200 ms late", testservers.Slow, 200 * time.Millisecond, 0},
+		{"1 % reset", testservers.Flaky, 0, 0.01},
+	}
+	if !long() {
+		return phases[:2]
+	}
+	return phases
+}
+
+// goroutines counts goroutines once those of requests have ended.
+func goroutines(app *app) int {
+	app.http.CloseIdleConnections()
+	n := runtime.NumGoroutine()
+	for end := time.Now().Add(time.Second); time.Now().Before(end); runtime.Gosched() {
+		n = min(n, runtime.NumGoroutine())
+	}
+	return n
+}
+
+// An outcome is one request and its answer.
+type outcome struct {
+	// phases is how often it asked the stores: once if it reads, and again if
+	// it writes. Each time has a deadline of its own.
+	phases time.Duration
+	sent   time.Time
+	took   time.Duration
+	status int
+	err    error
+}
+
+// check asserts that the answer came in time, was 200, 204 or 503, and was no
+// outage from a second after the store was well again.
+func (o outcome) check(t *testing.T, phase string, lifted time.Time) {
+	t.Helper()
+	switch {
+	case o.err != nil:
+		t.Errorf("%s: %v", phase, o.err)
+	case o.took > o.phases*storeTimeout+500*time.Millisecond:
+		t.Errorf("%s: an answer, %d, took %v", phase, o.status, o.took)
+	case o.status != 200 && o.status != 204 && o.status != 503:
+		t.Errorf("%s: status %d", phase, o.status)
+	case o.status == 503 && o.sent.Sub(lifted) > time.Second:
+		t.Errorf("%s: an outage %v after it ended", phase, o.sent.Sub(lifted))
+	}
+}
+
+type outcomes []outcome
+
+// String says how the requests went.
+func (all outcomes) String() string {
+	took := make([]time.Duration, len(all))
+	outages := 0
+	for i, o := range all {
+		took[i] = o.took
+		if o.status == 503 {
+			outages++
+		}
+	}
+	slices.Sort(took)
+	return fmt.Sprintf("%d answers, %d of them 503, median %v, slowest %v", len(all), outages,
+		took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
+}
+
+// load sends requests at the rate, whether or not earlier ones were answered,
+// and returns what became of them all.
+func (a *app) load(d time.Duration, sessions []string) outcomes {
+	all := make(outcomes, int(d.Seconds()*rate))
+	tick := time.NewTicker(time.Second / rate)
+	defer tick.Stop()
+	var group sync.WaitGroup
+	for i := range all {
+		<-tick.C
+		group.Go(func() {
+			c := a.client()
+			c.session = sessions[i%len(sessions)]
+			o := outcome{sent: time.Now(), phases: 1}
+			if i%4 == 0 {
+				o.phases = 2
+				o.status, _, o.err = c.do("POST", "/set?k=k", "")
+			} else {
+				o.status, _, o.err = c.do("GET", "/me", "")
+			}
+			o.took = time.Since(o.sent)
+			all[i] = o
+		})
+	}
+	group.Wait()
+	return all
+}
