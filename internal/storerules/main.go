@@ -1,0 +1,63 @@
+// Storerules prints which rule of stores/storetest holds on which store, as a
+// table in Markdown. What it says is what the tests said:
+//
+//	go run ./internal/storerules             runs them and prints the table
+//	go run ./internal/storerules -update     runs them and writes stores/RULES.md
+//	go run ./internal/storerules -check LOG  compares stores/RULES.md with the
+//	                                         output of an earlier go test -v
+//
+// It is run in the module's directory. The servers are found by the variables
+// that CONTRIBUTING.md lists; a store without its server is missing in the table.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+)
+
+const file = "stores/RULES.md"
+
+func main() {
+	update := flag.Bool("update", false, "write "+file)
+	log := flag.String("check", "", "compare "+file+" with what is in this `file`, the output of go test -v")
+	flag.Parse()
+	if err := run(*update, *log); err != nil {
+		fmt.Fprintln(os.Stderr, "storerules:", err)
+		os.Exit(1)
+	}
+}
+
+func run(update bool, log string) error {
+	rules, err := readRules("stores/storetest")
+	if err != nil {
+		return err
+	}
+	output, err := os.ReadFile(log)
+	if log == "" {
+		test := exec.Command("go", "test", "-short", "-v", "-count=1", "-run", "^Test(Sessions|Tokens|Limiter)$",
+			"./stores/memstore", "./stores/filestore", "./stores/gormstore", "./stores/redisstore")
+		test.Stderr = os.Stderr
+		output, err = test.Output()
+	}
+	if err != nil {
+		return err
+	}
+	made, err := table(rules, readResults(string(output)))
+	switch {
+	case err != nil:
+		return err
+	case update:
+		return os.WriteFile(file, []byte(made), 0o644)
+	case log != "":
+		written, err := os.ReadFile(file)
+		if err == nil && string(written) != made {
+			err = errors.New(file + " is not current; go run ./internal/storerules -update writes it")
+		}
+		return err
+	}
+	_, err = fmt.Print(made)
+	return err
+}
