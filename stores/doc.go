@@ -13,10 +13,14 @@
 //     it, and stores do not change it either. What it is given stays the
 //     caller's: a store copies what it keeps of maps, slices and pointers.
 //   - Rows, ids and families are 32 lower-case hexadecimal digits, random and
-//     chosen by the caller. Another name finds nothing.
+//     chosen by the caller, who never uses one again. Another name finds
+//     nothing.
 //   - Owners are at most 255 bytes of valid text without NUL, compared byte by
 //     byte. The owner "" owns nothing, so asking for it never means "all".
-//   - Stores have no clock. Where time matters the caller passes it.
+//   - Stores have no clock. Where time matters the caller passes it. A store
+//     may let its server forget what has expired, by the server's clock; then
+//     the clocks of all machines have to be within minutes of each other, and
+//     the store says how many.
 //   - An acknowledged change is seen by every later call, on every machine.
 //
 // Package stores/storetest holds a test for each rule that any implementation

@@ -47,6 +47,10 @@ type Limiter interface {
 	// slot behind, and does not lengthen a window. A limit of zero or less
 	// refuses; a key named twice counts twice. A Grant that comes with an error
 	// is not OK.
+	//
+	// A store whose windows are on several machines may take them one after the
+	// other: then a Take may be refused for a slot that another one, which is
+	// refused too, holds for a moment.
 	Take(ctx context.Context, now time.Time, windows ...Window) (Grant, error)
 	// Peek answers as Take would, and takes nothing.
 	Peek(ctx context.Context, now time.Time, windows ...Window) (Grant, error)

@@ -102,7 +102,8 @@ func (l Life) String() string {
 type Tokens interface {
 	// Create stores a token, and the root of its family if there is none. It
 	// returns ErrExists if the family has a token of that id, and refuses
-	// (false) if the family is revoked.
+	// (false) if the family is revoked. Beside a RevokeOwner of its
+	// owner it may refuse also a family that does not exist yet.
 	Create(ctx context.Context, t Token) (bool, error)
 	// Find returns the token, whether or not it still lives.
 	Find(ctx context.Context, family, id string) (t Token, found bool, err error)

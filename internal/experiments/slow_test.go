@@ -64,7 +64,7 @@ func slowStore(t *testing.T, s spec, p *testservers.Proxy) {
 		sessions[i] = c.session
 	}
 	each, rest := time.Duration(size(75, 1))*time.Second, 1500*time.Millisecond
-	before := goroutines(app)
+	before := goroutines(app, p)
 	for _, phase := range slowPhases() {
 		p.SetDelay(phase.delay)
 		p.SetShare(phase.share)
@@ -78,7 +78,7 @@ func slowStore(t *testing.T, s spec, p *testservers.Proxy) {
 			o.check(t, phase.name, lifted)
 		}
 	}
-	if after := goroutines(app); after > before+10 {
+	if after := goroutines(app, p); after > before+10 {
 		t.Errorf("%d goroutines, %d before", after, before)
 	}
 }
@@ -104,9 +104,12 @@ func slowPhases() []slowPhase {
 	return phases
 }
 
-// goroutines counts goroutines once those of requests have ended.
-func goroutines(app *app) int {
+// goroutines counts goroutines once those of requests and of connections have
+// ended.
+func goroutines(app *app, p *testservers.Proxy) int {
 	app.http.CloseIdleConnections()
+	p.Set(testservers.Refuse)
+	p.Set(testservers.Forward)
 	n := runtime.NumGoroutine()
 	for end := time.Now().Add(time.Second); time.Now().Before(end); runtime.Gosched() {
 		n = min(n, runtime.NumGoroutine())
