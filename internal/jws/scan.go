@@ -1,0 +1,228 @@
+package jws
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// The limits of a JSON text. What is open at once is counted, so that a scanner
+// needs no memory but its own.
+const (
+	maxDepth   = 32
+	maxMembers = 128
+)
+
+// scanner reads one JSON object of bounded depth. It remembers the first error
+// and then finds nothing more, so that a caller may look for it at the end. It
+// allocates nothing unless text has to be unescaped.
+type scanner struct {
+	text  string
+	pos   int
+	depth int
+	err   error
+	claim bool // whether err is about a claim
+	// names are those of the members of all open objects, of which there are
+	// open.
+	names [maxMembers]member
+	open  int
+}
+
+// member is where the name of a member is in the text.
+type member struct {
+	folded     uint32 // hash
+	start, end int32
+}
+
+// container is an open object or array.
+type container struct {
+	// name is that of the current member as it is written, without quotes.
+	name    string
+	begun   bool
+	members int // of the objects around this one
+}
+
+func (s *scanner) fail(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+	s.pos = len(s.text)
+}
+
+// peek skips white space and returns the byte behind it, or 0 at the end.
+func (s *scanner) peek() byte {
+	for ; s.pos < len(s.text); s.pos++ {
+		switch c := s.text[s.pos]; c {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// begin opens an object or array, of which c is the first byte.
+func (s *scanner) begin(c byte) container {
+	switch {
+	case s.peek() != c:
+		s.fail(ErrSyntax)
+	case s.depth == maxDepth:
+		s.fail(ErrDepth)
+	default:
+		s.pos++
+		s.depth++
+	}
+	return container{members: s.open}
+}
+
+// more reports whether there is another element before the byte that closes the
+// container.
+func (s *scanner) more(in *container, closing byte) bool {
+	switch c := s.peek(); {
+	case s.err != nil:
+		return false
+	case c == closing:
+		s.pos++
+		s.depth--
+		s.open = in.members
+		return false
+	case c == ',' && in.begun:
+		s.pos++
+		if s.peek() == closing {
+			s.fail(ErrSyntax)
+		}
+	case in.begun:
+		s.fail(ErrSyntax)
+	}
+	in.begun = true
+	return s.err == nil
+}
+
+// object opens an object. The caller asks for each member with next and then
+// reads its value.
+func (s *scanner) object() container { return s.begin('{') }
+
+// next reads the name of another member. It refuses names that are equal under
+// folding to one before.
+func (s *scanner) next(in *container) bool {
+	if !s.more(in, '}') {
+		return false
+	}
+	s.peek()
+	start := s.pos + 1
+	in.name = s.literal()
+	if s.peek() != ':' {
+		s.fail(ErrSyntax)
+		return false
+	}
+	s.pos++
+	this := member{foldedHash(in.name), int32(start), int32(start + len(in.name))}
+	for _, other := range s.names[in.members:s.open] {
+		if other.folded == this.folded && equalFold(s.text[other.start:other.end], in.name) {
+			s.fail(ErrDuplicate)
+			return false
+		}
+	}
+	if s.open == maxMembers {
+		s.fail(ErrMembers)
+		return false
+	}
+	s.names[s.open] = this
+	s.open++
+	return s.err == nil
+}
+
+// end fails unless the text is at its end, and returns the first error.
+func (s *scanner) end() error {
+	if s.peek(); s.pos < len(s.text) {
+		s.fail(ErrSyntax)
+	}
+	return s.err
+}
+
+// skip reads any value.
+func (s *scanner) skip() {
+	switch c := s.peek(); {
+	case c == '{':
+		for in := s.object(); s.next(&in); {
+			s.skip()
+		}
+	case c == '[':
+		for in := s.begin('['); s.more(&in, ']'); {
+			s.skip()
+		}
+	case c == '"':
+		s.literal()
+	case c == '-' || isDigit(c):
+		s.number()
+	default:
+		for _, word := range [...]string{"true", "false", "null"} {
+			if strings.HasPrefix(s.text[s.pos:], word) {
+				s.pos += len(word)
+				return
+			}
+		}
+		s.fail(ErrSyntax)
+	}
+}
+
+// number reads a number and returns it as it is written. A digit too many, as
+// in 01, is found when the next token is read.
+func (s *scanner) number() string {
+	start := s.pos
+	s.accept('-')
+	if !s.accept('0') {
+		s.digits()
+	}
+	if s.accept('.') {
+		s.digits()
+	}
+	if s.accept('e') || s.accept('E') {
+		if !s.accept('+') {
+			s.accept('-')
+		}
+		s.digits()
+	}
+	if s.err != nil {
+		return ""
+	}
+	return s.text[start:s.pos]
+}
+
+func (s *scanner) accept(c byte) bool {
+	if s.pos < len(s.text) && s.text[s.pos] == c {
+		s.pos++
+		return true
+	}
+	return false
+}
+
+// digits reads one digit or more.
+func (s *scanner) digits() {
+	start := s.pos
+	for s.pos < len(s.text) && isDigit(s.text[s.pos]) {
+		s.pos++
+	}
+	if s.pos == start {
+		s.fail(ErrSyntax)
+	}
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// start begins to read a text. All strings are then known to be UTF-8.
+func (s *scanner) start(text string) {
+	s.text = text
+	if !utf8.ValidString(text) {
+		s.fail(ErrText)
+	}
+}
+
+// checkObject reports what is wrong with a text that should be a JSON object.
+func checkObject(text string) error {
+	var s scanner
+	s.start(text)
+	for in := s.object(); s.next(&in); {
+		s.skip()
+	}
+	return s.end()
+}

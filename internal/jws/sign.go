@@ -1,0 +1,90 @@
+package jws
+
+import (
+	"fmt"
+	"strings"
+)
+
+// MaxToken is how long a token may be, in bytes.
+const MaxToken = 8 << 10
+
+// maxType is how long a type may be, in bytes.
+const maxType = 64
+
+// tailSize is the room for the end of a header: what is left of its beginning,
+// its type, and the two characters that close it.
+const tailSize = 2 + maxType + 2
+
+func newEntry(key Key) entry {
+	prefix := append([]byte(`{"alg":"`), key.Algorithm()...)
+	prefix = append(prefix, '"')
+	if key.id != "" {
+		prefix = appendString(append(prefix, `,"kid":`...), key.id)
+	}
+	prefix = append(prefix, `,"typ":"`...)
+	whole := len(prefix) / 3 * 3
+	return entry{
+		material: key.material(),
+		id:       key.id,
+		prefix:   encoding.EncodeToString(prefix[:whole]),
+		rest:     string(prefix[whole:]),
+	}
+}
+
+// appendTail appends the end of an encoded header, which follows the prefix.
+func (e *entry) appendTail(to []byte, typ string) []byte {
+	var room [tailSize]byte
+	tail := append(room[:0], e.rest...)
+	tail = append(tail, typ...)
+	tail = append(tail, `"}`...)
+	return encoding.AppendEncode(to, tail)
+}
+
+// isType reports whether a text can be the type of tokens: the characters of a
+// media type (RFC 6838, 4.2), of which none is escaped in JSON.
+func isType(typ string) bool {
+	if typ == "" || len(typ) > maxType {
+		return false
+	}
+	for _, c := range []byte(typ) {
+		letter := c | 0x20
+		if !('a' <= letter && letter <= 'z' || isDigit(c) || strings.IndexByte("!#$&-^_.+/", c) >= 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// Sign returns a token of a type, such as "at+jwt", with a payload, which must be
+// a JSON object as Verify accepts it, as that of Claims.Payload. The header has
+// the members alg, typ and, unless the key's is empty, kid.
+//
+// An error wraps ErrInput if the token would be refused, and is else one of the
+// signing key.
+func (s *Set) Sign(typ string, payload []byte) (string, error) {
+	list := s.entries()
+	if len(list) == 0 {
+		return "", fmt.Errorf("%w: the set has no keys", ErrKey)
+	}
+	if !isType(typ) {
+		return "", fmt.Errorf("%w: %w", ErrInput, ErrType)
+	}
+	e := &list[0]
+	length := len(e.prefix) + encoding.EncodedLen(len(e.rest)+len(typ)+2) +
+		1 + encoding.EncodedLen(len(payload)) + 1 + encoding.EncodedLen(e.size())
+	if length > MaxToken {
+		return "", fmt.Errorf("%w: %w: %d bytes, at most %d", ErrInput, ErrTooLong, length, MaxToken)
+	}
+	if err := checkObject(string(payload)); err != nil {
+		return "", fmt.Errorf("%w: payload: %w", ErrInput, err)
+	}
+	token := make([]byte, 0, length)
+	token = append(token, e.prefix...)
+	token = e.appendTail(token, typ)
+	token = encoding.AppendEncode(append(token, '.'), payload)
+	signature, err := e.sign(token)
+	if err != nil {
+		return "", fmt.Errorf("jws: signing: %w", err)
+	}
+	return string(encoding.AppendEncode(append(token, '.'), signature)), nil
+}

@@ -1,0 +1,113 @@
+package jws
+
+import (
+	"fmt"
+	"strings"
+)
+
+// maxHeader is how long an encoded header may be, in bytes: room for the longest
+// kid and type.
+const maxHeader = 2 << 10
+
+// Verify returns the payload of a token of the wanted type that a key of the set
+// signed, and which: 0 is the signing key. The payload is a JSON object without
+// ambiguous members. Its claims are still to be checked; see VerifyClaims.
+//
+// The error wraps the reason, one of ErrTooLong to ErrPayload.
+func (s *Set) Verify(typ, token string) (payload []byte, keyIndex int, err error) {
+	payload, keyIndex, err = s.verify(typ, token)
+	if err != nil {
+		return nil, -1, err
+	}
+	if err := checkObject(string(payload)); err != nil {
+		return nil, -1, fmt.Errorf("%w: %w", ErrPayload, err)
+	}
+	return payload, keyIndex, nil
+}
+
+// VerifyClaims does what Verify does and returns the claims as well. An error
+// may then wrap ErrClaim too. Whether the claims are those of a token that is
+// wanted now is for Claims.Check to say.
+func (s *Set) VerifyClaims(typ, token string) (claims Claims, payload []byte, keyIndex int, err error) {
+	payload, keyIndex, err = s.verify(typ, token)
+	if err == nil {
+		claims, err = ParseClaims(payload)
+	}
+	if err != nil {
+		return Claims{}, nil, -1, err
+	}
+	return claims, payload, keyIndex, nil
+}
+
+// verify returns the payload of a signed token unread.
+func (s *Set) verify(typ, token string) (payload []byte, keyIndex int, err error) {
+	if len(token) > MaxToken {
+		return nil, -1, ErrTooLong
+	}
+	header, body, sig, ok := segments(token)
+	if !ok {
+		return nil, -1, ErrFormat
+	}
+	// One buffer for both, of which the caller gets the first part.
+	end := encoding.DecodedLen(len(body))
+	buf := make([]byte, end+encoding.DecodedLen(len(sig)))
+	payload, ok = decode(buf[:end:end], body)
+	if !ok {
+		return nil, -1, ErrFormat
+	}
+	signature, ok := decode(buf[end:], sig)
+	if !ok {
+		return nil, -1, ErrFormat
+	}
+	list := s.entries()
+	i, err := choose(list, typ, header)
+	if err != nil {
+		return nil, -1, err
+	}
+	if !list[i].verify(token[:len(header)+1+len(body)], signature) {
+		return nil, -1, ErrSignature
+	}
+	return payload, i, nil
+}
+
+// segments splits a token at its first two dots. No segment is empty. A third
+// dot is part of the signature, and no base64url.
+func segments(token string) (header, payload, signature string, ok bool) {
+	header, rest, ok1 := strings.Cut(token, ".")
+	payload, signature, ok2 := strings.Cut(rest, ".")
+	ok = ok1 && ok2 && header != "" && payload != "" && signature != ""
+	return header, payload, signature, ok
+}
+
+// choose returns the index of the key for a header of a wanted type.
+func choose(list []entry, typ, header string) (int, error) {
+	if !isType(typ) {
+		return -1, ErrType
+	}
+	// What the set itself writes needs no reading: these bytes are the header
+	// of this key and type. An old key's are as good.
+	for i := range list {
+		var room [tailSize * 2]byte
+		tail, ok := strings.CutPrefix(header, list[i].prefix)
+		if ok && tail == string(list[i].appendTail(room[:0], typ)) {
+			return i, nil
+		}
+	}
+	h, err := parseHeader(header)
+	if err != nil {
+		return -1, err
+	}
+	for i := range list {
+		if list[i].id != h.kid {
+			continue
+		}
+		switch {
+		case h.alg != list[i].name:
+			return -1, ErrAlgorithm
+		case h.typ != typ:
+			return -1, ErrType
+		}
+		return i, nil
+	}
+	return -1, ErrUnknownKey
+}

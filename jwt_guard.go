@@ -1,0 +1,117 @@
+package ginauth
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/ginauth/ginauth/internal/jws"
+	"github.com/ginauth/ginauth/models"
+)
+
+// JWTGuard makes a guard that reads access tokens, and whose login issues an
+// access token with a refresh token. It is the New of such a GuardConfig.
+func JWTGuard(s GuardSetup) (Guard, error) {
+	return &jwtGuard{tokenUsers{s.Manager, s.Realm, s.Users}, s.Name}, nil
+}
+
+// jwtGuard keeps the login in tokens that the client holds.
+type jwtGuard struct {
+	tokenUsers
+	name string
+}
+
+var (
+	_ StatefulGuard = (*jwtGuard)(nil)
+	_ Refresher     = (*jwtGuard)(nil)
+	_ challenger    = (*jwtGuard)(nil)
+)
+
+func (g *jwtGuard) challenge(r *http.Request) string { return bearerChallenge(r) }
+
+// Identify checks the request's access token, then whether it was revoked, then
+// whether its user is who it was. A request with another kind of token, or with
+// none, is from nobody.
+func (g *jwtGuard) Identify(ctx context.Context, a *Authenticator) (*Identity, error) {
+	text := a.x.bearer()
+	if !strings.Contains(text, ".") {
+		return nil, nil
+	}
+	j := g.m.jwt
+	claims, payload, err := j.check(accessType, accessKind, text)
+	switch {
+	case err != nil:
+	case claims.Family == "":
+		err = errForgot // no login of ours can end it
+	default:
+		err = j.notRevoked(ctx, claims)
+	}
+	var user models.Authenticatable
+	if err == nil {
+		user, err = g.userOf(ctx, claims)
+	}
+	if err != nil {
+		if err = j.refuse(ctx, err); errors.Is(err, ErrInvalidToken) {
+			err = nil
+		}
+		return nil, err
+	}
+	return &Identity{User: user, Token: &TokenInfo{Kind: accessKind, ID: claims.ID, claims: payload}}, nil
+}
+
+// userOf loads the user of an access token and compares the security stamp.
+func (g *jwtGuard) userOf(ctx context.Context, claims jws.Claims) (models.Authenticatable, error) {
+	fingerprint, err := base64.RawURLEncoding.DecodeString(claims.Fingerprint)
+	if err != nil {
+		return nil, errStamp
+	}
+	return g.load(ctx, claims.Subject, accessCredential, fingerprint)
+}
+
+// Logout ends the login that the request's access token is of, with all its
+// tokens.
+func (g *jwtGuard) Logout(ctx context.Context, a *Authenticator) error {
+	claims, _, err := g.m.jwt.check(accessType, accessKind, a.x.bearer())
+	if err != nil {
+		return nil // nobody is logged in
+	}
+	if _, err := g.m.stores.Tokens.RevokeFamily(ctx, g.m.now(), claims.Family); err != nil {
+		return unavailable("end login", err)
+	}
+	return nil
+}
+
+// tokenUsers are the users of a guard that reads tokens.
+type tokenUsers struct {
+	m     *Manager
+	realm string
+	users models.UserProvider
+}
+
+// load returns the user that a token names, as it is now. The other errors say
+// why the token is refused.
+func (g *tokenUsers) load(ctx context.Context, id, credential string, fingerprint []byte) (models.Authenticatable, error) {
+	if g.users == nil {
+		return nil, errNoProvider
+	}
+	found, err := g.users.UserByID(ctx, id)
+	if err != nil {
+		return nil, unavailable("load user", err)
+	}
+	// An identifier that a provider reads as another user's is nobody's.
+	u := present(found)
+	if u == nil || u.AuthID() != id {
+		return nil, errNoUser
+	}
+	if fingerprint != nil {
+		if _, ok := g.m.checkFingerprint(fingerprint, credential, g.realm, u); !ok {
+			return nil, errStamp
+		}
+	}
+	if disabled(u) {
+		return nil, errDisabled
+	}
+	return u, nil
+}

@@ -1,0 +1,203 @@
+package ginauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// refreshPrefix begins refresh tokens.
+const refreshPrefix = "grt_"
+
+// Refresher is the optional capability of a StatefulGuard whose logins are
+// prolonged by a refresh token.
+type Refresher interface {
+	// Refresh takes a refresh token, which is then used up, and returns the
+	// next pair. The error wraps ErrInvalidToken if it is not accepted.
+	Refresh(ctx context.Context, a *Authenticator, refreshToken string) (*LoginResult, error)
+}
+
+// Refresh takes a refresh token, which is then used up, and returns a new pair
+// of tokens. A client that lost the answer may ask again within
+// Config.Refresh.Grace and gets the same refresh token as long as that is
+// unused. A token that was used up before is taken for a stolen one: the login
+// ends with all its tokens. The errors are ErrInvalidToken, ErrUnavailable, and
+// one wrapping errors.ErrUnsupported from a guard that refreshes nothing.
+func (a *Authenticator) Refresh(ctx context.Context, refreshToken string) (*LoginResult, error) {
+	g := a.current()
+	refresher, ok := g.Guard.(Refresher)
+	if !ok {
+		return nil, fmt.Errorf("ginauth: guard %q refreshes no login: %w", g.name, errors.ErrUnsupported)
+	}
+	ctx, cancel := a.x.m.phase(ctx)
+	defer cancel()
+	return refresher.Refresh(ctx, a, refreshToken)
+}
+
+// Login issues the first pair of a new family.
+func (g *jwtGuard) Login(ctx context.Context, a *Authenticator, r LoginRequest) (*LoginResult, error) {
+	owner, err := tokenOwner(g.realm, r.User)
+	if err != nil {
+		return nil, err
+	}
+	token := opaque.New()
+	// What can fail without harm comes first: nothing is stored for an answer
+	// that will not be given.
+	access, err := g.m.jwt.access(ctx, g.realm, token.Family, r.User)
+	if err != nil {
+		return nil, err
+	}
+	record := g.record(a, token, r.User, owner, g.m.now().Add(g.m.cfg.Refresh.AbsoluteTimeout))
+	created, err := g.m.stores.Tokens.Create(ctx, record)
+	if err == nil && !created {
+		err = stores.ErrExists // a family of that name, revoked: the name is random
+	}
+	if err != nil {
+		return nil, unavailable("store refresh token", err)
+	}
+	a.x.emit(events.TokenCreated{Meta: a.x.meta(g.name, r.User.AuthID()), Kind: string(stores.Refresh), TokenID: record.Family})
+	return g.result(r.User, access, token, record), nil
+}
+
+// record returns what is stored of a refresh token.
+func (g *jwtGuard) record(a *Authenticator, token opaque.Token, u models.Authenticatable, owner string, end time.Time) stores.Token {
+	now := g.m.now()
+	expires := now.Add(g.m.cfg.Refresh.IdleTimeout)
+	if end.Before(expires) {
+		expires = end
+	}
+	data := tokenData{bound: true, fingerprint: g.m.fingerprint(refreshCredential, g.realm, u), address: cut(a.x.ip, 64)}
+	return stores.Token{
+		ID: token.ID, Family: token.Family, Kind: stores.Refresh, Owner: owner, Digest: token.Digest(),
+		Name: cut(a.x.req.UserAgent(), 255), Data: data.encode(),
+		Created: now, Expires: expires, FamilyExpires: end,
+	}
+}
+
+func (g *jwtGuard) result(u models.Authenticatable, access string, token opaque.Token, record stores.Token) *LoginResult {
+	return &LoginResult{User: u, Tokens: &TokenPair{
+		AccessToken: access, TokenType: schemeBearer, ExpiresIn: int64(g.m.cfg.JWT.Lifetime / time.Second),
+		RefreshToken:     token.Text(refreshPrefix),
+		RefreshExpiresIn: max(0, int64(record.Expires.Sub(g.m.now())/time.Second)),
+	}}
+}
+
+// Refresh consumes a refresh token and stores its successor, in one step of the
+// store.
+func (g *jwtGuard) Refresh(ctx context.Context, a *Authenticator, refreshToken string) (*LoginResult, error) {
+	parent, found, user, err := g.parent(ctx, refreshToken)
+	if err != nil {
+		return nil, g.m.jwt.refuse(ctx, err)
+	}
+	access, err := g.m.jwt.access(ctx, g.realm, parent.Family, user)
+	if err != nil {
+		return nil, err
+	}
+	rotated := stores.RotateUsed
+	child := parent.Successor(g.m.subkeys.successor, 0)
+	record := g.record(a, child, user, found.Owner, found.FamilyExpires)
+	if found.Consumed.IsZero() {
+		if rotated, err = g.m.stores.Tokens.Rotate(ctx, g.m.now(), parent.ID, record); err != nil {
+			return nil, unavailable("refresh", err)
+		}
+	}
+	switch rotated {
+	case stores.RotateDone:
+		a.x.m.Dispatch(ctx, events.TokenRefreshed{Meta: a.x.meta(g.name, user.AuthID()), TokenID: record.Family})
+		return g.result(user, access, child, record), nil
+	case stores.RotateUsed:
+		return g.again(ctx, a, parent, user, access)
+	}
+	return nil, g.m.jwt.refuse(ctx, errForgot)
+}
+
+// parent reads a refresh token and checks everything but whether it was used.
+// Neither a token of another kind nor one of another realm's user is one.
+func (g *jwtGuard) parent(ctx context.Context, text string) (opaque.Token, stores.Token, models.Authenticatable, error) {
+	none := stores.Token{}
+	token, ok := opaque.Parse(refreshPrefix, text)
+	if !ok {
+		return token, none, nil, errShape
+	}
+	found, ok, err := g.m.stores.Tokens.Find(ctx, token.Family, token.ID)
+	if err != nil {
+		return token, none, nil, unavailable("find refresh token", err)
+	}
+	id, owned := ownerID(g.realm, found.Owner)
+	switch {
+	case !ok || !sameDigest(found.Digest, token.Digest()):
+		return token, none, nil, errUnknownToken
+	case found.Kind != stores.Refresh || !owned:
+		return token, none, nil, errForeignToken
+	case !lives(found, g.m.now()):
+		return token, none, nil, errForgot
+	}
+	data, err := parseTokenData(found.Data)
+	if err != nil {
+		return token, none, nil, unavailable("read refresh token", err)
+	}
+	user, err := g.load(ctx, id, refreshCredential, data.fingerprint[:])
+	return token, found, user, err
+}
+
+var (
+	errShape        = errors.New("has another shape")
+	errUnknownToken = errors.New("is not known")
+	errForeignToken = errors.New("is of another kind or of another guard's user")
+	errReused       = errors.New("was used before")
+)
+
+// again answers a refresh token that was used before: with the same successor
+// if the first answer may have been lost, and else by ending the login, because
+// two parties hold the token.
+func (g *jwtGuard) again(
+	ctx context.Context, a *Authenticator, parent opaque.Token, u models.Authenticatable, access string,
+) (*LoginResult, error) {
+	child, record, err := g.unusedSuccessor(ctx, parent)
+	if err != nil {
+		return nil, err
+	}
+	if record != nil {
+		return g.result(u, access, child, *record), nil
+	}
+	ctx, cancel := g.m.phase(context.WithoutCancel(ctx)) // whoever replays must not keep the login by hanging up
+	defer cancel()
+	alive, err := g.m.stores.Tokens.RevokeFamily(ctx, g.m.now(), parent.Family)
+	if err != nil {
+		return nil, unavailable("end login", err)
+	}
+	if alive { // one event, however often it is replayed
+		a.x.m.Dispatch(ctx, events.TokenReused{Meta: a.x.meta(g.name, u.AuthID()), Kind: string(stores.Refresh), TokenID: parent.Family})
+	}
+	return nil, g.m.jwt.refuse(ctx, errReused)
+}
+
+// unusedSuccessor returns the token that replaced the parent, if that was a
+// moment ago and it is unused.
+func (g *jwtGuard) unusedSuccessor(ctx context.Context, parent opaque.Token) (opaque.Token, *stores.Token, error) {
+	found, ok, err := g.m.stores.Tokens.Find(ctx, parent.Family, parent.ID)
+	if err != nil || !ok || found.Consumed.IsZero() {
+		return parent, nil, unavailable("find refresh token", err)
+	}
+	if g.m.now().Sub(found.Consumed) >= g.m.cfg.Refresh.Grace {
+		return parent, nil, nil
+	}
+	// The first answer may have been given under an earlier application key.
+	for key := range g.m.subkeys.successor.Len() {
+		child := parent.Successor(g.m.subkeys.successor, key)
+		record, ok, err := g.m.stores.Tokens.Find(ctx, child.Family, child.ID)
+		if err != nil {
+			return parent, nil, unavailable("find refresh token", err)
+		}
+		if ok && record.Consumed.IsZero() && sameDigest(record.Digest, child.Digest()) && lives(record, g.m.now()) {
+			return child, &record, nil
+		}
+	}
+	return parent, nil, nil
+}
