@@ -40,7 +40,10 @@ func (a *Authenticator) AttemptWhen(
 	if err != nil {
 		return nil, err
 	}
-	a.x.rememberDevice(a.current().realm, subject, u)
+	// A client that shows tokens keeps no cookies.
+	if res.Tokens == nil {
+		a.x.rememberDevice(a.current().realm, subject, u)
+	}
 	return res, nil
 }
 
@@ -51,7 +54,7 @@ func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*Log
 	if err != nil {
 		return nil, err
 	}
-	a.x.setUser(a.current().name, u, nil)
+	a.x.setUser(guardUser{guard: a.current().name, user: u})
 	return &LoginResult{User: u}, nil
 }
 

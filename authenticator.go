@@ -109,18 +109,19 @@ func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error
 	ctx, cancel := a.x.m.phase(ctx)
 	defer cancel()
 	identity, err := g.Identify(ctx, a)
-	if err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, errNoSession) && !errors.Is(err, ErrConfig) {
+	if err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, errNoSession) &&
+		!errors.Is(err, ErrConfig) && !errors.Is(err, ErrThrottled) {
 		// A guard that cannot say who this is has not said that it is nobody.
 		err = unavailable("authenticate", err)
 	}
-	var u models.Authenticatable
+	answer := guardUser{guard: g.name, err: err}
 	if err == nil && identity != nil {
-		if u = present(identity.User); u != nil && disabled(u) {
-			u = nil
+		if u := present(identity.User); u != nil && !disabled(u) {
+			answer.user, answer.token = u, identity.Token
 		}
 	}
-	a.x.setUser(g.name, u, err)
-	return u, err
+	a.x.setUser(answer)
+	return answer.user, err
 }
 
 // ID returns the identifier of the request's user, or "" if it is from nobody.
@@ -188,7 +189,7 @@ func (a *Authenticator) logIn(ctx context.Context, u models.Authenticatable) (*L
 	if err != nil {
 		return nil, err
 	}
-	a.x.setUser(g.name, u, nil)
+	a.x.setUser(guardUser{guard: g.name, user: u})
 	a.x.emit(events.Login{Meta: a.x.meta(g.name, u.AuthID())})
 	return res, nil
 }
@@ -207,7 +208,7 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 	if err := stateful.Logout(ctx, a); err != nil {
 		return err
 	}
-	a.x.setUser(g.name, nil, nil)
+	a.x.setUser(guardUser{guard: g.name})
 	a.x.dropIntended()
 	e := events.Logout{Meta: a.x.meta(g.name, id)}
 	switch s := a.Session(); {
@@ -279,12 +280,11 @@ func (x *exchange) known(guard string) (answer guardUser, known bool) {
 
 // setUser notes who a guard's user is, or why that is not known, for the rest
 // of the request: an outage is waited for once.
-func (x *exchange) setUser(guard string, u models.Authenticatable, err error) {
+func (x *exchange) setUser(answer guardUser) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	answer := guardUser{guard, u, err}
 	for i := range x.users {
-		if x.users[i].guard == guard {
+		if x.users[i].guard == answer.guard {
 			x.users[i] = answer
 			return
 		}

@@ -32,17 +32,22 @@ type Config struct {
 	// Stores keeps sessions, tokens and throttle windows. The zero value keeps
 	// all three in memory; otherwise all three are named.
 	Stores stores.Set
-	// Guards names the ways a request can be authenticated. The default is one
-	// guard "web" that reads the session.
+	// Guards names the ways a request can be authenticated. The default is
+	// "web", which reads the session, "api", which reads signed access tokens,
+	// and "token", which reads personal access tokens.
 	Guards map[string]GuardConfig
 	// DefaultGuard is the guard of Auth without names, and of login. The
 	// default is "web", or the only guard there is.
 	DefaultGuard string
 
-	Session     SessionConfig
-	Throttle    ThrottleConfig
-	CrossOrigin CrossOriginConfig
-	Pages       PagesConfig
+	Session SessionConfig
+	// JWT, Refresh and PersonalTokens configure the guards that read tokens.
+	JWT            JWTConfig
+	Refresh        RefreshConfig
+	PersonalTokens PersonalTokensConfig
+	Throttle       ThrottleConfig
+	CrossOrigin    CrossOriginConfig
+	Pages          PagesConfig
 	// Hashing configures password hashes. The default is argon2id with 19 MiB.
 	Hashing hashing.Config
 
@@ -196,6 +201,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Throttle.Account, Limit{50, 15 * time.Minute})
 	setDefault(&c.Throttle.Device, Limit{10, 15 * time.Minute})
 	setDefault(&c.Pages.Home, "/")
+	c.JWT.VerifyingKeys = slices.Clone(c.JWT.VerifyingKeys)
+	c.setTokenDefaults()
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -203,7 +210,7 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	if len(c.Guards) == 0 {
-		c.Guards = map[string]GuardConfig{defaultGuard: {}}
+		c.Guards = map[string]GuardConfig{defaultGuard: {}, "api": {New: JWTGuard}, "token": {New: TokenGuard}}
 	}
 	if c.DefaultGuard == "" {
 		c.DefaultGuard = defaultGuard

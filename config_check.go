@@ -46,6 +46,7 @@ func (c *Config) check(f *faults) {
 	c.Session.Cookie.check(f)
 	c.Throttle.check(f)
 	c.Pages.check(f)
+	c.checkTokens(f)
 	c.checkStores(f)
 	if _, ok := c.Guards[c.DefaultGuard]; !ok {
 		f.add("DefaultGuard", "no guard is named %q", c.DefaultGuard)

@@ -1,5 +1,6 @@
 // Package ginauth is an authentication and authorization suite for Gin:
-// sessions, guards, gates and policies, password hashing, login throttling and
+// sessions, signed access tokens with rotating refresh tokens, personal access
+// tokens, guards, gates and policies, password hashing, login throttling and
 // events.
 //
 // # Quick start
@@ -30,9 +31,11 @@
 //
 // A [Manager] is the application object. A [Session] keeps values between
 // requests; its changes are stored before the first byte of the response. A
-// [Guard] finds out who a request is from; the [Authenticator], under "auth" on
-// the context, is the request's handle to ask and to log in and out. The
-// [Gate], under "gate", decides who may do what, by abilities and policies.
+// [Guard] finds out who a request is from: by the session, by a signed access
+// token ([JWTGuard]) or by a personal access token ([TokenGuard]). The
+// [Authenticator], under "auth" on the context, is the request's handle to ask
+// and to log in and out. The [Gate], under "gate", decides who may do what, by
+// abilities and policies.
 // Stores, user types and user providers are contracts in the packages stores
 // and models.
 //

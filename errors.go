@@ -13,6 +13,10 @@ var (
 	ErrMalformed = errors.New("ginauth: malformed request body")
 	// ErrUnauthenticated says that the request has no user. Status 401.
 	ErrUnauthenticated = errors.New("ginauth: not authenticated")
+	// ErrInvalidToken says that a token is not accepted: it is of another shape
+	// or kind, expired, revoked, used up, or not ours. Which, goes to the log
+	// alone. Status 401.
+	ErrInvalidToken = errors.New("ginauth: token is not valid")
 	// ErrInvalidCredentials says that no user has these credentials, or that
 	// the one who has may not log in. It never says which. Status 401.
 	ErrInvalidCredentials = errors.New("ginauth: these credentials do not match our records")
@@ -21,6 +25,9 @@ var (
 	ErrSessionEnded = errors.New("ginauth: session has ended")
 	// ErrForbidden says that the user may not do this. Status 403.
 	ErrForbidden = errors.New("ginauth: this action is not allowed")
+	// ErrMissingAbility says that the request's token was not made for this.
+	// Status 403.
+	ErrMissingAbility = errors.New("ginauth: token lacks the ability")
 	// ErrCrossOrigin says that a browser sent the request on behalf of another
 	// site. Status 403.
 	ErrCrossOrigin = errors.New("ginauth: cross-origin request refused")

@@ -54,6 +54,7 @@ type exchange struct {
 type guardUser struct {
 	guard string
 	user  models.Authenticatable
+	token *TokenInfo
 	err   error
 }
 

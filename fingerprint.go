@@ -16,24 +16,30 @@ type subkeys struct {
 	form     keys.Subkeys // tokens in forms
 	throttle keys.Subkeys // names of what is counted
 	account  keys.Subkeys // names of accounts in events
-	device   *seal.Sealer // cookies of known devices
-	intended *seal.Sealer // where a guest wanted to go
+	// successor derives what replaces a token from the token.
+	successor keys.Subkeys
+	device    *seal.Sealer // cookies of known devices
+	intended  *seal.Sealer // where a guest wanted to go
 }
 
 func deriveSubkeys(r *keys.Ring) subkeys {
 	return subkeys{
 		stamp: r.Derive("security stamp"), form: r.Derive("form token"),
 		throttle: r.Derive("throttle"), account: r.Derive("event account"),
-		device:   seal.New(r.Derive("known device")),
-		intended: seal.New(r.Derive("intended url")),
+		successor: r.Derive("token successor"),
+		device:    seal.New(r.Derive("known device")),
+		intended:  seal.New(r.Derive("intended url")),
 	}
 }
 
 // The credentials that are bound to a user's stamp. Each has fingerprints of its
 // own, so that one cannot stand in for another.
 const (
-	sessionCredential = "session"
-	deviceCredential  = "device"
+	sessionCredential  = "session"
+	deviceCredential   = "device"
+	accessCredential   = "access"
+	refreshCredential  = "refresh"
+	personalCredential = "personal"
 )
 
 const stampKind = "stamp"

@@ -36,6 +36,8 @@ type Manager struct {
 	events  dispatcher
 	origins *http.CrossOriginProtection
 	usage   usage
+	jwt     *JWT
+	touches touches
 
 	stopPruning context.CancelFunc
 	pruning     sync.WaitGroup
@@ -58,6 +60,7 @@ func New(config Config) (*Manager, error) {
 		f.add("Hashing", "%v", err)
 	}
 	m.origins = cfg.CrossOrigin.protection(&f)
+	m.jwt = &JWT{m: m, set: cfg.JWT.keySet(ring, &f)}
 	m.makeGuards(&f)
 	if len(f) > 0 {
 		return nil, f.err()
@@ -66,6 +69,7 @@ func New(config Config) (*Manager, error) {
 	m.subkeys = deriveSubkeys(ring)
 	m.keyless = cfg.Key == ""
 	m.cfg.Key, m.cfg.PreviousKeys = "", nil // not needed again
+	m.cfg.JWT.SigningKey, m.cfg.JWT.VerifyingKeys = JWTKey{}, nil
 	if m.stores == (stores.Set{}) {
 		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true
 	}
@@ -92,6 +96,7 @@ func (m *Manager) Close(ctx context.Context) error {
 	m.closed.Do(func() {
 		m.stopPruning()
 		m.pruning.Wait()
+		m.touches.close()
 		m.closeErr = m.events.close(ctx)
 		if m.owned {
 			m.closeErr = errors.Join(m.closeErr, m.stores.Close())
@@ -136,12 +141,14 @@ func (m *Manager) startPruning() {
 func (m *Manager) prune(ctx context.Context, p stores.Pruner) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("ginauth: panic of type %T", r)
+			err = errStorePanic
 		}
 	}()
 	_, err = p.Prune(ctx, m.now())
 	return err
 }
+
+var errStorePanic = errors.New("ginauth: a store panicked")
 
 func (m *Manager) now() time.Time { return m.cfg.Now() }
 
@@ -210,6 +217,36 @@ func Authorize(ability string, resource ...any) gin.HandlerFunc {
 // EnsureEmailVerified lets only users with a verified address pass; see
 // (*Manager).EnsureEmailVerified.
 func EnsureEmailVerified() gin.HandlerFunc { return Default().EnsureEmailVerified() }
+
+// Basic lets only users pass who send their password; see (*Manager).Basic.
+func Basic(options ...BasicOption) gin.HandlerFunc { return Default().Basic(options...) }
+
+// RequireAbilities lets only tokens pass that have all of the abilities; see
+// (*Manager).RequireAbilities.
+func RequireAbilities(abilities ...string) gin.HandlerFunc {
+	return Default().RequireAbilities(abilities...)
+}
+
+// RequireAnyAbility lets only tokens pass that have one of the abilities; see
+// (*Manager).RequireAnyAbility.
+func RequireAnyAbility(abilities ...string) gin.HandlerFunc {
+	return Default().RequireAnyAbility(abilities...)
+}
+
+// RequireAbilitiesOrLogin is RequireAbilities that lets logged-in users pass as
+// well; see (*Manager).RequireAbilitiesOrLogin.
+func RequireAbilitiesOrLogin(abilities ...string) gin.HandlerFunc {
+	return Default().RequireAbilitiesOrLogin(abilities...)
+}
+
+// RequireAnyAbilityOrLogin is RequireAnyAbility that lets logged-in users pass
+// as well; see (*Manager).RequireAnyAbilityOrLogin.
+func RequireAnyAbilityOrLogin(abilities ...string) gin.HandlerFunc {
+	return Default().RequireAnyAbilityOrLogin(abilities...)
+}
+
+// JWKS serves the public keys of signed tokens; see (*Manager).JWKS.
+func JWKS() gin.HandlerFunc { return Default().JWKS() }
 
 // ThrottleLogins refuses addresses that are locked; see
 // (*Manager).ThrottleLogins.

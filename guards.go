@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"reflect"
 	"slices"
 
@@ -29,6 +30,8 @@ type Guard interface {
 type Identity struct {
 	// User is who the request is from.
 	User models.Authenticatable
+	// Token is the token that says so, or nil if it is none.
+	Token *TokenInfo
 }
 
 // LoginRequest is what a guard is asked to make a login of.
@@ -64,7 +67,8 @@ type GuardConfig struct {
 	// of the first guard that has the same provider; set it where guards may be
 	// added or renamed later.
 	Realm string
-	// New makes the guard. Default: the session guard.
+	// New makes the guard: JWTGuard, TokenGuard, or one of the application's own.
+	// Default: the session guard.
 	New func(GuardSetup) (Guard, error)
 }
 
@@ -77,12 +81,17 @@ type GuardSetup struct {
 	Manager *Manager
 	// Users loads the guard's users. It may be nil.
 	Users models.UserProvider
+	// Realm names the users, as in GuardConfig.
+	Realm string
 }
 
 // LoginResult is what a login led to.
 type LoginResult struct {
 	// User is who is logged in.
 	User models.Authenticatable
+	// Tokens are what the client shows from now on, or nil if the guard issues
+	// none.
+	Tokens *TokenPair
 }
 
 // namedGuard is a guard with what belongs to it.
@@ -94,6 +103,32 @@ type namedGuard struct {
 	// it the counts of the throttle and the owners in stores.
 	realm     string
 	challenge string
+}
+
+// challenger is a Guard whose challenge depends on the request.
+type challenger interface {
+	challenge(r *http.Request) string
+}
+
+// challengeTo returns the challenge for the 401 of a request.
+func (g *namedGuard) challengeTo(r *http.Request) string {
+	if c, ok := g.Guard.(challenger); ok {
+		return c.challenge(r)
+	}
+	return g.challenge
+}
+
+// challengeOf returns the challenge of the first of the guards, or of the first
+// that reads tokens where the request has brought one.
+func challengeOf(guards []*namedGuard, r *http.Request) string {
+	if _, presented := authorization(r.Header, schemeBearer); presented {
+		for _, g := range guards {
+			if c, ok := g.Guard.(challenger); ok {
+				return c.challenge(r)
+			}
+		}
+	}
+	return guards[0].challengeTo(r)
 }
 
 // defaultRealm is the realm of Config.Users.
@@ -122,7 +157,7 @@ func (m *Manager) makeGuards(f *faults) {
 		}
 		if cfg.New == nil {
 			g.Guard = &sessionGuard{m: m, name: name, realm: g.realm, users: g.users}
-		} else if made, err := cfg.New(GuardSetup{name, m, g.users}); err != nil {
+		} else if made, err := cfg.New(GuardSetup{name, m, g.users, g.realm}); err != nil {
 			f.add(field, "%v", err)
 			continue
 		} else if made == nil {

@@ -176,6 +176,7 @@ type app struct {
 	b      *backend
 	m      *ginauth.Manager
 	engine *gin.Engine
+	routes func(*app, *gin.Engine)
 	srv    *httptest.Server
 	clock  *testClock
 	alice  *models.User
@@ -215,7 +216,7 @@ var cheapHashing = hashing.Config{
 // routes adds to the routes.
 func newApp(t *testing.T, b *backend, configure func(*ginauth.Config), routes func(*app, *gin.Engine)) *app {
 	t.Helper()
-	a := &app{T: t, b: b, clock: newClock()}
+	a := &app{T: t, b: b, clock: newClock(), routes: routes}
 	cfg := ginauth.Config{
 		Key: testKey, Users: b.users, Stores: b.set, Hashing: cheapHashing, Now: a.clock.Now,
 		Logger:       slog.New(slog.NewTextHandler(&a.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -157,7 +157,7 @@ func newSibling(a *app, configure func(*ginauth.Config)) *app {
 	a.Helper()
 	b := *a.b
 	b.users = sharedUsers{a.b.users}
-	return newApp(a.T, &b, func(c *ginauth.Config) { c.Now = a.clock.Now; configure(c) }, nil)
+	return newApp(a.T, &b, func(c *ginauth.Config) { c.Now = a.clock.Now; configure(c) }, a.routes)
 }
 
 // sharedUsers creates nobody: the users are there already.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/models"
@@ -147,7 +148,11 @@ func (j *JWT) Revoke(ctx context.Context, token string) error {
 	}
 	ctx, cancel := j.m.phase(context.WithoutCancel(ctx))
 	defer cancel()
-	return j.revoke(ctx, claims)
+	if err := j.revoke(ctx, claims); err != nil {
+		return err
+	}
+	j.m.Dispatch(ctx, events.TokenRevoked{Meta: events.Meta{Time: j.m.now(), UserID: claims.Subject}, Kind: claims.Kind, TokenID: claims.ID})
+	return nil
 }
 
 // revoke remembers the token until it would have expired everywhere.

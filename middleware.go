@@ -52,6 +52,7 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 		m.handle(c, func(x *exchange) error {
 			u, err := x.authenticate(c.Request.Context(), asked)
 			if err == nil && u == nil {
+				c.Header("WWW-Authenticate", challengeOf(asked, c.Request))
 				err = ErrUnauthenticated
 			}
 			return err
@@ -201,7 +202,7 @@ func (m *Manager) checkOrigin(x *exchange) error {
 	// (Basic, Digest, Negotiate), but no bearer token that a page did not give
 	// it. With a cookie of ours the check applies: it might be what decides.
 	scheme, _, _ := strings.Cut(x.req.Header.Get("Authorization"), " ")
-	if strings.EqualFold(scheme, "Bearer") && !x.sentCookie() {
+	if strings.EqualFold(scheme, schemeBearer) && !x.sentCookie() {
 		return nil
 	}
 	if err := m.origins.Check(x.req); err != nil {

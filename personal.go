@@ -230,17 +230,6 @@ func (a *Authenticator) RevokeToken(ctx context.Context, id string) error {
 	return nil
 }
 
-// RevokeTokens ends all tokens of a user: logins by the JWT guard with their
-// access and refresh tokens, and personal access tokens. The error wraps
-// ErrUnavailable. It panics if there is no such guard.
-func (m *Manager) RevokeTokens(ctx context.Context, guard, userID string) error {
-	g := m.mustGuard(guard)
-	ctx, cancel := m.phase(context.WithoutCancel(ctx))
-	defer cancel()
-	_, err := m.stores.Tokens.RevokeOwner(ctx, m.now(), ownerName(g.realm, userID), "", stores.Refresh, stores.Personal)
-	return unavailable("revoke tokens", err)
-}
-
 // TokenGuard makes a guard that reads personal access tokens. It is the New of
 // such a GuardConfig.
 func TokenGuard(s GuardSetup) (Guard, error) {

@@ -99,22 +99,20 @@ func (g *jwtGuard) Refresh(ctx context.Context, a *Authenticator, refreshToken s
 	if err != nil {
 		return nil, err
 	}
-	rotated := stores.RotateUsed
-	child := parent.Successor(g.m.subkeys.successor, 0)
-	record := g.record(a, child, user, found.Owner, found.FamilyExpires)
-	if found.Consumed.IsZero() {
-		if rotated, err = g.m.stores.Tokens.Rotate(ctx, g.m.now(), parent.ID, record); err != nil {
-			return nil, unavailable("refresh", err)
-		}
+	next, err := g.m.rotate(ctx, parent, found, func(child opaque.Token) stores.Token {
+		return g.record(a, child, user, found.Owner, found.FamilyExpires)
+	})
+	meta := a.x.meta(g.name, user.AuthID())
+	switch {
+	case errors.Is(err, errReusedNow):
+		g.m.Dispatch(ctx, events.TokenReused{Meta: meta, Kind: string(stores.Refresh), TokenID: parent.Family})
+		return nil, g.m.jwt.refuse(ctx, err)
+	case err != nil:
+		return nil, g.m.jwt.refuse(ctx, err)
+	case !next.again:
+		g.m.Dispatch(ctx, events.TokenRefreshed{Meta: meta, TokenID: parent.Family})
 	}
-	switch rotated {
-	case stores.RotateDone:
-		a.x.m.Dispatch(ctx, events.TokenRefreshed{Meta: a.x.meta(g.name, user.AuthID()), TokenID: record.Family})
-		return g.result(user, access, child, record), nil
-	case stores.RotateUsed:
-		return g.again(ctx, a, parent, user, access)
-	}
-	return nil, g.m.jwt.refuse(ctx, errForgot)
+	return g.result(user, access, next.token, next.record), nil
 }
 
 // parent reads a refresh token and checks everything but whether it was used.
@@ -150,54 +148,4 @@ var (
 	errShape        = errors.New("has another shape")
 	errUnknownToken = errors.New("is not known")
 	errForeignToken = errors.New("is of another kind or of another guard's user")
-	errReused       = errors.New("was used before")
 )
-
-// again answers a refresh token that was used before: with the same successor
-// if the first answer may have been lost, and else by ending the login, because
-// two parties hold the token.
-func (g *jwtGuard) again(
-	ctx context.Context, a *Authenticator, parent opaque.Token, u models.Authenticatable, access string,
-) (*LoginResult, error) {
-	child, record, err := g.unusedSuccessor(ctx, parent)
-	if err != nil {
-		return nil, err
-	}
-	if record != nil {
-		return g.result(u, access, child, *record), nil
-	}
-	ctx, cancel := g.m.phase(context.WithoutCancel(ctx)) // whoever replays must not keep the login by hanging up
-	defer cancel()
-	alive, err := g.m.stores.Tokens.RevokeFamily(ctx, g.m.now(), parent.Family)
-	if err != nil {
-		return nil, unavailable("end login", err)
-	}
-	if alive { // one event, however often it is replayed
-		a.x.m.Dispatch(ctx, events.TokenReused{Meta: a.x.meta(g.name, u.AuthID()), Kind: string(stores.Refresh), TokenID: parent.Family})
-	}
-	return nil, g.m.jwt.refuse(ctx, errReused)
-}
-
-// unusedSuccessor returns the token that replaced the parent, if that was a
-// moment ago and it is unused.
-func (g *jwtGuard) unusedSuccessor(ctx context.Context, parent opaque.Token) (opaque.Token, *stores.Token, error) {
-	found, ok, err := g.m.stores.Tokens.Find(ctx, parent.Family, parent.ID)
-	if err != nil || !ok || found.Consumed.IsZero() {
-		return parent, nil, unavailable("find refresh token", err)
-	}
-	if g.m.now().Sub(found.Consumed) >= g.m.cfg.Refresh.Grace {
-		return parent, nil, nil
-	}
-	// The first answer may have been given under an earlier application key.
-	for key := range g.m.subkeys.successor.Len() {
-		child := parent.Successor(g.m.subkeys.successor, key)
-		record, ok, err := g.m.stores.Tokens.Find(ctx, child.Family, child.ID)
-		if err != nil {
-			return parent, nil, unavailable("find refresh token", err)
-		}
-		if ok && record.Consumed.IsZero() && sameDigest(record.Digest, child.Digest()) && lives(record, g.m.now()) {
-			return child, &record, nil
-		}
-	}
-	return parent, nil, nil
-}

@@ -354,3 +354,31 @@ func formTokenRoute(_ *app, r *gin.Engine) {
 		}
 	})
 }
+
+func TestRevokeByHolder(t *testing.T) { // J14, R06
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, tokenRoutes)
+		p, ctx := a.apiLogin(aliceEmail), context.Background()
+		personal := a.personal(a.loggedIn(aliceEmail), "read")
+		for _, token := range []string{"", "x", "a.b.c", p.Refresh[:len(p.Refresh)-8] + "AAAAAAAA", strings.Repeat("A", 1<<20)} {
+			if err := a.m.Revoke(ctx, token); ginauth.StatusOf(err) != 401 {
+				t.Errorf("%.20q: %v", token, err)
+			}
+		}
+		a.bearing(p.Access).get("/api/me").want(t, 200)
+		for i, token := range []string{personal.Token, p.Access, p.Refresh} {
+			if err := a.m.Revoke(ctx, token); err != nil {
+				t.Errorf("token %d: %v", i, err)
+			}
+		}
+		a.bearing(personal.Token).get("/token/me").isBadToken(t)
+		a.bearing(p.Access).get("/api/me").isBadToken(t)
+		a.refresh(p.Refresh).want(t, 401)
+		if n := len(eventsOf[events.TokenRevoked](a)); n != 3 {
+			t.Errorf("%d events", n)
+		}
+		if err := a.m.Revoke(ctx, p.Refresh); ginauth.StatusOf(err) != 401 {
+			t.Errorf("again: %v", err)
+		}
+	})
+}

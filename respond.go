@@ -53,12 +53,14 @@ var answers = []answer{
 	{hashing.ErrBusy, 503, "unavailable", "The service is temporarily unavailable. Try again in a moment."},
 	{ErrThrottled, 429, "too_many_attempts", "Too many attempts. Try again later."},
 	{ErrSessionEnded, 401, "session_ended", "The session has ended."},
+	{ErrInvalidToken, 401, "invalid_token", "The token is not valid."},
 	{ErrInvalidCredentials, 401, "invalid_credentials", "These credentials do not match our records."},
 	{ErrUnauthenticated, 401, "unauthenticated", "Authentication is required."},
 	{ErrConflict, 409, "conflict", "The session changed while the request ran. Try again."},
 	{ErrNotFound, 404, "not_found", "Not found."},
 	{ErrCrossOrigin, 403, "cross_origin", "The request came from another site."},
 	{ErrEmailNotVerified, 403, "email_not_verified", "The email address is not verified."},
+	{ErrMissingAbility, 403, "missing_ability", "The token does not allow this."},
 	{ErrForbidden, 403, "forbidden", "This action is not allowed."},
 	{ErrMalformed, 400, "malformed_request", "The request body is not valid JSON."},
 	{ErrBodyTooLarge, 413, "body_too_large", "The request body is too large."},
@@ -105,7 +107,9 @@ func (m *Manager) respond(c *gin.Context, err error) {
 	case status == http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfterOutage)
 	case status == http.StatusUnauthorized && known:
-		h.Set("WWW-Authenticate", x.auth.current().challenge)
+		if h.Get("WWW-Authenticate") == "" {
+			h.Set("WWW-Authenticate", x.auth.current().challengeTo(x.req))
+		}
 	}
 	if status >= 500 && c.Request.Context().Err() == nil { // else the client hung up
 		// %v of our errors names what was done and the cause, no secret.

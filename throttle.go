@@ -256,6 +256,25 @@ func (m *Manager) ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
 	}
 }
 
+// countGuess counts a guess at a token. Tokens are too long to be guessed;
+// whoever tries nevertheless is told to wait.
+func (x *exchange) countGuess(ctx context.Context) error {
+	limits := x.limitsOfRoute()
+	address, ok := clientaddr.Prefix(x.ip)
+	if !ok || limits.InsecureDisable {
+		return nil
+	}
+	grant, err := x.m.stores.Limiter.Take(ctx, x.m.now(), x.m.window("token guess", limits.Address, []byte(address)))
+	if err != nil {
+		return unavailable("count attempts", err)
+	}
+	if grant.OK() {
+		return nil
+	}
+	x.m.Dispatch(ctx, events.Lockout{Meta: x.meta("", ""), RetryAfter: grant.RetryAfter})
+	return &ThrottledError{RetryAfter: grant.RetryAfter}
+}
+
 // limitsOfRoute returns the limits that the route has.
 func (x *exchange) limitsOfRoute() *ThrottleConfig {
 	if x.limits != nil {

@@ -311,6 +311,10 @@ func TestBadTokensLookAlike(t *testing.T) { // J01, J04–J06, J10, J12, J16, J1
 			t.Run(name, func(t *testing.T) { a.bearing(token).get("/api/me").isBadToken(t) })
 		}
 		a.bearing(good.Access).get("/api/me").want(t, 200)
+		a.bearing("garbage").get("/any/me").isBadToken(t)
+		if got := a.client().get("/any/me").Header.Get("WWW-Authenticate"); got != `Session realm="web"` {
+			t.Errorf("challenge without a token %q", got)
+		}
 	})
 }
 

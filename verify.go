@@ -181,6 +181,9 @@ func (m *Manager) verifySettings(engine *gin.Engine) []Finding {
 	if m.cfg.CrossOrigin.InsecureDisable {
 		add("CrossOrigin.InsecureDisable", "lets other sites act in a user's name")
 	}
+	if m.cfg.JWT.InsecureIgnoreRevocationOutage {
+		add("JWT.InsecureIgnoreRevocationOutage", "accepts revoked tokens while the store cannot be asked")
+	}
 	if m.cfg.Hashing.InsecureAllowWeakParameters {
 		add("Hashing.InsecureAllowWeakParameters", "makes stolen hashes cheap to break")
 	}

@@ -84,6 +84,43 @@ type CurrentDeviceLogout struct{ Meta }
 // OtherDeviceLogout says that a user logged all other devices out.
 type OtherDeviceLogout struct{ Meta }
 
+// TokenCreated says that a token was issued: a refresh token at a login, or a
+// personal access token.
+type TokenCreated struct {
+	Meta
+	// Kind is "refresh" or "personal".
+	Kind string
+	// TokenID names the token, or its family. It opens nothing.
+	TokenID string
+}
+
+// TokenRefreshed says that a refresh token was replaced by its successor.
+type TokenRefreshed struct {
+	Meta
+	// TokenID names the family.
+	TokenID string
+}
+
+// TokenReused says that a token was presented that had been used up, so that
+// two parties held it. Everything from the same login has ended.
+type TokenReused struct {
+	Meta
+	// Kind is "refresh" or "remember".
+	Kind string
+	// TokenID names the family.
+	TokenID string
+}
+
+// TokenRevoked says that a token was ended before its time.
+type TokenRevoked struct {
+	Meta
+	// Kind is "access", "refresh" or "personal", or the kind of a token that the
+	// application made.
+	Kind string
+	// TokenID names the token, or its family.
+	TokenID string
+}
+
 // EventName returns "attempting".
 func (Attempting) EventName() string { return "attempting" }
 
@@ -113,6 +150,18 @@ func (PasswordReset) EventName() string { return "password_reset" }
 
 // EventName returns "password_reset_link_sent".
 func (PasswordResetLinkSent) EventName() string { return "password_reset_link_sent" }
+
+// EventName returns "token_created".
+func (TokenCreated) EventName() string { return "token_created" }
+
+// EventName returns "token_refreshed".
+func (TokenRefreshed) EventName() string { return "token_refreshed" }
+
+// EventName returns "token_reused".
+func (TokenReused) EventName() string { return "token_reused" }
+
+// EventName returns "token_revoked".
+func (TokenRevoked) EventName() string { return "token_revoked" }
 
 // EventName returns "current_device_logout".
 func (CurrentDeviceLogout) EventName() string { return "current_device_logout" }

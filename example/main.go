@@ -191,6 +191,7 @@ func (b *blog) routes() *gin.Engine {
 	r.DELETE("/posts/:id", ginauth.Auth(), ginauth.Authorize("delete", post), b.deletePost)
 	r.POST("/posts/:id/publish", ginauth.Auth(), ginauth.EnsureEmailVerified(),
 		ginauth.Authorize("publish", post), b.publishPost)
+	b.apiRoutes(r)
 	return r
 }
 

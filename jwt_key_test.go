@@ -1,0 +1,214 @@
+package ginauth_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ginauth/ginauth"
+)
+
+// Keys that no test changes.
+var (
+	rsaKey   = must(rsa.GenerateKey(rand.Reader, 2048))
+	ecKey    = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	edKey    = ed25519.NewKeyFromSeed([]byte("a seed of thirty-two bytes, okay"))
+	rsaSmall = must(rsa.GenerateKey(rand.Reader, 1024))
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func pemOf(t testing.TB, key any) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+func TestJWTConfigFaults(t *testing.T) { // J03, J09
+	good := ginauth.JWTSecret("k1", "", []byte(jwtSecret))
+	with := func(key ginauth.JWTKey, more ...ginauth.JWTKey) ginauth.JWTConfig {
+		return ginauth.JWTConfig{SigningKey: key, VerifyingKeys: more, Issuer: "i", Audience: "a"}
+	}
+	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(&rsaKey.PublicKey))})
+	for name, cfg := range map[string]ginauth.JWTConfig{
+		"empty secret": with(ginauth.JWTSecret("k", "", nil)), "short secret": with(ginauth.JWTSecret("k", "", []byte("31 bytes are not enough for me.")[:31])),
+		"short for HS512": with(ginauth.JWTSecret("k", "HS512", []byte(jwtSecret))), "alg none": with(ginauth.JWTSecret("k", "none", []byte(jwtSecret))),
+		"small RSA": with(ginauth.JWTCryptoKey("k", "", rsaSmall)), "wrong curve": with(ginauth.JWTCryptoKey("k", "ES384", ecKey)),
+		"public key as a secret": with(ginauth.JWTSecret("k", "", public)), "public key signs": with(ginauth.JWTPEM("k", "", public)),
+		"both kinds": with(good, ginauth.JWTCryptoKey("k2", "", edKey)), "one kid twice": with(good, ginauth.JWTSecret("k1", "", []byte(jwtSecret+"2"))),
+		"for encryption": with(ginauth.JWTJWK([]byte(`{"kty":"oct","use":"enc","kid":"k","alg":"HS256","k":"YW4gSE1BQyBzZWNyZXQgZm9yIHRlc3RzLCBvZiA0MCBieXRlcyBvaw"}`))),
+		"no PEM":         with(ginauth.JWTPEM("k", "", []byte("nothing"))), "unset verifying key": with(good, ginauth.JWTKey{}),
+		"no issuer": {SigningKey: good, Audience: "a"}, "no audience": {SigningKey: good, Issuer: "i"},
+		"leeway": {Leeway: time.Minute + 1}, "lifetime": {Lifetime: -1},
+	} {
+		if _, err := ginauth.New(ginauth.Config{JWT: cfg, Hashing: cheapHashing}); !errors.Is(err, ginauth.ErrConfig) {
+			t.Errorf("%s: error %v", name, err)
+		} else if strings.Contains(err.Error(), jwtSecret) || !strings.Contains(err.Error(), "JWT") {
+			t.Errorf("%s: the error shows a secret, or not the field: %v", name, err)
+		}
+	}
+	for name, cfg := range map[string]ginauth.Config{
+		"refresh idle": {Refresh: ginauth.RefreshConfig{IdleTimeout: -1}}, "prefix": {PersonalTokens: ginauth.PersonalTokensConfig{Prefix: "a_b"}},
+		"token lifetime": {PersonalTokens: ginauth.PersonalTokensConfig{Lifetime: time.Millisecond}},
+	} {
+		cfg.Hashing = cheapHashing
+		if _, err := ginauth.New(cfg); !errors.Is(err, ginauth.ErrConfig) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+func TestJWTKeysHide(t *testing.T) { // L06
+	var log strings.Builder
+	key := ginauth.JWTSecret("k1", "", []byte(jwtSecret))
+	cfg := ginauth.Config{JWT: ginauth.JWTConfig{SigningKey: key}}
+	p := ginauth.TokenPair{AccessToken: "CANARY", RefreshToken: "CANARY"}
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", key, "pair", p, "config", cfg.JWT)
+	data, _ := json.Marshal(key)
+	shown := fmt.Sprintf("%v %+v %#v %s %v %+v %+v %#v", key, key, key, key, p, &p, cfg.JWT, cfg.JWT) + string(data) + log.String()
+	if strings.Contains(shown, "HMAC secret") || strings.Contains(shown, "CANARY") || strings.Contains(shown, "616e20484d4143") {
+		t.Errorf("shows %s", shown)
+	}
+}
+
+func TestAlgorithms(t *testing.T) { // J02
+	ec384 := must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	ec521 := must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))
+	secret := []byte(jwtSecret + " and then some more of it")
+	for alg, key := range map[string]ginauth.JWTKey{
+		"HS256": ginauth.JWTSecret("k1", "", secret), "HS384": ginauth.JWTSecret("k1", "HS384", secret), "HS512": ginauth.JWTSecret("k1", "HS512", secret),
+		"RS256": ginauth.JWTPEM("k1", "", pemOf(t, rsaKey)), "RS384": ginauth.JWTCryptoKey("k1", "RS384", rsaKey), "RS512": ginauth.JWTCryptoKey("k1", "RS512", rsaKey),
+		"ES256": ginauth.JWTPEM("k1", "", pemOf(t, ecKey)), "ES384": ginauth.JWTCryptoKey("k1", "", ec384), "ES512": ginauth.JWTCryptoKey("k1", "", ec521),
+		"EdDSA": ginauth.JWTPEM("k1", "", pemOf(t, edKey)),
+	} {
+		t.Run(alg, func(t *testing.T) {
+			a := newApp(t, memoryBackend(t), func(c *ginauth.Config) {
+				c.JWT = ginauth.JWTConfig{SigningKey: key, Issuer: jwtIssuer, Audience: jwtAudience}
+			}, func(a *app, r *gin.Engine) { tokenRoutes(a, r); r.GET("/jwks", a.m.JWKS()) })
+			p := a.apiLogin(aliceEmail)
+			a.bearing(p.Access).get("/api/me").want(t, 200)
+			header := map[string]any{}
+			data, err := jwt.NewParser().DecodeSegment(strings.Split(p.Access, ".")[0])
+			if err != nil || json.Unmarshal(data, &header) != nil || header["alg"] != alg || header["kid"] != "k1" {
+				t.Errorf("header %s", data)
+			}
+			// The public key as an HMAC secret, in each form that it is published in.
+			jwks := a.client().get("/jwks").want(t, 200)
+			for _, secret := range [][]byte{pemOf(t, edKey), []byte(jwks.body), x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey), rsaKey.N.Bytes()} {
+				forged := jwt.NewWithClaims(jwt.SigningMethodHS256, claimsOf(t, p.Access))
+				forged.Header["kid"], forged.Header["typ"] = "k1", "at+jwt"
+				a.bearing(must(forged.SignedString(secret))).get("/api/me").isBadToken(t)
+			}
+			wantKeys := 1
+			if strings.HasPrefix(alg, "HS") {
+				wantKeys = 0
+			}
+			var set struct{ Keys []map[string]string }
+			if err := json.Unmarshal([]byte(jwks.body), &set); err != nil || len(set.Keys) != wantKeys {
+				t.Errorf("JWKS %s: %v", jwks.body, err)
+			}
+			for _, k := range set.Keys {
+				if k["kid"] != "k1" || k["alg"] != alg || k["use"] != "sig" || k["d"] != "" || k["p"] != "" {
+					t.Errorf("public key %v", k)
+				}
+			}
+			if got := jwks.Header.Get("Content-Type"); got != "application/jwk-set+json" {
+				t.Errorf("content type %q", got)
+			}
+		})
+	}
+}
+
+// TestKeyRotationUnderLoad changes both keys step by step while clients go on.
+func TestKeyRotationUnderLoad(t *testing.T) { // EXP-24, C09
+	b := memoryBackend(t)
+	oldKey, newKey := ginauth.JWTCryptoKey("old", "", edKey), ginauth.JWTCryptoKey("new", "", ecKey)
+	appKey := ginauth.NewKey()
+	configure := func(signing ginauth.JWTKey, keys []ginauth.Key, verifying ...ginauth.JWTKey) func(*ginauth.Config) {
+		return func(c *ginauth.Config) {
+			c.Throttle.InsecureDisable = true
+			c.JWT = ginauth.JWTConfig{SigningKey: signing, VerifyingKeys: verifying, Issuer: "i", Audience: "a"}
+			c.Key, c.PreviousKeys = keys[0], keys[1:]
+		}
+	}
+	first := newApp(t, b, configure(oldKey, []ginauth.Key{testKey}), tokenRoutes)
+	stages := []*app{
+		first,
+		newSibling(first, configure(oldKey, []ginauth.Key{testKey}, newKey)),         // every machine knows the new key
+		newSibling(first, configure(newKey, []ginauth.Key{appKey, testKey}, oldKey)), // it signs
+		newSibling(first, configure(newKey, []ginauth.Key{appKey, testKey}, oldKey)), // and all clients have come by
+	}
+	var current atomic.Pointer[app]
+	current.Store(first)
+	front := &app{T: t, b: b, srv: first.srv}
+	front.srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { current.Load().engine.ServeHTTP(w, r) })
+
+	const clients = 16
+	steps := make(chan struct{})
+	arrived := make(chan bool, clients)
+	old := make([]pair, clients)
+	var wg sync.WaitGroup
+	for i := range clients {
+		wg.Go(func() {
+			web := front.client()
+			if res, err := web.try(context.Background(), "POST", "/login", "application/json", fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass)); err != nil || res.StatusCode != 200 {
+				t.Errorf("login: %v %v", res, err)
+			}
+			p := front.apiLogin(aliceEmail)
+			old[i] = p
+			for range steps {
+				for range 10 {
+					if res := web.get("/me"); res.StatusCode != 200 {
+						t.Errorf("a session is lost: %d", res.StatusCode)
+					}
+					if res := front.bearing(p.Access).get("/api/me"); res.StatusCode != 200 {
+						t.Errorf("an access token is lost: %d", res.StatusCode)
+					}
+				}
+				p = front.refresh(p.Refresh).pair(t)
+				arrived <- true
+			}
+		})
+	}
+	for _, stage := range stages {
+		current.Store(stage)
+		for range clients {
+			steps <- struct{}{}
+		}
+		for range clients {
+			<-arrived
+		}
+	}
+	close(steps)
+	wg.Wait()
+	current.Store(newSibling(first, configure(newKey, []ginauth.Key{appKey})))
+	for i := range clients {
+		front.bearing(old[i].Access).get("/api/me").isBadToken(t)
+	}
+}

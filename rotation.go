@@ -1,0 +1,80 @@
+package ginauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// Why a token that is replaced at each use is refused.
+var (
+	errReused = errors.New("was used before")
+	// errReusedNow is errReused of the request that ended the family.
+	errReusedNow = fmt.Errorf("%w, and everything from the same login has ended", errReused)
+)
+
+// successor is what replaces a token.
+type successor struct {
+	token  opaque.Token
+	record stores.Token
+	// again says that an earlier request was given it already.
+	again bool
+}
+
+// rotate uses a token up and stores its successor, in one step of the store. A
+// token that was used up before gets the same successor again, if the first
+// answer may have been lost; else two parties hold it, and its family ends. The
+// errors are ErrUnavailable, errForgot, and one wrapping errReused.
+func (m *Manager) rotate(
+	ctx context.Context, parent opaque.Token, found stores.Token, record func(child opaque.Token) stores.Token,
+) (*successor, error) {
+	if found.Consumed.IsZero() {
+		child := parent.Successor(m.subkeys.successor, 0)
+		next := successor{token: child, record: record(child)}
+		switch rotated, err := m.stores.Tokens.Rotate(ctx, m.now(), parent.ID, next.record); {
+		case err != nil:
+			return nil, unavailable("replace token", err)
+		case rotated == stores.RotateDone:
+			return &next, nil
+		case rotated == stores.RotateDead:
+			return nil, errForgot
+		}
+	}
+	next, err := m.unusedSuccessor(ctx, parent)
+	if err != nil || next != nil {
+		return next, err
+	}
+	ctx, cancel := m.phase(context.WithoutCancel(ctx)) // whoever replays must not keep the login by hanging up
+	defer cancel()
+	switch alive, err := m.stores.Tokens.RevokeFamily(ctx, m.now(), parent.Family); {
+	case err != nil:
+		return nil, unavailable("end login", err)
+	case alive:
+		return nil, errReusedNow
+	}
+	return nil, errReused
+}
+
+// unusedSuccessor returns what replaced the parent, if that was a moment ago and
+// it is unused, and nil otherwise.
+func (m *Manager) unusedSuccessor(ctx context.Context, parent opaque.Token) (*successor, error) {
+	found, ok, err := m.stores.Tokens.Find(ctx, parent.Family, parent.ID)
+	if err != nil || !ok || found.Consumed.IsZero() || m.now().Sub(found.Consumed) >= m.cfg.Refresh.Grace {
+		return nil, unavailable("find token", err)
+	}
+	// The first answer may have been given under an earlier application key.
+	for key := range m.subkeys.successor.Len() {
+		child := parent.Successor(m.subkeys.successor, key)
+		record, ok, err := m.stores.Tokens.Find(ctx, child.Family, child.ID)
+		if err != nil {
+			return nil, unavailable("find token", err)
+		}
+		if ok && record.Consumed.IsZero() && sameDigest(record.Digest, child.Digest()) && lives(record, m.now()) {
+			return &successor{child, record, true}, nil
+		}
+	}
+	return nil, nil
+}
