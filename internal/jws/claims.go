@@ -133,8 +133,8 @@ func missing(name string) error { return fmt.Errorf("%w: %s is missing", ErrClai
 // Check reports why a token with these claims is not acceptable at a time: the
 // kind, the issuer and one audience must be the wanted ones, of which none may
 // be empty, and the time must be one at which the token is valid. The clocks of
-// issuer and reader may differ by leeway: a token is over at exp + leeway, and
-// valid from nbf - leeway and iat - leeway on.
+// issuer and reader may differ by leeway, which is not negative: a token is over
+// at exp + leeway, and valid from nbf - leeway and iat - leeway on.
 //
 // The error wraps ErrKind, ErrIssuer, ErrAudience, ErrNotYet or ErrExpired, the
 // first of these that applies: what has expired is acceptable otherwise.

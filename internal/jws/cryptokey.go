@@ -23,8 +23,8 @@ const maxExponent = 1<<31 - 1
 
 // NewCryptoKey returns a key of type *rsa.PrivateKey, *rsa.PublicKey,
 // *ecdsa.PrivateKey, *ecdsa.PublicKey, ed25519.PrivateKey, ed25519.PublicKey or
-// any crypto.Signer with such a public key, as one in a key management service.
-// It keeps a copy, other than of a foreign Signer.
+// any crypto.Signer with such a public key, as one in a key management service,
+// which must be safe for concurrent use. It keeps a copy of all but the last.
 //
 // The algorithm is RS256, RS384 or RS512; ES256, ES384 or ES512, which is the
 // one of the key's curve; or EdDSA. The empty name means that of the curve,

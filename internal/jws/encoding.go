@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// MaxToken is how long a token may be, in bytes.
+const MaxToken = 8 << 10
+
 // encoding is base64url without padding, which refuses a last character with
 // stray bits.
 var encoding = base64.RawURLEncoding.Strict()

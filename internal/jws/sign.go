@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// MaxToken is how long a token may be, in bytes.
-const MaxToken = 8 << 10
-
 // maxType is how long a type may be, in bytes.
 const maxType = 64
 
