@@ -46,6 +46,7 @@ var importRules = []struct {
 }{
 	{packages: "models"},
 	{packages: "events"},
+	{packages: "breach", others: []string{"C"}}, // of package net
 	{packages: "hashing", others: []string{"golang.org/x/crypto/...", "golang.org/x/sys/..."}},
 	{packages: "stores", ours: []string{"models", "events"}},
 	{
