@@ -99,23 +99,25 @@ func TestPersonalTokens(t *testing.T) { // Z01, Z03, Z04
 }
 
 func TestPersonalTokenInput(t *testing.T) {
-	a := newApp(t, memoryBackend(t), nil, tokenRoutes)
-	alice := a.loggedIn(aliceEmail)
-	many := make([]string, 65)
-	for i := range many {
-		many[i] = fmt.Sprint("a", i)
-	}
-	for name, n := range map[string]ginauth.NewToken{
-		"no name": {}, "blank name": {Name: " "}, "long name": {Name: strings.Repeat("x", 256)}, "line break": {Name: "a\nb"},
-		"negative lifetime": {Name: "x", Lifetime: -1}, "empty ability": {Name: "x", Abilities: []string{""}},
-		"ability with a space": {Name: "x", Abilities: []string{"a b"}}, "long ability": {Name: "x", Abilities: []string{strings.Repeat("x", 65)}},
-		"many abilities": {Name: "x", Abilities: many},
-	} {
-		if res := alice.post("/tokens", n); res.StatusCode != 422 || !strings.Contains(res.body, `"field"`) {
-			t.Errorf("%s: %d %s", name, res.StatusCode, res.body)
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, tokenRoutes)
+		alice := a.loggedIn(aliceEmail)
+		many := make([]string, 65)
+		for i := range many {
+			many[i] = fmt.Sprint("a", i)
 		}
-	}
-	a.client().post("/tokens", ginauth.NewToken{Name: "x"}).want(t, 401)
+		for name, n := range map[string]ginauth.NewToken{
+			"no name": {}, "blank name": {Name: " "}, "long name": {Name: strings.Repeat("x", 256)}, "line break": {Name: "a\nb"},
+			"negative lifetime": {Name: "x", Lifetime: -1}, "empty ability": {Name: "x", Abilities: []string{""}},
+			"ability with a space": {Name: "x", Abilities: []string{"a b"}}, "long ability": {Name: "x", Abilities: []string{strings.Repeat("x", 65)}},
+			"many abilities": {Name: "x", Abilities: many},
+		} {
+			if res := alice.post("/tokens", n); res.StatusCode != 422 || !strings.Contains(res.body, `"field"`) {
+				t.Errorf("%s: %d %s", name, res.StatusCode, res.body)
+			}
+		}
+		a.client().post("/tokens", ginauth.NewToken{Name: "x"}).want(t, 401)
+	})
 }
 
 func TestPersonalTokenFormat(t *testing.T) { // Z02
@@ -290,18 +292,20 @@ func TestBasic(t *testing.T) { // T08
 }
 
 func TestBasicStartsSession(t *testing.T) {
-	a := newApp(t, memoryBackend(t), nil, basicRoutes)
-	alice := a.basic(aliceEmail, goodPass)
-	alice.get("/basic/session").want(t, 200)
-	before := a.m.Hasher().Computations()
-	alice.header.Del("Authorization")
-	for range 10 {
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, basicRoutes)
+		alice := a.basic(aliceEmail, goodPass)
 		alice.get("/basic/session").want(t, 200)
-	}
-	alice.get("/me").want(t, 200)
-	if a.m.Hasher().Computations() != before {
-		t.Error("a password was hashed for a request with a session")
-	}
+		before := a.m.Hasher().Computations()
+		alice.header.Del("Authorization")
+		for range 10 {
+			alice.get("/basic/session").want(t, 200)
+		}
+		alice.get("/me").want(t, 200)
+		if a.m.Hasher().Computations() != before {
+			t.Error("a password was hashed for a request with a session")
+		}
+	})
 }
 
 func TestBasicHeader(t *testing.T) {

@@ -64,11 +64,13 @@ func TestRefreshRetry(t *testing.T) { // R03
 }
 
 func TestRefreshWithoutGrace(t *testing.T) {
-	a := newApp(t, memoryBackend(t), func(c *ginauth.Config) { c.Refresh.Grace = -1 }, tokenRoutes)
-	first := a.apiLogin(aliceEmail)
-	second := a.refresh(first.Refresh).pair(t)
-	a.refresh(first.Refresh).want(t, 401)
-	a.refresh(second.Refresh).want(t, 401)
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, func(c *ginauth.Config) { c.Refresh.Grace = -1 }, tokenRoutes)
+		first := a.apiLogin(aliceEmail)
+		second := a.refresh(first.Refresh).pair(t)
+		a.refresh(first.Refresh).want(t, 401)
+		a.refresh(second.Refresh).want(t, 401)
+	})
 }
 
 func TestRefreshRetryAcrossKeys(t *testing.T) { // EXP-24
@@ -230,45 +232,53 @@ func TestRefreshInput(t *testing.T) { // R07
 func TestRefreshFaults(t *testing.T) { // R08, F01, F05, F09
 	for _, op := range []string{"find token", "rotate", "rotated"} {
 		for _, mode := range []fault{faultRefuse, faultHang, faultCorrupt} {
-			b, f := memoryBackend(t).faultyTokens()
-			a := newApp(t, b, func(c *ginauth.Config) { c.StoreTimeout = 100 * time.Millisecond }, tokenRoutes)
-			p := a.apiLogin(aliceEmail)
-			f.set(op, mode)
-			a.refresh(p.Refresh).want(t, 503)
-			f.set("", faultNone)
-			next := a.refresh(p.Refresh).pair(t) // whether or not it was stored
-			a.bearing(next.Access).get("/api/me").want(t, 200)
-			a.refresh(next.Refresh).pair(t)
-			if len(eventsOf[events.TokenReused](a)) != 0 {
-				t.Errorf("%s %d: a retry after an outage is taken for theft", op, mode)
-			}
+			t.Run(fmt.Sprint(op, " ", mode), func(t *testing.T) {
+				eachBackend(t, func(t *testing.T, b *backend) {
+					b, f := b.faultyTokens()
+					a := newApp(t, b, func(c *ginauth.Config) { c.StoreTimeout = 100 * time.Millisecond }, tokenRoutes)
+					p := a.apiLogin(aliceEmail)
+					f.set(op, mode)
+					a.refresh(p.Refresh).want(t, 503)
+					f.set("", faultNone)
+					next := a.refresh(p.Refresh).pair(t) // whether or not it was stored
+					a.bearing(next.Access).get("/api/me").want(t, 200)
+					a.refresh(next.Refresh).pair(t)
+					if len(eventsOf[events.TokenReused](a)) != 0 {
+						t.Errorf("%s %d: a retry after an outage is taken for theft", op, mode)
+					}
+				})
+			})
 		}
 	}
 }
 
 func TestRevocationOutage(t *testing.T) { // F01, F05
 	for _, mode := range []fault{faultRefuse, faultHang, faultSlow, faultCorrupt} {
-		b, f := memoryBackend(t).faultyTokens()
-		a := newApp(t, b, func(c *ginauth.Config) { c.StoreTimeout = 100 * time.Millisecond }, tokenRoutes)
-		p := a.apiLogin(aliceEmail)
-		token := a.personal(a.loggedIn(aliceEmail), "read").Token
-		f.set("", mode)
-		began := time.Now()
-		for _, res := range []*response{
-			a.bearing(p.Access).get("/api/me"), a.bearing(token).get("/token/me"),
-			a.bearing(p.Access).post("/api/logout", nil), a.client().post("/api/login", loginForm{aliceEmail, goodPass}),
-		} {
-			res.want(t, 503)
-			if res.Header.Get("Set-Cookie") != "" || res.Header.Get("Retry-After") == "" || strings.Contains(res.body, "CANARY") {
-				t.Errorf("%v %s", res.Header, res.body)
-			}
-		}
-		if took := time.Since(began); took > 4*600*time.Millisecond {
-			t.Errorf("took %v", took)
-		}
-		f.set("", faultNone)
-		a.bearing(p.Access).get("/api/me").want(t, 200)
-		a.bearing(p.Access).post("/api/logout", nil).want(t, 204)
+		t.Run(fmt.Sprint(mode), func(t *testing.T) {
+			eachBackend(t, func(t *testing.T, b *backend) {
+				b, f := b.faultyTokens()
+				a := newApp(t, b, func(c *ginauth.Config) { c.StoreTimeout = 100 * time.Millisecond }, tokenRoutes)
+				p := a.apiLogin(aliceEmail)
+				token := a.personal(a.loggedIn(aliceEmail), "read").Token
+				f.set("", mode)
+				began := time.Now()
+				for _, res := range []*response{
+					a.bearing(p.Access).get("/api/me"), a.bearing(token).get("/token/me"),
+					a.bearing(p.Access).post("/api/logout", nil), a.client().post("/api/login", loginForm{aliceEmail, goodPass}),
+				} {
+					res.want(t, 503)
+					if res.Header.Get("Set-Cookie") != "" || res.Header.Get("Retry-After") == "" || strings.Contains(res.body, "CANARY") {
+						t.Errorf("%v %s", res.Header, res.body)
+					}
+				}
+				if took := time.Since(began); took > 4*600*time.Millisecond {
+					t.Errorf("took %v", took)
+				}
+				f.set("", faultNone)
+				a.bearing(p.Access).get("/api/me").want(t, 200)
+				a.bearing(p.Access).post("/api/logout", nil).want(t, 204)
+			})
+		})
 	}
 }
 
@@ -301,41 +311,43 @@ func TestStaleTokenLogin(t *testing.T) { // EXP-09
 
 // TestTokenKinds presents every kind of token at every place that takes one.
 func TestTokenKinds(t *testing.T) { // J10, S19
-	a := newApp(t, memoryBackend(t), nil, func(a *app, r *gin.Engine) { tokenRoutes(a, r); formTokenRoute(a, r) })
-	alice := a.loggedIn(aliceEmail)
-	p := a.apiLogin(aliceEmail)
-	own, err := a.m.JWT().Encode(ginauth.NewJWT{Kind: "invitation", Subject: a.alice.AuthID(), Lifetime: time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	kinds := map[string]string{
-		"access": p.Access, "refresh": p.Refresh, "personal": a.personal(alice, "read").Token, "session": alice.session(),
-		"device": alice.cookies[sessionCookie+"_device"], "form": alice.get("/form-token").want(t, 200).body, "application": own, "none": "",
-	}
-	places := map[string]func(token string) bool{
-		"access":   func(token string) bool { return a.bearing(token).get("/api/me").StatusCode == 200 },
-		"refresh":  func(token string) bool { return a.refresh(token).StatusCode == 200 },
-		"personal": func(token string) bool { return a.bearing(token).get("/token/me").StatusCode == 200 },
-		"session":  func(token string) bool { return a.client().with(token).get("/me").StatusCode == 200 },
-		"application": func(token string) bool {
-			_, err := a.m.JWT().Decode(context.Background(), "invitation", token)
-			return err == nil
-		},
-		"form": func(token string) bool {
-			alice.header.Set("X-Form", token)
-			return alice.get("/check-form-token").StatusCode == 204
-		},
-	}
-	for kind, token := range kinds {
-		if token == "" && kind != "none" {
-			t.Errorf("no %s token to try", kind)
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, func(a *app, r *gin.Engine) { tokenRoutes(a, r); formTokenRoute(a, r) })
+		alice := a.loggedIn(aliceEmail)
+		p := a.apiLogin(aliceEmail)
+		own, err := a.m.JWT().Encode(ginauth.NewJWT{Kind: "invitation", Subject: a.alice.AuthID(), Lifetime: time.Hour})
+		if err != nil {
+			t.Fatal(err)
 		}
-		for place, accepts := range places {
-			if got := accepts(token); got != (kind == place) {
-				t.Errorf("a token of kind %s where %s is wanted: accepted %v", kind, place, got)
+		kinds := map[string]string{
+			"access": p.Access, "refresh": p.Refresh, "personal": a.personal(alice, "read").Token, "session": alice.session(),
+			"device": alice.cookies[sessionCookie+"_device"], "form": alice.get("/form-token").want(t, 200).body, "application": own, "none": "",
+		}
+		places := map[string]func(token string) bool{
+			"access":   func(token string) bool { return a.bearing(token).get("/api/me").StatusCode == 200 },
+			"refresh":  func(token string) bool { return a.refresh(token).StatusCode == 200 },
+			"personal": func(token string) bool { return a.bearing(token).get("/token/me").StatusCode == 200 },
+			"session":  func(token string) bool { return a.client().with(token).get("/me").StatusCode == 200 },
+			"application": func(token string) bool {
+				_, err := a.m.JWT().Decode(context.Background(), "invitation", token)
+				return err == nil
+			},
+			"form": func(token string) bool {
+				alice.header.Set("X-Form", token)
+				return alice.get("/check-form-token").StatusCode == 204
+			},
+		}
+		for kind, token := range kinds {
+			if token == "" && kind != "none" {
+				t.Errorf("no %s token to try", kind)
+			}
+			for place, accepts := range places {
+				if got := accepts(token); got != (kind == place) {
+					t.Errorf("a token of kind %s where %s is wanted: accepted %v", kind, place, got)
+				}
 			}
 		}
-	}
+	})
 }
 
 func formTokenRoute(_ *app, r *gin.Engine) {

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,48 +218,50 @@ func claimsOf(t testing.TB, token string) jwt.MapClaims {
 }
 
 func TestAccessTokenClaims(t *testing.T) { // J07–J11, J19
-	a := newApp(t, memoryBackend(t), func(c *ginauth.Config) {
-		withJWTKey(c)
-		c.JWT.Leeway = 30 * time.Second
-	}, tokenRoutes)
-	good := claimsOf(t, a.apiLogin(aliceEmail).Access)
-	now := float64(a.clock.Now().Unix())
-	ok := func(name string, change func(jwt.MapClaims)) {
-		t.Run(name, func(t *testing.T) { a.withClaims(good, change).want(t, 200) })
-	}
-	bad := func(name string, change func(jwt.MapClaims)) {
-		t.Run(name, func(t *testing.T) { a.withClaims(good, change).isBadToken(t) })
-	}
-	set := func(claim string, v any) func(jwt.MapClaims) { return func(c jwt.MapClaims) { c[claim] = v } }
-	drop := func(claim string) func(jwt.MapClaims) { return func(c jwt.MapClaims) { delete(c, claim) } }
-
-	ok("unchanged", func(jwt.MapClaims) {})
-	ok("exp just within leeway", set("exp", now-29))
-	bad("exp at the leeway's edge", set("exp", now-30))
-	ok("nbf at the leeway's edge", set("nbf", now+30))
-	bad("nbf beyond", set("nbf", now+31))
-	bad("iat beyond", set("iat", now+31))
-	for _, claim := range []string{"exp", "iat", "jti", "sub", "kind", "iss", "aud", "fam", "fpr"} {
-		bad("without "+claim, drop(claim))
-		for _, v := range []any{nil, "", []int{1}, map[string]int{}, true} {
-			bad(fmt.Sprintf("%s %v", claim, v), set(claim, v))
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, func(c *ginauth.Config) {
+			withJWTKey(c)
+			c.JWT.Leeway = 30 * time.Second
+		}, tokenRoutes)
+		good := claimsOf(t, a.apiLogin(aliceEmail).Access)
+		now := float64(a.clock.Now().Unix())
+		ok := func(name string, change func(jwt.MapClaims)) {
+			t.Run(name, func(t *testing.T) { a.withClaims(good, change).want(t, 200) })
 		}
-	}
-	for _, v := range []any{0, -1, 1e300, "1893553445"} {
-		bad(fmt.Sprintf("exp %v", v), set("exp", v))
-	}
-	for _, v := range []any{"https://issuer.example/", "https://issuer", "HTTPS://issuer.example", []string{jwtIssuer}} {
-		bad(fmt.Sprintf("iss %v", v), set("iss", v))
-	}
-	bad("aud of another", set("aud", "https://other.example"))
-	ok("aud among several", set("aud", []string{"https://other.example", jwtAudience}))
-	for _, v := range []any{"1=1", "1 OR 1=1", "+1", " 1", "0x1", "01", "1.0", "99999999999999999999", 1, a.bob.AuthID()} {
-		bad(fmt.Sprintf("sub %v", v), set("sub", v))
-	}
-	for _, v := range []string{"refresh", "personal", "Access", "session"} {
-		bad("kind "+v, set("kind", v))
-	}
-	bad("another login's family", set("fam", strings.Repeat("0", 32)))
+		bad := func(name string, change func(jwt.MapClaims)) {
+			t.Run(name, func(t *testing.T) { a.withClaims(good, change).isBadToken(t) })
+		}
+		set := func(claim string, v any) func(jwt.MapClaims) { return func(c jwt.MapClaims) { c[claim] = v } }
+		drop := func(claim string) func(jwt.MapClaims) { return func(c jwt.MapClaims) { delete(c, claim) } }
+
+		ok("unchanged", func(jwt.MapClaims) {})
+		ok("exp just within leeway", set("exp", now-29))
+		bad("exp at the leeway's edge", set("exp", now-30))
+		ok("nbf at the leeway's edge", set("nbf", now+30))
+		bad("nbf beyond", set("nbf", now+31))
+		bad("iat beyond", set("iat", now+31))
+		for _, claim := range []string{"exp", "iat", "jti", "sub", "kind", "iss", "aud", "fam", "fpr"} {
+			bad("without "+claim, drop(claim))
+			for _, v := range []any{nil, "", []int{1}, map[string]int{}, true} {
+				bad(fmt.Sprintf("%s %v", claim, v), set(claim, v))
+			}
+		}
+		for _, v := range []any{0, -1, 1e300, "1893553445"} {
+			bad(fmt.Sprintf("exp %v", v), set("exp", v))
+		}
+		for _, v := range []any{"https://issuer.example/", "https://issuer", "HTTPS://issuer.example", []string{jwtIssuer}} {
+			bad(fmt.Sprintf("iss %v", v), set("iss", v))
+		}
+		bad("aud of another", set("aud", "https://other.example"))
+		ok("aud among several", set("aud", []string{"https://other.example", jwtAudience}))
+		for _, v := range []any{"1=1", "1 OR 1=1", "+1", " 1", "0x1", "01", "1.0", "99999999999999999999", 1, a.bob.AuthID()} {
+			bad(fmt.Sprintf("sub %v", v), set("sub", v))
+		}
+		for _, v := range []string{"refresh", "personal", "Access", "session"} {
+			bad("kind "+v, set("kind", v))
+		}
+		bad("another login's family", set("fam", strings.Repeat("0", 32)))
+	})
 }
 
 // withClaims asks with a token that has changed claims and a right signature.
@@ -293,6 +298,9 @@ func TestBadTokensLookAlike(t *testing.T) { // J01, J04–J06, J10, J12, J16, J1
 			}
 			return text
 		}
+		var asked atomic.Int32
+		listener := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+		defer listener.Close()
 		for name, token := range map[string]string{
 			"garbage": "garbage", "dots": "a.b.c", "two segments": parts[0] + "." + parts[1],
 			"four segments": good.Access + ".AAAA", "no signature": parts[0] + "." + parts[1] + ".",
@@ -303,7 +311,8 @@ func TestBadTokensLookAlike(t *testing.T) { // J01, J04–J06, J10, J12, J16, J1
 			"kid unknown":                  header(map[string]any{"kid": "k2"}), "kid path": header(map[string]any{"kid": "../../dev/null"}),
 			"kid SQL": header(map[string]any{"kid": "' OR 1=1 --"}), "kid number": header(map[string]any{"kid": 1}),
 			"kid URL": header(map[string]any{"kid": a.srv.URL}), "crit": header(map[string]any{"crit": []string{"exp"}}),
-			"jku": header(map[string]any{"jku": a.srv.URL + "/never", "kid": "x"}), "typ JWT": header(map[string]any{"typ": "JWT"}),
+			"jku": header(map[string]any{"jku": listener.URL}), "x5u": header(map[string]any{"x5u": listener.URL, "kid": "x"}),
+			"jwk": header(map[string]any{"jwk": map[string]string{"kty": "oct", "k": "AAAA"}}), "x5c": header(map[string]any{"x5c": []string{"AAAA"}}), "typ JWT": header(map[string]any{"typ": "JWT"}),
 			"typ missing": header(map[string]any{"typ": nil}), "b64": header(map[string]any{"b64": false}),
 			"too long": good.Access + strings.Repeat("A", 9<<10), "refresh token": good.Refresh,
 			"the session's cookie": a.loggedIn(aliceEmail).session(),
@@ -311,6 +320,9 @@ func TestBadTokensLookAlike(t *testing.T) { // J01, J04–J06, J10, J12, J16, J1
 			t.Run(name, func(t *testing.T) { a.bearing(token).get("/api/me").isBadToken(t) })
 		}
 		a.bearing(good.Access).get("/api/me").want(t, 200)
+		if asked.Load() != 0 {
+			t.Error("a URL in a header was followed")
+		}
 		a.bearing("garbage").get("/any/me").isBadToken(t)
 		if got := a.client().get("/any/me").Header.Get("WWW-Authenticate"); got != `Session realm="web"` {
 			t.Errorf("challenge without a token %q", got)
@@ -319,29 +331,31 @@ func TestBadTokensLookAlike(t *testing.T) { // J01, J04–J06, J10, J12, J16, J1
 }
 
 func TestBearerTransport(t *testing.T) { // J13
-	a := newApp(t, memoryBackend(t), nil, tokenRoutes)
-	token := a.apiLogin(aliceEmail).Access
-	get := func(path string, header ...string) *response {
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, tokenRoutes)
+		token := a.apiLogin(aliceEmail).Access
+		get := func(path string, header ...string) *response {
+			c := a.client()
+			c.header["Authorization"] = header
+			return c.get(path)
+		}
+		get("/api/me", "Bearer "+token).want(t, 200)
+		get("/api/me", "bearer "+token).want(t, 200)
+		get("/api/me", "BEARER "+token).want(t, 200)
+		for _, header := range [][]string{
+			{"Bearer"}, {"Bearer "}, {"Bearer  " + token}, {"Bearer\t" + token}, {"Bearer " + token + " b"}, {"Bearer a " + token},
+			{token}, {"Token " + token}, {"Bearer " + token, "Bearer " + token}, {"Basic eDp5", "Bearer " + token}, {"Bearer " + token + ","},
+		} {
+			get("/api/me", header...).is401(t)
+		}
+		get("/api/me?token=" + token + "&access_token=" + token).is401(t)
 		c := a.client()
-		c.header["Authorization"] = header
-		return c.get(path)
-	}
-	get("/api/me", "Bearer "+token).want(t, 200)
-	get("/api/me", "bearer "+token).want(t, 200)
-	get("/api/me", "BEARER "+token).want(t, 200)
-	for _, header := range [][]string{
-		{"Bearer"}, {"Bearer "}, {"Bearer  " + token}, {"Bearer\t" + token}, {"Bearer " + token + " b"}, {"Bearer a " + token},
-		{token}, {"Token " + token}, {"Bearer " + token, "Bearer " + token}, {"Basic eDp5", "Bearer " + token}, {"Bearer " + token + ","},
-	} {
-		get("/api/me", header...).is401(t)
-	}
-	get("/api/me?token=" + token + "&access_token=" + token).is401(t)
-	c := a.client()
-	c.cookies["token"], c.cookies["access_token"] = token, token
-	c.get("/api/me").is401(t)
-	if got := a.client().get("/api/me").Header.Get("WWW-Authenticate"); got != "Bearer" {
-		t.Errorf("challenge without a token %q", got)
-	}
+		c.cookies["token"], c.cookies["access_token"] = token, token
+		c.get("/api/me").is401(t)
+		if got := a.client().get("/api/me").Header.Get("WWW-Authenticate"); got != "Bearer" {
+			t.Errorf("challenge without a token %q", got)
+		}
+	})
 }
 
 func TestTokenFromElsewhere(t *testing.T) {
@@ -356,20 +370,22 @@ func TestTokenFromElsewhere(t *testing.T) {
 }
 
 func TestCookieOfOneBearerOfAnother(t *testing.T) { // J18
-	a := newApp(t, memoryBackend(t), nil, tokenRoutes)
-	bob := a.loggedIn(bobEmail)
-	bob.header.Set("Authorization", "Bearer "+a.apiLogin(aliceEmail).Access)
-	if name := bob.get("/any/me").want(t, 200).name(t); name != "Bob" {
-		t.Errorf("%s wins over the guard named first", name)
-	}
-	if name := bob.get("/bearer/me").want(t, 200).name(t); name != "Alice" {
-		t.Errorf("%s is the bearer", name)
-	}
-	personal := a.personal(a.loggedIn(aliceEmail), "read")
-	bob.header.Set("Authorization", "Bearer "+personal.Token)
-	bob.get("/read").want(t, 403) // the cookie decided, and it has no abilities
-	bob.header.Set("Sec-Fetch-Site", "cross-site")
-	bob.do("DELETE", "/tokens/"+personal.ID, "", "").want(t, 403)
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, tokenRoutes)
+		bob := a.loggedIn(bobEmail)
+		bob.header.Set("Authorization", "Bearer "+a.apiLogin(aliceEmail).Access)
+		if name := bob.get("/any/me").want(t, 200).name(t); name != "Bob" {
+			t.Errorf("%s wins over the guard named first", name)
+		}
+		if name := bob.get("/bearer/me").want(t, 200).name(t); name != "Alice" {
+			t.Errorf("%s is the bearer", name)
+		}
+		personal := a.personal(a.loggedIn(aliceEmail), "read")
+		bob.header.Set("Authorization", "Bearer "+personal.Token)
+		bob.get("/read").want(t, 403) // the cookie decided, and it has no abilities
+		bob.header.Set("Sec-Fetch-Site", "cross-site")
+		bob.do("DELETE", "/tokens/"+personal.ID, "", "").want(t, 403)
+	})
 }
 
 func TestAccessTokenEnds(t *testing.T) { // S17, J15, P12, R06
@@ -491,28 +507,50 @@ func TestApplicationTokens(t *testing.T) {
 }
 
 func TestOwnClaims(t *testing.T) { // J19
-	role := "admin"
-	type roles struct {
-		Role string `json:"role"`
-	}
-	a := newApp(t, memoryBackend(t), func(c *ginauth.Config) {
-		c.JWT.Claims = func(_ context.Context, u models.Authenticatable) (any, error) { return roles{role}, nil }
-	}, func(a *app, r *gin.Engine) {
-		tokenRoutes(a, r)
-		r.GET("/role", a.m.Auth("web", "api"), func(c *gin.Context) {
-			claims, ok := ginauth.Claims[roles](c)
-			c.JSON(200, []any{claims.Role, ok})
+	eachBackend(t, func(t *testing.T, b *backend) {
+		role := "admin"
+		type roles struct {
+			Role string `json:"role"`
+		}
+		a := newApp(t, b, func(c *ginauth.Config) {
+			c.JWT.Claims = func(_ context.Context, u models.Authenticatable) (any, error) { return roles{role}, nil }
+		}, func(a *app, r *gin.Engine) {
+			tokenRoutes(a, r)
+			r.GET("/role", a.m.Auth("web", "api"), func(c *gin.Context) {
+				claims, ok := ginauth.Claims[roles](c)
+				c.JSON(200, []any{claims.Role, ok})
+			})
 		})
+		p := a.apiLogin(aliceEmail)
+		if got := a.bearing(p.Access).get("/role").want(t, 200).body; got != `["admin",true]` {
+			t.Error(got)
+		}
+		if got := a.loggedIn(aliceEmail).get("/role").want(t, 200).body; got != `["",false]` {
+			t.Errorf("a session has claims: %s", got)
+		}
+		role = "user" // read afresh at the next refresh
+		if got := a.bearing(a.refresh(p.Refresh).pair(t).Access).get("/role").body; got != `["user",true]` {
+			t.Error(got)
+		}
 	})
-	p := a.apiLogin(aliceEmail)
-	if got := a.bearing(p.Access).get("/role").want(t, 200).body; got != `["admin",true]` {
-		t.Error(got)
+}
+
+// TestHugeTokens checks that what is too long is refused before it is decoded.
+func TestHugeTokens(t *testing.T) { // J12
+	a := newApp(t, memoryBackend(t), nil, tokenRoutes)
+	a.engine.GET("/direct", a.m.Auth("api", "token"), me)
+	for _, size := range []int{9 << 10, 64 << 10, 900 << 10} {
+		req := httptest.NewRequest("GET", "/direct", nil)
+		req.Header.Set("Authorization", "Bearer "+strings.Repeat("A", size/2)+"."+strings.Repeat("A", size/2)+".AAAA")
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		w := httptest.NewRecorder()
+		a.engine.ServeHTTP(w, req)
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; w.Code != 401 || used > 64<<10 {
+			t.Errorf("a token of %d bytes: status %d, %d bytes allocated", size, w.Code, used)
+		}
 	}
-	if got := a.loggedIn(aliceEmail).get("/role").want(t, 200).body; got != `["",false]` {
-		t.Errorf("a session has claims: %s", got)
-	}
-	role = "user" // read afresh at the next refresh
-	if got := a.bearing(a.refresh(p.Refresh).pair(t).Access).get("/role").body; got != `["user",true]` {
-		t.Error(got)
-	}
+	body := `{"refresh_token":"` + strings.Repeat("A", 1<<20) + `"}`
+	a.client().do("POST", "/api/refresh", "application/json", body).want(t, 413)
 }
