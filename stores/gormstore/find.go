@@ -32,12 +32,21 @@ func find[M any](ctx context.Context, c *core, k key, id string) (*M, bool, erro
 	if !ok {
 		return nil, false, fault(ctx, "find row", ctx.Err())
 	}
-	var rows []M
-	err := c.read(ctx, "find row", func(db *gorm.DB) error {
-		return db.Where(k.is(c, value)).Limit(1).Find(&rows).Error
+	var row *M
+	err := c.read(ctx, "find row", func(db *gorm.DB) (err error) {
+		row, err = load[M](db, c, k, value)
+		return err
 	})
-	if err != nil || len(rows) == 0 || !k.of(ctx, reflect.ValueOf(&rows[0]).Elem(), value) {
-		return nil, false, err
+	return row, row != nil, err
+}
+
+// load reads the row whose key is the value, which may be in a transaction. It
+// returns nil if there is none.
+func load[M any](db *gorm.DB, c *core, k key, value any) (*M, error) {
+	var rows []M
+	err := db.Where(k.is(c, value)).Limit(1).Find(&rows).Error
+	if err != nil || len(rows) == 0 || !k.of(db.Statement.Context, reflect.ValueOf(&rows[0]).Elem(), value) {
+		return nil, err
 	}
-	return &rows[0], true, nil
+	return &rows[0], nil
 }

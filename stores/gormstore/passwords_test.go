@@ -72,6 +72,22 @@ func TestRehashBesideChange(t *testing.T) {
 	})
 }
 
+// TestChangedAsStored changes one user in many places at once. Whoever was given
+// the stamp of another's change would outlive it.
+func TestChangedAsStored(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		users := gormstore.Users[member](tables(open, &member{})(t))
+		id := create(t, users, "ann@example.com").AuthID()
+		parallel(50, func(i int) {
+			stamp := fmt.Sprint("stamp", i)
+			u, err := users.ChangePassword(t.Context(), id, "hash of "+stamp, stamp)
+			if err != nil || u == nil || u.(*member).AuthStamp() != stamp || u.AuthPassword() != "hash of "+stamp {
+				t.Errorf("ChangePassword to %s = %+v, error %v", stamp, u, err)
+			}
+		})
+	})
+}
+
 func TestPasswordRefuses(t *testing.T) {
 	db := tables(func(t *testing.T) *gorm.DB { return openSQLite(t, "") }, &member{})(t)
 	users := gormstore.Users[member](db)

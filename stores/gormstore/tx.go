@@ -42,25 +42,28 @@ func (c *core) change(ctx context.Context, what string, statement func(db *gorm.
 // commit; after one of the commit itself, which may have taken place all the
 // same, only if it is idempotent.
 func (c *core) transact(ctx context.Context, what string, idempotent bool, body func(tx *gorm.DB) (commit bool, err error)) error {
+	return c.repeat(ctx, what, func() error { return c.once(ctx, idempotent, body) })
+}
+
+// once is one try of transact.
+func (c *core) once(ctx context.Context, idempotent bool, body func(tx *gorm.DB) (commit bool, err error)) error {
 	errUndo := errors.New("undo")
-	return c.repeat(ctx, what, func() error {
-		committing := false
-		err := c.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-			commit, err := body(tx)
-			if err == nil && !commit {
-				err = errUndo
-			}
-			committing = err == nil
-			return err
-		}, c.options)
-		switch {
-		case err == errUndo:
-			return nil
-		case err != nil && committing && !idempotent:
-			return permanent{err}
+	committing := false
+	err := c.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		commit, err := body(tx)
+		if err == nil && !commit {
+			err = errUndo
 		}
+		committing = err == nil
 		return err
-	})
+	}, c.options)
+	switch {
+	case err == errUndo:
+		return nil
+	case err != nil && committing && !idempotent:
+		return permanent{err}
+	}
+	return err
 }
 
 // repeat tries until there is no error, or a permanent one, or the context

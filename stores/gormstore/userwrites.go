@@ -73,13 +73,19 @@ func (s *UserStore[U, P]) complete(ctx context.Context, p P) error {
 // taken reports whether there is a row with one of the identifiers of u, by the
 // database's own comparison: that is what its unique index goes by.
 func (s *UserStore[U, P]) taken(ctx context.Context, u P) (bool, error) {
+	var same []clause.Expression
+	for _, id := range s.fields.identifiers {
+		same = append(same, clause.Eq{Column: columnOf(id.lookup), Value: textOf(ctx, id.lookup, u)})
+	}
+	return s.exists(ctx, clause.Or(same...))
+}
+
+// exists reports whether a condition holds for a row, also one that is
+// soft-deleted.
+func (s *UserStore[U, P]) exists(ctx context.Context, condition clause.Expression) (bool, error) {
 	var n int64
 	err := s.read(ctx, "find user", func(db *gorm.DB) error {
-		var same []clause.Expression
-		for _, id := range s.fields.identifiers {
-			same = append(same, clause.Eq{Column: columnOf(id.lookup), Value: textOf(ctx, id.lookup, u)})
-		}
-		return db.Unscoped().Model(new(U)).Where(clause.Or(same...)).Limit(1).Count(&n).Error
+		return db.Unscoped().Model(new(U)).Where(condition).Limit(1).Count(&n).Error
 	})
 	return n > 0, err
 }
@@ -88,7 +94,7 @@ func (s *UserStore[U, P]) taken(ctx context.Context, u P) (bool, error) {
 // conditional statement. An empty oldHash is no user's: it reports false.
 func (s *UserStore[U, P]) RehashPassword(ctx context.Context, id, oldHash, newHash string) (replaced bool, err error) {
 	if s.fields.password == nil {
-		return false, unsupported("rehash password")
+		return false, unsupported("rehash password", "password")
 	}
 	if newHash == "" {
 		return false, errors.New("gormstore: rehash password: new hash is empty")
@@ -113,30 +119,51 @@ func (s *UserStore[U, P]) RehashPassword(ctx context.Context, id, oldHash, newHa
 // a stamp, which is bound to its hash instead, it stores the hash alone.
 func (s *UserStore[U, P]) ChangePassword(ctx context.Context, id, newHash, newStamp string) (models.Authenticatable, error) {
 	if s.fields.password == nil {
-		return nil, unsupported("change password")
+		return nil, unsupported("change password", "password")
 	}
 	if newHash == "" || newStamp == "" {
 		return nil, errors.New("gormstore: change password: new hash or stamp is empty")
 	}
-	// A model whose AuthID is not its key would name somebody else's row.
-	u, err := s.byID(ctx, id)
-	if err != nil || u == nil {
-		return nil, err
-	}
-	key, _ := s.key.value(id)
 	columns := map[string]any{s.fields.password.DBName: newHash}
 	if s.fields.stamp != nil {
 		columns[s.fields.stamp.DBName] = newStamp
 	}
-	err = s.change(ctx, "change password", func(db *gorm.DB) error {
-		return db.Model(new(U)).Where(s.key.is(s.core, key)).UpdateColumns(columns).Error
-	})
-	if err != nil {
-		return nil, err
-	}
-	return s.UserByID(ctx, id)
+	return s.replace(ctx, "change password", id, columns)
 }
 
-func unsupported(what string) error {
-	return fmt.Errorf("gormstore: %s: the model has no password field: %w", what, errors.ErrUnsupported)
+// replace stores columns of a user and returns him as stored, or nil if there
+// is none.
+func (s *UserStore[U, P]) replace(ctx context.Context, what, id string, columns map[string]any) (models.Authenticatable, error) {
+	key, ok := s.key.value(id)
+	if !ok {
+		return nil, fault(ctx, what, ctx.Err())
+	}
+	var u P
+	err := s.transact(ctx, what, true, func(tx *gorm.DB) (_ bool, err error) {
+		if err = tx.Model(new(U)).Where(s.key.is(s.core, key)).UpdateColumns(columns).Error; err != nil {
+			return false, err
+		}
+		u, err = s.stored(tx, key, id)
+		return u != nil, err
+	})
+	if err != nil || u == nil {
+		return nil, err // an interface without a type
+	}
+	return u, nil
+}
+
+// stored returns the user that the transaction has just changed. Read after it,
+// he could have the stamp of a later change, and whoever made this one would
+// outlive that one.
+func (s *UserStore[U, P]) stored(tx *gorm.DB, key any, id string) (P, error) {
+	row, err := load[U](tx, s.core, s.key, key)
+	// A model whose AuthID is not its key would name somebody else's row.
+	if err != nil || row == nil || P(row).AuthID() != id {
+		return nil, err
+	}
+	return row, nil
+}
+
+func unsupported(what, field string) error {
+	return fmt.Errorf("gormstore: %s: the model has no %s field: %w", what, field, errors.ErrUnsupported)
 }
