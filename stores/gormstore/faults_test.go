@@ -69,13 +69,19 @@ func (tx *faultyTx) Commit() error {
 // faulty returns stores on SQLite whose changes fail as the faults say.
 func faulty(t *testing.T) (stores.Set, *faults) {
 	t.Helper()
-	db := migrated(func(t *testing.T) *gorm.DB { return openSQLite(t, "") })(t)
+	db, f := faultyOn(t, migrated(func(t *testing.T) *gorm.DB { return openSQLite(t, "") })(t))
+	return gormstore.New(db), f
+}
+
+// faultyOn returns a second handle of the SQLite behind db, with faults.
+func faultyOn(t *testing.T, db *gorm.DB) (*gorm.DB, *faults) {
+	t.Helper()
 	pool, err := db.DB()
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := &faults{DB: pool, before: func() error { return nil }}
-	return gormstore.New(connect(t, sqlite.New(sqlite.Config{Conn: f}))), f
+	return connect(t, sqlite.New(sqlite.Config{Conn: f})), f
 }
 
 // failing fails the first n changes, and counts all.

@@ -84,6 +84,11 @@ func TestChangedAsStored(t *testing.T) {
 			if err != nil || u == nil || u.(*member).AuthStamp() != stamp || u.AuthPassword() != "hash of "+stamp {
 				t.Errorf("ChangePassword to %s = %+v, error %v", stamp, u, err)
 			}
+			stamp = fmt.Sprint("other stamp", i)
+			u, err = users.ChangeStamp(t.Context(), id, stamp)
+			if err != nil || u == nil || u.(*member).AuthStamp() != stamp {
+				t.Errorf("ChangeStamp to %s = %+v, error %v", stamp, u, err)
+			}
 		})
 	})
 }
@@ -130,12 +135,26 @@ func TestUsersEndedContext(t *testing.T) {
 			"CreateUser of taken": func() error { return users.CreateUser(ctx, &member{User: models.User{Email: u.Email}}) },
 			"RehashPassword":      func() error { _, err := users.RehashPassword(ctx, "1", "hash", "new"); return err },
 			"ChangePassword":      func() error { _, err := users.ChangePassword(ctx, "1", "new", "stamp"); return err },
+			"ChangeStamp":         func() error { _, err := users.ChangeStamp(ctx, "1", "stamp"); return err },
+			"ChangeStamp, nobody": func() error { _, err := users.ChangeStamp(ctx, "x", "stamp"); return err },
+			"VerifyEmail":         func() error { _, err := users.VerifyEmail(ctx, "1", u.Email, now); return err },
+			"VerifyEmail, nobody": func() error { _, err := users.VerifyEmail(ctx, "x", u.Email, now); return err },
+			"ChangeEmail": func() error {
+				_, err := users.ChangeEmail(ctx, "1", u.SecurityStamp, "c@example.com", "stamp", now)
+				return err
+			},
+			"ChangeEmail, nobody": func() error {
+				_, err := users.ChangeEmail(ctx, "x", u.SecurityStamp, "c@example.com", "stamp", now)
+				return err
+			},
 		} {
 			if err := call(); !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: error %v; want one that wraps context.Canceled", name, err)
 			}
 		}
-		if after, err := users.UserByID(t.Context(), "1"); err != nil || after.AuthPassword() != "hash" {
+		after, err := users.UserByID(t.Context(), "1")
+		if err != nil || after.AuthPassword() != "hash" || after.(*member).Email != u.Email ||
+			after.(*member).AuthStamp() != u.SecurityStamp || after.(*member).AuthEmailVerified() {
 			t.Errorf("after it the user is %+v, error %v", after, err)
 		}
 	})

@@ -280,6 +280,8 @@ func TestPanicsAtStart(t *testing.T) {
 		},
 		"it must be a string":      func() { gormstore.Users[models.User](db, gormstore.WithPasswordField("ID")) },
 		"a credential has no name": func() { gormstore.Users[models.User](db, gormstore.WithIdentifier("", "Email")) },
+		"it must be a time.Time":   func() { gormstore.Users[models.User](db, gormstore.WithVerifiedField("Name")) },
+		"for the field \"Proved\"": func() { gormstore.Users[models.User](db, gormstore.WithVerifiedField("Proved")) },
 		"has a security stamp":     func() { gormstore.Users[unstamped](db, gormstore.WithStampField("")) },
 	} {
 		func() {

@@ -3,6 +3,7 @@ package gormstore
 import (
 	"fmt"
 	"reflect"
+	"time"
 
 	"gorm.io/gorm/schema"
 
@@ -14,10 +15,11 @@ import (
 type UserOption func(*userOptions)
 
 type userOptions struct {
-	identifiers     [][2]string // credential, field
-	password, stamp string
-	passwordSet     bool
-	stampSet        bool
+	identifiers               [][2]string // credential, field
+	password, stamp, verified string
+	passwordSet               bool
+	stampSet                  bool
+	verifiedSet               bool
 }
 
 // WithIdentifier lets users be looked up by the named credential in a field of
@@ -29,6 +31,9 @@ type userOptions struct {
 // such as EmailCanonical, that is the one looked up, and CreateUser fills it.
 // If not, the field itself has to hold identifiers in their canonical form, as
 // CreateUser stores them. The field that is looked up needs a unique index.
+//
+// The field of the credential "email" is the address that VerifyEmail and
+// ChangeEmail are about.
 func WithIdentifier(credential, field string) UserOption {
 	return func(o *userOptions) { o.identifiers = append(o.identifiers, [2]string{credential, field}) }
 }
@@ -42,9 +47,18 @@ func WithPasswordField(field string) UserOption {
 
 // WithStampField names the field that holds the security stamp, by default
 // SecurityStamp if the model has that. "" says that the model has none, which
-// is refused for a model that implements models.Stamped.
+// is refused for a model that implements models.Stamped; ChangeStamp and
+// ChangeEmail then return an error wrapping errors.ErrUnsupported.
 func WithStampField(field string) UserOption {
 	return func(o *userOptions) { o.stamp, o.stampSet = field, true }
+}
+
+// WithVerifiedField names the field that holds when the address was verified, a
+// time.Time or *time.Time, by default EmailVerifiedAt if the model has that. ""
+// says that the model has none; VerifyEmail and ChangeEmail then return an error
+// wrapping errors.ErrUnsupported.
+func WithVerifiedField(field string) UserOption {
+	return func(o *userOptions) { o.verified, o.verifiedSet = field, true }
 }
 
 // identifier is a field that users are looked up by.
@@ -55,15 +69,15 @@ type identifier struct {
 	lookup *schema.Field
 }
 
-// userFields are the fields of a model that a UserStore uses. Password and
-// stamp can be nil.
+// userFields are the fields of a model that a UserStore uses. Password, stamp
+// and verified can be nil.
 type userFields struct {
-	identifiers     []identifier
-	password, stamp *schema.Field
+	identifiers               []identifier
+	password, stamp, verified *schema.Field
 }
 
 func newUserFields(t table, stamped bool, opts []UserOption) userFields {
-	o := userOptions{password: "Password", stamp: "SecurityStamp"}
+	o := userOptions{password: "Password", stamp: "SecurityStamp", verified: "EmailVerifiedAt"}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -88,6 +102,9 @@ func newUserFields(t table, stamped bool, opts []UserOption) userFields {
 	if o.stamp != "" && (o.stampSet || stamped || t.has(o.stamp)) {
 		f.stamp = t.text(o.stamp)
 	}
+	if o.verified != "" && (o.verifiedSet || t.has(o.verified)) {
+		f.verified = t.time(o.verified)
+	}
 	if stamped && f.stamp == nil {
 		panic(fmt.Sprintf("gormstore: Users: model %s has a security stamp: name its field with WithStampField", t.schema.Name))
 	}
@@ -100,15 +117,30 @@ func (t table) has(field string) bool {
 	return f != nil && f.DBName != "" && f.Name == field
 }
 
-// text returns a field of type string, or panics.
-func (t table) text(field string) *schema.Field {
+// named returns a field, or panics.
+func (t table) named(field string) *schema.Field {
 	if !t.has(field) {
 		panic(fmt.Sprintf("gormstore: Users: model %s has no column for the field %q;"+
-			" WithIdentifier, WithPasswordField and WithStampField name fields", t.schema.Name, field))
+			" WithIdentifier, WithPasswordField, WithStampField and WithVerifiedField name fields", t.schema.Name, field))
 	}
-	f := t.schema.LookUpField(field)
+	return t.schema.LookUpField(field)
+}
+
+// text returns a field of type string, or panics.
+func (t table) text(field string) *schema.Field {
+	f := t.named(field)
 	if f.FieldType.Kind() != reflect.String {
 		panic(fmt.Sprintf("gormstore: Users: field %s of model %s is a %s, it must be a string", field, t.schema.Name, f.FieldType))
+	}
+	return f
+}
+
+// time returns a field of type time.Time or *time.Time, or panics.
+func (t table) time(field string) *schema.Field {
+	f := t.named(field)
+	if f.FieldType != reflect.TypeFor[time.Time]() && f.FieldType != reflect.TypeFor[*time.Time]() {
+		panic(fmt.Sprintf("gormstore: Users: field %s of model %s is a %s, it must be a time.Time or a *time.Time",
+			field, t.schema.Name, f.FieldType))
 	}
 	return f
 }

@@ -14,12 +14,14 @@ import (
 
 // UserStore is a user provider over the table of the model U. It implements
 // models.UserProvider, models.PasswordUpdater, models.PasswordChanger,
+// models.StampChanger, models.EmailVerifier, models.EmailChanger,
 // models.Registrar and models.Prototype, and returns users as a P, which is
-// *U. It is safe for concurrent use.
+// *U. It is safe for concurrent use. A change of something that the model has
+// no field for is refused with an error wrapping errors.ErrUnsupported.
 //
 // Users that are soft-deleted are nobody. Hooks of the model run when users are
-// read and created; they do not run, and UpdatedAt stays, when a password is
-// replaced.
+// read and created; those of an update do not run, and UpdatedAt stays, when a
+// password, a stamp or an address is replaced or verified.
 type UserStore[U any, P interface {
 	*U
 	models.Authenticatable
@@ -33,6 +35,9 @@ var _ interface {
 	models.UserProvider
 	models.PasswordUpdater
 	models.PasswordChanger
+	models.StampChanger
+	models.EmailVerifier
+	models.EmailChanger
 	models.Registrar
 	models.Prototype
 } = (*UserStore[models.User, *models.User])(nil)
@@ -46,7 +51,9 @@ var _ interface {
 // Users panics if db is nil or a transaction, if the model has not exactly one
 // primary key of such a type, and if it lacks a field that is used or the field
 // is not a string: Email, Password and, if it implements models.Stamped,
-// SecurityStamp, or those that the options name instead.
+// SecurityStamp, or those that the options name instead. It also panics if the
+// field of the time of verification, by default EmailVerifiedAt if there is
+// one, is not a time.Time or a *time.Time.
 func Users[U any, P interface {
 	*U
 	models.Authenticatable

@@ -131,6 +131,18 @@ func (s *UserStore[U, P]) ChangePassword(ctx context.Context, id, newHash, newSt
 	return s.replace(ctx, "change password", id, columns)
 }
 
+// ChangeStamp stores a new security stamp and returns the user as stored, or nil
+// if there is none.
+func (s *UserStore[U, P]) ChangeStamp(ctx context.Context, id, newStamp string) (models.Authenticatable, error) {
+	if s.fields.stamp == nil {
+		return nil, unsupported("change stamp", "stamp")
+	}
+	if newStamp == "" {
+		return nil, errors.New("gormstore: change stamp: new stamp is empty")
+	}
+	return s.replace(ctx, "change stamp", id, map[string]any{s.fields.stamp.DBName: newStamp})
+}
+
 // replace stores columns of a user and returns him as stored, or nil if there
 // is none.
 func (s *UserStore[U, P]) replace(ctx context.Context, what, id string, columns map[string]any) (models.Authenticatable, error) {
