@@ -108,6 +108,7 @@ func TestLoginOfAnImpossibleUser(t *testing.T) { // S14
 		"no record": {}, "JSON": []byte(`{"id":"1"}`), "a map": []byte(`{"id":{"a":1}}`), "old and unbound": loginRecord("1"),
 	}
 	eachBackend(t, func(t *testing.T, b *backend) {
+		b.notInCookies(t, "there is no row to change, and a changed cookie does not open")
 		a := newApp(t, b, nil, nil)
 		c := a.loggedIn(bobEmail)
 		row, found, err := b.set.Sessions.Load(context.Background(), rowOf(t, c))

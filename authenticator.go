@@ -109,8 +109,7 @@ func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error
 	ctx, cancel := a.x.m.phase(ctx)
 	defer cancel()
 	identity, err := g.Identify(ctx, a)
-	if err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, errNoSession) &&
-		!errors.Is(err, ErrConfig) && !errors.Is(err, ErrThrottled) {
+	if err != nil && !hasAnswer(err) {
 		// A guard that cannot say who this is has not said that it is nobody.
 		err = unavailable("authenticate", err)
 	}
@@ -122,6 +121,18 @@ func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error
 	}
 	a.x.setUser(answer)
 	return answer.user, err
+}
+
+// hasAnswer reports whether a guard's error has an answer of its own: the session
+// ended or was replaced under the request, there were too many guesses, or the
+// program is at fault.
+func hasAnswer(err error) bool {
+	for _, known := range []error{ErrUnavailable, ErrConflict, ErrSessionEnded, ErrThrottled, errNoSession, ErrConfig} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
 }
 
 // ID returns the identifier of the request's user, or "" if it is from nobody.

@@ -10,6 +10,7 @@ import (
 	"github.com/ginauth/ginauth/internal/testservers"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/cookiestore"
 	"github.com/ginauth/ginauth/stores/filestore"
 	"github.com/ginauth/ginauth/stores/gormstore"
 	"github.com/ginauth/ginauth/stores/memstore"
@@ -26,16 +27,41 @@ type backend struct {
 	atRest atRest
 }
 
-// eachBackend runs a test on memory, on SQLite, with sessions in files, and on
-// the servers that are there.
+// eachBackend runs a test on memory, on SQLite, with sessions in files and in
+// their cookies, and on the servers that are there.
 func eachBackend(t *testing.T, test func(t *testing.T, b *backend)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) { test(t, memoryBackend(t)) })
 	t.Run("sqlite", func(t *testing.T) { test(t, sqliteBackend(t)) })
 	t.Run("file", func(t *testing.T) { test(t, fileBackend(t)) })
+	t.Run("cookie", func(t *testing.T) { test(t, cookieBackend(t)) })
 	t.Run("postgres", func(t *testing.T) { test(t, sqlBackend(t, "postgres", testservers.Postgres(t))) })
 	t.Run("mysql", func(t *testing.T) { test(t, sqlBackend(t, "mysql", testservers.MySQL(t))) })
 	t.Run("redis", func(t *testing.T) { test(t, redisBackend(t)) })
+}
+
+// eachKind runs a test with sessions in a store, where one store is as good as
+// another, and in their cookies.
+func eachKind(t *testing.T, test func(t *testing.T, b *backend)) {
+	t.Helper()
+	t.Run("memory", func(t *testing.T) { test(t, memoryBackend(t)) })
+	t.Run("cookie", func(t *testing.T) { test(t, cookieBackend(t)) })
+}
+
+// notInCookies skips a rule that package cookiestore says it cannot promise, or
+// that is about the rows of a store.
+func (b *backend) notInCookies(t *testing.T, reason string) {
+	t.Helper()
+	if b.set.Carrier != nil {
+		t.Skipf("not for sessions in cookies: %s", reason)
+	}
+}
+
+func cookieBackend(t *testing.T) *backend {
+	t.Helper()
+	b := memoryBackend(t)
+	b.name, b.set.Sessions, b.set.Carrier = "cookie", nil, cookiestore.New()
+	return b
 }
 
 func memoryBackend(t *testing.T) *backend {

@@ -30,7 +30,8 @@ type Config struct {
 	// Users loads the users of every guard that names no provider of its own.
 	Users models.UserProvider
 	// Stores keeps sessions, tokens and throttle windows. The zero value keeps
-	// all three in memory; otherwise all three are named.
+	// all three in memory; otherwise all three are named: for sessions either
+	// Sessions or, if they are to live in their cookies, Carrier.
 	Stores stores.Set
 	// Guards names the ways a request can be authenticated. The default is
 	// "web", which reads the session, "api", which reads signed access tokens,

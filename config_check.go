@@ -126,21 +126,32 @@ func (c *Config) checkStores(f *faults) {
 	if s == (stores.Set{}) {
 		return
 	}
-	for field, missing := range map[string]bool{
-		"Stores.Sessions": s.Sessions == nil, "Stores.Tokens": s.Tokens == nil, "Stores.Limiter": s.Limiter == nil,
-	} {
-		if missing {
-			f.add(field, "is missing beside the others; name one, of package memstore if memory is meant")
-		}
+	const missing = "is missing beside the others; name one, of package memstore if memory is meant"
+	switch {
+	case s.Sessions == nil && s.Carrier == nil:
+		f.add("Stores.Sessions", missing)
+	case s.Sessions != nil && s.Carrier != nil:
+		f.add("Stores.Carrier", "is named beside Stores.Sessions: sessions are in a store or in their cookies, so one of the two is nil")
+	}
+	switch {
+	case s.Tokens == nil && s.Carrier != nil:
+		f.add("Stores.Tokens", "is missing: nothing else remembers that a session in a cookie has ended, and a logout would not hold")
+	case s.Tokens == nil:
+		f.add("Stores.Tokens", missing)
+	}
+	if s.Limiter == nil {
+		f.add("Stores.Limiter", missing)
 	}
 }
 
-// inMemory reports whether nothing outlives the process.
+// inMemory reports whether no store outlives the process. A carrier keeps
+// nothing, and what it seals under a key made up for this process opens in no
+// other.
 func inMemory(s stores.Set) bool {
 	_, sessions := s.Sessions.(*memstore.Sessions)
 	_, tokens := s.Tokens.(*memstore.Tokens)
 	_, limiter := s.Limiter.(*memstore.Limiter)
-	return sessions && tokens && limiter
+	return (sessions || s.Carrier != nil) && tokens && limiter
 }
 
 // ring parses the application's keys.

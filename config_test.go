@@ -182,45 +182,46 @@ func TestGuardsOfOnesOwn(t *testing.T) {
 }
 
 func TestTwoSessionGuards(t *testing.T) {
-	staff := newMemoryUsers()
-	b := memoryBackend(t)
-	a := newApp(t, b, func(c *ginauth.Config) {
-		c.Guards = map[string]ginauth.GuardConfig{"web": {}, "staff": {Users: staff}}
-	}, func(a *app, r *gin.Engine) {
-		r.GET("/staff", a.m.Auth("staff"), me)
-		r.POST("/staff-in", func(c *gin.Context) {
-			if _, err := ginauth.From(c).Guard("staff").LoginUsingID(c.Request.Context(), "1"); err != nil {
-				t.Error(err)
-			}
+	eachKind(t, func(t *testing.T, b *backend) {
+		staff := newMemoryUsers()
+		a := newApp(t, b, func(c *ginauth.Config) {
+			c.Guards = map[string]ginauth.GuardConfig{"web": {}, "staff": {Users: staff}}
+		}, func(a *app, r *gin.Engine) {
+			r.GET("/staff", a.m.Auth("staff"), me)
+			r.POST("/staff-in", func(c *gin.Context) {
+				if _, err := ginauth.From(c).Guard("staff").LoginUsingID(c.Request.Context(), "1"); err != nil {
+					t.Error(err)
+				}
+			})
+			r.POST("/staff-out", func(c *gin.Context) {
+				if err := ginauth.From(c).Guard("staff").Logout(c.Request.Context()); err != nil {
+					t.Error(err)
+				}
+			})
 		})
-		r.POST("/staff-out", func(c *gin.Context) {
-			if err := ginauth.From(c).Guard("staff").Logout(c.Request.Context()); err != nil {
-				t.Error(err)
-			}
-		})
+		u := *a.alice
+		u.Name = "Staff"
+		if err := staff.CreateUser(context.Background(), &u); err != nil {
+			t.Fatal(err)
+		}
+		c := a.loggedIn(bobEmail)
+		c.get("/staff").is401(t)
+		c.post("/staff-in", nil).want(t, 200)
+		both := c.session()
+		if c.get("/staff").want(t, 200).name(t) != "Staff" || c.get("/me").want(t, 200).name(t) != "Bob" {
+			t.Error("two guards in one session")
+		}
+		c.post("/staff-out", nil).want(t, 200)
+		c.get("/staff").is401(t)
+		if c.get("/me").want(t, 200).name(t) != "Bob" || c.session() == both {
+			t.Error("leaving one guard")
+		}
+		a.client().with(both).get("/me").is401(t)
+		c.post("/logout", nil).want(t, 204)
+		if c.get("/me").is401(t); c.session() != "" {
+			t.Error("the last guard's logout left a session")
+		}
 	})
-	u := *a.alice
-	u.Name = "Staff"
-	if err := staff.CreateUser(context.Background(), &u); err != nil {
-		t.Fatal(err)
-	}
-	c := a.loggedIn(bobEmail)
-	c.get("/staff").is401(t)
-	c.post("/staff-in", nil).want(t, 200)
-	both := c.session()
-	if c.get("/staff").want(t, 200).name(t) != "Staff" || c.get("/me").want(t, 200).name(t) != "Bob" {
-		t.Error("two guards in one session")
-	}
-	c.post("/staff-out", nil).want(t, 200)
-	c.get("/staff").is401(t)
-	if c.get("/me").want(t, 200).name(t) != "Bob" || c.session() == both {
-		t.Error("leaving one guard")
-	}
-	a.client().with(both).get("/me").is401(t)
-	c.post("/logout", nil).want(t, 204)
-	if c.get("/me").is401(t); c.session() != "" {
-		t.Error("the last guard's logout left a session")
-	}
 }
 
 func TestVerifyReportsWhatIsWrong(t *testing.T) { // A20

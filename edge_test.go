@@ -63,9 +63,9 @@ func TestSupersededIDCannotSayGoodbye(t *testing.T) {
 }
 
 // staffApp has two session guards, each with its own users.
-func staffApp(t *testing.T) *app {
+func staffApp(t *testing.T, b *backend) *app {
 	staff := newMemoryUsers()
-	a := newApp(t, memoryBackend(t), func(c *ginauth.Config) {
+	a := newApp(t, b, func(c *ginauth.Config) {
 		c.Guards = map[string]ginauth.GuardConfig{"web": {}, "staff": {Users: staff}}
 	}, func(a *app, r *gin.Engine) {
 		r.GET("/staff", a.m.Auth("staff"), me)
@@ -88,54 +88,62 @@ func staffApp(t *testing.T) *app {
 }
 
 func TestLoginOfOneGuardDoesNotProlongAnother(t *testing.T) {
-	a := staffApp(t)
-	c := a.loggedIn(bobEmail)
-	for range 23 {
-		a.clock.advance(time.Hour)
-		c.get("/me").want(t, 200)
-	}
-	c.post("/staff-in", nil).want(t, 200)
-	a.clock.advance(time.Hour + time.Second)
-	c.get("/me").is401(t)
-	c.get("/staff").want(t, 200)
+	eachKind(t, func(t *testing.T, b *backend) {
+		a := staffApp(t, b)
+		c := a.loggedIn(bobEmail)
+		for range 23 {
+			a.clock.advance(time.Hour)
+			c.get("/me").want(t, 200)
+		}
+		c.post("/staff-in", nil).want(t, 200)
+		a.clock.advance(time.Hour + time.Second)
+		c.get("/me").is401(t)
+		c.get("/staff").want(t, 200)
+	})
 }
 
 func TestLogoutOfOneGuardOutlivesAPanic(t *testing.T) {
-	a := staffApp(t)
-	c := a.loggedIn(bobEmail)
-	c.post("/staff-in", nil).want(t, 200)
-	both := c.session()
-	c.post("/staff-out-panic", nil).want(t, 500)
-	a.client().with(both).get("/staff").is401(t)
+	eachKind(t, func(t *testing.T, b *backend) {
+		a := staffApp(t, b)
+		c := a.loggedIn(bobEmail)
+		c.post("/staff-in", nil).want(t, 200)
+		both := c.session()
+		c.post("/staff-out-panic", nil).want(t, 500)
+		a.client().with(both).get("/staff").is401(t)
+	})
 }
 
 func TestOuterMiddlewareTurnsAnswersInto503(t *testing.T) {
-	a := newApp(t, memoryBackend(t), nil, nil)
-	r := gin.New()
-	r.Use(func(c *gin.Context) {
-		c.Next()
-		if len(c.Errors) > 0 && !c.Writer.Written() {
-			c.JSON(503, "sorry")
+	eachKind(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, nil)
+		r := gin.New()
+		r.Use(func(c *gin.Context) {
+			c.Next()
+			if len(c.Errors) > 0 && !c.Writer.Written() {
+				c.JSON(503, "sorry")
+			}
+		}, a.m.StartSession())
+		r.GET("/x", put, func(c *gin.Context) { _ = c.Error(errors.New("x")) })
+		a.srv.Config.Handler = r
+		if res := a.client().get("/x").want(t, 503); len(res.Header["Set-Cookie"]) > 0 {
+			t.Errorf("a 503 sets %q", res.Header["Set-Cookie"])
 		}
-	}, a.m.StartSession())
-	r.GET("/x", put, func(c *gin.Context) { _ = c.Error(errors.New("x")) })
-	a.srv.Config.Handler = r
-	if res := a.client().get("/x").want(t, 503); len(res.Header["Set-Cookie"]) > 0 {
-		t.Errorf("a 503 sets %q", res.Header["Set-Cookie"])
-	}
+	})
 }
 
 func TestResponseThatHasBegun(t *testing.T) {
-	var loginErr error
-	a := newApp(t, memoryBackend(t), nil, nil)
-	r := gin.New()
-	r.Use(func(c *gin.Context) { c.Writer.Flush() }, a.m.StartSession())
-	r.GET("/x", func(c *gin.Context) { _, loginErr = ginauth.From(c).LoginUsingID(c.Request.Context(), "1") })
-	a.srv.Config.Handler = r
-	a.client().get("/x").want(t, 200)
-	if !errors.Is(loginErr, ginauth.ErrCommitted) || strings.Contains(eventNames(a), "login") {
-		t.Errorf("login into a response that has begun: %v, events %s", loginErr, eventNames(a))
-	}
+	eachKind(t, func(t *testing.T, b *backend) {
+		var loginErr error
+		a := newApp(t, b, nil, nil)
+		r := gin.New()
+		r.Use(func(c *gin.Context) { c.Writer.Flush() }, a.m.StartSession())
+		r.GET("/x", func(c *gin.Context) { _, loginErr = ginauth.From(c).LoginUsingID(c.Request.Context(), "1") })
+		a.srv.Config.Handler = r
+		a.client().get("/x").want(t, 200)
+		if !errors.Is(loginErr, ginauth.ErrCommitted) || strings.Contains(eventNames(a), "login") {
+			t.Errorf("login into a response that has begun: %v, events %s", loginErr, eventNames(a))
+		}
+	})
 }
 
 func TestAuditMayLookAtTheSession(t *testing.T) {
@@ -161,16 +169,18 @@ func TestAuditMayLookAtTheSession(t *testing.T) {
 }
 
 func TestSharedCachesGetNoSession(t *testing.T) {
-	a := newApp(t, memoryBackend(t), nil, func(a *app, r *gin.Engine) {
-		public := func(c *gin.Context) { c.Header("Cache-Control", "public, max-age=600") }
-		r.GET("/page", public, put, func(c *gin.Context) { c.String(200, "x") })
-		r.GET("/refused", public, a.m.Auth(), me)
-	})
-	for path, status := range map[string]int{"/page": 200, "/refused": 401} {
-		if res := a.client().get(path).want(t, status); res.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: %q", path, res.Header.Get("Cache-Control"))
+	eachKind(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, func(a *app, r *gin.Engine) {
+			public := func(c *gin.Context) { c.Header("Cache-Control", "public, max-age=600") }
+			r.GET("/page", public, put, func(c *gin.Context) { c.String(200, "x") })
+			r.GET("/refused", public, a.m.Auth(), me)
+		})
+		for path, status := range map[string]int{"/page": 200, "/refused": 401} {
+			if res := a.client().get(path).want(t, status); res.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%s: %q", path, res.Header.Get("Cache-Control"))
+			}
 		}
-	}
+	})
 }
 
 func TestRouteThatCountsByTheHour(t *testing.T) {
@@ -327,19 +337,21 @@ func TestClientIPThatIsNone(t *testing.T) {
 }
 
 func TestRecoveryInsideTheSession(t *testing.T) {
-	a := newApp(t, memoryBackend(t), nil, nil)
-	r := gin.New()
-	r.Use(a.m.StartSession(), a.m.Recovery())
-	r.GET("/x", put, func(*gin.Context) { panic("x") })
-	r.GET("/half", func(c *gin.Context) { c.String(200, "half"); c.Writer.Flush(); panic("x") })
-	a.srv.Config.Handler = r
-	c := a.client()
-	if c.get("/x").want(t, 500); len(c.cookies) > 0 {
-		t.Error("the changes of a panic were stored")
-	}
-	if res, err := c.try(context.Background(), "GET", "/half", "", ""); err == nil {
-		t.Errorf("half a body passes for a whole one: %d %q", res.StatusCode, res.body)
-	}
+	eachKind(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, nil)
+		r := gin.New()
+		r.Use(a.m.StartSession(), a.m.Recovery())
+		r.GET("/x", put, func(*gin.Context) { panic("x") })
+		r.GET("/half", func(c *gin.Context) { c.String(200, "half"); c.Writer.Flush(); panic("x") })
+		a.srv.Config.Handler = r
+		c := a.client()
+		if c.get("/x").want(t, 500); len(c.cookies) > 0 {
+			t.Error("the changes of a panic were stored")
+		}
+		if res, err := c.try(context.Background(), "GET", "/half", "", ""); err == nil {
+			t.Errorf("half a body passes for a whole one: %d %q", res.StatusCode, res.body)
+		}
+	})
 }
 
 func TestSessionsOutsideRequests(t *testing.T) {

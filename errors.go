@@ -55,6 +55,10 @@ var (
 	// store, a user provider, a policy that could not decide, the hasher being
 	// at its limit. Status 503.
 	ErrUnavailable = errors.New("ginauth: temporarily unavailable")
+	// ErrSessionTooLarge says that a session does not fit into the cookie that
+	// carries it whole. Nothing was stored, and the cookie the client has is
+	// still good. Status 500.
+	ErrSessionTooLarge = errors.New("ginauth: session is too large")
 	// ErrCommitted says that the session was changed after the first byte of
 	// the response had left. The change is not stored. Status 500.
 	ErrCommitted = errors.New("ginauth: session is committed, change it before writing the response")

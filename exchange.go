@@ -138,13 +138,7 @@ func (x *exchange) run(c *gin.Context, check func(*exchange) error) {
 func (x *exchange) startSession(c *gin.Context) {
 	x.started = true
 	x.session.address, x.session.userAgent = cut(x.ip, 64), cut(x.req.UserAgent(), 255)
-	if text, ok := x.jar.get(x.req.Header, x.m.cfg.Session.Cookie.Name); ok {
-		if id, ok := parseSessionID(text); ok {
-			x.session.presented = &id
-		} else {
-			x.session.clearing = true
-		}
-	}
+	x.session.presented, _ = x.jar.get(x.req.Header, x.m.cfg.Session.Cookie.Name)
 	x.contrib = contribSession{&x.session}
 	c.Set(contribKey, &x.contrib)
 }

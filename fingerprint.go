@@ -16,6 +16,7 @@ type subkeys struct {
 	form     keys.Subkeys // tokens in forms
 	throttle keys.Subkeys // names of what is counted
 	account  keys.Subkeys // names of accounts in events
+	session  *seal.Sealer // sessions that live in cookies
 	// successor derives what replaces a token from the token.
 	successor keys.Subkeys
 	device    *seal.Sealer // cookies of known devices
@@ -26,6 +27,7 @@ func deriveSubkeys(r *keys.Ring) subkeys {
 	return subkeys{
 		stamp: r.Derive("security stamp"), form: r.Derive("form token"),
 		throttle: r.Derive("throttle"), account: r.Derive("event account"),
+		session:   seal.New(r.Derive("session cookie")),
 		successor: r.Derive("token successor"),
 		device:    seal.New(r.Derive("known device")),
 		intended:  seal.New(r.Derive("intended url")),

@@ -26,6 +26,7 @@ type Manager struct {
 	cfg     Config
 	log     *slog.Logger
 	stores  stores.Set
+	keeper  sessionKeeper
 	memory  bool // all stores are in memory
 	owned   bool // and were made here
 	keyless bool // the key was made up for this process
@@ -73,6 +74,7 @@ func New(config Config) (*Manager, error) {
 	if m.stores == (stores.Set{}) {
 		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true
 	}
+	m.keeper = m.newKeeper()
 	m.events = dispatcher{log: cfg.Logger, size: cfg.EventQueue}
 	m.gate.setLog(m.logDenial)
 	m.startPruning()
@@ -110,7 +112,7 @@ func (m *Manager) startPruning() {
 	ctx, cancel := context.WithCancel(context.Background())
 	m.stopPruning = cancel
 	var pruners []stores.Pruner
-	for _, store := range []any{m.stores.Sessions, m.stores.Tokens, m.stores.Limiter} {
+	for _, store := range []any{m.stores.Sessions, m.stores.Carrier, m.stores.Tokens, m.stores.Limiter} {
 		if p, ok := store.(stores.Pruner); ok {
 			pruners = append(pruners, p)
 		}

@@ -498,6 +498,7 @@ type faults struct {
 	mu    sync.Mutex
 	modes map[string]fault // by operation; "" is all
 	calls map[string]int
+	asked bool // whether a session has ended, since set was called
 }
 
 func newFaults() *faults { return &faults{modes: map[string]fault{}, calls: map[string]int{}} }
@@ -505,7 +506,16 @@ func newFaults() *faults { return &faults{modes: map[string]fault{}, calls: map[
 func (f *faults) set(op string, mode fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.modes = map[string]fault{op: mode}
+	f.modes, f.asked = map[string]fault{op: mode}, false
+}
+
+// askedBefore reports whether it was called since set was.
+func (f *faults) askedBefore() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := f.asked
+	f.asked = true
+	return before
 }
 
 func (f *faults) count(op string) int {
@@ -574,6 +584,48 @@ func (s faultySessions) Delete(ctx context.Context, row string) (bool, error) {
 	return s.Sessions.Delete(ctx, row)
 }
 
+// carrierTokens fails where sessions in cookies depend on it: all that asks what
+// has ended is a load, and from the second time on an update as well; noting that
+// something ended is a delete.
+type carrierTokens struct {
+	stores.Tokens
+	f *faults
+}
+
+func (s carrierTokens) Find(ctx context.Context, family, id string) (stores.Token, bool, error) {
+	err := s.f.meet(ctx, "load")
+	if err == nil && s.f.askedBefore() {
+		err = s.f.meet(ctx, "update")
+	}
+	if err != nil {
+		return stores.Token{}, false, err
+	}
+	return s.Tokens.Find(ctx, family, id)
+}
+
+func (s carrierTokens) Create(ctx context.Context, t stores.Token) (bool, error) {
+	if err := s.f.meet(ctx, "delete"); err != nil {
+		return false, err
+	}
+	return s.Tokens.Create(ctx, t)
+}
+
+// faultyCarrier fails to seal.
+type faultyCarrier struct {
+	stores.Carrier
+	f *faults
+}
+
+func (c faultyCarrier) Seal(with stores.Sealer, cookie string, s stores.Session) (string, error) {
+	// Sealing waits for nothing: a fault that does ends at once.
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := c.f.meet(ctx, "create"); err != nil {
+		return "", err
+	}
+	return c.Carrier.Seal(with, cookie, s)
+}
+
 type faultyLimiter struct {
 	stores.Limiter
 	f *faults
@@ -622,12 +674,13 @@ func (p faultyUsers) UserByIdentifier(ctx context.Context, field, canonical stri
 // faulty wraps a backend's stores and users.
 func (b *backend) faulty() (*backend, *faults) {
 	f := newFaults()
-	return &backend{
-		name: b.name, db: b.db, users: faultyUsers{b.users, f},
-		set: stores.Set{
-			Sessions: faultySessions{b.set.Sessions, f}, Tokens: b.set.Tokens, Limiter: faultyLimiter{b.set.Limiter, f},
-		},
-	}, f
+	set := stores.Set{Tokens: b.set.Tokens, Limiter: faultyLimiter{b.set.Limiter, f}}
+	if b.set.Carrier != nil {
+		set.Carrier, set.Tokens = faultyCarrier{b.set.Carrier, f}, carrierTokens{b.set.Tokens, f}
+	} else {
+		set.Sessions = faultySessions{b.set.Sessions, f}
+	}
+	return &backend{name: b.name, db: b.db, users: faultyUsers{b.users, f}, set: set}, f
 }
 
 type loginEvent = events.Login

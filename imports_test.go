@@ -55,6 +55,7 @@ var importRules = []struct {
 		others:   []string{"..."},
 		never:    ginOrRoot,
 	},
+	{packages: "stores/cookiestore", ours: []string{"models", "events", "stores"}},
 	{
 		packages: "internal/...",
 		ours:     []string{"models", "events", "stores", "hashing", "internal/..."},

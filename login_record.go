@@ -126,19 +126,19 @@ func (s *Session) dropStored(ctx context.Context, guard, owner string) error {
 	s.renew()
 	d := stores.Delta{
 		Remove: []string{loginPrefix + guard}, Owner: &owner,
-		Rename: &stores.Rename{Old: s.row.Digest, New: stores.DigestOf(s.secret[:]), At: s.clock()},
+		Rename: &stores.Rename{Old: s.row.Digest, New: s.next.digest(), At: s.clock()},
 	}
-	outcome, err := s.m.stores.Sessions.Update(ctx, s.row.Row, d)
+	outcome, _, err := s.m.keeper.update(ctx, s.row, d, s.next)
 	switch {
 	case err != nil:
-		return unavailable("end login", err)
+		return storeError("end login", err)
 	case outcome == stores.Stale:
 		return ErrConflict
 	case outcome == stores.Gone:
 		return ErrSessionEnded
 	}
-	s.row.Digest, s.row.Owner, s.row.Values = d.Rename.New, owner, s.row.Values.With(d)
-	s.issued, s.secret, s.owner = s.secret, nil, nil
+	s.row.Row, s.row.Digest, s.row.Owner, s.row.Values = s.next.row, d.Rename.New, owner, s.row.Values.With(d)
+	s.issued, s.next, s.owner = s.next, nil, nil
 	return nil
 }
 
@@ -159,7 +159,8 @@ func (s *Session) otherLogin(guard string) (owner string, ok bool) {
 func (s *Session) needsCookie() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.secret != nil || s.issued != nil || s.clearing || (!s.exists && len(s.set) > 0)
+	inCookie := s.m.stores.Carrier != nil
+	return s.next != nil || s.issued != nil || s.clearing || (!s.exists && len(s.set) > 0) || (inCookie && s.changed())
 }
 
 // pending reports whether there are changes still to be stored.

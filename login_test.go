@@ -176,44 +176,47 @@ func (p plainUsers) RehashPassword(context.Context, string, string, string) (boo
 }
 
 func TestUsersWithoutAStampAreBoundToTheirHash(t *testing.T) {
-	b := memoryBackend(t)
-	p := plainUsers{newMemoryUsers(), &plainUser{id: "7"}}
-	a := newApp(t, b, func(c *ginauth.Config) { c.Users = p }, nil)
-	old, _ := hashing.New(hashing.Config{Driver: hashing.Bcrypt{Cost: 4}, InsecureAllowWeakParameters: true})
-	p.user.hash, _ = old.Hash(context.Background(), goodPass)
-	c := a.client()
-	c.login("x@example.com", goodPass).want(t, 200)
-	c.get("/me").want(t, 200)
-	c.get("/verified").want(t, 403) // V06
-	p.user.hash, _ = old.Hash(context.Background(), goodPass)
-	c.get("/me").is401(t)
+	eachKind(t, func(t *testing.T, b *backend) {
+		p := plainUsers{newMemoryUsers(), &plainUser{id: "7"}}
+		a := newApp(t, b, func(c *ginauth.Config) { c.Users = p }, nil)
+		old, _ := hashing.New(hashing.Config{Driver: hashing.Bcrypt{Cost: 4}, InsecureAllowWeakParameters: true})
+		p.user.hash, _ = old.Hash(context.Background(), goodPass)
+		c := a.client()
+		c.login("x@example.com", goodPass).want(t, 200)
+		c.get("/me").want(t, 200)
+		c.get("/verified").want(t, 403) // V06
+		p.user.hash, _ = old.Hash(context.Background(), goodPass)
+		c.get("/me").is401(t)
+	})
 }
 
 func TestUnacceptableUsersAreNotLoggedIn(t *testing.T) {
-	now := time.Now()
-	var results []error
-	a := newApp(t, memoryBackend(t), nil, func(_ *app, r *gin.Engine) {
-		r.GET("/try", func(c *gin.Context) {
-			for _, u := range []models.Authenticatable{nil, (*models.User)(nil), &models.User{}, &models.User{ID: 1, DisabledAt: &now}} {
-				_, err := ginauth.From(c).Login(c.Request.Context(), u)
-				results = append(results, err)
-			}
-			for _, id := range []string{"", "0", "99", "1 OR 1=1"} {
-				_, err := ginauth.From(c).LoginUsingID(c.Request.Context(), id)
-				results = append(results, err)
-			}
+	eachKind(t, func(t *testing.T, b *backend) {
+		now := time.Now()
+		var results []error
+		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) {
+			r.GET("/try", func(c *gin.Context) {
+				for _, u := range []models.Authenticatable{nil, (*models.User)(nil), &models.User{}, &models.User{ID: 1, DisabledAt: &now}} {
+					_, err := ginauth.From(c).Login(c.Request.Context(), u)
+					results = append(results, err)
+				}
+				for _, id := range []string{"", "0", "99", "1 OR 1=1"} {
+					_, err := ginauth.From(c).LoginUsingID(c.Request.Context(), id)
+					results = append(results, err)
+				}
+			})
 		})
-	})
-	c := a.client()
-	c.get("/try").want(t, 200)
-	for i, err := range results {
-		if !errors.Is(err, ginauth.ErrInvalidCredentials) {
-			t.Errorf("user %d: %v", i, err)
+		c := a.client()
+		c.get("/try").want(t, 200)
+		for i, err := range results {
+			if !errors.Is(err, ginauth.ErrInvalidCredentials) {
+				t.Errorf("user %d: %v", i, err)
+			}
 		}
-	}
-	if len(c.cookies) > 0 {
-		t.Error("a cookie was set")
-	}
+		if len(c.cookies) > 0 {
+			t.Error("a cookie was set")
+		}
+	})
 }
 
 func TestCredentialsAreStringsInKnownFields(t *testing.T) { // D02, L06

@@ -23,7 +23,8 @@ var readmeImports = map[string]string{
 	"ginauth": "github.com/ginauth/ginauth",
 	"events":  "github.com/ginauth/ginauth/events", "hashing": "github.com/ginauth/ginauth/hashing",
 	"models": "github.com/ginauth/ginauth/models", "gormstore": "github.com/ginauth/ginauth/stores/gormstore",
-	"redisstore": "github.com/ginauth/ginauth/stores/redisstore", "redis": "github.com/redis/go-redis/v9",
+	"cookiestore": "github.com/ginauth/ginauth/stores/cookiestore",
+	"redisstore":  "github.com/ginauth/ginauth/stores/redisstore", "redis": "github.com/redis/go-redis/v9",
 }
 
 // readmeNames are what a snippet may use without declaring it.

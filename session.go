@@ -23,7 +23,9 @@ const flashPrefix = reservedPrefix + "flash."
 // Loading is lazy: the store is asked when the session is first used, and not
 // at all if it is not. Changes are kept here and stored when the response
 // begins, as the keys that were set and removed, so that parallel requests keep
-// each other's changes; of two that set the same key the later wins.
+// each other's changes; of two that set the same key the later wins. Sessions
+// that live in their cookies (stores.Carrier) are stored as a whole, and of two
+// parallel changes one is lost.
 //
 // Values of type bool, string, []byte, time.Time, and of the integer and float
 // types, come back as the type they were. All others are kept as JSON: Get
@@ -37,7 +39,7 @@ type Session struct {
 	ctx context.Context // of the request, for loading
 
 	mu        sync.Mutex
-	presented *sessionID // the id that came with the request, if one did
+	presented string // the cookie's value that came with the request, if one did
 	loaded    bool
 	fault     error // why the session cannot be read or stored
 	committed bool
@@ -45,7 +47,8 @@ type Session struct {
 	ofRequest bool // a response stores it, and carries its id
 
 	row    stores.Session // as loaded
-	exists bool           // row is in the store
+	exists bool           // row is in the store, or in the cookie
+	oldKey bool           // the cookie was sealed under a previous key
 	// superseded says that the id presented was replaced moments ago by a
 	// request that ran in parallel.
 	superseded bool
@@ -56,12 +59,12 @@ type Session struct {
 	flashed []string          // keys flashed by the request before
 	kept    map[string]bool   // those of them that stay
 
-	secret    *[secretBytes]byte // of the new id, if there is to be one
-	issued    *[secretBytes]byte // of one that is stored and not sent yet
-	owner     *string            // of the row, if it changes
-	loggedIn  bool               // a login happened in this request
-	clearing  bool               // the cookie is to be deleted
-	onCommit  []func()           // what waits for the session to be stored
+	next      *sessionSecret // the new id, if there is to be one
+	issued    *sessionSecret // one that is stored and not sent yet
+	owner     *string        // of the row, if it changes
+	loggedIn  bool           // a login happened in this request
+	clearing  bool           // the cookie is to be deleted
+	onCommit  []func()       // what waits for the session to be stored
 	address   string
 	userAgent string
 }
@@ -213,7 +216,8 @@ func (s *Session) ID() string {
 	if s.load() != nil || (!s.exists && !s.changed()) {
 		return ""
 	}
-	return s.row.Row + "." + s.digest().String()[:publicDigest]
+	row, digest := s.id()
+	return row + "." + digest.String()[:publicDigest]
 }
 
 // publicDigest is how many hexadecimal digits of the secret's digest are part
@@ -229,13 +233,14 @@ func (s *Session) Token() (string, error) {
 	if err := s.load(); err != nil {
 		return "", err
 	}
-	if !s.exists && s.secret == nil {
+	if !s.exists && s.next == nil {
 		if err := s.writable(); err != nil {
 			return "", err
 		}
 		s.renew()
 	}
-	return s.m.formToken(s.digest()), nil
+	_, digest := s.id()
+	return s.m.formToken(digest), nil
 }
 
 // ValidToken reports whether token is this session's, in constant time.

@@ -2,6 +2,7 @@ package ginauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -11,38 +12,50 @@ import (
 // came from a trusted place: unlike a cookie it proves nothing. Changes are
 // stored by Save. It returns an error wrapping ErrSessionEnded if there is no
 // such session, and one wrapping ErrUnavailable if that cannot be found out.
+//
+// Sessions that live in their cookies (stores.Carrier) can be opened by the
+// cookie's value, read, and ended by Invalidate. Opening one by its name, and
+// saving changes of it, is an error that wraps errors.ErrUnsupported.
 func (m *Manager) Session(ctx context.Context, id string) (*Session, error) {
-	parsed, isID := parseSessionID(id)
-	row, publicHalf, isName := strings.Cut(id, ".")
 	s := &Session{m: m, ctx: ctx}
-	switch {
-	case isID:
-		s.presented = &parsed
-		if err := s.load(); err != nil {
-			return nil, err
-		}
-	case isName && len(row) == 2*rowBytes && len(publicHalf) == publicDigest:
-		s.loaded = true
-		ctx, cancel := m.phase(ctx)
-		defer cancel()
-		found, ok, err := m.stores.Sessions.Load(ctx, row)
-		if err != nil {
-			return nil, unavailable("load session", err)
-		}
-		if ok && !s.expired(found) && found.Digest.String()[:publicDigest] == publicHalf {
-			s.adopt(found)
-		}
+	err := s.open(id)
+	if err == nil && !s.exists {
+		err = fmt.Errorf("%w: no such session", ErrSessionEnded)
 	}
-	if !s.exists {
-		return nil, fmt.Errorf("%w: no such session", ErrSessionEnded)
+	if err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+// open loads a session by its cookie's value or by its public name.
+func (s *Session) open(id string) error {
+	row, publicHalf, ok := strings.Cut(id, ".")
+	if !ok || len(row) != 2*rowBytes || len(publicHalf) != publicDigest {
+		s.presented = id
+		return s.load()
+	}
+	s.loaded = true
+	ctx, cancel := s.m.phase(s.ctx)
+	defer cancel()
+	found, ok, err := s.m.keeper.find(ctx, row)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return err
+	case err != nil:
+		return unavailable("load session", err)
+	}
+	if ok && !s.expired(found) && found.Digest.String()[:publicDigest] == publicHalf {
+		s.adopt(found)
+	}
+	return nil
 }
 
 // Save stores the changes of a session that Manager.Session opened; it can then
 // only be read. A session of a request is stored by its response, and Save
 // reports nothing but what went wrong so far. The errors are ErrSessionEnded,
-// ErrConflict and ErrUnavailable.
+// ErrConflict and ErrUnavailable, and errors.ErrUnsupported for changes of a
+// session that lives in its cookie: only a response can send that.
 func (s *Session) Save(ctx context.Context) error {
 	s.mu.Lock()
 	fault, ofRequest := s.fault, s.ofRequest

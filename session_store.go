@@ -2,6 +2,8 @@ package ginauth
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -27,24 +29,26 @@ func (s *Session) loadIn(ctx context.Context) error {
 		return s.fault
 	}
 	s.loaded = true
-	if s.presented == nil {
+	if s.presented == "" {
 		return nil
 	}
 	ctx, cancel := s.m.phase(ctx)
 	defer cancel()
-	row, found, err := s.m.stores.Sessions.Load(ctx, s.presented.row)
+	row, state, err := s.m.keeper.load(ctx, s.clock(), s.presented)
 	if err != nil {
 		s.fail(unavailable("load session", err))
 		return s.fault
 	}
 	switch {
-	case !found || s.expired(row):
-		return nil
-	case !sameDigest(row.Digest, s.presented.digest):
+	case state == idMalformed:
+		s.clearing = true
+	case state == idUnknown || s.expired(row):
+	case state == idReplaced:
 		s.superseded = s.clock().Sub(row.Renamed).Abs() < supersededFor
-		return nil
+	default:
+		s.oldKey = state == idOldKey
+		s.adopt(row)
 	}
-	s.adopt(row)
 	return nil
 }
 
@@ -77,7 +81,7 @@ func began(row stores.Session) time.Time {
 	return start
 }
 
-// end deletes the row at once.
+// end ends the session at once.
 func (s *Session) end() error {
 	if err := s.writable(); err != nil {
 		return err
@@ -92,15 +96,20 @@ func (s *Session) end() error {
 		// What ends must end even if the client has hung up.
 		ctx, cancel := s.m.phase(context.WithoutCancel(s.ctx))
 		defer cancel()
-		if _, err := s.m.stores.Sessions.Delete(ctx, s.row.Row); err != nil {
+		outcome, err := s.m.keeper.end(ctx, s.clock(), s.row)
+		if err != nil {
 			s.fail(unavailable("end session", err))
 			return s.fault
 		}
+		if outcome == stores.Stale { // as above, since it was loaded
+			s.fail(ErrConflict)
+			return ErrConflict
+		}
 	}
-	s.clearing = s.presented != nil
+	s.clearing = s.presented != ""
 	s.row, s.exists, s.superseded = stores.Session{}, false, false
 	s.set, s.removed, s.flashed, s.kept = nil, nil, nil, nil
-	s.secret, s.issued, s.owner, s.loggedIn, s.onCommit = nil, nil, nil, false, nil
+	s.next, s.issued, s.owner, s.loggedIn, s.onCommit = nil, nil, nil, false, nil
 	return nil
 }
 
@@ -147,46 +156,65 @@ func (s *Session) store(ctx context.Context) (cookieChange, error) {
 	if !s.loaded {
 		return cookieChange{}, nil
 	}
-	if s.exists && s.ofRequest {
+	switch {
+	case s.exists && s.ofRequest:
 		s.age()
+	case s.exists && s.m.stores.Carrier != nil:
+		return cookieChange{}, s.unsent()
 	}
 	switch {
 	case s.exists && s.changed():
 		return s.update(ctx)
 	case s.exists:
-		return s.sent(), s.touch(ctx)
-	case len(s.set) > 0 || s.secret != nil:
+		return s.touch(ctx)
+	case len(s.set) > 0 || s.next != nil:
 		return s.create(ctx)
 	}
 	return cookieChange{clear: s.clearing}, nil
 }
 
-// sent returns the cookie of an id that was stored before the commit.
-func (s *Session) sent() cookieChange {
-	if s.issued == nil {
-		return cookieChange{}
+// unsent returns an error if there are changes that no response will send.
+func (s *Session) unsent() error {
+	if !s.changed() {
+		return nil
 	}
-	return cookieChange{set: sessionIDText(s.row.Row, *s.issued)}
+	return fmt.Errorf("ginauth: change a session that lives in its cookie outside a request: %w", errors.ErrUnsupported)
+}
+
+// send returns what to do with the cookie: to set the value that the keeper says,
+// or else that of an id that was stored before the commit.
+func (s *Session) send(cookie string) (cookieChange, error) {
+	if cookie != "" || s.issued == nil {
+		return cookieChange{set: cookie}, nil
+	}
+	cookie, err := s.m.keeper.cookie(s.row, s.issued)
+	return cookieChange{set: cookie}, storeError("store session", err)
+}
+
+// storeError marks an error of a keeper.
+func storeError(doing string, err error) error {
+	if errors.Is(err, stores.ErrTooLarge) {
+		return fmt.Errorf("%w: %s: %w", ErrSessionTooLarge, doing, err)
+	}
+	return unavailable(doing, err)
 }
 
 func (s *Session) update(ctx context.Context) (cookieChange, error) {
 	delta := s.delta()
 	ctx, cancel := s.m.phase(ctx)
 	defer cancel()
-	outcome, err := s.m.stores.Sessions.Update(ctx, s.row.Row, delta)
+	outcome, cookie, err := s.m.keeper.update(ctx, s.row, delta, s.next)
 	if err != nil {
-		return cookieChange{}, unavailable("store session", err)
+		return cookieChange{}, storeError("store session", err)
 	}
 	switch {
-	case outcome == stores.Updated && s.secret != nil:
-		return cookieChange{set: sessionIDText(s.row.Row, *s.secret)}, nil
 	case outcome == stores.Updated:
-		return s.sent(), nil
+		return s.send(cookie)
 	case s.loggedIn:
 		// Another request ended or renamed the session while this one checked
 		// a password. The login stands on its own: it gets a row of its own,
 		// with nothing of the old one.
-		s.row = stores.Session{}
+		s.row, s.next = stores.Session{}, nil
 		s.renew()
 		return s.create(ctx)
 	case outcome == stores.Stale:
@@ -204,12 +232,12 @@ func (s *Session) create(ctx context.Context) (cookieChange, error) {
 	}
 	ctx, cancel := s.m.phase(ctx)
 	defer cancel()
-	if s.secret == nil {
+	if s.next == nil {
 		s.renew()
 	}
 	now := s.clock()
 	row := stores.Session{
-		Row: s.row.Row, Digest: stores.DigestOf(s.secret[:]),
+		Row: s.next.row, Digest: s.next.digest(),
 		Values:  stores.NewValues(s.set),
 		Address: s.address, UserAgent: s.userAgent,
 		Created: now, LastSeen: now, Expires: s.expiry(now),
@@ -217,28 +245,33 @@ func (s *Session) create(ctx context.Context) (cookieChange, error) {
 	if s.owner != nil {
 		row.Owner = *s.owner
 	}
-	if err := s.m.stores.Sessions.Create(ctx, row); err != nil {
-		return cookieChange{}, unavailable("create session", err)
+	cookie, err := s.m.keeper.create(ctx, row, s.next)
+	if err != nil {
+		return cookieChange{}, storeError("create session", err)
 	}
-	return cookieChange{set: sessionIDText(row.Row, *s.secret)}, nil
+	return cookieChange{set: cookie}, nil
 }
 
-// touch records that the session is in use, at most once in each interval.
-func (s *Session) touch(ctx context.Context) error {
+// touch records that the session is in use, at most once in each interval, and
+// has a cookie sealed anew that was sealed under a previous key.
+func (s *Session) touch(ctx context.Context) (cookieChange, error) {
 	now := s.clock()
-	if now.Sub(s.row.LastSeen) < s.m.cfg.Session.TouchInterval {
-		return nil
+	if now.Sub(s.row.LastSeen) < s.m.cfg.Session.TouchInterval && !s.oldKey {
+		return s.send("")
 	}
 	ctx, cancel := s.m.phase(ctx)
 	defer cancel()
-	outcome, err := s.m.stores.Sessions.Update(ctx, s.row.Row, stores.Delta{LastSeen: now, Expires: s.expiry(now)})
+	delta := stores.Delta{LastSeen: now, Expires: s.expiry(now)}
+	outcome, cookie, err := s.m.keeper.update(ctx, s.row, delta, nil)
 	switch {
 	case err != nil:
-		return unavailable("touch session", err)
-	case outcome != stores.Updated:
-		return ErrSessionEnded
+		return cookieChange{}, storeError("touch session", err)
+	case outcome == stores.Gone:
+		return cookieChange{}, ErrSessionEnded
 	}
-	return nil
+	// If it is Stale the client has got another id meanwhile. What it asked for
+	// was read before that, and there is no cookie to send over the new one.
+	return s.send(cookie)
 }
 
 func (s *Session) delta() stores.Delta {
@@ -247,11 +280,11 @@ func (s *Session) delta() stores.Delta {
 		Set: s.set, Remove: slices.Collect(maps.Keys(s.removed)),
 		Owner: s.owner, LastSeen: now, Expires: s.expiry(now),
 	}
-	if s.secret != nil {
+	if s.next != nil {
 		// The id may change only for whoever holds the current one. A request
 		// that came with an id replaced since must not rename the session of
 		// who logged in meanwhile.
-		d.Rename = &stores.Rename{Old: s.row.Digest, New: stores.DigestOf(s.secret[:]), At: now}
+		d.Rename = &stores.Rename{Old: s.row.Digest, New: s.next.digest(), At: now}
 	}
 	return d
 }

@@ -255,6 +255,7 @@ func TestSessionSurvivesAClockThatSteps(t *testing.T) { // F13
 
 func TestSessionIDEntropy(t *testing.T) { // S10
 	eachBackend(t, func(t *testing.T, b *backend) {
+		b.notInCookies(t, "they have no id")
 		a := newApp(t, b, nil, nil)
 		n, margin := 10_000, 0.025 // five standard deviations
 		if b.name != "memory" || testing.Short() {
@@ -389,77 +390,79 @@ func TestValuesComeBackAsTheTypeTheyWere(t *testing.T) {
 }
 
 func TestSessionMethods(t *testing.T) {
-	a := newApp(t, memoryBackend(t), nil, func(_ *app, r *gin.Engine) {
-		r.POST("/1", func(c *gin.Context) {
-			s := ginauth.From(c).Session()
-			_, _ = s.Increment("n", 5)
-			if n, err := s.Decrement("n", 2); n != 3 || err != nil {
-				t.Errorf("decrement: %d, %v", n, err)
-			}
-			if _, err := s.Increment("text", 1); err != nil {
-				t.Error(err)
-			}
-			_ = s.Put("text", "x")
-			if _, err := s.Increment("text", 1); !errors.Is(err, ginauth.ErrInvalidInput) {
-				t.Errorf("a text was incremented: %v", err)
-			}
-			_ = s.Push("list", "a")
-			_ = s.Push("list", "b")
-			_ = s.Flash("notice", "saved")
-			_ = s.Flash("kept", "yes")
-			_ = s.Now("now", 1)
-			if !s.Has("now") || s.Get("notice") != "saved" {
-				t.Error("a flashed value is not there at once")
-			}
+	eachKind(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) {
+			r.POST("/1", func(c *gin.Context) {
+				s := ginauth.From(c).Session()
+				_, _ = s.Increment("n", 5)
+				if n, err := s.Decrement("n", 2); n != 3 || err != nil {
+					t.Errorf("decrement: %d, %v", n, err)
+				}
+				if _, err := s.Increment("text", 1); err != nil {
+					t.Error(err)
+				}
+				_ = s.Put("text", "x")
+				if _, err := s.Increment("text", 1); !errors.Is(err, ginauth.ErrInvalidInput) {
+					t.Errorf("a text was incremented: %v", err)
+				}
+				_ = s.Push("list", "a")
+				_ = s.Push("list", "b")
+				_ = s.Flash("notice", "saved")
+				_ = s.Flash("kept", "yes")
+				_ = s.Now("now", 1)
+				if !s.Has("now") || s.Get("notice") != "saved" {
+					t.Error("a flashed value is not there at once")
+				}
+			})
+			r.POST("/2", func(c *gin.Context) {
+				s := ginauth.From(c).Session()
+				if s.Has("now") {
+					t.Error("a value of one request reached the next")
+				}
+				if list, ok := ginauth.Value[[]string](s, "list"); !ok || len(list) != 2 || list[1] != "b" {
+					t.Errorf("list %v", list)
+				}
+				if s.Get("notice") != "saved" {
+					t.Error("the flashed value is gone before its request")
+				}
+				if s.Pull("text") != "x" || s.Has("text") {
+					t.Error("Pull did not remove")
+				}
+				_ = s.Keep("kept")
+			})
+			r.POST("/3", func(c *gin.Context) {
+				s := ginauth.From(c).Session()
+				if s.Has("notice") || s.Has("text") || s.Get("kept") != "yes" {
+					t.Errorf("after the second request: %v", s.All())
+				}
+				_ = s.Reflash()
+			})
+			r.POST("/4", func(c *gin.Context) {
+				s := ginauth.From(c).Session()
+				if s.Get("kept") != "yes" {
+					t.Error("Reflash did not keep")
+				}
+				_ = s.Forget("list")
+			})
+			r.POST("/5", func(c *gin.Context) {
+				s := ginauth.From(c).Session()
+				if s.Has("kept") || s.Has("list") {
+					t.Errorf("at the end: %v", s.All())
+				}
+				_ = s.Flush()
+				if len(s.All()) != 0 {
+					t.Error("Flush left something")
+				}
+			})
 		})
-		r.POST("/2", func(c *gin.Context) {
-			s := ginauth.From(c).Session()
-			if s.Has("now") {
-				t.Error("a value of one request reached the next")
-			}
-			if list, ok := ginauth.Value[[]string](s, "list"); !ok || len(list) != 2 || list[1] != "b" {
-				t.Errorf("list %v", list)
-			}
-			if s.Get("notice") != "saved" {
-				t.Error("the flashed value is gone before its request")
-			}
-			if s.Pull("text") != "x" || s.Has("text") {
-				t.Error("Pull did not remove")
-			}
-			_ = s.Keep("kept")
-		})
-		r.POST("/3", func(c *gin.Context) {
-			s := ginauth.From(c).Session()
-			if s.Has("notice") || s.Has("text") || s.Get("kept") != "yes" {
-				t.Errorf("after the second request: %v", s.All())
-			}
-			_ = s.Reflash()
-		})
-		r.POST("/4", func(c *gin.Context) {
-			s := ginauth.From(c).Session()
-			if s.Get("kept") != "yes" {
-				t.Error("Reflash did not keep")
-			}
-			_ = s.Forget("list")
-		})
-		r.POST("/5", func(c *gin.Context) {
-			s := ginauth.From(c).Session()
-			if s.Has("kept") || s.Has("list") {
-				t.Errorf("at the end: %v", s.All())
-			}
-			_ = s.Flush()
-			if len(s.All()) != 0 {
-				t.Error("Flush left something")
-			}
-		})
+		c := a.client()
+		for _, path := range []string{"/1", "/2", "/3", "/4", "/5"} {
+			c.post(path, nil).want(t, 200)
+		}
+		if got := c.get("/all").body; got != "{}" {
+			t.Errorf("the session holds %s", got)
+		}
 	})
-	c := a.client()
-	for _, path := range []string{"/1", "/2", "/3", "/4", "/5"} {
-		c.post(path, nil).want(t, 200)
-	}
-	if got := c.get("/all").body; got != "{}" {
-		t.Errorf("the session holds %s", got)
-	}
 }
 
 func TestSessionIDNamesAndOpensNothing(t *testing.T) {

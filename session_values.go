@@ -80,16 +80,12 @@ func (s *Session) fits(key string, data []byte) error {
 		d.Set = make(map[string][]byte)
 	}
 	d.Set[key] = data
-	if size := s.row.Values.SizeWith(d); size > maxApplicationValues {
+	if size, room := s.row.Values.SizeWith(d), s.m.keeper.room(); size > room {
 		return fmt.Errorf("%w: session key %q: the session would hold %d bytes, at most %d are allowed",
-			ErrInvalidInput, key, size, maxApplicationValues)
+			ErrInvalidInput, key, size, room)
 	}
 	return nil
 }
-
-// maxApplicationValues leaves room in a session for logins and flash marks,
-// which must not fail because a session is full.
-const maxApplicationValues = stores.MaxValues - 16*1024 // 16 KiB
 
 // assign sets a key to an encoded value.
 func (s *Session) assign(key string, data []byte) {
@@ -122,29 +118,30 @@ func (s *Session) writable() error {
 	return s.load()
 }
 
-// renew gives the session a new secret, and a row if it has none.
+// renew gives the session a new id.
 func (s *Session) renew() {
-	secret := newSessionSecret()
-	s.secret = &secret
-	if s.row.Row == "" {
-		s.row.Row = newRow()
+	row := s.row.Row
+	if s.next != nil {
+		row = s.next.row
 	}
+	s.next = &sessionSecret{s.m.keeper.nextRow(row), newSessionSecret()}
 }
 
-// digest returns the digest of the id that the client has after this response.
-func (s *Session) digest() stores.Digest {
-	if !s.exists && s.secret == nil {
+// id returns the row and the digest of the id that the client has after this
+// response.
+func (s *Session) id() (row string, d stores.Digest) {
+	if !s.exists && s.next == nil {
 		s.renew()
 	}
-	if s.secret != nil {
-		return stores.DigestOf(s.secret[:])
+	if s.next != nil {
+		return s.next.row, s.next.digest()
 	}
-	return s.row.Digest
+	return s.row.Row, s.row.Digest
 }
 
 // changed reports whether there is anything to store beside a touch.
 func (s *Session) changed() bool {
-	return len(s.set) > 0 || len(s.removed) > 0 || s.secret != nil || s.owner != nil ||
+	return len(s.set) > 0 || len(s.removed) > 0 || s.next != nil || s.owner != nil ||
 		len(s.flashed) > len(s.kept)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/memstore"
 )
 
 // Finding is something that Verify found.
@@ -170,7 +171,7 @@ func (m *Manager) verifySettings(engine *gin.Engine) []Finding {
 		add("Key", "is not set: everything ends with this process")
 	}
 	if m.memory && release {
-		add("Stores", "are in memory: sessions and limits end with this process and are not shared with another")
+		add("Stores", "are in memory: what they hold ends with this process and is not shared with another")
 	}
 	if m.cfg.Session.Cookie.InsecureAllowHTTP && release {
 		add("Session.Cookie.InsecureAllowHTTP", "sends sessions in the clear")
@@ -205,8 +206,14 @@ func trustsEverybody(engine *gin.Engine) bool {
 
 func (m *Manager) verifyStores(ctx context.Context) []Finding {
 	var found []Finding
+	if _, memory := m.stores.Tokens.(*memstore.Tokens); memory && m.stores.Carrier != nil && !m.keyless {
+		found = append(found, Finding{"Stores.Tokens",
+			"are in memory beside Stores.Carrier: a session that ended lives again after a restart, and in every other process: " +
+				"name a token store that all share and that lasts"})
+	}
 	for name, store := range map[string]any{
-		"Stores.Sessions": m.stores.Sessions, "Stores.Tokens": m.stores.Tokens, "Stores.Limiter": m.stores.Limiter,
+		"Stores.Sessions": m.stores.Sessions, "Stores.Carrier": m.stores.Carrier,
+		"Stores.Tokens": m.stores.Tokens, "Stores.Limiter": m.stores.Limiter,
 	} {
 		checker, ok := store.(stores.Checker)
 		if !ok {

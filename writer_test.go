@@ -141,20 +141,22 @@ func TestFailedCommitReplacesTheAnswer(t *testing.T) { // F03
 }
 
 func TestHeadersFromBeforeTheSessionAreKept(t *testing.T) {
-	b, f := memoryBackend(t).faulty()
-	a := newApp(t, b, nil, nil)
-	r := gin.New()
-	r.Use(func(c *gin.Context) { c.Header("X-Request-Id", "7") }, compress, a.m.StartSession())
-	r.GET("/x", put, func(c *gin.Context) { c.Header("X-Handler", "1"); c.String(200, "x") })
-	a.srv.Config.Handler = r
-	f.set("create", faultRefuse)
-	res := a.client().get("/x").want(t, 503)
-	if res.Header.Get("X-Request-Id") != "7" || res.Header.Get("X-Handler") != "" {
-		t.Errorf("headers %v", res.Header)
-	}
-	if !res.Uncompressed || !strings.Contains(res.body, `"unavailable"`) {
-		t.Errorf("compressed outside: %v %q", res.Header, res.body)
-	}
+	eachKind(t, func(t *testing.T, b *backend) {
+		b, f := b.faulty()
+		a := newApp(t, b, nil, nil)
+		r := gin.New()
+		r.Use(func(c *gin.Context) { c.Header("X-Request-Id", "7") }, compress, a.m.StartSession())
+		r.GET("/x", put, func(c *gin.Context) { c.Header("X-Handler", "1"); c.String(200, "x") })
+		a.srv.Config.Handler = r
+		f.set("create", faultRefuse)
+		res := a.client().get("/x").want(t, 503)
+		if res.Header.Get("X-Request-Id") != "7" || res.Header.Get("X-Handler") != "" {
+			t.Errorf("headers %v", res.Header)
+		}
+		if !res.Uncompressed || !strings.Contains(res.body, `"unavailable"`) {
+			t.Errorf("compressed outside: %v %q", res.Header, res.body)
+		}
+	})
 }
 
 func TestPanicDiscardsChanges(t *testing.T) { // F11
@@ -183,25 +185,27 @@ func TestPanicDiscardsChanges(t *testing.T) { // F11
 }
 
 func TestChangeAfterTheFirstByte(t *testing.T) {
-	var errs []error
-	a := newApp(t, memoryBackend(t), nil, func(_ *app, r *gin.Engine) {
-		r.GET("/late", func(c *gin.Context) {
-			c.String(200, "sent")
-			s := ginauth.From(c).Session()
-			_, login := ginauth.From(c).LoginUsingID(c.Request.Context(), "1")
-			errs = []error{s.Put("k", 1), s.Forget("k"), s.Flush(), s.Regenerate(), s.Invalidate(), login}
+	eachKind(t, func(t *testing.T, b *backend) {
+		var errs []error
+		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) {
+			r.GET("/late", func(c *gin.Context) {
+				c.String(200, "sent")
+				s := ginauth.From(c).Session()
+				_, login := ginauth.From(c).LoginUsingID(c.Request.Context(), "1")
+				errs = []error{s.Put("k", 1), s.Forget("k"), s.Flush(), s.Regenerate(), s.Invalidate(), login}
+			})
 		})
-	})
-	c := a.client()
-	c.get("/late").want(t, 200)
-	for i, err := range errs {
-		if ginauth.StatusOf(err) != 500 || !strings.Contains(err.Error(), "committed") {
-			t.Errorf("change %d after the first byte: %v", i, err)
+		c := a.client()
+		c.get("/late").want(t, 200)
+		for i, err := range errs {
+			if ginauth.StatusOf(err) != 500 || !strings.Contains(err.Error(), "committed") {
+				t.Errorf("change %d after the first byte: %v", i, err)
+			}
 		}
-	}
-	if len(c.cookies) > 0 {
-		t.Error("a cookie was set")
-	}
+		if len(c.cookies) > 0 {
+			t.Error("a cookie was set")
+		}
+	})
 }
 
 func TestHijack(t *testing.T) {
@@ -244,6 +248,14 @@ func TestClientGone(t *testing.T) { // F07
 				c.String(200, "x")
 				done <- fmt.Sprint(err)
 			})
+			r.POST("/login-gone", func(c *gin.Context) {
+				if _, err := ginauth.From(c).LoginUsingID(c.Request.Context(), "1"); err != nil {
+					t.Error(err)
+				}
+			}, wait, func(c *gin.Context) {
+				c.String(200, "x")
+				done <- ""
+			})
 			r.POST("/gone-logout", wait, func(c *gin.Context) {
 				done <- fmt.Sprint(ginauth.From(c).Logout(c.Request.Context()))
 			})
@@ -263,6 +275,7 @@ func TestClientGone(t *testing.T) { // F07
 		c.get("/me").is401(t)
 		before := len(eventsOf[loginEvent](a))
 		hangUp(a.client(), "/gone-login")
+		hangUp(a.client(), "/login-gone")
 		if len(eventsOf[loginEvent](a)) != before {
 			t.Error("a login that nobody waited for was stored")
 		}

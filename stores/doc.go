@@ -1,7 +1,9 @@
 // Package stores defines the storage contracts of ginauth: Sessions, Tokens and
-// Limiter, and the Set that names one of each.
+// Limiter, and the Set that names one of each. Carrier stands in for Sessions
+// where sessions are kept in cookies; it stores nothing, and its own comment is
+// all of its rules.
 //
-// Rules that hold for every method of every contract:
+// Rules that hold for every method of every other contract:
 //
 //   - It is safe for concurrent use.
 //   - It obeys its context: when the context ends it returns soon, with an

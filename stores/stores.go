@@ -17,12 +17,16 @@ var (
 	ErrCorrupt = errors.New("ginauth: stored record is corrupt")
 	// ErrExists says that a record with the same name exists.
 	ErrExists = errors.New("ginauth: record exists")
+	// ErrTooLarge says that a session does not fit into its cookie.
+	ErrTooLarge = errors.New("ginauth: session is too large for its cookie")
 )
 
 // A Set names the stores of one application. Each can be replaced by another
-// implementation.
+// implementation. Sessions are in rows of Sessions or in cookies by Carrier: one
+// of the two is nil.
 type Set struct {
 	Sessions Sessions
+	Carrier  Carrier
 	Tokens   Tokens
 	Limiter  Limiter
 }
@@ -30,7 +34,7 @@ type Set struct {
 // Close closes the members that are io.Closers and returns their errors joined.
 func (s Set) Close() error {
 	var errs []error
-	for _, member := range []any{s.Sessions, s.Tokens, s.Limiter} {
+	for _, member := range []any{s.Sessions, s.Carrier, s.Tokens, s.Limiter} {
 		if c, ok := member.(io.Closer); ok {
 			errs = append(errs, c.Close())
 		}

@@ -44,6 +44,14 @@ var broken = []struct {
 	{"receipts are for the key", "put-back-late", limiterOf(func(l *memLimiter) stores.Limiter {
 		return anyReceipt{l, map[stores.Digest]int64{}}
 	})},
+
+	{"cookie's name is not sealed in", "other-cookie", carrierOf(anyCookie{})},
+	{"expiry is for the client", "expired", carrierOf(noExpiry{})},
+	{"clocks that step back log out", "expired", carrierOf(issuedNow{})},
+	{"size is not looked at", "too-large", carrierOf(anySize{})},
+	{"room is the whole cookie", "room", carrierOf(allRoom{})},
+	{"old keys are not told", "keys", carrierOf(anyKey{})},
+	{"first bytes are not looked at", "tampered", carrierOf(looseText{})},
 }
 
 // TestBroken runs the suite on each broken store in a process of its own, and
@@ -76,6 +84,12 @@ type (
 )
 
 var options = memstore.Options{PruneEvery: -1}
+
+func carrierOf(c stores.Carrier) func(*testing.T) {
+	return func(t *testing.T) {
+		storetest.Carrier(t, func(*testing.T) stores.Carrier { return c })
+	}
+}
 
 func sessionsOf(f func(*memSessions) stores.Sessions) func(*testing.T) {
 	return func(t *testing.T) {

@@ -47,7 +47,13 @@ func tokenRoundTrip(s tokens) {
 	s.create(given)
 	given.FamilyRevoked = time.Time{}
 
-	for _, want := range []stores.Token{full, bare, given} {
+	// A note that something ended, such as a session in a cookie: it is nobody's,
+	// has no secret, and is the only one of a family of its own name.
+	note := stores.Token{ID: newID(), Kind: stores.Revoked, Created: present(), Expires: present().Add(time.Hour)}
+	note.Family, note.FamilyExpires = note.ID, note.Expires
+	s.create(note)
+
+	for _, want := range []stores.Token{full, bare, given, note} {
 		s.holds(want)
 	}
 	for _, kind := range []stores.Kind{stores.Refresh, stores.Remember, stores.Reset, stores.Personal, stores.Revoked} {

@@ -1,0 +1,220 @@
+package cookiestore_test
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ginauth/ginauth/internal/keys"
+	"github.com/ginauth/ginauth/internal/seal"
+	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/cookiestore"
+	"github.com/ginauth/ginauth/stores/storetest"
+)
+
+func TestCarrier(t *testing.T) {
+	storetest.Carrier(t, func(*testing.T) stores.Carrier { return cookiestore.New() })
+}
+
+const name = "__Host-session"
+
+var now = time.Date(2030, 1, 2, 3, 4, 5, 6000, time.UTC)
+
+// sealer returns a sealer whose key is always the same.
+func sealer() *seal.Sealer {
+	key := make([]byte, keys.MinSize)
+	for i := range key {
+		key[i] = byte(i)
+	}
+	return seal.New(keys.NewRing(key).Derive("session cookie"))
+}
+
+func session() stores.Session {
+	return stores.Session{
+		Row: strings.Repeat("0f", 16), Digest: stores.DigestOf([]byte("secret")), Owner: "users:1",
+		Values:  stores.NewValues(map[string][]byte{"k": []byte("v")}),
+		Created: now.Add(-time.Hour), LastSeen: now, Expires: now.Add(time.Hour),
+	}
+}
+
+// sealed seals a record as Seal does.
+func sealed(t testing.TB, record []byte) string {
+	t.Helper()
+	text, err := sealer().Seal(now, time.Hour, record, []byte(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// golden is the session's cookie, as a Seal once made it.
+const golden = "ASODE98PAE4U-6dU-nmn2tYMrrB-gadmp0cz5YkLZYW9TUSfkvBZAvI01ugApc1WFA--zsCkq8jS56fSdVLLj4-raA7719Xl8PjuYjyGx-" +
+	"KdHSUL_rMwEIyYU_kNKEvO-nWV3MmcnHvu5Fk35hix41m4Want50myP6Xt9wVGiUK1xWqo447haux6EzcBaVY"
+
+// record returns the record of the session.
+func record(t testing.TB) []byte {
+	t.Helper()
+	b, err := hex.DecodeString("01" + strings.Repeat("0f", 16) +
+		"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b" +
+		"0006ba2c6de02f46" + "0006ba2d4473d346" + "0006ba2e1b077746" +
+		"07" + hex.EncodeToString([]byte("users:1")) + "01" + "016b" + "0176")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestFormat holds the format still: what one release sealed the next opens.
+func TestFormat(t *testing.T) {
+	want := session()
+	for _, text := range []string{golden, sealed(t, record(t))} {
+		got, key, ok := cookiestore.New().Open(sealer(), now, name, text)
+		if !ok || key != 0 || fmt.Sprintf("%v %v", got, got.Values.Encoded()) != fmt.Sprintf("%v %v", want, want.Values.Encoded()) {
+			t.Errorf("Open = %+v, %d, %v; want %+v", got, key, ok, want)
+		}
+	}
+}
+
+func TestOpenRefusesWhatSealDoesNotMake(t *testing.T) {
+	good := record(t)
+	change := func(at int, b byte) []byte {
+		changed := append([]byte(nil), good...)
+		changed[at] = b
+		return changed
+	}
+	const ownerAt = 1 + 16 + 32 + 3*8
+	rows := map[string][]byte{
+		"nothing": {}, "version 0": change(0, 0), "version 2": change(0, 2),
+		"owner over the end": change(ownerAt, 0xff), "owner into the values": change(ownerAt, 8),
+		"version of the values": change(ownerAt+8, 2), "key over the end": change(ownerAt+9, 0x7f),
+		"something after it": append(append([]byte(nil), good...), 0),
+	}
+	for i := range good {
+		if i != ownerAt+8 { // there a record without values ends
+			rows[fmt.Sprintf("cut to %d", i)] = good[:i]
+		}
+	}
+	for what, b := range rows {
+		if s, _, ok := cookiestore.New().Open(sealer(), now, name, sealed(t, b)); ok || s.Row != "" {
+			t.Errorf("%s: opened", what)
+		}
+	}
+}
+
+// TestRecordExpires holds the expiry in the record also where a seal lasts
+// longer.
+func TestRecordExpires(t *testing.T) {
+	text, err := sealer().Seal(now, 24*time.Hour, record(t), []byte(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range map[time.Duration]bool{time.Hour - 1: true, time.Hour: false} {
+		if _, _, ok := cookiestore.New().Open(sealer(), now.Add(after), name, text); ok != want {
+			t.Errorf("after %v: %v", after, ok)
+		}
+	}
+}
+
+func TestSealRefuses(t *testing.T) {
+	for what, f := range map[string]func(*stores.Session){
+		"no row":         func(s *stores.Session) { s.Row = "" },
+		"short row":      func(s *stores.Session) { s.Row = s.Row[2:] },
+		"row in capital": func(s *stores.Session) { s.Row = strings.ToUpper(s.Row) },
+		"row is no hex":  func(s *stores.Session) { s.Row = strings.Repeat("xy", 16) },
+		"long owner":     func(s *stores.Session) { s.Owner = strings.Repeat("o", 256) },
+		"no end":         func(s *stores.Session) { s.Expires = time.Time{} },
+	} {
+		s := session()
+		f(&s)
+		if text, err := cookiestore.New().Seal(sealer(), name, s); err == nil || text != "" || errors.Is(err, stores.ErrTooLarge) {
+			t.Errorf("%s: %q, %v", what, text, err)
+		}
+	}
+}
+
+// TestLargestCookie finds the limit: the largest session that is sealed makes a
+// cookie of MaxCookie bytes or one that a byte more would pass.
+func TestLargestCookie(t *testing.T) {
+	for _, name := range []string{"s", name, strings.Repeat("n", 100)} {
+		largest := 0
+		sort.Search(cookiestore.MaxCookie, func(n int) bool {
+			s := session()
+			s.Values = stores.NewValues(map[string][]byte{"k": make([]byte, n)})
+			text, err := cookiestore.New().Seal(sealer(), name, s)
+			if err != nil {
+				if !errors.Is(err, stores.ErrTooLarge) || !strings.Contains(err.Error(), fmt.Sprint(s.Values.Size())) {
+					t.Errorf("%d bytes: %v", n, err)
+				}
+				return true
+			}
+			largest = max(largest, len(name)+len(text))
+			if _, _, ok := cookiestore.New().Open(sealer(), now, name, text); !ok {
+				t.Errorf("%d bytes do not open", n)
+			}
+			return false
+		})
+		if largest > cookiestore.MaxCookie || largest < cookiestore.MaxCookie-2 {
+			t.Errorf("the largest cookie has %d bytes", largest)
+		}
+	}
+}
+
+// FuzzOpen opens any text. One is a cookie of ours.
+func FuzzOpen(f *testing.F) {
+	for _, text := range []string{"", golden, golden[:80], golden + "A", strings.ToLower(golden), strings.Repeat("A", 4096)} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if _, _, ok := cookiestore.New().Open(sealer(), now, name, text); ok != (text == golden) {
+			t.Errorf("Open(%q) = %v", text, ok)
+		}
+	})
+}
+
+// FuzzRecord opens any record under a good seal. What opens is what Seal makes.
+func FuzzRecord(f *testing.F) {
+	f.Add(record(f))
+	f.Add(record(f)[:81])
+	f.Add([]byte{1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > seal.MaxValue {
+			return
+		}
+		s, _, ok := cookiestore.New().Open(sealer(), now, name, sealed(t, b))
+		if !ok {
+			return
+		}
+		again, err := cookiestore.New().Seal(sealer(), name, s)
+		if err != nil {
+			t.Fatalf("%x opens and cannot be sealed: %v", b, err)
+		}
+		value, _, _ := sealer().Open(now, again, []byte(name))
+		if string(value) != string(b) {
+			t.Errorf("%x and %x are one session", b, value)
+		}
+	})
+}
+
+func BenchmarkSeal(b *testing.B) {
+	c, with, s := cookiestore.New(), sealer(), session()
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = c.Seal(with, name, s)
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	c, with := cookiestore.New(), sealer()
+	text, err := c.Seal(with, name, session())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Open(with, now, name, text)
+	}
+}

@@ -1,0 +1,221 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ginauth/ginauth/internal/keys"
+	"github.com/ginauth/ginauth/internal/seal"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// Carrier tests an implementation of stores.Carrier.
+func Carrier(t *testing.T, factory func(t *testing.T) stores.Carrier) {
+	run(t, func(t *testing.T) carrier {
+		first, second := randomBytes(keys.MinSize), randomBytes(keys.MinSize)
+		return carrier{
+			T: t, store: factory(t),
+			sealer: seal.New(keys.NewRing(first).Derive("session")),
+			// After a rotation, and after the old key was dropped.
+			rotated: seal.New(keys.NewRing(second, first).Derive("session")),
+			dropped: seal.New(keys.NewRing(second).Derive("session")),
+			other:   seal.New(keys.NewRing(first).Derive("another purpose")),
+		}
+	}, carrierRules)
+}
+
+// cookieName is the cookie that the sessions of the test live in.
+const cookieName = "__Host-session"
+
+// maxCookie is what browsers keep of a cookie's name and value, in bytes.
+const maxCookie = 4096
+
+var carrierRules = []rule[carrier]{
+	{"round-trip", "Open returns the fields of the contract as Seal was given them, and key 0.", carrierRoundTrip},
+	{"characters", "The text is a cookie's value as it stands.", carrierCharacters},
+	{"other-cookie", "A text opens for the cookie that it was sealed for, and for no other.", carrierOtherCookie},
+	{"keys", "A text opens under the keys that it was sealed under, current or old, and says which.", carrierKeys},
+	{"tampered", "A text that was changed anywhere, cut or added to does not open.", carrierTampered},
+	{"expired", "A text opens until Expires and not from then on, also if a clock was set back.", carrierExpired},
+	{"room", "Values of the size of Room fit into the cookie, whatever the owner's name.", carrierRoom},
+	{"too-large", "A session that does not fit is an error that wraps ErrTooLarge, never half a cookie.", carrierTooLarge},
+	{"parallel", "Sessions that are sealed and opened at the same time do not mix.", carrierParallel},
+}
+
+// carrier is a carrier under test, with what it seals by.
+type carrier struct {
+	*testing.T
+	store                           stores.Carrier
+	sealer, rotated, dropped, other stores.Sealer
+}
+
+// carried returns a session that a user is logged into.
+func carried() stores.Session {
+	now := present()
+	return stores.Session{
+		Row: newID(), Digest: newDigest(), Owner: "users:ä/1",
+		Values:  stores.NewValues(map[string][]byte{"k": []byte("v"), "binary": {0, 0xff}, "empty": nil}),
+		Created: now.Add(-time.Hour), LastSeen: now, Expires: now.Add(2 * time.Hour).Truncate(time.Millisecond),
+	}
+}
+
+func (c carrier) seal(s stores.Session) string {
+	c.Helper()
+	text, err := c.store.Seal(c.sealer, cookieName, s)
+	if err != nil {
+		c.Errorf("Seal: %v", err)
+	}
+	return text
+}
+
+// opens checks that a text opens, and to what.
+func (c carrier) opens(with stores.Sealer, text string, want stores.Session, wantKey int) {
+	c.Helper()
+	got, key, ok := c.store.Open(with, want.LastSeen, cookieName, text)
+	if !ok || key != wantKey {
+		c.Errorf("Open = key %d, %v; want key %d", key, ok, wantKey)
+		return
+	}
+	if diff := diffCarried(got, want); diff != "" {
+		c.Errorf("the session differs from what was sealed: %s", diff)
+	}
+}
+
+func (c carrier) refuses(with stores.Sealer, now time.Time, cookie, text string) {
+	c.Helper()
+	if s, _, ok := c.store.Open(with, now, cookie, text); ok || s.Row != "" {
+		c.Errorf("Open of %.60q = row %q, %v; want nothing", text, s.Row, ok)
+	}
+}
+
+// diffCarried names the first field of the contract in which two sessions
+// differ.
+func diffCarried(got, want stores.Session) string {
+	switch {
+	case got.Row != want.Row:
+		return fmt.Sprintf("row %q, want %q", got.Row, want.Row)
+	case got.Digest != want.Digest:
+		return "digest"
+	case got.Owner != want.Owner:
+		return fmt.Sprintf("owner %q, want %q", got.Owner, want.Owner)
+	case string(got.Values.Encoded()) != string(want.Values.Encoded()):
+		return "values"
+	case !sameTime(got.Created, want.Created) || !sameTime(got.LastSeen, want.LastSeen) || !sameTime(got.Expires, want.Expires):
+		return fmt.Sprintf("times %v %v %v, want %v %v %v",
+			got.Created, got.LastSeen, got.Expires, want.Created, want.LastSeen, want.Expires)
+	}
+	return ""
+}
+
+func carrierRoundTrip(c carrier) {
+	full := carried()
+	c.opens(c.sealer, c.seal(full), full, 0)
+	bare := carried()
+	bare.Owner, bare.Values = "", stores.Values{}
+	c.opens(c.sealer, c.seal(bare), bare, 0)
+}
+
+func carrierCharacters(c carrier) {
+	text := c.seal(carried())
+	if text == "" || strings.ContainsFunc(text, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`",;\`, r) // RFC 6265, 4.1.1
+	}) {
+		c.Errorf("text %.60q…", text)
+	}
+}
+
+func carrierOtherCookie(c carrier) {
+	s := carried()
+	text := c.seal(s)
+	for _, name := range []string{"", "session", cookieName + "_device", cookieName[:len(cookieName)-1], strings.ToLower(cookieName)} {
+		c.refuses(c.sealer, s.LastSeen, name, text)
+	}
+}
+
+func carrierKeys(c carrier) {
+	s := carried()
+	text := c.seal(s)
+	c.opens(c.rotated, text, s, 1)
+	c.refuses(c.dropped, s.LastSeen, cookieName, text)
+	c.refuses(c.other, s.LastSeen, cookieName, text)
+	again, err := c.store.Seal(c.rotated, cookieName, s)
+	if err != nil {
+		c.Errorf("Seal: %v", err)
+	}
+	c.opens(c.dropped, again, s, 0)
+}
+
+func carrierTampered(c carrier) {
+	s := carried()
+	text := c.seal(s)
+	for i := range text {
+		for _, bit := range []byte{1, 2, 4, 8, 16, 32, 64, 128} {
+			changed := []byte(text)
+			changed[i] ^= bit
+			c.refuses(c.sealer, s.LastSeen, cookieName, string(changed))
+		}
+		c.refuses(c.sealer, s.LastSeen, cookieName, text[:i])
+		c.refuses(c.sealer, s.LastSeen, cookieName, text[i+1:])
+	}
+	second := c.seal(carried())
+	for _, changed := range append(hostileNames(s.Row), text+"A", text+"=", text+"\n", text+text, text[:len(text)/2]+second[len(second)/2:]) {
+		c.refuses(c.sealer, s.LastSeen, cookieName, changed)
+	}
+}
+
+func carrierExpired(c carrier) {
+	s := carried()
+	text := c.seal(s)
+	for after, want := range map[time.Duration]bool{
+		-time.Millisecond: true, 0: false, time.Hour: false, 100 * 365 * 24 * time.Hour: false,
+		-24 * time.Hour: true, // before it began: a clock was set back
+	} {
+		if _, _, ok := c.store.Open(c.sealer, s.Expires.Add(after), cookieName, text); ok != want {
+			c.Errorf("Open at %v after Expires = %v, want %v", after, ok, want)
+		}
+	}
+}
+
+// filled returns a session with values of that size.
+func filled(size int) stores.Session {
+	s := carried()
+	s.Values = stores.Values{}
+	for n := size; n >= 0 && s.Values.Size() != size; n-- {
+		s.Values = stores.NewValues(map[string][]byte{"k": randomBytes(n)})
+	}
+	s.Owner = strings.Repeat("o", 255)
+	return s
+}
+
+func carrierRoom(c carrier) {
+	for _, name := range []string{"s", cookieName, strings.Repeat("n", 128)} {
+		s := filled(c.store.Room(name))
+		text, err := c.store.Seal(c.sealer, name, s)
+		if err != nil || len(name)+len(text) > maxCookie {
+			c.Errorf("a full session of cookie %.20s…: %d bytes, error %v", name, len(name)+len(text), err)
+		}
+	}
+	if room := c.store.Room(strings.Repeat("n", 2*maxCookie)); room > 0 {
+		c.Errorf("Room of a name that leaves none is %d", room)
+	}
+}
+
+func carrierTooLarge(c carrier) {
+	for _, size := range []int{maxCookie, 100_000, stores.MaxValues} {
+		if text, err := c.store.Seal(c.sealer, cookieName, filled(size)); text != "" || !errors.Is(err, stores.ErrTooLarge) {
+			c.Errorf("Seal of %d bytes = %d bytes, error %v; want ErrTooLarge", size, len(text), err)
+		}
+	}
+}
+
+func carrierParallel(c carrier) {
+	parallel(20, func(int) {
+		for range rounds(20) {
+			s := carried()
+			c.opens(c.sealer, c.seal(s), s, 0)
+		}
+	})
+}
