@@ -1,0 +1,230 @@
+package mail
+
+import (
+	"errors"
+	"fmt"
+	htmltemplate "html/template"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	texttemplate "text/template"
+	"time"
+)
+
+const (
+	english     = "en"
+	layoutName  = "layout"
+	contentName = "content"
+	subjectName = "subject"
+)
+
+// languageTag is what the name of a directory has to be: a language of two or
+// three letters, and subtags as those of script and region (RFC 5646).
+var languageTag = regexp.MustCompile(`^[a-z]{2,3}(-[a-z0-9]{1,8})*$`)
+
+func isLanguage(s string) bool { return len(s) <= 35 && languageTag.MatchString(s) }
+
+// lookup returns what to look for when a language is asked for: the tag itself and
+// shorter ones, down to the language without region (RFC 4647, 3.4).
+func lookup(tag string) []string {
+	var tags []string
+	for tag != "" {
+		tags = append(tags, tag)
+		tag = tag[:max(0, strings.LastIndexByte(tag, '-'))]
+	}
+	return tags
+}
+
+// normalize returns the form of a language tag that sets are kept under, or ""
+// for one that is too long.
+func normalize(tag string) string {
+	if len(tag) > 35 {
+		return ""
+	}
+	return strings.ToLower(strings.ReplaceAll(tag, "_", "-"))
+}
+
+// loader reads templates from file systems and collects what is wrong with
+// them.
+type loader struct {
+	fallback string
+	// own and builtin are the texts of files by language and name.
+	own, builtin map[string]map[string]string
+	faults       []error
+}
+
+// fault adds what is wrong, once: a broken layout breaks many messages.
+func (l *loader) fault(format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	if !errors.Is(err, ErrTemplate) {
+		err = fmt.Errorf("%w: %w", ErrTemplate, err)
+	}
+	if !slices.ContainsFunc(l.faults, func(other error) bool { return other.Error() == err.Error() }) {
+		l.faults = append(l.faults, err)
+	}
+}
+
+// read reads all files that are templates, and complains of those whose name
+// says that they would never be used.
+func (l *loader) read(fsys fs.FS, builtin bool) {
+	files := map[string]map[string]string{}
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !isTemplateFile(name) {
+			return err
+		}
+		dir, base := path.Split(name)
+		language := normalize(strings.TrimSuffix(dir, "/"))
+		if language != "" && !isLanguage(language) {
+			l.fault("%s: directory is not a language; fs.Sub gives the part of a file system that has templates at its top", name)
+			return nil
+		}
+		if !isKnownFile(base) {
+			l.fault("%s: is not the template of a message", name)
+			return nil
+		}
+		text, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return err
+		}
+		if files[language] == nil {
+			files[language] = map[string]string{}
+		}
+		files[language][base] = string(text)
+		return nil
+	})
+	if err != nil {
+		l.fault("%w", err)
+	}
+	if builtin {
+		l.builtin = files
+		return
+	}
+	if len(files) == 0 && len(l.faults) == 0 {
+		l.fault("FS holds no templates")
+	}
+	l.own = files
+}
+
+func isTemplateFile(name string) bool {
+	return path.Ext(name) == ".txt" || path.Ext(name) == ".html"
+}
+
+func isKnownFile(base string) bool {
+	name, extension, _ := strings.Cut(base, ".")
+	return slices.Contains(Kinds(), name) || name == layoutName && extension == "html"
+}
+
+// parse returns the messages of all languages, and those that are embedded.
+func (l *loader) parse() (sets map[string]map[string]*template, builtin map[string]*template) {
+	sets = map[string]map[string]*template{}
+	for _, language := range slices.Sorted(maps.Keys(l.own)) {
+		set := map[string]*template{}
+		for _, kind := range Kinds() {
+			if t := l.message(l.own[language], language, kind); t != nil {
+				set[kind] = t
+			}
+		}
+		sets[language] = set
+	}
+	builtin = map[string]*template{}
+	for _, kind := range Kinds() {
+		builtin[kind] = l.message(l.builtin[""], english, kind)
+	}
+	return sets, builtin
+}
+
+// message parses what files hold for a kind, or returns nil if that is nothing.
+func (l *loader) message(files map[string]string, language, kind string) *template {
+	text, hasText := files[kind+".txt"]
+	html, hasHTML := files[kind+".html"]
+	name := strings.TrimPrefix(language+"/"+kind, "/")
+	switch {
+	case !hasText && hasHTML:
+		l.fault("%s.html: has no %s.txt beside it, which every message needs", name, kind)
+		return nil
+	case !hasText:
+		return nil
+	}
+	own := language
+	if own == "" {
+		own = l.fallback
+	}
+	functions := map[string]any{
+		"duration": words, "minutes": minutes, "language": func() string { return own },
+	}
+	t := &template{name: name, root: name + ".html"}
+	var err error
+	t.text, err = texttemplate.New(name + ".txt").Funcs(functions).Parse(text)
+	if err != nil {
+		l.fault("%w", err)
+		return nil
+	}
+	if t.text.Lookup(subjectName) == nil {
+		l.fault(`%s.txt: does not {{define "subject"}}`, name)
+		return nil
+	}
+	if hasHTML {
+		if err := t.parseHTML(html, l.layout(own), functions); err != nil {
+			l.fault("%w", err)
+			return nil
+		}
+	}
+	l.try(t, kind)
+	return t
+}
+
+// parseHTML parses a whole HTML part, or one that is put into the layout.
+func (t *template) parseHTML(text, layout string, functions map[string]any) error {
+	set, err := htmltemplate.New(t.root).Funcs(functions).Parse(text)
+	if err == nil && set.Lookup(contentName) != nil {
+		// Once more, after the layout, whose definitions it replaces.
+		set, err = htmltemplate.New(layoutName).Funcs(functions).Parse(layout)
+		if err == nil {
+			_, err = set.New(t.root).Parse(text)
+		}
+		t.root = layoutName
+	}
+	t.html = set
+	return err
+}
+
+// layout returns the frame for messages in a language.
+func (l *loader) layout(language string) string {
+	for _, tag := range slices.Concat(lookup(language), lookup(l.fallback), []string{""}) {
+		if text, ok := l.own[tag][layoutName+".html"]; ok {
+			return text
+		}
+	}
+	return l.builtin[""][layoutName+".html"]
+}
+
+// try executes a template with all data there can be and with as little as there
+// can be, for mistakes that parsing does not find.
+func (l *loader) try(t *template, kind string) {
+	full := Data{
+		AppName: "Example", Name: "Ann", Email: "ann@example.com", URL: "https://example.com/?token=example",
+		Expires: time.Hour, At: time.Unix(0, 0), Address: "192.0.2.1", Device: "Firefox on Linux",
+	}
+	least := Data{AppName: "Example"}
+	if needsLink(kind) {
+		least.URL = full.URL
+	}
+	_, text, html, err := t.render(full)
+	if err == nil && needsLink(kind) {
+		switch {
+		case !strings.Contains(text, full.URL):
+			err = fmt.Errorf("%w: %s.txt does not show {{.URL}}", ErrTemplate, t.name)
+		case html != "" && !strings.Contains(html, full.URL):
+			err = fmt.Errorf("%w: %s.html does not show {{.URL}}", ErrTemplate, t.name)
+		}
+	}
+	_, _, _, errLeast := t.render(least)
+	for _, err := range []error{err, errLeast} {
+		if err != nil {
+			l.fault("%w", err)
+		}
+	}
+}
