@@ -1,0 +1,108 @@
+// Package filemail writes messages to files, for development and tests. Mail
+// programs open them, with a double click in most cases.
+//
+// The files hold links that let whoever reads them into an account, and nobody
+// deletes them. So this is nothing for a server that others use.
+package filemail
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/mail/internal/compose"
+)
+
+// Mailer is a mail.Mailer that writes each message to a file of its own. It is
+// safe for concurrent use, also by several processes.
+type Mailer struct {
+	dir  string
+	from mail.Address
+}
+
+var _ mail.Mailer = (*Mailer)(nil)
+
+// New returns a Mailer that writes to a directory, which it creates if there is
+// none, messages from an address. A directory that other users can use in any
+// way is refused, except on Windows, where that is not checked: its permissions
+// have to be 0700 or less. The error wraps mail.ErrConfig.
+func New(dir string, from mail.Address) (*Mailer, error) {
+	var faults []error
+	if err := from.Check(); err != nil {
+		faults = append(faults, fmt.Errorf("%w: from: %w", mail.ErrConfig, err))
+	}
+	dir, err := makeDir(dir)
+	if err != nil {
+		faults = append(faults, fmt.Errorf("%w: %w", mail.ErrConfig, err))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return &Mailer{dir: dir, from: from}, nil
+}
+
+func makeDir(dir string) (string, error) {
+	if dir == "" {
+		return "", errors.New("directory has no name")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return "", err
+	}
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
+		return "", fmt.Errorf("directory %s is open to other users (%#o): its permissions have to be 0700", dir, mode)
+	}
+	return dir, nil
+}
+
+// Send writes a message to a file with a name like
+// 20300102T030405.000000000Z-verify_email-ID.eml, so that the order of names is
+// that of time. A file of that form is complete.
+func (m *Mailer) Send(ctx context.Context, message mail.Message) error {
+	if message.ID == "" {
+		message.ID = rand.Text()
+	}
+	now := time.Now().UTC()
+	// Composing checks the message, and with it what is put into the name.
+	data, err := compose.Compose(m.from, message, now)
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("mail/filemail: %w", err)
+	}
+	name := now.Format("20060102T150405.000000000Z") + "-" + message.Kind + "-" + message.ID + ".eml"
+	if err := write(m.dir, name, data); err != nil {
+		return fmt.Errorf("mail/filemail: %w", err)
+	}
+	return nil
+}
+
+func write(dir, name string, data []byte) error {
+	// Of 0600, and of no name there is already.
+	f, err := os.CreateTemp(dir, ".*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	if err := os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
