@@ -1,0 +1,212 @@
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wneessen/go-mail/smtp"
+
+	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/mail/internal/compose"
+)
+
+// Mailer is a mail.Mailer that sends by SMTP. It is safe for concurrent use and
+// has no connection open but while Send runs.
+type Mailer struct {
+	// options is a closure, of which fmt prints the address: there is a password
+	// in them.
+	options func() *Options
+}
+
+var _ mail.Mailer = (*Mailer)(nil)
+
+// New returns a Mailer. It connects to nothing. The error wraps mail.ErrConfig
+// and tells of all faults at once.
+func New(options Options) (*Mailer, error) {
+	if err := options.complete(); err != nil {
+		return nil, err
+	}
+	return &Mailer{options: func() *Options { return &options }}, nil
+}
+
+// Send sends a message over a connection of its own. See the package for which
+// errors are permanent.
+func (m *Mailer) Send(ctx context.Context, message mail.Message) error {
+	o := m.options()
+	data, err := compose.Compose(o.From, message, time.Now())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(o.Host, strconv.Itoa(o.Port)))
+	if err != nil {
+		return wrap(ctx, "connect", err)
+	}
+	defer conn.Close() // whatever went wrong, or after QUIT
+	// Ends every read and write that is under way.
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+
+	s := session{options: o, ctx: ctx}
+	if err := s.open(&limitedConn{Conn: conn, left: maxReplies}); err != nil {
+		return err
+	}
+	if err := s.send(message.To.Email, data); err != nil {
+		return err
+	}
+	// The message is the server's already. What is left is a courtesy.
+	_ = conn.SetDeadline(time.Now().Add(maxQuit))
+	_ = s.client.Quit()
+	return nil
+}
+
+// session is one conversation with a server.
+type session struct {
+	options *Options
+	ctx     context.Context
+	client  *smtp.Client
+}
+
+// open greets the server, turns on encryption and logs in.
+func (s *session) open(conn net.Conn) error {
+	o := s.options
+	if o.TLS == ImplicitTLS {
+		conn = tls.Client(conn, o.TLSConfig)
+	}
+	var err error
+	if s.client, err = smtp.NewClient(conn, o.Host); err != nil {
+		return wrap(s.ctx, "greeting", err)
+	}
+	if err := s.client.Hello(o.HELO); err != nil {
+		return wrap(s.ctx, "EHLO", err)
+	}
+	if o.TLS == RequireSTARTTLS {
+		if ok, _ := s.client.Extension("STARTTLS"); !ok {
+			return errors.New("mail/smtp: server does not offer STARTTLS, so nothing was sent")
+		}
+		if err := s.client.StartTLS(o.TLSConfig); err != nil {
+			return wrap(s.ctx, "STARTTLS", err)
+		}
+	}
+	return s.login()
+}
+
+func (s *session) login() error {
+	o := s.options
+	if o.Username == "" {
+		return nil
+	}
+	_, offered := s.client.Extension("AUTH")
+	var auth smtp.Auth
+	for _, mechanism := range strings.Fields(strings.ToUpper(offered)) {
+		if mechanism == "PLAIN" {
+			auth = smtp.PlainAuth("", o.Username, string(o.Password), o.Host, false)
+			break
+		}
+		if mechanism == "LOGIN" {
+			auth = smtp.LoginAuth(o.Username, string(o.Password), o.Host, false)
+		}
+	}
+	if auth == nil {
+		return errors.New("mail/smtp: server offers neither of the mechanisms PLAIN and LOGIN to log in")
+	}
+	if err := s.client.Auth(auth); err != nil {
+		return wrap(s.ctx, "AUTH", err)
+	}
+	return nil
+}
+
+// send hands over one message.
+func (s *session) send(to string, data []byte) error {
+	from := s.options.From.Email
+	// The extension is asked for where it is needed and not elsewhere: a message
+	// with it is refused by every later server that lacks it.
+	international := !isASCII(from + to)
+	if ok, _ := s.client.Extension("SMTPUTF8"); international && !ok {
+		return mail.Permanent(errors.New("mail/smtp: server does not take addresses outside ASCII"))
+	}
+	s.client.SkipSMTPUTF8(!international)
+	if err := s.client.Mail("<" + from + ">"); err != nil {
+		return wrap(s.ctx, "MAIL", err)
+	}
+	if err := s.client.Rcpt("<" + to + ">"); err != nil {
+		return wrap(s.ctx, "RCPT", err)
+	}
+	w, err := s.client.Data()
+	if err != nil {
+		return wrap(s.ctx, "DATA", err)
+	}
+	if _, err := w.Write(data); err != nil {
+		return wrap(s.ctx, "message", err)
+	}
+	if err := w.Close(); err != nil {
+		return wrap(s.ctx, "message", err)
+	}
+	return nil
+}
+
+// wrap returns an error that says at which step it happened, and marks it as
+// permanent if the server did.
+func wrap(ctx context.Context, step string, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return fmt.Errorf("mail/smtp: %s: %w", step, cause)
+	}
+	// What the server said can be of any length.
+	if nonsense, ok := errors.AsType[textproto.ProtocolError](err); ok {
+		err = textproto.ProtocolError(cut(string(nonsense)))
+	}
+	reply, ok := errors.AsType[*textproto.Error](err)
+	if !ok {
+		return fmt.Errorf("mail/smtp: %s: %w", step, err)
+	}
+	err = fmt.Errorf("mail/smtp: %s: %w", step, &textproto.Error{Code: reply.Code, Msg: cut(reply.Msg)})
+	if reply.Code >= 500 && reply.Code <= 599 {
+		return mail.Permanent(err)
+	}
+	return err
+}
+
+func cut(text string) string {
+	if len(text) <= maxReply {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxReply], "")
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 })
+}
+
+const (
+	// maxReplies is how much is read from a server for one message, in bytes. A
+	// conversation is a few kilobytes, certificates among them.
+	maxReplies = 1 << 20
+	// maxReply is how much an error holds of what the server said, in bytes.
+	maxReply = 512
+	// maxQuit is how long the server may take to say goodbye.
+	maxQuit = time.Second
+)
+
+// limitedConn is a connection that a server cannot fill memory by.
+type limitedConn struct {
+	net.Conn
+	left int
+}
+
+// Read returns an error when the limit is reached.
+func (c *limitedConn) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, errors.New("server sends without end")
+	}
+	n, err := c.Conn.Read(p)
+	c.left -= n
+	return n, err
+}
