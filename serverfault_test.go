@@ -54,8 +54,8 @@ func TestServerFaults(t *testing.T) { // EXP-15
 	}
 	behindProxy(t, func(t *testing.T, b *backend, p *testservers.Proxy) {
 		p.SetDelay(2 * time.Second)
-		a := newApp(t, b, func(c *ginauth.Config) { c.StoreTimeout = timeout; c.Throttle.InsecureDisable = false }, nil)
-		cookie := a.loggedIn(aliceEmail).session()
+		a := newApp(t, b, func(c *ginauth.Config) { c.StoreTimeout = timeout }, nil)
+		cookie := newSibling(a, func(*ginauth.Config) {}).loggedIn(aliceEmail).session() // which has more time
 		bodies := map[string]bool{}
 		var slowest time.Duration
 		before := a.idleGoroutines(p)
