@@ -235,10 +235,11 @@ func TestRefreshFaults(t *testing.T) { // R08, F01, F05, F09
 			t.Run(fmt.Sprint(op, " ", mode), func(t *testing.T) {
 				eachBackend(t, func(t *testing.T, b *backend) {
 					b, f := b.faultyTokens()
-					a := newApp(t, b, func(c *ginauth.Config) { c.StoreTimeout = 100 * time.Millisecond }, tokenRoutes)
+					a := newApp(t, b, nil, tokenRoutes)
+					hasty := newSibling(a, func(c *ginauth.Config) { c.StoreTimeout = 100 * time.Millisecond })
 					p := a.apiLogin(aliceEmail)
 					f.set(op, mode)
-					a.refresh(p.Refresh).want(t, 503)
+					hasty.refresh(p.Refresh).want(t, 503)
 					f.set("", faultNone)
 					next := a.refresh(p.Refresh).pair(t) // whether or not it was stored
 					a.bearing(next.Access).get("/api/me").want(t, 200)
@@ -257,14 +258,15 @@ func TestRevocationOutage(t *testing.T) { // F01, F05
 		t.Run(fmt.Sprint(mode), func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, b *backend) {
 				b, f := b.faultyTokens()
-				a := newApp(t, b, func(c *ginauth.Config) { c.StoreTimeout = 100 * time.Millisecond }, tokenRoutes)
+				a := newApp(t, b, nil, tokenRoutes)
+				hasty := newSibling(a, func(c *ginauth.Config) { c.StoreTimeout = 100 * time.Millisecond })
 				p := a.apiLogin(aliceEmail)
 				token := a.personal(a.loggedIn(aliceEmail), "read").Token
 				f.set("", mode)
 				began := time.Now()
 				for _, res := range []*response{
-					a.bearing(p.Access).get("/api/me"), a.bearing(token).get("/token/me"),
-					a.bearing(p.Access).post("/api/logout", nil), a.client().post("/api/login", loginForm{aliceEmail, goodPass}),
+					hasty.bearing(p.Access).get("/api/me"), hasty.bearing(token).get("/token/me"),
+					hasty.bearing(p.Access).post("/api/logout", nil), hasty.client().post("/api/login", loginForm{aliceEmail, goodPass}),
 				} {
 					res.want(t, 503)
 					if res.Header.Get("Set-Cookie") != "" || res.Header.Get("Retry-After") == "" || strings.Contains(res.body, "CANARY") {
