@@ -17,7 +17,7 @@ import (
 )
 
 // TestKilledRedis kills the Redis server, which flushes its append-only file
-// every second, amid logins, changes, logouts and revocations, starts it again,
+// before each answer, amid logins, changes, logouts and revocations, starts it again,
 // and asks for all that was acknowledged.
 func TestKilledRedis(t *testing.T) { // EXP-13
 	server := testservers.NewRedisServer(t)

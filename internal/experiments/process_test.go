@@ -99,7 +99,7 @@ func (s spec) serve(t *testing.T, b *backend, configure func(*ginauth.Config)) *
 // more: connections that died are found one by one.
 func (a *app) recovers(t *testing.T) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for good := 0; good < 40; {
 		if time.Now().After(deadline) {
 			t.Fatal("the application does not recover")

@@ -15,12 +15,12 @@ import (
 	"github.com/ginauth/ginauth/stores/redisstore"
 )
 
-// startServer starts a server with an append-only file and waits until it
-// answers.
+// startServer starts a server with an append-only file that is flushed before
+// each answer, and waits until it answers.
 func startServer(t *testing.T, client *redis.Client, addr, dir string) *exec.Cmd {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(addr)
-	server := exec.Command("redis-server", "--bind", host, "--port", port, "--dir", dir, "--save", "", "--appendonly", "yes")
+	server := exec.Command("redis-server", "--bind", host, "--port", port, "--dir", dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always")
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}

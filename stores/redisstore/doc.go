@@ -36,8 +36,9 @@
 // Set maxmemory-policy to noeviction: a server that evicts keys forgets
 // revocations and failed logins, and the owner of a session. Set appendonly to
 // yes: one without it comes back from a restart as it was minutes ago, with
-// revoked tokens alive. With appendfsync everysec a crash of the process loses
-// nothing and a loss of power about one second; with always nothing. A replica
+// revoked tokens alive. With appendfsync always neither a crash of the process
+// nor a loss of power loses anything; with everysec either can lose the last two
+// seconds, a crash only while the disk is slow to flush. A replica
 // is always a little behind, so a failover loses what the old master
 // acknowledged last: set min-replicas-to-write to bound that, and keep what must
 // not come back, such as a user's security stamp, in a database. Check, of each
