@@ -22,21 +22,23 @@ import (
 //     the hasher already.
 //
 // A login gives the session a new id, and replaces an outdated password hash.
-func (a *Authenticator) Attempt(ctx context.Context, credentials Credentials) (*LoginResult, error) {
-	return a.AttemptWhen(ctx, credentials, nil)
+//
+// Options, as Remember, change what the login leads to.
+func (a *Authenticator) Attempt(ctx context.Context, credentials Credentials, options ...LoginOption) (*LoginResult, error) {
+	return a.AttemptWhen(ctx, credentials, nil, options...)
 }
 
 // AttemptWhen is Attempt with a condition that is asked once the password was
 // found right. A user who does not meet it gets ErrInvalidCredentials, as a
 // wrong password does.
 func (a *Authenticator) AttemptWhen(
-	ctx context.Context, credentials Credentials, condition func(models.Authenticatable) bool,
+	ctx context.Context, credentials Credentials, condition func(models.Authenticatable) bool, options ...LoginOption,
 ) (*LoginResult, error) {
 	u, subject, err := a.verify(ctx, credentials, condition)
 	if err != nil {
 		return nil, err
 	}
-	res, err := a.logIn(ctx, u)
+	res, err := a.logIn(ctx, u, true, options)
 	if err != nil {
 		return nil, err
 	}

@@ -162,13 +162,13 @@ func (a *Authenticator) Guest(ctx context.Context) bool {
 // Login logs a user in without asking for a password. A nil user, one without
 // an identifier and a disabled one are refused with ErrInvalidCredentials. The
 // errors are otherwise those of the guard.
-func (a *Authenticator) Login(ctx context.Context, u models.Authenticatable) (*LoginResult, error) {
-	return a.logIn(ctx, u)
+func (a *Authenticator) Login(ctx context.Context, u models.Authenticatable, options ...LoginOption) (*LoginResult, error) {
+	return a.logIn(ctx, u, false, options)
 }
 
 // LoginUsingID loads a user by its identifier and logs it in. The errors are
 // those of Login; an unknown identifier is ErrInvalidCredentials.
-func (a *Authenticator) LoginUsingID(ctx context.Context, id string) (*LoginResult, error) {
+func (a *Authenticator) LoginUsingID(ctx context.Context, id string, options ...LoginOption) (*LoginResult, error) {
 	g := a.current()
 	if g.users == nil {
 		return nil, errNoProvider
@@ -179,10 +179,12 @@ func (a *Authenticator) LoginUsingID(ctx context.Context, id string) (*LoginResu
 	if err != nil {
 		return nil, unavailable("load user", err)
 	}
-	return a.logIn(ctx, u)
+	return a.logIn(ctx, u, false, options)
 }
 
-func (a *Authenticator) logIn(ctx context.Context, u models.Authenticatable) (*LoginResult, error) {
+func (a *Authenticator) logIn(
+	ctx context.Context, u models.Authenticatable, confirmed bool, options []LoginOption,
+) (*LoginResult, error) {
 	g := a.current()
 	if u = present(u); u == nil || disabled(u) {
 		return nil, ErrInvalidCredentials
@@ -196,7 +198,12 @@ func (a *Authenticator) logIn(ctx context.Context, u models.Authenticatable) (*L
 	}
 	ctx, cancel := a.x.m.phase(ctx)
 	defer cancel()
-	res, err := stateful.Login(ctx, a, LoginRequest{User: u})
+	r := LoginRequest{}
+	for _, option := range options {
+		option(&r)
+	}
+	r.User, r.Confirmed = u, confirmed
+	res, err := stateful.Login(ctx, a, r)
 	if err != nil {
 		return nil, err
 	}

@@ -46,9 +46,13 @@ type Config struct {
 	JWT            JWTConfig
 	Refresh        RefreshConfig
 	PersonalTokens PersonalTokensConfig
-	Throttle       ThrottleConfig
-	CrossOrigin    CrossOriginConfig
-	Pages          PagesConfig
+	// Account, Passwords and Mail configure what users do with their accounts.
+	Account     AccountConfig
+	Passwords   PasswordConfig
+	Mail        MailConfig
+	Throttle    ThrottleConfig
+	CrossOrigin CrossOriginConfig
+	Pages       PagesConfig
 	// Hashing configures password hashes. The default is argon2id with 19 MiB.
 	Hashing hashing.Config
 
@@ -162,6 +166,8 @@ type PagesConfig struct {
 	// Home is the path that Guest sends users to who are logged in, and that
 	// Intended falls back to. Default "/".
 	Home string
+	// ConfirmPassword is the path of the page that asks for the password again.
+	ConfirmPassword string
 	// VerifyEmail is the path of the page that says to look for a mail.
 	VerifyEmail string
 	// ProgramPrefixes are path prefixes, such as "/api/", below which everybody
@@ -207,6 +213,7 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	c.setAccountDefaults()
 	if c.Now == nil {
 		c.Now = time.Now
 	}

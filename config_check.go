@@ -47,6 +47,7 @@ func (c *Config) check(f *faults) {
 	c.Throttle.check(f)
 	c.Pages.check(f)
 	c.checkTokens(f)
+	c.checkAccounts(f)
 	c.checkStores(f)
 	if _, ok := c.Guards[c.DefaultGuard]; !ok {
 		f.add("DefaultGuard", "no guard is named %q", c.DefaultGuard)
@@ -106,7 +107,7 @@ func (l Limit) check() error {
 
 func (c *PagesConfig) check(f *faults) {
 	for field, path := range map[string]string{
-		"Pages.Login": c.Login, "Pages.Home": c.Home, "Pages.VerifyEmail": c.VerifyEmail,
+		"Pages.Login": c.Login, "Pages.Home": c.Home, "Pages.VerifyEmail": c.VerifyEmail, "Pages.ConfirmPassword": c.ConfirmPassword,
 	} {
 		if clean, ok := redirect.Clean(path); path != "" && (!ok || clean != path) {
 			f.add(field, "%q is not a path on this site", path)

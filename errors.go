@@ -23,6 +23,12 @@ var (
 	// ErrSessionEnded says that the session ended while the request ran: its
 	// changes are lost, and nothing was revived. Status 401.
 	ErrSessionEnded = errors.New("ginauth: session has ended")
+	// ErrInvalidLink says that a link was changed, has expired, or is about
+	// something that is no longer so. Status 403.
+	ErrInvalidLink = errors.New("ginauth: link is not valid")
+	// ErrPasswordConfirmation says that the user has to give the password again
+	// for this. Status 403.
+	ErrPasswordConfirmation = errors.New("ginauth: password confirmation required")
 	// ErrForbidden says that the user may not do this. Status 403.
 	ErrForbidden = errors.New("ginauth: this action is not allowed")
 	// ErrMissingAbility says that the request's token was not made for this.

@@ -17,6 +17,8 @@ type subkeys struct {
 	throttle keys.Subkeys // names of what is counted
 	account  keys.Subkeys // names of accounts in events
 	session  *seal.Sealer // sessions that live in cookies
+	verify   keys.Subkeys // links that prove an address
+	email    *seal.Sealer // links that change an address
 	// successor derives what replaces a token from the token.
 	successor keys.Subkeys
 	device    *seal.Sealer // cookies of known devices
@@ -27,7 +29,8 @@ func deriveSubkeys(r *keys.Ring) subkeys {
 	return subkeys{
 		stamp: r.Derive("security stamp"), form: r.Derive("form token"),
 		throttle: r.Derive("throttle"), account: r.Derive("event account"),
-		session:   seal.New(r.Derive("session cookie")),
+		session: seal.New(r.Derive("session cookie")),
+		verify:  r.Derive("verify email"), email: seal.New(r.Derive("email change")),
 		successor: r.Derive("token successor"),
 		device:    seal.New(r.Derive("known device")),
 		intended:  seal.New(r.Derive("intended url")),
@@ -41,6 +44,9 @@ const (
 	deviceCredential   = "device"
 	accessCredential   = "access"
 	refreshCredential  = "refresh"
+	rememberCredential = "remember"
+	resetCredential    = "reset"
+	emailCredential    = "email"
 	personalCredential = "personal"
 )
 

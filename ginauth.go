@@ -16,6 +16,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/passpolicy"
+	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
 )
@@ -40,6 +42,11 @@ type Manager struct {
 	jwt     *JWT
 	touches touches
 
+	passwords  *passpolicy.Policy
+	mails      *mail.Queue // nil without a mailer
+	templates  *mail.Templates
+	background background
+
 	stopPruning context.CancelFunc
 	pruning     sync.WaitGroup
 	closed      sync.Once
@@ -61,6 +68,7 @@ func New(config Config) (*Manager, error) {
 		f.add("Hashing", "%v", err)
 	}
 	m.origins = cfg.CrossOrigin.protection(&f)
+	m.passwords = cfg.passwordPolicy(&f)
 	m.jwt = &JWT{m: m, set: cfg.JWT.keySet(ring, &f)}
 	m.makeGuards(&f)
 	if len(f) > 0 {
@@ -77,6 +85,10 @@ func New(config Config) (*Manager, error) {
 	m.keeper = m.newKeeper()
 	m.events = dispatcher{log: cfg.Logger, size: cfg.EventQueue}
 	m.gate.setLog(m.logDenial)
+	m.background.log = cfg.Logger
+	if err := m.openMail(); err != nil {
+		return nil, err
+	}
 	m.startPruning()
 	return m, nil
 }
@@ -99,7 +111,11 @@ func (m *Manager) Close(ctx context.Context) error {
 		m.stopPruning()
 		m.pruning.Wait()
 		m.touches.close()
-		m.closeErr = m.events.close(ctx)
+		m.background.close()
+		if m.mails != nil {
+			m.closeErr = m.mails.Close(ctx)
+		}
+		m.closeErr = errors.Join(m.closeErr, m.events.close(ctx))
 		if m.owned {
 			m.closeErr = errors.Join(m.closeErr, m.stores.Close())
 		}
@@ -201,6 +217,10 @@ func SetDefault(m *Manager) {
 
 // StartSession gives the request a session; see (*Manager).StartSession.
 func StartSession() gin.HandlerFunc { return Default().StartSession() }
+
+// ConfirmPassword lets only users pass who gave their password lately; see
+// (*Manager).ConfirmPassword.
+func ConfirmPassword() gin.HandlerFunc { return Default().ConfirmPassword() }
 
 // Recovery answers 500 to a panic; see (*Manager).Recovery.
 func Recovery() gin.HandlerFunc { return Default().Recovery() }

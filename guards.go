@@ -39,6 +39,10 @@ type LoginRequest struct {
 	// User is who is to be logged in. It was checked: it is not nil, has an id
 	// and is not disabled.
 	User models.Authenticatable
+	// Confirmed says that the user's password was checked just now.
+	Confirmed bool
+	// Remember asks for a login that lasts over the end of the session.
+	Remember bool
 }
 
 // StatefulGuard is a Guard that can log users in and out.
@@ -156,7 +160,7 @@ func (m *Manager) makeGuards(f *faults) {
 			f.add(field+".Realm", "%q is not a name: use letters, digits, hyphens", cut(g.realm, 64))
 		}
 		if cfg.New == nil {
-			g.Guard = &sessionGuard{m: m, name: name, realm: g.realm, users: g.users}
+			g.Guard = &sessionGuard{tokenUsers{m, g.realm, g.users}, name}
 		} else if made, err := cfg.New(GuardSetup{name, m, g.users, g.realm}); err != nil {
 			f.add(field, "%v", err)
 			continue
@@ -200,10 +204,8 @@ func sameProvider(a, b models.UserProvider) bool {
 
 // sessionGuard keeps the login in the session.
 type sessionGuard struct {
-	m     *Manager
-	name  string
-	realm string
-	users models.UserProvider
+	tokenUsers
+	name string
 }
 
 var _ StatefulGuard = (*sessionGuard)(nil)
@@ -212,21 +214,33 @@ var errNoSession = errors.New("ginauth: the session guard needs StartSession bef
 var errNoProvider = fmt.Errorf("%w: the guard has no user provider: set Config.Users", ErrConfig)
 
 // Identify reads the login from the session, loads the user and compares the
-// fingerprint of the security stamp.
+// fingerprint of the security stamp. A device that is remembered is logged in.
 func (g *sessionGuard) Identify(ctx context.Context, a *Authenticator) (*Identity, error) {
 	s := a.Session()
 	if s == nil {
 		return nil, errNoSession
 	}
 	login, err := s.login(ctx, g.name)
-	if err != nil || login == nil {
+	if err != nil {
 		return nil, err
+	}
+	// Each login has its own end: one by another guard does not prolong it.
+	if login != nil && g.m.now().Sub(login.at) >= g.m.cfg.Session.AbsoluteTimeout {
+		if err := s.dropLogin(ctx, g.name); err != nil {
+			return nil, err
+		}
+		login = nil
+	}
+	if login == nil {
+		return g.recall(ctx, a)
 	}
 	if g.users == nil {
 		return nil, errNoProvider
 	}
-	// Each login has its own end: one by another guard does not prolong it.
-	if g.m.now().Sub(login.at) >= g.m.cfg.Session.AbsoluteTimeout {
+	switch alive, err := g.seriesLives(ctx, login); {
+	case err != nil:
+		return nil, err
+	case !alive:
 		return nil, s.dropLogin(ctx, g.name)
 	}
 	user, err := g.users.UserByID(ctx, login.id)
@@ -251,12 +265,21 @@ func (g *sessionGuard) Identify(ctx context.Context, a *Authenticator) (*Identit
 }
 
 // Login gives the session a new id and notes the user in it.
-func (g *sessionGuard) Login(_ context.Context, a *Authenticator, r LoginRequest) (*LoginResult, error) {
+func (g *sessionGuard) Login(ctx context.Context, a *Authenticator, r LoginRequest) (*LoginResult, error) {
 	s, u := a.Session(), r.User
 	if s == nil {
 		return nil, errNoSession
 	}
-	record := loginRecord{id: u.AuthID(), at: g.m.now(), fingerprint: g.m.fingerprint(sessionCredential, g.realm, u)}
+	record := g.newLogin(u)
+	if r.Confirmed {
+		record.confirmed = record.at
+	}
+	if r.Remember {
+		var err error
+		if record.series, err = g.remember(ctx, a, u); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.logIn(g.name, record, ownerName(g.realm, u.AuthID())); err != nil {
 		return nil, err
 	}
@@ -270,7 +293,18 @@ func (g *sessionGuard) Logout(ctx context.Context, a *Authenticator) error {
 	if s == nil {
 		return errNoSession
 	}
-	return s.dropLogin(ctx, g.name)
+	login, err := s.login(ctx, g.name)
+	if err != nil {
+		return err
+	}
+	if err := s.dropLogin(ctx, g.name); err != nil {
+		return err
+	}
+	series := ""
+	if login != nil {
+		series = login.series
+	}
+	return g.endSeries(ctx, a, series)
 }
 
 // present returns u, or a nil interface if u is a typed nil or has no id: a

@@ -58,7 +58,7 @@ func (g *jwtGuard) Identify(ctx context.Context, a *Authenticator) (*Identity, e
 		}
 		return nil, err
 	}
-	return &Identity{User: user, Token: &TokenInfo{Kind: accessKind, ID: claims.ID, claims: payload}}, nil
+	return &Identity{User: user, Token: &TokenInfo{Kind: accessKind, ID: claims.ID, claims: payload, family: claims.Family}}, nil
 }
 
 // userOf loads the user of an access token and compares the security stamp.

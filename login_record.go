@@ -3,6 +3,7 @@ package ginauth
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -17,31 +18,55 @@ const loginPrefix = reservedPrefix + "login."
 type loginRecord struct {
 	id          string
 	at          time.Time
+	confirmed   time.Time     // when the password was last given, or zero
 	fingerprint stores.Digest // of the user's security stamp
+	series      string        // the family of the device's remember-me tokens, or ""
+	remembered  bool          // the login was made by one of them
 }
 
+// A record is, in this order: its version, flags, the two times in microseconds
+// since 1970, the fingerprint, the series as 16 bytes, the user's identifier.
 const (
-	loginVersion = 1
-	loginFixed   = 1 + 8 + len(stores.Digest{})
+	loginVersion    = 1
+	loginRemembered = 1 // flag
+	loginFixed      = 2 + 8 + 8 + len(stores.Digest{}) + rowBytes
 )
 
 func (l loginRecord) encode() []byte {
 	b := make([]byte, 0, loginFixed+len(l.id))
-	b = append(b, loginVersion)
+	b = append(b, loginVersion, 0)
+	if l.remembered {
+		b[1] = loginRemembered
+	}
 	b = binary.BigEndian.AppendUint64(b, uint64(l.at.UnixMicro()))
+	confirmed := int64(0)
+	if !l.confirmed.IsZero() {
+		confirmed = l.confirmed.UnixMicro()
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(confirmed))
 	b = append(b, l.fingerprint[:]...)
+	var series [rowBytes]byte // none is all zeros
+	_, _ = hex.Decode(series[:], []byte(l.series))
+	b = append(b, series[:]...)
 	return append(b, l.id...)
 }
 
 func parseLogin(data string) (loginRecord, error) {
-	if len(data) <= loginFixed || data[0] != loginVersion {
+	if len(data) <= loginFixed || data[0] != loginVersion || data[1] > loginRemembered {
 		return loginRecord{}, fmt.Errorf("%w: login record", stores.ErrCorrupt)
 	}
 	l := loginRecord{
-		at: time.UnixMicro(int64(binary.BigEndian.Uint64([]byte(data[1:9])))),
-		id: data[loginFixed:],
+		remembered: data[1] == loginRemembered,
+		at:         time.UnixMicro(int64(binary.BigEndian.Uint64([]byte(data[2:10])))),
+		id:         data[loginFixed:],
 	}
-	copy(l.fingerprint[:], data[9:loginFixed])
+	if confirmed := int64(binary.BigEndian.Uint64([]byte(data[10:18]))); confirmed != 0 {
+		l.confirmed = time.UnixMicro(confirmed)
+	}
+	n := 18 + copy(l.fingerprint[:], data[18:])
+	if series := data[n:loginFixed]; series != string(make([]byte, rowBytes)) {
+		l.series = hex.EncodeToString([]byte(series))
+	}
 	return l, nil
 }
 
@@ -95,6 +120,37 @@ func (s *Session) renewLogin(guard string, l loginRecord) error {
 	}
 	s.assign(loginPrefix+guard, l.encode())
 	return nil
+}
+
+// confirm notes that the user has given the password again. The id changes, as
+// at every step up.
+func (s *Session) confirm(ctx context.Context, guard string, at time.Time) error {
+	login, err := s.login(ctx, guard)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if login == nil {
+		return ErrSessionEnded
+	}
+	if err := s.writable(); err != nil {
+		return err
+	}
+	login.confirmed = at
+	s.assign(loginPrefix+guard, login.encode())
+	s.renew()
+	return nil
+}
+
+// currentRow returns the name of the session's row, or "" if it is not stored.
+func (s *Session) currentRow() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.load() != nil || !s.exists {
+		return ""
+	}
+	return s.row.Row
 }
 
 // dropLogin ends a guard's login, at once. The session ends with it, unless

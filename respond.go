@@ -60,6 +60,8 @@ var answers = []answer{
 	{ErrNotFound, 404, "not_found", "Not found."},
 	{ErrCrossOrigin, 403, "cross_origin", "The request came from another site."},
 	{ErrEmailNotVerified, 403, "email_not_verified", "The email address is not verified."},
+	{ErrInvalidLink, 403, "invalid_link", "The link is not valid, or not any more."},
+	{ErrPasswordConfirmation, 403, "password_confirmation_required", "Give your password again to do this."},
 	{ErrMissingAbility, 403, "missing_ability", "The token does not allow this."},
 	{ErrForbidden, 403, "forbidden", "This action is not allowed."},
 	{ErrMalformed, 400, "malformed_request", "The request body is not valid JSON."},
@@ -147,6 +149,8 @@ func (m *Manager) askHandler(c *gin.Context, x *exchange, status int, err error)
 func (m *Manager) pageFor(c *gin.Context, a answer) string {
 	page := ""
 	switch {
+	case a.err == ErrPasswordConfirmation:
+		page = m.cfg.Pages.ConfirmPassword
 	case a.err == ErrEmailNotVerified:
 		page = m.cfg.Pages.VerifyEmail
 	case a.err == ErrUnauthenticated, a.err == ErrSessionEnded:

@@ -24,6 +24,7 @@ type TokenInfo struct {
 	Abilities []string
 
 	claims []byte // the payload of a signed token
+	family string // of a token that is of a login
 }
 
 // The kinds of tokens that the guards of this package accept.

@@ -84,6 +84,13 @@ type CurrentDeviceLogout struct{ Meta }
 // OtherDeviceLogout says that a user logged all other devices out.
 type OtherDeviceLogout struct{ Meta }
 
+// PasswordChanged says that a user has given the password and set another.
+type PasswordChanged struct{ Meta }
+
+// EmailChanged says that a user has another address, and proved that it is
+// theirs.
+type EmailChanged struct{ Meta }
+
 // TokenCreated says that a token was issued: a refresh token at a login, or a
 // personal access token.
 type TokenCreated struct {
@@ -150,6 +157,12 @@ func (PasswordReset) EventName() string { return "password_reset" }
 
 // EventName returns "password_reset_link_sent".
 func (PasswordResetLinkSent) EventName() string { return "password_reset_link_sent" }
+
+// EventName returns "password_changed".
+func (PasswordChanged) EventName() string { return "password_changed" }
+
+// EventName returns "email_changed".
+func (EmailChanged) EventName() string { return "email_changed" }
 
 // EventName returns "token_created".
 func (TokenCreated) EventName() string { return "token_created" }

@@ -1,0 +1,91 @@
+package ginauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/models"
+)
+
+var errNoMailer = fmt.Errorf("ginauth: no mail can be sent: set Config.Mail: %w", errors.ErrUnsupported)
+
+// openMail starts what sends mails.
+func (m *Manager) openMail() error {
+	cfg := &m.cfg.Mail
+	if cfg.Mailer == nil {
+		return nil
+	}
+	var err error
+	if m.templates = cfg.Templates; m.templates == nil {
+		if m.templates, err = mail.NewTemplates(mail.TemplateOptions{}); err != nil {
+			return fmt.Errorf("%w: Mail.Templates: %w", ErrConfig, err)
+		}
+	}
+	if m.mails, err = mail.NewQueue(cfg.Mailer, cfg.Queue); err != nil {
+		return fmt.Errorf("%w: Mail.Queue: %w", ErrConfig, err)
+	}
+	return nil
+}
+
+// mailbox is the address that a user's row holds: mail goes there, never to
+// what somebody typed.
+func mailbox(u models.Authenticatable) (address mail.Address, ok bool) {
+	v, ok := u.(models.EmailVerifiable)
+	if !ok || v.AuthEmail() == "" {
+		return mail.Address{}, false
+	}
+	address.Email = v.AuthEmail()
+	if n, ok := u.(models.Named); ok {
+		address.Name = n.AuthName()
+	}
+	return address, true
+}
+
+// send puts a mail to a user into the queue. What keeps it from being sent is
+// logged and reported to nobody: whoever asked must not learn it.
+func (m *Manager) send(ctx context.Context, kind string, u models.Authenticatable, data mail.Data) {
+	if to, ok := mailbox(u); ok {
+		m.sendTo(ctx, kind, u, to, data)
+	}
+}
+
+func (m *Manager) sendTo(ctx context.Context, kind string, u models.Authenticatable, to mail.Address, data mail.Data) {
+	if m.mails == nil {
+		return
+	}
+	data.AppName, data.Name = m.cfg.Mail.AppName, to.Name
+	if data.At.IsZero() {
+		data.At = m.now()
+	}
+	language := ""
+	if m.cfg.Mail.Language != nil {
+		language = m.cfg.Mail.Language(u)
+	}
+	message, err := m.templates.Message(kind, language, to, data)
+	if err == nil {
+		err = m.mails.Enqueue(message)
+	}
+	if err != nil {
+		m.log.ErrorContext(ctx, "ginauth: mail not sent", "kind", kind, "user", cut(u.AuthID(), 64), "error", cut(err.Error(), 256))
+	}
+}
+
+// mayMail counts a mail of a kind to an account and reports whether it is one too
+// many. Its counts do not depend on whether the account exists.
+func (m *Manager) mayMail(ctx context.Context, kind string, account []byte) (bool, error) {
+	if m.cfg.Throttle.InsecureDisable {
+		return true, nil
+	}
+	ctx, cancel := m.phase(ctx)
+	defer cancel()
+	grant, err := m.stores.Limiter.Take(ctx, m.now(),
+		m.window("mail", Limit{m.cfg.Account.MailPerMinute, time.Minute}, []byte(kind), account),
+		m.window("mail", Limit{m.cfg.Account.MailPerHour, time.Hour}, []byte(kind), account))
+	if err != nil {
+		return false, unavailable("count mails", err)
+	}
+	return grant.OK(), nil
+}

@@ -1,0 +1,249 @@
+package ginauth
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/useragent"
+	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// ChangePassword stores a new password for the request's user, who has to give
+// the current one; that is counted as a login is. This login goes on under a new
+// id, or with the tokens in the result; all others end, and so do remembered
+// devices and personal access tokens made to end with the password. The errors
+// are *InputError, *ThrottledError, ErrUnauthenticated, ErrForbidden for a
+// request by a personal access token, ErrUnavailable, and one wrapping
+// errors.ErrUnsupported if the provider changes no passwords.
+func (a *Authenticator) ChangePassword(ctx context.Context, current, password string) (*LoginResult, error) {
+	u, err := a.ownUser(ctx)
+	if err != nil {
+		return nil, err
+	}
+	g := a.current()
+	changer, ok := g.users.(models.PasswordChanger)
+	if !ok {
+		return nil, fmt.Errorf("ginauth: the user provider changes no password: %w", errors.ErrUnsupported)
+	}
+	if err := checkPassword("password", password); err != nil {
+		return nil, err
+	}
+	if err := a.provePassword(ctx, u, "current_password", current); err != nil {
+		return nil, err
+	}
+	if err := a.x.m.checkNewPassword(ctx, "password", password, words(u)...); err != nil {
+		return nil, err
+	}
+	hash, err := a.x.m.hasher.Hash(ctx, password)
+	if err != nil {
+		return nil, hashingError(err)
+	}
+	phase, cancel := a.x.m.phase(context.WithoutCancel(ctx))
+	defer cancel()
+	changed, err := changer.ChangePassword(phase, u.AuthID(), hash, rand.Text())
+	if err != nil {
+		return nil, unavailable("change password", err)
+	}
+	res, err := a.goOnAs(phase, changed)
+	if err != nil {
+		return nil, err
+	}
+	a.x.m.send(ctx, mail.PasswordChanged, changed, mail.Data{URL: a.x.m.resetPage(), Address: a.x.ip, Device: useragent.Name(a.x.req.UserAgent())})
+	a.x.m.Dispatch(ctx, events.PasswordChanged{Meta: a.x.meta(g.name, u.AuthID())})
+	return res, nil
+}
+
+// goOnAs keeps this login after the user's stamp has changed, and ends all
+// others.
+func (a *Authenticator) goOnAs(ctx context.Context, changed models.Authenticatable) (*LoginResult, error) {
+	g := a.current()
+	if changed = present(changed); changed == nil || disabled(changed) {
+		return nil, ErrUnauthenticated
+	}
+	stateful, ok := g.Guard.(StatefulGuard)
+	if !ok {
+		return &LoginResult{User: changed}, nil
+	}
+	login, err := a.ownLogin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	row := ""
+	if login != nil {
+		row = a.x.session.currentRow()
+	}
+	a.x.m.endAll(ctx, g, changed.AuthID(), row)
+	res, err := stateful.Login(ctx, a, LoginRequest{
+		User: changed, Confirmed: true, Remember: login != nil && login.series != "",
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.x.setUser(guardUser{guard: g.name, user: changed})
+	return res, nil
+}
+
+// endAll takes what has ended through the user's stamp out of the stores, so
+// that no list shows it. The sessions' row that goes on is left out.
+func (m *Manager) endAll(ctx context.Context, g *namedGuard, userID, exceptRow string) {
+	owner := ownerName(g.realm, userID)
+	_, err := m.stores.Tokens.RevokeOwner(ctx, m.now(), owner, "", stores.Refresh, stores.Remember, stores.Reset)
+	if index, ok := m.stores.Sessions.(stores.SessionIndex); ok {
+		_, sessionErr := index.DeleteSessionsOf(ctx, owner, exceptRow)
+		err = errors.Join(err, sessionErr)
+	}
+	if err != nil {
+		// Each of them is refused all the same: its stamp is the former one.
+		m.log.WarnContext(ctx, "ginauth: ended logins are still listed", "error", cut(err.Error(), 256))
+	}
+}
+
+// provePassword checks a user's own password again. It shares the counts of the
+// login.
+func (a *Authenticator) provePassword(ctx context.Context, u models.Authenticatable, field, password string) error {
+	if err := checkPassword(field, password); err != nil {
+		return err
+	}
+	m, g := a.x.m, a.current()
+	s := a.x.subject(g, "id", u.AuthID())
+	if to, ok := mailbox(u); ok {
+		if canonical, err := canonicalIdentifier(g.users, emailField, to.Email); err == nil {
+			s = a.x.subject(g, emailField, canonical)
+		}
+	}
+	if s.device != nil && !m.deviceFits(*s.device, g.realm, u) {
+		s.device = nil
+	}
+	t, err := a.x.take(ctx, g.name, s)
+	if err != nil {
+		return err
+	}
+	ok, err := m.checkHash(ctx, u, password)
+	if errors.Is(err, hashing.ErrBusy) {
+		err = errors.Join(err, t.release(ctx))
+	}
+	if err != nil {
+		return err
+	}
+	if !ok {
+		m.Dispatch(ctx, events.Failed{Meta: a.x.accountMeta(g.name, u.AuthID(), t.subject)})
+		return &InputError{field, "is not right"}
+	}
+	return t.succeed(ctx)
+}
+
+// ConfirmPassword checks the password of the request's user once more and notes
+// in the session that it was given, for what the ConfirmPassword middleware
+// guards. The session gets a new id. The errors are those of ChangePassword, and
+// one wrapping errors.ErrUnsupported for a login that is no session.
+func (a *Authenticator) ConfirmPassword(ctx context.Context, password string) error {
+	u, err := a.ownUser(ctx)
+	if err != nil {
+		return err
+	}
+	g, ok := a.current().Guard.(*sessionGuard)
+	if !ok {
+		return fmt.Errorf("ginauth: guard %q has no session to note a password in: %w", a.current().name, errors.ErrUnsupported)
+	}
+	if err := a.provePassword(ctx, u, "password", password); err != nil {
+		return err
+	}
+	return a.x.session.confirm(ctx, g.name, g.m.now())
+}
+
+// ConfirmPassword lets only users pass who gave their password within
+// Config.Account.ConfirmLifetime, at the login or since. It comes after Auth. A
+// session begun by a remember-me cookie, and a login by tokens, has given none.
+// Nobody: 401. Otherwise 403 with the code password_confirmation_required, or a
+// redirect to Pages.ConfirmPassword for browsers.
+func (m *Manager) ConfirmPassword() gin.HandlerFunc {
+	return m.mark(kindNeutral, func(c *gin.Context) {
+		m.handle(c, func(x *exchange) error {
+			ctx := c.Request.Context()
+			u, err := x.auth.User(ctx)
+			if err != nil {
+				return err
+			}
+			if u == nil {
+				return ErrUnauthenticated
+			}
+			login, err := x.auth.ownLogin(ctx)
+			switch {
+			case err != nil:
+				return err
+			case login == nil || login.confirmed.IsZero() || m.now().Sub(login.confirmed) >= m.cfg.Account.ConfirmLifetime:
+				return ErrPasswordConfirmation
+			}
+			return nil
+		})
+	})
+}
+
+// LogoutOtherDevices ends all of the user's logins but this one, remembered
+// devices with them, for a user who gives the password. Personal access tokens
+// stay, unless made to end with the password. The errors are those of
+// ChangePassword.
+func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string) (*LoginResult, error) {
+	u, err := a.ownUser(ctx)
+	if err != nil {
+		return nil, err
+	}
+	g := a.current()
+	changer, ok := g.users.(models.StampChanger)
+	if !ok {
+		return nil, fmt.Errorf("ginauth: the user provider changes no stamp: %w", errors.ErrUnsupported)
+	}
+	if err := a.provePassword(ctx, u, "password", password); err != nil {
+		return nil, err
+	}
+	phase, cancel := a.x.m.phase(context.WithoutCancel(ctx))
+	defer cancel()
+	changed, err := changer.ChangeStamp(phase, u.AuthID(), rand.Text())
+	if err != nil {
+		return nil, unavailable("change stamp", err)
+	}
+	res, err := a.goOnAs(phase, changed)
+	if err != nil {
+		return nil, err
+	}
+	a.x.m.Dispatch(ctx, events.OtherDeviceLogout{Meta: a.x.meta(g.name, u.AuthID())})
+	return res, nil
+}
+
+// RevokeUser ends everything that was issued to a user of a guard: sessions,
+// remembered devices, logins by tokens, and personal access tokens. The error
+// wraps ErrUnavailable, or errors.ErrUnsupported if the provider changes no
+// stamp. It panics if there is no such guard.
+func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
+	g := m.mustGuard(guard)
+	changer, ok := g.users.(models.StampChanger)
+	if !ok {
+		return fmt.Errorf("ginauth: the user provider changes no stamp: %w", errors.ErrUnsupported)
+	}
+	ctx, cancel := m.phase(context.WithoutCancel(ctx))
+	defer cancel()
+	// Tokens first: they do not all end with the stamp.
+	if err := m.RevokeTokens(ctx, guard, userID); err != nil {
+		return err
+	}
+	if _, err := changer.ChangeStamp(ctx, userID, rand.Text()); err != nil {
+		return unavailable("change stamp", err)
+	}
+	m.endAll(ctx, g, userID, "")
+	return nil
+}
+
+func (m *Manager) resetPage() string {
+	if m.mails == nil {
+		return ""
+	}
+	return m.cfg.Mail.BaseURL + m.cfg.Mail.ResetPath
+}

@@ -1,0 +1,238 @@
+package ginauth
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// resetPrefix begins the tokens of password resets.
+const resetPrefix = "gpr_"
+
+// Broker resets the passwords of one provider's users. It is safe for concurrent
+// use.
+type Broker struct {
+	m *Manager
+	g *namedGuard
+}
+
+// Broker returns the broker for the users of a guard. It panics if there is no
+// such guard.
+func (m *Manager) Broker(guard string) *Broker { return &Broker{m, m.mustGuard(guard)} }
+
+// SendResetLink mails a link to choose a new password to whoever has the
+// address. It returns nil, after the same work, whether or not somebody has, and
+// whether or not the mail can be sent. The link works once, for
+// Config.Account.ResetLifetime, until a newer one is asked for and until the
+// password or the address changes. The errors are *InputError for what is no
+// address, ErrUnavailable, and one wrapping errors.ErrUnsupported without
+// Config.Mail.
+func (b *Broker) SendResetLink(ctx context.Context, email string) error {
+	if b.m.mails == nil {
+		return errNoMailer
+	}
+	u, ok, err := b.m.mailable(ctx, b.g, mail.ResetPassword, email)
+	if err != nil || !ok || disabled(u) {
+		return err
+	}
+	// Storing the token would take time that an unknown address does not: it is
+	// done off the request, as sending is.
+	b.m.background.run(func() { b.sendTo(context.WithoutCancel(ctx), u) })
+	return nil
+}
+
+func (b *Broker) sendTo(ctx context.Context, u models.Authenticatable) {
+	ctx, cancel := b.m.phase(ctx)
+	defer cancel()
+	token, err := b.store(ctx, u)
+	if err != nil {
+		b.m.log.ErrorContext(ctx, "ginauth: password reset not begun", "error", cut(err.Error(), 256))
+		return
+	}
+	// After the #: it reaches the page, and no server, log or Referer.
+	link := b.m.cfg.Mail.BaseURL + b.m.cfg.Mail.ResetPath + "#token=" + token
+	b.m.send(ctx, mail.ResetPassword, u, mail.Data{URL: link, Expires: b.m.cfg.Account.ResetLifetime})
+	b.m.Dispatch(ctx, events.PasswordResetLinkSent{Meta: events.Meta{Time: b.m.now(), Guard: b.g.name, UserID: u.AuthID()}})
+}
+
+// store makes the user's one live token.
+func (b *Broker) store(ctx context.Context, u models.Authenticatable) (string, error) {
+	owner, err := tokenOwner(b.g.realm, u)
+	if err != nil {
+		return "", err
+	}
+	if _, err := b.m.stores.Tokens.RevokeOwner(ctx, b.m.now(), owner, "", stores.Reset); err != nil {
+		return "", unavailable("revoke reset tokens", err)
+	}
+	token, now := opaque.New(), b.m.now()
+	end := now.Add(b.m.cfg.Account.ResetLifetime)
+	data := tokenData{bound: true, fingerprint: b.m.fingerprint(resetCredential, b.g.realm, u)}
+	created, err := b.m.stores.Tokens.Create(ctx, stores.Token{
+		ID: token.ID, Family: token.Family, Kind: stores.Reset, Owner: owner, Digest: token.Digest(),
+		Data: data.encode(), Created: now, Expires: end, FamilyExpires: end,
+	})
+	if err != nil || !created {
+		return "", unavailable("store reset token", errors.Join(err, refusedIf(!created)))
+	}
+	return token.Text(resetPrefix), nil
+}
+
+// PasswordReset is what somebody sends who followed a link.
+type PasswordReset struct {
+	// Email is the address that the link was sent to.
+	Email string
+	// Token is the token in the link.
+	Token string
+	// Password is the new one.
+	Password string
+}
+
+// Format writes a placeholder, whatever the verb.
+func (PasswordReset) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
+
+// LogValue returns a placeholder.
+func (PasswordReset) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// TokenExists reports whether a token would be accepted for the address. It
+// counts as a guess, and uses nothing up.
+func (b *Broker) TokenExists(ctx context.Context, email, token string) (bool, error) {
+	_, _, err := b.find(ctx, email, token)
+	if errors.Is(err, ErrInvalidToken) || errors.Is(err, ErrInvalidInput) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Reset stores a new password. Everything that was issued to the user ends, and
+// the user is told by mail. It logs nobody in. A password that is not acceptable
+// does not use the token up. The errors are *InputError, also for a token or an
+// address that is not right, *ThrottledError after five of those, and
+// ErrUnavailable.
+func (b *Broker) Reset(ctx context.Context, r PasswordReset) error {
+	changer, ok := b.g.users.(models.PasswordChanger)
+	if !ok {
+		return fmt.Errorf("ginauth: the user provider changes no password: %w", errors.ErrUnsupported)
+	}
+	if err := checkPassword("password", r.Password); err != nil {
+		return err
+	}
+	u, token, err := b.find(ctx, r.Email, r.Token)
+	if errors.Is(err, ErrInvalidToken) {
+		return &InputError{"token", "is not valid"}
+	}
+	if err != nil {
+		return err
+	}
+	if err := b.m.checkNewPassword(ctx, "password", r.Password, words(u)...); err != nil {
+		return err
+	}
+	hash, err := b.m.hasher.Hash(ctx, r.Password)
+	if err != nil {
+		return hashingError(err)
+	}
+	// From here on a client that hangs up changes nothing.
+	ctx, cancel := b.m.phase(context.WithoutCancel(ctx))
+	defer cancel()
+	used, err := b.m.stores.Tokens.Consume(ctx, b.m.now(), token.Family, token.ID)
+	if err != nil {
+		return unavailable("use reset token", err)
+	}
+	if !used {
+		return &InputError{"token", "is not valid"}
+	}
+	changed, err := changer.ChangePassword(ctx, u.AuthID(), hash, rand.Text())
+	if err != nil {
+		return unavailable("change password", err)
+	}
+	if changed = present(changed); changed == nil {
+		return &InputError{"token", "is not valid"}
+	}
+	b.m.endAll(ctx, b.g, u.AuthID(), "")
+	b.m.send(ctx, mail.PasswordChanged, changed, mail.Data{URL: b.m.cfg.Mail.BaseURL + b.m.cfg.Mail.ResetPath})
+	b.m.Dispatch(ctx, events.PasswordReset{Meta: events.Meta{Time: b.m.now(), Guard: b.g.name, UserID: u.AuthID()}})
+	return nil
+}
+
+// find returns the user of an address and the token, if the token is the user's
+// and lives. A try that fails is counted under the address that was given: five
+// in a quarter of an hour. An unknown address costs the same store calls.
+func (b *Broker) find(ctx context.Context, email, text string) (models.Authenticatable, stores.Token, error) {
+	none := stores.Token{}
+	canonical, err := canonicalIdentifier(b.g.users, emailField, email)
+	if err != nil {
+		return nil, none, err
+	}
+	release, err := b.guess(ctx, canonical)
+	if err != nil {
+		return nil, none, err
+	}
+	ctx, cancel := b.m.phase(ctx)
+	defer cancel()
+	found, err := b.g.users.UserByIdentifier(ctx, emailField, canonical)
+	if err != nil {
+		return nil, none, unavailable("look up user", err)
+	}
+	token, parsed := opaque.Parse(resetPrefix, text)
+	if !parsed {
+		return nil, none, ErrInvalidToken
+	}
+	t, ok, err := b.m.stores.Tokens.Find(ctx, token.Family, token.ID)
+	if err != nil {
+		return nil, none, unavailable("find reset token", err)
+	}
+	u := present(found)
+	id, owned := ownerID(b.g.realm, t.Owner)
+	if !ok || !sameDigest(t.Digest, token.Digest()) || t.Kind != stores.Reset || !t.Consumed.IsZero() || !lives(t, b.m.now()) ||
+		u == nil || !owned || id != u.AuthID() || disabled(u) {
+		return nil, none, ErrInvalidToken
+	}
+	data, err := parseTokenData(t.Data)
+	if err != nil {
+		return nil, none, unavailable("read reset token", err)
+	}
+	if _, ok := b.m.checkFingerprint(data.fingerprint[:], resetCredential, b.g.realm, u); !ok {
+		return nil, none, ErrInvalidToken
+	}
+	return u, t, release(ctx)
+}
+
+// resetGuesses is how many wrong tokens an account takes.
+var resetGuesses = Limit{5, 15 * time.Minute}
+
+// guess takes a slot for a wrong token, and returns what gives it back.
+func (b *Broker) guess(ctx context.Context, canonical string) (release func(context.Context) error, err error) {
+	none := func(context.Context) error { return nil }
+	if b.m.cfg.Throttle.InsecureDisable {
+		return none, nil
+	}
+	ctx, cancel := b.m.phase(ctx)
+	defer cancel()
+	grant, err := b.m.stores.Limiter.Take(ctx, b.m.now(), b.m.window("reset guess", resetGuesses, []byte(b.g.realm), []byte(canonical)))
+	if err != nil {
+		return none, unavailable("count attempts", err)
+	}
+	if !grant.OK() {
+		return none, &ThrottledError{RetryAfter: grant.RetryAfter}
+	}
+	return func(ctx context.Context) error {
+		return unavailable("return attempt", b.m.stores.Limiter.PutBack(ctx, grant.Slots...))
+	}, nil
+}
+
+// hashingError turns an error of the hasher into one that Abort answers.
+func hashingError(err error) error {
+	if errors.Is(err, hashing.ErrPassword) {
+		return &InputError{"password", "is too long, or has a character that the hash cannot take"}
+	}
+	return unavailable("hash password", err)
+}

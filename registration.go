@@ -1,0 +1,172 @@
+package ginauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/emailaddr"
+	"github.com/ginauth/ginauth/internal/passpolicy"
+	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/models"
+)
+
+// emailField is the credential that accounts are registered and mailed by.
+const emailField = "email"
+
+// maxName is the longest name of a user, in characters.
+const maxName = 100
+
+// Registration is what somebody who wants an account says. Nothing else of a
+// request reaches the new user.
+type Registration struct {
+	Name     string
+	Email    string
+	Password string
+	// Guard names the guard whose provider stores the user. Default: the default
+	// guard.
+	Guard string
+	// Fields are further ones for Config.Account.Prepare.
+	Fields map[string]string
+}
+
+// Format writes a placeholder, whatever the verb.
+func (Registration) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
+
+// LogValue returns a placeholder.
+func (Registration) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Register makes an account: it checks the name, the shape of the address and
+// the password, stores the user with a hash, and sends a link to verify the
+// address if mail is configured. Of any number of parallel registrations of one
+// address, however it is spelled, one makes a user.
+//
+// With Config.Account.HideTaken an address that is taken is no error: the user
+// returned is nil, as it is for a new one, and both take as long. Otherwise it
+// is an *InputError.
+//
+// The errors are *InputError, ErrUnavailable, and one wrapping
+// errors.ErrUnsupported if the provider makes no users or their type is not
+// models.Registrable. It panics if there is no such guard.
+func (m *Manager) Register(ctx context.Context, r Registration) (models.Authenticatable, error) {
+	var names []string
+	if r.Guard != "" {
+		names = []string{r.Guard}
+	}
+	g := m.guardOr(names)
+	u, err := newUser(g)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.checkRegistration(ctx, g, r); err != nil {
+		return nil, err
+	}
+	hash, err := m.hasher.Hash(ctx, r.Password)
+	if err != nil {
+		return nil, hashingError(err)
+	}
+	u.(models.Registrable).AuthRegister(r.Name, r.Email, hash)
+	if m.cfg.Account.Prepare != nil {
+		if err := m.cfg.Account.Prepare(ctx, u, r); err != nil {
+			return nil, err
+		}
+	}
+	phase, cancel := m.phase(ctx)
+	defer cancel()
+	switch err := g.users.(models.Registrar).CreateUser(phase, u); {
+	case errors.Is(err, models.ErrTaken):
+		return nil, m.taken(ctx, g, r.Email)
+	case err != nil:
+		return nil, unavailable("create user", err)
+	}
+	m.Dispatch(ctx, events.Registered{Meta: events.Meta{Time: m.now(), Guard: g.name, UserID: u.AuthID()}})
+	if v, ok := u.(models.EmailVerifiable); ok && m.mails != nil && !v.AuthEmailVerified() {
+		m.sendVerification(ctx, g, u)
+	}
+	if m.cfg.Account.HideTaken {
+		return nil, nil
+	}
+	return u, nil
+}
+
+// newUser returns an empty user of a guard's provider.
+func newUser(g *namedGuard) (models.Authenticatable, error) {
+	if g.users == nil {
+		return nil, errNoProvider
+	}
+	_, registrar := g.users.(models.Registrar)
+	maker, makes := g.users.(models.Prototype)
+	if !registrar || !makes {
+		return nil, fmt.Errorf("ginauth: the provider of guard %q makes no users: %w", g.name, errors.ErrUnsupported)
+	}
+	u := maker.PrototypeUser()
+	if _, ok := u.(models.Registrable); !ok {
+		return nil, fmt.Errorf("ginauth: %T is no models.Registrable: %w", u, errors.ErrUnsupported)
+	}
+	return u, nil
+}
+
+func (m *Manager) checkRegistration(ctx context.Context, g *namedGuard, r Registration) error {
+	if n := utf8.RuneCountInString(r.Name); strings.TrimSpace(r.Name) == "" || n > maxName ||
+		!utf8.ValidString(r.Name) || strings.ContainsFunc(r.Name, unicode.IsControl) {
+		return &InputError{"name", fmt.Sprintf("must be 1 to %d characters that can be shown", maxName)}
+	}
+	if err := checkAddress(r.Email); err != nil {
+		return err
+	}
+	if _, err := canonicalIdentifier(g.users, emailField, r.Email); err != nil {
+		return err
+	}
+	return m.checkNewPassword(ctx, "password", r.Password, r.Name, r.Email)
+}
+
+// checkAddress refuses what can be nobody's email address.
+func checkAddress(email string) error {
+	var fault *emailaddr.Error
+	if errors.As(emailaddr.Check(email), &fault) {
+		return &InputError{emailField, fault.Reason}
+	}
+	return nil
+}
+
+// checkNewPassword applies the rules for new passwords. Words are what the
+// password must not be made of.
+func (m *Manager) checkNewPassword(ctx context.Context, field, password string, words ...string) error {
+	if err := checkPassword(field, password); err != nil {
+		return err
+	}
+	ctx, cancel := m.phase(ctx)
+	defer cancel()
+	err := m.passwords.Check(ctx, password, append(words, m.cfg.Mail.AppName)...)
+	var v *passpolicy.Violation
+	switch {
+	case errors.As(err, &v):
+		return &InputError{field, v.Reason}
+	case err != nil:
+		return unavailable("check password", err)
+	}
+	return nil
+}
+
+// words are what the password of an existing user must not be made of.
+func words(u models.Authenticatable) []string {
+	to, _ := mailbox(u)
+	return []string{to.Name, to.Email}
+}
+
+// taken answers the registration of an address that somebody has.
+func (m *Manager) taken(ctx context.Context, g *namedGuard, email string) error {
+	if !m.cfg.Account.HideTaken {
+		return &InputError{emailField, "is taken"}
+	}
+	owner, ok, err := m.mailable(ctx, g, mail.AlreadyRegistered, email)
+	if err == nil && ok {
+		m.send(ctx, mail.AlreadyRegistered, owner, mail.Data{URL: m.cfg.Mail.BaseURL + m.cfg.Mail.ResetPath})
+	}
+	return err
+}
