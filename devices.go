@@ -29,6 +29,8 @@ type Device struct {
 	LastSeen time.Time `json:"last_seen"`
 	// Current says that it is what this request comes from.
 	Current bool `json:"current"`
+
+	series string // of the remember-me tokens of a session, or ""
 }
 
 // sessionKind is the kind of a session among devices.
@@ -113,21 +115,23 @@ func (a *Authenticator) sessionDevices(ctx context.Context, u models.Authenticat
 	}
 	devices := []Device{}
 	for _, row := range rows {
-		if !m.sessionLives(row, g, u) {
+		login := m.loginOf(row, g, u)
+		if login == nil {
 			continue
 		}
 		devices = append(devices, Device{
 			ID: sessionKind + "-" + row.Row, Kind: sessionKind, Name: useragent.Name(row.UserAgent), Address: row.Address,
 			Created: row.Created, LastSeen: row.LastSeen, Current: row.Row == own,
+			series: login.series,
 		})
 	}
 	return devices, nil
 }
 
-// sessionLives reports whether a row would still let its user in.
-func (m *Manager) sessionLives(row stores.Session, g *namedGuard, u models.Authenticatable) bool {
+// loginOf returns the login by which a row would still let its user in, or nil.
+func (m *Manager) loginOf(row stores.Session, g *namedGuard, u models.Authenticatable) *loginRecord {
 	if (&Session{m: m}).expired(row) {
-		return false
+		return nil
 	}
 	for _, name := range m.guardNames() {
 		data, ok := row.Values.Get(loginPrefix + name)
@@ -139,10 +143,10 @@ func (m *Manager) sessionLives(row stores.Session, g *namedGuard, u models.Authe
 			continue
 		}
 		if _, ok := m.checkFingerprint(login.fingerprint[:], sessionCredential, g.realm, u); ok {
-			return true
+			return &login
 		}
 	}
-	return false
+	return nil
 }
 
 // currentFamilies returns the families of tokens that this request is from.
@@ -197,10 +201,16 @@ func (a *Authenticator) revokeDevice(ctx context.Context, d Device) error {
 	phase, cancel := m.phase(context.WithoutCancel(ctx)) // what is ended is so, also if the client hung up
 	defer cancel()
 	_, name, _ := strings.Cut(d.ID, "-")
+	family := name
 	if d.Kind == sessionKind {
+		// First what would begin another session in its place.
+		family = d.series
+	}
+	if family != "" {
+		_, err = m.stores.Tokens.RevokeFamily(phase, m.now(), family)
+	}
+	if d.Kind == sessionKind && err == nil {
 		_, err = m.stores.Sessions.Delete(phase, name)
-	} else {
-		_, err = m.stores.Tokens.RevokeFamily(phase, m.now(), name)
 	}
 	if err != nil {
 		return unavailable("end device", err)

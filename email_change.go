@@ -122,7 +122,7 @@ func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 	m.tellFormer(ctx, u, change.Email)
 	m.Dispatch(ctx, events.EmailChanged{Meta: a.x.meta(g.name, change.ID)})
 	if own != nil && own.AuthID() == change.ID {
-		_, err = a.goOnAs(phase, changed)
+		_, err = a.goOnAs(phase, changed, false) // a link is no password
 		return err
 	}
 	m.endAll(phase, g, change.ID, "")

@@ -75,6 +75,12 @@ var importRules = []struct {
 		others:   []string{"..."},
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},
+	{
+		packages: "ginauthtest",
+		ours:     []string{".", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		others:   []string{"..."},
+		never:    append([]string{"net/smtp"}, databasePackages...),
+	},
 }
 
 func TestImports(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -52,7 +53,7 @@ func (a *Authenticator) ChangePassword(ctx context.Context, current, password st
 	if err != nil {
 		return nil, unavailable("change password", err)
 	}
-	res, err := a.goOnAs(phase, changed)
+	res, err := a.goOnAs(phase, changed, true)
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +63,8 @@ func (a *Authenticator) ChangePassword(ctx context.Context, current, password st
 }
 
 // goOnAs keeps this login after the user's stamp has changed, and ends all
-// others.
-func (a *Authenticator) goOnAs(ctx context.Context, changed models.Authenticatable) (*LoginResult, error) {
+// others. Confirmed says that the password was given just now.
+func (a *Authenticator) goOnAs(ctx context.Context, changed models.Authenticatable, confirmed bool) (*LoginResult, error) {
 	g := a.current()
 	if changed = present(changed); changed == nil || disabled(changed) {
 		return nil, ErrUnauthenticated
@@ -82,7 +83,7 @@ func (a *Authenticator) goOnAs(ctx context.Context, changed models.Authenticatab
 	}
 	a.x.m.endAll(ctx, g, changed.AuthID(), row)
 	res, err := stateful.Login(ctx, a, LoginRequest{
-		User: changed, Confirmed: true, Remember: login != nil && login.series != "",
+		User: changed, Confirmed: confirmed, Remember: login != nil && login.series != "",
 	})
 	if err != nil {
 		return nil, err
@@ -159,6 +160,17 @@ func (a *Authenticator) ConfirmPassword(ctx context.Context, password string) er
 	return a.x.session.confirm(ctx, g.name, g.m.now())
 }
 
+// PasswordConfirmed returns for how much longer the ConfirmPassword middleware
+// lets the request's user pass, or 0 if it does not. The error wraps
+// ErrUnavailable.
+func (a *Authenticator) PasswordConfirmed(ctx context.Context) (time.Duration, error) {
+	login, err := a.ownLogin(ctx)
+	if err != nil || login == nil || login.confirmed.IsZero() {
+		return 0, err
+	}
+	return max(0, a.x.m.cfg.Account.ConfirmLifetime-a.x.m.now().Sub(login.confirmed)), nil
+}
+
 // ConfirmPassword lets only users pass who gave their password within
 // Config.Account.ConfirmLifetime, at the login or since. It comes after Auth. A
 // session begun by a remember-me cookie, and a login by tokens, has given none.
@@ -175,14 +187,11 @@ func (m *Manager) ConfirmPassword() gin.HandlerFunc {
 			if u == nil {
 				return ErrUnauthenticated
 			}
-			login, err := x.auth.ownLogin(ctx)
-			switch {
-			case err != nil:
-				return err
-			case login == nil || login.confirmed.IsZero() || m.now().Sub(login.confirmed) >= m.cfg.Account.ConfirmLifetime:
-				return ErrPasswordConfirmation
+			left, err := x.auth.PasswordConfirmed(ctx)
+			if err == nil && left <= 0 {
+				err = ErrPasswordConfirmation
 			}
-			return nil
+			return err
 		})
 	})
 }
@@ -210,7 +219,7 @@ func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string)
 	if err != nil {
 		return nil, unavailable("change stamp", err)
 	}
-	res, err := a.goOnAs(phase, changed)
+	res, err := a.goOnAs(phase, changed, true)
 	if err != nil {
 		return nil, err
 	}

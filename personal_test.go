@@ -381,6 +381,13 @@ func (s faultyTokens) RevokeFamily(ctx context.Context, now time.Time, family st
 	return s.Tokens.RevokeFamily(ctx, now, family)
 }
 
+func (s faultyTokens) RevokeOwner(ctx context.Context, now time.Time, owner, except string, kinds ...stores.Kind) (int, error) {
+	if err := s.f.meet(ctx, "revoke owner"); err != nil {
+		return 0, err
+	}
+	return s.Tokens.RevokeOwner(ctx, now, owner, except, kinds...)
+}
+
 func (s faultyTokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {
 	if err := s.f.meet(ctx, "tokens of"); err != nil {
 		return nil, err

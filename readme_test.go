@@ -18,13 +18,14 @@ import (
 // readmeImports are what a snippet may use without importing it.
 var readmeImports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "log": "log", "os": "os",
-	"rand": "crypto/rand", "slog": "log/slog", "time": "time",
+	"rand": "crypto/rand", "slog": "log/slog", "time": "time", "testing": "testing", "httptest": "net/http/httptest",
 	"gin": "github.com/gin-gonic/gin", "gorm": "gorm.io/gorm", "sessions": "github.com/gin-contrib/sessions",
 	"ginauth": "github.com/ginauth/ginauth",
 	"events":  "github.com/ginauth/ginauth/events", "hashing": "github.com/ginauth/ginauth/hashing",
 	"models": "github.com/ginauth/ginauth/models", "gormstore": "github.com/ginauth/ginauth/stores/gormstore",
 	"cookiestore": "github.com/ginauth/ginauth/stores/cookiestore",
 	"redisstore":  "github.com/ginauth/ginauth/stores/redisstore", "redis": "github.com/redis/go-redis/v9",
+	"ginauthtest": "github.com/ginauth/ginauth/ginauthtest", "mail": "github.com/ginauth/ginauth/mail",
 }
 
 // readmeNames are what a snippet may use without declaring it.

@@ -3,6 +3,7 @@ package ginauth
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/ginauth/ginauth/events"
@@ -71,7 +72,7 @@ func (g *sessionGuard) presented(ctx context.Context, a *Authenticator) (token o
 		return token, found, false, unavailable("find remember token", err)
 	}
 	_, owned := ownerID(g.realm, found.Owner)
-	if !ok || !owned || found.Kind != stores.Remember || !sameDigest(found.Digest, token.Digest()) {
+	if !ok || !owned || found.Kind != stores.Remember || !slices.Contains(found.Abilities, g.name) || !sameDigest(found.Digest, token.Digest()) {
 		g.forgetDevice(a)
 		return token, found, false, nil
 	}
@@ -161,7 +162,9 @@ func (g *sessionGuard) rememberRecord(a *Authenticator, token opaque.Token, u mo
 	data := tokenData{bound: true, fingerprint: g.m.fingerprint(rememberCredential, g.realm, u), address: cut(a.x.ip, 64)}
 	return stores.Token{
 		ID: token.ID, Family: token.Family, Kind: stores.Remember, Owner: owner, Digest: token.Digest(),
-		Name: cut(a.x.req.UserAgent(), 255), Data: data.encode(), Created: g.m.now(), Expires: end, FamilyExpires: end,
+		// Another guard of the same users may ask for more than this one did.
+		Abilities: []string{g.name},
+		Name:      cut(a.x.req.UserAgent(), 255), Data: data.encode(), Created: g.m.now(), Expires: end, FamilyExpires: end,
 	}
 }
 

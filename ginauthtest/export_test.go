@@ -1,0 +1,4 @@
+package ginauthtest
+
+// FirstLinkForTest is firstLink.
+func FirstLinkForTest(text string) string { return firstLink(text) }

@@ -1,0 +1,138 @@
+package ginauthtest
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ginauth/ginauth/mail"
+)
+
+// patience is how long a test waits for what happens off the request.
+const patience = 10 * time.Second
+
+// Mailbox is a mail.Mailer that keeps the messages it is given. Mails are sent
+// off the request: WaitFor, Link and Token wait for one, the others return what
+// has arrived. It is safe for concurrent use. The zero Mailbox is empty and
+// ready.
+type Mailbox struct {
+	mu       sync.Mutex
+	messages []mail.Message
+	arrived  signal
+}
+
+var _ mail.Mailer = (*Mailbox)(nil)
+
+// Send keeps the message, if it is fit to be sent.
+func (b *Mailbox) Send(ctx context.Context, m mail.Message) error {
+	if err := m.Check(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.messages = append(b.messages, m)
+	b.arrived.send()
+	return nil
+}
+
+// Messages returns all messages, the oldest first. To know that no more are on
+// their way, close the manager before.
+func (b *Mailbox) Messages() []mail.Message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.messages)
+}
+
+// Last returns the newest message, and false if there is none.
+func (b *Mailbox) Last() (mail.Message, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.messages) == 0 {
+		return mail.Message{}, false
+	}
+	return b.messages[len(b.messages)-1], true
+}
+
+// To returns the messages to an address, written as the user wrote it.
+func (b *Mailbox) To(address string) []mail.Message {
+	return slices.DeleteFunc(b.Messages(), func(m mail.Message) bool { return m.To.Email != address })
+}
+
+// Clear forgets all messages.
+func (b *Mailbox) Clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.messages = nil
+}
+
+// WaitFor returns the newest message for which match is true, and waits for one
+// as long as there is none. The error is that of ctx, once it has ended.
+func (b *Mailbox) WaitFor(ctx context.Context, match func(mail.Message) bool) (mail.Message, error) {
+	for {
+		b.mu.Lock()
+		messages, arrived := slices.Clone(b.messages), b.arrived.wait()
+		b.mu.Unlock()
+		for _, m := range slices.Backward(messages) {
+			if match(m) {
+				return m, nil
+			}
+		}
+		select {
+		case <-arrived:
+		case <-ctx.Done():
+			return mail.Message{}, fmt.Errorf("ginauthtest: none of %d messages is the one: %w", len(messages), context.Cause(ctx))
+		}
+	}
+}
+
+// Link returns the first link in the text of the newest message of a kind, as
+// mail.VerifyEmail. It waits for the message for up to 10 s; without one, or if
+// it has no link, the test fails.
+func (b *Mailbox) Link(t testing.TB, kind string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	m, err := b.WaitFor(ctx, func(m mail.Message) bool { return m.Kind == kind })
+	if err != nil {
+		t.Fatalf("no mail of kind %q: %v", kind, err)
+	}
+	link := firstLink(m.Text)
+	if link == "" {
+		t.Fatalf("the mail of kind %q has no link", kind)
+	}
+	return link
+}
+
+// Token returns what follows "#token=" in the link of the newest message of a
+// kind, as mail.ResetPassword. It waits and fails as Link does.
+func (b *Mailbox) Token(t testing.TB, kind string) string {
+	t.Helper()
+	link := b.Link(t, kind)
+	if u, err := url.Parse(link); err == nil {
+		if token, ok := strings.CutPrefix(u.Fragment, "token="); ok {
+			return token
+		}
+	}
+	t.Fatalf("the link of the mail of kind %q has no #token=", kind)
+	return ""
+}
+
+// firstLink returns the first absolute link of a text, or "".
+func firstLink(text string) string {
+	for word := range strings.FieldsSeq(text) {
+		for _, scheme := range []string{"https://", "http://"} {
+			if _, rest, ok := strings.Cut(word, scheme); ok {
+				return strings.TrimRight(scheme+rest, `.,;:!?)>"'`)
+			}
+		}
+	}
+	return ""
+}

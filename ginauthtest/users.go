@@ -1,0 +1,218 @@
+package ginauthtest
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/ginauth/ginauth/internal/canon"
+	"github.com/ginauth/ginauth/models"
+)
+
+// Users keeps users in memory, of the type models.User, and can do whatever a
+// provider can: register, change passwords, addresses and stamps. Users are
+// found by their field "email". What it returns are copies. It is safe for
+// concurrent use. The zero Users is empty and ready.
+type Users struct {
+	mu   sync.Mutex
+	byID map[string]models.User
+	last uint64
+}
+
+var (
+	_ models.UserProvider    = (*Users)(nil)
+	_ models.Registrar       = (*Users)(nil)
+	_ models.Prototype       = (*Users)(nil)
+	_ models.PasswordUpdater = (*Users)(nil)
+	_ models.PasswordChanger = (*Users)(nil)
+	_ models.StampChanger    = (*Users)(nil)
+	_ models.EmailVerifier   = (*Users)(nil)
+	_ models.EmailChanger    = (*Users)(nil)
+)
+
+// Get returns a user, or nil if there is none of that identifier.
+func (s *Users) Get(id string) *models.User {
+	u, _ := s.change(id, func(*models.User) bool { return true })
+	return u
+}
+
+// Update changes a user as f says, as to disable it, and returns the user as
+// stored, or nil if there is none. Unlike ChangePassword it leaves the security
+// stamp alone.
+func (s *Users) Update(id string, f func(*models.User)) *models.User {
+	u, _ := s.change(id, func(u *models.User) bool { f(u); return true })
+	return u
+}
+
+// Delete removes a user.
+func (s *Users) Delete(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.byID, id)
+}
+
+// change stores what f makes of a user, if f says so, and returns the user as
+// stored, or nil.
+func (s *Users) change(id string, f func(*models.User) bool) (*models.User, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, ok := s.byID[id]
+	if !ok || !f(&u) {
+		return nil, false
+	}
+	s.byID[id] = u
+	return &u, true
+}
+
+// found keeps a user that is not there from becoming an interface that is.
+func found(ctx context.Context, u *models.User) (models.Authenticatable, error) {
+	if err := ctx.Err(); err != nil || u == nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// UserByID returns a user, or nil.
+func (s *Users) UserByID(ctx context.Context, id string) (models.Authenticatable, error) {
+	return found(ctx, s.Get(id))
+}
+
+// UserByIdentifier returns the user whose address has this canonical form, or
+// nil.
+func (s *Users) UserByIdentifier(ctx context.Context, field, canonical string) (models.Authenticatable, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if field != "email" {
+		return nil, models.ErrUnknownField
+	}
+	return found(ctx, s.byEmail(canonical))
+}
+
+// byEmail is called with the lock held.
+func (s *Users) byEmail(canonical string) *models.User {
+	for _, u := range s.byID {
+		if u.EmailCanonical == canonical {
+			return &u
+		}
+	}
+	return nil
+}
+
+// CanonicalIdentifier returns the one form of an address that all its spellings
+// share.
+func (s *Users) CanonicalIdentifier(field, value string) (string, error) {
+	if field != "email" {
+		return "", models.ErrUnknownField
+	}
+	canonical, err := canon.Identifier(value)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", models.ErrBadIdentifier, err)
+	}
+	return canonical, nil
+}
+
+// PrototypeUser returns an empty *models.User.
+func (s *Users) PrototypeUser() models.Authenticatable { return new(models.User) }
+
+// CreateUser stores a *models.User under the next free identifier, and sets its
+// canonical address and, if it has none, its stamp. The error wraps
+// models.ErrTaken or models.ErrBadIdentifier.
+func (s *Users) CreateUser(ctx context.Context, u models.Authenticatable) error {
+	user, ok := u.(*models.User)
+	if !ok || user == nil {
+		return fmt.Errorf("ginauthtest: create user: got %T, want a *models.User", u)
+	}
+	canonical, err := s.CanonicalIdentifier("email", user.Email)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byEmail(canonical) != nil {
+		return fmt.Errorf("ginauthtest: create user: %w", models.ErrTaken)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.last++
+	user.ID, user.EmailCanonical = s.last, canonical
+	user.SecurityStamp = cmp.Or(user.SecurityStamp, rand.Text())
+	if s.byID == nil {
+		s.byID = make(map[string]models.User)
+	}
+	s.byID[strconv.FormatUint(user.ID, 10)] = *user
+	return nil
+}
+
+// RehashPassword replaces the hash if it still is oldHash.
+func (s *Users) RehashPassword(ctx context.Context, id, oldHash, newHash string) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	_, changed := s.change(id, func(u *models.User) bool {
+		same := u.Password == oldHash
+		u.Password = newHash
+		return same
+	})
+	return changed, nil
+}
+
+// ChangePassword stores a hash and a stamp.
+func (s *Users) ChangePassword(ctx context.Context, id, newHash, newStamp string) (models.Authenticatable, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return found(ctx, s.Update(id, func(u *models.User) { u.Password, u.SecurityStamp = newHash, newStamp }))
+}
+
+// ChangeStamp stores a stamp.
+func (s *Users) ChangeStamp(ctx context.Context, id, newStamp string) (models.Authenticatable, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return found(ctx, s.Update(id, func(u *models.User) { u.SecurityStamp = newStamp }))
+}
+
+// VerifyEmail records that an address was verified, if it is the user's and was
+// not verified before.
+func (s *Users) VerifyEmail(ctx context.Context, id, email string, at time.Time) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	_, changed := s.change(id, func(u *models.User) bool {
+		first := u.Email == email && u.EmailVerifiedAt == nil
+		u.EmailVerifiedAt = &at
+		return first
+	})
+	return changed, nil
+}
+
+// ChangeEmail stores an address, verified, and a stamp, if the stamp still is
+// oldStamp. The error wraps models.ErrTaken if the address is somebody else's.
+func (s *Users) ChangeEmail(
+	ctx context.Context, id, oldStamp, email, newStamp string, at time.Time,
+) (models.Authenticatable, error) {
+	canonical, err := s.CanonicalIdentifier("email", email)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	taken := false
+	u, _ := s.change(id, func(u *models.User) bool {
+		owner := s.byEmail(canonical)
+		taken = owner != nil && owner.ID != u.ID
+		same := u.SecurityStamp == oldStamp
+		u.Email, u.EmailCanonical, u.EmailVerifiedAt, u.SecurityStamp = email, canonical, &at, newStamp
+		return same && !taken
+	})
+	if taken {
+		return nil, fmt.Errorf("ginauthtest: change email: %w", models.ErrTaken)
+	}
+	return found(ctx, u)
+}
