@@ -76,6 +76,12 @@ var importRules = []struct {
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},
 	{
+		packages: "routes",
+		ours:     []string{".", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		others:   []string{"..."},
+		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
+	},
+	{
 		packages: "ginauthtest",
 		ours:     []string{".", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
 		others:   []string{"..."},

@@ -151,7 +151,7 @@ func (j *JWT) Revoke(ctx context.Context, token string) error {
 	if err := j.revoke(ctx, claims); err != nil {
 		return err
 	}
-	j.m.Dispatch(ctx, events.TokenRevoked{Meta: events.Meta{Time: j.m.now(), UserID: claims.Subject}, Kind: claims.Kind, TokenID: claims.ID})
+	j.m.Dispatch(ctx, events.TokenRevoked{Meta: j.m.meta(ctx, "", claims.Subject), Kind: claims.Kind, TokenID: claims.ID})
 	return nil
 }
 

@@ -62,7 +62,7 @@ func (b *Broker) sendTo(ctx context.Context, u models.Authenticatable) {
 	// After the #: it reaches the page, and no server, log or Referer.
 	link := b.m.cfg.Mail.BaseURL + b.m.cfg.Mail.ResetPath + "#token=" + token
 	b.m.send(ctx, mail.ResetPassword, u, mail.Data{URL: link, Expires: b.m.cfg.Account.ResetLifetime})
-	b.m.Dispatch(ctx, events.PasswordResetLinkSent{Meta: events.Meta{Time: b.m.now(), Guard: b.g.name, UserID: u.AuthID()}})
+	b.m.Dispatch(ctx, events.PasswordResetLinkSent{Meta: b.m.meta(ctx, b.g.name, u.AuthID())})
 }
 
 // store makes the user's one live token.
@@ -159,7 +159,7 @@ func (b *Broker) Reset(ctx context.Context, r PasswordReset) error {
 	}
 	b.m.endAll(ctx, b.g, u.AuthID(), "")
 	b.m.send(ctx, mail.PasswordChanged, changed, mail.Data{URL: b.m.cfg.Mail.BaseURL + b.m.cfg.Mail.ResetPath})
-	b.m.Dispatch(ctx, events.PasswordReset{Meta: events.Meta{Time: b.m.now(), Guard: b.g.name, UserID: u.AuthID()}})
+	b.m.Dispatch(ctx, events.PasswordReset{Meta: b.m.meta(ctx, b.g.name, u.AuthID())})
 	return nil
 }
 

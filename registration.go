@@ -66,6 +66,10 @@ func (m *Manager) Register(ctx context.Context, r Registration) (models.Authenti
 	if err := m.checkRegistration(ctx, g, r); err != nil {
 		return nil, err
 	}
+	tell, err := m.ownerToTell(ctx, g, r.Email)
+	if err != nil {
+		return nil, err
+	}
 	hash, err := m.hasher.Hash(ctx, r.Password)
 	if err != nil {
 		return nil, hashingError(err)
@@ -80,11 +84,11 @@ func (m *Manager) Register(ctx context.Context, r Registration) (models.Authenti
 	defer cancel()
 	switch err := g.users.(models.Registrar).CreateUser(phase, u); {
 	case errors.Is(err, models.ErrTaken):
-		return nil, m.taken(ctx, g, r.Email)
+		return nil, m.taken(ctx, tell)
 	case err != nil:
 		return nil, unavailable("create user", err)
 	}
-	m.Dispatch(ctx, events.Registered{Meta: events.Meta{Time: m.now(), Guard: g.name, UserID: u.AuthID()}})
+	m.Dispatch(ctx, events.Registered{Meta: m.meta(ctx, g.name, u.AuthID())})
 	if v, ok := u.(models.EmailVerifiable); ok && m.mails != nil && !v.AuthEmailVerified() {
 		m.sendVerification(ctx, g, u)
 	}
@@ -159,14 +163,28 @@ func words(u models.Authenticatable) []string {
 	return []string{to.Name, to.Email}
 }
 
+// ownerToTell returns who is to be told that the address is tried once more, or
+// nil. It is asked for every registration, before the hash, so that one of an
+// address that is free makes the same calls. Who had no account then and has one
+// now made it a moment ago by a parallel request, which sends a mail already.
+func (m *Manager) ownerToTell(ctx context.Context, g *namedGuard, email string) (models.Authenticatable, error) {
+	if !m.cfg.Account.HideTaken {
+		return nil, nil
+	}
+	owner, ok, err := m.mailable(ctx, g, mail.AlreadyRegistered, email)
+	if !ok {
+		return nil, err
+	}
+	return owner, nil
+}
+
 // taken answers the registration of an address that somebody has.
-func (m *Manager) taken(ctx context.Context, g *namedGuard, email string) error {
+func (m *Manager) taken(ctx context.Context, tell models.Authenticatable) error {
 	if !m.cfg.Account.HideTaken {
 		return &InputError{emailField, "is taken"}
 	}
-	owner, ok, err := m.mailable(ctx, g, mail.AlreadyRegistered, email)
-	if err == nil && ok {
-		m.send(ctx, mail.AlreadyRegistered, owner, mail.Data{URL: m.cfg.Mail.BaseURL + m.cfg.Mail.ResetPath})
+	if tell != nil {
+		m.send(ctx, mail.AlreadyRegistered, tell, mail.Data{URL: m.resetPage()})
 	}
-	return err
+	return nil
 }

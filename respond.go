@@ -94,6 +94,9 @@ func StatusOf(err error) int {
 	return answerFor(err).status
 }
 
+// CodeOf returns the code that Abort names err by, as "invalid_credentials".
+func CodeOf(err error) string { return answerFor(err).code }
+
 // retryAfterOutage is how many seconds the client of a 503 is asked to wait.
 const retryAfterOutage = "1"
 

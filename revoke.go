@@ -53,7 +53,7 @@ func (m *Manager) revokeStored(ctx context.Context, kind stores.Kind, family, id
 // store names it, with the realm left off.
 func (m *Manager) dispatchRevoked(ctx context.Context, owner, kind, id string) {
 	_, user, _ := strings.Cut(owner, ":")
-	m.Dispatch(ctx, events.TokenRevoked{Meta: events.Meta{Time: m.now(), UserID: user}, Kind: kind, TokenID: id})
+	m.Dispatch(ctx, events.TokenRevoked{Meta: m.meta(ctx, "", user), Kind: kind, TokenID: id})
 }
 
 // RevokeTokens ends all tokens of a user: logins by the JWT guard with their

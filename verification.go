@@ -92,7 +92,7 @@ func (m *Manager) VerifyEmail(ctx context.Context, link *url.URL, guard ...strin
 		return nil, unavailable("verify address", err)
 	}
 	if changed {
-		m.Dispatch(ctx, events.Verified{Meta: events.Meta{Time: m.now(), Guard: g.name, UserID: id}})
+		m.Dispatch(ctx, events.Verified{Meta: m.meta(ctx, g.name, id)})
 	}
 	return u, nil
 }
@@ -158,8 +158,8 @@ func (m *Manager) ResendVerification(ctx context.Context, email string, guard ..
 	return nil
 }
 
-// mailable counts a mail to an address and returns who has it, if anybody does
-// and the count allows it.
+// mailable returns who has an address, and counts a mail to it. It is ok if
+// somebody has it and the count allows a mail.
 func (m *Manager) mailable(ctx context.Context, g *namedGuard, kind, email string) (models.Authenticatable, bool, error) {
 	if g.users == nil {
 		return nil, false, errNoProvider
@@ -168,20 +168,22 @@ func (m *Manager) mailable(ctx context.Context, g *namedGuard, kind, email strin
 	if err != nil {
 		return nil, false, err
 	}
-	account := m.subkeys.account.MAC([]byte(g.realm), []byte(emailField), []byte(canonical))
-	allowed, err := m.mayMail(ctx, kind, account[:])
-	if err != nil {
-		return nil, false, err
+	if strings.Count(canonical, "@") != 1 {
+		return nil, false, &InputError{emailField, "is not one address"}
 	}
 	phase, cancel := m.phase(ctx)
 	defer cancel()
-	// Asked also where no mail may be sent, so that both take as long.
+	// Both are asked in any case, so that all answers take as long. The count
+	// comes last: a registration counts before it makes its user, so whoever
+	// finds that user here is counted after it.
 	found, err := g.users.UserByIdentifier(phase, emailField, canonical)
 	if err != nil {
 		return nil, false, unavailable("look up user", err)
 	}
+	account := m.subkeys.account.MAC([]byte(g.realm), []byte(emailField), []byte(canonical))
+	allowed, err := m.mayMail(phase, kind, account[:])
 	u := present(found)
-	return u, u != nil && allowed, nil
+	return u, u != nil && allowed && err == nil, err
 }
 
 func (m *Manager) sendVerification(ctx context.Context, g *namedGuard, u models.Authenticatable) {

@@ -1,0 +1,141 @@
+package routes
+
+import (
+	"errors"
+	"io"
+	"math"
+	"mime"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth"
+)
+
+// field is a field of a body by the name that clients use, and where it goes: one
+// of the four.
+type field struct {
+	name   string
+	text   *string
+	flag   *bool
+	list   *[]string
+	number *int64
+}
+
+// input is what a route reads. Its struct tags say the same of JSON.
+type input interface{ fields() []field }
+
+const (
+	formType = "application/x-www-form-urlencoded"
+	// maxPairs is how many fields a form may have, those that are ignored too.
+	maxPairs = 64
+	// maxField is how much of a field's name an error repeats, in bytes.
+	maxField = 64
+)
+
+// decode reads the request's body, and nothing else of the request, into an
+// input. The errors are those of ginauth.DecodeJSON.
+func decode(c *gin.Context, in input) error {
+	types := c.Request.Header["Content-Type"]
+	if len(types) != 1 || !isForm(types[0]) {
+		return ginauth.DecodeJSON(c, in)
+	}
+	if c.Request.Body == nil {
+		return readForm("", in.fields())
+	}
+	body, err := io.ReadAll(io.LimitReader(c.Request.Body, ginauth.MaxBody+1))
+	switch {
+	case err != nil:
+		return errors.Join(ginauth.ErrMalformed, err)
+	case len(body) > ginauth.MaxBody:
+		return ginauth.ErrBodyTooLarge
+	}
+	return readForm(string(body), in.fields())
+}
+
+// isForm reports whether a Content-Type header is that of HTML forms.
+func isForm(header string) bool {
+	media, params, err := mime.ParseMediaType(header)
+	charset, named := params["charset"]
+	return err == nil && media == formType && (!named || strings.EqualFold(charset, "utf-8"))
+}
+
+// readForm reads a form so that it has one meaning: no field twice, none in
+// another case, no text that is not UTF-8.
+func readForm(body string, fields []field) error {
+	seen := make(map[string]bool)
+	for pair := range strings.SplitSeq(body, "&") {
+		if pair == "" {
+			continue
+		}
+		rawName, rawValue, _ := strings.Cut(pair, "=")
+		name, nameErr := url.QueryUnescape(rawName)
+		value, valueErr := url.QueryUnescape(rawValue)
+		if nameErr != nil || valueErr != nil || !utf8.ValidString(name) || strings.Contains(pair, ";") {
+			return &ginauth.InputError{Field: "body", Reason: "is not form data"}
+		}
+		folded := strings.ToLower(name)
+		switch {
+		case seen[folded]:
+			return &ginauth.InputError{Field: shown(name), Reason: "occurs twice"}
+		case len(seen) == maxPairs:
+			return &ginauth.InputError{Field: "body", Reason: "has too many fields"}
+		}
+		seen[folded] = true
+		if err := setField(fields, name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setField stores a value where it goes. A name that nobody asked for is ignored,
+// but not one that another reader would take for one that is.
+func setField(fields []field, name, value string) error {
+	for _, f := range fields {
+		if f.name == name {
+			return f.set(value)
+		}
+		if strings.EqualFold(f.name, name) {
+			return &ginauth.InputError{Field: shown(name), Reason: "is not a field; its name is in lower case"}
+		}
+	}
+	return nil
+}
+
+func (f *field) set(value string) error {
+	if !utf8.ValidString(value) {
+		return &ginauth.InputError{Field: f.name, Reason: "is not valid UTF-8"}
+	}
+	switch {
+	case f.text != nil:
+		*f.text = value
+	case f.list != nil:
+		*f.list = strings.Fields(value)
+	case f.flag != nil:
+		switch value {
+		case "on", "1", "true":
+			*f.flag = true
+		case "", "off", "0", "false":
+			*f.flag = false
+		default:
+			return &ginauth.InputError{Field: f.name, Reason: "must be true or false"}
+		}
+	case f.number != nil:
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n == math.MinInt64 {
+			return &ginauth.InputError{Field: f.name, Reason: "must be a whole number in range"}
+		}
+		*f.number = n
+	}
+	return nil
+}
+
+// shown returns a name that a client made up as errors may repeat it.
+func shown(name string) string {
+	quoted := strconv.QuoteToASCII(name)
+	return strings.ToValidUTF8(quoted[1:min(len(quoted)-1, maxField)], "")
+}

@@ -1,0 +1,136 @@
+package routes
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth"
+)
+
+func (s *server) loginRoutes() []endpoint {
+	throttle := s.m.ThrottleLogins()
+	return []endpoint{
+		{Login, s.sessions, open(throttle), s.answer(Login, s.login)},
+		{Logout, true, open(), s.answer(Logout, s.logout)},
+		{Me, true, []gin.HandlerFunc{s.m.Auth(s.guards()...)}, s.answer(Me, s.me)},
+		{ChangePassword, s.can.ChangePassword, s.users(throttle), s.answer(ChangePassword, s.changePassword)},
+		{ConfirmPassword, s.sessions, s.sessionUsers(throttle), s.answer(ConfirmPassword, s.confirmPassword)},
+		{PasswordConfirmed, s.sessions, s.sessionUsers(), s.answer(PasswordConfirmed, s.passwordConfirmed)},
+	}
+}
+
+// sessionUsers is for who is logged in by a session.
+func (s *server) sessionUsers(before ...gin.HandlerFunc) []gin.HandlerFunc {
+	if !s.sessions {
+		return nil // not served
+	}
+	return append([]gin.HandlerFunc{s.m.Auth(s.options.SessionGuard)}, before...)
+}
+
+type loginInput struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+	Remember bool   `json:"remember"`
+}
+
+func (in *loginInput) fields() []field {
+	return []field{
+		{name: "email", text: &in.Email}, {name: "password", text: &in.Password}, {name: "remember", flag: &in.Remember},
+	}
+}
+
+func (in *loginInput) credentials() ginauth.Credentials {
+	return ginauth.Credentials{"email": in.Email, "password": in.Password}
+}
+
+func (s *server) login(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
+	var in loginInput
+	if err := decode(c, &in); err != nil {
+		return reply{}, err
+	}
+	var options []ginauth.LoginOption
+	if in.Remember {
+		options = append(options, ginauth.Remember())
+	}
+	res, err := a.Guard(s.options.SessionGuard).Attempt(c.Request.Context(), in.credentials(), options...)
+	if err != nil {
+		return reply{}, err
+	}
+	r := s.signedIn(http.StatusOK, res)
+	r.page = a.Intended() // used up, whoever logs in
+	return r, nil
+}
+
+// logout ends whatever the request is logged in by: a session, a login by access
+// tokens, or both.
+func (s *server) logout(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
+	ctx := c.Request.Context()
+	if s.access {
+		if err := a.Guard(s.options.AccessGuard).Logout(ctx); err != nil {
+			return reply{}, err
+		}
+	}
+	if s.sessions {
+		if err := a.Guard(s.options.SessionGuard).Logout(ctx); err != nil {
+			return reply{}, err
+		}
+	}
+	return done, nil
+}
+
+func (s *server) me(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
+	u, err := a.User(c.Request.Context())
+	if err != nil {
+		return reply{}, err
+	}
+	return s.signedIn(http.StatusOK, &ginauth.LoginResult{User: u}), nil
+}
+
+type changePasswordInput struct {
+	Current  string `json:"current_password"`
+	Password string `json:"password"`
+}
+
+func (in *changePasswordInput) fields() []field {
+	return []field{{name: "current_password", text: &in.Current}, {name: "password", text: &in.Password}}
+}
+
+func (s *server) changePassword(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
+	var in changePasswordInput
+	if err := decode(c, &in); err != nil {
+		return reply{}, err
+	}
+	res, err := a.ChangePassword(c.Request.Context(), in.Current, in.Password)
+	if err != nil {
+		return reply{}, err
+	}
+	return goesOn(res), nil
+}
+
+type passwordInput struct {
+	Password string `json:"password"`
+}
+
+func (in *passwordInput) fields() []field { return []field{{name: "password", text: &in.Password}} }
+
+func (s *server) confirmPassword(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
+	var in passwordInput
+	if err := decode(c, &in); err != nil {
+		return reply{}, err
+	}
+	if err := a.ConfirmPassword(c.Request.Context(), in.Password); err != nil {
+		return reply{}, err
+	}
+	return done, nil
+}
+
+func (s *server) passwordConfirmed(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
+	left, err := a.PasswordConfirmed(c.Request.Context())
+	if err != nil {
+		return reply{}, err
+	}
+	body := map[string]any{"confirmed": left > 0, "expires_in": int64(left / time.Second)}
+	return reply{status: http.StatusOK, body: body}, nil
+}

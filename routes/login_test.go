@@ -1,0 +1,282 @@
+package routes_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/routes"
+)
+
+func TestLoginShowsTheUser(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{})
+		c := a.client()
+		r := c.login(alice, pass).want(t, 200)
+		want := `{"user":{"email":"alice@example.com","email_verified":true,"id":"1","name":"Alice"}}`
+		if r.body != want {
+			t.Errorf("login: %s, want %s", r.body, want)
+		}
+		if r := c.get("/me").want(t, 200); r.body != want {
+			t.Errorf("me: %s, want %s", r.body, want)
+		}
+		c.do("POST", "/logout", "", "").want(t, 204)
+		c.get("/me").want(t, 401)
+		c.do("POST", "/logout", "", "").want(t, 204) // nobody, and no error
+		wantEvents[events.Login](a, 1)
+		wantEvents[events.Logout](a, 1)
+	})
+}
+
+// E01: nobody finds out why a login is refused.
+func TestLoginTellsNothing(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{})
+		wrong := a.client().login(alice, "wrong password")
+		wrong.want(t, 401)
+		for name, change := range map[string]func(*models.User){
+			"disabled":    func(u *models.User) { now := a.clock.Now(); u.DisabledAt = &now },
+			"no hash":     func(u *models.User) { u.Password = "" },
+			"broken hash": func(u *models.User) { u.Password = "$argon2id$v=19$m=64,t=1,p=1$x" },
+			"unverified":  func(u *models.User) { u.EmailVerifiedAt = nil },
+		} {
+			t.Run(name, func(t *testing.T) {
+				a.clock.advance(time.Hour)
+				before := a.user(a.bob)
+				a.b.users.change(a.bob, change)
+				password := pass
+				if name == "unverified" {
+					password = "wrong password"
+				}
+				same(t, a.client().login(bob, password), wrong)
+				a.b.users.change(a.bob, func(u *models.User) { *u = *before })
+			})
+		}
+		same(t, a.client().login("nobody@example.com", pass), wrong)
+	})
+}
+
+// E08: who is locked out learns nothing of the account, nor of the password.
+func TestLockoutTellsNothing(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{})
+		for range 5 {
+			a.client().login(alice, "wrong password").want(t, 401)
+			a.client().login("nobody@example.com", "wrong password").want(t, 401)
+		}
+		known := a.client().login(alice, "wrong password").want(t, 429)
+		if after := known.Header.Get("Retry-After"); after != "60" {
+			t.Errorf("Retry-After %q, want 60", after)
+		}
+		same(t, a.client().login(alice, pass), known)
+		same(t, a.client().login("nobody@example.com", pass), known)
+		if n := len(wantEvents[events.Lockout](a, 3)); n == 0 {
+			t.Error("no event")
+		}
+		a.clock.advance(time.Minute)
+		a.client().login(alice, pass).want(t, 200)
+	})
+}
+
+// S02: each step has another id, and the one before is dead.
+func TestSessionIDChangesAtEachStep(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{})
+		c := a.client()
+		c.get("/form-token").want(t, 200) // an anonymous session
+		ids := []string{c.cookies[sessionCookie]}
+		step := func(r *response, status int) {
+			t.Helper()
+			r.want(t, status)
+			id := c.cookies[sessionCookie]
+			for _, old := range ids {
+				if old == id {
+					t.Errorf("%s %s: the id stays", r.Request.Method, r.Request.URL.Path)
+				}
+				a.with(old).get("/me").want(t, 401)
+			}
+			ids = append(ids, id)
+		}
+		step(c.login(alice, pass), 200)
+		step(c.post("/confirm-password", fields{"password": pass}), 204)
+		step(c.call("PUT", "/password", fields{"current_password": pass, "password": newPass}), 204)
+		step(c.call("DELETE", "/devices", fields{"password": newPass}), 204)
+		c.get("/me").want(t, 200)
+		step(c.do("POST", "/logout", "", ""), 204)
+		if ids[len(ids)-1] != "" {
+			t.Error("a cookie is left after the logout")
+		}
+	})
+}
+
+// X04: the token of a form is of one id, and bearers need none.
+func TestFormTokenChanges(t *testing.T) {
+	a := newApp(t, memory(t), setup{})
+	c := a.client()
+	tokens := map[string]bool{c.get("/form-token").body: true}
+	for _, step := range []func(){
+		func() { c.login(alice, pass).want(t, 200) },
+		func() { c.do("POST", "/logout", "", "").want(t, 204) },
+	} {
+		step()
+		if token := c.get("/form-token").want(t, 200).body; tokens[token] {
+			t.Error("the token stays")
+		} else {
+			tokens[token] = true
+		}
+	}
+	// A bearer is not the browser's doing; with a cookie it may be.
+	pair := tokensOf(t, a.client().post("/token", fields{"email": alice, "password": pass}).want(t, 200))
+	program := a.bearer(pair.AccessToken)
+	program.header.Set("Sec-Fetch-Site", "cross-site")
+	program.do("DELETE", "/devices/none", "", "").want(t, 404)
+	program.cookies[sessionCookie] = "x"
+	program.do("DELETE", "/devices/none", "", "").want(t, 403)
+}
+
+// X01, X02: what another site makes a browser send has no effect.
+func TestOtherSitesAreRefused(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{})
+		c := a.loggedIn(alice)
+		session := c.cookies[sessionCookie]
+		c.header.Set("Sec-Fetch-Site", "cross-site")
+		for _, r := range a.engine.Routes() {
+			if r.Method == http.MethodGet {
+				continue
+			}
+			path := strings.ReplaceAll(r.Path, ":id", "x")
+			c.call(r.Method, path, fields{"email": bob, "password": pass}).want(t, 403)
+		}
+		if c.cookies[sessionCookie] != session {
+			t.Error("the session changed")
+		}
+		c.header.Del("Sec-Fetch-Site")
+		if r := c.get("/me").want(t, 200); !strings.Contains(r.body, "Alice") {
+			t.Errorf("me: %s", r.body)
+		}
+	})
+}
+
+// X05: nothing is done by GET, and no header or field makes one method another.
+func TestMethods(t *testing.T) {
+	a := newApp(t, memory(t), setup{})
+	c := a.loggedIn(alice)
+	c.get("/logout").want(t, 404)
+	c.get("/tokens/1/delete").want(t, 404)
+	c.get("/devices/1").want(t, 404)
+	c.header.Set("X-HTTP-Method-Override", "DELETE")
+	c.header.Set("X-Method-Override", "DELETE")
+	c.form("/devices?_method=DELETE", "_method=DELETE&password="+pass).want(t, 404)
+	c.form("/devices/1", "_method=DELETE").want(t, 404)
+	c.get("/me").want(t, 200)
+}
+
+// X10, W09: what answers may be shown in, kept by, and told to.
+func TestHeaders(t *testing.T) {
+	a := newApp(t, memory(t), setup{})
+	c := a.loggedIn(alice)
+	for _, r := range []*response{
+		c.get("/me").want(t, 200), a.client().get("/me").want(t, 401), a.client().login(alice, "wrong").want(t, 401),
+		a.client().get("/verify-email/1/2?expires=3&signature=4").want(t, 403),
+		a.client().get("/confirm-email/x").want(t, 403),
+		a.client().post("/forgot-password", fields{"email": alice}).want(t, 202),
+		a.client().post("/reset-password", fields{"email": alice, "token": "x", "password": newPass}).want(t, 422),
+		a.client().do("POST", "/login", "text/plain", "{}").want(t, 415),
+	} {
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
+			"Content-Security-Policy": "frame-ancestors 'none'", "Server": "",
+		} {
+			if got := r.Header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", r.Request.URL.Path, name, got, want)
+			}
+		}
+	}
+}
+
+// X11: programs get a status, browsers a page; Accept and the prefix decide.
+func TestPagesAreForBrowsers(t *testing.T) {
+	a := newApp(t, memory(t), setup{config: func(c *ginauth.Config) { c.Pages.ProgramPrefixes = []string{"/devices"} }})
+	program := a.client()
+	for _, accept := range []string{"", "*/*", "application/json", "application/json, text/html"} {
+		program.header.Set("Accept", accept)
+		program.header.Set("X-Requested-With", "anything")
+		program.get("/me").want(t, 401)
+	}
+	browser := a.browser()
+	browser.get("/me").wantRedirect(t, "/sign-in")
+	browser.header.Set("X-Requested-With", "XMLHttpRequest")
+	browser.get("/me").wantRedirect(t, "/sign-in")
+	browser.get("/devices").want(t, 401)
+}
+
+// X07: after the login a browser goes where it was going, once, and the next user
+// of it does not.
+func TestIntended(t *testing.T) {
+	a := newApp(t, memory(t), setup{options: routes.Options{Pages: map[routes.Route]routes.Page{
+		routes.Login:  {Failed: "/sign-in?again=1"},
+		routes.Logout: {Done: "/bye"},
+	}}})
+	login := "email=alice%40example.com&password=" + strings.ReplaceAll(pass, " ", "+")
+	c := a.browser()
+	c.form("/login", login).wantRedirect(t, "/home")
+	c.form("/logout", "").wantRedirect(t, "/bye")
+
+	c.get("/page?x=1").wantRedirect(t, "/sign-in")
+	c.form("/login", "email=alice%40example.com&password=wrong").wantRedirect(t, "/sign-in?again=1&error=invalid_credentials")
+	c.form("/login", login).wantRedirect(t, "/page?x=1")
+	c.form("/login", login).wantRedirect(t, "/home") // once
+
+	c.form("/logout", "").wantRedirect(t, "/bye")
+	c.get("/page").wantRedirect(t, "/sign-in")
+	c.form("/logout", "").wantRedirect(t, "/bye")
+	c.form("/login", login).wantRedirect(t, "/home") // dropped
+
+	other := a.browser()
+	other.header.Set("Sec-Fetch-Mode", "cors")
+	other.get("/page").wantRedirect(t, "/sign-in")
+	other.form("/login", login).wantRedirect(t, "/home") // not a navigation
+	for _, target := range []string{"//evil.example", "/%5Cevil.example", "https://evil.example"} {
+		c := a.browser()
+		c.cookies["__Host-ginauth_intended"] = target
+		c.form("/login?redirect="+target+"&next="+target, login).wantRedirect(t, "/home")
+	}
+}
+
+func TestFailedFormNamesTheField(t *testing.T) {
+	a := newApp(t, memory(t), setup{options: routes.Options{Pages: map[routes.Route]routes.Page{
+		routes.Register: {Done: "/welcome", Failed: "/sign-up"},
+	}}})
+	c := a.browser()
+	c.form("/register", "name=Ann&email=ann%40example.com&password=short").wantRedirect(t, "/sign-up?error=invalid_input&field=password")
+	c.form("/register", "name=Ann&name=Bob").wantRedirect(t, "/sign-up?error=invalid_input&field=name")
+	c.form("/register", "name=Ann&email=ann%40example.com&password=CANARY+ocelots+juggle+nine").wantRedirect(t, "/welcome")
+	// A program is told in JSON, whatever the page.
+	a.client().form("/register", "name=Ann&email=ann%40example.com&password=short").wantField(t, "password")
+}
+
+// M02, M07: a remembered device logs in without a password, until it logs out.
+func TestRemember(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{})
+		c := a.client()
+		c.post("/login", fields{"email": alice, "password": pass, "remember": true}).want(t, 200)
+		delete(c.cookies, sessionCookie)
+		c.get("/me").want(t, 200)
+		var body struct{ Confirmed bool }
+		if c.get("/confirm-password").want(t, 200).json(t, &body); body.Confirmed {
+			t.Error("a remembered device has given its password")
+		}
+		c.call("PUT", "/email", fields{"email": "new@example.com"}).want(t, 403)
+		remembered := c.cookies["__Host-ginauth_remember_web"]
+		c.do("POST", "/logout", "", "").want(t, 204)
+		thief := a.client()
+		thief.cookies["__Host-ginauth_remember_web"] = remembered
+		thief.get("/me").want(t, 401)
+	})
+}

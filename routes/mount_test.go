@@ -1,0 +1,172 @@
+package routes_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/routes"
+)
+
+// all are the routes that a manager with everything serves.
+var all = []routes.Route{
+	routes.Register, routes.Login, routes.Logout, routes.Me, routes.ChangePassword, routes.ConfirmPassword,
+	routes.PasswordConfirmed, routes.ForgotPassword, routes.ResetPassword, routes.VerifyEmail, routes.ResendVerification,
+	routes.ChangeEmail, routes.ConfirmEmail, routes.Devices, routes.RevokeDevice, routes.LogoutDevices, routes.IssueTokens,
+	routes.RefreshTokens, routes.RevokeToken, routes.PersonalTokens, routes.CreateToken, routes.DeleteToken, routes.JWKS,
+}
+
+// plainUsers is a provider that can look users up, and nothing else.
+type plainUsers struct{ models.UserProvider }
+
+func mounted(t *testing.T, cfg ginauth.Config, o routes.Options) []routes.Route {
+	t.Helper()
+	m, err := ginauth.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close(context.Background()) })
+	engine := gin.New()
+	routes.Mount(engine, m, o)
+	var found []routes.Route
+	for _, r := range engine.Routes() {
+		found = append(found, routes.Route(r.Method+" "+r.Path))
+	}
+	return found
+}
+
+func TestMountServesWhatTheManagerCan(t *testing.T) {
+	users := newMemoryUsers()
+	mails := ginauth.MailConfig{Mailer: mail.MailerFunc(func(context.Context, mail.Message) error { return nil }), BaseURL: baseURL}
+	mailed := []routes.Route{
+		routes.ForgotPassword, routes.ResetPassword, routes.VerifyEmail, routes.ResendVerification, routes.ChangeEmail, routes.ConfirmEmail,
+	}
+	issued := []routes.Route{routes.IssueTokens, routes.RefreshTokens, routes.JWKS}
+	personal := []routes.Route{routes.PersonalTokens, routes.CreateToken, routes.DeleteToken}
+	session := []routes.Route{routes.Login, routes.ConfirmPassword, routes.PasswordConfirmed}
+	for name, c := range map[string]struct {
+		config  ginauth.Config
+		options routes.Options
+		lacks   []routes.Route
+	}{
+		"everything": {config: ginauth.Config{Users: users, Mail: mails}},
+		"no mail":    {config: ginauth.Config{Users: users}, lacks: mailed},
+		"sessions alone": {
+			config: ginauth.Config{Users: users, Mail: mails, Guards: map[string]ginauth.GuardConfig{"web": {}}},
+			lacks:  slices.Concat(issued, personal, []routes.Route{routes.RevokeToken}),
+		},
+		"other names": {
+			config: ginauth.Config{Users: users, Mail: mails, DefaultGuard: "site", Guards: map[string]ginauth.GuardConfig{
+				"site": {}, "jwt": {New: ginauth.JWTGuard}, "pat": {New: ginauth.TokenGuard},
+			}},
+			options: routes.Options{SessionGuard: "site", AccessGuard: "jwt", PersonalGuard: "pat"},
+		},
+		"access tokens alone": {
+			config: ginauth.Config{Users: users, Mail: mails, Guards: map[string]ginauth.GuardConfig{"api": {New: ginauth.JWTGuard}}},
+			lacks:  slices.Concat(session, personal),
+		},
+		"a provider that changes nothing": {
+			config: ginauth.Config{Users: plainUsers{users}, Mail: mails},
+			lacks:  slices.Concat(mailed, []routes.Route{routes.Register, routes.ChangePassword, routes.LogoutDevices}),
+		},
+		"left out": {
+			config:  ginauth.Config{Users: users, Mail: mails},
+			options: routes.Options{Without: []routes.Route{routes.Register, routes.JWKS}},
+			lacks:   []routes.Route{routes.Register, routes.JWKS},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := slices.DeleteFunc(slices.Clone(all), func(r routes.Route) bool { return slices.Contains(c.lacks, r) })
+			got := mounted(t, c.config, c.options)
+			slices.Sort(want)
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("mounted %q,\nwant %q", got, want)
+			}
+		})
+	}
+}
+
+func TestMountPanics(t *testing.T) {
+	users := newMemoryUsers()
+	mailer := mail.MailerFunc(func(context.Context, mail.Message) error { return nil })
+	mails := ginauth.MailConfig{Mailer: mailer, BaseURL: baseURL}
+	for says, c := range map[string]struct {
+		config  ginauth.Config
+		options routes.Options
+		group   string
+	}{
+		`there is no route "GET /logout"`: {options: routes.Options{Without: []routes.Route{"GET /logout"}}},
+		`there is no route "login"`:       {options: routes.Options{Pages: map[routes.Route]routes.Page{"login": {}}}},
+		`"//evil.example" is not a path`:  {options: routes.Options{Pages: map[routes.Route]routes.Page{routes.Logout: {Done: "//evil.example"}}}},
+		`"sign-in" is not a path`:         {options: routes.Options{Pages: map[routes.Route]routes.Page{routes.Login: {Failed: "sign-in"}}}},
+		`Config.Pages.Home`:               {options: routes.Options{Pages: map[routes.Route]routes.Page{routes.Login: {Done: "/x"}}}},
+		`neither "a" is a guard`:          {options: routes.Options{SessionGuard: "a", AccessGuard: "b"}},
+		`neither "api" is a guard`:        {options: routes.Options{SessionGuard: "api", AccessGuard: "web"}},
+		`set Config.Mail.VerifyPath to "/auth/verify-email"`: {
+			config: ginauth.Config{Mail: mails}, group: "/auth",
+		},
+		`set Config.Mail.ConfirmPath to "/auth/confirm-email"`: {
+			config: ginauth.Config{Mail: ginauth.MailConfig{Mailer: mailer, BaseURL: baseURL, VerifyPath: "/auth/verify-email"}}, group: "/auth",
+		},
+	} {
+		t.Run(says, func(t *testing.T) {
+			c.config.Users = users
+			m, err := ginauth.New(c.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				_ = m.Close(context.Background())
+				if p := fmt.Sprint(recover()); !strings.HasPrefix(p, "routes: Mount: ") || !strings.Contains(p, says) {
+					t.Errorf("panic %q, want %q", p, says)
+				}
+			}()
+			routes.Mount(gin.New().Group(c.group), m, c.options)
+		})
+	}
+}
+
+// A group below the address of the site, and a proxy that takes a path off.
+func TestMountBelowAPath(t *testing.T) {
+	for name, c := range map[string]struct{ baseURL, verifyPath, confirmPath, link string }{
+		"group":         {baseURL, "/auth/verify-email", "/auth/confirm-email", "/auth/verify-email/"},
+		"path of group": {baseURL + "/auth", "/verify-email", "/confirm-email", "/auth/verify-email/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newApp(t, memory(t), setup{group: "/auth", config: func(cfg *ginauth.Config) {
+				cfg.Mail.BaseURL, cfg.Mail.VerifyPath, cfg.Mail.ConfirmPath = c.baseURL, c.verifyPath, c.confirmPath
+			}})
+			a.client().post("/auth/register", registration("ann@example.com")).want(t, 201)
+			link := a.link(a.mail(mail.VerifyEmail, "ann@example.com"))
+			if !strings.HasPrefix(link, c.link) {
+				t.Errorf("link %s", link)
+			}
+			a.client().get(link).want(t, 200)
+		})
+	}
+}
+
+func TestVerifyFindsEveryRouteDecided(t *testing.T) {
+	a := newApp(t, memory(t), setup{})
+	for _, finding := range a.m.Verify(context.Background(), a.engine) {
+		if strings.Contains(finding.Problem, "neither Auth nor Guest") {
+			t.Errorf("%v", finding)
+		}
+	}
+}
+
+func TestJWKS(t *testing.T) {
+	a := newApp(t, memory(t), setup{})
+	r := a.client().get("/.well-known/jwks.json").want(t, 200)
+	if r.body != `{"keys":[]}` || r.Header.Get("Cache-Control") != "public, max-age=300" {
+		t.Errorf("body %s, Cache-Control %q", r.body, r.Header.Get("Cache-Control"))
+	}
+}

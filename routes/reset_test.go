@@ -1,0 +1,305 @@
+package routes_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/models"
+)
+
+// forgot asks for a link and returns its token.
+func (a *app) forgot(email string) string {
+	a.Helper()
+	a.client().post("/forgot-password", fields{"email": email}).want(a, 202)
+	link := a.link(a.mail(mail.ResetPassword, email))
+	token, ok := strings.CutPrefix(link, "/reset-password#token=")
+	if !ok {
+		a.Fatalf("link %q", link)
+	}
+	return token
+}
+
+func (a *app) reset(email, token, password string) *response {
+	a.Helper()
+	return a.client().post("/reset-password", fields{"email": email, "token": token, "password": password})
+}
+
+// W01, W10: a reset ends everything, logs nobody in, tells the owner, and works once.
+func TestReset(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{})
+		session, remembered := a.loggedIn(alice), a.client()
+		remembered.post("/login", fields{"email": alice, "password": pass, "remember": true}).want(t, 200)
+		delete(remembered.cookies, sessionCookie)
+		tokens := tokensOf(t, a.client().post("/token", fields{"email": alice, "password": pass}).want(t, 200))
+		others := a.loggedIn(bob)
+
+		token := a.forgot(alice)
+		r := a.reset(alice, token, newPass).want(t, 204)
+		if len(r.Cookies()) != 0 {
+			t.Errorf("cookies %v", r.Cookies())
+		}
+		a.mail(mail.PasswordChanged, alice)
+		session.get("/me").want(t, 401)
+		remembered.get("/me").want(t, 401)
+		a.bearer(tokens.AccessToken).get("/me").want(t, 401)
+		a.client().post("/token/refresh", fields{"refresh_token": tokens.RefreshToken}).want(t, 401)
+		others.get("/me").want(t, 200)
+
+		a.reset(alice, token, "CANARY another password").wantField(t, "token")
+		a.client().login(alice, pass).want(t, 401)
+		a.client().login(alice, newPass).want(t, 200)
+		wantEvents[events.PasswordResetLinkSent](a, 1)
+		wantEvents[events.PasswordReset](a, 1)
+	})
+}
+
+// E03, E07: who asks for a link does not learn whose address it is.
+func TestForgotTellsNothing(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{})
+		a.b.users.change(a.bob, func(u *models.User) { u.EmailVerifiedAt = nil })
+		for _, path := range []string{"/forgot-password", "/verify-email/resend"} {
+			unknown := a.client().post(path, fields{"email": "nobody@example.com"}).want(t, 202)
+			same(t, a.client().post(path, fields{"email": bob}), unknown)
+			for range 3 { // throttled, the unknown one as well
+				same(t, a.client().post(path, fields{"email": bob}), unknown)
+				same(t, a.client().post(path, fields{"email": "nobody@example.com"}), unknown)
+			}
+			same(t, a.client().post(path, fields{"email": alice}), unknown) // verified
+		}
+		rest := a.rest()
+		slices.Sort(rest)
+		if !slices.Equal(rest, []string{mail.ResetPassword, mail.ResetPassword, mail.VerifyEmail}) {
+			t.Errorf("mails %v", rest)
+		}
+	})
+}
+
+// E04: nor does who asks while no mail can be sent.
+func TestForgotWithABrokenMailer(t *testing.T) {
+	a := newApp(t, memory(t), setup{})
+	a.mu.Lock()
+	a.broken = fmt.Errorf("smtp.example: %w", mail.ErrPermanent)
+	a.mu.Unlock()
+	unknown := a.client().post("/forgot-password", fields{"email": "nobody@example.com"}).want(t, 202)
+	same(t, a.client().post("/forgot-password", fields{"email": alice}), unknown)
+	if rest := a.rest(); len(rest) != 0 {
+		t.Errorf("mails %v", rest)
+	}
+}
+
+// E05, W07: a wrong token, another user's, and an unknown address are one answer.
+func TestResetTellsNothing(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{})
+		token := a.forgot(alice)
+		wrong := token[:len(token)-2] + "AA"
+		answer := a.reset(alice, wrong, newPass)
+		answer.wantField(t, "token")
+		same(t, a.reset("nobody@example.com", token, newPass), answer)
+		same(t, a.reset("nobody@example.com", wrong, newPass), answer)
+		same(t, a.reset(bob, token, newPass), answer)
+		same(t, a.reset(bob, "", newPass), answer)
+		same(t, a.reset(bob, strings.Repeat("x", 10000), newPass), answer)
+		a.client().login(alice, pass).want(t, 200)
+		a.client().login(bob, pass).want(t, 200)
+		a.client().login(alice, newPass).want(t, 401)
+		a.reset(alice, token, "short").wantField(t, "password") // does not use it up
+		a.reset(alice, token, newPass).want(t, 204)
+	})
+}
+
+// W02, W04, W05: when a token is dead.
+func TestDeadResetTokens(t *testing.T) {
+	for name, kill := range map[string]func(a *app){
+		"expired": func(a *app) { a.clock.advance(time.Hour + time.Second) },
+		"newer": func(a *app) {
+			a.clock.advance(time.Minute)
+			a.forgot(alice)
+		},
+		"password changed": func(a *app) {
+			a.loggedIn(alice).call("PUT", "/password", fields{"current_password": pass, "password": newPass}).want(a, 204)
+			a.mail(mail.PasswordChanged, alice)
+		},
+		"address changed": func(a *app) {
+			a.b.users.change(a.alice, func(u *models.User) { u.SecurityStamp = "other" })
+		},
+		"disabled": func(a *app) {
+			now := a.clock.Now()
+			a.b.users.change(a.alice, func(u *models.User) { u.DisabledAt = &now })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachBackend(t, func(t *testing.T, b backend) {
+				a := newApp(t, b, setup{})
+				token := a.forgot(alice)
+				kill(a)
+				a.reset(alice, token, "CANARY yet another good one").wantField(t, "token")
+			})
+		})
+	}
+	t.Run("just in time", func(t *testing.T) {
+		a := newApp(t, memory(t), setup{})
+		token := a.forgot(alice)
+		a.clock.advance(time.Hour - time.Second)
+		a.reset(alice, token, newPass).want(t, 204)
+	})
+}
+
+// W03, EXP-03: of resets at once one is done, and its password is the one.
+func TestResetsRace(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		// Those that are let in at all meet after the token was looked up, and
+		// before it is used up.
+		var met atomic.Int32
+		meeting := make(chan struct{})
+		a := newApp(t, b, setup{config: func(c *ginauth.Config) {
+			c.Throttle.Address = ginauth.Limit{Attempts: 1000, Per: time.Minute}
+			c.Passwords.Breached = func(context.Context, string) (bool, error) {
+				if met.Add(1) == 5 {
+					close(meeting)
+				}
+				<-meeting
+				return false, nil
+			}
+		}})
+		token := a.forgot(alice)
+		answers := make([]*response, racers())
+		password := func(i int) string { return fmt.Sprintf("CANARY juggled ocelots %04d", i) }
+		a.together(len(answers), func(i int) { answers[i] = a.reset(alice, token, password(i)) })
+		winner := -1
+		for i, r := range answers {
+			switch r.StatusCode {
+			case 204:
+				if winner >= 0 {
+					t.Errorf("%d and %d were first", winner, i)
+				}
+				winner = i
+			case 422, 429:
+			default:
+				t.Errorf("status %d: %s", r.StatusCode, r.body)
+			}
+		}
+		if winner < 0 {
+			t.Fatal("nobody was first")
+		}
+		a.clock.advance(time.Hour)
+		a.client().login(alice, password(winner)).want(t, 200)
+		a.client().login(alice, password((winner+1)%len(answers))).want(t, 401)
+		a.mail(mail.PasswordChanged, alice)
+		wantEvents[events.PasswordReset](a, 1)
+		if rest := a.rest(); len(rest) != 0 {
+			t.Errorf("mails %v", rest)
+		}
+	})
+}
+
+// W06: nothing that a request says gets into a link.
+func TestLinksAreOfTheConfiguredSite(t *testing.T) {
+	a := newApp(t, memory(t), setup{})
+	for name, value := range map[string]string{
+		"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "javascript", "X-Forwarded-Prefix": "/evil",
+		"Forwarded": "host=evil.example;proto=http", "X-Original-URL": "https://evil.example/", "Referer": "https://evil.example/",
+	} {
+		a.clock.advance(time.Hour)
+		req, err := http.NewRequest("POST", a.srv.URL+"/forgot-password", strings.NewReader(`{"email":"`+alice+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set(name, value)
+		if name == "Host" {
+			req.Host = value
+		}
+		res, err := a.srv.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+		m := a.mail(mail.ResetPassword, alice)
+		if a.link(m); strings.Contains(m.Text+m.HTML+m.Subject, "evil") {
+			t.Errorf("with %s the mail says %s", name, m.Text)
+		}
+	}
+	// Another origin, and it names itself.
+	c := a.client()
+	c.header.Set("Origin", "https://evil.example")
+	c.post("/forgot-password", fields{"email": bob}).want(t, 403)
+	// A mailer without the address of the site is refused at the start.
+	_, err := ginauth.New(ginauth.Config{Mail: ginauth.MailConfig{Mailer: mail.MailerFunc(a.send)}})
+	if !errors.Is(err, ginauth.ErrConfig) {
+		t.Errorf("New without a BaseURL: %v", err)
+	}
+}
+
+// W08: what is stored opens nothing, and logs do not have it. W09: a GET uses
+// nothing up.
+func TestResetTokenAtRest(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{})
+		token := a.forgot(alice)
+		for _, path := range []string{"/reset-password", "/reset-password?token=" + token + "&email=" + alice + "&password=x"} {
+			a.client().get(path).want(t, 404)
+			a.client().do("HEAD", path, "", "").want(t, 404)
+		}
+		if users, ok := b.users.(sqlUsers); ok {
+			var rows []models.Token
+			if err := users.db.Find(&rows).Error; err != nil || len(rows) != 1 {
+				t.Fatalf("%d tokens, %v", len(rows), err)
+			}
+			if text := fmt.Sprintf("%+v", rows[0]); strings.Contains(text, token) || strings.Contains(text, token[len(token)-43:]) {
+				t.Error("the token is stored")
+			}
+		}
+		a.reset(alice, token, newPass).want(t, 204)
+		_ = a.rest()
+		if a.mu.Lock(); strings.Contains(a.logs.String(), token) {
+			t.Error("the token is in the log")
+		}
+		a.mu.Unlock()
+	})
+}
+
+// W11: five wrong tokens of an account, and then 429.
+func TestGuessesAtResetTokens(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{})
+		token := a.forgot(alice)
+		for range 5 {
+			a.reset(alice, "gpr_wrong", newPass).wantField(t, "token")
+			a.reset("nobody@example.com", "gpr_wrong", newPass).wantField(t, "token")
+		}
+		known := a.reset(alice, token, newPass).want(t, 429)
+		same(t, a.reset("nobody@example.com", token, newPass), known)
+		a.reset(bob, "gpr_wrong", newPass).wantField(t, "token") // is another account
+		a.clock.advance(15 * time.Minute)
+		a.reset(alice, token, newPass).want(t, 204)
+	})
+}
+
+// W11: a mail of a kind to an account once a minute and five times an hour.
+func TestMailsToAnAccount(t *testing.T) {
+	a := newApp(t, memory(t), setup{})
+	for i := range 120 {
+		a.client().post("/forgot-password", fields{"email": alice}).want(t, 202)
+		if i%20 == 19 {
+			a.clock.advance(time.Minute + time.Second)
+		}
+	}
+	if rest := a.rest(); len(rest) != 5 {
+		t.Errorf("%d mails in 6 minutes, want 5", len(rest))
+	}
+}

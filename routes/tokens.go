@@ -1,0 +1,116 @@
+package routes
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth"
+)
+
+func (s *server) tokenRoutes() []endpoint {
+	var standard ginauth.Limit
+	guesses := s.m.ThrottleFailures("tokens", standard)
+	return []endpoint{
+		{IssueTokens, s.access, open(s.m.ThrottleLogins()), s.answer(IssueTokens, s.issueTokens)},
+		{RefreshTokens, s.access, open(guesses), s.answer(RefreshTokens, s.refreshTokens)},
+		{RevokeToken, s.access || s.personal, open(guesses), s.answer(RevokeToken, s.revokeToken)},
+		{PersonalTokens, s.personal, s.users(), s.answer(PersonalTokens, s.personalTokens)},
+		{CreateToken, s.personal, s.users(s.confirmed()), s.answer(CreateToken, s.createToken)},
+		{DeleteToken, s.personal, s.users(), s.answer(DeleteToken, s.deleteToken)},
+		{JWKS, s.access, open(), s.m.JWKS()},
+	}
+}
+
+func (s *server) issueTokens(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
+	var in loginInput // a login by tokens has its own end: remember is of no use
+	if err := decode(c, &in); err != nil {
+		return reply{}, err
+	}
+	res, err := a.Guard(s.options.AccessGuard).Attempt(c.Request.Context(), in.credentials())
+	if err != nil {
+		return reply{}, err
+	}
+	return goesOn(res), nil
+}
+
+type refreshInput struct {
+	RefreshToken string `json:"refresh_token"`
+}
+
+func (in *refreshInput) fields() []field {
+	return []field{{name: "refresh_token", text: &in.RefreshToken}}
+}
+
+func (s *server) refreshTokens(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
+	var in refreshInput
+	if err := decode(c, &in); err != nil {
+		return reply{}, err
+	}
+	res, err := a.Guard(s.options.AccessGuard).Refresh(c.Request.Context(), in.RefreshToken)
+	if err != nil {
+		return reply{}, err
+	}
+	return goesOn(res), nil
+}
+
+type revokeInput struct {
+	Token string `json:"token"`
+}
+
+func (in *revokeInput) fields() []field { return []field{{name: "token", text: &in.Token}} }
+
+func (s *server) revokeToken(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
+	var in revokeInput
+	if err := decode(c, &in); err != nil {
+		return reply{}, err
+	}
+	return done, s.m.Revoke(a.EventContext(c.Request.Context()), in.Token)
+}
+
+func (s *server) personalTokens(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
+	tokens, err := a.Tokens(c.Request.Context())
+	return reply{status: http.StatusOK, body: map[string]any{"tokens": tokens}}, err
+}
+
+type tokenInput struct {
+	Name      string   `json:"name"`
+	Abilities []string `json:"abilities"`
+	ExpiresIn int64    `json:"expires_in"` // in seconds; 0: Config.PersonalTokens.Lifetime
+}
+
+func (in *tokenInput) fields() []field {
+	return []field{
+		{name: "name", text: &in.Name}, {name: "abilities", list: &in.Abilities}, {name: "expires_in", number: &in.ExpiresIn},
+	}
+}
+
+// maxLifetime is the longest life of a token, in seconds: a century is for ever,
+// and far from what overflows.
+const maxLifetime = 100 * 365 * 24 * 60 * 60
+
+func (s *server) createToken(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
+	var in tokenInput
+	if err := decode(c, &in); err != nil {
+		return reply{}, err
+	}
+	if in.ExpiresIn < 0 || in.ExpiresIn > maxLifetime {
+		return reply{}, &ginauth.InputError{Field: "expires_in", Reason: "is out of range"}
+	}
+	token, err := a.CreateToken(c.Request.Context(), ginauth.NewToken{
+		Name: in.Name, Abilities: in.Abilities, Lifetime: time.Duration(in.ExpiresIn) * time.Second,
+	})
+	return reply{status: http.StatusCreated, body: token}, err
+}
+
+// maxName is the longest name of a token that a path is read for, in bytes.
+const maxName = 64
+
+func (s *server) deleteToken(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
+	id := c.Param("id")
+	if len(id) > maxName {
+		return reply{}, ginauth.ErrNotFound
+	}
+	return done, a.RevokeToken(c.Request.Context(), id)
+}

@@ -1,0 +1,305 @@
+package routes_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/routes"
+)
+
+// unverified makes bob's address unproved and returns the link that proves it.
+func (a *app) unverified() string {
+	a.Helper()
+	a.b.users.change(a.bob, func(u *models.User) { u.EmailVerifiedAt = nil })
+	a.client().post("/verify-email/resend", fields{"email": bob}).want(a, 202)
+	return a.link(a.mail(mail.VerifyEmail, bob))
+}
+
+func (a *app) verified(id string) bool { return a.user(id).EmailVerifiedAt != nil }
+
+// manyLinks lets a test try more links than an address may.
+func manyLinks(c *ginauth.Config) {
+	c.Throttle.Address = ginauth.Limit{Attempts: 1000, Per: time.Minute}
+}
+
+// V01: only the text of the link as it was sent passes.
+func TestVerifyLinkHasOneText(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{config: manyLinks})
+		link := a.unverified()
+		path, query, _ := strings.Cut(link, "?")
+		expires, signature, _ := strings.Cut(query, "&")
+		hash := path[strings.LastIndex(path, "/")+1:]
+		forged := []string{
+			path, path + "?" + expires, path + "?" + signature, path + "?" + signature + "&" + expires, link + "&", link + "&x=1",
+			path + "?x=1&" + query, link + "&" + signature, path + "?" + expires + "&" + query, path + "?" + expires + "&" + expires,
+			strings.Replace(link, "/"+a.bob+"/", "/%32/", 1), strings.Replace(link, "/"+a.bob+"/", "/"+a.alice+"/", 1),
+			strings.Replace(link, "/"+a.bob+"/", "/0"+a.bob+"/", 1), strings.Replace(link, "/"+a.bob+"/", "/99/", 1),
+			strings.Replace(link, hash, strings.ToUpper(hash), 1), strings.Replace(link, hash, hash[:len(hash)-1], 1),
+			strings.Replace(link, "expires=", "Expires=", 1), strings.Replace(link, "expires=", "expires=0", 1),
+			strings.Replace(link, "expires=", "expires=+", 1), strings.Replace(link, "signature=", "signature=%20", 1),
+			strings.Replace(link, "&", ";", 1), strings.Replace(link, "&", "&&", 1), link + "=", link + "A", link + "%00",
+			path + "?" + query[:len(query)-1] + url.QueryEscape("+"), path + "?" + strings.Repeat("a", 5000),
+		}
+		for i := range query { // each byte of it
+			if query[i] != 'A' {
+				forged = append(forged, path+"?"+query[:i]+"A"+query[i+1:])
+			}
+		}
+		refused := a.client().get(path+"?expires=1&signature=x").want(t, 403)
+		for _, text := range forged {
+			if text == link {
+				t.Fatalf("%s is the link", text)
+			}
+			if r := a.client().get(text); r.StatusCode != 403 || r.body != refused.body {
+				t.Errorf("%s: status %d, body %s", text, r.StatusCode, r.body)
+			}
+		}
+		if a.verified(a.bob) {
+			t.Error("verified by another link")
+		}
+		a.client().get(link).want(t, 200)
+		if !a.verified(a.bob) {
+			t.Error("not verified by its link")
+		}
+	})
+}
+
+// E10: a link for nobody is answered as one with a wrong signature.
+func TestVerifyLinkOfNobody(t *testing.T) {
+	a := newApp(t, memory(t), setup{})
+	link := a.unverified()
+	gone := a.addUser("Eve", "eve@example.com")
+	wrong := a.client().get(link+"x").want(t, 403)
+	same(t, a.client().get(strings.Replace(link, "/"+a.bob+"/", "/99/", 1)), wrong)
+	a.b.users.change(gone, func(u *models.User) { u.EmailVerifiedAt = nil })
+	a.client().post("/verify-email/resend", fields{"email": "eve@example.com"}).want(t, 202)
+	link = a.link(a.mail(mail.VerifyEmail, "eve@example.com"))
+	a.b.users.change(gone, func(u *models.User) { u.ID = 77 }) // nobody is found by that id
+	same(t, a.client().get(link), wrong)
+}
+
+// V02: a link verifies whom it was made for, whoever opens it.
+func TestVerifyLinkOpenedByAnother(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{})
+		link := a.unverified()
+		c := a.loggedIn(alice)
+		a.b.users.change(a.alice, func(u *models.User) { u.EmailVerifiedAt = nil })
+		c.get(link).want(t, 200)
+		if !a.verified(a.bob) || a.verified(a.alice) {
+			t.Error("another user is verified")
+		}
+		if r := c.get("/me").want(t, 200); !strings.Contains(r.body, "Alice") {
+			t.Errorf("me: %s", r.body)
+		}
+	})
+}
+
+// V03, V04, EXP-03: again, at once, too late, and after the address changed.
+func TestVerifyLinkAgain(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{config: manyLinks})
+		link := a.unverified()
+		answers := make([]*response, racers())
+		a.together(len(answers), func(i int) { answers[i] = a.client().get(link) })
+		for _, r := range answers {
+			r.want(t, 200)
+		}
+		a.client().get(link).want(t, 200)
+		wantEvents[events.Verified](a, 1)
+
+		a.clock.advance(time.Hour)
+		a.client().get(link).want(t, 403)
+		a.clock.advance(time.Hour)
+		link = a.unverified()
+		a.clock.advance(time.Hour - time.Second)
+		a.b.users.change(a.bob, func(u *models.User) { u.Email, u.EmailCanonical = "robert@example.com", "robert@example.com" })
+		a.client().get(link).want(t, 403)
+		a.b.users.change(a.bob, func(u *models.User) { u.Email, u.EmailCanonical = bob, bob })
+		a.client().get(link).want(t, 200)
+		wantEvents[events.Verified](a, 2)
+	})
+}
+
+func TestVerifyPages(t *testing.T) {
+	a := newApp(t, memory(t), setup{options: routes.Options{Pages: map[routes.Route]routes.Page{
+		routes.VerifyEmail: {Done: "/welcome", Failed: "/link-failed"},
+	}}})
+	link := a.unverified()
+	a.browser().get(link+"x").wantRedirect(t, "/link-failed?error=invalid_link")
+	a.browser().get(link).wantRedirect(t, "/welcome")
+	a.browser().get(link).wantRedirect(t, "/welcome")
+}
+
+// V05: what was signed or sealed for one purpose is nothing for another.
+func TestPurposes(t *testing.T) {
+	a := newApp(t, memory(t), setup{})
+	verify := a.unverified()
+	change := a.changeEmail(a.loggedIn(alice), "new@example.com")
+	reset := a.forgot(alice)
+	path, query, _ := strings.Cut(verify, "?")
+	signature := query[strings.LastIndex(query, "=")+1:]
+	sealed := strings.TrimPrefix(change, "/confirm-email/")
+	for _, text := range []string{signature, reset, "x", sealed[:len(sealed)-1], sealed + "A"} {
+		a.client().get("/confirm-email/"+text).want(t, 403)
+	}
+	for _, text := range []string{signature, sealed} {
+		a.reset(alice, text, newPass).wantField(t, "token")
+	}
+	for _, text := range []string{reset, sealed} {
+		a.client().get(path+"?expires=9999999999&signature="+text).want(t, 403)
+	}
+	for _, text := range []string{signature, reset, sealed} {
+		a.bearer(text).get("/me").want(t, 401)
+		a.with(text).get("/me").want(t, 401)
+		a.client().post("/token/refresh", fields{"refresh_token": text}).want(t, 401)
+		a.client().post("/token/revoke", fields{"token": text}).want(t, 401)
+	}
+	a.client().get(change).want(t, 200)
+}
+
+// changeEmail asks for another address and returns the link.
+func (a *app) changeEmail(c *client, email string) string {
+	a.Helper()
+	c.call("PUT", "/email", fields{"email": email}).want(a, 202)
+	return a.link(a.mail(mail.EmailChange, email))
+}
+
+// V07: the address stays until the other one is proved, and its owner is told.
+func TestChangeEmail(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{})
+		c, other := a.loggedIn(alice), a.loggedIn(alice)
+		reset := a.forgot(alice)
+		link := a.changeEmail(c, "New@example.com")
+		if u := a.user(a.alice); u.Email != alice {
+			t.Errorf("the address is %s before it is proved", u.Email)
+		}
+		old := c.cookies[sessionCookie]
+		c.get(link).want(t, 200)
+		a.mail(mail.EmailChanged, alice)
+		if u := a.user(a.alice); u.Email != "New@example.com" || u.EmailVerifiedAt == nil {
+			t.Errorf("the address is %s, verified at %v", u.Email, u.EmailVerifiedAt)
+		}
+		c.get("/me").want(t, 200)
+		a.with(old).get("/me").want(t, 401)
+		other.get("/me").want(t, 401)
+		a.reset(alice, reset, newPass).wantField(t, "token")
+		a.reset("new@example.com", reset, newPass).wantField(t, "token")
+		c.get(link).want(t, 403) // once
+		// A link is no password.
+		var body struct{ Confirmed bool }
+		if c.get("/confirm-password").want(t, 200).json(t, &body); body.Confirmed {
+			t.Error("the password counts as given")
+		}
+		a.client().login(alice, pass).want(t, 401)
+		a.client().login("new@example.com", pass).want(t, 200)
+		wantEvents[events.EmailChanged](a, 1)
+	})
+}
+
+// V07: the link works for whoever opens it, and logs nobody in.
+func TestConfirmEmailWithoutALogin(t *testing.T) {
+	a := newApp(t, memory(t), setup{})
+	c := a.loggedIn(alice)
+	link := a.changeEmail(c, "new@example.com")
+	stranger := a.loggedIn(bob)
+	stranger.get(link).want(t, 200)
+	if r := stranger.get("/me").want(t, 200); !strings.Contains(r.body, "Bob") {
+		t.Errorf("me: %s", r.body)
+	}
+	c.get("/me").want(t, 401)
+}
+
+// E06, V07: an address that is taken is answered as any other, and its owner told.
+func TestChangeEmailToATakenAddress(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{})
+		c := a.loggedIn(alice)
+		taken := c.call("PUT", "/email", fields{"email": "BOB@example.com"}).want(t, 202)
+		a.mail(mail.AlreadyRegistered, bob)
+		a.clock.advance(time.Minute)
+		free := c.call("PUT", "/email", fields{"email": "new@example.com"}).want(t, 202)
+		same(t, taken, free)
+		link := a.link(a.mail(mail.EmailChange, "new@example.com"))
+		for _, email := range []any{"new", "a@b@example.com", "", 7, "new@example.com\nBcc: x@example.com"} {
+			c.call("PUT", "/email", fields{"email": email}).want(t, 422)
+		}
+		a.addUser("Eve", "new@example.com") // was faster
+		c.get(link).wantField(t, "email")
+		if u := a.user(a.alice); u.Email != alice {
+			t.Errorf("the address is %s", u.Email)
+		}
+	})
+}
+
+// EXP-03: of confirmations at once one changes the address.
+func TestEmailChangesRace(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		a := newApp(t, b, setup{config: manyLinks})
+		link := a.changeEmail(a.loggedIn(alice), "new@example.com")
+		answers := make([]*response, racers())
+		a.together(len(answers), func(i int) { answers[i] = a.client().get(link) })
+		first := 0
+		for _, r := range answers {
+			if r.StatusCode == 200 {
+				first++
+			} else {
+				r.want(t, 403)
+			}
+		}
+		if first != 1 {
+			t.Errorf("%d were first", first)
+		}
+		a.mail(mail.EmailChanged, alice)
+		wantEvents[events.EmailChanged](a, 1)
+		if rest := a.rest(); len(rest) != 0 {
+			t.Errorf("mails %v", rest)
+		}
+	})
+}
+
+// V04, W05: when a link to another address is dead.
+func TestDeadEmailChanges(t *testing.T) {
+	for name, kill := range map[string]func(a *app){
+		"expired": func(a *app) { a.clock.advance(time.Hour) },
+		"disabled": func(a *app) {
+			now := a.clock.Now()
+			a.b.users.change(a.alice, func(u *models.User) { u.DisabledAt = &now })
+		},
+		"password changed": func(a *app) {
+			a.loggedIn(alice).call("PUT", "/password", fields{"current_password": pass, "password": newPass}).want(a, 204)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachBackend(t, func(t *testing.T, b backend) {
+				a := newApp(t, b, setup{})
+				link := a.changeEmail(a.loggedIn(alice), "new@example.com")
+				kill(a)
+				a.client().get(link).want(t, 403)
+				if u := a.user(a.alice); u.Email != alice {
+					t.Errorf("the address is %s", u.Email)
+				}
+			})
+		})
+	}
+}
+
+// V06: what needs a proved address is refused to guests, and to users without one.
+func TestEnsureVerified(t *testing.T) {
+	a := newApp(t, memory(t), setup{})
+	a.engine.GET("/verified", a.m.StartSession(), a.m.EnsureEmailVerified())
+	link := a.unverified()
+	a.client().get("/verified").want(t, 401)
+	c := a.loggedIn(bob)
+	c.get("/verified").want(t, 403)
+	c.get(link).want(t, 200)
+	c.get("/verified").want(t, 200)
+}

@@ -1,0 +1,72 @@
+package ginauth
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/clientaddr"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// ThrottleRequests limits how often one address (IPv6: one /64) may ask a route.
+// Routes with the same name share a count. The zero Limit is Throttle.Address.
+// More than that: 429. It is for routes that cost something without checking a
+// password, as one that sends mails. It panics if the limit is none.
+func (m *Manager) ThrottleRequests(name string, limit Limit) gin.HandlerFunc {
+	return m.throttleRequests(name, limit, false)
+}
+
+// ThrottleFailures is ThrottleRequests that counts only requests answered with
+// a 4xx status: it is for routes that take a secret, which honest clients may
+// ask as often as they like.
+func (m *Manager) ThrottleFailures(name string, limit Limit) gin.HandlerFunc {
+	return m.throttleRequests(name, limit, true)
+}
+
+func (m *Manager) throttleRequests(name string, limit Limit, failures bool) gin.HandlerFunc {
+	setDefault(&limit, m.cfg.Throttle.Address)
+	if err := limit.check(); err != nil {
+		panic(fmt.Sprintf("ginauth: ThrottleRequests: %v", err))
+	}
+	return func(c *gin.Context) {
+		var x *exchange
+		var slots []stores.Slot
+		m.handle(c, func(known *exchange) (err error) {
+			x = known
+			slots, err = x.takeRequest(c.Request.Context(), name, limit)
+			return err
+		})
+		if c.Next(); !failures || len(slots) == 0 {
+			return
+		}
+		if status := c.Writer.Status(); status >= http.StatusBadRequest && status < http.StatusInternalServerError {
+			return
+		}
+		if err := (&try{x: x}).putBack(context.WithoutCancel(c.Request.Context()), slots); err != nil {
+			m.log.WarnContext(c.Request.Context(), "ginauth: request stays counted", "error", cut(err.Error(), 256))
+		}
+	}
+}
+
+// takeRequest counts a request of an address, or refuses it.
+func (x *exchange) takeRequest(ctx context.Context, name string, limit Limit) ([]stores.Slot, error) {
+	address, ok := clientaddr.Prefix(x.ip)
+	if !ok || x.m.cfg.Throttle.InsecureDisable {
+		return nil, nil
+	}
+	ctx, cancel := x.m.phase(ctx)
+	defer cancel()
+	grant, err := x.m.stores.Limiter.Take(ctx, x.m.now(), x.m.window("requests", limit, []byte(name), []byte(address)))
+	switch {
+	case err != nil:
+		return nil, unavailable("count requests", err)
+	case !grant.OK():
+		x.m.Dispatch(ctx, events.Lockout{Meta: x.meta("", ""), RetryAfter: grant.RetryAfter})
+		return nil, &ThrottledError{RetryAfter: grant.RetryAfter}
+	}
+	return grant.Slots, nil
+}
