@@ -53,6 +53,7 @@ func (c *client) ownSession() ginauth.Device {
 
 func TestDevices(t *testing.T) { // S16
 	eachBackend(t, func(t *testing.T, b *backend) {
+		b.notInCookies(t, "no store lists them")
 		a, _ := accounts(t, b)
 		alice, bob := a.fleet(aliceEmail), a.fleet(bobEmail)
 		// One device all the same.
@@ -167,6 +168,7 @@ func TestRevokeDevice(t *testing.T) { // S16, M07
 	} {
 		t.Run(device, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, b *backend) {
+				b.notInCookies(t, "no store lists them")
 				a, _ := accounts(t, b)
 				f := a.fleet(aliceEmail)
 				var id string
@@ -212,6 +214,7 @@ func TestRevokeDevice(t *testing.T) { // S16, M07
 
 func TestRevokeDeviceOfAnother(t *testing.T) { // S16
 	eachBackend(t, func(t *testing.T, b *backend) {
+		b.notInCookies(t, "no store lists them")
 		a, _ := accounts(t, b)
 		alice, bob := a.fleet(aliceEmail), a.fleet(bobEmail)
 		nothing := bob.here.do("DELETE", "/devices/session-"+strings.Repeat("0", 32), "", "").want(t, 404)
@@ -261,6 +264,7 @@ func TestWhatIsNoDevice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, b *backend) {
+				b.notInCookies(t, "no store lists them")
 				a, _ := accounts(t, b)
 				f := a.fleet(aliceEmail)
 				end(a, f)
@@ -287,6 +291,7 @@ func TestDevicesOfTwoGuards(t *testing.T) {
 
 func TestDeviceOutage(t *testing.T) { // F01
 	eachBackend(t, func(t *testing.T, b *backend) {
+		b.notInCookies(t, "no store lists them")
 		b, onTokens := b.faultyTokens()
 		onSessions := newFaults()
 		b.set.Sessions = indexFaults{faultySessions{b.set.Sessions, onSessions}, b.set.Sessions.(stores.SessionIndex)}
