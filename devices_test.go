@@ -365,6 +365,7 @@ func TestDevicesWithoutAnIndex(t *testing.T) {
 
 func TestLogoutOtherDevices(t *testing.T) { // M07
 	eachBackend(t, func(t *testing.T, b *backend) {
+		b.notInCookies(t, "no store lists them")
 		a, _ := accounts(t, b)
 		f, bob := a.fleet(aliceEmail), a.fleet(bobEmail)
 		f.here.post("/logout-others", passwordForm{Password: "wrong"}).want(t, 422)
@@ -407,6 +408,7 @@ func TestLogoutOtherDevicesByToken(t *testing.T) {
 
 func TestRevokeUser(t *testing.T) { // S17
 	eachBackend(t, func(t *testing.T, b *backend) {
+		b.notInCookies(t, "no store lists them")
 		a, _ := accounts(t, b)
 		f, bob := a.fleet(aliceEmail), a.fleet(bobEmail)
 		if err := a.m.RevokeUser(t.Context(), "web", a.alice.AuthID()); err != nil {

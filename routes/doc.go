@@ -15,7 +15,7 @@
 //
 //	POST   /register            name, email, password              201 {"user": User}, or 202 with Account.HideTaken
 //	POST   /login               email, password, remember (bool)   200 {"user": User}
-//	POST   /logout                                                 204, also for nobody
+//	POST   /logout                                                 204, also for nobody; 401 for a token that is not valid
 //	GET    /me                                                     200 {"user": User}
 //	PUT    /password            current_password, password         204, or 200 with a pair
 //	POST   /confirm-password    password                           204

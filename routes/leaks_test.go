@@ -3,6 +3,7 @@ package routes_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/routes"
 )
 
 // keep remembers a secret, for checkLeaks.
@@ -67,8 +69,11 @@ func (a *app) checkLeaks() {
 type panicky struct{ *memoryUsers }
 
 func (p panicky) UserByIdentifier(ctx context.Context, field, canonical string) (models.Authenticatable, error) {
-	if canonical == "panic@example.com" {
+	switch canonical {
+	case "panic@example.com":
 		panic("CANARY-panic")
+	case "down@example.com":
+		return nil, errors.New("dial tcp 10.1.2.3:5432: connection refused")
 	}
 	return p.memoryUsers.UserByIdentifier(ctx, field, canonical)
 }
@@ -85,6 +90,27 @@ func TestPanicsTellNothing(t *testing.T) {
 		}
 	}
 	a.client().login(alice, pass).want(t, 200)
+}
+
+// L02, F02: an outage is a 503 that says nothing, sets no cookie, and is no fault of
+// a form that the user could put right.
+func TestOutagesTellNothing(t *testing.T) {
+	b := memory(t)
+	b.users = panicky{b.users.(*memoryUsers)}
+	pages := map[routes.Route]routes.Page{}
+	for _, r := range []routes.Route{routes.Login, routes.ForgotPassword, routes.ResendVerification, routes.ResetPassword} {
+		pages[r] = routes.Page{Failed: "/failed"}
+	}
+	a := newApp(t, b, setup{options: routes.Options{Pages: pages}})
+	for _, path := range []string{"/login", "/token", "/forgot-password", "/verify-email/resend", "/reset-password"} {
+		r := a.browser().form(path, "email=down%40example.com&token=x&password=CANARY").want(t, 503)
+		if !strings.HasPrefix(r.body, `{"code":"unavailable","message":`) || strings.Contains(r.body, "10.1.2.3") {
+			t.Errorf("%s: %s", path, r.body)
+		}
+		if len(r.Cookies()) != 0 || r.Header.Get("Retry-After") == "" || r.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: header %v", path, r.Header)
+		}
+	}
 }
 
 // L04: each thing that happens is told once.

@@ -64,11 +64,21 @@ func (s *server) login(c *gin.Context, a *ginauth.Authenticator) (reply, error) 
 }
 
 // logout ends whatever the request is logged in by: a session, a login by access
-// tokens, or both.
+// tokens, or both. Nobody is no error, but a token that is not valid is: its login
+// may go on.
 func (s *server) logout(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
 	ctx := c.Request.Context()
 	if s.access {
-		if err := a.Guard(s.options.AccessGuard).Logout(ctx); err != nil {
+		api := a.Guard(s.options.AccessGuard)
+		u, err := api.User(ctx)
+		if err == nil && u == nil && c.Request.Header.Get("Authorization") != "" {
+			a.Use(s.options.AccessGuard) // whose challenge is the answer's
+			err = ginauth.ErrUnauthenticated
+		}
+		if err == nil {
+			err = api.Logout(ctx)
+		}
+		if err != nil {
 			return reply{}, err
 		}
 	}

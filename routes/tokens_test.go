@@ -62,6 +62,10 @@ func TestTokenRoutes(t *testing.T) {
 		last := tokensOf(t, a.client().post("/token", fields{"email": alice, "password": pass}).want(t, 200))
 		a.bearer(last.AccessToken).do("POST", "/logout", "", "").want(t, 204)
 		a.bearer(last.AccessToken).get("/me").want(t, 401)
+		again := a.bearer(last.AccessToken).do("POST", "/logout", "", "").want(t, 401) // J14
+		if got := again.Header.Get("WWW-Authenticate"); got != `Bearer error="invalid_token"` {
+			t.Errorf("WWW-Authenticate %q", got)
+		}
 		a.client().post("/token/refresh", fields{"refresh_token": last.RefreshToken}).want(t, 401)
 		for _, body := range []string{`{}`, `{"refresh_token":""}`, `{"refresh_token":null}`, `{"refresh_token":"` + strings.Repeat("a", 40) + `"}`} {
 			a.client().post("/token/refresh", body).want(t, 401)
@@ -149,7 +153,7 @@ func TestPersonalTokenIsNoLogin(t *testing.T) {
 			program.call(method, path, body).want(t, 403)
 		}
 		program.post("/confirm-password", fields{"password": pass}).want(t, 401)
-		program.do("POST", "/logout", "", "").want(t, 204)
+		program.do("POST", "/logout", "", "").want(t, 401)
 		program.get("/me").want(t, 200)
 		program.post("/token/revoke", fields{"token": token.Text}).want(t, 204) // its holder may end it
 		program.get("/me").want(t, 401)
