@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ginauth/ginauth/internal/useragent"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 )
@@ -71,6 +72,17 @@ func (m *Manager) sendTo(ctx context.Context, kind string, u models.Authenticata
 	if err != nil {
 		m.log.ErrorContext(ctx, "ginauth: mail not sent", "kind", kind, "user", cut(u.AuthID(), 64), "error", cut(err.Error(), 256))
 	}
+}
+
+// tellNewDevice tells a user of a login from a device that was not used for the
+// account before, once the login is stored.
+func (x *exchange) tellNewDevice(ctx context.Context, s subject, u models.Authenticatable) {
+	if !x.m.cfg.Mail.NotifyNewDevice || s.device != nil {
+		return
+	}
+	data := mail.Data{URL: x.m.resetPage(), Address: x.ip, Device: useragent.Name(x.req.UserAgent())}
+	ctx = context.WithoutCancel(ctx)
+	x.session.afterCommit(func() { x.m.send(ctx, mail.NewDevice, u, data) })
 }
 
 // mayMail counts a mail of a kind to an account and reports whether it is one too

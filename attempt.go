@@ -45,6 +45,7 @@ func (a *Authenticator) AttemptWhen(
 	// A client that shows tokens keeps no cookies.
 	if res.Tokens == nil {
 		a.x.rememberDevice(a.current().realm, subject, u)
+		a.x.tellNewDevice(ctx, subject, u)
 	}
 	return res, nil
 }
