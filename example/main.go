@@ -23,6 +23,8 @@ import (
 	gormlogger "gorm.io/gorm/logger"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/mail/logmail"
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
@@ -50,19 +52,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	b, err := newBlog(ctx, logger, *source, *redisURL)
+	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
+	}
+	url := "http://" + reachable(listener.Addr()) // which the links in mails lead to
+	b, err := newBlog(ctx, logger, url, *source, *redisURL)
+	if err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	router := b.routes()
 	for _, finding := range b.auth.Verify(ctx, router) {
 		logger.Warn("verify: " + finding.String())
 	}
 
-	listener, err := net.Listen("tcp", *addr)
-	if err != nil {
-		return errors.Join(err, b.close(ctx))
-	}
 	server := &http.Server{
 		Handler:           router,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -72,7 +75,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	printHints(stdout, "http://"+reachable(listener.Addr()))
+	printHints(stdout, url)
 
 	select {
 	case err = <-served:
@@ -94,7 +97,7 @@ type blog struct {
 	closeRedis func() error // nil without Redis
 }
 
-func newBlog(ctx context.Context, logger *slog.Logger, source, redisURL string) (*blog, error) {
+func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL string) (*blog, error) {
 	db, err := openDB(ctx, logger, source)
 	if err != nil {
 		return nil, err
@@ -116,6 +119,7 @@ func newBlog(ctx context.Context, logger *slog.Logger, source, redisURL string) 
 		Key:    key,
 		Users:  b.users,
 		Stores: set,
+		Mail:   ginauth.MailConfig{Mailer: toLog(logger), BaseURL: url, AppName: "Example"},
 		Audit:  ginauth.SlogAudit(logger),
 		Logger: logger,
 	})
@@ -128,6 +132,11 @@ func newBlog(ctx context.Context, logger *slog.Logger, source, redisURL string) 
 		return nil, errors.Join(err, b.close(ctx))
 	}
 	return b, nil
+}
+
+// toLog writes mails to the log, with their links: nobody else reads it here.
+func toLog(logger *slog.Logger) mail.Mailer {
+	return logmail.New(logmail.Options{Logger: logger, InsecureLogLinks: true})
 }
 
 // openDB opens the database and creates what is missing in it. Errors do not
@@ -177,10 +186,7 @@ func (b *blog) routes() *gin.Engine {
 	_ = r.SetTrustedProxies(nil) // nil is always accepted
 	r.Use(gin.Logger(), ginauth.Recovery(), ginauth.StartSession())
 
-	r.POST("/register", ginauth.Public(), b.register)
-	r.POST("/login", ginauth.Public(), ginauth.ThrottleLogins(), b.login)
-	r.POST("/logout", ginauth.Public(), b.logout) // also for whoever is logged out already
-	r.GET("/me", ginauth.Auth(), b.me)
+	b.accountRoutes(r)
 	r.GET("/admin", ginauth.Auth(), ginauth.Authorize("see-admin"), b.admin)
 
 	post := ginauth.Load("id", gormstore.Find[Post](b.db))
@@ -191,7 +197,6 @@ func (b *blog) routes() *gin.Engine {
 	r.DELETE("/posts/:id", ginauth.Auth(), ginauth.Authorize("delete", post), b.deletePost)
 	r.POST("/posts/:id/publish", ginauth.Auth(), ginauth.EnsureEmailVerified(),
 		ginauth.Authorize("publish", post), b.publishPost)
-	b.apiRoutes(r)
 	return r
 }
 

@@ -25,13 +25,13 @@ func TestTokens(t *testing.T) {
 	guest := newClient(t)
 	pair := guest.do("POST", "/api/token", object{"email": "bob@example.com", "password": seedPassword}, 200)
 	bob := bearing(t, pair["access_token"].(string))
-	if me := bob.do("GET", "/api/me", nil, 200); me["name"] != "Bob" {
+	if me := bob.do("GET", "/api/me", nil, 200)["user"].(object); me["name"] != "Bob" {
 		t.Errorf("me %v", me)
 	}
 	made := bob.do("POST", "/tokens", object{"name": "script", "abilities": []string{"posts:read"}}, 201)
 	script := bearing(t, made["token"].(string))
 	script.do("GET", "/api/posts", nil, 200)
-	script.do("POST", "/tokens", object{"name": "more"}, 401)
+	script.do("POST", "/tokens", object{"name": "more"}, 403)
 	bob.do("DELETE", "/tokens/"+made["id"].(string), nil, 204)
 	script.do("GET", "/api/posts", nil, 401)
 	next := guest.do("POST", "/api/token/refresh", object{"refresh_token": pair["refresh_token"]}, 200)
