@@ -20,8 +20,8 @@ var readmeImports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "log": "log", "os": "os",
 	"rand": "crypto/rand", "slog": "log/slog", "time": "time", "testing": "testing", "httptest": "net/http/httptest",
 	"gin": "github.com/gin-gonic/gin", "gorm": "gorm.io/gorm", "sessions": "github.com/gin-contrib/sessions",
-	"ginauth": "github.com/ginauth/ginauth",
-	"events":  "github.com/ginauth/ginauth/events", "hashing": "github.com/ginauth/ginauth/hashing",
+	"ginauth": "github.com/ginauth/ginauth", "breach": "github.com/ginauth/ginauth/breach",
+	"events": "github.com/ginauth/ginauth/events", "hashing": "github.com/ginauth/ginauth/hashing",
 	"models": "github.com/ginauth/ginauth/models", "gormstore": "github.com/ginauth/ginauth/stores/gormstore",
 	"cookiestore": "github.com/ginauth/ginauth/stores/cookiestore",
 	"redisstore":  "github.com/ginauth/ginauth/stores/redisstore", "redis": "github.com/redis/go-redis/v9",
@@ -31,6 +31,9 @@ var readmeImports = map[string]string{
 // readmeNames are what a snippet may use without declaring it.
 var readmeNames = map[string]string{
 	"a":            "var a *ginauth.Authenticator",
+	"credentials":  "var credentials ginauth.Credentials",
+	"current":      "var current string",
+	"name":         "var name string",
 	"auth":         "var auth *ginauth.Manager",
 	"c":            "var c *gin.Context",
 	"codeIsRight":  "var codeIsRight bool",
@@ -165,7 +168,7 @@ func readmeSource(block string) ([]byte, error) {
 	if string(formatted) != block {
 		return nil, fmt.Errorf("is not formatted by gofmt; want:\n%s", formatted)
 	}
-	if strings.HasPrefix(block, "package main\n") {
+	if strings.HasPrefix(block, "package main\n") || strings.Contains(block, "\npackage main\n") {
 		return []byte(block), nil
 	}
 	source := readmePackage + block
@@ -274,5 +277,24 @@ func readmeComplete(source string) (string, error) {
 		if source == before {
 			return source, nil
 		}
+	}
+}
+
+// TestBackendExample checks that the program in README.md is the one in the
+// repository, and short.
+func TestBackendExample(t *testing.T) {
+	program, err := os.ReadFile("example/backend/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), "```go\n"+string(program)+"```\n") {
+		t.Error("README.md does not show example/backend/main.go")
+	}
+	if n := strings.Count(string(program), "\n"); n >= 60 {
+		t.Errorf("%d lines", n)
 	}
 }
