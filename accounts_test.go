@@ -202,6 +202,14 @@ func (c *client) device(kind string) ginauth.Device {
 	return found[0]
 }
 
+// outages are the ways in which a store fails. To hang takes its time.
+func outages(b *backend) []fault {
+	if testing.Short() && b.name != "memory" {
+		return []fault{faultRefuse, faultCorrupt}
+	}
+	return []fault{faultRefuse, faultHang, faultCorrupt}
+}
+
 // newStamp gives a user another security stamp.
 func (a *app) newStamp(u *models.User) {
 	a.b.users.change(u.AuthID(), func(u *models.User) { u.SecurityStamp += "'" })

@@ -243,10 +243,10 @@ func TestChangePassword(t *testing.T) { // P12
 func TestConfirmPasswordOutage(t *testing.T) { // F01
 	b, onTokens := memoryBackend(t).faultyTokens()
 	b, f := b.faultyKeepingTokens()
-	a, _ := accounts(t, b, func(c *ginauth.Config) { c.StoreTimeout = 50 * time.Millisecond })
+	a, _ := accounts(t, b, func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond })
 	c := a.remembered(aliceEmail).only(rememberCookie)
 	c.get("/me").want(t, 200)
-	for _, mode := range []fault{faultRefuse, faultHang, faultCorrupt} {
+	for _, mode := range outages(b) {
 		for _, op := range []string{"load", "user by id"} {
 			f.set(op, mode)
 			c.get("/sudo").want(t, 503)

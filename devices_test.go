@@ -295,12 +295,12 @@ func TestDeviceOutage(t *testing.T) { // F01
 		b, onTokens := b.faultyTokens()
 		onSessions := newFaults()
 		b.set.Sessions = indexFaults{faultySessions{b.set.Sessions, onSessions}, b.set.Sessions.(stores.SessionIndex)}
-		a, _ := accounts(t, b, func(c *ginauth.Config) { c.StoreTimeout = 50 * time.Millisecond })
+		a, _ := accounts(t, b, func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond })
 		f := a.fleet(aliceEmail)
 		id := f.here.device("remember").ID
 		other := a.loggedIn(aliceEmail)
 		session, plain := f.there.ownSession().ID, other.ownSession().ID
-		for _, mode := range []fault{faultRefuse, faultHang, faultCorrupt} {
+		for _, mode := range outages(b) {
 			for _, row := range []struct {
 				f            *faults
 				op           string

@@ -408,9 +408,9 @@ func TestRememberOutage(t *testing.T) { // M10, F01
 	eachBackend(t, func(t *testing.T, b *backend) {
 		b, onTokens := b.faultyTokens()
 		b, onOthers := b.faultyKeepingTokens()
-		a, _ := accounts(t, b, func(c *ginauth.Config) { c.StoreTimeout = 50 * time.Millisecond })
+		a, _ := accounts(t, b, func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond })
 		c := a.remembered(aliceEmail)
-		for _, mode := range []fault{faultRefuse, faultHang, faultCorrupt} {
+		for _, mode := range outages(b) {
 			for _, row := range []struct {
 				f      *faults
 				op     string

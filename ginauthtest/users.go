@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"fmt"
 	"strconv"
 	"sync"
@@ -154,7 +155,7 @@ func (s *Users) RehashPassword(ctx context.Context, id, oldHash, newHash string)
 		return false, err
 	}
 	_, changed := s.change(id, func(u *models.User) bool {
-		same := u.Password == oldHash
+		same := subtle.ConstantTimeCompare([]byte(u.Password), []byte(oldHash)) == 1
 		u.Password = newHash
 		return same
 	})
