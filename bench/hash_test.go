@@ -1,0 +1,103 @@
+package bench_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"runtime"
+	"testing"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/ginauth/ginauth/bench"
+	"github.com/ginauth/ginauth/hashing"
+)
+
+func hashJobs() []job {
+	small, large := hashing.Argon2id{}, hashing.Argon2id{Memory: 64 * 1024 /* KiB */, Time: 3}
+	serial := []string{bench.Serial}
+	sixteen := []string{"goroutines-16"}
+	return []job{
+		{name: "hash-argon2id", modes: serial, only: true, slow: true, sides: []side{
+			{"ginauth", openHash(hashing.Config{Driver: small})},
+			{"x-crypto", openArgon2(19*1024, 2)},
+		}},
+		{name: "hash-bcrypt", modes: serial, only: true, slow: true, sides: []side{
+			{"ginauth", openHash(hashing.Config{Driver: hashing.Bcrypt{Cost: 10}})},
+			{"x-crypto", openBcrypt(10)},
+		}},
+		{name: "hash-16", modes: sixteen, only: true, slow: true, sides: []side{
+			{"ginauth", openHash(hashing.Config{Driver: small})},
+			{"ginauth-two", openHash(hashing.Config{Driver: small, Concurrency: 2})},
+			{"x-crypto", openArgon2(19*1024, 2)},
+		}},
+		{name: "hash-16-large", modes: sixteen, only: true, slow: true, sides: []side{
+			{"ginauth", openHash(hashing.Config{Driver: large})},
+			{"ginauth-two", openHash(hashing.Config{Driver: large, Concurrency: 2})},
+			{"x-crypto", openArgon2(64*1024, 3)},
+		}},
+	}
+}
+
+const password = "correct horse battery staple"
+
+// verifying asks about the right password, and in its check about a wrong one.
+func verifying(verify func(password string) bool) target {
+	return target{
+		worker: func() func() bool { return func() bool { return verify(password) } },
+		check: func(tb testing.TB) {
+			if verify("wrong") {
+				tb.Error("the wrong password is accepted")
+			}
+		},
+		report: func(b *testing.B) {
+			// What the process ever had at once from the system: it gives
+			// nothing back to this figure.
+			var stats runtime.MemStats
+			runtime.ReadMemStats(&stats)
+			b.ReportMetric(float64(stats.Sys)/(1<<20), "MiB")
+		},
+	}
+}
+
+func openHash(config hashing.Config) func(testing.TB) target {
+	return func(tb testing.TB) target {
+		m, err := hashing.New(config)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		ctx := context.Background()
+		encoded, err := m.Hash(ctx, password)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return verifying(func(password string) bool {
+			ok, err := m.Verify(ctx, password, encoded)
+			return ok && err == nil
+		})
+	}
+}
+
+func openArgon2(memory, time uint32) func(testing.TB) target {
+	return func(testing.TB) target {
+		salt := make([]byte, 16)
+		_, _ = rand.Read(salt)
+		digest := argon2.IDKey([]byte(password), salt, time, memory, 1, 32)
+		return verifying(func(password string) bool {
+			return subtle.ConstantTimeCompare(argon2.IDKey([]byte(password), salt, time, memory, 1, 32), digest) == 1
+		})
+	}
+}
+
+func openBcrypt(cost int) func(testing.TB) target {
+	return func(tb testing.TB) target {
+		encoded, err := bcrypt.GenerateFromPassword([]byte(password), cost)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return verifying(func(password string) bool {
+			return bcrypt.CompareHashAndPassword(encoded, []byte(password)) == nil
+		})
+	}
+}

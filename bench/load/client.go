@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// result is what one measurement says.
+type result struct {
+	each        time.Duration // the time of the measurement by the number of requests
+	median, p99 time.Duration
+}
+
+// warmUp is how long requests are sent before they count.
+const warmUp = 500 * time.Millisecond
+
+// attack sends requests to addr for warmUp and then for a duration, over one
+// connection for each header. All answers have to be 200 with a body that
+// contains want.
+func attack(ctx context.Context, addr string, headers []http.Header, want string, duration time.Duration) (result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	begin := time.Now().Add(warmUp)
+	end := begin.Add(duration)
+	took := make([][]time.Duration, len(headers))
+	errs := make([]error, len(headers))
+	var done sync.WaitGroup
+	for i, header := range headers {
+		done.Go(func() {
+			if took[i], errs[i] = talk(ctx, addr, header, want, begin, end); errs[i] != nil {
+				cancel() // one wrong answer makes the rest worthless
+			}
+		})
+	}
+	done.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return result{}, err
+	}
+	all := slices.Sorted(slices.Values(slices.Concat(took...)))
+	if len(all) == 0 {
+		return result{}, errors.New("no request was answered in time")
+	}
+	return result{
+		each:   duration / time.Duration(len(all)),
+		median: all[len(all)/2], p99: all[len(all)*99/100],
+	}, nil
+}
+
+// talk sends requests over one connection and returns how long those took that
+// were answered between begin and end.
+func talk(ctx context.Context, addr string, header http.Header, want string, begin, end time.Time) ([]time.Duration, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+
+	request := requestText(addr, header)
+	answers := bufio.NewReader(conn)
+	var took []time.Duration
+	for {
+		sent := time.Now()
+		if _, err := conn.Write(request); err != nil {
+			return nil, err
+		}
+		if err := readAnswer(answers, want); err != nil {
+			return nil, err
+		}
+		switch now := time.Now(); {
+		case now.After(end):
+			return took, nil
+		case now.After(begin):
+			took = append(took, now.Sub(sent))
+		}
+	}
+}
+
+// requestText returns the bytes of a request of a browser.
+func requestText(addr string, header http.Header) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "GET /me HTTP/1.1\r\nHost: %s\r\n", addr)
+	b.WriteString("User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n")
+	b.WriteString("Accept: application/json\r\nAccept-Language: en-GB,en;q=0.5\r\n")
+	_ = header.Write(&b) // to memory
+	b.WriteString("\r\n")
+	return b.Bytes()
+}
+
+func readAnswer(from *bufio.Reader, want string) error {
+	answer, err := http.ReadResponse(from, nil)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK || !bytes.Contains(body, []byte(want)) {
+		return fmt.Errorf("answer %d %.200q, want 200 with %q", answer.StatusCode, body, want)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+// Command load measures a whole process over TCP on this machine: requests per
+// second and how long they take, for a route that answers who is logged in, with
+// sessions in memory, in Redis and in PostgreSQL, and beside it the same route
+// without ginauth. It also measures the example of this repository as it is.
+//
+//	go -C bench run ./load [-connections n] [-duration t] [-passes n] [-run pattern]
+//
+// Server and client share the processors. The client sends the next request of a
+// connection when the last one is answered. Redis and PostgreSQL are found by
+// GINAUTH_TEST_REDIS and GINAUTH_TEST_POSTGRES; without, their lines say so.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"slices"
+	"syscall"
+	"time"
+)
+
+func main() {
+	connections := flag.Int("connections", 16, "how many `connections` send requests at once")
+	duration := flag.Duration("duration", 3*time.Second, "how long one measurement takes")
+	passes := flag.Int("passes", 3, "how many `times` everything is measured")
+	pattern := flag.String("run", "", "measure only the servers whose name matches this `regexp`")
+	serve := flag.String("serve", "", "be the server of this `kind`; used by the command itself")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := error(nil)
+	if *serve != "" {
+		err = runServer(ctx, os.Stdout, *serve)
+	} else {
+		err = run(ctx, os.Stdout, *connections, *passes, *duration, *pattern)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, connections, passes int, duration time.Duration, pattern string) error {
+	wanted, err := regexp.Compile(pattern)
+	if err != nil {
+		return err
+	}
+	setup, err := prepare(ctx)
+	if err != nil {
+		return err
+	}
+	defer setup.close()
+	all := slices.DeleteFunc(contestants(), func(c contestant) bool { return !wanted.MatchString(c.name) })
+	results := make([][]result, len(all))
+	for pass := range passes {
+		for i, c := range all {
+			fmt.Fprintf(os.Stderr, "\rpass %d of %d, server %d of %d ", pass+1, passes, i+1, len(all))
+			if setup.missing(c) != "" {
+				continue
+			}
+			got, err := setup.measure(ctx, c, connections, duration)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			results[i] = append(results[i], got)
+		}
+	}
+	fmt.Fprintln(os.Stderr)
+	fmt.Fprintf(out, "A whole process, GET /me over %d connections on loopback, %d times %v, medians:\n\n", connections, passes, duration)
+	fmt.Fprintln(out, "| server | requests/s | median | p99 |")
+	fmt.Fprintln(out, "| --- | ---: | ---: | ---: |")
+	for i, c := range all {
+		fmt.Fprintln(out, line(c.name, setup.missing(c), results[i]))
+	}
+	return nil
+}
+
+// line returns a server's medians as Markdown.
+func line(name, missing string, results []result) string {
+	if missing != "" {
+		return fmt.Sprintf("| %s | not run: needs %s | | |", name, missing)
+	}
+	middle := func(f func(result) time.Duration) time.Duration {
+		values := make([]time.Duration, len(results))
+		for i, r := range results {
+			values[i] = f(r)
+		}
+		slices.Sort(values)
+		return values[len(values)/2]
+	}
+	each := middle(func(r result) time.Duration { return r.each })
+	return fmt.Sprintf("| %s | %.0f | %v | %v |", name, float64(time.Second)/float64(each),
+		middle(func(r result) time.Duration { return r.median }).Round(time.Microsecond),
+		middle(func(r result) time.Duration { return r.p99 }).Round(time.Microsecond))
+}

@@ -1,0 +1,134 @@
+package bench_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/alexedwards/scs/goredisstore"
+	contribgorm "github.com/gin-contrib/sessions/gorm"
+	"github.com/gin-gonic/gin"
+	"github.com/redis/go-redis/v9"
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+
+	"github.com/ginauth/ginauth/internal/testservers"
+	"github.com/ginauth/ginauth/stores/gormstore"
+	"github.com/ginauth/ginauth/stores/redisstore"
+)
+
+// storeJobs are those with sessions in Redis and in databases.
+func storeJobs() []job {
+	return []job{
+		{name: "session-read-redis", sides: []side{
+			{"ginauth", func(tb testing.TB) target { return readTarget(tb, ginauthRedis(tb), "/user") }},
+			{"ginauth-auth", openCounted},
+			{"scs", func(tb testing.TB) target { return readTarget(tb, scsRedis(tb), "/user") }},
+			{"get", openGet},
+		}},
+		{name: "session-write-redis", sides: []side{
+			{"ginauth", func(tb testing.TB) target { return writeTarget(tb, ginauthRedis(tb)) }},
+			{"scs", func(tb testing.TB) target { return writeTarget(tb, scsRedis(tb)) }},
+			{"get", openGet},
+		}},
+		{name: "session-read-sqlite", sides: sqlSides(openSQLite)},
+		{name: "session-read-postgres", sides: sqlSides(testservers.Postgres)},
+	}
+}
+
+func sqlSides(open func(testing.TB) *gorm.DB) []side {
+	return []side{
+		{"ginauth", func(tb testing.TB) target {
+			db := open(tb)
+			if err := gormstore.Migrate(context.Background(), db); err != nil {
+				tb.Fatal(err)
+			}
+			return readTarget(tb, ginauthSessions(tb, gormstore.New(db)), "/user")
+		}},
+		{"gin-contrib", func(tb testing.TB) target {
+			return readTarget(tb, contribSessions(contribgorm.NewStore(open(tb), false, contribKey)), "/user")
+		}},
+	}
+}
+
+// openSQLite opens a file of the test's own, as the README says to.
+func openSQLite(tb testing.TB) *gorm.DB {
+	file := filepath.Join(tb.TempDir(), "app.db")
+	return testservers.Connect(tb, sqlite.Open(file+"?_journal_mode=WAL&_busy_timeout=1000&_txlock=immediate"))
+}
+
+func ginauthRedis(tb testing.TB) http.Handler {
+	client, prefix := testservers.Redis(tb)
+	return ginauthSessions(tb, redisstore.New(client, redisstore.WithPrefix(prefix)))
+}
+
+func scsRedis(tb testing.TB) http.Handler {
+	client, prefix := testservers.Redis(tb)
+	return scsSessions(tb, goredisstore.NewWithPrefix(client, prefix))
+}
+
+// openGet asks Redis for one string of the size of a session.
+func openGet(tb testing.TB) target {
+	client, prefix := testservers.Redis(tb)
+	key := prefix + "session"
+	value := make([]byte, 128)
+	if err := client.Set(context.Background(), key, value, 0).Err(); err != nil {
+		tb.Fatal(err)
+	}
+	r := newEngine()
+	r.GET("/get", func(c *gin.Context) {
+		got, err := client.Get(c.Request.Context(), key).Bytes()
+		if err != nil || len(got) != len(value) {
+			c.AbortWithStatus(http.StatusServiceUnavailable)
+			return
+		}
+		static(c)
+	})
+	return serve(r, plainRequests("/get", "hello"))
+}
+
+// trips counts how often a client waits for the server.
+type trips struct{ n atomic.Int64 }
+
+func (*trips) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (t *trips) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		t.n.Add(1)
+		return next(ctx, cmd)
+	}
+}
+
+func (t *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		t.n.Add(1)
+		return next(ctx, cmds)
+	}
+}
+
+// openCounted reads who is logged in, and counts round trips.
+func openCounted(tb testing.TB) target {
+	client, prefix := testservers.Redis(tb)
+	counter := new(trips)
+	client.AddHook(counter)
+	handler := ginauthSessions(tb, redisstore.New(client, redisstore.WithPrefix(prefix)))
+	t := readTarget(tb, handler, "/me")
+	t.prepare = func(testing.TB, int) { counter.n.Store(0) }
+	t.report = func(b *testing.B) { b.ReportMetric(float64(counter.n.Load())/float64(b.N), "trips/op") }
+	check := t.check
+	t.check = func(tb testing.TB) {
+		check(tb)
+		header := cookies(tb, send(handler, "POST", "/login/7", 7, nil))
+		counter.n.Store(0)
+		want(tb, handler, "GET", "/me", header, http.StatusOK, "7")
+		if n := counter.n.Load(); n != 1 {
+			tb.Errorf("a logged-in read takes %d round trips, want 1", n)
+		}
+	}
+	return t
+}

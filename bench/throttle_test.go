@@ -1,0 +1,137 @@
+package bench_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-redis/redis_rate/v10"
+	"github.com/redis/go-redis/v9"
+	"github.com/ulule/limiter/v3"
+	ululegin "github.com/ulule/limiter/v3/drivers/middleware/gin"
+	ululememory "github.com/ulule/limiter/v3/drivers/store/memory"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testservers"
+	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/redisstore"
+)
+
+// plenty is a limit that no benchmark reaches, and few one that a test does.
+const (
+	plenty = 1 << 30
+	few    = 3
+)
+
+func throttleJobs() []job {
+	inMemory := func(testing.TB) stores.Set { return stores.Set{} }
+	inRedis := func(tb testing.TB) stores.Set {
+		client, prefix := testservers.Redis(tb)
+		return redisstore.New(client, redisstore.WithPrefix(prefix))
+	}
+	return []job{
+		{name: "throttle", modes: growth, sides: []side{
+			{"ginauth", openThrottle(inMemory, "/refused-early")},
+			{"ginauth-count", openThrottle(inMemory, "/counted")},
+			{"ulule", throttled(ululeApp)},
+		}},
+		{name: "throttle-redis", sides: []side{
+			{"ginauth", openThrottle(inRedis, "/refused-early")},
+			{"ginauth-count", openThrottle(inRedis, "/counted")},
+			{"redis_rate", throttled(redisRateApp)},
+			{"get", openGet},
+		}},
+	}
+}
+
+// throttled returns a target whose requests are all within the limit. The check
+// is of another application, whose limit is low.
+func throttled(app func(tb testing.TB, limit int) http.Handler) func(testing.TB) target {
+	return func(tb testing.TB) target {
+		t := serve(app(tb, plenty), plainRequests("/counted", "hello"))
+		t.check = func(tb testing.TB) { checkLimit(tb, app(tb, few), "/counted") }
+		return t
+	}
+}
+
+// checkLimit checks that a few requests pass and no more.
+func checkLimit(tb testing.TB, handler http.Handler, path string) {
+	tb.Helper()
+	for range few {
+		want(tb, handler, "GET", "/counted", nil, http.StatusOK, "hello")
+	}
+	want(tb, handler, "GET", path, nil, http.StatusTooManyRequests, anyBody)
+}
+
+// openThrottle measures a path of throttleApp.
+func openThrottle(open func(testing.TB) stores.Set, path string) func(testing.TB) target {
+	return func(tb testing.TB) target {
+		t := serve(throttleApp(tb, open(tb), plenty), plainRequests(path, "hello"))
+		t.check = func(tb testing.TB) { checkLimit(tb, throttleApp(tb, open(tb), few), path) }
+		return t
+	}
+}
+
+// throttleApp asks, below /refused-early, whether the address may try to log in,
+// and below /counted counts a try: of the address, of the account, and of both
+// together.
+func throttleApp(tb testing.TB, set stores.Set, attempts int) http.Handler {
+	limit := ginauth.Limit{Attempts: attempts, Per: time.Minute}
+	auth := newAuth(tb, ginauth.Config{Stores: set, Throttle: ginauth.ThrottleConfig{
+		Address: limit, Account: limit, AccountAddress: limit,
+	}})
+	r := newEngine()
+	r.GET("/refused-early", auth.ThrottleLogins(), static)
+	r.GET("/counted", auth.ThrottleLogins(), func(c *gin.Context) {
+		email, _, _ := strings.Cut(c.Request.RemoteAddr, ":")
+		if _, err := ginauth.From(c).Throttle(c.Request.Context(), "email", email+"@example.com"); err != nil {
+			ginauth.Abort(c, err)
+			return
+		}
+		static(c)
+	})
+	return r
+}
+
+func ululeApp(_ testing.TB, limit int) http.Handler {
+	store := ululememory.NewStoreWithOptions(limiter.StoreOptions{Prefix: "bench", CleanUpInterval: time.Minute})
+	r := newEngine()
+	r.Use(ululegin.NewMiddleware(limiter.New(store, limiter.Rate{Period: time.Minute, Limit: int64(limit)})))
+	r.GET("/counted", static)
+	return r
+}
+
+func redisRateApp(tb testing.TB, limit int) http.Handler {
+	client, prefix := testservers.Redis(tb)
+	limits := redis_rate.NewLimiter(client)
+	// Its keys begin with a prefix of its own, and expire.
+	key := fmt.Sprintf("%s%d:", prefix, limit)
+	allowed := redis_rate.Limit{Rate: limit, Burst: limit, Period: time.Minute}
+	r := newEngine()
+	r.GET("/counted", func(c *gin.Context) {
+		got, err := limits.Allow(c.Request.Context(), key+c.ClientIP(), allowed)
+		switch {
+		case err != nil:
+			c.AbortWithStatus(http.StatusServiceUnavailable)
+		case got.Allowed == 0:
+			c.AbortWithStatus(http.StatusTooManyRequests)
+		default:
+			static(c)
+		}
+	})
+	tb.Cleanup(func() { deleteRate(tb, client, key) })
+	return r
+}
+
+func deleteRate(tb testing.TB, client *redis.Client, key string) {
+	ctx := context.Background()
+	for _, name := range testservers.RedisKeys(tb, client, "rate:"+key) {
+		if err := client.Unlink(ctx, name).Err(); err != nil {
+			tb.Error(err)
+		}
+	}
+}
