@@ -37,8 +37,8 @@ func run(update bool, log string) error {
 	}
 	output, err := os.ReadFile(log)
 	if log == "" {
-		test := exec.Command("go", "test", "-short", "-v", "-count=1", "-run", "^Test(Sessions|Tokens|Limiter)$",
-			"./stores/memstore", "./stores/filestore", "./stores/gormstore", "./stores/redisstore")
+		test := exec.Command("go", "test", "-short", "-v", "-count=1", "-run", "^Test(Sessions|Tokens|Limiter|Carrier)$",
+			"./stores/memstore", "./stores/filestore", "./stores/gormstore", "./stores/redisstore", "./stores/cookiestore")
 		test.Stderr = os.Stderr
 		output, err = test.Output()
 	}

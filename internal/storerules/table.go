@@ -20,11 +20,12 @@ var columns = []struct{ title, store string }{
 	{"Redis", "redisstore/single"},
 	{"Redis Cluster", "redisstore/cluster"},
 	{"Redis Sentinel", "redisstore/sentinel"},
+	{"cookies", "cookiestore"},
 }
 
 // titles are the names of the contracts, in the order of the table.
 var titles = []struct{ test, title string }{
-	{"TestSessions", "Sessions"}, {"TestTokens", "Tokens"}, {"TestLimiter", "Limiter"},
+	{"TestSessions", "Sessions"}, {"TestTokens", "Tokens"}, {"TestLimiter", "Limiter"}, {"TestCarrier", "Carrier"},
 }
 
 var (
