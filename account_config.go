@@ -60,7 +60,9 @@ type PasswordConfig struct {
 type AccountConfig struct {
 	// HideTaken answers the registration of an address that is taken as any
 	// other, and tells its owner by mail, so that nobody finds out who has an
-	// account. It needs a Mailer. The default is an *InputError.
+	// account. Users then log in with a password only once their address is
+	// verified; before, the password is refused as a wrong one. It needs a
+	// Mailer. The default is an *InputError.
 	HideTaken bool
 	// Prepare completes a new user before it is stored, from fields that the
 	// application has declared itself.

@@ -101,7 +101,7 @@ func (a *Authenticator) verify(
 	if err != nil {
 		return nil, t.subject, err
 	}
-	if !ok || disabled(u) || (condition != nil && !condition(u)) {
+	if !ok || disabled(u) || a.x.m.unproved(u) || (condition != nil && !condition(u)) {
 		id := ""
 		if u != nil {
 			id = u.AuthID()

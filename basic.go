@@ -43,8 +43,8 @@ const maxBasic = 8 << 10
 // with a challenge. It panics if there is no guard of the name, or if the guard
 // cannot do what is asked.
 //
-// Browsers send such a password by themselves, so it does not exempt a request
-// from StartSession's protection against other sites.
+// Browsers send such a password by themselves, so requests are protected against
+// other sites as by StartSession.
 func (m *Manager) Basic(options ...BasicOption) gin.HandlerFunc {
 	b := &basic{name: m.cfg.DefaultGuard, field: "email"}
 	for _, option := range options {
@@ -60,6 +60,11 @@ func (m *Manager) Basic(options ...BasicOption) gin.HandlerFunc {
 	return m.mark(kindGuard, func(c *gin.Context) {
 		m.handle(c, func(x *exchange) error {
 			x.auth.use(b.guard)
+			if !x.started { // else StartSession has looked
+				if err := m.checkOrigin(x); err != nil {
+					return err
+				}
+			}
 			err := b.authenticate(c.Request.Context(), &x.auth)
 			if StatusOf(err) == http.StatusUnauthorized {
 				c.Header("WWW-Authenticate", basicChallenge(b.name))

@@ -120,6 +120,9 @@ func (j *JWT) sign(typ string, claims jws.Claims, more any) (string, error) {
 // keys signed it, it has not expired and was not revoked. The errors are
 // ErrInvalidToken, which says nothing of the reason, and ErrUnavailable.
 func (j *JWT) Decode(ctx context.Context, kind, token string) (*DecodedJWT, error) {
+	if kind == "" {
+		return nil, j.refuse(ctx, errForeignToken) // no token is of every kind
+	}
 	claims, payload, err := j.check(plainType, kind, token)
 	if err != nil {
 		return nil, j.refuse(ctx, err)
@@ -230,10 +233,11 @@ func (j *JWT) refuse(ctx context.Context, reason error) error {
 	return ErrInvalidToken
 }
 
-// access returns a new access token of a login.
-func (j *JWT) access(ctx context.Context, realm, family string, u models.Authenticatable) (string, error) {
+// access returns a new access token of a login by a guard. It is bound to the
+// guard: another one of the same users may ask for more than this one did.
+func (j *JWT) access(ctx context.Context, g *jwtGuard, family string, u models.Authenticatable) (string, error) {
 	claims := j.claims(accessKind, u.AuthID(), j.m.cfg.JWT.Lifetime)
-	fingerprint := j.m.fingerprint(accessCredential, realm, u)
+	fingerprint := j.m.fingerprint(g.accessCredential(), g.realm, u)
 	claims.Family = family
 	claims.Fingerprint = base64.RawURLEncoding.EncodeToString(fingerprint[:])
 	var more any

@@ -67,8 +67,12 @@ func (g *jwtGuard) userOf(ctx context.Context, claims jws.Claims) (models.Authen
 	if err != nil {
 		return nil, errStamp
 	}
-	return g.load(ctx, claims.Subject, accessCredential, fingerprint)
+	return g.load(ctx, claims.Subject, g.accessCredential(), fingerprint)
 }
+
+// accessCredential names the guard's access tokens among what is bound to a
+// user's stamp.
+func (g *jwtGuard) accessCredential() string { return accessCredential + " " + g.name }
 
 // Logout ends the login that the request's access token is of, with all its
 // tokens.

@@ -124,14 +124,14 @@ func (s *Session) renewLogin(guard string, l loginRecord) error {
 
 // confirm notes that the user has given the password again. The id changes, as
 // at every step up.
-func (s *Session) confirm(ctx context.Context, guard string, at time.Time) error {
+func (s *Session) confirm(ctx context.Context, guard, userID string, at time.Time) error {
 	login, err := s.login(ctx, guard)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if login == nil {
+	if login == nil || login.id != userID {
 		return ErrSessionEnded
 	}
 	if err := s.writable(); err != nil {

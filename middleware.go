@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -202,7 +203,7 @@ func (m *Manager) checkOrigin(x *exchange) error {
 	// (Basic, Digest, Negotiate), but no bearer token that a page did not give
 	// it. With a cookie of ours the check applies: it might be what decides.
 	scheme, _, _ := strings.Cut(x.req.Header.Get("Authorization"), " ")
-	if strings.EqualFold(scheme, schemeBearer) && !x.sentCookie() {
+	if strings.EqualFold(scheme, schemeBearer) && !x.sentCookie() && m.cfg.JWT.Source == nil {
 		return nil
 	}
 	if err := m.origins.Check(x.req); err != nil {
@@ -211,7 +212,11 @@ func (m *Manager) checkOrigin(x *exchange) error {
 	return nil
 }
 
-// sentCookie reports whether the session cookie is there at all, also twice.
+// sentCookie reports whether a cookie of ours is there at all, also twice: the
+// session's, or one that can begin a session.
 func (x *exchange) sentCookie() bool {
-	return len(x.req.CookiesNamed(x.jar.name(x.m.cfg.Session.Cookie.Name))) > 0
+	own := x.jar.name(x.m.cfg.Session.Cookie.Name)
+	return slices.ContainsFunc(x.req.Cookies(), func(c *http.Cookie) bool {
+		return c.Name == own || strings.HasPrefix(c.Name, own+"_")
+	})
 }

@@ -3,6 +3,7 @@ package ginauth
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"time"
@@ -49,17 +50,43 @@ func (a *Authenticator) ChangePassword(ctx context.Context, current, password st
 	}
 	phase, cancel := a.x.m.phase(context.WithoutCancel(ctx))
 	defer cancel()
+	if err := a.stillSame(phase, u); err != nil {
+		return nil, err
+	}
 	changed, err := changer.ChangePassword(phase, u.AuthID(), hash, rand.Text())
 	if err != nil {
 		return nil, unavailable("change password", err)
 	}
-	res, err := a.goOnAs(phase, changed, true)
-	if err != nil {
-		return nil, err
-	}
 	a.x.m.send(ctx, mail.PasswordChanged, changed, mail.Data{URL: a.x.m.resetPage(), Address: a.x.ip, Device: useragent.Name(a.x.req.UserAgent())})
 	a.x.m.Dispatch(ctx, events.PasswordChanged{Meta: a.x.meta(g.name, u.AuthID())})
-	return res, nil
+	return a.goOnAs(phase, changed, true)
+}
+
+// stillSame loads the request's user once more, before something is changed in
+// its name: a request that came in slowly must not outlive a reset, a revocation
+// or the disabling of the user, who was loaded when it began.
+func (a *Authenticator) stillSame(ctx context.Context, u models.Authenticatable) error {
+	g := a.current()
+	if _, ok := g.Guard.(*sessionGuard); ok && !a.x.started {
+		return errNoSession // the login could not go on
+	}
+	found, err := g.users.UserByID(ctx, u.AuthID())
+	if err != nil {
+		return unavailable("load user", err)
+	}
+	now := present(found)
+	if now == nil || disabled(now) || !sameStamp(u, now) {
+		return ErrSessionEnded
+	}
+	return nil
+}
+
+// sameStamp reports whether nothing that was issued to a user has ended between
+// two loads.
+func sameStamp(before, now models.Authenticatable) bool {
+	kind, stamp := stampOf(before)
+	kindNow, stampNow := stampOf(now)
+	return kind == kindNow && subtle.ConstantTimeCompare([]byte(stamp), []byte(stampNow)) == 1
 }
 
 // goOnAs keeps this login after the user's stamp has changed, and ends all
@@ -157,7 +184,7 @@ func (a *Authenticator) ConfirmPassword(ctx context.Context, password string) er
 	if err := a.provePassword(ctx, u, "password", password); err != nil {
 		return err
 	}
-	return a.x.session.confirm(ctx, g.name, g.m.now())
+	return a.x.session.confirm(ctx, g.name, u.AuthID(), g.m.now())
 }
 
 // PasswordConfirmed returns for how much longer the ConfirmPassword middleware
@@ -215,16 +242,15 @@ func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string)
 	}
 	phase, cancel := a.x.m.phase(context.WithoutCancel(ctx))
 	defer cancel()
+	if err := a.stillSame(phase, u); err != nil {
+		return nil, err
+	}
 	changed, err := changer.ChangeStamp(phase, u.AuthID(), rand.Text())
 	if err != nil {
 		return nil, unavailable("change stamp", err)
 	}
-	res, err := a.goOnAs(phase, changed, true)
-	if err != nil {
-		return nil, err
-	}
 	a.x.m.Dispatch(ctx, events.OtherDeviceLogout{Meta: a.x.meta(g.name, u.AuthID())})
-	return res, nil
+	return a.goOnAs(phase, changed, true)
 }
 
 // RevokeUser ends everything that was issued to a user of a guard: sessions,
@@ -239,12 +265,12 @@ func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
 	}
 	ctx, cancel := m.phase(context.WithoutCancel(ctx))
 	defer cancel()
-	// Tokens first: they do not all end with the stamp.
-	if err := m.RevokeTokens(ctx, guard, userID); err != nil {
-		return err
-	}
+	// The stamp first: whoever makes a token meanwhile looks at it afterwards.
 	if _, err := changer.ChangeStamp(ctx, userID, rand.Text()); err != nil {
 		return unavailable("change stamp", err)
+	}
+	if err := m.RevokeTokens(ctx, guard, userID); err != nil {
+		return err
 	}
 	m.endAll(ctx, g, userID, "")
 	return nil

@@ -113,8 +113,9 @@ func (b *Broker) TokenExists(ctx context.Context, email, token string) (bool, er
 	return err == nil, err
 }
 
-// Reset stores a new password. Everything that was issued to the user ends, and
-// the user is told by mail. It logs nobody in. A password that is not acceptable
+// Reset stores a new password. All logins of the user end, remembered devices
+// and personal access tokens made to end with the password too, and the user is
+// told by mail. It logs nobody in. A password that is not acceptable
 // does not use the token up. The errors are *InputError, also for a token or an
 // address that is not right, *ThrottledError after five of those, and
 // ErrUnavailable.
@@ -143,6 +144,14 @@ func (b *Broker) Reset(ctx context.Context, r PasswordReset) error {
 	// From here on a client that hangs up changes nothing.
 	ctx, cancel := b.m.phase(context.WithoutCancel(ctx))
 	defer cancel()
+	// Once more, because hashing took its time: another change ends the token.
+	again, err := b.g.users.UserByID(ctx, u.AuthID())
+	if err != nil {
+		return unavailable("load user", err)
+	}
+	if again = present(again); again == nil || disabled(again) || !sameStamp(u, again) {
+		return &InputError{"token", "is not valid"}
+	}
 	used, err := b.m.stores.Tokens.Consume(ctx, b.m.now(), token.Family, token.ID)
 	if err != nil {
 		return unavailable("use reset token", err)

@@ -90,11 +90,20 @@ func (a *Authenticator) CreateToken(ctx context.Context, n NewToken) (*PersonalT
 		return nil, err
 	}
 	made, err := a.x.m.createToken(ctx, a.current().realm, u, n, tokenData{address: cut(a.x.ip, 64)})
-	if err == nil {
-		a.x.m.Dispatch(ctx, events.TokenCreated{
-			Meta: a.x.meta(a.current().name, u.AuthID()), Kind: string(stores.Personal), TokenID: made.ID})
+	if err != nil {
+		return nil, err
 	}
-	return made, err
+	// Looked at after the token is stored: of this and a revocation of the user
+	// the second sees the first.
+	phase, cancel := a.x.m.phase(context.WithoutCancel(ctx))
+	defer cancel()
+	if err = a.stillSame(phase, u); err != nil {
+		_, revokeErr := a.x.m.stores.Tokens.RevokeFamily(phase, a.x.m.now(), made.ID)
+		return nil, errors.Join(err, unavailable("revoke token", revokeErr))
+	}
+	a.x.m.Dispatch(ctx, events.TokenCreated{
+		Meta: a.x.meta(a.current().name, u.AuthID()), Kind: string(stores.Personal), TokenID: made.ID})
+	return made, nil
 }
 
 // ownUser returns the request's user for what a user decides alone: somebody is
@@ -144,6 +153,9 @@ func (m *Manager) createToken(
 	if n.EndsWithPassword {
 		data.bound, data.fingerprint = true, m.fingerprint(personalCredential, realm, u)
 	}
+	if err := m.roomForToken(ctx, owner); err != nil {
+		return nil, err
+	}
 	token, now := opaque.NewPersonal(m.cfg.PersonalTokens.Prefix), m.now()
 	record := stores.Token{
 		ID: token.ID, Family: token.ID, Kind: stores.Personal, Owner: owner, Digest: token.Digest(),
@@ -158,6 +170,24 @@ func (m *Manager) createToken(
 	made := personalToken(record)
 	made.Text = token.Text()
 	return &made, nil
+}
+
+// maxTokens is how many personal access tokens a user may have: more than anybody
+// keeps apart, too few to fill a store with.
+const maxTokens = 100
+
+func (m *Manager) roomForToken(ctx context.Context, owner string) error {
+	ctx, cancel := m.phase(ctx)
+	defer cancel()
+	found, err := m.stores.Tokens.TokensOf(ctx, owner, stores.Personal)
+	if err != nil {
+		return unavailable("list tokens", err)
+	}
+	now := m.now()
+	if n := len(slices.DeleteFunc(found, func(t stores.Token) bool { return !lives(t, now) })); n >= maxTokens {
+		return &InputError{"tokens", fmt.Sprintf("are %d already: revoke one", maxTokens)}
+	}
+	return nil
 }
 
 var errStoreRefused = errors.New("the store refuses a new token")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ginauth/ginauth/events"
@@ -49,7 +50,7 @@ func (g *jwtGuard) Login(ctx context.Context, a *Authenticator, r LoginRequest) 
 	token := opaque.New()
 	// What can fail without harm comes first: nothing is stored for an answer
 	// that will not be given.
-	access, err := g.m.jwt.access(ctx, g.realm, token.Family, r.User)
+	access, err := g.m.jwt.access(ctx, g, token.Family, r.User)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +76,8 @@ func (g *jwtGuard) record(a *Authenticator, token opaque.Token, u models.Authent
 	data := tokenData{bound: true, fingerprint: g.m.fingerprint(refreshCredential, g.realm, u), address: cut(a.x.ip, 64)}
 	return stores.Token{
 		ID: token.ID, Family: token.Family, Kind: stores.Refresh, Owner: owner, Digest: token.Digest(),
-		Name: cut(a.x.req.UserAgent(), 255), Data: data.encode(),
+		Abilities: []string{g.name}, // no other guard of the same users takes it
+		Name:      cut(a.x.req.UserAgent(), 255), Data: data.encode(),
 		Created: now, Expires: expires, FamilyExpires: end,
 	}
 }
@@ -95,7 +97,7 @@ func (g *jwtGuard) Refresh(ctx context.Context, a *Authenticator, refreshToken s
 	if err != nil {
 		return nil, g.m.jwt.refuse(ctx, err)
 	}
-	access, err := g.m.jwt.access(ctx, g.realm, parent.Family, user)
+	access, err := g.m.jwt.access(ctx, g, parent.Family, user)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +133,7 @@ func (g *jwtGuard) parent(ctx context.Context, text string) (opaque.Token, store
 	switch {
 	case !ok || !sameDigest(found.Digest, token.Digest()):
 		return token, none, nil, errUnknownToken
-	case found.Kind != stores.Refresh || !owned:
+	case found.Kind != stores.Refresh || !owned || !slices.Contains(found.Abilities, g.name):
 		return token, none, nil, errForeignToken
 	case !lives(found, g.m.now()):
 		return token, none, nil, errForgot

@@ -98,6 +98,14 @@ func (m *Manager) Register(ctx context.Context, r Registration) (models.Authenti
 	return u, nil
 }
 
+// unproved reports whether a user may not log in before the address is verified:
+// where registrations hide who has an account, a login with the new password
+// would tell.
+func (m *Manager) unproved(u models.Authenticatable) bool {
+	v, ok := u.(models.EmailVerifiable)
+	return m.cfg.Account.HideTaken && ok && !v.AuthEmailVerified()
+}
+
 // newUser returns an empty user of a guard's provider.
 func newUser(g *namedGuard) (models.Authenticatable, error) {
 	if g.users == nil {

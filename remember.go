@@ -38,10 +38,15 @@ func (a *Authenticator) ownLogin(ctx context.Context) (*loginRecord, error) {
 	if _, ok := g.Guard.(*sessionGuard); !ok || !a.x.started {
 		return nil, nil
 	}
-	if u, err := a.User(ctx); err != nil || u == nil {
+	u, err := a.User(ctx)
+	if err != nil || u == nil {
 		return nil, err
 	}
-	return a.x.session.login(ctx, g.name)
+	login, err := a.x.session.login(ctx, g.name)
+	if err != nil || login == nil || login.id != u.AuthID() {
+		return nil, err // of a request that is from somebody else, by Once or Basic
+	}
+	return login, nil
 }
 
 // rememberCookie returns the name of the guard's cookie.

@@ -121,6 +121,9 @@ func (m *Manager) respond(c *gin.Context, err error) {
 		m.log.ErrorContext(c.Request.Context(), "ginauth: request failed", "status", status,
 			"method", c.Request.Method, "route", c.FullPath(), "error", cut(err.Error(), 512))
 	}
+	if status >= http.StatusBadRequest && status < http.StatusInternalServerError {
+		CountFailure(c) // whatever the application answers
+	}
 	privateResponse(h, true)
 	if known && m.askHandler(c, x, status, err) {
 		return

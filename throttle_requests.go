@@ -21,7 +21,7 @@ func (m *Manager) ThrottleRequests(name string, limit Limit) gin.HandlerFunc {
 }
 
 // ThrottleFailures is ThrottleRequests that counts only requests answered with
-// a 4xx status: it is for routes that take a secret, which honest clients may
+// a 4xx status, and those that CountFailure names: it is for routes that take a secret, which honest clients may
 // ask as often as they like.
 func (m *Manager) ThrottleFailures(name string, limit Limit) gin.HandlerFunc {
 	return m.throttleRequests(name, limit, true)
@@ -43,7 +43,7 @@ func (m *Manager) throttleRequests(name string, limit Limit, failures bool) gin.
 		if c.Next(); !failures || len(slots) == 0 {
 			return
 		}
-		if status := c.Writer.Status(); status >= http.StatusBadRequest && status < http.StatusInternalServerError {
+		if status := c.Writer.Status(); c.GetBool(failedKey) || status >= http.StatusBadRequest && status < http.StatusInternalServerError {
 			return
 		}
 		if err := (&try{x: x}).putBack(context.WithoutCancel(c.Request.Context()), slots); err != nil {
@@ -51,6 +51,14 @@ func (m *Manager) throttleRequests(name string, limit Limit, failures bool) gin.
 		}
 	}
 }
+
+// failedKey is set on the context of a request that failed, whatever its answer's
+// status: a form that goes back to its page is answered with a redirect.
+const failedKey = "ginauth.failed"
+
+// CountFailure makes ThrottleFailures count the request, for a handler that
+// answers a failure with a redirect.
+func CountFailure(c *gin.Context) { c.Set(failedKey, true) }
 
 // takeRequest counts a request of an address, or refuses it.
 func (x *exchange) takeRequest(ctx context.Context, name string, limit Limit) ([]stores.Slot, error) {

@@ -79,6 +79,7 @@ func redirectFailed(c *gin.Context, page string, err error) {
 	if strings.Contains(page, "?") {
 		separator = "&"
 	}
+	ginauth.CountFailure(c)
 	c.Redirect(http.StatusSeeOther, page+separator+query.Encode())
 }
 

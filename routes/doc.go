@@ -59,9 +59,8 @@
 // as many of each kind as Throttle.Address says.
 //
 // Changing the address, and making a personal access token, need a session whose
-// user gave the password within Account.ConfirmLifetime. A login by access tokens
-// has no such time: its tokens live for minutes. A personal access token reaches
-// GET /me and nothing else here.
+// user gave the password within Account.ConfirmLifetime, and no login by tokens. A
+// personal access token reaches GET /me and nothing else here.
 //
 // # Browsers
 //

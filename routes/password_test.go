@@ -133,6 +133,7 @@ func TestConfirmPassword(t *testing.T) {
 		a.client().get("/confirm-password").want(t, 401)
 		tokens := tokensOf(t, a.client().post("/token", fields{"email": alice, "password": pass}).want(t, 200))
 		a.bearer(tokens.AccessToken).post("/confirm-password", fields{"password": pass}).want(t, 401) // has no session
-		a.bearer(tokens.AccessToken).call("PUT", "/email", fields{"email": "new@example.com"}).want(t, 202)
+		a.bearer(tokens.AccessToken).call("PUT", "/email", fields{"email": "new@example.com"}).want(t, 403)
+		a.bearer(tokens.AccessToken).post("/tokens", fields{"name": "x"}).want(t, 403)
 	})
 }

@@ -158,15 +158,9 @@ func notScoped(c *gin.Context) {
 	}
 }
 
-// confirmed asks users of a session for their password again.
-func (s *server) confirmed() gin.HandlerFunc {
-	confirm := s.m.ConfirmPassword()
-	return func(c *gin.Context) {
-		if ginauth.From(c).GuardName() == s.options.SessionGuard {
-			confirm(c)
-		}
-	}
-}
+// confirmed asks users for their password again. A login by tokens cannot give
+// it: whoever stole a refresh token must not turn it into the account.
+func (s *server) confirmed() gin.HandlerFunc { return s.m.ConfirmPassword() }
 
 // pageHeaders keeps answers out of caches, frames and Referer headers (OWASP ASVS
 // 5.0, 3.4.4 to 3.4.6, 14.3.2).
