@@ -28,13 +28,16 @@ type backend struct {
 }
 
 // eachBackend runs a test on memory, on SQLite, with sessions in files and in
-// their cookies, and on the servers that are there.
+// their cookies, and, where time is not short, on the servers that are there.
 func eachBackend(t *testing.T, test func(t *testing.T, b *backend)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) { test(t, memoryBackend(t)) })
 	t.Run("sqlite", func(t *testing.T) { test(t, sqliteBackend(t)) })
 	t.Run("file", func(t *testing.T) { test(t, fileBackend(t)) })
 	t.Run("cookie", func(t *testing.T) { test(t, cookieBackend(t)) })
+	if testing.Short() {
+		return
+	}
 	t.Run("postgres", func(t *testing.T) { test(t, sqlBackend(t, "postgres", testservers.Postgres(t))) })
 	t.Run("mysql", func(t *testing.T) { test(t, sqlBackend(t, "mysql", testservers.MySQL(t))) })
 	t.Run("redis", func(t *testing.T) { test(t, redisBackend(t)) })
