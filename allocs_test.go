@@ -35,7 +35,7 @@ func TestAllocations(t *testing.T) {
 		{"session guard and Authorize", "GET", "/post", a.cookie, 26},
 		{"access token", "GET", "/api/me", a.access, 22},
 		{"personal token", "GET", "/token/me", a.personal, 23},
-		{"pair of tokens issued", "POST", "/api/token", nil, 55},
+		{"pair of tokens issued", "POST", "/api/token", nil, 56},
 		{"ThrottleLogins", "GET", "/throttled", nil, 16},
 		{"try counted", "POST", "/counted", nil, 45},
 	} {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,26 +106,34 @@ func TestPanicInAStore(t *testing.T) { // F11
 func TestHungStoreLeavesNothingBehind(t *testing.T) { // F06
 	eachBackend(t, func(t *testing.T, b *backend) {
 		b, f := b.faulty()
-		a := newApp(t, b, func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond }, nil)
+		a := newApp(t, b, nil, nil)
+		hasty := newSibling(a, func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond })
 		c := a.loggedIn(aliceEmail)
 		cookie := c.session()
+		// The time that the server takes: opening 200 connections has its own.
+		var slowest atomic.Int64
+		hasty.srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			began := time.Now()
+			hasty.engine.ServeHTTP(w, r)
+			slowest.Store(max(slowest.Load(), int64(time.Since(began))))
+		})
 		a.srv.Client().CloseIdleConnections()
+		hasty.srv.Client().CloseIdleConnections()
 		before := runtime.NumGoroutine()
 		f.set("load", faultHang)
 		together(200, func(int) {
-			client := a.client().with(cookie)
+			client := hasty.client().with(cookie)
 			client.header.Set("Connection", "close")
-			began := time.Now()
 			res, err := client.try(context.Background(), "GET", "/me", "", "")
 			if err != nil || res.StatusCode != 503 {
 				t.Errorf("%v %v", res, err)
 			}
-			if took := time.Since(began); took > 5*time.Second {
-				t.Errorf("took %v", took)
-			}
 		})
-		a.srv.Client().CloseIdleConnections()
-		deadline := time.Now().Add(5 * time.Second)
+		if took := time.Duration(slowest.Load()); took > 5*time.Second {
+			t.Errorf("took %v", took)
+		}
+		hasty.srv.Client().CloseIdleConnections()
+		deadline := time.Now().Add(30 * time.Second)
 		for runtime.NumGoroutine() > before+5 && time.Now().Before(deadline) {
 			runtime.Gosched()
 		}
