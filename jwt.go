@@ -237,7 +237,7 @@ func (j *JWT) refuse(ctx context.Context, reason error) error {
 // guard: another one of the same users may ask for more than this one did.
 func (j *JWT) access(ctx context.Context, g *jwtGuard, family string, u models.Authenticatable) (string, error) {
 	claims := j.claims(accessKind, u.AuthID(), j.m.cfg.JWT.Lifetime)
-	fingerprint := j.m.fingerprint(g.accessCredential(), g.realm, u)
+	fingerprint := j.m.fingerprint(g.credential, g.realm, u)
 	claims.Family = family
 	claims.Fingerprint = base64.RawURLEncoding.EncodeToString(fingerprint[:])
 	var more any

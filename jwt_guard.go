@@ -14,13 +14,16 @@ import (
 // JWTGuard makes a guard that reads access tokens, and whose login issues an
 // access token with a refresh token. It is the New of such a GuardConfig.
 func JWTGuard(s GuardSetup) (Guard, error) {
-	return &jwtGuard{tokenUsers{s.Manager, s.Realm, s.Users}, s.Name}, nil
+	return &jwtGuard{tokenUsers{s.Manager, s.Realm, s.Users}, s.Name, accessCredential + " " + s.Name}, nil
 }
 
 // jwtGuard keeps the login in tokens that the client holds.
 type jwtGuard struct {
 	tokenUsers
 	name string
+	// credential names the guard's access tokens among what is bound to a user's
+	// stamp.
+	credential string
 }
 
 var (
@@ -67,12 +70,8 @@ func (g *jwtGuard) userOf(ctx context.Context, claims jws.Claims) (models.Authen
 	if err != nil {
 		return nil, errStamp
 	}
-	return g.load(ctx, claims.Subject, g.accessCredential(), fingerprint)
+	return g.load(ctx, claims.Subject, g.credential, fingerprint)
 }
-
-// accessCredential names the guard's access tokens among what is bound to a
-// user's stamp.
-func (g *jwtGuard) accessCredential() string { return accessCredential + " " + g.name }
 
 // Logout ends the login that the request's access token is of, with all its
 // tokens.

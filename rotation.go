@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/stores"
@@ -43,7 +44,7 @@ func (m *Manager) rotate(
 			return nil, errForgot
 		}
 	}
-	next, err := m.unusedSuccessor(ctx, parent)
+	next, err := m.unusedSuccessor(ctx, parent, m.graceOf(found.Kind))
 	if err != nil || next != nil {
 		return next, err
 	}
@@ -58,11 +59,21 @@ func (m *Manager) rotate(
 	return nil, errReused
 }
 
-// unusedSuccessor returns what replaced the parent, if that was a moment ago and
-// it is unused, and nil otherwise.
-func (m *Manager) unusedSuccessor(ctx context.Context, parent opaque.Token) (*successor, error) {
+// graceOf returns how long after its use a token gets the same successor again.
+// Browsers send one cookie from many tabs at once, whatever clients of refresh
+// tokens are held to.
+func (m *Manager) graceOf(kind stores.Kind) time.Duration {
+	if kind == stores.Remember {
+		return defaultGrace
+	}
+	return m.cfg.Refresh.Grace
+}
+
+// unusedSuccessor returns what replaced the parent, if that was less than grace
+// ago and it is unused, and nil otherwise.
+func (m *Manager) unusedSuccessor(ctx context.Context, parent opaque.Token, grace time.Duration) (*successor, error) {
 	found, ok, err := m.stores.Tokens.Find(ctx, parent.Family, parent.ID)
-	if err != nil || !ok || found.Consumed.IsZero() || m.now().Sub(found.Consumed) >= m.cfg.Refresh.Grace {
+	if err != nil || !ok || found.Consumed.IsZero() || m.now().Sub(found.Consumed) >= grace {
 		return nil, unavailable("find token", err)
 	}
 	// The first answer may have been given under an earlier application key.
