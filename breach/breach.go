@@ -143,6 +143,9 @@ func (c *Client) ask(ctx context.Context, prefix string) (string, error) {
 		return "", fmt.Errorf("status %d", response.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err == nil {
+		err = ctx.Err() // a connection that the deadline cut may look like an end
+	}
 	switch {
 	case err != nil:
 		return "", withoutURL(err)
