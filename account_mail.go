@@ -80,7 +80,7 @@ func (x *exchange) tellNewDevice(ctx context.Context, s subject, u models.Authen
 	if !x.m.cfg.Mail.NotifyNewDevice || s.device != nil {
 		return
 	}
-	data := mail.Data{URL: x.m.resetPage(), Address: x.ip, Device: useragent.Name(x.req.UserAgent())}
+	data := mail.Data{URL: x.m.resetPage(), Address: x.ip(), Device: useragent.Name(x.req.UserAgent())}
 	ctx = context.WithoutCancel(ctx)
 	x.session.afterCommit(func() { x.m.send(ctx, mail.NewDevice, u, data) })
 }

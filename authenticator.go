@@ -92,6 +92,14 @@ func (a *Authenticator) use(g *namedGuard) {
 	a.x.auth.guard = g
 }
 
+// handleOf returns a handle of the request for a guard.
+func (x *exchange) handleOf(g *namedGuard) *Authenticator {
+	if x.auth.current() == g {
+		return &x.auth
+	}
+	return &Authenticator{x: x, guard: g}
+}
+
 // current returns the guard of a. That of the request's own handle changes.
 func (a *Authenticator) current() *namedGuard {
 	a.x.mu.Lock()
@@ -106,8 +114,8 @@ func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error
 	if answer, known := a.x.known(g.name); known {
 		return answer.user, answer.err
 	}
-	ctx, cancel := a.x.m.phase(ctx)
-	defer cancel()
+	ctx, phase := a.x.m.enter(ctx)
+	defer phase.end()
 	identity, err := g.Identify(ctx, a)
 	if err != nil && !hasAnswer(err) {
 		// A guard that cannot say who this is has not said that it is nobody.

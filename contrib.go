@@ -92,7 +92,7 @@ func (c *contribSession) Options(o sessions.Options) {
 // Save returns what went wrong so far. The response stores the session, with or
 // without it.
 func (c *contribSession) Save() error {
-	c.s.mu.Lock()
+	c.s.lock()
 	defer c.s.mu.Unlock()
 	return c.s.fault
 }
@@ -109,7 +109,7 @@ func (c *contribSession) check(err error) {
 	if err == nil {
 		return
 	}
-	c.s.mu.Lock()
+	c.s.lock()
 	defer c.s.mu.Unlock()
 	c.s.fail(err)
 }

@@ -130,7 +130,7 @@ func (a *Authenticator) sessionDevices(ctx context.Context, u models.Authenticat
 
 // loginOf returns the login by which a row would still let its user in, or nil.
 func (m *Manager) loginOf(row stores.Session, g *namedGuard, u models.Authenticatable) *loginRecord {
-	if (&Session{m: m}).expired(row) {
+	if m.expired(row, m.now()) {
 		return nil
 	}
 	for _, name := range m.guardNames() {

@@ -1,7 +1,6 @@
 package ginauth
 
 import (
-	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -31,7 +30,8 @@ type exchange struct {
 	m   *Manager
 	req *http.Request
 	jar cookieJar
-	ip  string // the client's address, as configured
+	// remote is where the client's address is read from.
+	remote string
 	// started says that StartSession ran, so there is a session.
 	started bool
 
@@ -98,9 +98,9 @@ func exchangeOf(c *gin.Context) (*exchange, bool) {
 // begin makes the exchange of a request, puts its handles on the context and
 // wraps the writer.
 func (m *Manager) begin(c *gin.Context) *exchange {
-	x := &exchange{m: m, req: c.Request, jar: m.jarFor(c.Request), ip: m.clientIP(c)}
-	x.session = Session{m: m, ctx: c.Request.Context(), ofRequest: true}
-	x.auth = Authenticator{x: x, guard: m.guards[m.cfg.DefaultGuard]}
+	x := &exchange{m: m, req: c.Request, jar: m.jarFor(c.Request), remote: m.remote(c)}
+	x.session.m, x.session.x, x.session.ctx = m, x, c.Request.Context()
+	x.auth = Authenticator{x: x, guard: m.defaultGuard}
 	m.gate.bind(&x.gate, &x.auth)
 	c.Set(exchangeKey{}, x)
 	c.Set(contextAuth, &x.auth)
@@ -134,20 +134,19 @@ func (x *exchange) run(c *gin.Context, check func(*exchange) error) {
 	completed = true
 }
 
-// startSession reads the session's cookie.
+// startSession makes the session the request's.
 func (x *exchange) startSession(c *gin.Context) {
 	x.started = true
-	x.session.address, x.session.userAgent = cut(x.ip, 64), cut(x.req.UserAgent(), 255)
-	x.session.presented, _ = x.jar.get(x.req.Header, x.m.cfg.Session.Cookie.Name)
 	x.contrib = contribSession{&x.session}
 	c.Set(contribKey, &x.contrib)
 }
 
 // commit stores the session and completes the response's headers.
 func (x *exchange) commit(h http.Header, status int) error {
-	if err := x.firstFault(); err != nil {
+	cookies, fault := x.outcome()
+	if fault != nil {
 		x.session.discard()
-		return err
+		return fault
 	}
 	if status == http.StatusServiceUnavailable {
 		// A request that failed has changed nothing, and a 503 sets no cookie.
@@ -167,14 +166,11 @@ func (x *exchange) commit(h http.Header, status int) error {
 	case change.clear:
 		x.jar.clear(h, name)
 	}
-	x.mu.Lock()
-	cookies := x.cookies
-	x.mu.Unlock()
 	for _, c := range cookies {
 		x.jar.set(h, c.name, c.value, c.lifetime)
 	}
 	cookie := change.set != "" || change.clear || len(cookies) > 0
-	if cookie || x.session.wasConsulted() {
+	if cookie || change.consulted {
 		privateResponse(h, cookie)
 	}
 	return nil
@@ -215,10 +211,11 @@ func (x *exchange) stick(err error) {
 	}
 }
 
-func (x *exchange) firstFault() error {
+// outcome returns the cookies to set, and the first fault.
+func (x *exchange) outcome() ([]pendingCookie, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.fault
+	return x.cookies, x.fault
 }
 
 // addCookie sets a cookie once the session is stored.
@@ -232,7 +229,7 @@ func (x *exchange) addCookie(name, value string, lifetime time.Duration) {
 func (x *exchange) meta(guard, userID string) events.Meta {
 	return events.Meta{
 		Time: x.m.now(), Guard: guard, UserID: userID,
-		Address: x.ip, UserAgent: cut(x.req.UserAgent(), 255),
+		Address: x.ip(), UserAgent: x.userAgent(),
 	}
 }
 
@@ -243,26 +240,19 @@ func (x *exchange) accountMeta(guard, userID string, s subject) events.Meta {
 	return meta
 }
 
-// clientIP returns the client's address without a port, or "".
-func (m *Manager) clientIP(c *gin.Context) string {
+// remote returns a text that begins with the client's address.
+func (m *Manager) remote(c *gin.Context) string {
 	if m.cfg.ClientIP != nil {
 		// What is no address must not switch the limits off.
 		if ip := clientaddr.Host(m.cfg.ClientIP(c)); ip != "" {
 			return ip
 		}
 	}
-	return clientaddr.Host(c.Request.RemoteAddr)
+	return c.Request.RemoteAddr
 }
 
-// phaseContext is a context with the deadline of one phase of a request.
-type phaseContext struct{ context.Context }
+// ip returns the client's address without a port, or "". It is read when it is
+// asked for: most requests never need it.
+func (x *exchange) ip() string { return clientaddr.Host(x.remote) }
 
-// phase returns the context of the store calls of one phase. Within a phase it
-// returns the phase's own, so that its calls share one deadline.
-func (m *Manager) phase(ctx context.Context) (context.Context, context.CancelFunc) {
-	if p, ok := ctx.(phaseContext); ok {
-		return p, func() {}
-	}
-	ctx, cancel := context.WithTimeout(ctx, m.cfg.StoreTimeout)
-	return phaseContext{ctx}, cancel
-}
+func (x *exchange) userAgent() string { return cut(x.req.UserAgent(), 255) }

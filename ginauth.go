@@ -35,12 +35,14 @@ type Manager struct {
 	subkeys subkeys
 	hasher  *hashing.Manager
 	guards  map[string]*namedGuard
-	gate    *Gate
-	events  dispatcher
-	origins *http.CrossOriginProtection
-	usage   usage
-	jwt     *JWT
-	touches touches
+	// defaultGuard is the one of Config.DefaultGuard.
+	defaultGuard *namedGuard
+	gate         *Gate
+	events       dispatcher
+	origins      *http.CrossOriginProtection
+	usage        usage
+	jwt          *JWT
+	touches      touches
 
 	passwords  *passpolicy.Policy
 	mails      *mail.Queue // nil without a mailer
@@ -69,8 +71,9 @@ func New(config Config) (*Manager, error) {
 	}
 	m.origins = cfg.CrossOrigin.protection(&f)
 	m.passwords = cfg.passwordPolicy(&f)
-	m.jwt = &JWT{m: m, set: cfg.JWT.keySet(ring, &f)}
+	m.jwt = newJWT(m, cfg.JWT.keySet(ring, &f))
 	m.makeGuards(&f)
+	m.defaultGuard = m.guards[cfg.DefaultGuard]
 	if len(f) > 0 {
 		return nil, f.err()
 	}

@@ -21,9 +21,12 @@ import (
 
 // JWT makes and checks signed tokens (RFC 7519). It is safe for concurrent use.
 type JWT struct {
-	m   *Manager
-	set *jws.Set
+	m    *Manager
+	set  *jws.Set
+	seen *jws.Cache
 }
+
+func newJWT(m *Manager, set *jws.Set) *JWT { return &JWT{m: m, set: set, seen: jws.NewCache(set)} }
 
 // JWT returns what makes and checks the manager's signed tokens, for
 // applications that make tokens of their own.
@@ -59,12 +62,12 @@ type DecodedJWT struct {
 	Subject  string
 	IssuedAt time.Time
 	Expires  time.Time
-	payload  []byte
+	payload  string
 }
 
 // Claims decodes the token's claims, all of them, into what v points to.
 func (d *DecodedJWT) Claims(v any) error {
-	if err := json.Unmarshal(d.payload, v); err != nil {
+	if err := json.Unmarshal([]byte(d.payload), v); err != nil {
 		return fmt.Errorf("ginauth: claims: %w", err)
 	}
 	return nil
@@ -123,7 +126,7 @@ func (j *JWT) Decode(ctx context.Context, kind, token string) (*DecodedJWT, erro
 	if kind == "" {
 		return nil, j.refuse(ctx, errForeignToken) // no token is of every kind
 	}
-	claims, payload, err := j.check(plainType, kind, token)
+	claims, err := j.check(plainType, kind, token)
 	if err != nil {
 		return nil, j.refuse(ctx, err)
 	}
@@ -134,7 +137,7 @@ func (j *JWT) Decode(ctx context.Context, kind, token string) (*DecodedJWT, erro
 	}
 	return &DecodedJWT{
 		ID: claims.ID, Kind: claims.Kind, Subject: claims.Subject,
-		IssuedAt: claims.IssuedAt, Expires: claims.Expiry, payload: payload,
+		IssuedAt: claims.IssuedAt, Expires: claims.Expiry, payload: claims.Payload,
 	}, nil
 }
 
@@ -142,9 +145,9 @@ func (j *JWT) Decode(ctx context.Context, kind, token string) (*DecodedJWT, erro
 // but a valid one: what nobody signed can fill no store. The errors are
 // ErrInvalidToken and ErrUnavailable.
 func (j *JWT) Revoke(ctx context.Context, token string) error {
-	claims, _, err := j.check(plainType, "", token)
+	claims, err := j.check(plainType, "", token)
 	if err != nil {
-		claims, _, err = j.check(accessType, accessKind, token)
+		claims, err = j.check(accessType, accessKind, token)
 	}
 	if err != nil {
 		return j.refuse(ctx, err)
@@ -159,7 +162,7 @@ func (j *JWT) Revoke(ctx context.Context, token string) error {
 }
 
 // revoke remembers the token until it would have expired everywhere.
-func (j *JWT) revoke(ctx context.Context, claims jws.Claims) error {
+func (j *JWT) revoke(ctx context.Context, claims *jws.Verified) error {
 	now, end := j.m.now(), claims.Expiry.Add(2*j.m.cfg.JWT.Leeway)
 	_, err := j.m.stores.Tokens.Create(ctx, stores.Token{
 		ID: claims.ID, Family: claims.ID, Kind: stores.Revoked,
@@ -182,25 +185,25 @@ var (
 
 // check verifies a token by itself: shape, signature, claims. A kind of "" is
 // any.
-func (j *JWT) check(typ, kind, token string) (jws.Claims, []byte, error) {
-	claims, payload, _, err := j.set.VerifyClaims(typ, token)
+func (j *JWT) check(typ, kind, token string) (*jws.Verified, error) {
+	claims, err := j.seen.VerifyClaims(typ, token)
 	if err != nil {
-		return jws.Claims{}, nil, err
+		return nil, err
 	}
 	if kind == "" {
 		kind = claims.Kind
 	}
 	cfg := &j.m.cfg.JWT
 	if err := claims.Check(j.m.now(), cfg.Leeway, cfg.Issuer, cfg.Audience, kind); err != nil {
-		return jws.Claims{}, nil, err
+		return nil, err
 	}
-	return claims, payload, nil
+	return claims, nil
 }
 
 // notRevoked asks the store whether a token, and the login that it is of, if
 // there is one, still lives. A login that the store does not know has ended: the
 // store lost it, or it expired.
-func (j *JWT) notRevoked(ctx context.Context, claims jws.Claims) error {
+func (j *JWT) notRevoked(ctx context.Context, claims *jws.Verified) error {
 	names := [2]string{claims.ID, claims.Family}
 	asked := names[:1]
 	if claims.Family != "" {

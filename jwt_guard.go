@@ -43,7 +43,7 @@ func (g *jwtGuard) Identify(ctx context.Context, a *Authenticator) (*Identity, e
 		return nil, nil
 	}
 	j := g.m.jwt
-	claims, payload, err := j.check(accessType, accessKind, text)
+	claims, err := j.check(accessType, accessKind, text)
 	switch {
 	case err != nil:
 	case claims.Family == "":
@@ -61,11 +61,11 @@ func (g *jwtGuard) Identify(ctx context.Context, a *Authenticator) (*Identity, e
 		}
 		return nil, err
 	}
-	return &Identity{User: user, Token: &TokenInfo{Kind: accessKind, ID: claims.ID, claims: payload, family: claims.Family}}, nil
+	return &Identity{User: user, Token: &TokenInfo{Kind: accessKind, ID: claims.ID, claims: claims.Payload, family: claims.Family}}, nil
 }
 
 // userOf loads the user of an access token and compares the security stamp.
-func (g *jwtGuard) userOf(ctx context.Context, claims jws.Claims) (models.Authenticatable, error) {
+func (g *jwtGuard) userOf(ctx context.Context, claims *jws.Verified) (models.Authenticatable, error) {
 	fingerprint, err := base64.RawURLEncoding.DecodeString(claims.Fingerprint)
 	if err != nil {
 		return nil, errStamp
@@ -76,7 +76,7 @@ func (g *jwtGuard) userOf(ctx context.Context, claims jws.Claims) (models.Authen
 // Logout ends the login that the request's access token is of, with all its
 // tokens.
 func (g *jwtGuard) Logout(ctx context.Context, a *Authenticator) error {
-	claims, _, err := g.m.jwt.check(accessType, accessKind, a.x.bearer())
+	claims, err := g.m.jwt.check(accessType, accessKind, a.x.bearer())
 	if err != nil {
 		return nil // nobody is logged in
 	}

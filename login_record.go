@@ -72,7 +72,7 @@ func parseLogin(data string) (loginRecord, error) {
 
 // login returns who is logged in by a guard, or nil.
 func (s *Session) login(ctx context.Context, guard string) (*loginRecord, error) {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	if err := s.loadIn(ctx); err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (s *Session) login(ctx context.Context, guard string) (*loginRecord, error)
 // nothing (OWASP ASVS 5.0, 7.2.4). What a guest put into the session stays;
 // what another user did is not shown to this one.
 func (s *Session) logIn(guard string, l loginRecord, owner string) error {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	if err := s.writable(); err != nil {
 		return err
@@ -113,7 +113,7 @@ func (s *Session) logIn(guard string, l loginRecord, owner string) error {
 
 // renewLogin stores a login again, under the current key.
 func (s *Session) renewLogin(guard string, l loginRecord) error {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	if s.committed {
 		return nil // the next request does it
@@ -129,7 +129,7 @@ func (s *Session) confirm(ctx context.Context, guard, userID string, at time.Tim
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	if login == nil || login.id != userID {
 		return ErrSessionEnded
@@ -145,7 +145,7 @@ func (s *Session) confirm(ctx context.Context, guard, userID string, at time.Tim
 
 // currentRow returns the name of the session's row, or "" if it is not stored.
 func (s *Session) currentRow() string {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	if s.load() != nil || !s.exists {
 		return ""
@@ -156,7 +156,7 @@ func (s *Session) currentRow() string {
 // dropLogin ends a guard's login, at once. The session ends with it, unless
 // another guard has a user in it: then that one stays, under a new id.
 func (s *Session) dropLogin(ctx context.Context, guard string) error {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	if err := s.writable(); err != nil {
 		return err
@@ -213,7 +213,7 @@ func (s *Session) otherLogin(guard string) (owner string, ok bool) {
 
 // needsCookie reports whether storing the session will set its cookie.
 func (s *Session) needsCookie() bool {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	inCookie := s.m.stores.Carrier != nil
 	return s.next != nil || s.issued != nil || s.clearing || (!s.exists && len(s.set) > 0) || (inCookie && s.changed())
@@ -223,13 +223,7 @@ func (s *Session) needsCookie() bool {
 func (s *Session) pending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.committed && s.changed()
-}
-
-func (s *Session) wasConsulted() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.consulted
+	return !s.committed && s.sessionState != nil && s.changed()
 }
 
 // afterCommit calls f once the session is stored, and never if it is not.

@@ -133,7 +133,7 @@ var errPanic = errors.New("ginauth: a handler panicked")
 
 func (m *Manager) guardsNamed(names []string) []*namedGuard {
 	if len(names) == 0 {
-		return []*namedGuard{m.guards[m.cfg.DefaultGuard]}
+		return []*namedGuard{m.defaultGuard}
 	}
 	var guards []*namedGuard
 	for _, name := range names {
@@ -145,11 +145,10 @@ func (m *Manager) guardsNamed(names []string) []*namedGuard {
 // authenticate asks the guards in order, within one phase. A guard that cannot
 // tell ends the search: a later one might take for a guest whom it would know.
 func (x *exchange) authenticate(ctx context.Context, guards []*namedGuard) (models.Authenticatable, error) {
-	ctx, cancel := x.m.phase(ctx)
-	defer cancel()
+	ctx, phase := x.m.enter(ctx)
+	defer phase.end()
 	for _, g := range guards {
-		a := Authenticator{x: x, guard: g}
-		u, err := a.User(ctx)
+		u, err := x.handleOf(g).User(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -199,6 +198,10 @@ func (m *Manager) checkOrigin(x *exchange) error {
 	if m.origins == nil {
 		return nil
 	}
+	err := m.origins.Check(x.req)
+	if err == nil {
+		return nil
+	}
 	// A browser adds cookies by itself, and passwords that it was told once
 	// (Basic, Digest, Negotiate), but no bearer token that a page did not give
 	// it. With a cookie of ours the check applies: it might be what decides.
@@ -206,10 +209,7 @@ func (m *Manager) checkOrigin(x *exchange) error {
 	if strings.EqualFold(scheme, schemeBearer) && !x.sentCookie() && m.cfg.JWT.Source == nil {
 		return nil
 	}
-	if err := m.origins.Check(x.req); err != nil {
-		return errors.Join(ErrCrossOrigin, err)
-	}
-	return nil
+	return errors.Join(ErrCrossOrigin, err)
 }
 
 // sentCookie reports whether a cookie of ours is there at all, also twice: the

@@ -57,7 +57,7 @@ func (a *Authenticator) ChangePassword(ctx context.Context, current, password st
 	if err != nil {
 		return nil, unavailable("change password", err)
 	}
-	a.x.m.send(ctx, mail.PasswordChanged, changed, mail.Data{URL: a.x.m.resetPage(), Address: a.x.ip, Device: useragent.Name(a.x.req.UserAgent())})
+	a.x.m.send(ctx, mail.PasswordChanged, changed, mail.Data{URL: a.x.m.resetPage(), Address: a.x.ip(), Device: useragent.Name(a.x.req.UserAgent())})
 	a.x.m.Dispatch(ctx, events.PasswordChanged{Meta: a.x.meta(g.name, u.AuthID())})
 	return a.goOnAs(phase, changed, true)
 }

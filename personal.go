@@ -89,7 +89,7 @@ func (a *Authenticator) CreateToken(ctx context.Context, n NewToken) (*PersonalT
 	if err != nil {
 		return nil, err
 	}
-	made, err := a.x.m.createToken(ctx, a.current().realm, u, n, tokenData{address: cut(a.x.ip, 64)})
+	made, err := a.x.m.createToken(ctx, a.current().realm, u, n, tokenData{address: cut(a.x.ip(), 64)})
 	if err != nil {
 		return nil, err
 	}

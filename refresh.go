@@ -73,7 +73,7 @@ func (g *jwtGuard) record(a *Authenticator, token opaque.Token, u models.Authent
 	if end.Before(expires) {
 		expires = end
 	}
-	data := tokenData{bound: true, fingerprint: g.m.fingerprint(refreshCredential, g.realm, u), address: cut(a.x.ip, 64)}
+	data := tokenData{bound: true, fingerprint: g.m.fingerprint(refreshCredential, g.realm, u), address: cut(a.x.ip(), 64)}
 	return stores.Token{
 		ID: token.ID, Family: token.Family, Kind: stores.Refresh, Owner: owner, Digest: token.Digest(),
 		Abilities: []string{g.name}, // no other guard of the same users takes it

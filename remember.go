@@ -164,7 +164,7 @@ func (g *sessionGuard) sendRemember(a *Authenticator, token opaque.Token, record
 }
 
 func (g *sessionGuard) rememberRecord(a *Authenticator, token opaque.Token, u models.Authenticatable, owner string, end time.Time) stores.Token {
-	data := tokenData{bound: true, fingerprint: g.m.fingerprint(rememberCredential, g.realm, u), address: cut(a.x.ip, 64)}
+	data := tokenData{bound: true, fingerprint: g.m.fingerprint(rememberCredential, g.realm, u), address: cut(a.x.ip(), 64)}
 	return stores.Token{
 		ID: token.ID, Family: token.Family, Kind: stores.Remember, Owner: owner, Digest: token.Digest(),
 		// Another guard of the same users may ask for more than this one did.

@@ -36,15 +36,22 @@ const flashPrefix = reservedPrefix + "flash."
 // handler writes. A Session is safe for concurrent use.
 type Session struct {
 	m   *Manager
+	x   *exchange       // whose response stores it and carries its id, or nil
 	ctx context.Context // of the request, for loading
 
 	mu        sync.Mutex
-	presented string // the cookie's value that came with the request, if one did
+	committed bool
+	onCommit  []func() // what waits for the session to be stored
+	*sessionState
+}
+
+// sessionState is what there is of a session once it is used. Until then it is
+// nil: most requests touch no session, and pay for none.
+type sessionState struct {
+	presented string // the cookie's value, if one came
 	loaded    bool
 	fault     error // why the session cannot be read or stored
-	committed bool
-	consulted bool // the response depends on the session
-	ofRequest bool // a response stores it, and carries its id
+	consulted bool  // the response depends on the session
 
 	row    stores.Session // as loaded
 	exists bool           // row is in the store, or in the cookie
@@ -59,14 +66,19 @@ type Session struct {
 	flashed []string          // keys flashed by the request before
 	kept    map[string]bool   // those of them that stay
 
-	next      *sessionSecret // the new id, if there is to be one
-	issued    *sessionSecret // one that is stored and not sent yet
-	owner     *string        // of the row, if it changes
-	loggedIn  bool           // a login happened in this request
-	clearing  bool           // the cookie is to be deleted
-	onCommit  []func()       // what waits for the session to be stored
-	address   string
-	userAgent string
+	next     *sessionSecret // the new id, if there is to be one
+	issued   *sessionSecret // one that is stored and not sent yet
+	owner    *string        // of the row, if it changes
+	loggedIn bool           // a login happened in this request
+	clearing bool           // the cookie is to be deleted
+}
+
+// lock locks the session for use.
+func (s *Session) lock() {
+	s.mu.Lock()
+	if s.sessionState == nil {
+		s.sessionState = new(sessionState)
+	}
 }
 
 // Format writes the type's name: a session holds secrets.
@@ -74,7 +86,7 @@ func (*Session) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("ginauth.Ses
 
 // Get returns the value of a key, or nil if there is none.
 func (s *Session) Get(key string) any {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	data, ok := s.lookup(key)
 	if !ok || reserved(key) {
@@ -92,7 +104,7 @@ func (s *Session) Get(key string) any {
 // no such key, or if its value is not a T: an integer of another width counts
 // as one if it fits.
 func Value[T any](s *Session, key string) (T, bool) {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	var none T
 	data, ok := s.lookup(key)
@@ -108,7 +120,7 @@ func Value[T any](s *Session, key string) (T, bool) {
 
 // Has reports whether the session has the key.
 func (s *Session) Has(key string) bool {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	_, ok := s.lookup(key)
 	return ok && !reserved(key)
@@ -116,7 +128,7 @@ func (s *Session) Has(key string) bool {
 
 // All returns all keys with their values, as Get returns them.
 func (s *Session) All() map[string]any {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	all := make(map[string]any)
 	for _, key := range s.keys() {
@@ -136,7 +148,7 @@ func (s *Session) All() map[string]any {
 // ErrCommitted once the response has begun, and an error wrapping
 // ErrUnavailable if the session cannot be loaded.
 func (s *Session) Put(key string, value any) error {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	return s.put(key, value)
 }
@@ -145,7 +157,7 @@ func (s *Session) Put(key string, value any) error {
 func (s *Session) Pull(key string) any {
 	value := s.Get(key)
 	if err := s.Forget(key); err != nil {
-		s.mu.Lock()
+		s.lock()
 		defer s.mu.Unlock()
 		s.fail(err)
 		return nil
@@ -155,7 +167,7 @@ func (s *Session) Pull(key string) any {
 
 // Forget removes keys. The errors are those of Put.
 func (s *Session) Forget(keys ...string) error {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	if err := s.writable(); err != nil {
 		return err
@@ -171,7 +183,7 @@ func (s *Session) Forget(keys ...string) error {
 
 // Flush removes all keys of the application. Whoever is logged in stays so.
 func (s *Session) Flush() error {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	if err := s.writable(); err != nil {
 		return err
@@ -186,9 +198,9 @@ func (s *Session) Flush() error {
 // is dead from then on; the values stay. A session opened by Manager.Session
 // has nobody to send a new id to: its error wraps errors.ErrUnsupported.
 func (s *Session) Regenerate() error {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
-	if !s.ofRequest {
+	if s.x == nil {
 		return fmt.Errorf("ginauth: new session id outside a request: %w", errors.ErrUnsupported)
 	}
 	if err := s.writable(); err != nil {
@@ -202,7 +214,7 @@ func (s *Session) Regenerate() error {
 // nil the id is dead, also if the client has hung up. The request goes on with
 // an empty session.
 func (s *Session) Invalidate() error {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	return s.end()
 }
@@ -211,7 +223,7 @@ func (s *Session) Invalidate() error {
 // nothing: unlike the cookie it may be logged. Manager.Session takes it. It is
 // "" as long as there is nothing to store.
 func (s *Session) ID() string {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	if s.load() != nil || (!s.exists && !s.changed()) {
 		return ""
@@ -228,7 +240,7 @@ const publicDigest = 16
 // from the session's id, never stored, and changes with it. Asking for it
 // starts a session if there is none.
 func (s *Session) Token() (string, error) {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	if err := s.load(); err != nil {
 		return "", err
@@ -245,7 +257,7 @@ func (s *Session) Token() (string, error) {
 
 // ValidToken reports whether token is this session's, in constant time.
 func (s *Session) ValidToken(token string) bool {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	if s.load() != nil || !s.exists {
 		return false

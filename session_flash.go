@@ -15,7 +15,7 @@ import (
 // Flash sets a key for this request and the next one that uses the session.
 // The errors are those of Put.
 func (s *Session) Flash(key string, value any) error {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	if len(key) > stores.MaxKey-len(flashPrefix) {
 		return fmt.Errorf("%w: session key %.32q… is too long to be flashed", ErrInvalidInput, key)
@@ -28,7 +28,7 @@ func (s *Session) Flash(key string, value any) error {
 
 // Now sets a key for this request alone. Nothing is stored.
 func (s *Session) Now(key string, value any) error {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	if reserved(key) {
 		return reservedKeyError(key)
@@ -47,7 +47,7 @@ func (s *Session) Now(key string, value any) error {
 // Keep keeps keys that the request before this one flashed for one more
 // request.
 func (s *Session) Keep(keys ...string) error {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	if err := s.writable(); err != nil {
 		return err
@@ -65,7 +65,7 @@ func (s *Session) Keep(keys ...string) error {
 
 // Reflash keeps all keys that the request before this one flashed.
 func (s *Session) Reflash() error {
-	s.mu.Lock()
+	s.lock()
 	err, keys := s.writable(), s.flashed
 	s.mu.Unlock()
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *Session) age() {
 // none. Read it with Value[[]T]. The errors are those of Put; a value that is
 // not a list is one.
 func (s *Session) Push(key string, value any) error {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	var list []json.RawMessage
 	if data, ok := s.lookup(key); ok && !reserved(key) {
@@ -134,7 +134,7 @@ func (s *Session) Push(key string, value any) error {
 // keeps different keys apart, not changes of one key. Count what matters in a
 // database.
 func (s *Session) Increment(key string, by int64) (int64, error) {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	var current any = int64(0)
 	if data, ok := s.lookup(key); ok && !reserved(key) {

@@ -17,7 +17,7 @@ import (
 // cookie's value, read, and ended by Invalidate. Opening one by its name, and
 // saving changes of it, is an error that wraps errors.ErrUnsupported.
 func (m *Manager) Session(ctx context.Context, id string) (*Session, error) {
-	s := &Session{m: m, ctx: ctx}
+	s := &Session{m: m, ctx: ctx, sessionState: new(sessionState)}
 	err := s.open(id)
 	if err == nil && !s.exists {
 		err = fmt.Errorf("%w: no such session", ErrSessionEnded)
@@ -45,7 +45,7 @@ func (s *Session) open(id string) error {
 	case err != nil:
 		return unavailable("load session", err)
 	}
-	if ok && !s.expired(found) && found.Digest.String()[:publicDigest] == publicHalf {
+	if ok && !s.m.expired(found, s.clock()) && found.Digest.String()[:publicDigest] == publicHalf {
 		s.adopt(found)
 	}
 	return nil
@@ -57,11 +57,10 @@ func (s *Session) open(id string) error {
 // ErrConflict and ErrUnavailable, and errors.ErrUnsupported for changes of a
 // session that lives in its cookie: only a response can send that.
 func (s *Session) Save(ctx context.Context) error {
-	s.mu.Lock()
-	fault, ofRequest := s.fault, s.ofRequest
-	s.mu.Unlock()
-	if ofRequest {
-		return fault
+	if s.x != nil {
+		s.lock()
+		defer s.mu.Unlock()
+		return s.fault
 	}
 	_, err := s.commit(ctx)
 	return err

@@ -29,12 +29,16 @@ func (s *Session) loadIn(ctx context.Context) error {
 		return s.fault
 	}
 	s.loaded = true
+	if s.x != nil {
+		s.presented, _ = s.x.jar.get(s.x.req.Header, s.m.cfg.Session.Cookie.Name)
+	}
 	if s.presented == "" {
 		return nil
 	}
-	ctx, cancel := s.m.phase(ctx)
-	defer cancel()
-	row, state, err := s.m.keeper.load(ctx, s.clock(), s.presented)
+	ctx, phase := s.m.enter(ctx)
+	defer phase.end()
+	now := s.clock()
+	row, state, err := s.m.keeper.load(ctx, now, s.presented)
 	if err != nil {
 		s.fail(unavailable("load session", err))
 		return s.fault
@@ -42,9 +46,9 @@ func (s *Session) loadIn(ctx context.Context) error {
 	switch {
 	case state == idMalformed:
 		s.clearing = true
-	case state == idUnknown || s.expired(row):
+	case state == idUnknown || s.m.expired(row, now):
 	case state == idReplaced:
-		s.superseded = s.clock().Sub(row.Renamed).Abs() < supersededFor
+		s.superseded = now.Sub(row.Renamed).Abs() < supersededFor
 	default:
 		s.oldKey = state == idOldKey
 		s.adopt(row)
@@ -61,10 +65,9 @@ func (s *Session) adopt(row stores.Session) {
 // expired decides whether a row is past one of its timeouts, here and not in
 // the store, so that every store has the same idea of it and none depends on
 // being pruned.
-func (s *Session) expired(row stores.Session) bool {
-	now := s.clock()
-	return now.Sub(row.LastSeen) >= s.m.cfg.Session.IdleTimeout ||
-		now.Sub(began(row)) >= s.m.cfg.Session.AbsoluteTimeout
+func (m *Manager) expired(row stores.Session, now time.Time) bool {
+	return now.Sub(row.LastSeen) >= m.cfg.Session.IdleTimeout ||
+		now.Sub(began(row)) >= m.cfg.Session.AbsoluteTimeout
 }
 
 // began is when the absolute timeout of a row began: at the latest login in it.
@@ -117,6 +120,8 @@ func (s *Session) end() error {
 type cookieChange struct {
 	set   string // the new id, or ""
 	clear bool
+	// consulted says that the response depends on the session.
+	consulted bool
 }
 
 // commit stores the changes, once. After it the session can only be read.
@@ -131,14 +136,21 @@ func (s *Session) commit(ctx context.Context) (cookieChange, error) {
 func (s *Session) storeOnce(ctx context.Context) (change cookieChange, done []func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.committed {
-		return cookieChange{}, nil, nil
-	}
+	before := s.committed
 	s.committed = true
+	switch {
+	case s.sessionState == nil && !before:
+		return cookieChange{}, s.onCommit, nil
+	case s.sessionState == nil:
+		return cookieChange{}, nil, nil
+	case before:
+		return cookieChange{consulted: s.consulted}, nil, nil
+	}
 	if change, err = s.store(ctx); err != nil {
 		s.fail(err)
 		return cookieChange{}, nil, s.fault
 	}
+	change.consulted = s.consulted
 	return change, s.onCommit, nil
 }
 
@@ -157,7 +169,7 @@ func (s *Session) store(ctx context.Context) (cookieChange, error) {
 		return cookieChange{}, nil
 	}
 	switch {
-	case s.exists && s.ofRequest:
+	case s.exists && s.x != nil:
 		s.age()
 	case s.exists && s.m.stores.Carrier != nil:
 		return cookieChange{}, s.unsent()
@@ -225,7 +237,7 @@ func (s *Session) update(ctx context.Context) (cookieChange, error) {
 
 func (s *Session) create(ctx context.Context) (cookieChange, error) {
 	switch {
-	case !s.ofRequest:
+	case s.x == nil:
 		return cookieChange{}, ErrSessionEnded // nobody would have the new id
 	case s.superseded && !s.loggedIn:
 		return cookieChange{}, ErrConflict
@@ -239,7 +251,7 @@ func (s *Session) create(ctx context.Context) (cookieChange, error) {
 	row := stores.Session{
 		Row: s.next.row, Digest: s.next.digest(),
 		Values:  stores.NewValues(s.set),
-		Address: s.address, UserAgent: s.userAgent,
+		Address: cut(s.x.ip(), 64), UserAgent: s.x.userAgent(),
 		Created: now, LastSeen: now, Expires: s.expiry(now),
 	}
 	if s.owner != nil {

@@ -28,7 +28,7 @@ type subject struct {
 func (x *exchange) subject(g *namedGuard, field, canonical string) subject {
 	parts := [][]byte{[]byte(g.realm), []byte(field), []byte(canonical)}
 	s := subject{account: x.m.subkeys.account.MAC(parts...)}
-	s.address, _ = clientaddr.Prefix(x.ip)
+	s.address, _ = clientaddr.Prefix(x.remote)
 	s.device = x.deviceFor(parts)
 	return s
 }
@@ -260,7 +260,7 @@ func (m *Manager) ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
 // whoever tries nevertheless is told to wait.
 func (x *exchange) countGuess(ctx context.Context) error {
 	limits := x.limitsOfRoute()
-	address, ok := clientaddr.Prefix(x.ip)
+	address, ok := clientaddr.Prefix(x.remote)
 	if !ok || limits.InsecureDisable {
 		return nil
 	}
@@ -286,7 +286,7 @@ func (x *exchange) limitsOfRoute() *ThrottleConfig {
 // peek refuses a request whose address is locked already.
 func (x *exchange) peek(ctx context.Context) error {
 	limits := x.limitsOfRoute()
-	address, ok := clientaddr.Prefix(x.ip)
+	address, ok := clientaddr.Prefix(x.remote)
 	if !ok || limits.InsecureDisable {
 		return nil
 	}

@@ -62,7 +62,7 @@ func CountFailure(c *gin.Context) { c.Set(failedKey, true) }
 
 // takeRequest counts a request of an address, or refuses it.
 func (x *exchange) takeRequest(ctx context.Context, name string, limit Limit) ([]stores.Slot, error) {
-	address, ok := clientaddr.Prefix(x.ip)
+	address, ok := clientaddr.Prefix(x.remote)
 	if !ok || x.m.cfg.Throttle.InsecureDisable {
 		return nil, nil
 	}

@@ -23,7 +23,7 @@ type TokenInfo struct {
 	Scoped    bool
 	Abilities []string
 
-	claims []byte // the payload of a signed token
+	claims string // the payload of a signed token
 	family string // of a token that is of a login
 }
 
@@ -65,10 +65,10 @@ func Claims[T any](c *gin.Context) (T, bool) {
 	}
 	token, err := x.auth.Token(c.Request.Context())
 	x.stick(err)
-	if err != nil || token == nil || token.claims == nil {
+	if err != nil || token == nil || token.claims == "" {
 		return none, false
 	}
-	if err := json.Unmarshal(token.claims, &claims); err != nil {
+	if err := json.Unmarshal([]byte(token.claims), &claims); err != nil {
 		return none, false
 	}
 	return claims, true

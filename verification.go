@@ -36,7 +36,7 @@ func (m *Manager) VerificationURL(u models.Authenticatable, guard ...string) (st
 // guardOr returns the guard that a variadic name names.
 func (m *Manager) guardOr(name []string) *namedGuard {
 	if len(name) == 0 {
-		return m.guards[m.cfg.DefaultGuard]
+		return m.defaultGuard
 	}
 	return m.mustGuard(name[0])
 }
