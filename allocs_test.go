@@ -33,11 +33,11 @@ func TestAllocations(t *testing.T) {
 		{"session write", "POST", "/visit", a.cookie, 17},
 		{"session guard", "GET", "/me", a.cookie, 12},
 		{"session guard and Authorize", "GET", "/post", a.cookie, 13},
-		{"access token", "GET", "/api/me", a.access, 12},
-		{"personal token", "GET", "/token/me", a.personal, 16},
-		{"pair of tokens issued", "POST", "/api/token", nil, 54},
-		{"ThrottleLogins", "GET", "/throttled", nil, 11},
-		{"try counted", "POST", "/counted", nil, 37},
+		{"access token", "GET", "/api/me", a.access, 10},
+		{"personal token", "GET", "/token/me", a.personal, 15},
+		{"pair of tokens issued", "POST", "/api/token", nil, 48},
+		{"ThrottleLogins", "GET", "/throttled", nil, 6},
+		{"try counted", "POST", "/counted", nil, 19},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := a.allocations(t, c.method, c.path, c.header)

@@ -123,7 +123,11 @@ func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error
 	}
 	answer := guardUser{guard: g.name, err: err}
 	if err == nil && identity != nil {
-		if u := present(identity.User); u != nil && !disabled(u) {
+		u := identity.User
+		if !identity.sound {
+			u = present(u)
+		}
+		if u != nil && (identity.sound || !disabled(u)) {
 			answer.user, answer.token = u, identity.Token
 		}
 	}
@@ -296,9 +300,9 @@ func (a *Authenticator) fault(err error) { a.x.stick(err) }
 func (x *exchange) known(guard string) (answer guardUser, known bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for _, g := range x.users {
+	for g := x.users; g != nil; g = g.next {
 		if g.guard == guard {
-			return g, true
+			return *g, true
 		}
 	}
 	return guardUser{}, false
@@ -309,13 +313,14 @@ func (x *exchange) known(guard string) (answer guardUser, known bool) {
 func (x *exchange) setUser(answer guardUser) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for i := range x.users {
-		if x.users[i].guard == answer.guard {
-			x.users[i] = answer
+	for g := x.users; g != nil; g = g.next {
+		if g.guard == answer.guard {
+			g.user, g.token, g.err = answer.user, answer.token, answer.err
 			return
 		}
 	}
-	x.users = append(x.users, answer)
+	first := answer
+	first.next, x.users = x.users, &first
 }
 
 // emit dispatches an event once what it tells of is stored.

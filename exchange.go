@@ -44,9 +44,14 @@ type exchange struct {
 	// answering says that the application's ErrorHandler runs.
 	answering bool
 
-	mu      sync.Mutex
-	fault   error       // met by a call that returns no error
-	users   []guardUser // who the guards found, each asked once
+	mu    sync.Mutex
+	users *guardUser // who the guards found, each asked once
+	end   *ending    // nil if there is nothing to say
+}
+
+// ending is what a response has to say beside its session.
+type ending struct {
+	fault   error // met by a call that returns no error
 	cookies []pendingCookie
 }
 
@@ -56,6 +61,7 @@ type guardUser struct {
 	user  models.Authenticatable
 	token *TokenInfo
 	err   error
+	next  *guardUser // what another one did
 }
 
 // pendingCookie is set when the session is stored, and not if it is not.
@@ -206,23 +212,37 @@ func (x *exchange) dropCookies(h http.Header) {
 func (x *exchange) stick(err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.fault == nil && err != nil {
-		x.fault = err
+	if err == nil {
+		return
 	}
+	if end := x.ending(); end.fault == nil {
+		end.fault = err
+	}
+}
+
+func (x *exchange) ending() *ending {
+	if x.end == nil {
+		x.end = new(ending)
+	}
+	return x.end
 }
 
 // outcome returns the cookies to set, and the first fault.
 func (x *exchange) outcome() ([]pendingCookie, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.cookies, x.fault
+	if x.end == nil {
+		return nil, nil
+	}
+	return x.end.cookies, x.end.fault
 }
 
 // addCookie sets a cookie once the session is stored.
 func (x *exchange) addCookie(name, value string, lifetime time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.cookies = append(x.cookies, pendingCookie{name, value, lifetime})
+	end := x.ending()
+	end.cookies = append(end.cookies, pendingCookie{name, value, lifetime})
 }
 
 // meta describes this request in an event.

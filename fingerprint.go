@@ -74,12 +74,20 @@ func (m *Manager) fingerprint(credential, realm string, u models.Authenticatable
 func (m *Manager) checkFingerprint(
 	fingerprint []byte, credential, realm string, u models.Authenticatable,
 ) (key int, ok bool) {
+	return m.checkFingerprintOf(u.AuthID(), fingerprint, credential, realm, u)
+}
+
+// checkFingerprintOf is checkFingerprint where the user's identifier is at hand:
+// making it costs memory in each request.
+func (m *Manager) checkFingerprintOf(
+	id string, fingerprint []byte, credential, realm string, u models.Authenticatable,
+) (key int, ok bool) {
 	kind, stamp := stampOf(u)
 	if kind == stampKind && stamp == "" {
 		return 0, false // an empty stamp is shared by everybody who has none
 	}
 	return m.subkeys.stamp.Verify(fingerprint,
-		[]byte(credential), []byte(realm), []byte(u.AuthID()), []byte(kind), []byte(stamp))
+		[]byte(credential), []byte(realm), []byte(id), []byte(kind), []byte(stamp))
 }
 
 // formToken derives the token that forms carry from a session's digest.

@@ -32,6 +32,18 @@ type Identity struct {
 	User models.Authenticatable
 	// Token is the token that says so, or nil if it is none.
 	Token *TokenInfo
+
+	sound bool // the user has an id and is not disabled: a guard of ours looked
+}
+
+// tokenIdentity returns who a token says that a request is from.
+func tokenIdentity(u models.Authenticatable, t TokenInfo) *Identity {
+	both := &struct { // one block of memory for what lives equally long
+		Identity
+		TokenInfo
+	}{Identity{User: u, sound: true}, t}
+	both.Token = &both.TokenInfo
+	return &both.Identity
 }
 
 // LoginRequest is what a guard is asked to make a login of.
@@ -247,10 +259,10 @@ func (g *sessionGuard) Identify(ctx context.Context, a *Authenticator) (*Identit
 	if err != nil {
 		return nil, unavailable("load user", err)
 	}
-	if user = present(user); user == nil || user.AuthID() != login.id {
+	if models.IsNil(user) || user.AuthID() != login.id { // which is not empty
 		return nil, s.dropLogin(ctx, g.name)
 	}
-	key, ok := g.m.checkFingerprint(login.fingerprint[:], sessionCredential, g.realm, user)
+	key, ok := g.m.checkFingerprintOf(login.id, login.fingerprint[:], sessionCredential, g.realm, user)
 	switch {
 	case !ok:
 		// Everything bound to the old stamp ends, this session among it.
@@ -261,7 +273,7 @@ func (g *sessionGuard) Identify(ctx context.Context, a *Authenticator) (*Identit
 		login.fingerprint = g.m.fingerprint(sessionCredential, g.realm, user)
 		err = s.renewLogin(g.name, *login)
 	}
-	return &Identity{User: user}, err
+	return &Identity{User: user, sound: true}, err
 }
 
 // Login gives the session a new id and notes the user in it.

@@ -105,12 +105,11 @@ func (j *JWT) sign(typ string, claims jws.Claims, more any) (string, error) {
 			return "", fmt.Errorf("ginauth: claims: %w", err)
 		}
 	}
-	payload, err := claims.Payload(extra)
-	if err != nil {
+	text, err := j.set.SignClaims(typ, &claims, extra)
+	switch {
+	case errors.Is(err, jws.ErrInput):
 		return "", fmt.Errorf("ginauth: claims: %w", err)
-	}
-	text, err := j.set.Sign(typ, payload)
-	if err != nil {
+	case err != nil:
 		return "", fmt.Errorf("ginauth: sign: %w", err)
 	}
 	if len(text) > maxBearer {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
 )
 
 // JWTGuard makes a guard that reads access tokens, and whose login issues an
@@ -61,16 +62,19 @@ func (g *jwtGuard) Identify(ctx context.Context, a *Authenticator) (*Identity, e
 		}
 		return nil, err
 	}
-	return &Identity{User: user, Token: &TokenInfo{Kind: accessKind, ID: claims.ID, claims: claims.Payload, family: claims.Family}}, nil
+	return tokenIdentity(user, TokenInfo{Kind: accessKind, ID: claims.ID, claims: claims.Payload, family: claims.Family}), nil
 }
 
 // userOf loads the user of an access token and compares the security stamp.
 func (g *jwtGuard) userOf(ctx context.Context, claims *jws.Verified) (models.Authenticatable, error) {
-	fingerprint, err := base64.RawURLEncoding.DecodeString(claims.Fingerprint)
-	if err != nil {
+	var fingerprint stores.Digest
+	if base64.RawURLEncoding.DecodedLen(len(claims.Fingerprint)) != len(fingerprint) {
 		return nil, errStamp
 	}
-	return g.load(ctx, claims.Subject, g.credential, fingerprint)
+	if _, err := base64.RawURLEncoding.Decode(fingerprint[:], []byte(claims.Fingerprint)); err != nil {
+		return nil, errStamp
+	}
+	return g.load(ctx, claims.Subject, g.credential, fingerprint[:])
 }
 
 // Logout ends the login that the request's access token is of, with all its
@@ -104,17 +108,16 @@ func (g *tokenUsers) load(ctx context.Context, id, credential string, fingerprin
 		return nil, unavailable("load user", err)
 	}
 	// An identifier that a provider reads as another user's is nobody's.
-	u := present(found)
-	if u == nil || u.AuthID() != id {
+	if models.IsNil(found) || id == "" || found.AuthID() != id {
 		return nil, errNoUser
 	}
 	if fingerprint != nil {
-		if _, ok := g.m.checkFingerprint(fingerprint, credential, g.realm, u); !ok {
+		if _, ok := g.m.checkFingerprintOf(id, fingerprint, credential, g.realm, found); !ok {
 			return nil, errStamp
 		}
 	}
-	if disabled(u) {
+	if disabled(found) {
 		return nil, errDisabled
 	}
-	return u, nil
+	return found, nil
 }

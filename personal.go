@@ -326,7 +326,7 @@ func (g *tokenGuard) find(ctx context.Context, token opaque.Personal) (*Identity
 		return nil, err
 	}
 	g.m.touches.note(g.m, found)
-	return &Identity{User: user, Token: &TokenInfo{
+	return tokenIdentity(user, TokenInfo{
 		Kind: personalKind, ID: found.ID, Scoped: true, Abilities: found.Abilities,
-	}}, nil
+	}), nil
 }

@@ -10,13 +10,14 @@ import (
 // is what context.WithTimeout returns, except that there is no timer before
 // somebody waits for it: a store in memory never does.
 type phaseContext struct {
-	parent   context.Context
-	deadline time.Time
+	parent  context.Context
+	timeout time.Duration
 
-	mu     sync.Mutex
-	over   bool
-	timed  context.Context // once Done was called
-	cancel context.CancelFunc
+	mu       sync.Mutex
+	deadline time.Time // once it was looked at, which is when it begins to count
+	over     bool
+	timed    context.Context // once Done was called
+	cancel   context.CancelFunc
 }
 
 var _ context.Context = (*phaseContext)(nil)
@@ -27,10 +28,7 @@ func (m *Manager) enter(ctx context.Context) (context.Context, *phaseContext) {
 	if _, inside := ctx.(*phaseContext); inside {
 		return ctx, nil
 	}
-	p := &phaseContext{parent: ctx, deadline: time.Now().Add(m.cfg.StoreTimeout)}
-	if sooner, ok := ctx.Deadline(); ok && sooner.Before(p.deadline) {
-		p.deadline = sooner
-	}
+	p := &phaseContext{parent: ctx, timeout: m.cfg.StoreTimeout}
 	return p, p
 }
 
@@ -54,13 +52,32 @@ func (p *phaseContext) end() {
 }
 
 // Deadline implements context.Context.
-func (p *phaseContext) Deadline() (time.Time, bool) { return p.deadline, true }
+func (p *phaseContext) Deadline() (time.Time, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begin()
+	return p.deadline, true
+}
+
+// begin sets the deadline, and reports whether it was set already. Whoever is
+// given the context looks at it before it does anything that takes time.
+func (p *phaseContext) begin() (begun bool) {
+	if !p.deadline.IsZero() {
+		return true
+	}
+	p.deadline = time.Now().Add(p.timeout)
+	if sooner, ok := p.parent.Deadline(); ok && sooner.Before(p.deadline) {
+		p.deadline = sooner
+	}
+	return false
+}
 
 // Done implements context.Context.
 func (p *phaseContext) Done() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.timed == nil {
+		p.begin()
 		p.timed, p.cancel = context.WithDeadline(p.parent, p.deadline)
 		if p.over {
 			p.cancel()
@@ -80,7 +97,7 @@ func (p *phaseContext) Err() error {
 		return p.parent.Err()
 	case p.over:
 		return context.Canceled
-	case !time.Now().Before(p.deadline):
+	case p.begin() && !time.Now().Before(p.deadline):
 		return context.DeadlineExceeded
 	}
 	return nil

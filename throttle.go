@@ -36,9 +36,10 @@ func (x *exchange) subject(g *namedGuard, field, canonical string) subject {
 // window returns the window that counts something. Its name has the period in
 // it: a route that counts by the hour does not share a window of a minute.
 func (m *Manager) window(kind string, l Limit, parts ...[]byte) stores.Window {
-	period := strconv.AppendInt(nil, int64(l.Per), 10)
-	key := m.subkeys.throttle.MAC(append([][]byte{[]byte(kind), period}, parts...)...)
-	return stores.Window{Key: key, Limit: l.Attempts, Period: l.Per}
+	var room [64]byte
+	name := append(append(room[:0], kind...), 0)
+	name = strconv.AppendInt(name, int64(l.Per), 10)
+	return stores.Window{Key: m.subkeys.throttle.MACOf(name, parts), Limit: l.Attempts, Period: l.Per}
 }
 
 // try is one try to log in, with the slots it took.
@@ -290,9 +291,9 @@ func (x *exchange) peek(ctx context.Context) error {
 	if !ok || limits.InsecureDisable {
 		return nil
 	}
-	phase, cancel := x.m.phase(ctx)
-	defer cancel()
-	grant, err := x.m.stores.Limiter.Peek(phase, x.m.now(), x.m.window("address", limits.Address, []byte(address)))
+	within, phase := x.m.enter(ctx)
+	defer phase.end()
+	grant, err := x.m.stores.Limiter.Peek(within, x.m.now(), x.m.window("address", limits.Address, []byte(address)))
 	if err != nil {
 		return unavailable("count attempts", err)
 	}

@@ -31,13 +31,13 @@ func Prefix(remote string) (key string, ok bool) {
 // Parse returns the address in remote, which has the forms that Prefix
 // accepts: without its zone, and IPv4 if it is mapped to IPv6.
 func Parse(remote string) (netip.Addr, bool) {
-	addr, err := netip.ParseAddr(remote)
+	withPort, err := netip.ParseAddrPort(remote)
+	addr := withPort.Addr()
 	if err != nil {
-		withPort, err := netip.ParseAddrPort(remote)
-		if err != nil {
-			return netip.Addr{}, false
-		}
-		addr = withPort.Addr()
+		addr, err = netip.ParseAddr(remote)
+	}
+	if err != nil {
+		return netip.Addr{}, false
 	}
 	return addr.WithZone("").Unmap(), true
 }

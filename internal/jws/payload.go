@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Payload returns the JSON object of the claims and of the application's own,
@@ -15,9 +16,13 @@ import (
 // application's claims have a name of this package's, in whatever case, or are
 // longer than any token.
 func (c *Claims) Payload(application []byte) ([]byte, error) {
+	if err := c.writable(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInput, err)
+	}
 	if err := checkApplication(application); err != nil {
 		return nil, fmt.Errorf("%w: claims of the application: %w", ErrInput, err)
 	}
+	own := members(application)
 	payload := append(make([]byte, 0, 256+len(application)), '{')
 	payload = appendText(payload, "iss", c.Issuer)
 	payload = appendText(payload, "sub", c.Subject)
@@ -29,16 +34,55 @@ func (c *Claims) Payload(application []byte) ([]byte, error) {
 	payload = appendText(payload, "kind", c.Kind)
 	payload = appendText(payload, "fam", c.Family)
 	payload = appendText(payload, "fpr", c.Fingerprint)
-	if own := members(application); own != "" {
-		payload = append(appendComma(payload), own...)
+	if own == "" {
+		return append(payload, '}'), nil
 	}
-	payload = append(payload, '}')
-
-	var again Claims
-	if err := again.parse(string(payload)); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInput, err)
+	payload = append(append(appendComma(payload), own...), '}')
+	// Ours and theirs together may be too many.
+	if err := checkObject(string(payload)); err != nil {
+		return nil, fmt.Errorf("%w: %w: %w", ErrInput, ErrPayload, err)
 	}
 	return payload, nil
+}
+
+// writable reports why parse would refuse claims that were written out.
+func (c *Claims) writable() error {
+	for _, text := range [...]struct{ name, is string }{
+		{"iss", c.Issuer}, {"sub", c.Subject}, {"jti", c.ID}, {"kind", c.Kind}, {"fam", c.Family}, {"fpr", c.Fingerprint},
+	} {
+		if err := writableText(text.name, text.is); err != nil {
+			return err
+		}
+	}
+	if len(c.Audience) > MaxAudiences {
+		return fmt.Errorf("%w: aud has too many elements", ErrClaim)
+	}
+	for _, text := range c.Audience {
+		if text == "" {
+			return fmt.Errorf("%w: aud is empty", ErrClaim)
+		}
+		if err := writableText("aud", text); err != nil {
+			return err
+		}
+	}
+	for _, at := range [...]time.Time{c.Expiry, c.NotBefore, c.IssuedAt} {
+		if s := at.Unix(); !at.IsZero() && (s < 0 || s >= maxTime) {
+			return fmt.Errorf("%w: a time is not one from 1970 to the year 9999", ErrClaim)
+		}
+	}
+	return c.complete()
+}
+
+func writableText(name, text string) error {
+	switch {
+	case len(text) > MaxText:
+		return fmt.Errorf("%w: %s is too long", ErrClaim, name)
+	case hasControl(text):
+		return fmt.Errorf("%w: %s has control characters", ErrClaim, name)
+	case !utf8.ValidString(text):
+		return fmt.Errorf("%w: %w", ErrPayload, ErrText)
+	}
+	return nil
 }
 
 // checkApplication reports what is wrong with an application's claims.

@@ -59,6 +59,24 @@ func isType(typ string) bool {
 // An error wraps ErrInput if the token would be refused, and is else one of the
 // signing key.
 func (s *Set) Sign(typ string, payload []byte) (string, error) {
+	if err := checkObject(string(payload)); err != nil {
+		return "", fmt.Errorf("%w: payload: %w", ErrInput, err)
+	}
+	return s.sign(typ, payload)
+}
+
+// SignClaims returns a token of a type with what Claims.Payload returns for the
+// same arguments. The errors are those of both.
+func (s *Set) SignClaims(typ string, c *Claims, application []byte) (string, error) {
+	payload, err := c.Payload(application)
+	if err != nil {
+		return "", err
+	}
+	return s.sign(typ, payload)
+}
+
+// sign signs a payload that is known to be a JSON object.
+func (s *Set) sign(typ string, payload []byte) (string, error) {
 	list := s.entries()
 	if len(list) == 0 {
 		return "", fmt.Errorf("%w: the set has no keys", ErrKey)
@@ -71,9 +89,6 @@ func (s *Set) Sign(typ string, payload []byte) (string, error) {
 		1 + encoding.EncodedLen(len(payload)) + 1 + encoding.EncodedLen(e.size())
 	if length > MaxToken {
 		return "", fmt.Errorf("%w: %w: %d bytes, at most %d", ErrInput, ErrTooLong, length, MaxToken)
-	}
-	if err := checkObject(string(payload)); err != nil {
-		return "", fmt.Errorf("%w: payload: %w", ErrInput, err)
 	}
 	token := make([]byte, 0, length)
 	token = append(token, e.prefix...)

@@ -62,6 +62,14 @@ func TestMAC(t *testing.T) {
 	}
 }
 
+func TestMACOf(t *testing.T) {
+	subkeys := keys.NewRing(sample(32)).Derive("p")
+	parts := [][]byte{[]byte("a"), []byte("bc"), nil}
+	if subkeys.MACOf(parts[0], parts[1:]) != subkeys.MAC(parts...) {
+		t.Error("a list in two parts has another MAC")
+	}
+}
+
 func TestMACIsInjective(t *testing.T) {
 	subkeys := keys.NewRing(sample(32)).Derive("p")
 	eight := make([]byte, 8)

@@ -37,18 +37,24 @@ func (s Subkeys) Bytes(i int) []byte { return bytes.Clone(s.list[i].key()) }
 // is preceded by its length, so that no two lists of parts are one message. It
 // panics if there are no subkeys.
 func (s Subkeys) MAC(parts ...[]byte) [MACSize]byte {
-	return s.list[0].mac(parts)
+	return s.list[0].mac(nil, parts)
+}
+
+// MACOf returns what MAC returns for a part and the parts after it. A caller
+// that has these in a list need not make a longer one.
+func (s Subkeys) MACOf(first []byte, more [][]byte) [MACSize]byte {
+	return s.list[0].mac([][]byte{first}, more)
 }
 
 // MACUnder is MAC under subkey i; 0 is the current one.
-func (s Subkeys) MACUnder(i int, parts ...[]byte) [MACSize]byte { return s.list[i].mac(parts) }
+func (s Subkeys) MACUnder(i int, parts ...[]byte) [MACSize]byte { return s.list[i].mac(nil, parts) }
 
 // Verify reports whether mac is the MAC of the parts under one of the subkeys,
 // and which. An index over 0 is an old key's: what it made should be made
 // again.
 func (s Subkeys) Verify(mac []byte, parts ...[]byte) (index int, ok bool) {
 	for i, key := range s.list {
-		want := key.mac(parts)
+		want := key.mac(nil, parts)
 		// Returning at the first match tells how old the key is, which is no
 		// secret; each comparison takes the same time for every mac.
 		if hmac.Equal(mac, want[:]) {
@@ -80,12 +86,14 @@ func newSubkey(key []byte) *subkey {
 	return k
 }
 
-func (k *subkey) mac(parts [][]byte) (sum [MACSize]byte) {
+func (k *subkey) mac(first, more [][]byte) (sum [MACSize]byte) {
 	state := k.pool.Get().(*macState)
 	buf := state.buf[:0]
-	for _, part := range parts {
-		buf = binary.BigEndian.AppendUint64(buf, uint64(len(part)))
-		buf = append(buf, part...)
+	for _, parts := range [...][][]byte{first, more} {
+		for _, part := range parts {
+			buf = binary.BigEndian.AppendUint64(buf, uint64(len(part)))
+			buf = append(buf, part...)
+		}
 	}
 	state.hmac.Reset()
 	state.hmac.Write(buf)
