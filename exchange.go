@@ -186,6 +186,11 @@ func (x *exchange) commit(h http.Header, status int) error {
 // OWASP ASVS 5.0, 14.3.2. A handler may say otherwise of what it shows, but not
 // of a response that sets a cookie or refuses somebody.
 func privateResponse(h http.Header, force bool) {
+	if h["Cache-Control"] == nil && h["Vary"] == nil { // as usual: one block for both
+		values := [...]string{"no-store", "Cookie"}
+		h["Cache-Control"], h["Vary"] = values[:1:1], values[1:]
+		return
+	}
 	control := h.Get("Cache-Control")
 	private := headerListHas(control, "no-store") || headerListHas(control, "private")
 	if control == "" || (force && !private) {

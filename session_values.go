@@ -66,25 +66,32 @@ func (s *Session) put(key string, value any) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
-	if err := s.fits(key, data); err != nil {
-		return err
-	}
+	before, was := s.set[key]
+	removed := s.removed[key]
+	now, hidden := s.now[key]
 	s.assign(key, data)
-	return nil
+	size, room := s.size(), s.m.keeper.room()
+	if size <= room {
+		return nil
+	}
+	// What does not fit leaves everything as it was.
+	delete(s.set, key)
+	if was {
+		s.set[key] = before
+	}
+	if removed {
+		s.removed[key] = true
+	}
+	if hidden {
+		s.now[key] = now
+	}
+	return fmt.Errorf("%w: session key %q: the session would hold %d bytes, at most %d are allowed",
+		ErrInvalidInput, key, size, room)
 }
 
-// fits returns nil if the session has room for a value.
-func (s *Session) fits(key string, data []byte) error {
-	d := stores.Delta{Set: maps.Clone(s.set), Remove: slices.Collect(maps.Keys(s.removed))}
-	if d.Set == nil {
-		d.Set = make(map[string][]byte)
-	}
-	d.Set[key] = data
-	if size, room := s.row.Values.SizeWith(d), s.m.keeper.room(); size > room {
-		return fmt.Errorf("%w: session key %q: the session would hold %d bytes, at most %d are allowed",
-			ErrInvalidInput, key, size, room)
-	}
-	return nil
+// size is how many bytes the values take with the changes made so far.
+func (s *Session) size() int {
+	return s.row.Values.SizeWith(stores.Delta{Set: s.set, Remove: slices.Collect(maps.Keys(s.removed))})
 }
 
 // assign sets a key to an encoded value.

@@ -109,32 +109,31 @@ func (v Values) With(d Delta) Values {
 	if len(d.Set) == 0 && len(d.Remove) == 0 {
 		return v
 	}
+	size := v.SizeWith(d)
+	if size == 0 {
+		return Values{}
+	}
 	added := make([]string, 0, len(d.Set))
-	size := len(v.packed) + 1
-	for key, value := range d.Set {
+	for key := range d.Set {
 		added = append(added, key)
-		size += len(key) + len(value) + 2*binary.MaxVarintLen32
 	}
 	slices.Sort(added)
-
-	packed := make([]byte, 1, size)
-	packed[0] = valuesVersion
+	var packed strings.Builder
+	packed.Grow(size) // no byte more: it is kept as long as the session
+	packed.WriteByte(valuesVersion)
 	for key, value := range v.All() {
 		for len(added) > 0 && added[0] <= key {
-			packed = appendPair(packed, added[0], d.Set[added[0]])
+			writePair(&packed, added[0], d.Set[added[0]])
 			added = added[1:]
 		}
 		if _, replaced := d.Set[key]; !replaced && !slices.Contains(d.Remove, key) {
-			packed = appendPair(packed, key, value)
+			writePair(&packed, key, value)
 		}
 	}
 	for _, key := range added {
-		packed = appendPair(packed, key, d.Set[key])
+		writePair(&packed, key, d.Set[key])
 	}
-	if len(packed) == 1 {
-		return Values{}
-	}
-	return Values{packed: string(packed)}
+	return Values{packed: packed.String()}
 }
 
 // SizeWith returns the size of the set changed by d.Set and d.Remove, without
@@ -166,11 +165,17 @@ func (v Values) String() string { return fmt.Sprintf("stores.Values(%d keys)", v
 // GoString hides the values.
 func (v Values) GoString() string { return v.String() }
 
-func appendPair[V string | []byte](to []byte, key string, value V) []byte {
-	to = binary.AppendUvarint(to, uint64(len(key)))
-	to = append(to, key...)
-	to = binary.AppendUvarint(to, uint64(len(value)))
-	return append(to, value...)
+func writePair[V string | []byte](to *strings.Builder, key string, value V) {
+	var length [binary.MaxVarintLen64]byte
+	to.Write(binary.AppendUvarint(length[:0], uint64(len(key))))
+	to.WriteString(key)
+	to.Write(binary.AppendUvarint(length[:0], uint64(len(value))))
+	switch value := any(value).(type) {
+	case string:
+		to.WriteString(value)
+	case []byte:
+		to.Write(value)
+	}
 }
 
 func cutPair(s string) (key, value, rest string, ok bool) {
