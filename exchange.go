@@ -22,9 +22,6 @@ const (
 	contextGate = "gate"
 )
 
-// exchangeKey is where the middlewares themselves find it.
-type exchangeKey struct{}
-
 // exchange is everything ginauth knows of one request, in one block of memory.
 type exchange struct {
 	m   *Manager
@@ -96,9 +93,12 @@ func (m *Manager) handle(c *gin.Context, check func(*exchange) error) {
 
 // exchangeOf returns the exchange of a request, whichever manager's it is.
 func exchangeOf(c *gin.Context) (*exchange, bool) {
-	v, _ := c.Get(exchangeKey{})
-	x, ok := v.(*exchange)
-	return x, ok
+	v, _ := c.Get(contextAuth)
+	a, ok := v.(*Authenticator)
+	if !ok || a == nil || a.x == nil {
+		return nil, false
+	}
+	return a.x, true
 }
 
 // begin makes the exchange of a request, puts its handles on the context and
@@ -108,7 +108,6 @@ func (m *Manager) begin(c *gin.Context) *exchange {
 	x.session.m, x.session.x, x.session.ctx = m, x, c.Request.Context()
 	x.auth = Authenticator{x: x, guard: m.defaultGuard}
 	m.gate.bind(&x.gate, &x.auth)
-	c.Set(exchangeKey{}, x)
 	c.Set(contextAuth, &x.auth)
 	c.Set(contextGate, &x.gate)
 	x.writer = commitWriter{ResponseWriter: c.Writer, x: x, c: c}
