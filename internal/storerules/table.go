@@ -100,8 +100,24 @@ from what the tests say, and ` + "`.ci/run`" + ` checks that it is current.
 			b.WriteString("\n")
 		}
 	}
+	b.WriteString(durability)
 	return b.String(), nil
 }
+
+// durability is about what a suite of rules cannot find out.
+const durability = `
+## What Redis keeps
+
+The rules hold on a server that is up. What one that went down keeps of what it acknowledged is a matter of its settings,
+which the stores' ` + "`Check`" + ` looks at and ` + "`Manager.Verify`" + ` reports:
+
+| setting | the process is killed | the power fails |
+| --- | --- | --- |
+| ` + "`appendonly yes`, `appendfsync always`" + ` | all | all |
+| ` + "`appendonly yes`, `appendfsync everysec`" + ` | all, or all but 2 s while a flush is slow | all but 2 s |
+| ` + "`appendonly yes`, `appendfsync no`" + ` | all | all but half a minute |
+| ` + "`appendonly no`" + ` | the last snapshot, or nothing | the last snapshot, or nothing |
+`
 
 // cell returns the mark of a rule on a store.
 func cell(r rule, store string, results result) (string, error) {

@@ -29,19 +29,21 @@ func FreePort(t testing.TB) int {
 // seconds, and answers nevertheless.
 type RedisServer struct {
 	// Address is host and port.
-	Address string
-	dir     string
-	cmd     *exec.Cmd
+	Address  string
+	dir      string
+	settings []string
+	cmd      *exec.Cmd
 }
 
 // NewRedisServer starts a server, or skips the test where there is no
-// redis-server.
-func NewRedisServer(t testing.TB) *RedisServer {
+// redis-server. Further settings are arguments of its command line, as in
+// "--appendfsync", "everysec".
+func NewRedisServer(t testing.TB, settings ...string) *RedisServer {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("needs redis-server")
 	}
-	s := &RedisServer{Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(FreePort(t))), dir: t.TempDir()}
+	s := &RedisServer{Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(FreePort(t))), dir: t.TempDir(), settings: settings}
 	t.Cleanup(s.Kill)
 	s.Start(t)
 	return s
@@ -51,8 +53,9 @@ func NewRedisServer(t testing.TB) *RedisServer {
 func (s *RedisServer) Start(t testing.TB) {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(s.Address)
-	s.cmd = exec.Command("redis-server", "--bind", host, "--port", port, "--dir", s.dir,
-		"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction")
+	arguments := []string{"--bind", host, "--port", port, "--dir", s.dir,
+		"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"}
+	s.cmd = exec.Command("redis-server", append(arguments, s.settings...)...) // of two the later holds
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -106,14 +106,20 @@ func checkServer(ctx context.Context, server redis.Cmdable) (warnings []string, 
 
 // checkSync looks at how often the append-only file is written to the disk.
 func checkSync(ctx context.Context, server redis.Cmdable) ([]string, error) {
-	config, err := server.ConfigGet(ctx, "appendfsync").Result()
+	config, err := server.ConfigGet(ctx, "*appendfsync*").Result() // of two settings
 	switch sync := config["appendfsync"]; {
 	case err != nil && !isReply(err):
 		return nil, err
 	case sync == "":
 		return []string{"It could not be found out how often Redis writes to its disk, because CONFIG GET is refused."}, nil
 	case sync == "no":
-		return []string{"Redis has appendfsync no, so half a minute of revocations can be lost with the power: set it to everysec or always."}, nil
+		return []string{"Redis has appendfsync no, so half a minute of revocations can be lost with the power: set it to always."}, nil
+	case sync == "everysec":
+		return []string{"Redis has appendfsync everysec, so the revocations and failed logins of two seconds can be lost with the power," +
+			" or if Redis crashes while its disk is busy: set it to always."}, nil
+	case config["no-appendfsync-on-rewrite"] == "yes":
+		return []string{"Redis has no-appendfsync-on-rewrite yes, so while it rewrites its append-only file" +
+			" half a minute of revocations can be lost with the power: set it to no."}, nil
 	}
 	return nil, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ginauth/ginauth/internal/testservers"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/redisstore"
 )
@@ -26,13 +27,16 @@ func TestCheck(t *testing.T) {
 		infoErr    error
 		sync       string
 		syncErr    error
+		rewrite    string
 		ahead      time.Duration
 		want       []string
 	}{
-		{name: "good", info: good, sync: "everysec"},
+		{name: "good", info: good, sync: "always", rewrite: "no"},
 		{name: "evicts", info: "maxmemory_policy:allkeys-lru\r\naof_enabled:1\r\n", sync: "always", want: []string{"allkeys-lru"}},
 		{name: "no AOF", info: "maxmemory_policy:noeviction\r\naof_enabled:0\r\n", want: []string{"append-only file"}},
 		{name: "never synced", info: good, sync: "no", want: []string{"appendfsync no"}},
+		{name: "synced each second", info: good, sync: "everysec", want: []string{"appendfsync everysec"}},
+		{name: "not synced during a rewrite", info: good, sync: "always", rewrite: "yes", want: []string{"no-appendfsync-on-rewrite"}},
 		{name: "CONFIG refused", info: good, syncErr: noPermission, want: []string{"CONFIG GET is refused"}},
 		{name: "INFO refused", infoErr: noPermission, want: []string{"evicts keys", "when it restarts"}},
 		{name: "clock", info: good, sync: "always", ahead: 7 * time.Minute, want: []string{"differs from ours by 7m0s"}},
@@ -44,7 +48,7 @@ func TestCheck(t *testing.T) {
 				case *redis.TimeCmd:
 					cmd.SetVal(time.Now().Add(c.ahead))
 				case *redis.MapStringStringCmd:
-					cmd.SetVal(map[string]string{"appendfsync": c.sync})
+					cmd.SetVal(map[string]string{"appendfsync": c.sync, "no-appendfsync-on-rewrite": c.rewrite})
 					cmd.SetErr(c.syncErr)
 				case *redis.StringCmd:
 					cmd.SetVal(c.info)
@@ -84,15 +88,15 @@ func TestCheckClient(t *testing.T) {
 	o := options(t)
 	for _, c := range []struct {
 		name   string
-		client func() redis.UniversalClient
+		client func(t testing.TB) redis.UniversalClient
 		want   []string
 	}{
-		{"deaf", func() redis.UniversalClient { return redis.NewClient(&redis.Options{Addr: o.Addr}) },
+		{"deaf", func(testing.TB) redis.UniversalClient { return redis.NewClient(&redis.Options{Addr: o.Addr}) },
 			[]string{"ContextTimeoutEnabled"}},
-		{"ring", func() redis.UniversalClient {
+		{"ring", func(testing.TB) redis.UniversalClient {
 			return redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": o.Addr}})
 		}, []string{"A Ring", "ContextTimeoutEnabled"}},
-		{"replicas", func() redis.UniversalClient {
+		{"replicas", func(t testing.TB) redis.UniversalClient {
 			return redis.NewClusterClient(&redis.ClusterOptions{
 				Addrs: strings.Split(variable(t, "GINAUTH_TEST_REDIS_CLUSTER"), ","), RouteByLatency: true,
 			})
@@ -100,12 +104,35 @@ func TestCheckClient(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
-			for _, warning := range check(t, closing(t, c.client())) {
+			for _, warning := range check(t, closing(t, c.client(t))) {
 				if strings.Contains(warning, "client") || strings.Contains(warning, "Ring") {
 					got = append(got, warning)
 				}
 			}
 			mentions(t, got, c.want)
+		})
+	}
+}
+
+// TestCheckDurability asks servers that flush their append-only file in each of
+// the ways that there are.
+func TestCheckDurability(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		settings []string
+		want     []string
+	}{
+		{"always", []string{"--appendfsync", "always"}, nil},
+		{"everysec", []string{"--appendfsync", "everysec"}, []string{"appendfsync everysec"}},
+		{"no", []string{"--appendfsync", "no"}, []string{"appendfsync no"}},
+		{"rewrite", []string{"--no-appendfsync-on-rewrite", "yes"}, []string{"no-appendfsync-on-rewrite"}},
+		{"no file", []string{"--appendonly", "no"}, []string{"append-only file"}},
+		{"evicts", []string{"--maxmemory-policy", "volatile-lru"}, []string{"volatile-lru"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := testservers.NewRedisServer(t, c.settings...)
+			client := closing(t, redis.NewClient(&redis.Options{Addr: server.Address, ContextTimeoutEnabled: true}))
+			mentions(t, check(t, client), c.want)
 		})
 	}
 }

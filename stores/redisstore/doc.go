@@ -36,10 +36,18 @@
 // Set maxmemory-policy to noeviction: a server that evicts keys forgets
 // revocations and failed logins, and the owner of a session. Set appendonly to
 // yes: one without it comes back from a restart as it was minutes ago, with
-// revoked tokens alive. With appendfsync always neither a crash of the process
-// nor a loss of power loses anything; with everysec either can lose the last two
-// seconds, a crash only while the disk is slow to flush. A replica
-// is always a little behind, so a failover loses what the old master
+// revoked tokens alive. Set appendfsync to always. What that and the others keep
+// of what was acknowledged:
+//
+//	always    all, whether the process is killed or the power fails
+//	everysec  all but up to two seconds if the power fails, and also if the process
+//	          is killed while a flush is slow: Redis then answers before it writes
+//	no        all if the process is killed, all but what the kernel holds back,
+//	          half a minute, if the power fails
+//
+// Leave no-appendfsync-on-rewrite at no: with yes, always is as no for as long as
+// a rewrite of the file runs. With always a write waits for the disk; writes at
+// the same time share a flush. A replica is always a little behind, so a failover loses what the old master
 // acknowledged last: set min-replicas-to-write to bound that, and keep what must
 // not come back, such as a user's security stamp, in a database. Check, of each
 // store, tells what it can find out of all that.
