@@ -91,8 +91,8 @@ func (m *Manager) mayMail(ctx context.Context, kind string, account []byte) (boo
 	if m.cfg.Throttle.InsecureDisable {
 		return true, nil
 	}
-	ctx, cancel := m.phase(ctx)
-	defer cancel()
+	ctx, span := m.phase(ctx)
+	defer span.end()
 	grant, err := m.stores.Limiter.Take(ctx, m.now(),
 		m.window("mail", Limit{m.cfg.Account.MailPerMinute, time.Minute}, []byte(kind), account),
 		m.window("mail", Limit{m.cfg.Account.MailPerHour, time.Hour}, []byte(kind), account))

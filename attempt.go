@@ -112,7 +112,7 @@ func (a *Authenticator) verify(
 	if err := t.succeed(ctx); err != nil {
 		return nil, t.subject, err
 	}
-	a.x.m.rehash(ctx, g, u, claim.password)
+	a.x.m.rehash(a.x.within(ctx), g, u, claim.password)
 	a.x.m.Dispatch(ctx, events.Authenticated{Meta: a.x.accountMeta(g.name, u.AuthID(), t.subject)})
 	return u, t.subject, nil
 }
@@ -121,8 +121,8 @@ func (a *Authenticator) verify(
 // against the device's stamp: if it does not fit, the device is a stranger and
 // is counted as one.
 func (a *Authenticator) lookUp(ctx context.Context, g *namedGuard, c claim, t *try) (models.Authenticatable, error) {
-	phase, cancel := a.x.m.phase(ctx)
-	defer cancel()
+	phase, span := a.x.phase(ctx)
+	defer span.end()
 	found, err := g.users.UserByIdentifier(phase, c.field, c.canonical)
 	if err != nil {
 		return nil, unavailable("look up user", err)
@@ -167,8 +167,8 @@ func (m *Manager) rehash(ctx context.Context, g *namedGuard, u models.Authentica
 	}
 	hash, err := m.hasher.Hash(ctx, password)
 	if err == nil {
-		phase, cancel := m.phase(ctx)
-		defer cancel()
+		phase, span := m.phase(ctx)
+		defer span.end()
 		_, err = updater.RehashPassword(phase, u.AuthID(), u.AuthPassword(), hash)
 	}
 	if err != nil {

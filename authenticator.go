@@ -114,8 +114,8 @@ func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error
 	if answer, known := a.x.known(g.name); known {
 		return answer.user, answer.err
 	}
-	ctx, phase := a.x.m.enter(ctx)
-	defer phase.end()
+	ctx, span := a.x.phase(ctx)
+	defer span.end()
 	identity, err := g.Identify(ctx, a)
 	if err != nil && !hasAnswer(err) {
 		// A guard that cannot say who this is has not said that it is nobody.
@@ -185,8 +185,8 @@ func (a *Authenticator) LoginUsingID(ctx context.Context, id string, options ...
 	if g.users == nil {
 		return nil, errNoProvider
 	}
-	phase, cancel := a.x.m.phase(ctx)
-	defer cancel()
+	phase, span := a.x.phase(ctx)
+	defer span.end()
 	u, err := g.users.UserByID(phase, id)
 	if err != nil {
 		return nil, unavailable("load user", err)
@@ -208,8 +208,8 @@ func (a *Authenticator) logIn(
 	if !ok {
 		return nil, fmt.Errorf("ginauth: guard %q logs nobody in: %w", g.name, errors.ErrUnsupported)
 	}
-	ctx, cancel := a.x.m.phase(ctx)
-	defer cancel()
+	ctx, span := a.x.phase(ctx)
+	defer span.end()
 	r := LoginRequest{}
 	for _, option := range options {
 		option(&r)
@@ -232,8 +232,8 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("ginauth: guard %q logs nobody out: %w", g.name, errors.ErrUnsupported)
 	}
-	ctx, cancel := a.x.m.phase(context.WithoutCancel(ctx))
-	defer cancel()
+	ctx, span := a.x.phase(context.WithoutCancel(ctx))
+	defer span.end()
 	id := a.whoLeaves(ctx, g)
 	if err := stateful.Logout(ctx, a); err != nil {
 		return err
@@ -278,7 +278,9 @@ func (a *Authenticator) Cannot(ctx context.Context, ability string, resource ...
 // Authorize returns nil if the request's user has the ability, and otherwise
 // an error that Abort answers with the right status.
 func (a *Authenticator) Authorize(ctx context.Context, ability string, resource ...any) error {
-	ctx, cancel := a.x.m.phase(ctx)
+	// A handler may ask about any number of resources, and what its rules do is
+	// its own: they have a deadline, and are not counted.
+	ctx, cancel := context.WithTimeout(ctx, a.x.m.cfg.StoreTimeout)
 	defer cancel()
 	return a.gate().Authorize(ctx, ability, resource...)
 }

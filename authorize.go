@@ -59,8 +59,8 @@ func (m *Manager) Authorize(ability string, resource ...any) gin.HandlerFunc {
 	m.usage.ability(ability)
 	return m.mark(kindNeutral, func(c *gin.Context) {
 		m.handle(c, func(x *exchange) error {
-			ctx, phase := m.enter(c.Request.Context())
-			defer phase.end()
+			ctx, span := x.phase(c.Request.Context())
+			defer span.end()
 			if source == nil {
 				return x.gate.Authorize(ctx, ability, resource...)
 			}

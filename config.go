@@ -56,8 +56,20 @@ type Config struct {
 	// Hashing configures password hashes. The default is argon2id with 19 MiB.
 	Hashing hashing.Config
 
-	// StoreTimeout is the deadline that the store calls of one phase of a
-	// request share. Default 1 s.
+	// StoreTimeout is how long the store calls of one request may take
+	// together, up to the first byte of its answer. Those of the user provider
+	// are among them, and what the middleware Authorize loads and asks. What the
+	// application does in between is not counted, nor is hashing. A request that
+	// needs more is answered with 503, a logout or a revocation too: it may not
+	// have happened, and has to be asked for again. A login makes up to 25 round
+	// trips to an SQL server, or 8 to Redis beside those for the user: give more
+	// time to one that is over 30 ms away.
+	//
+	// Methods of the Manager and of a Broker are part of a request if their
+	// context is from Authenticator.EventContext; otherwise what they do before
+	// and after a hash has this much time each. So has each call of
+	// Authenticator.Authorize, each of Passwords.Breached, and the end of a
+	// login whose token was replayed. Default 1 s.
 	StoreTimeout time.Duration
 	// ClientIP returns the client's address. The default is the address of the
 	// connection's peer. Behind a proxy use (*gin.Context).ClientIP together

@@ -48,8 +48,8 @@ func (a *Authenticator) Devices(ctx context.Context) ([]Device, error) {
 		return nil, ErrUnauthenticated
 	}
 	m, g := a.x.m, a.current()
-	ctx, cancel := m.phase(ctx)
-	defer cancel()
+	ctx, span := a.x.phase(ctx)
+	defer span.end()
 	devices, err := a.sessionDevices(ctx, u)
 	if err != nil {
 		return nil, err
@@ -198,8 +198,8 @@ func (a *Authenticator) revokeDevice(ctx context.Context, d Device) error {
 		m.Dispatch(ctx, events.CurrentDeviceLogout{Meta: a.x.meta(g.name, userID)})
 		return nil
 	}
-	phase, cancel := m.phase(context.WithoutCancel(ctx)) // what is ended is so, also if the client hung up
-	defer cancel()
+	phase, span := a.x.phase(context.WithoutCancel(ctx)) // what is ended is so, also if the client hung up
+	defer span.end()
 	_, name, _ := strings.Cut(d.ID, "-")
 	family := name
 	if d.Kind == sessionKind {

@@ -68,7 +68,7 @@ func (m *Manager) Dispatch(ctx context.Context, e events.Event) {
 	if m.cfg.Audit != nil {
 		m.audit(ctx, e)
 	}
-	m.events.send(queuedEvent{context.WithoutCancel(ctx), e})
+	m.events.send(queuedEvent{ctx, e})
 }
 
 func (m *Manager) audit(ctx context.Context, e events.Event) {
@@ -90,6 +90,7 @@ func (d *dispatcher) send(q queuedEvent) {
 	if d.queue == nil || d.closed {
 		return
 	}
+	q.ctx = afterwards(q.ctx)
 	select {
 	case d.queue <- q:
 	default:

@@ -45,12 +45,12 @@ func (a *Authenticator) RequestEmailChange(ctx context.Context, email string) er
 	}
 	// Counted under the user: nobody can have mails sent to any number of
 	// addresses.
-	allowed, err := m.mayMail(ctx, mail.EmailChange, []byte(ownerName(g.realm, u.AuthID())))
+	allowed, err := m.mayMail(a.x.within(ctx), mail.EmailChange, []byte(ownerName(g.realm, u.AuthID())))
 	if err != nil || !allowed {
 		return err
 	}
-	phase, cancel := m.phase(ctx)
-	defer cancel()
+	phase, span := a.x.phase(ctx)
+	defer span.end()
 	owner, err := g.users.UserByIdentifier(phase, emailField, canonical)
 	switch owner = present(owner); {
 	case err != nil:
@@ -95,8 +95,8 @@ func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	phase, cancel := m.phase(context.WithoutCancel(ctx))
-	defer cancel()
+	phase, span := a.x.phase(context.WithoutCancel(ctx))
+	defer span.end()
 	found, err := g.users.UserByID(phase, change.ID)
 	if err != nil {
 		return unavailable("load user", err)

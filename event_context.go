@@ -11,9 +11,10 @@ type clientKey struct{}
 
 // EventContext returns a context for methods of the Manager and of a Broker, as
 // Register and Reset: with it their events tell the client's address and user
-// agent, as those of a's own methods do. It may outlive the request.
+// agent, as those of a's own methods do, and their store calls are part of the
+// request (Config.StoreTimeout). It may outlive the request.
 func (a *Authenticator) EventContext(ctx context.Context) context.Context {
-	return context.WithValue(ctx, clientKey{}, a.x.meta("", ""))
+	return context.WithValue(a.x.within(ctx), clientKey{}, a.x.meta("", ""))
 }
 
 // meta describes what happens under a context.

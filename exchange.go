@@ -32,12 +32,13 @@ type exchange struct {
 	// started says that StartSession ran, so there is a session.
 	started bool
 
-	session Session
-	auth    Authenticator
-	gate    Gate
-	contrib contribSession
-	writer  commitWriter
-	limits  *ThrottleConfig // of the route, or nil
+	storeTime storeTime
+	session   Session
+	auth      Authenticator
+	gate      Gate
+	contrib   contribSession
+	writer    commitWriter
+	limits    *ThrottleConfig // of the route, or nil
 	// answering says that the application's ErrorHandler runs.
 	answering bool
 
@@ -125,6 +126,7 @@ func (m *Manager) begin(c *gin.Context) *exchange {
 func (x *exchange) run(c *gin.Context, check func(*exchange) error) {
 	completed := false
 	defer func() {
+		x.storeTime.close()
 		if !completed {
 			x.session.discard()
 			c.Writer = x.writer.ResponseWriter

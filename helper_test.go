@@ -497,16 +497,30 @@ var errRefused = errors.New("dial tcp 10.1.2.3:5432: connect: connection refused
 type faults struct {
 	mu    sync.Mutex
 	modes map[string]fault // by operation; "" is all
+	late  time.Duration    // what faultSlow waits
 	calls map[string]int
 	asked bool // whether a session has ended, since set was called
 }
 
-func newFaults() *faults { return &faults{modes: map[string]fault{}, calls: map[string]int{}} }
+func newFaults() *faults {
+	return &faults{modes: map[string]fault{}, calls: map[string]int{}, late: 2 * time.Second}
+}
 
 func (f *faults) set(op string, mode fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.modes, f.asked = map[string]fault{op: mode}, false
+}
+
+// delay makes operations late, and no other.
+func (f *faults) delay(late time.Duration, ops ...string) {
+	f.set("", faultNone)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.late = late
+	for _, op := range ops {
+		f.modes[op] = faultSlow
+	}
 }
 
 // askedBefore reports whether it was called since set was.
@@ -528,7 +542,7 @@ func (f *faults) meet(ctx context.Context, op string) error {
 	f.mu.Lock()
 	f.calls[op]++
 	f.calls[""]++
-	mode := cmp.Or(f.modes[op], f.modes[""])
+	mode, late := cmp.Or(f.modes[op], f.modes[""]), f.late
 	f.mu.Unlock()
 	switch mode {
 	case faultRefuse:
@@ -536,11 +550,11 @@ func (f *faults) meet(ctx context.Context, op string) error {
 	case faultHang:
 		<-ctx.Done()
 		return ctx.Err()
-	case faultSlow: // longer than any deadline
+	case faultSlow: // by default longer than any deadline
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(2 * time.Second):
+		case <-time.After(late):
 			return nil
 		}
 	case faultCorrupt:
@@ -650,6 +664,13 @@ func (l faultyLimiter) Reset(ctx context.Context, keys ...stores.Digest) error {
 		return err
 	}
 	return l.Limiter.Reset(ctx, keys...)
+}
+
+func (l faultyLimiter) PutBack(ctx context.Context, slots ...stores.Slot) error {
+	if err := l.f.meet(ctx, "put back"); err != nil {
+		return err
+	}
+	return l.Limiter.PutBack(ctx, slots...)
 }
 
 type faultyUsers struct {

@@ -129,8 +129,8 @@ func (j *JWT) Decode(ctx context.Context, kind, token string) (*DecodedJWT, erro
 	if err != nil {
 		return nil, j.refuse(ctx, err)
 	}
-	ctx, cancel := j.m.phase(ctx)
-	defer cancel()
+	ctx, span := j.m.phase(ctx)
+	defer span.end()
 	if err := j.notRevoked(ctx, claims); err != nil {
 		return nil, j.refuse(ctx, err)
 	}
@@ -151,8 +151,8 @@ func (j *JWT) Revoke(ctx context.Context, token string) error {
 	if err != nil {
 		return j.refuse(ctx, err)
 	}
-	ctx, cancel := j.m.phase(context.WithoutCancel(ctx))
-	defer cancel()
+	ctx, span := j.m.phase(context.WithoutCancel(ctx))
+	defer span.end()
 	if err := j.revoke(ctx, claims); err != nil {
 		return err
 	}

@@ -177,8 +177,8 @@ func (s *Session) dropLogin(ctx context.Context, guard string) error {
 
 // dropStored takes a login out of the stored session.
 func (s *Session) dropStored(ctx context.Context, guard, owner string) error {
-	ctx, cancel := s.m.phase(context.WithoutCancel(ctx)) // also if the client hung up
-	defer cancel()
+	ctx, span := s.phase(context.WithoutCancel(ctx)) // also if the client hung up
+	defer span.end()
 	s.renew()
 	d := stores.Delta{
 		Remove: []string{loginPrefix + guard}, Owner: &owner,

@@ -145,8 +145,8 @@ func (m *Manager) guardsNamed(names []string) []*namedGuard {
 // authenticate asks the guards in order, within one phase. A guard that cannot
 // tell ends the search: a later one might take for a guest whom it would know.
 func (x *exchange) authenticate(ctx context.Context, guards []*namedGuard) (models.Authenticatable, error) {
-	ctx, phase := x.m.enter(ctx)
-	defer phase.end()
+	ctx, span := x.phase(ctx)
+	defer span.end()
 	for _, g := range guards {
 		u, err := x.handleOf(g).User(ctx)
 		if err != nil {

@@ -48,8 +48,8 @@ func (a *Authenticator) ChangePassword(ctx context.Context, current, password st
 	if err != nil {
 		return nil, hashingError(err)
 	}
-	phase, cancel := a.x.m.phase(context.WithoutCancel(ctx))
-	defer cancel()
+	phase, span := a.x.phase(context.WithoutCancel(ctx))
+	defer span.end()
 	if err := a.stillSame(phase, u); err != nil {
 		return nil, err
 	}
@@ -240,8 +240,8 @@ func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string)
 	if err := a.provePassword(ctx, u, "password", password); err != nil {
 		return nil, err
 	}
-	phase, cancel := a.x.m.phase(context.WithoutCancel(ctx))
-	defer cancel()
+	phase, span := a.x.phase(context.WithoutCancel(ctx))
+	defer span.end()
 	if err := a.stillSame(phase, u); err != nil {
 		return nil, err
 	}
@@ -263,8 +263,8 @@ func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
 	if !ok {
 		return fmt.Errorf("ginauth: the user provider changes no stamp: %w", errors.ErrUnsupported)
 	}
-	ctx, cancel := m.phase(context.WithoutCancel(ctx))
-	defer cancel()
+	ctx, span := m.phase(context.WithoutCancel(ctx))
+	defer span.end()
 	// The stamp first: whoever makes a token meanwhile looks at it afterwards.
 	if _, err := changer.ChangeStamp(ctx, userID, rand.Text()); err != nil {
 		return unavailable("change stamp", err)

@@ -47,13 +47,13 @@ func (b *Broker) SendResetLink(ctx context.Context, email string) error {
 	}
 	// Storing the token would take time that an unknown address does not: it is
 	// done off the request, as sending is.
-	b.m.background.run(func() { b.sendTo(context.WithoutCancel(ctx), u) })
+	b.m.background.run(func() { b.sendTo(afterwards(ctx), u) })
 	return nil
 }
 
 func (b *Broker) sendTo(ctx context.Context, u models.Authenticatable) {
-	ctx, cancel := b.m.phase(ctx)
-	defer cancel()
+	ctx, span := b.m.phase(ctx)
+	defer span.end()
 	token, err := b.store(ctx, u)
 	if err != nil {
 		b.m.log.ErrorContext(ctx, "ginauth: password reset not begun", "error", cut(err.Error(), 256))
@@ -142,8 +142,8 @@ func (b *Broker) Reset(ctx context.Context, r PasswordReset) error {
 		return hashingError(err)
 	}
 	// From here on a client that hangs up changes nothing.
-	ctx, cancel := b.m.phase(context.WithoutCancel(ctx))
-	defer cancel()
+	ctx, span := b.m.phase(context.WithoutCancel(ctx))
+	defer span.end()
 	// Once more, because hashing took its time: another change ends the token.
 	again, err := b.g.users.UserByID(ctx, u.AuthID())
 	if err != nil {
@@ -185,8 +185,8 @@ func (b *Broker) find(ctx context.Context, email, text string) (models.Authentic
 	if err != nil {
 		return nil, none, err
 	}
-	ctx, cancel := b.m.phase(ctx)
-	defer cancel()
+	ctx, span := b.m.phase(ctx)
+	defer span.end()
 	found, err := b.g.users.UserByIdentifier(ctx, emailField, canonical)
 	if err != nil {
 		return nil, none, unavailable("look up user", err)
@@ -224,8 +224,8 @@ func (b *Broker) guess(ctx context.Context, canonical string) (release func(cont
 	if b.m.cfg.Throttle.InsecureDisable {
 		return none, nil
 	}
-	ctx, cancel := b.m.phase(ctx)
-	defer cancel()
+	ctx, span := b.m.phase(ctx)
+	defer span.end()
 	grant, err := b.m.stores.Limiter.Take(ctx, b.m.now(), b.m.window("reset guess", resetGuesses, []byte(b.g.realm), []byte(canonical)))
 	if err != nil {
 		return none, unavailable("count attempts", err)

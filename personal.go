@@ -89,14 +89,14 @@ func (a *Authenticator) CreateToken(ctx context.Context, n NewToken) (*PersonalT
 	if err != nil {
 		return nil, err
 	}
-	made, err := a.x.m.createToken(ctx, a.current().realm, u, n, tokenData{address: cut(a.x.ip(), 64)})
+	made, err := a.x.m.createToken(a.x.within(ctx), a.current().realm, u, n, tokenData{address: cut(a.x.ip(), 64)})
 	if err != nil {
 		return nil, err
 	}
 	// Looked at after the token is stored: of this and a revocation of the user
 	// the second sees the first.
-	phase, cancel := a.x.m.phase(context.WithoutCancel(ctx))
-	defer cancel()
+	phase, span := a.x.phase(context.WithoutCancel(ctx))
+	defer span.end()
 	if err = a.stillSame(phase, u); err != nil {
 		_, revokeErr := a.x.m.stores.Tokens.RevokeFamily(phase, a.x.m.now(), made.ID)
 		return nil, errors.Join(err, unavailable("revoke token", revokeErr))
@@ -162,8 +162,8 @@ func (m *Manager) createToken(
 		Name: n.Name, Abilities: slices.Clone(n.Abilities), Data: data.encode(),
 		Created: now, Expires: now.Add(n.Lifetime), FamilyExpires: now.Add(n.Lifetime),
 	}
-	ctx, cancel := m.phase(ctx)
-	defer cancel()
+	ctx, span := m.phase(ctx)
+	defer span.end()
 	if created, err := m.stores.Tokens.Create(ctx, record); err != nil || !created {
 		return nil, unavailable("store token", errors.Join(err, refusedIf(!created)))
 	}
@@ -177,8 +177,8 @@ func (m *Manager) createToken(
 const maxTokens = 100
 
 func (m *Manager) roomForToken(ctx context.Context, owner string) error {
-	ctx, cancel := m.phase(ctx)
-	defer cancel()
+	ctx, span := m.phase(ctx)
+	defer span.end()
 	found, err := m.stores.Tokens.TokensOf(ctx, owner, stores.Personal)
 	if err != nil {
 		return unavailable("list tokens", err)
@@ -225,8 +225,8 @@ func (a *Authenticator) Tokens(ctx context.Context) ([]PersonalToken, error) {
 }
 
 func (a *Authenticator) personalTokens(ctx context.Context, u models.Authenticatable) ([]stores.Token, error) {
-	ctx, cancel := a.x.m.phase(ctx)
-	defer cancel()
+	ctx, span := a.x.phase(ctx)
+	defer span.end()
 	found, err := a.x.m.stores.Tokens.TokensOf(ctx, ownerName(a.current().realm, u.AuthID()), stores.Personal)
 	if err != nil {
 		return nil, unavailable("list tokens", err)
@@ -244,8 +244,8 @@ func (a *Authenticator) RevokeToken(ctx context.Context, id string) error {
 		return err
 	}
 	m := a.x.m
-	ctx, cancel := m.phase(context.WithoutCancel(ctx)) // what is revoked is so, also if the client hung up
-	defer cancel()
+	ctx, span := a.x.phase(context.WithoutCancel(ctx)) // what is revoked is so, also if the client hung up
+	defer span.end()
 	found, ok, err := m.stores.Tokens.Find(ctx, id, id)
 	if err != nil {
 		return unavailable("find token", err)

@@ -6,15 +6,18 @@ import (
 	"time"
 )
 
-// phaseContext is the context of the store calls of one phase of a request. It
-// is what context.WithTimeout returns, except that there is no timer before
-// somebody waits for it: a store in memory never does.
+// phaseContext is the context of the store calls of one phase. It is what
+// context.WithTimeout returns, except that there is no timer before somebody
+// waits for it: a store in memory never does.
 type phaseContext struct {
 	parent  context.Context
 	timeout time.Duration
 
 	mu       sync.Mutex
-	deadline time.Time // once it was looked at, which is when it begins to count
+	time     *storeTime // nil if it is no part of a request
+	deadline time.Time  // once it was looked at, which is when it begins to count
+	counted  bool       // by time
+	waited   bool       // somebody may wait for it
 	over     bool
 	timed    context.Context // once Done was called
 	cancel   context.CancelFunc
@@ -22,20 +25,38 @@ type phaseContext struct {
 
 var _ context.Context = (*phaseContext)(nil)
 
-// enter returns the context of the store calls of one phase. Within a phase it
-// returns the phase's own, so that its calls share one deadline, and nil.
-func (m *Manager) enter(ctx context.Context) (context.Context, *phaseContext) {
+// phase returns the context of the store calls of one phase of the request. They
+// have what earlier phases left of Config.StoreTimeout, which may be nothing.
+// Within a phase it returns the phase's own, and after the answer has begun one
+// with a deadline of its own.
+//
+// This holds for a logout and a revocation too, whose context does not end with
+// the client's: one that does not fit is answered with 503, and asked for again.
+func (x *exchange) phase(ctx context.Context) (context.Context, *phaseContext) {
+	return x.m.phaseOf(ctx, &x.storeTime)
+}
+
+// phase is the exchange's, of a session that has one.
+func (s *Session) phase(ctx context.Context) (context.Context, *phaseContext) {
+	if s.x == nil {
+		return s.m.phase(ctx)
+	}
+	return s.x.phase(ctx)
+}
+
+// phase is the exchange's where the context is part of a request. Elsewhere each
+// phase has a deadline of its own.
+func (m *Manager) phase(ctx context.Context) (context.Context, *phaseContext) {
+	t, _ := ctx.Value(storeTimeKey{}).(*storeTime)
+	return m.phaseOf(ctx, t)
+}
+
+func (m *Manager) phaseOf(ctx context.Context, t *storeTime) (context.Context, *phaseContext) {
 	if _, inside := ctx.(*phaseContext); inside {
 		return ctx, nil
 	}
-	p := &phaseContext{parent: ctx, timeout: m.cfg.StoreTimeout}
+	p := &phaseContext{parent: ctx, timeout: m.cfg.StoreTimeout, time: t}
 	return p, p
-}
-
-// phase is enter for where an allocation does not matter.
-func (m *Manager) phase(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, p := m.enter(ctx)
-	return ctx, p.end
 }
 
 // end ends the phase. A nil one belongs to somebody else.
@@ -49,27 +70,37 @@ func (p *phaseContext) end() {
 	if p.cancel != nil {
 		p.cancel()
 	}
+	if p.counted {
+		p.counted = false
+		p.time.end(p.waited)
+	}
 }
 
 // Deadline implements context.Context.
 func (p *phaseContext) Deadline() (time.Time, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.begin()
+	p.begin(time.Now())
+	p.waited = true
 	return p.deadline, true
 }
 
-// begin sets the deadline, and reports whether it was set already. Whoever is
-// given the context looks at it before it does anything that takes time.
-func (p *phaseContext) begin() (begun bool) {
+// begin sets the deadline. Whoever is given the context looks at it before it
+// does anything that takes time.
+func (p *phaseContext) begin(now time.Time) {
 	if !p.deadline.IsZero() {
-		return true
+		return
 	}
-	p.deadline = time.Now().Add(p.timeout)
+	left := p.timeout
+	if p.time != nil && !p.over {
+		var spent time.Duration
+		spent, p.counted = p.time.begin(now)
+		left -= spent
+	}
+	p.deadline = now.Add(left)
 	if sooner, ok := p.parent.Deadline(); ok && sooner.Before(p.deadline) {
 		p.deadline = sooner
 	}
-	return false
 }
 
 // Done implements context.Context.
@@ -77,7 +108,8 @@ func (p *phaseContext) Done() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.timed == nil {
-		p.begin()
+		p.begin(time.Now())
+		p.waited = true
 		p.timed, p.cancel = context.WithDeadline(p.parent, p.deadline)
 		if p.over {
 			p.cancel()
@@ -97,7 +129,9 @@ func (p *phaseContext) Err() error {
 		return p.parent.Err()
 	case p.over:
 		return context.Canceled
-	case p.begin() && !time.Now().Before(p.deadline):
+	}
+	now := time.Now()
+	if p.begin(now); !now.Before(p.deadline) {
 		return context.DeadlineExceeded
 	}
 	return nil
@@ -107,6 +141,9 @@ func (p *phaseContext) Err() error {
 // Value, by which package context knows it and derives others without a
 // goroutine for each.
 func (p *phaseContext) Value(key any) any {
+	if key == (storeTimeKey{}) {
+		return p.time
+	}
 	p.mu.Lock()
 	from := p.parent
 	if p.timed != nil {

@@ -36,8 +36,8 @@ func (a *Authenticator) Refresh(ctx context.Context, refreshToken string) (*Logi
 	if !ok {
 		return nil, fmt.Errorf("ginauth: guard %q refreshes no login: %w", g.name, errors.ErrUnsupported)
 	}
-	ctx, cancel := a.x.m.phase(ctx)
-	defer cancel()
+	ctx, span := a.x.phase(ctx)
+	defer span.end()
 	return refresher.Refresh(ctx, a, refreshToken)
 }
 

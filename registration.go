@@ -80,8 +80,8 @@ func (m *Manager) Register(ctx context.Context, r Registration) (models.Authenti
 			return nil, err
 		}
 	}
-	phase, cancel := m.phase(ctx)
-	defer cancel()
+	phase, span := m.phase(ctx)
+	defer span.end()
 	switch err := g.users.(models.Registrar).CreateUser(phase, u); {
 	case errors.Is(err, models.ErrTaken):
 		return nil, m.taken(ctx, tell)
@@ -152,7 +152,8 @@ func (m *Manager) checkNewPassword(ctx context.Context, field, password string, 
 	if err := checkPassword(field, password); err != nil {
 		return err
 	}
-	ctx, cancel := m.phase(ctx)
+	// Who is asked may be no store: that is no part of the request's store time.
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.StoreTimeout)
 	defer cancel()
 	err := m.passwords.Check(ctx, password, append(words, m.cfg.Mail.AppName)...)
 	var v *passpolicy.Violation

@@ -15,8 +15,8 @@ import (
 // The errors are ErrInvalidToken, for what is no token of ours or has ended
 // already, and ErrUnavailable.
 func (m *Manager) Revoke(ctx context.Context, token string) error {
-	ctx, cancel := m.phase(context.WithoutCancel(ctx)) // what is revoked is so, also if the client hung up
-	defer cancel()
+	ctx, span := m.phase(context.WithoutCancel(ctx)) // what is revoked is so, also if the client hung up
+	defer span.end()
 	if t, ok := opaque.Parse(refreshPrefix, token); ok {
 		return m.revokeStored(ctx, stores.Refresh, t.Family, t.ID, t.Digest())
 	}
@@ -64,8 +64,8 @@ func (m *Manager) RevokeTokens(ctx context.Context, guard, userID string) error 
 	if userID == "" {
 		return errors.Join(ErrInvalidInput, errNoUser) // nobody owns everybody's
 	}
-	ctx, cancel := m.phase(context.WithoutCancel(ctx))
-	defer cancel()
+	ctx, span := m.phase(context.WithoutCancel(ctx))
+	defer span.end()
 	_, err := m.stores.Tokens.RevokeOwner(ctx, m.now(), ownerName(g.realm, userID), "", stores.Refresh, stores.Personal)
 	return unavailable("revoke tokens", err)
 }

@@ -48,8 +48,10 @@ func (m *Manager) rotate(
 	if err != nil || next != nil {
 		return next, err
 	}
-	ctx, cancel := m.phase(context.WithoutCancel(ctx)) // whoever replays must not keep the login by hanging up
-	defer cancel()
+	// Whoever replays must not keep the login by hanging up, nor because the
+	// store is slow: nobody would ask for this end again.
+	ctx, span := m.phase(afterwards(ctx))
+	defer span.end()
 	switch alive, err := m.stores.Tokens.RevokeFamily(ctx, m.now(), parent.Family); {
 	case err != nil:
 		return nil, unavailable("end login", err)

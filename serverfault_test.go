@@ -63,7 +63,7 @@ func TestServerFaults(t *testing.T) { // EXP-15
 			for _, request := range serverRequests {
 				what := name + ", " + request
 				p.Set(mode)
-				res := a.outage(what, request, cookie, 2*timeout+500*time.Millisecond)
+				res := a.outage(what, request, cookie, timeout+500*time.Millisecond)
 				bodies[res.body] = true
 				p.Set(testservers.Refuse) // what is still on its way does not arrive later
 				p.Set(testservers.Forward)

@@ -36,8 +36,8 @@ func (s *Session) open(id string) error {
 		return s.load()
 	}
 	s.loaded = true
-	ctx, cancel := s.m.phase(s.ctx)
-	defer cancel()
+	ctx, span := s.phase(s.ctx)
+	defer span.end()
 	found, ok, err := s.m.keeper.find(ctx, row)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):

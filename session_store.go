@@ -35,8 +35,8 @@ func (s *Session) loadIn(ctx context.Context) error {
 	if s.presented == "" {
 		return nil
 	}
-	ctx, phase := s.m.enter(ctx)
-	defer phase.end()
+	ctx, span := s.phase(ctx)
+	defer span.end()
 	now := s.clock()
 	row, state, err := s.m.keeper.load(ctx, now, s.presented)
 	if err != nil {
@@ -97,8 +97,8 @@ func (s *Session) end() error {
 	}
 	if s.exists {
 		// What ends must end even if the client has hung up.
-		ctx, cancel := s.m.phase(context.WithoutCancel(s.ctx))
-		defer cancel()
+		ctx, span := s.phase(context.WithoutCancel(s.ctx))
+		defer span.end()
 		outcome, err := s.m.keeper.end(ctx, s.clock(), s.row)
 		if err != nil {
 			s.fail(unavailable("end session", err))
@@ -213,8 +213,8 @@ func storeError(doing string, err error) error {
 
 func (s *Session) update(ctx context.Context) (cookieChange, error) {
 	delta := s.delta()
-	ctx, cancel := s.m.phase(ctx)
-	defer cancel()
+	ctx, span := s.phase(ctx)
+	defer span.end()
 	outcome, cookie, err := s.m.keeper.update(ctx, s.row, delta, s.next)
 	if err != nil {
 		return cookieChange{}, storeError("store session", err)
@@ -242,8 +242,8 @@ func (s *Session) create(ctx context.Context) (cookieChange, error) {
 	case s.superseded && !s.loggedIn:
 		return cookieChange{}, ErrConflict
 	}
-	ctx, cancel := s.m.phase(ctx)
-	defer cancel()
+	ctx, span := s.phase(ctx)
+	defer span.end()
 	if s.next == nil {
 		s.renew()
 	}
@@ -271,8 +271,8 @@ func (s *Session) touch(ctx context.Context) (cookieChange, error) {
 	if now.Sub(s.row.LastSeen) < s.m.cfg.Session.TouchInterval && !s.oldKey {
 		return s.send("")
 	}
-	ctx, cancel := s.m.phase(ctx)
-	defer cancel()
+	ctx, span := s.phase(ctx)
+	defer span.end()
 	delta := stores.Delta{LastSeen: now, Expires: s.expiry(now)}
 	outcome, cookie, err := s.m.keeper.update(ctx, s.row, delta, nil)
 	switch {

@@ -129,8 +129,8 @@ func (t *try) takeSlots(ctx context.Context, windows []stores.Window) ([]stores.
 		return nil, nil
 	}
 	x := t.x
-	phase, cancel := x.m.phase(ctx)
-	defer cancel()
+	phase, span := x.phase(ctx)
+	defer span.end()
 	grant, err := x.m.stores.Limiter.Take(phase, x.m.now(), windows...)
 	if err != nil {
 		return nil, unavailable("count attempts", err) // never unlimited tries
@@ -149,8 +149,8 @@ func (t *try) succeed(ctx context.Context) error {
 	if len(t.keys) == 0 {
 		return nil
 	}
-	phase, cancel := t.x.m.phase(context.WithoutCancel(ctx))
-	defer cancel()
+	phase, span := t.x.phase(context.WithoutCancel(ctx))
+	defer span.end()
 	if err := t.x.m.stores.Limiter.Reset(phase, t.keys...); err != nil {
 		return unavailable("clear attempts", err)
 	}
@@ -160,8 +160,8 @@ func (t *try) succeed(ctx context.Context) error {
 
 // release gives the slots of this try back: no secret was compared.
 func (t *try) release(ctx context.Context) error {
-	phase, cancel := t.x.m.phase(context.WithoutCancel(ctx))
-	defer cancel()
+	phase, span := t.x.phase(context.WithoutCancel(ctx))
+	defer span.end()
 	slots := append(t.address, t.accounts...)
 	t.accounts, t.keys = nil, nil
 	return t.putBack(phase, slots)
@@ -291,9 +291,9 @@ func (x *exchange) peek(ctx context.Context) error {
 	if !ok || limits.InsecureDisable {
 		return nil
 	}
-	within, phase := x.m.enter(ctx)
-	defer phase.end()
-	grant, err := x.m.stores.Limiter.Peek(within, x.m.now(), x.m.window("address", limits.Address, []byte(address)))
+	phase, span := x.phase(ctx)
+	defer span.end()
+	grant, err := x.m.stores.Limiter.Peek(phase, x.m.now(), x.m.window("address", limits.Address, []byte(address)))
 	if err != nil {
 		return unavailable("count attempts", err)
 	}

@@ -46,7 +46,11 @@ func (m *Manager) throttleRequests(name string, limit Limit, failures bool) gin.
 		if status := c.Writer.Status(); c.GetBool(failedKey) || status >= http.StatusBadRequest && status < http.StatusInternalServerError {
 			return
 		}
-		if err := (&try{x: x}).putBack(context.WithoutCancel(c.Request.Context()), slots); err != nil {
+		// The answer may wait in a buffer for this, so it has what is left.
+		left := m.cfg.StoreTimeout - x.storeTime.used()
+		phase, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), left)
+		defer cancel()
+		if err := (&try{x: x}).putBack(phase, slots); err != nil {
 			m.log.WarnContext(c.Request.Context(), "ginauth: request stays counted", "error", cut(err.Error(), 256))
 		}
 	}
@@ -66,8 +70,8 @@ func (x *exchange) takeRequest(ctx context.Context, name string, limit Limit) ([
 	if !ok || x.m.cfg.Throttle.InsecureDisable {
 		return nil, nil
 	}
-	ctx, cancel := x.m.phase(ctx)
-	defer cancel()
+	ctx, span := x.phase(ctx)
+	defer span.end()
 	grant, err := x.m.stores.Limiter.Take(ctx, x.m.now(), x.m.window("requests", limit, []byte(name), []byte(address)))
 	switch {
 	case err != nil:

@@ -33,8 +33,8 @@ func (t *touches) note(m *Manager, token stores.Token) {
 	}
 	t.done.Go(func() {
 		defer t.end(token.ID)
-		ctx, cancel := m.phase(context.Background())
-		defer cancel()
+		ctx, span := m.phase(context.Background())
+		defer span.end()
 		if err := m.touchToken(ctx, now, token); err != nil {
 			m.log.Warn("ginauth: last use of a token not recorded", "error", cut(err.Error(), 512))
 		}

@@ -72,8 +72,8 @@ func (m *Manager) VerifyEmail(ctx context.Context, link *url.URL, guard ...strin
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := m.phase(ctx)
-	defer cancel()
+	ctx, span := m.phase(ctx)
+	defer span.end()
 	found, err := g.users.UserByID(ctx, id)
 	if err != nil {
 		return nil, unavailable("load user", err)
@@ -171,8 +171,8 @@ func (m *Manager) mailable(ctx context.Context, g *namedGuard, kind, email strin
 	if strings.Count(canonical, "@") != 1 {
 		return nil, false, &InputError{emailField, "is not one address"}
 	}
-	phase, cancel := m.phase(ctx)
-	defer cancel()
+	phase, span := m.phase(ctx)
+	defer span.end()
 	// Both are asked in any case, so that all answers take as long. The count
 	// comes last: a registration counts before it makes its user, so whoever
 	// finds that user here is counted after it.

@@ -38,6 +38,7 @@ var errNotStored = errors.New("ginauth: response replaced: the session could not
 func (w *commitWriter) open() bool {
 	if w.state == writerWaiting {
 		w.state = writerOpen
+		defer w.x.storeTime.close()
 		if w.Written() { // by somebody before us: nothing can be said any more
 			w.x.session.discard()
 			return true
