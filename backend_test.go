@@ -51,6 +51,26 @@ func eachKind(t *testing.T, test func(t *testing.T, b *backend)) {
 	t.Run("cookie", func(t *testing.T) { test(t, cookieBackend(t)) })
 }
 
+// eachNotes runs a test with sessions in their cookies, on each store of tokens
+// that notes which of them have ended.
+func eachNotes(t *testing.T, test func(t *testing.T, b *backend)) {
+	t.Helper()
+	t.Run("memory", func(t *testing.T) { test(t, cookieBackend(t)) })
+	t.Run("sqlite", func(t *testing.T) { test(t, inCookies(sqliteBackend(t))) })
+	if testing.Short() {
+		return
+	}
+	t.Run("postgres", func(t *testing.T) { test(t, inCookies(sqlBackend(t, "postgres", testservers.Postgres(t)))) })
+	t.Run("mysql", func(t *testing.T) { test(t, inCookies(sqlBackend(t, "mysql", testservers.MySQL(t)))) })
+	t.Run("redis", func(t *testing.T) { test(t, inCookies(redisBackend(t))) })
+}
+
+// inCookies moves the sessions of a backend into their cookies.
+func inCookies(b *backend) *backend {
+	b.name, b.set.Sessions, b.set.Carrier = "cookie", nil, cookiestore.New()
+	return b
+}
+
 // notInCookies skips a rule that package cookiestore says it cannot promise, or
 // that is about the rows of a store.
 func (b *backend) notInCookies(t *testing.T, reason string) {
@@ -62,9 +82,7 @@ func (b *backend) notInCookies(t *testing.T, reason string) {
 
 func cookieBackend(t *testing.T) *backend {
 	t.Helper()
-	b := memoryBackend(t)
-	b.name, b.set.Sessions, b.set.Carrier = "cookie", nil, cookiestore.New()
-	return b
+	return inCookies(memoryBackend(t))
 }
 
 func memoryBackend(t *testing.T) *backend {

@@ -269,20 +269,20 @@ func TestCookieSessionsAreReissuedUnderANewKey(t *testing.T) { // C09
 }
 
 func TestCookieSessionsAcrossProcesses(t *testing.T) { // S04
-	b := cookieBackend(t)
-	b.set.Tokens = sqliteBackend(t).set.Tokens
-	first := newApp(t, b, nil, nil)
-	second := newSibling(first, func(*ginauth.Config) {})
-	c := first.loggedIn(aliceEmail)
-	other := second.client().with(c.session())
-	other.get("/me").want(t, 200)
-	old := c.session()
-	c.login(aliceEmail, goodPass).want(t, 200) // a new id ends the old one everywhere
-	second.client().with(old).get("/me").is401(t)
-	other = second.client().with(c.session())
-	other.get("/me").want(t, 200)
-	other.post("/logout", nil).want(t, 204)
-	c.get("/me").is401(t)
+	eachNotes(t, func(t *testing.T, b *backend) {
+		first := newApp(t, b, nil, nil)
+		second := newSibling(first, func(*ginauth.Config) {})
+		c := first.loggedIn(aliceEmail)
+		other := second.client().with(c.session())
+		other.get("/me").want(t, 200)
+		old := c.session()
+		c.login(aliceEmail, goodPass).want(t, 200) // a new id ends the old one everywhere
+		second.client().with(old).get("/me").is401(t)
+		other = second.client().with(c.session())
+		other.get("/me").want(t, 200)
+		other.post("/logout", nil).want(t, 204)
+		c.get("/me").is401(t)
+	})
 }
 
 func TestEndedCookieSessionsAreRemembered(t *testing.T) {
