@@ -75,7 +75,6 @@ type userBackend interface {
 type memoryUsers struct {
 	mu      sync.Mutex
 	byID    map[string]models.User
-	writes  int
 	lookups atomic.Int64
 }
 
@@ -133,7 +132,6 @@ func (p *memoryUsers) RehashPassword(_ context.Context, id, oldHash, newHash str
 	}
 	u.Password = newHash
 	p.byID[id] = u
-	p.writes++
 	return true, nil
 }
 

@@ -63,7 +63,7 @@ func TestThrottleAdmitsExactlyTheLimit(t *testing.T) { // T01, EXP-04
 func TestRightPasswordAmongGuesses(t *testing.T) { // EXP-04
 	eachBackend(t, func(t *testing.T, b *backend) {
 		a := newApp(t, b, nil, nil)
-		for range 10 {
+		for range rounds(50, 10) {
 			a.clock.advance(16 * time.Minute)
 			right, tries := rand.IntN(10), 0
 			for i := range 10 {

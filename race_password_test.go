@@ -1,0 +1,189 @@
+package ginauth_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/models"
+)
+
+// steppedUsers tells how far a login has come, to who listens.
+type steppedUsers struct {
+	userBackend
+	steps atomic.Pointer[chan string]
+}
+
+// The steps of a login, in their order.
+const (
+	loginFound  = "found"  // it knows the user's hash
+	loginRehash = "rehash" // it knows that the password is right
+	loginDone   = "done"
+)
+
+func (p *steppedUsers) step(name string) {
+	select {
+	case *p.steps.Load() <- name:
+	default:
+	}
+}
+
+func (p *steppedUsers) UserByIdentifier(ctx context.Context, field, canonical string) (models.Authenticatable, error) {
+	defer p.step(loginFound)
+	return p.userBackend.UserByIdentifier(ctx, field, canonical)
+}
+
+func (p *steppedUsers) RehashPassword(ctx context.Context, id, oldHash, newHash string) (bool, error) {
+	p.step(loginRehash)
+	return p.userBackend.RehashPassword(ctx, id, oldHash, newHash)
+}
+
+// meet returns at once, or when a login that runs has come to one of its steps.
+func (p *steppedUsers) meet() {
+	steps := *p.steps.Load()
+	for at := []string{"", loginFound, loginRehash}[rand.IntN(3)]; at != ""; {
+		if step := <-steps; step == at || step == loginDone {
+			return
+		}
+	}
+}
+
+func TestRehashAgainstChange(t *testing.T) { // EXP-08
+	eachBackend(t, func(t *testing.T, b *backend) {
+		users := &steppedUsers{userBackend: b.users}
+		users.steps.Store(new(chan string))
+		b.users = users
+		a := newApp(t, b, func(c *ginauth.Config) { c.Throttle.InsecureDisable = true }, nil)
+		old, _ := hashing.New(hashing.Config{Driver: hashing.Bcrypt{Cost: 4}, InsecureAllowWeakParameters: true})
+		oldHash, _ := old.Hash(context.Background(), goodPass)
+		const newPass = "an entirely different pass phrase"
+		newHash, _ := a.m.Hasher().Hash(context.Background(), newPass)
+		id := a.alice.AuthID()
+		n, overtaken := rounds(1000, 40), 0
+		for i := range n {
+			b.users.change(id, func(u *models.User) { u.Password, u.SecurityStamp = oldHash, fmt.Sprint("old", i) })
+			steps := make(chan string, 3)
+			users.steps.Store(&steps)
+			var opened atomic.Pointer[client]
+			together(2, func(n int) {
+				if n == 0 {
+					users.meet()
+					if _, err := b.users.ChangePassword(context.Background(), id, newHash, fmt.Sprint("new", i)); err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				defer users.step(loginDone)
+				c := a.client()
+				res, err := c.try(context.Background(), "POST", "/login", "application/json",
+					fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass))
+				if err != nil || (res.StatusCode != 200 && res.StatusCode != 401) {
+					t.Errorf("%v %v", res, err)
+				}
+				if c.session() != "" {
+					opened.Store(c)
+				}
+			})
+			a.client().login(aliceEmail, goodPass).want(t, 401)
+			a.client().login(aliceEmail, newPass).want(t, 200)
+			if c := opened.Load(); c != nil { // EXP-09
+				c.get("/me").is401(t)
+				overtaken++
+			}
+		}
+		t.Logf("%d rounds, %d logins overtaken by the change", n, overtaken)
+	})
+}
+
+// countedUsers counts hashes that were replaced.
+type countedUsers struct {
+	userBackend
+	rehashed atomic.Int32
+}
+
+func (p *countedUsers) RehashPassword(ctx context.Context, id, oldHash, newHash string) (bool, error) {
+	replaced, err := p.userBackend.RehashPassword(ctx, id, oldHash, newHash)
+	if replaced {
+		p.rehashed.Add(1)
+	}
+	return replaced, err
+}
+
+func TestParallelRehashWritesOnce(t *testing.T) { // EXP-08
+	eachBackend(t, func(t *testing.T, b *backend) {
+		users := &countedUsers{userBackend: b.users}
+		b.users = users
+		a := newApp(t, b, func(c *ginauth.Config) { c.Throttle.InsecureDisable = true }, nil)
+		old, _ := hashing.New(hashing.Config{Driver: hashing.Bcrypt{Cost: 4}, InsecureAllowWeakParameters: true})
+		hash, _ := old.Hash(context.Background(), goodPass)
+		for range rounds(50, 1) {
+			b.users.change(a.alice.AuthID(), func(u *models.User) { u.Password = hash })
+			users.rehashed.Store(0)
+			together(100, func(int) {
+				res, err := a.client().try(context.Background(), "POST", "/login", "application/json",
+					fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass))
+				if err != nil || res.StatusCode != 200 {
+					t.Errorf("%v %v", res, err)
+				}
+			})
+			if n := users.rehashed.Load(); n != 1 {
+				t.Errorf("%d writes", n)
+			}
+		}
+	})
+}
+
+// waitingDriver hashes when it is told to, so that a test can do something
+// while a login hashes.
+type waitingDriver struct {
+	hashing.Driver
+	began, proceed chan struct{}
+}
+
+func (d waitingDriver) Verify(password, encoded string) (bool, error) {
+	d.began <- struct{}{}
+	<-d.proceed
+	return d.Driver.Verify(password, encoded)
+}
+
+func TestLoginHashingWhileThePasswordChanges(t *testing.T) { // EXP-09, F07
+	eachBackend(t, func(t *testing.T, b *backend) {
+		d := waitingDriver{cheapHashing.Driver, make(chan struct{}), make(chan struct{})}
+		a := newApp(t, b, func(c *ginauth.Config) { c.Hashing.Driver, c.Throttle.InsecureDisable = d, true }, nil)
+		hash := a.alice.Password
+		login := func(ctx context.Context, c *client) chan *response {
+			result := make(chan *response, 1)
+			go func() {
+				res, _ := c.try(ctx, "POST", "/login", "application/json", fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass))
+				result <- res
+			}()
+			<-d.began
+			return result
+		}
+		for i := range rounds(1000, 1) {
+			b.users.change(a.alice.AuthID(), func(u *models.User) { u.Password, u.SecurityStamp = hash, fmt.Sprint("old", i) })
+			c := a.client()
+			result := login(context.Background(), c)
+			if _, err := b.users.ChangePassword(context.Background(), a.alice.AuthID(), "$argon2id$x", fmt.Sprint("new", i)); err != nil {
+				t.Fatal(err)
+			}
+			d.proceed <- struct{}{}
+			<-result
+			c.get("/me").is401(t)
+
+			ctx, cancel := context.WithCancel(context.Background())
+			gone := a.client()
+			result = login(ctx, gone)
+			cancel()
+			d.proceed <- struct{}{}
+			<-result
+			if gone.session() != "" {
+				t.Error("a client that hung up got a session")
+			}
+		}
+	})
+}
