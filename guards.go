@@ -238,7 +238,7 @@ func (g *sessionGuard) Identify(ctx context.Context, a *Authenticator) (*Identit
 	}
 	// Each login has its own end: one by another guard does not prolong it.
 	if login != nil && g.m.now().Sub(login.at) >= g.m.cfg.Session.AbsoluteTimeout {
-		if err := s.dropLogin(ctx, g.name); err != nil {
+		if err := s.dropDead(ctx, g.name); err != nil {
 			return nil, err
 		}
 		login = nil
@@ -253,20 +253,20 @@ func (g *sessionGuard) Identify(ctx context.Context, a *Authenticator) (*Identit
 	case err != nil:
 		return nil, err
 	case !alive:
-		return nil, s.dropLogin(ctx, g.name)
+		return nil, s.dropDead(ctx, g.name)
 	}
 	user, err := g.users.UserByID(ctx, login.id)
 	if err != nil {
 		return nil, unavailable("load user", err)
 	}
 	if models.IsNil(user) || user.AuthID() != login.id { // which is not empty
-		return nil, s.dropLogin(ctx, g.name)
+		return nil, s.dropDead(ctx, g.name)
 	}
 	key, ok := g.m.checkFingerprintOf(login.id, login.fingerprint[:], sessionCredential, g.realm, user)
 	switch {
 	case !ok:
 		// Everything bound to the old stamp ends, this session among it.
-		return nil, s.dropLogin(ctx, g.name)
+		return nil, s.dropDead(ctx, g.name)
 	case disabled(user):
 		return nil, nil
 	case key > 0:

@@ -156,6 +156,16 @@ func (s *Session) currentRow() string {
 // dropLogin ends a guard's login, at once. The session ends with it, unless
 // another guard has a user in it: then that one stays, under a new id.
 func (s *Session) dropLogin(ctx context.Context, guard string) error {
+	return s.drop(ctx, guard, (*Session).end)
+}
+
+// dropDead is dropLogin for a login that has ended already, as one does when the
+// user's stamp changes.
+func (s *Session) dropDead(ctx context.Context, guard string) error {
+	return s.drop(ctx, guard, (*Session).endDead)
+}
+
+func (s *Session) drop(ctx context.Context, guard string, end func(*Session) error) error {
 	s.lock()
 	defer s.mu.Unlock()
 	if err := s.writable(); err != nil {
@@ -163,7 +173,7 @@ func (s *Session) dropLogin(ctx context.Context, guard string) error {
 	}
 	owner, others := s.otherLogin(guard)
 	if !others {
-		return s.end()
+		return end(s)
 	}
 	if s.exists {
 		if err := s.dropStored(ctx, guard, owner); err != nil {

@@ -109,8 +109,28 @@ func (g *sessionGuard) recall(ctx context.Context, a *Authenticator) (*Identity,
 		id, _ := ownerID(g.realm, found.Owner)
 		g.m.Dispatch(ctx, events.TokenReused{Meta: a.x.meta(g.name, id), Kind: string(stores.Remember), TokenID: token.Family})
 	}
-	g.forgetDevice(a)
-	return nil, nil
+	return nil, g.forgetDead(ctx, a, found, err)
+}
+
+// forgetDead deletes the cookie of a token that is refused, but not in a moment in
+// which whatever ended it, as a change of the password, may have given the client
+// another one. A later request deletes that which did not get one.
+func (g *sessionGuard) forgetDead(ctx context.Context, a *Authenticator, found stores.Token, why error) error {
+	if errors.Is(why, errStamp) {
+		_, err := g.m.stores.Tokens.RevokeFamily(ctx, g.m.now(), found.Family)
+		return unavailable("forget device", err)
+	}
+	if !errors.Is(why, errForgot) || !g.endedJustNow(found) {
+		g.forgetDevice(a)
+	}
+	return nil
+}
+
+// endedJustNow reports whether the family of a token as found was ended moments
+// ago, or since.
+func (g *sessionGuard) endedJustNow(found stores.Token) bool {
+	now := g.m.now()
+	return lives(found, now) || !found.FamilyRevoked.IsZero() && now.Sub(found.FamilyRevoked).Abs() < supersededFor
 }
 
 // remembered returns the user of a token that lives.

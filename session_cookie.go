@@ -143,6 +143,10 @@ func (k *cookieKeeper) end(ctx context.Context, now time.Time, s stores.Session)
 	return outcome, err
 }
 
+func (k *cookieKeeper) endUnreplaced(ctx context.Context, now time.Time, s stores.Session) (stores.Outcome, error) {
+	return k.end(ctx, now, s)
+}
+
 // note remembers that a session has ended. One call for each session ever gets
 // Updated, however many run in parallel; the others get what that one did.
 func (k *cookieKeeper) note(ctx context.Context, now time.Time, s stores.Session, how string) (stores.Outcome, error) {

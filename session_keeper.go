@@ -28,6 +28,9 @@ type sessionKeeper interface {
 	// end ends a session, at once and for good. It is Stale if the session lives
 	// on under an id that this one was replaced by, and is not to be ended by it.
 	end(ctx context.Context, now time.Time, s stores.Session) (stores.Outcome, error)
+	// endUnreplaced is end for what nobody asked for: it is Stale for every
+	// session that has another id by now.
+	endUnreplaced(ctx context.Context, now time.Time, s stores.Session) (stores.Outcome, error)
 	// room is how many bytes the values of the application may take.
 	room() int
 }
@@ -115,6 +118,18 @@ func (k rowKeeper) cookie(_ stores.Session, id *sessionSecret) (string, error) {
 func (k rowKeeper) end(ctx context.Context, _ time.Time, s stores.Session) (stores.Outcome, error) {
 	_, err := k.sessions.Delete(ctx, s.Row)
 	return stores.Gone, err
+}
+
+// endUnreplaced first takes the id from the row, which succeeds for who holds the
+// current one, and from then on is of use to nobody.
+func (k rowKeeper) endUnreplaced(ctx context.Context, now time.Time, s stores.Session) (stores.Outcome, error) {
+	secret := newSessionSecret()
+	nobodys := stores.Delta{Rename: &stores.Rename{Old: s.Digest, New: stores.DigestOf(secret[:]), At: now}}
+	outcome, err := k.sessions.Update(ctx, s.Row, nobodys)
+	if err != nil || outcome != stores.Updated {
+		return outcome, err
+	}
+	return k.end(ctx, now, s)
 }
 
 // maxApplicationValues leaves room in a session for logins and flash marks,

@@ -84,38 +84,6 @@ func began(row stores.Session) time.Time {
 	return start
 }
 
-// end ends the session at once.
-func (s *Session) end() error {
-	if err := s.writable(); err != nil {
-		return err
-	}
-	if s.superseded {
-		// The session lives on under the id that replaced this one. Saying that
-		// it ended would be untrue.
-		s.fail(ErrConflict)
-		return ErrConflict
-	}
-	if s.exists {
-		// What ends must end even if the client has hung up.
-		ctx, span := s.phase(context.WithoutCancel(s.ctx))
-		defer span.end()
-		outcome, err := s.m.keeper.end(ctx, s.clock(), s.row)
-		if err != nil {
-			s.fail(unavailable("end session", err))
-			return s.fault
-		}
-		if outcome == stores.Stale { // as above, since it was loaded
-			s.fail(ErrConflict)
-			return ErrConflict
-		}
-	}
-	s.clearing = s.presented != ""
-	s.row, s.exists, s.superseded = stores.Session{}, false, false
-	s.set, s.removed, s.flashed, s.kept = nil, nil, nil, nil
-	s.next, s.issued, s.owner, s.loggedIn, s.onCommit = nil, nil, nil, false, nil
-	return nil
-}
-
 // cookieChange says what a response does to the session cookie.
 type cookieChange struct {
 	set   string // the new id, or ""

@@ -151,7 +151,7 @@ func TestInFlightRequestRevivesNothing(t *testing.T) { // S05, S06, S17
 	endings := map[string]func(a *app, c *client, u *models.User){
 		"logout": func(a *app, c *client, _ *models.User) { c.post("/logout", nil).want(a.T, 204) },
 		"password change": func(a *app, c *client, u *models.User) {
-			if _, err := a.b.users.ChangePassword(context.Background(), u.AuthID(), u.Password, "another"); err != nil {
+			if _, err := a.b.users.ChangePassword(context.Background(), u.AuthID(), u.SecurityStamp, u.Password, "another"); err != nil {
 				a.Fatal(err)
 			}
 		},

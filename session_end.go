@@ -1,0 +1,63 @@
+package ginauth
+
+import (
+	"context"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// end ends the session at once.
+func (s *Session) end() error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if s.superseded {
+		// The session lives on under the id that replaced this one. Saying that
+		// it ended would be untrue.
+		s.fail(ErrConflict)
+		return ErrConflict
+	}
+	if s.exists {
+		// What ends must end even if the client has hung up.
+		ctx, span := s.phase(context.WithoutCancel(s.ctx))
+		defer span.end()
+		outcome, err := s.m.keeper.end(ctx, s.clock(), s.row)
+		if err != nil {
+			s.fail(unavailable("end session", err))
+			return s.fault
+		}
+		if outcome == stores.Stale { // as above, since it was loaded
+			s.fail(ErrConflict)
+			return ErrConflict
+		}
+	}
+	s.clearing, s.superseded = s.presented != "", false
+	s.empty()
+	return nil
+}
+
+// endDead ends a session whose login was found to have ended. Nobody asked for
+// it, and whatever ended the login may go on in this session, as a change of the
+// password does: if it has another id by now it stays, and the cookie, which the
+// client may have another of before this answer comes, is left alone.
+func (s *Session) endDead() error {
+	if s.exists {
+		ctx, span := s.phase(context.WithoutCancel(s.ctx))
+		defer span.end()
+		outcome, err := s.m.keeper.endUnreplaced(ctx, s.clock(), s.row)
+		if err != nil {
+			s.fail(unavailable("end session", err))
+			return s.fault
+		}
+		s.superseded = outcome == stores.Stale
+	}
+	s.empty()
+	return nil
+}
+
+// empty forgets a session that has ended, and what was to become of it.
+func (s *Session) empty() {
+	s.row, s.exists = stores.Session{}, false
+	s.set, s.removed, s.flashed, s.kept = nil, nil, nil, nil
+	s.next, s.issued, s.owner, s.loggedIn, s.onCommit = nil, nil, nil, false, nil
+}
