@@ -35,8 +35,12 @@ func (p *memoryUsers) changeIf(id string, f func(*models.User) bool) models.Auth
 	return &u
 }
 
-func (p *memoryUsers) ChangeStamp(ctx context.Context, id, newStamp string) (models.Authenticatable, error) {
-	return p.changeIf(id, func(u *models.User) bool { u.SecurityStamp = newStamp; return true }), ctx.Err()
+func (p *memoryUsers) ChangeStamp(ctx context.Context, id, oldStamp, newStamp string) (models.Authenticatable, error) {
+	return p.changeIf(id, func(u *models.User) bool {
+		same := u.SecurityStamp == oldStamp
+		u.SecurityStamp = newStamp
+		return same
+	}), ctx.Err()
 }
 
 func (p *memoryUsers) VerifyEmail(ctx context.Context, id, email string, at time.Time) (bool, error) {

@@ -43,9 +43,10 @@ var (
 	// ErrNotFound says that the resource does not exist, or that the user may
 	// not know that it does. Status 404.
 	ErrNotFound = errors.New("ginauth: not found")
-	// ErrConflict says that the request lost a race: the session's id changed
-	// under it. Sending it again with the new cookie is safe. Status 409.
-	ErrConflict = errors.New("ginauth: session changed under the request")
+	// ErrConflict says that the request lost a race: the session's id, or what the
+	// user's logins are bound to, changed under it. Nothing was done, and sending
+	// it again with the new cookie is safe. Status 409.
+	ErrConflict = errors.New("ginauth: session or user changed under the request")
 	// ErrBodyTooLarge says that a body is over its limit. Status 413.
 	ErrBodyTooLarge = errors.New("ginauth: request body too large")
 	// ErrMediaType says that a body has another media type than the route

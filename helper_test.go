@@ -68,6 +68,9 @@ type userBackend interface {
 	models.Registrar
 	models.PasswordUpdater
 	models.PasswordChanger
+	models.StampChanger
+	models.EmailVerifier
+	models.EmailChanger
 	change(id string, f func(*models.User))
 }
 
@@ -135,9 +138,12 @@ func (p *memoryUsers) RehashPassword(_ context.Context, id, oldHash, newHash str
 	return true, nil
 }
 
-func (p *memoryUsers) ChangePassword(_ context.Context, id, newHash, newStamp string) (models.Authenticatable, error) {
-	p.change(id, func(u *models.User) { u.Password, u.SecurityStamp = newHash, newStamp })
-	return p.UserByID(context.Background(), id)
+func (p *memoryUsers) ChangePassword(ctx context.Context, id, oldStamp, newHash, newStamp string) (models.Authenticatable, error) {
+	return p.changeIf(id, func(u *models.User) bool {
+		same := u.SecurityStamp == oldStamp
+		u.Password, u.SecurityStamp = newHash, newStamp
+		return same
+	}), ctx.Err()
 }
 
 func (p *memoryUsers) change(id string, f func(*models.User)) {

@@ -15,7 +15,6 @@ import (
 	"github.com/ginauth/ginauth/internal/useragent"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
-	"github.com/ginauth/ginauth/stores"
 )
 
 // ChangePassword stores a new password for the request's user, who has to give
@@ -23,8 +22,10 @@ import (
 // id, or with the tokens in the result; all others end, and so do remembered
 // devices and personal access tokens made to end with the password. The errors
 // are *InputError, *ThrottledError, ErrUnauthenticated, ErrForbidden for a
-// request by a personal access token, ErrUnavailable, and one wrapping
-// errors.ErrUnsupported if the provider changes no passwords.
+// request by a personal access token, ErrSessionEnded if the login ended while
+// the request came in, ErrConflict if another change of the user was first,
+// ErrUnavailable, and one wrapping errors.ErrUnsupported if the provider changes
+// no passwords.
 func (a *Authenticator) ChangePassword(ctx context.Context, current, password string) (*LoginResult, error) {
 	u, err := a.ownUser(ctx)
 	if err != nil {
@@ -53,9 +54,10 @@ func (a *Authenticator) ChangePassword(ctx context.Context, current, password st
 	if err := a.stillSame(phase, u); err != nil {
 		return nil, err
 	}
-	changed, err := changer.ChangePassword(phase, u.AuthID(), hash, rand.Text())
-	if err != nil {
-		return nil, unavailable("change password", err)
+	_, stamp := stampOf(u)
+	changed, err := changer.ChangePassword(phase, u.AuthID(), stamp, hash, rand.Text())
+	if err := changeError("change password", changed, err); err != nil {
+		return nil, err
 	}
 	a.x.m.send(ctx, mail.PasswordChanged, changed, mail.Data{URL: a.x.m.resetPage(), Address: a.x.ip(), Device: useragent.Name(a.x.req.UserAgent())})
 	a.x.m.Dispatch(ctx, events.PasswordChanged{Meta: a.x.meta(g.name, u.AuthID())})
@@ -77,6 +79,21 @@ func (a *Authenticator) stillSame(ctx context.Context, u models.Authenticatable)
 	now := present(found)
 	if now == nil || disabled(now) || !sameStamp(u, now) {
 		return ErrSessionEnded
+	}
+	return nil
+}
+
+// changeError returns why a user is not changed, by what a provider returned: its
+// error, or that another change came first, of which the user as loaded knows
+// nothing.
+func changeError(doing string, changed models.Authenticatable, err error) error {
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return fmt.Errorf("ginauth: %s: %w", doing, err) // no try will do
+	case err != nil:
+		return unavailable(doing, err)
+	case present(changed) == nil:
+		return ErrConflict
 	}
 	return nil
 }
@@ -117,21 +134,6 @@ func (a *Authenticator) goOnAs(ctx context.Context, changed models.Authenticatab
 	}
 	a.x.setUser(guardUser{guard: g.name, user: changed})
 	return res, nil
-}
-
-// endAll takes what has ended through the user's stamp out of the stores, so
-// that no list shows it. The sessions' row that goes on is left out.
-func (m *Manager) endAll(ctx context.Context, g *namedGuard, userID, exceptRow string) {
-	owner := ownerName(g.realm, userID)
-	_, err := m.stores.Tokens.RevokeOwner(ctx, m.now(), owner, "", stores.Refresh, stores.Remember, stores.Reset)
-	if index, ok := m.stores.Sessions.(stores.SessionIndex); ok {
-		_, sessionErr := index.DeleteSessionsOf(ctx, owner, exceptRow)
-		err = errors.Join(err, sessionErr)
-	}
-	if err != nil {
-		// Each of them is refused all the same: its stamp is the former one.
-		m.log.WarnContext(ctx, "ginauth: ended logins are still listed", "error", cut(err.Error(), 256))
-	}
 }
 
 // provePassword checks a user's own password again. It shares the counts of the
@@ -233,9 +235,8 @@ func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string)
 		return nil, err
 	}
 	g := a.current()
-	changer, ok := g.users.(models.StampChanger)
-	if !ok {
-		return nil, fmt.Errorf("ginauth: the user provider changes no stamp: %w", errors.ErrUnsupported)
+	if _, err := g.stampChanger(u); err != nil {
+		return nil, err
 	}
 	if err := a.provePassword(ctx, u, "password", password); err != nil {
 		return nil, err
@@ -245,35 +246,12 @@ func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string)
 	if err := a.stillSame(phase, u); err != nil {
 		return nil, err
 	}
-	changed, err := changer.ChangeStamp(phase, u.AuthID(), rand.Text())
+	changed, err := g.newStamp(phase, u)
 	if err != nil {
-		return nil, unavailable("change stamp", err)
+		return nil, err
 	}
 	a.x.m.Dispatch(ctx, events.OtherDeviceLogout{Meta: a.x.meta(g.name, u.AuthID())})
 	return a.goOnAs(phase, changed, true)
-}
-
-// RevokeUser ends everything that was issued to a user of a guard: sessions,
-// remembered devices, logins by tokens, and personal access tokens. The error
-// wraps ErrUnavailable, or errors.ErrUnsupported if the provider changes no
-// stamp. It panics if there is no such guard.
-func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
-	g := m.mustGuard(guard)
-	changer, ok := g.users.(models.StampChanger)
-	if !ok {
-		return fmt.Errorf("ginauth: the user provider changes no stamp: %w", errors.ErrUnsupported)
-	}
-	ctx, span := m.phase(context.WithoutCancel(ctx))
-	defer span.end()
-	// The stamp first: whoever makes a token meanwhile looks at it afterwards.
-	if _, err := changer.ChangeStamp(ctx, userID, rand.Text()); err != nil {
-		return unavailable("change stamp", err)
-	}
-	if err := m.RevokeTokens(ctx, guard, userID); err != nil {
-		return err
-	}
-	m.endAll(ctx, g, userID, "")
-	return nil
 }
 
 func (m *Manager) resetPage() string {

@@ -145,11 +145,11 @@ func (b *Broker) Reset(ctx context.Context, r PasswordReset) error {
 	ctx, span := b.m.phase(context.WithoutCancel(ctx))
 	defer span.end()
 	// Once more, because hashing took its time: another change ends the token.
-	again, err := b.g.users.UserByID(ctx, u.AuthID())
+	again, err := b.g.userByID(ctx, u.AuthID())
 	if err != nil {
-		return unavailable("load user", err)
+		return err
 	}
-	if again = present(again); again == nil || disabled(again) || !sameStamp(u, again) {
+	if again == nil || disabled(again) || !sameStamp(u, again) {
 		return &InputError{"token", "is not valid"}
 	}
 	used, err := b.m.stores.Tokens.Consume(ctx, b.m.now(), token.Family, token.ID)
@@ -159,17 +159,35 @@ func (b *Broker) Reset(ctx context.Context, r PasswordReset) error {
 	if !used {
 		return &InputError{"token", "is not valid"}
 	}
-	changed, err := changer.ChangePassword(ctx, u.AuthID(), hash, rand.Text())
+	changed, err := b.setPassword(ctx, changer, again, hash)
 	if err != nil {
-		return unavailable("change password", err)
-	}
-	if changed = present(changed); changed == nil {
-		return &InputError{"token", "is not valid"}
+		return err
 	}
 	b.m.endAll(ctx, b.g, u.AuthID(), "")
 	b.m.send(ctx, mail.PasswordChanged, changed, mail.Data{URL: b.m.cfg.Mail.BaseURL + b.m.cfg.Mail.ResetPath})
 	b.m.Dispatch(ctx, events.PasswordReset{Meta: b.m.meta(ctx, b.g.name, u.AuthID())})
 	return nil
+}
+
+// setPassword stores a password for whoever has proved to be the owner of the
+// address: of this and a change by somebody who knows the former password, this
+// one takes effect.
+func (b *Broker) setPassword(
+	ctx context.Context, changer models.PasswordChanger, u models.Authenticatable, hash string,
+) (models.Authenticatable, error) {
+	proved, _ := mailbox(u)
+	changed, err := b.g.overrule(ctx, u, func(now models.Authenticatable) (models.Authenticatable, error) {
+		if to, _ := mailbox(now); disabled(now) || to.Email != proved.Email {
+			return nil, &InputError{"token", "is not valid"}
+		}
+		_, stamp := stampOf(now)
+		changed, err := changer.ChangePassword(ctx, now.AuthID(), stamp, hash, rand.Text())
+		return changed, changeError("change password", changed, err)
+	})
+	if err == nil && changed == nil {
+		err = &InputError{"token", "is not valid"}
+	}
+	return changed, err
 }
 
 // find returns the user of an address and the token, if the token is the user's

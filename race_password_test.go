@@ -72,7 +72,7 @@ func TestRehashAgainstChange(t *testing.T) { // EXP-08
 			together(2, func(n int) {
 				if n == 0 {
 					users.meet()
-					if _, err := b.users.ChangePassword(context.Background(), id, newHash, fmt.Sprint("new", i)); err != nil {
+					if _, err := b.users.ChangePassword(context.Background(), id, fmt.Sprint("old", i), newHash, fmt.Sprint("new", i)); err != nil {
 						t.Error(err)
 					}
 					return
@@ -168,7 +168,7 @@ func TestLoginHashingWhileThePasswordChanges(t *testing.T) { // EXP-09, F07
 			b.users.change(a.alice.AuthID(), func(u *models.User) { u.Password, u.SecurityStamp = hash, fmt.Sprint("old", i) })
 			c := a.client()
 			result := login(context.Background(), c)
-			if _, err := b.users.ChangePassword(context.Background(), a.alice.AuthID(), "$argon2id$x", fmt.Sprint("new", i)); err != nil {
+			if _, err := b.users.ChangePassword(context.Background(), a.alice.AuthID(), fmt.Sprint("old", i), "$argon2id$x", fmt.Sprint("new", i)); err != nil {
 				t.Fatal(err)
 			}
 			d.proceed <- struct{}{}

@@ -50,6 +50,7 @@ var readmeNames = map[string]string{
 	"r":            "var r *gin.Engine",
 	"refreshToken": "var refreshToken string",
 	"token":        "var token string",
+	"u":            "var u *models.User",
 	"userID":       "var userID string",
 	"users":        "var users *gormstore.UserStore[models.User, *models.User]",
 	"Cart":         "type Cart struct{ Items []string }",

@@ -56,7 +56,7 @@ var answers = []answer{
 	{ErrInvalidToken, 401, "invalid_token", "The token is not valid."},
 	{ErrInvalidCredentials, 401, "invalid_credentials", "These credentials do not match our records."},
 	{ErrUnauthenticated, 401, "unauthenticated", "Authentication is required."},
-	{ErrConflict, 409, "conflict", "The session changed while the request ran. Try again."},
+	{ErrConflict, 409, "conflict", "The session or the account changed while the request ran. Try again."},
 	{ErrNotFound, 404, "not_found", "Not found."},
 	{ErrCrossOrigin, 403, "cross_origin", "The request came from another site."},
 	{ErrEmailNotVerified, 403, "email_not_verified", "The email address is not verified."},

@@ -2,11 +2,14 @@ package ginauth
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -68,4 +71,111 @@ func (m *Manager) RevokeTokens(ctx context.Context, guard, userID string) error 
 	defer span.end()
 	_, err := m.stores.Tokens.RevokeOwner(ctx, m.now(), ownerName(g.realm, userID), "", stores.Refresh, stores.Personal)
 	return unavailable("revoke tokens", err)
+}
+
+// RevokeUser ends everything that was issued to a user of a guard: sessions,
+// remembered devices, logins by tokens, links by mail, and personal access
+// tokens. It takes effect whatever else changes the user at the same time. The
+// error wraps ErrUnavailable, or errors.ErrUnsupported if the provider changes no
+// stamp or the type of its users has none. It panics if there is no such guard.
+func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
+	g := m.mustGuard(guard)
+	if _, err := g.stampChanger(nil); err != nil {
+		return err
+	}
+	ctx, span := m.phase(context.WithoutCancel(ctx))
+	defer span.end()
+	u, err := g.userByID(ctx, userID)
+	if err != nil {
+		return err
+	}
+	if u != nil { // tokens may outlive their user
+		// The stamp first: whoever makes a token meanwhile looks at it afterwards.
+		if _, err := g.overrule(ctx, u, func(now models.Authenticatable) (models.Authenticatable, error) {
+			return g.newStamp(ctx, now)
+		}); err != nil {
+			return err
+		}
+	}
+	if err := m.RevokeTokens(ctx, guard, userID); err != nil {
+		return err
+	}
+	m.endAll(ctx, g, userID, "")
+	return nil
+}
+
+// stampChanger returns the provider as what changes the stamp of a user, or of
+// any user if it is nil. A stamp that the user's type does not show would end
+// nothing.
+func (g *namedGuard) stampChanger(u models.Authenticatable) (models.StampChanger, error) {
+	changer, ok := g.users.(models.StampChanger)
+	if !ok {
+		return nil, fmt.Errorf("ginauth: the user provider changes no stamp: %w", errors.ErrUnsupported)
+	}
+	if _, ok := u.(models.Stamped); u != nil && !ok {
+		return nil, fmt.Errorf("ginauth: %T has no security stamp: %w", u, errors.ErrUnsupported)
+	}
+	return changer, nil
+}
+
+// newStamp gives a user another stamp, if it still has the one that it was loaded
+// with. If not, the error is ErrConflict.
+func (g *namedGuard) newStamp(ctx context.Context, u models.Authenticatable) (models.Authenticatable, error) {
+	changer, err := g.stampChanger(u)
+	if err != nil {
+		return nil, err
+	}
+	_, stamp := stampOf(u)
+	changed, err := changer.ChangeStamp(ctx, u.AuthID(), stamp, rand.Text())
+	return changed, changeError("change stamp", changed, err)
+}
+
+// userByID returns a user of the guard, or nil if there is none.
+func (g *namedGuard) userByID(ctx context.Context, id string) (models.Authenticatable, error) {
+	found, err := g.users.UserByID(ctx, id)
+	if err != nil {
+		return nil, unavailable("load user", err)
+	}
+	if u := present(found); u != nil && u.AuthID() == id {
+		return u, nil
+	}
+	return nil, nil
+}
+
+// maxOverruled is how many other changes of a user a change that has to take
+// effect outlasts. Each of them needs a password, or the application's word.
+const maxOverruled = 100
+
+// overrule makes a change that has to take effect, as that of an owner who
+// recovers an account: if another change of the user comes first, it is made to
+// the user as that one left it. It returns the user as changed, or nil if there
+// is none any more. The change returns ErrConflict if it was not the first.
+func (g *namedGuard) overrule(
+	ctx context.Context, u models.Authenticatable, change func(now models.Authenticatable) (models.Authenticatable, error),
+) (models.Authenticatable, error) {
+	for range maxOverruled {
+		changed, err := change(u)
+		if !errors.Is(err, ErrConflict) {
+			return changed, err
+		}
+		if u, err = g.userByID(ctx, u.AuthID()); err != nil || u == nil {
+			return nil, err
+		}
+	}
+	return nil, unavailable("change user", errors.New("others change it all the time"))
+}
+
+// endAll takes what has ended through the user's stamp out of the stores, so
+// that no list shows it. The sessions' row that goes on is left out.
+func (m *Manager) endAll(ctx context.Context, g *namedGuard, userID, exceptRow string) {
+	owner := ownerName(g.realm, userID)
+	_, err := m.stores.Tokens.RevokeOwner(ctx, m.now(), owner, "", stores.Refresh, stores.Remember, stores.Reset)
+	if index, ok := m.stores.Sessions.(stores.SessionIndex); ok {
+		_, sessionErr := index.DeleteSessionsOf(ctx, owner, exceptRow)
+		err = errors.Join(err, sessionErr)
+	}
+	if err != nil {
+		// Each of them is refused all the same: its stamp is the former one.
+		m.log.WarnContext(ctx, "ginauth: ended logins are still listed", "error", cut(err.Error(), 256))
+	}
 }

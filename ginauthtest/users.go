@@ -162,20 +162,34 @@ func (s *Users) RehashPassword(ctx context.Context, id, oldHash, newHash string)
 	return changed, nil
 }
 
-// ChangePassword stores a hash and a stamp.
-func (s *Users) ChangePassword(ctx context.Context, id, newHash, newStamp string) (models.Authenticatable, error) {
+// ChangePassword stores a hash and a stamp, if the stamp still is oldStamp.
+func (s *Users) ChangePassword(ctx context.Context, id, oldStamp, newHash, newStamp string) (models.Authenticatable, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return found(ctx, s.Update(id, func(u *models.User) { u.Password, u.SecurityStamp = newHash, newStamp }))
+	u, _ := s.change(id, func(u *models.User) bool {
+		same := hasStamp(u, oldStamp)
+		u.Password, u.SecurityStamp = newHash, newStamp
+		return same
+	})
+	return found(ctx, u)
 }
 
-// ChangeStamp stores a stamp.
-func (s *Users) ChangeStamp(ctx context.Context, id, newStamp string) (models.Authenticatable, error) {
+// ChangeStamp stores a stamp, if the stamp still is oldStamp.
+func (s *Users) ChangeStamp(ctx context.Context, id, oldStamp, newStamp string) (models.Authenticatable, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return found(ctx, s.Update(id, func(u *models.User) { u.SecurityStamp = newStamp }))
+	u, _ := s.change(id, func(u *models.User) bool {
+		same := hasStamp(u, oldStamp)
+		u.SecurityStamp = newStamp
+		return same
+	})
+	return found(ctx, u)
+}
+
+func hasStamp(u *models.User, stamp string) bool {
+	return subtle.ConstantTimeCompare([]byte(u.SecurityStamp), []byte(stamp)) == 1
 }
 
 // VerifyEmail records that an address was verified, if it is the user's and was
@@ -208,7 +222,7 @@ func (s *Users) ChangeEmail(
 	u, _ := s.change(id, func(u *models.User) bool {
 		owner := s.byEmail(canonical)
 		taken = owner != nil && owner.ID != u.ID
-		same := u.SecurityStamp == oldStamp
+		same := hasStamp(u, oldStamp)
 		u.Email, u.EmailCanonical, u.EmailVerifiedAt, u.SecurityStamp = email, canonical, &at, newStamp
 		return same && !taken
 	})

@@ -50,10 +50,16 @@ func TestUsers(t *testing.T) {
 	if ok, err := s.RehashPassword(ctx, id, "h1", "h2"); !ok || err != nil || user().Password != "h2" || user().SecurityStamp != alice.SecurityStamp {
 		t.Errorf("rehash: %v, %v", ok, err)
 	}
-	if u, err := s.ChangePassword(ctx, id, "h3", "s3"); err != nil || u.AuthPassword() != "h3" || user().SecurityStamp != "s3" {
+	if u, err := s.ChangePassword(ctx, id, "another", "h3", "s3"); err != nil || u != nil || user().Password != "h2" || user().SecurityStamp != alice.SecurityStamp {
+		t.Errorf("password changed under another stamp: %v, %v", u, err)
+	}
+	if u, err := s.ChangeStamp(ctx, id, "another", "s3"); err != nil || u != nil || user().SecurityStamp != alice.SecurityStamp {
+		t.Errorf("stamp changed under another one: %v, %v", u, err)
+	}
+	if u, err := s.ChangePassword(ctx, id, alice.SecurityStamp, "h3", "s3"); err != nil || u.AuthPassword() != "h3" || user().SecurityStamp != "s3" {
 		t.Errorf("change password: %v", err)
 	}
-	if u, err := s.ChangeStamp(ctx, id, "s4"); err != nil || u.(models.Stamped).AuthStamp() != "s4" || user().Password != "h3" {
+	if u, err := s.ChangeStamp(ctx, id, "s3", "s4"); err != nil || u.(models.Stamped).AuthStamp() != "s4" || user().Password != "h3" {
 		t.Errorf("change stamp: %v", err)
 	}
 	if ok, err := s.VerifyEmail(ctx, id, "other@example.com", at); ok || err != nil || user().EmailVerifiedAt != nil {
@@ -85,7 +91,7 @@ func TestUsers(t *testing.T) {
 	if u, err := s.UserByID(ctx, id); u != nil || err != nil {
 		t.Errorf("deleted: %v, %v", u, err)
 	}
-	if u, err := s.ChangeStamp(ctx, id, "s6"); u != nil || err != nil {
+	if u, err := s.ChangeStamp(ctx, id, "s5", "s6"); u != nil || err != nil {
 		t.Errorf("changed who is deleted: %v, %v", u, err)
 	}
 	carol := &models.User{Email: "carol@example.com"}
@@ -108,8 +114,8 @@ func TestUsersWithoutTime(t *testing.T) {
 		"UserByIdentifier": func() error { _, err := s.UserByIdentifier(ctx, "email", "alice@example.com"); return err },
 		"CreateUser":       func() error { return s.CreateUser(ctx, &models.User{Email: "b@example.com"}) },
 		"RehashPassword":   func() error { _, err := s.RehashPassword(ctx, id, "h", "x"); return err },
-		"ChangePassword":   func() error { _, err := s.ChangePassword(ctx, id, "x", "x"); return err },
-		"ChangeStamp":      func() error { _, err := s.ChangeStamp(ctx, id, "x"); return err },
+		"ChangePassword":   func() error { _, err := s.ChangePassword(ctx, id, alice.SecurityStamp, "x", "x"); return err },
+		"ChangeStamp":      func() error { _, err := s.ChangeStamp(ctx, id, alice.SecurityStamp, "x"); return err },
 		"VerifyEmail":      func() error { _, err := s.VerifyEmail(ctx, id, alice.Email, time.Now()); return err },
 		"ChangeEmail": func() error {
 			_, err := s.ChangeEmail(ctx, id, alice.SecurityStamp, "x@example.com", "x", time.Now())

@@ -88,17 +88,21 @@ type PasswordUpdater interface {
 // password.
 type PasswordChanger interface {
 	// ChangePassword stores the hash of a new password and a new security
-	// stamp in one statement, and returns the user as stored, or nil if there
-	// is none. Everything bound to the old stamp ends with it.
-	ChangePassword(ctx context.Context, id, newHash, newStamp string) (Authenticatable, error)
+	// stamp, if the stamp still is oldStamp, by one conditional statement. It
+	// returns the user as stored, or nil if there is none with that stamp: of
+	// any number of changes of a user as it was at one time, one is stored.
+	// Everything bound to the old stamp ends with it. Of a user type without a
+	// stamp, oldStamp is the password hash.
+	ChangePassword(ctx context.Context, id, oldStamp, newHash, newStamp string) (Authenticatable, error)
 }
 
 // StampChanger is the capability of a provider that can end everything that was
 // issued to a user.
 type StampChanger interface {
-	// ChangeStamp stores a new security stamp, and returns the user as stored, or
-	// nil if there is none.
-	ChangeStamp(ctx context.Context, id, newStamp string) (Authenticatable, error)
+	// ChangeStamp stores a new security stamp, if the stamp still is oldStamp, by
+	// one conditional statement. It returns the user as stored, or nil if there
+	// is none with that stamp.
+	ChangeStamp(ctx context.Context, id, oldStamp, newStamp string) (Authenticatable, error)
 }
 
 // EmailVerifier is the capability of a provider that can record that an address

@@ -85,17 +85,19 @@ func (p *memoryUsers) RehashPassword(_ context.Context, id, oldHash, newHash str
 	}) != nil, nil
 }
 
-func (p *memoryUsers) ChangePassword(_ context.Context, id, newHash, newStamp string) (models.Authenticatable, error) {
+func (p *memoryUsers) ChangePassword(_ context.Context, id, oldStamp, newHash, newStamp string) (models.Authenticatable, error) {
 	return p.update(id, func(u *models.User) bool {
+		same := u.SecurityStamp == oldStamp
 		u.Password, u.SecurityStamp = newHash, newStamp
-		return true
+		return same
 	}), nil
 }
 
-func (p *memoryUsers) ChangeStamp(_ context.Context, id, newStamp string) (models.Authenticatable, error) {
+func (p *memoryUsers) ChangeStamp(_ context.Context, id, oldStamp, newStamp string) (models.Authenticatable, error) {
 	return p.update(id, func(u *models.User) bool {
+		same := u.SecurityStamp == oldStamp
 		u.SecurityStamp = newStamp
-		return true
+		return same
 	}), nil
 }
 

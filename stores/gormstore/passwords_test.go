@@ -47,7 +47,7 @@ func TestRehashBesideChange(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		users := gormstore.Users[member](tables(open, &member{})(t))
 		u := create(t, users, "ann@example.com")
-		old := "hash"
+		old, stamp := "hash", u.SecurityStamp
 		for i := range 50 {
 			changed := fmt.Sprint("changed", i)
 			parallel(2, func(worker int) {
@@ -58,7 +58,7 @@ func TestRehashBesideChange(t *testing.T) {
 					}
 					return
 				}
-				after, err := users.ChangePassword(t.Context(), u.AuthID(), changed, "stamp"+changed)
+				after, err := users.ChangePassword(t.Context(), u.AuthID(), stamp, changed, "stamp"+changed)
 				if err != nil || after == nil || after.AuthPassword() != changed || after.(*member).AuthStamp() != "stamp"+changed {
 					t.Errorf("ChangePassword = %+v, error %v", after, err)
 				}
@@ -67,31 +67,95 @@ func TestRehashBesideChange(t *testing.T) {
 			if err != nil || after.AuthPassword() != changed {
 				t.Fatalf("the old password came back: %v, error %v", after, err)
 			}
-			old = changed
+			old, stamp = changed, "stamp"+changed
 		}
 	})
 }
 
-// TestChangedAsStored changes one user in many places at once. Whoever was given
-// the stamp of another's change would outlive it.
-func TestChangedAsStored(t *testing.T) {
+// TestChangedOnce changes one user, as it is, in many places at once. Of them one
+// is stored, and whoever was given the stamp of another's change would outlive it.
+func TestChangedOnce(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		users := gormstore.Users[member](tables(open, &member{})(t))
-		id := create(t, users, "ann@example.com").AuthID()
-		parallel(50, func(i int) {
-			stamp := fmt.Sprint("stamp", i)
-			u, err := users.ChangePassword(t.Context(), id, "hash of "+stamp, stamp)
-			if err != nil || u == nil || u.(*member).AuthStamp() != stamp || u.AuthPassword() != "hash of "+stamp {
-				t.Errorf("ChangePassword to %s = %+v, error %v", stamp, u, err)
+		u := create(t, users, "ann@example.com")
+		for round, same := range []bool{false, true} { // the same new stamp everywhere makes no winners
+			var won atomic.Int64
+			var winner atomic.Pointer[member]
+			parallel(200, func(i int) {
+				stamp, hash := fmt.Sprint("stamp", round, i), fmt.Sprint("hash", i)
+				if same {
+					stamp = "stamp"
+				}
+				var after models.Authenticatable
+				var err error
+				if i%2 == 0 {
+					after, err = users.ChangePassword(t.Context(), u.AuthID(), u.SecurityStamp, hash, stamp)
+				} else {
+					hash = u.Password
+					after, err = users.ChangeStamp(t.Context(), u.AuthID(), u.SecurityStamp, stamp)
+				}
+				if err != nil {
+					t.Errorf("change %d: %v", i, err)
+				}
+				if after == nil {
+					return
+				}
+				won.Add(1)
+				winner.Store(after.(*member))
+				if after.(*member).AuthStamp() != stamp || after.AuthPassword() != hash {
+					t.Errorf("change to %s and %s = %+v", stamp, hash, after)
+				}
+			})
+			if won.Load() != 1 {
+				t.Fatalf("%d of 200 changed the user, want 1", won.Load())
 			}
-			stamp = fmt.Sprint("other stamp", i)
-			u, err = users.ChangeStamp(t.Context(), id, stamp)
-			if err != nil || u == nil || u.(*member).AuthStamp() != stamp {
-				t.Errorf("ChangeStamp to %s = %+v, error %v", stamp, u, err)
-			}
-		})
+			u = winner.Load()
+			stillIs(t, users, u)
+		}
 	})
 }
+
+// TestUnboundUsers gives a first stamp, or password, to users who have none yet.
+func TestUnboundUsers(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		db := tables(open, &member{}, &invited{})(t)
+		users, guests := gormstore.Users[member](db), gormstore.Users[invited](db)
+		ann := create(t, users, "ann@example.com")
+		former := ann.SecurityStamp
+		if err := db.Model(ann).Update("security_stamp", "").Error; err != nil {
+			t.Fatal(err)
+		}
+		u, err := users.ChangeStamp(t.Context(), ann.AuthID(), former, "new")
+		isNobody(t, "ChangeStamp under a stamp that is no more", u, err)
+		u, err = users.ChangeStamp(t.Context(), ann.AuthID(), "", "first")
+		if err != nil || u == nil || u.(*member).AuthStamp() != "first" {
+			t.Errorf("ChangeStamp of none = %v, error %v", u, err)
+		}
+		guest := &invited{Email: "guest@example.com"}
+		if err := guests.CreateUser(t.Context(), guest); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Model(guest).Update("password", nil).Error; err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []bool{true, false} {
+			u, err = guests.ChangePassword(t.Context(), guest.AuthID(), "", "first", "-")
+			if err != nil || (u != nil) != want {
+				t.Errorf("ChangePassword of none = %v, error %v; want a user %v", u, err, want)
+			}
+		}
+	})
+}
+
+// invited has no stamp, and perhaps no password yet.
+type invited struct {
+	ID       uint64
+	Email    string `gorm:"size:254;uniqueIndex"`
+	Password string `gorm:"size:255;default:null"`
+}
+
+func (u *invited) AuthID() string       { return fmt.Sprint(u.ID) }
+func (u *invited) AuthPassword() string { return u.Password }
 
 func TestPasswordRefuses(t *testing.T) {
 	db := tables(func(t *testing.T) *gorm.DB { return openSQLite(t, "") }, &member{})(t)
@@ -106,17 +170,17 @@ func TestPasswordRefuses(t *testing.T) {
 	if _, err := users.RehashPassword(t.Context(), u.AuthID(), "hash", ""); err == nil {
 		t.Error("RehashPassword to an empty hash succeeded")
 	}
-	if _, err := users.ChangePassword(t.Context(), u.AuthID(), "", "stamp"); err == nil {
+	if _, err := users.ChangePassword(t.Context(), u.AuthID(), u.SecurityStamp, "", "stamp"); err == nil {
 		t.Error("ChangePassword to an empty hash succeeded")
 	}
-	if _, err := users.ChangePassword(t.Context(), u.AuthID(), "new", ""); err == nil {
+	if _, err := users.ChangePassword(t.Context(), u.AuthID(), u.SecurityStamp, "new", ""); err == nil {
 		t.Error("ChangePassword to an empty stamp succeeded")
 	}
 	none := gormstore.Users[account](db, gormstore.WithIdentifier("login", "Login"), gormstore.WithPasswordField(""))
 	if _, err := none.RehashPassword(t.Context(), "x", "a", "b"); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("RehashPassword without a field: error %v; want ErrUnsupported", err)
 	}
-	if _, err := none.ChangePassword(t.Context(), "x", "a", "b"); !errors.Is(err, errors.ErrUnsupported) {
+	if _, err := none.ChangePassword(t.Context(), "x", "s", "a", "b"); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("ChangePassword without a field: error %v; want ErrUnsupported", err)
 	}
 }
@@ -134,9 +198,9 @@ func TestUsersEndedContext(t *testing.T) {
 			"CreateUser":          func() error { return users.CreateUser(ctx, &member{User: models.User{Email: "bob@example.com"}}) },
 			"CreateUser of taken": func() error { return users.CreateUser(ctx, &member{User: models.User{Email: u.Email}}) },
 			"RehashPassword":      func() error { _, err := users.RehashPassword(ctx, "1", "hash", "new"); return err },
-			"ChangePassword":      func() error { _, err := users.ChangePassword(ctx, "1", "new", "stamp"); return err },
-			"ChangeStamp":         func() error { _, err := users.ChangeStamp(ctx, "1", "stamp"); return err },
-			"ChangeStamp, nobody": func() error { _, err := users.ChangeStamp(ctx, "x", "stamp"); return err },
+			"ChangePassword":      func() error { _, err := users.ChangePassword(ctx, "1", u.SecurityStamp, "new", "stamp"); return err },
+			"ChangeStamp":         func() error { _, err := users.ChangeStamp(ctx, "1", u.SecurityStamp, "stamp"); return err },
+			"ChangeStamp, nobody": func() error { _, err := users.ChangeStamp(ctx, "x", u.SecurityStamp, "stamp"); return err },
 			"VerifyEmail":         func() error { _, err := users.VerifyEmail(ctx, "1", u.Email, now); return err },
 			"VerifyEmail, nobody": func() error { _, err := users.VerifyEmail(ctx, "x", u.Email, now); return err },
 			"ChangeEmail": func() error {

@@ -91,7 +91,7 @@ func TestQuiet(t *testing.T) {
 		_ = users.CreateUser(t.Context(), u)
 		_ = gormstore.New(db).Sessions.Create(t.Context(), newSession())
 	}
-	_, _ = users.ChangePassword(t.Context(), "1", "secret", "stamp")
+	_, _ = users.ChangePassword(t.Context(), "1", u.SecurityStamp, "secret", "stamp")
 	_, _ = gormstore.New(db).Limiter.Take(t.Context(), now, window)
 	if logged.Len() > 0 {
 		t.Errorf("GORM logged %.200s", logged.String())

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,7 +49,7 @@ func TestChangesOfTextID(t *testing.T) {
 			if ok, err := users.VerifyEmail(ctx, id, v.Mail, now); ok || err != nil {
 				t.Errorf("VerifyEmail of %.40q = %v, error %v; want false", id, ok, err)
 			}
-			u, err := users.ChangeStamp(ctx, id, "new")
+			u, err := users.ChangeStamp(ctx, id, "old", "new")
 			isNobody(t, fmt.Sprintf("ChangeStamp of %.40q", id), u, err)
 			u, err = users.ChangeEmail(ctx, id, "old", "new@example.com", "new", now)
 			isNobody(t, fmt.Sprintf("ChangeEmail of %.40q", id), u, err)
@@ -63,7 +64,7 @@ func TestChangesOfTextID(t *testing.T) {
 				}
 			}
 		}
-		u, err := users.ChangeStamp(ctx, "renée", "newer")
+		u, err := users.ChangeStamp(ctx, "renée", "old", "newer")
 		if err != nil || u == nil || u.(*visitor).Stamp != "newer" || !u.(*visitor).Proved.Equal(now) {
 			t.Errorf("ChangeStamp = %+v, error %v; want a new stamp, verified", u, err)
 		}
@@ -81,25 +82,30 @@ func TestChangeStamp(t *testing.T) {
 		users := gormstore.Users[member](db)
 		ann, bob := create(t, users, "ann@example.com"), create(t, users, "bob@example.com")
 		for _, id := range append(slices.Clone(identifiersOfNobody), "3") {
-			u, err := users.ChangeStamp(t.Context(), id, "new")
+			u, err := users.ChangeStamp(t.Context(), id, ann.SecurityStamp, "new")
 			isNobody(t, fmt.Sprintf("ChangeStamp(%.40q)", id), u, err)
 		}
-		if u, err := users.ChangeStamp(t.Context(), ann.AuthID(), ""); u != nil || err == nil {
+		if u, err := users.ChangeStamp(t.Context(), ann.AuthID(), ann.SecurityStamp, ""); u != nil || err == nil {
 			t.Errorf("ChangeStamp to an empty stamp = %v, error %v; want an error", u, err)
 		}
-		stillIs(t, users, ann)
-		for range 2 { // MySQL changes no row the second time
-			u, err := users.ChangeStamp(t.Context(), ann.AuthID(), "new")
-			if err != nil || u == nil || u.(*member).SecurityStamp != "new" || u.AuthPassword() != "hash" {
-				t.Fatalf("ChangeStamp = %v, error %v; want the user", u, err)
-			}
-			stillIs(t, users, u.(*member))
+		if u, err := users.ChangeStamp(t.Context(), ann.AuthID(), ann.SecurityStamp, ann.SecurityStamp); u != nil || err == nil {
+			t.Errorf("ChangeStamp to the same stamp = %v, error %v; want an error", u, err)
 		}
+		for _, other := range []string{bob.SecurityStamp, "", "%", ann.SecurityStamp[1:], strings.ToUpper(ann.SecurityStamp)} {
+			u, err := users.ChangeStamp(t.Context(), ann.AuthID(), other, "new")
+			isNobody(t, fmt.Sprintf("ChangeStamp under the stamp %q", other), u, err)
+		}
+		stillIs(t, users, ann)
+		u, err := users.ChangeStamp(t.Context(), ann.AuthID(), ann.SecurityStamp, "new")
+		if err != nil || u == nil || u.(*member).SecurityStamp != "new" || u.AuthPassword() != "hash" {
+			t.Fatalf("ChangeStamp = %v, error %v; want the user", u, err)
+		}
+		stillIs(t, users, u.(*member))
 		stillIs(t, users, bob)
 		if err := db.Delete(ann).Error; err != nil {
 			t.Fatal(err)
 		}
-		u, err := users.ChangeStamp(t.Context(), ann.AuthID(), "newer")
+		u, err = users.ChangeStamp(t.Context(), ann.AuthID(), "new", "newer")
 		isNobody(t, "ChangeStamp of a deleted user", u, err)
 	})
 }
@@ -114,9 +120,9 @@ func TestChangesOfAnother(t *testing.T) {
 	db := tables(func(t *testing.T) *gorm.DB { return openSQLite(t, "") }, &member{})(t)
 	users, strays := gormstore.Users[member](db), gormstore.Users[stray](db)
 	ann := create(t, users, "ann@example.com")
-	u, err := strays.ChangeStamp(t.Context(), "1", "new")
+	u, err := strays.ChangeStamp(t.Context(), "1", ann.SecurityStamp, "new")
 	isNobody(t, "ChangeStamp", u, err)
-	u, err = strays.ChangePassword(t.Context(), "1", "new", "new")
+	u, err = strays.ChangePassword(t.Context(), "1", ann.SecurityStamp, "new", "new")
 	isNobody(t, "ChangePassword", u, err)
 	u, err = strays.ChangeEmail(t.Context(), "1", ann.SecurityStamp, "new@example.com", "new", now)
 	isNobody(t, "ChangeEmail", u, err)
@@ -135,7 +141,7 @@ func TestUnsupportedChanges(t *testing.T) {
 		"VerifyEmail without an address": func() error { _, err := unnamed.VerifyEmail(t.Context(), "1", "a@b", now); return err },
 		"ChangeEmail without an address": func() error { _, err := unnamed.ChangeEmail(t.Context(), "1", "a", "a@b", "b", now); return err },
 		"ChangeEmail without a stamp":    func() error { _, err := unstamped.ChangeEmail(t.Context(), "1", "a", "a@b", "b", now); return err },
-		"ChangeStamp without a stamp":    func() error { _, err := unstamped.ChangeStamp(t.Context(), "1", "a"); return err },
+		"ChangeStamp without a stamp":    func() error { _, err := unstamped.ChangeStamp(t.Context(), "1", "a", "b"); return err },
 	} {
 		if err := call(); !errors.Is(err, errors.ErrUnsupported) || errors.Is(err, models.ErrUnknownField) {
 			t.Errorf("%s: error %v; want ErrUnsupported", name, err)
@@ -171,7 +177,7 @@ func TestUserChangesUnderFaults(t *testing.T) {
 		t.Errorf("VerifyEmail that fails four times = %v, error %v", ok, err)
 	}
 	f.failing(4)
-	if u, err := users.ChangeStamp(t.Context(), "1", "1"); u == nil || err != nil {
+	if u, err := users.ChangeStamp(t.Context(), "1", u.SecurityStamp, "1"); u == nil || err != nil {
 		t.Errorf("ChangeStamp that fails four times = %v, error %v", u, err)
 	}
 	f.failing(4) // while the user has the address in another spelling
@@ -191,7 +197,14 @@ func TestUserChangesUnderFaults(t *testing.T) {
 		t.Errorf("ChangeEmail with a lost commit: error %v; want the error, as it may be stored", err)
 	}
 	f.lostCommits.Store(1)
-	if u, err := users.ChangeStamp(t.Context(), "1", "5"); u == nil || err != nil {
-		t.Errorf("ChangeStamp, which may be repeated, = %v, error %v", u, err)
+	if u, err := users.ChangeStamp(t.Context(), "1", "4", "5"); u == nil || err != nil {
+		t.Errorf("ChangeStamp with a lost commit, which it finds, = %v, error %v", u, err)
+	}
+	f.lostCommits.Store(1)
+	if u, err := users.ChangePassword(t.Context(), "1", "5", "another hash", "6"); u == nil || err != nil || u.AuthPassword() != "another hash" {
+		t.Errorf("ChangePassword with a lost commit, which it finds, = %v, error %v", u, err)
+	}
+	if u, err := users.ChangeStamp(t.Context(), "1", "5", "6"); u != nil || err != nil {
+		t.Errorf("ChangeStamp under a former stamp = %v, error %v; want nobody", u, err)
 	}
 }

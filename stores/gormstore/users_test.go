@@ -97,7 +97,7 @@ func TestUserByID(t *testing.T) {
 		isNobody(t, "UserByID of a deleted user", u, err)
 		u, err = users.UserByIdentifier(t.Context(), "email", "admin@example.com")
 		isNobody(t, "UserByIdentifier of a deleted user", u, err)
-		u, err = users.ChangePassword(t.Context(), "1", "new", "stamp")
+		u, err = users.ChangePassword(t.Context(), "1", admin.SecurityStamp, "new", "stamp")
 		isNobody(t, "ChangePassword of a deleted user", u, err)
 	})
 }
@@ -119,13 +119,15 @@ func TestUserByTextID(t *testing.T) {
 			if ok, err := users.RehashPassword(ctx, id, "hash", "new"); ok || err != nil {
 				t.Errorf("RehashPassword(%.40q) = %v, error %v; want false", id, ok, err)
 			}
-			u, err = users.ChangePassword(ctx, id, "new", "stamp")
+			u, err = users.ChangePassword(ctx, id, "hash", "new", "stamp")
 			isNobody(t, fmt.Sprintf("ChangePassword(%.40q)", id), u, err)
 		}
 		if u, err = users.UserByID(ctx, "renée"); err != nil || u.AuthPassword() != "hash" {
 			t.Errorf("the password of the user was changed under another name, error %v", err)
 		}
-		if u, err = users.ChangePassword(ctx, "renée", "new", "stamp"); err != nil || u == nil || u.AuthPassword() != "new" {
+		u, err = users.ChangePassword(ctx, "renée", "another hash", "newer", "stamp")
+		isNobody(t, "ChangePassword under another hash", u, err)
+		if u, err = users.ChangePassword(ctx, "renée", "hash", "new", "stamp"); err != nil || u == nil || u.AuthPassword() != "new" {
 			t.Errorf("ChangePassword = %v, error %v; want the new hash, without a stamp column", u, err)
 		}
 	})

@@ -3,6 +3,7 @@ package gormstore
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
 
 	"github.com/ginauth/ginauth/models"
 )
@@ -114,54 +116,87 @@ func (s *UserStore[U, P]) RehashPassword(ctx context.Context, id, oldHash, newHa
 	return replaced, err
 }
 
-// ChangePassword stores a new hash and a new security stamp in one statement
-// and returns the user as stored, or nil if there is none. For a model without
-// a stamp, which is bound to its hash instead, it stores the hash alone.
-func (s *UserStore[U, P]) ChangePassword(ctx context.Context, id, newHash, newStamp string) (models.Authenticatable, error) {
+// ChangePassword stores a new hash and a new security stamp, if the stamp still
+// is oldStamp, by one conditional statement, and returns the user as stored, or
+// nil if there is none with that stamp. A model without a stamp is bound to its
+// hash instead: that has to be oldStamp, and it stores the hash alone. An empty
+// oldStamp is that of a user who has none yet. An empty hash or new stamp, and
+// one that does not change, are errors.
+func (s *UserStore[U, P]) ChangePassword(ctx context.Context, id, oldStamp, newHash, newStamp string) (models.Authenticatable, error) {
+	const what = "change password"
 	if s.fields.password == nil {
-		return nil, unsupported("change password", "password")
+		return nil, unsupported(what, "password")
 	}
 	if newHash == "" || newStamp == "" {
-		return nil, errors.New("gormstore: change password: new hash or stamp is empty")
+		return nil, fmt.Errorf("gormstore: %s: new hash or stamp is empty", what)
 	}
 	columns := map[string]any{s.fields.password.DBName: newHash}
-	if s.fields.stamp != nil {
-		columns[s.fields.stamp.DBName] = newStamp
+	if s.fields.stamp == nil {
+		return s.replace(ctx, what, id, binding{s.fields.password, oldStamp, newHash}, columns)
 	}
-	return s.replace(ctx, "change password", id, columns)
+	columns[s.fields.stamp.DBName] = newStamp
+	return s.replace(ctx, what, id, binding{s.fields.stamp, oldStamp, newStamp}, columns)
 }
 
-// ChangeStamp stores a new security stamp and returns the user as stored, or nil
-// if there is none.
-func (s *UserStore[U, P]) ChangeStamp(ctx context.Context, id, newStamp string) (models.Authenticatable, error) {
+// ChangeStamp stores a new security stamp, if the stamp still is oldStamp, by one
+// conditional statement, and returns the user as stored, or nil if there is none
+// with that stamp. An empty oldStamp is that of a user who has none yet. An empty
+// new stamp, and one that does not change, are errors.
+func (s *UserStore[U, P]) ChangeStamp(ctx context.Context, id, oldStamp, newStamp string) (models.Authenticatable, error) {
+	const what = "change stamp"
 	if s.fields.stamp == nil {
-		return nil, unsupported("change stamp", "stamp")
+		return nil, unsupported(what, "stamp")
 	}
 	if newStamp == "" {
-		return nil, errors.New("gormstore: change stamp: new stamp is empty")
+		return nil, fmt.Errorf("gormstore: %s: new stamp is empty", what)
 	}
-	return s.replace(ctx, "change stamp", id, map[string]any{s.fields.stamp.DBName: newStamp})
+	return s.replace(ctx, what, id, binding{s.fields.stamp, oldStamp, newStamp}, map[string]any{s.fields.stamp.DBName: newStamp})
 }
 
-// replace stores columns of a user and returns him as stored, or nil if there
-// is none.
-func (s *UserStore[U, P]) replace(ctx context.Context, what, id string, columns map[string]any) (models.Authenticatable, error) {
+// binding is the change of what everything issued to a user is bound to.
+type binding struct {
+	field    *schema.Field
+	old, new string
+}
+
+// replace stores columns of a user if the binding still is the old one, and
+// returns him as stored, or nil if there is none.
+func (s *UserStore[U, P]) replace(ctx context.Context, what, id string, b binding, columns map[string]any) (models.Authenticatable, error) {
+	if subtle.ConstantTimeCompare([]byte(b.old), []byte(b.new)) == 1 {
+		return nil, fmt.Errorf("gormstore: %s: what is new is the old one", what)
+	}
 	key, ok := s.key.value(id)
 	if !ok {
 		return nil, fault(ctx, what, ctx.Err())
 	}
 	var u P
+	committed := false // perhaps, by an earlier try: the answer was lost
 	err := s.transact(ctx, what, true, func(tx *gorm.DB) (_ bool, err error) {
-		if err = tx.Model(new(U)).Where(s.key.is(s.core, key)).UpdateColumns(columns).Error; err != nil {
-			return false, err
+		u = nil
+		answer := tx.Model(new(U)).Where(s.key.is(s.core, key)).Where(s.holds(b.field, b.old)).UpdateColumns(columns)
+		if answer.Error != nil || answer.RowsAffected == 0 && !committed {
+			return false, answer.Error
 		}
-		u, err = s.stored(tx, key, id)
+		row, err := s.stored(tx, key, id)
+		if err == nil && row != nil && textOf(ctx, b.field, row) == b.new {
+			u, committed = row, true
+		}
 		return u != nil, err
 	})
 	if err != nil || u == nil {
 		return nil, err // an interface without a type
 	}
 	return u, nil
+}
+
+// holds returns the condition that a field has a text. An empty one may be
+// stored as NULL.
+func (s *UserStore[U, P]) holds(field *schema.Field, text string) clause.Expression {
+	same := s.same(columnOf(field), text)
+	if text != "" {
+		return same
+	}
+	return clause.Or(same, clause.Eq{Column: columnOf(field), Value: nil})
 }
 
 // stored returns the user that the transaction has just changed. Read after it,
