@@ -236,6 +236,14 @@ func (s *Session) pending() bool {
 	return !s.committed && s.sessionState != nil && s.changed()
 }
 
+// notesBeforeAnswer calls note once the session is stored, and fails the request if
+// that fails.
+func (s *Session) notesBeforeAnswer(note func(context.Context) error) {
+	s.lock()
+	defer s.mu.Unlock()
+	s.beforeAnswer = append(s.beforeAnswer, note)
+}
+
 // afterCommit calls f once the session is stored, and never if it is not.
 func (s *Session) afterCommit(f func()) {
 	s.mu.Lock()

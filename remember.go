@@ -154,6 +154,13 @@ func (g *sessionGuard) begin(_ context.Context, a *Authenticator, u models.Authe
 		return nil, err
 	}
 	g.sendRemember(a, next.token, next.record)
+	if !handedOut(next.record) {
+		a.x.session.notesBeforeAnswer(func(ctx context.Context) error {
+			ctx, span := g.m.phase(ctx)
+			defer span.end()
+			return unavailable("note remember token", g.m.stores.Tokens.Touch(ctx, g.m.now(), next.token.Family, next.token.ID))
+		})
+	}
 	a.x.emit(events.Login{Meta: a.x.meta(g.name, u.AuthID()), Remembered: true})
 	return &Identity{User: u}, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -193,6 +194,59 @@ func TestLostAnswerToRememberCookie(t *testing.T) {
 		again.only(rememberCookie).get("/me").want(t, 200)
 		if n := len(eventsOf[events.TokenReused](a)); n != 0 {
 			t.Errorf("%d events of theft", n)
+		}
+	})
+}
+
+// An answer that never left gave nobody anything: the cookie that it should have
+// replaced is still good, however long the outage lasts. What did leave counts.
+func TestRememberAfterAnOutage(t *testing.T) { // M03, M10, F08
+	eachBackend(t, func(t *testing.T, b *backend) {
+		b, onTokens := b.faultyTokens()
+		b, onOthers := b.faultyKeepingTokens()
+		box := new(ginauthtest.Mailbox)
+		a := newApp(t, b, func(c *ginauth.Config) { c.Mail = ginauth.MailConfig{Mailer: box, BaseURL: "https://app.example"} },
+			func(a *app, r *gin.Engine) {
+				accountRoutes(a, r)
+				r.GET("/panics", a.m.Auth(), func(*gin.Context) { panic("x") })
+				r.GET("/fails", a.m.Auth(), func(c *gin.Context) { c.Status(503) })
+			})
+		thefts := func() int { return len(eventsOf[events.TokenReused](a)) }
+		for name, row := range map[string]struct {
+			f        *faults
+			op, path string
+			status   int
+			times    int // the last time an hour before the outage ends
+		}{
+			"no session can be stored":  {onOthers, "create", "/me", 503, 3},
+			"no note can be made":       {onTokens, "touch", "/me", 503, 3},
+			"the answer is lost":        {onTokens, "rotated", "/me", 503, 1},
+			"the handler panics":        {onTokens, "", "/panics", 500, 3},
+			"the handler says that 503": {onTokens, "", "/fails", 503, 3},
+		} {
+			c, before := a.remembered(aliceEmail), thefts()
+			for range row.times {
+				if row.op != "" {
+					row.f.set(row.op, faultRefuse)
+				}
+				if res := c.only(rememberCookie).get(row.path).want(t, row.status); len(res.Header["Set-Cookie"]) > 0 {
+					t.Errorf("%s: cookies %q", name, res.Header["Set-Cookie"])
+				}
+				row.f.set("", faultNone)
+				a.clock.advance(time.Hour)
+			}
+			next := c.only(rememberCookie)
+			next.get("/me").want(t, 200)
+			if thefts() != before {
+				t.Errorf("%s: taken for a theft", name)
+			}
+			// This answer was given: who comes with the cookie again is another.
+			a.clock.advance(10 * time.Second)
+			c.only(rememberCookie).get("/me").is401(t)
+			next.get("/me").is401(t)
+			if thefts() != before+1 {
+				t.Errorf("%s: %d thefts found, want 1", name, thefts()-before)
+			}
 		}
 	})
 }

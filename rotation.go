@@ -71,12 +71,22 @@ func (m *Manager) graceOf(kind stores.Kind) time.Duration {
 	return m.cfg.Refresh.Grace
 }
 
-// unusedSuccessor returns what replaced the parent, if that was less than grace
-// ago and it is unused, and nil otherwise.
+// handedOut reports whether an answer with a remember-me token was about to leave.
+// Until then nobody has it, so that whoever shows its parent is not the second of
+// two holders: an outage between the two locks nobody out, however long it lasts.
+// A token's use ends it, so LastUsed is free to say when it was handed out.
+func handedOut(t stores.Token) bool { return t.Kind != stores.Remember || !t.LastUsed.IsZero() }
+
+// unusedSuccessor returns what replaced the parent, if it is unused and that was
+// less than grace ago, or nobody has it. It returns nil otherwise.
 func (m *Manager) unusedSuccessor(ctx context.Context, parent opaque.Token, grace time.Duration) (*successor, error) {
 	found, ok, err := m.stores.Tokens.Find(ctx, parent.Family, parent.ID)
-	if err != nil || !ok || found.Consumed.IsZero() || m.now().Sub(found.Consumed) >= grace {
+	if err != nil || !ok || found.Consumed.IsZero() {
 		return nil, unavailable("find token", err)
+	}
+	late := m.now().Sub(found.Consumed) >= grace
+	if late && found.Kind != stores.Remember {
+		return nil, nil
 	}
 	// The first answer may have been given under an earlier application key.
 	for key := range m.subkeys.successor.Len() {
@@ -85,7 +95,8 @@ func (m *Manager) unusedSuccessor(ctx context.Context, parent opaque.Token, grac
 		if err != nil {
 			return nil, unavailable("find token", err)
 		}
-		if ok && record.Consumed.IsZero() && sameDigest(record.Digest, child.Digest()) && lives(record, m.now()) {
+		if ok && record.Consumed.IsZero() && sameDigest(record.Digest, child.Digest()) && lives(record, m.now()) &&
+			(!late || !handedOut(record)) {
 			return &successor{child, record, true}, nil
 		}
 	}

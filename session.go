@@ -71,6 +71,9 @@ type sessionState struct {
 	owner    *string        // of the row, if it changes
 	loggedIn bool           // a login happened in this request
 	clearing bool           // the cookie is to be deleted
+	// beforeAnswer is what is to be noted once the session is stored, and before
+	// the client hears of it.
+	beforeAnswer []func(context.Context) error
 }
 
 // lock locks the session for use.

@@ -114,7 +114,13 @@ func (s *Session) storeOnce(ctx context.Context) (change cookieChange, done []fu
 	case before:
 		return cookieChange{consulted: s.consulted}, nil, nil
 	}
-	if change, err = s.store(ctx); err != nil {
+	change, err = s.store(ctx)
+	for _, note := range s.beforeAnswer {
+		if err == nil {
+			err = note(ctx)
+		}
+	}
+	if err != nil {
 		s.fail(err)
 		return cookieChange{}, nil, s.fault
 	}
