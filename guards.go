@@ -309,14 +309,19 @@ func (g *sessionGuard) Logout(ctx context.Context, a *Authenticator) error {
 	if err != nil {
 		return err
 	}
-	if err := s.dropLogin(ctx, g.name); err != nil {
+	if err := s.endable(); err != nil {
 		return err
 	}
 	series := ""
 	if login != nil {
 		series = login.series
 	}
-	return g.endSeries(ctx, a, series)
+	// What would begin another session comes first: if it cannot be ended, the
+	// session that names it is still there for another try.
+	if err := g.endSeries(ctx, a, series); err != nil {
+		return err
+	}
+	return s.dropLogin(ctx, g.name)
 }
 
 // present returns u, or a nil interface if u is a typed nil or has no id: a

@@ -466,6 +466,65 @@ func TestLogoutForgetsTheDevice(t *testing.T) { // M07
 	})
 }
 
+// A logout that could not forget the device has ended nothing that another try
+// would need, also if the client no longer has the cookie that is to be forgotten.
+func TestLogoutDuringAnOutage(t *testing.T) { // F04, M07
+	eachBackend(t, func(t *testing.T, b *backend) {
+		b, onTokens := b.faultyTokens()
+		b, onOthers := b.faultyKeepingTokens()
+		a, _ := accounts(t, b)
+		type outage struct {
+			f  *faults
+			op string
+		}
+		ending := outage{onOthers, "delete"}
+		if b.set.Carrier != nil {
+			ending = outage{onTokens, "create token"} // where it is noted
+		}
+		for _, row := range []outage{{onTokens, "revoke family"}, ending} {
+			for _, cookies := range [][]string{{sessionCookie}, {rememberCookie}, {sessionCookie, rememberCookie}} {
+				c := a.remembered(aliceEmail)
+				out := a.client()
+				for _, name := range cookies {
+					out.cookies[name] = c.cookies[name]
+				}
+				row.f.set(row.op, faultRefuse)
+				res := out.post("/logout", nil)
+				row.f.set("", faultNone)
+				if cookies[0] == sessionCookie || row.op == "revoke family" { // else no session is there to end
+					if res.want(t, 503); len(res.Header["Set-Cookie"]) > 0 {
+						t.Errorf("%s with %q: cookies %q", row.op, cookies, res.Header["Set-Cookie"])
+					}
+				}
+				out.post("/logout", nil).want(t, 204)
+				c.only(rememberCookie).get("/me").is401(t)
+				if cookies[0] == sessionCookie {
+					c.only(sessionCookie).get("/me").is401(t)
+				}
+			}
+		}
+		if n := len(eventsOf[events.Logout](a)); n != 4 {
+			t.Errorf("%d logouts, want those of the four sessions", n)
+		}
+	})
+}
+
+// A request with an id that was replaced ends nothing at all.
+func TestLogoutOfAReplacedSession(t *testing.T) { // M07
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a, _ := accounts(t, b)
+		c := a.remembered(aliceEmail)
+		old := c.with(c.session())
+		old.cookies[rememberCookie] = c.cookies[rememberCookie]
+		c.confirm(goodPass).want(t, 204) // has another id, and the same cookie
+		if res := old.post("/logout", nil).want(t, 409); len(res.Header["Set-Cookie"]) > 0 {
+			t.Errorf("cookies %q", res.Header["Set-Cookie"])
+		}
+		c.get("/me").want(t, 200)
+		c.only(rememberCookie).get("/me").want(t, 200)
+	})
+}
+
 func TestRememberOutage(t *testing.T) { // M10, F01
 	eachBackend(t, func(t *testing.T, b *backend) {
 		b, onTokens := b.faultyTokens()

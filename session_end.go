@@ -8,14 +8,8 @@ import (
 
 // end ends the session at once.
 func (s *Session) end() error {
-	if err := s.writable(); err != nil {
+	if err := s.mayEnd(); err != nil {
 		return err
-	}
-	if s.superseded {
-		// The session lives on under the id that replaced this one. Saying that
-		// it ended would be untrue.
-		s.fail(ErrConflict)
-		return ErrConflict
 	}
 	if s.exists {
 		// What ends must end even if the client has hung up.
@@ -33,6 +27,26 @@ func (s *Session) end() error {
 	}
 	s.clearing, s.superseded = s.presented != "", false
 	s.empty()
+	return nil
+}
+
+// endable reports why the session cannot be ended, if so.
+func (s *Session) endable() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mayEnd()
+}
+
+func (s *Session) mayEnd() error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if s.superseded {
+		// The session lives on under the id that replaced this one. Saying that
+		// it ended would be untrue.
+		s.fail(ErrConflict)
+		return ErrConflict
+	}
 	return nil
 }
 
