@@ -236,3 +236,43 @@ func TestPasswordChangeAgainstReset(t *testing.T) { // EXP-09, W10
 		}
 	})
 }
+
+// L04: one event for each revocation, when it is done.
+func TestRevokeUserIsToldOnce(t *testing.T) {
+	b, f := memoryBackend(t).faultyTokens()
+	a, _ := accounts(t, b)
+	a.loggedIn(aliceEmail)
+	f.set("revoke owner", faultRefuse)
+	if err := a.m.RevokeUser(t.Context(), "web", a.alice.AuthID()); ginauth.StatusOf(err) != 503 {
+		t.Errorf("during an outage: %v", err)
+	}
+	if told := eventsOf[events.UserRevoked](a); len(told) != 0 {
+		t.Errorf("events %+v of what is not done", told)
+	}
+	f.set("", faultNone)
+	if err := a.m.RevokeUser(t.Context(), "web", a.alice.AuthID()); err != nil {
+		t.Fatal(err)
+	}
+	told := eventsOf[events.UserRevoked](a)
+	if len(told) != 1 || told[0].UserID != a.alice.AuthID() || told[0].Guard != "web" || told[0].Time.IsZero() || told[0].EventName() != "user_revoked" {
+		t.Errorf("events %+v", told)
+	}
+}
+
+// Of revocations at once each takes effect, and is told.
+func TestParallelRevocations(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a, _ := accounts(t, b)
+		c := a.loggedIn(aliceEmail)
+		n := rounds(50, 10)
+		together(n, func(int) {
+			if err := a.m.RevokeUser(context.Background(), "web", a.alice.AuthID()); err != nil {
+				t.Error(err)
+			}
+		})
+		c.get("/me").is401(t)
+		if told := len(eventsOf[events.UserRevoked](a)); told != n {
+			t.Errorf("%d events of %d", told, n)
+		}
+	})
+}

@@ -286,6 +286,7 @@ func TestDevicesOfTwoGuards(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.get("/in/web").is401(t)
+	c.get("/in/staff").want(t, 200)
 	mustPanic(t, `no guard is named "typo"`, func() { _ = a.m.RevokeUser(t.Context(), "typo", "1") })
 }
 

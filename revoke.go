@@ -75,9 +75,10 @@ func (m *Manager) RevokeTokens(ctx context.Context, guard, userID string) error 
 
 // RevokeUser ends everything that was issued to a user of a guard: sessions,
 // remembered devices, logins by tokens, links by mail, and personal access
-// tokens. It takes effect whatever else changes the user at the same time. The
-// error wraps ErrUnavailable, or errors.ErrUnsupported if the provider changes no
-// stamp or the type of its users has none. It panics if there is no such guard.
+// tokens. It takes effect whatever else changes the user at the same time, and
+// dispatches one events.UserRevoked when all of it is done. The error wraps
+// ErrUnavailable, or errors.ErrUnsupported if the provider changes no stamp or the
+// type of its users has none. It panics if there is no such guard.
 func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
 	g := m.mustGuard(guard)
 	if _, err := g.stampChanger(nil); err != nil {
@@ -101,6 +102,7 @@ func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
 		return err
 	}
 	m.endAll(ctx, g, userID, "")
+	m.Dispatch(ctx, events.UserRevoked{Meta: m.meta(ctx, guard, userID)})
 	return nil
 }
 

@@ -91,6 +91,10 @@ type PasswordChanged struct{ Meta }
 // theirs.
 type EmailChanged struct{ Meta }
 
+// UserRevoked says that everything was ended that had been issued to a user, by
+// Manager.RevokeUser.
+type UserRevoked struct{ Meta }
+
 // TokenCreated says that a token was issued: a refresh token at a login, or a
 // personal access token.
 type TokenCreated struct {
@@ -163,6 +167,9 @@ func (PasswordChanged) EventName() string { return "password_changed" }
 
 // EventName returns "email_changed".
 func (EmailChanged) EventName() string { return "email_changed" }
+
+// EventName returns "user_revoked".
+func (UserRevoked) EventName() string { return "user_revoked" }
 
 // EventName returns "token_created".
 func (TokenCreated) EventName() string { return "token_created" }
