@@ -54,37 +54,18 @@ func (b *Broker) SendResetLink(ctx context.Context, email string) error {
 func (b *Broker) sendTo(ctx context.Context, u models.Authenticatable) {
 	ctx, span := b.m.phase(ctx)
 	defer span.end()
-	token, err := b.store(ctx, u)
+	token, newest, err := b.store(ctx, u)
 	if err != nil {
 		b.m.log.ErrorContext(ctx, "ginauth: password reset not begun", "error", cut(err.Error(), 256))
 		return
+	}
+	if !newest {
+		return // a newer link is on its way
 	}
 	// After the #: it reaches the page, and no server, log or Referer.
 	link := b.m.cfg.Mail.BaseURL + b.m.cfg.Mail.ResetPath + "#token=" + token
 	b.m.send(ctx, mail.ResetPassword, u, mail.Data{URL: link, Expires: b.m.cfg.Account.ResetLifetime})
 	b.m.Dispatch(ctx, events.PasswordResetLinkSent{Meta: b.m.meta(ctx, b.g.name, u.AuthID())})
-}
-
-// store makes the user's one live token.
-func (b *Broker) store(ctx context.Context, u models.Authenticatable) (string, error) {
-	owner, err := tokenOwner(b.g.realm, u)
-	if err != nil {
-		return "", err
-	}
-	if _, err := b.m.stores.Tokens.RevokeOwner(ctx, b.m.now(), owner, "", stores.Reset); err != nil {
-		return "", unavailable("revoke reset tokens", err)
-	}
-	token, now := opaque.New(), b.m.now()
-	end := now.Add(b.m.cfg.Account.ResetLifetime)
-	data := tokenData{bound: true, fingerprint: b.m.fingerprint(resetCredential, b.g.realm, u)}
-	created, err := b.m.stores.Tokens.Create(ctx, stores.Token{
-		ID: token.ID, Family: token.Family, Kind: stores.Reset, Owner: owner, Digest: token.Digest(),
-		Data: data.encode(), Created: now, Expires: end, FamilyExpires: end,
-	})
-	if err != nil || !created {
-		return "", unavailable("store reset token", errors.Join(err, refusedIf(!created)))
-	}
-	return token.Text(resetPrefix), nil
 }
 
 // PasswordReset is what somebody sends who followed a link.
