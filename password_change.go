@@ -20,7 +20,8 @@ import (
 // ChangePassword stores a new password for the request's user, who has to give
 // the current one; that is counted as a login is. This login goes on under a new
 // id, or with the tokens in the result; all others end, and so do remembered
-// devices and personal access tokens made to end with the password. The errors
+// devices and personal access tokens made to end with the password. A request
+// that brings the user itself, as by HTTP Basic, begins no login. The errors
 // are *InputError, *ThrottledError, ErrUnauthenticated, ErrForbidden for a
 // request by a personal access token, ErrSessionEnded if the login ended while
 // the request came in, ErrConflict if another change of the user was first,
@@ -68,19 +69,11 @@ func (a *Authenticator) ChangePassword(ctx context.Context, current, password st
 // its name: a request that came in slowly must not outlive a reset, a revocation
 // or the disabling of the user, who was loaded when it began.
 func (a *Authenticator) stillSame(ctx context.Context, u models.Authenticatable) error {
-	g := a.current()
-	if _, ok := g.Guard.(*sessionGuard); ok && !a.x.started {
-		return errNoSession // the login could not go on
+	now, err := a.current().userByID(ctx, u.AuthID())
+	if err == nil && (now == nil || disabled(now) || !sameStamp(u, now)) {
+		err = ErrSessionEnded
 	}
-	found, err := g.users.UserByID(ctx, u.AuthID())
-	if err != nil {
-		return unavailable("load user", err)
-	}
-	now := present(found)
-	if now == nil || disabled(now) || !sameStamp(u, now) {
-		return ErrSessionEnded
-	}
-	return nil
+	return err
 }
 
 // changeError returns why a user is not changed, by what a provider returned: its
@@ -113,10 +106,6 @@ func (a *Authenticator) goOnAs(ctx context.Context, changed models.Authenticatab
 	if changed = present(changed); changed == nil || disabled(changed) {
 		return nil, ErrUnauthenticated
 	}
-	stateful, ok := g.Guard.(StatefulGuard)
-	if !ok {
-		return &LoginResult{User: changed}, nil
-	}
 	login, err := a.ownLogin(ctx)
 	if err != nil {
 		return nil, err
@@ -126,6 +115,11 @@ func (a *Authenticator) goOnAs(ctx context.Context, changed models.Authenticatab
 		row = a.x.session.currentRow()
 	}
 	a.x.m.endAll(ctx, g, changed.AuthID(), row)
+	stateful, ok := g.Guard.(StatefulGuard)
+	if _, session := g.Guard.(*sessionGuard); !ok || session && login == nil {
+		a.x.setUser(guardUser{guard: g.name, user: changed})
+		return &LoginResult{User: changed}, nil // no login is there to go on
+	}
 	res, err := stateful.Login(ctx, a, LoginRequest{
 		User: changed, Confirmed: confirmed, Remember: login != nil && login.series != "",
 	})
@@ -172,16 +166,18 @@ func (a *Authenticator) provePassword(ctx context.Context, u models.Authenticata
 
 // ConfirmPassword checks the password of the request's user once more and notes
 // in the session that it was given, for what the ConfirmPassword middleware
-// guards. The session gets a new id. The errors are those of ChangePassword, and
-// one wrapping errors.ErrUnsupported for a login that is no session.
+// guards. The session gets a new id. A login that is no session, as one by tokens
+// or HTTP Basic, cannot be confirmed: the error wraps ErrForbidden and
+// errors.ErrUnsupported. The other errors are those of ChangePassword.
 func (a *Authenticator) ConfirmPassword(ctx context.Context, password string) error {
 	u, err := a.ownUser(ctx)
 	if err != nil {
 		return err
 	}
 	g, ok := a.current().Guard.(*sessionGuard)
-	if !ok {
-		return fmt.Errorf("ginauth: guard %q has no session to note a password in: %w", a.current().name, errors.ErrUnsupported)
+	if !ok || !a.x.started {
+		return fmt.Errorf("%w: the login by guard %q is no session to note a password in: %w",
+			ErrForbidden, a.current().name, errors.ErrUnsupported)
 	}
 	if err := a.provePassword(ctx, u, "password", password); err != nil {
 		return err

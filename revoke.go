@@ -134,6 +134,9 @@ func (g *namedGuard) newStamp(ctx context.Context, u models.Authenticatable) (mo
 
 // userByID returns a user of the guard, or nil if there is none.
 func (g *namedGuard) userByID(ctx context.Context, id string) (models.Authenticatable, error) {
+	if g.users == nil {
+		return nil, errNoProvider
+	}
 	found, err := g.users.UserByID(ctx, id)
 	if err != nil {
 		return nil, unavailable("load user", err)
