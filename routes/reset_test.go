@@ -106,6 +106,9 @@ func TestResetTellsNothing(t *testing.T) {
 		a := newApp(t, b, setup{})
 		token := a.forgot(alice)
 		wrong := token[:len(token)-2] + "AA"
+		if wrong == token {
+			wrong = token[:len(token)-2] + "gA"
+		}
 		answer := a.reset(alice, wrong, newPass)
 		answer.wantField(t, "token")
 		same(t, a.reset("nobody@example.com", token, newPass), answer)
