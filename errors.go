@@ -9,7 +9,7 @@ import (
 // The errors of this package. Compare them with errors.Is; most are returned
 // wrapped together with what caused them. Abort answers each with its status.
 var (
-	// ErrMalformed says that a body is not JSON at all. Status 400.
+	// ErrMalformed says that a body is not JSON at all, or broke off. Status 400.
 	ErrMalformed = errors.New("ginauth: malformed request body")
 	// ErrUnauthenticated says that the request has no user. Status 401.
 	ErrUnauthenticated = errors.New("ginauth: not authenticated")

@@ -25,25 +25,17 @@ func (s *server) accountRoutes() []endpoint {
 	}
 }
 
-type registerInput struct {
-	Name     string `json:"name"`
-	Email    string `json:"email"`
-	Password string `json:"password"`
-}
-
-func (in *registerInput) fields() []field {
-	return []field{
-		{name: "name", text: &in.Name}, {name: "email", text: &in.Email}, {name: "password", text: &in.Password},
-	}
-}
-
 func (s *server) register(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
-	var in registerInput
+	in := registerInput{declared: s.options.RegisterFields, more: map[string]string{}}
 	if err := decode(c, &in); err != nil {
 		return reply{}, err
 	}
+	more, err := in.further(s.options.RegisterFields)
+	if err != nil {
+		return reply{}, err
+	}
 	u, err := s.m.Register(a.EventContext(c.Request.Context()), ginauth.Registration{
-		Name: in.Name, Email: in.Email, Password: in.Password, Guard: s.main,
+		Name: in.Name, Email: in.Email, Password: in.Password, Guard: s.main, Fields: more,
 	})
 	if err != nil {
 		return reply{}, err

@@ -10,7 +10,8 @@
 //
 // The paths are below the group's. A body is a JSON object with the fields named
 // here, all of them texts unless noted, or a form (application/x-www-form-urlencoded)
-// with the same fields. Fields with other names are ignored. "User" is what
+// with the same fields. Fields with other names are ignored, at POST /register but
+// for those that Options.RegisterFields names. "User" is what
 // Options.User makes of a user; a "pair" is the answer of RFC 6749, 5.1.
 //
 //	POST   /register            name, email, password              201 {"user": User}, or 202 with Account.HideTaken
@@ -43,11 +44,12 @@
 //
 // # Errors
 //
-// Errors are answered by ginauth.Abort: 400 for a body that is not JSON, 401 for
-// nobody, a wrong password at a login, and a token that is not valid, 403 for what
-// is not allowed, for a link that is not valid, for a request from another site
-// and where the password is to be given again, 404, 413 for a body over 64 KiB,
-// 415 for one that is neither JSON nor such a form, 422 for a field that is not
+// Errors are answered by ginauth.Abort: 400 for a body that is not JSON or breaks
+// off, 401 for nobody, a wrong password at a login, and a token that is not valid,
+// 403 for what is not allowed, for a link that is not valid, for a request from
+// another site and where the password is to be given again, 404, 409 for a request
+// that lost to another change of the session or the user, 413 for a body over 64
+// KiB, 415 for one that is neither JSON nor such a form, 422 for a field that is not
 // acceptable, also one that comes twice, 429 with Retry-After, and 503 with
 // Retry-After.
 //

@@ -16,13 +16,14 @@ import (
 )
 
 // field is a field of a body by the name that clients use, and where it goes: one
-// of the four.
+// of the five.
 type field struct {
 	name   string
 	text   *string
 	flag   *bool
 	list   *[]string
 	number *int64
+	into   map[string]string // under the field's name
 }
 
 // input is what a route reads. Its struct tags say the same of JSON.
@@ -113,6 +114,8 @@ func (f *field) set(value string) error {
 	switch {
 	case f.text != nil:
 		*f.text = value
+	case f.into != nil:
+		f.into[f.name] = value
 	case f.list != nil:
 		*f.list = strings.Fields(value)
 	case f.flag != nil:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -27,6 +28,11 @@ type Options struct {
 	// Pages are where browsers are redirected to. A route without one answers
 	// them as it answers programs.
 	Pages map[Route]Page
+	// RegisterFields name further fields of POST /register, which Config.Account's
+	// Prepare finds in Registration.Fields: texts as the client sent them, for
+	// Prepare to check, and only those that it did send. A field that is not
+	// named here is ignored. Default none.
+	RegisterFields []string
 	// User returns what JSON shows of a user to that user. Default: the
 	// identifier as "id", and as far as the type knows them "name", "email" and
 	// "email_verified"; never the user itself, whose fields nobody has looked at.
@@ -46,6 +52,7 @@ type Page struct {
 
 func (o Options) withDefaults() Options {
 	o.Without, o.Pages = slices.Clone(o.Without), maps.Clone(o.Pages)
+	o.RegisterFields = slices.Clone(o.RegisterFields)
 	o.SessionGuard = cmp.Or(o.SessionGuard, "web")
 	o.AccessGuard = cmp.Or(o.AccessGuard, "api")
 	o.PersonalGuard = cmp.Or(o.PersonalGuard, "token")
@@ -65,6 +72,7 @@ func (o *Options) check(endpoints []endpoint) {
 	for _, route := range o.Without {
 		exists("Without", route)
 	}
+	o.checkRegisterFields()
 	for route, page := range o.Pages {
 		exists("Pages", route)
 		if route == Login && page.Done != "" {
@@ -77,6 +85,23 @@ func (o *Options) check(endpoints []endpoint) {
 		}
 	}
 }
+
+// checkRegisterFields panics if a name could be taken for that of another field.
+func (o *Options) checkRegisterFields() {
+	taken := []string{"name", "email", "password"}
+	for _, name := range o.RegisterFields {
+		if !fieldName.MatchString(name) {
+			panic(fmt.Sprintf("routes: Mount: Options.RegisterFields: %q is not a name: use lower-case letters, digits and _", name))
+		}
+		if slices.Contains(taken, name) {
+			panic(fmt.Sprintf("routes: Mount: Options.RegisterFields: %q is a field already", name))
+		}
+		taken = append(taken, name)
+	}
+}
+
+// fieldName matches names of fields.
+var fieldName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
 // pathOf returns the path of a URL.
 func pathOf(text string) string {

@@ -1,15 +1,22 @@
 package routes_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/routes"
 )
 
 func registration(email string) fields {
@@ -144,6 +151,93 @@ func TestRegisterIgnoresOtherFields(t *testing.T) {
 	})
 }
 
+// D01: fields of the application's own reach Prepare if they are declared, as
+// texts, and no others do.
+func TestRegisterFields(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		var got []map[string]string
+		a := newApp(t, b, setup{
+			options: routes.Options{RegisterFields: []string{"company", "country"}},
+			config: func(c *ginauth.Config) {
+				c.Account.Prepare = func(_ context.Context, u models.Authenticatable, r ginauth.Registration) error {
+					got = append(got, r.Fields)
+					if r.Fields["country"] == "Atlantis" {
+						return &ginauth.InputError{Field: "country", Reason: "is not one"}
+					}
+					return nil
+				}
+			},
+		})
+		n := 0
+		with := func(more fields) fields {
+			n++
+			all := registration(fmt.Sprintf("n%d@example.com", n))
+			for name, value := range more {
+				all[name] = value
+			}
+			return all
+		}
+		encode := func(f fields) string {
+			values := url.Values{}
+			for name, value := range f {
+				values.Set(name, fmt.Sprint(value))
+			}
+			return values.Encode()
+		}
+		undeclared := fields{"is_admin": "1", "id": "1", "SecurityStamp": "x", "Fields": "x", "company_id": "1", "guard": "token"}
+		sent := fields{"company": "Acme & Sons", "country": ""}
+		for name, value := range undeclared {
+			sent[name] = value
+		}
+		want := map[string]string{"company": "Acme & Sons", "country": ""}
+		a.client().post("/register", with(sent)).want(t, 201)
+		a.client().form("/register", encode(with(sent))).want(t, 201)
+		a.client().post("/register", with(fields{"Company": "Acme & Sons", "country": ""})).want(t, 201) // as of other fields
+		for i, fields := range got {
+			if !maps.Equal(fields, want) {
+				t.Errorf("registration %d: %q, want %q", i, fields, want)
+			}
+		}
+		got = nil
+		a.client().post("/register", with(fields{"company": nil, "is_admin": true})).want(t, 201)
+		a.client().form("/register", encode(with(nil))).want(t, 201)
+		for i, fields := range got {
+			if len(fields) != 0 {
+				t.Errorf("registration %d without any: %q", i, fields)
+			}
+		}
+		got = nil
+		for _, value := range []any{1, true, []string{"a"}, fields{"a": "b"}} {
+			a.client().post("/register", with(fields{"company": value})).wantField(t, "company")
+		}
+		a.client().post("/register", `{"company":"a","COMPANY":"b","name":"N","email":"x@example.com","password":"`+newPass+`"}`).want(t, 422)
+		a.client().form("/register", encode(with(fields{"company": "a"}))+"&company=b").wantField(t, "company")
+		a.client().form("/register", encode(with(fields{"Company": "a"}))).wantField(t, "Company")
+		if len(got) != 0 {
+			t.Errorf("what is not acceptable was prepared: %q", got)
+		}
+		a.client().post("/register", with(fields{"country": "Atlantis"})).wantField(t, "country")
+	})
+}
+
+func TestRegisterFieldsAreNamedOnce(t *testing.T) {
+	m, err := ginauth.New(ginauth.Config{Users: newMemoryUsers()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = m.Close(t.Context()) }()
+	for _, names := range [][]string{{""}, {"Company"}, {"a b"}, {"a.b"}, {"email"}, {"a", "a"}, {"ſ"}, {strings.Repeat("a", 65)}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%q are accepted", names)
+				}
+			}()
+			routes.Mount(gin.New(), m, routes.Options{RegisterFields: names})
+		}()
+	}
+}
+
 // P01, P02, P03, P04, P05, P09, P13: which passwords an account can have, and that
 // it has exactly the one.
 func TestNewPasswords(t *testing.T) {
@@ -198,7 +292,9 @@ func TestBodies(t *testing.T) {
 	for _, contentType := range []string{"", "text/plain", "multipart/form-data; boundary=x", "application/xml",
 		"application/x-www-form-urlencoded; charset=utf-16", "application/json; charset=latin1", "text/html"} {
 		c.do("POST", query, contentType, good).want(t, 415)
-		c.do("POST", query, contentType, form).want(t, 415)
+		if r := c.do("POST", query, contentType, form).want(t, 415); strings.Contains(r.body, "JSON") {
+			t.Errorf("a form is also read, and the answer is %s", r.body)
+		}
 	}
 	double := a.client()
 	double.header["Content-Type"] = []string{"application/json", "application/x-www-form-urlencoded"}

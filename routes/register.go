@@ -1,0 +1,65 @@
+package routes
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/ginauth/ginauth"
+)
+
+// registerInput is what POST /register reads.
+type registerInput struct {
+	registerFields
+	// declared are the further fields of a form, which go into more.
+	declared []string
+	more     map[string]string
+	// sent are the fields of JSON, all of them: it is read into an input that
+	// knows nothing of what is declared.
+	sent map[string]json.RawMessage
+}
+
+type registerFields struct {
+	Name     string `json:"name"`
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
+
+func (in *registerInput) fields() []field {
+	list := []field{
+		{name: "name", text: &in.Name}, {name: "email", text: &in.Email}, {name: "password", text: &in.Password},
+	}
+	for _, name := range in.declared {
+		list = append(list, field{name: name, into: in.more})
+	}
+	return list
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (in *registerInput) UnmarshalJSON(data []byte) error {
+	if err := json.Unmarshal(data, &in.registerFields); err != nil {
+		return err
+	}
+	return json.Unmarshal(data, &in.sent)
+}
+
+// further returns the declared fields that the client sent. Names of JSON match as
+// those of the other fields do, and none occurs twice, in whatever case.
+func (in *registerInput) further(declared []string) (map[string]string, error) {
+	if in.sent == nil {
+		return in.more, nil // a form
+	}
+	more := make(map[string]string)
+	for key, value := range in.sent {
+		for _, name := range declared {
+			if !strings.EqualFold(key, name) || string(value) == "null" {
+				continue
+			}
+			var text string
+			if json.Unmarshal(value, &text) != nil {
+				return nil, &ginauth.InputError{Field: name, Reason: "must be a string"}
+			}
+			more[name] = text
+		}
+	}
+	return more, nil
+}
