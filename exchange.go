@@ -129,6 +129,7 @@ func (x *exchange) run(c *gin.Context, check func(*exchange) error) {
 		x.storeTime.close()
 		if !completed {
 			x.session.discard()
+			x.session.notesOfHungUp(x.req.Context())
 			c.Writer = x.writer.ResponseWriter
 		}
 	}()
@@ -150,6 +151,7 @@ func (x *exchange) startSession(c *gin.Context) {
 
 // commit stores the session and completes the response's headers.
 func (x *exchange) commit(h http.Header, status int) error {
+	defer x.session.notesOfHungUp(x.req.Context())
 	cookies, fault := x.outcome()
 	if fault != nil {
 		x.session.discard()

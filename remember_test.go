@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -249,6 +250,55 @@ func TestRememberAfterAnOutage(t *testing.T) { // M03, M10, F08
 			}
 		}
 	})
+}
+
+// Who hangs up before the answer has had the request done all the same. That is no
+// outage, and leaves the trace of any other use.
+func TestThiefWhoHangsUp(t *testing.T) { // M03, F07
+	for _, path := range []string{"/stays", "/fails", "/panics"} {
+		t.Run(path[1:], func(t *testing.T) {
+			eachBackend(t, func(t *testing.T, b *backend) {
+				arrived, done := make(chan struct{}), make(chan struct{})
+				box := new(ginauthtest.Mailbox)
+				a := newApp(t, b, func(c *ginauth.Config) { c.Mail = ginauth.MailConfig{Mailer: box, BaseURL: "https://app.example"} },
+					func(a *app, r *gin.Engine) {
+						accountRoutes(a, r)
+						r.GET(path, a.m.Auth(), func(c *gin.Context) {
+							arrived <- struct{}{}
+							<-c.Request.Context().Done()
+							switch path {
+							case "/fails":
+								ginauth.Abort(c, ginauth.Unavailable("do as told", c.Request.Context().Err()))
+							case "/panics":
+								panic("x")
+							}
+						})
+					})
+				a.srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == path {
+						defer close(done)
+					}
+					a.engine.ServeHTTP(w, r)
+				})
+				c := a.remembered(aliceEmail)
+				ctx, cancel := context.WithCancel(t.Context())
+				gone := make(chan struct{})
+				go func() {
+					defer close(gone)
+					_, _ = c.only(rememberCookie).try(ctx, "GET", path, "", "")
+				}()
+				<-arrived
+				cancel()
+				<-gone
+				<-done
+				a.clock.advance(time.Hour)
+				c.only(rememberCookie).get("/me").is401(t)
+				if n := len(eventsOf[events.TokenReused](a)); n != 1 {
+					t.Errorf("%d thefts found, want 1", n)
+				}
+			})
+		})
+	}
 }
 
 func TestRememberRace(t *testing.T) { // M04, EXP-11

@@ -71,9 +71,10 @@ func (m *Manager) graceOf(kind stores.Kind) time.Duration {
 	return m.cfg.Refresh.Grace
 }
 
-// handedOut reports whether an answer with a remember-me token was about to leave.
-// Until then nobody has it, so that whoever shows its parent is not the second of
-// two holders: an outage between the two locks nobody out, however long it lasts.
+// handedOut reports whether an answer with a remember-me token was about to leave,
+// or could not because the client hung up. Until then nobody has it, so that whoever
+// shows its parent is not the second of two holders: an outage between the two locks
+// nobody out, however long it lasts.
 // A token's use ends it, so LastUsed is free to say when it was handed out.
 func handedOut(t stores.Token) bool { return t.Kind != stores.Remember || !t.LastUsed.IsZero() }
 

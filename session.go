@@ -72,7 +72,7 @@ type sessionState struct {
 	loggedIn bool           // a login happened in this request
 	clearing bool           // the cookie is to be deleted
 	// beforeAnswer is what is to be noted once the session is stored, and before
-	// the client hears of it.
+	// the client hears of it, or when it hangs up.
 	beforeAnswer []func(context.Context) error
 }
 

@@ -115,10 +115,8 @@ func (s *Session) storeOnce(ctx context.Context) (change cookieChange, done []fu
 		return cookieChange{consulted: s.consulted}, nil, nil
 	}
 	change, err = s.store(ctx)
-	for _, note := range s.beforeAnswer {
-		if err == nil {
-			err = note(ctx)
-		}
+	if err == nil {
+		err = s.notes(ctx)
 	}
 	if err != nil {
 		s.fail(err)
@@ -126,6 +124,32 @@ func (s *Session) storeOnce(ctx context.Context) (change cookieChange, done []fu
 	}
 	change.consulted = s.consulted
 	return change, s.onCommit, nil
+}
+
+// notes makes the notes that come before an answer, once.
+func (s *Session) notes(ctx context.Context) error {
+	due := s.beforeAnswer
+	s.beforeAnswer = nil
+	for _, note := range due {
+		if err := note(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notesOfHungUp makes them also if there is no answer because the client hung up.
+// That is its own doing and no outage: it may have wanted what its request did,
+// and no trace of it.
+func (s *Session) notesOfHungUp(ctx context.Context) {
+	if ctx.Err() == nil {
+		return
+	}
+	s.lock()
+	defer s.mu.Unlock()
+	if err := s.notes(context.WithoutCancel(ctx)); err != nil {
+		s.m.log.ErrorContext(ctx, "ginauth: a client hung up", "error", cut(err.Error(), 256))
+	}
 }
 
 // discard makes the session read-only without storing its changes.

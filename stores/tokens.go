@@ -48,7 +48,8 @@ type Token struct {
 	FamilyExpires time.Time
 	// Consumed is when the token was used up, or zero.
 	Consumed time.Time
-	// LastUsed is when the token was last presented, or zero.
+	// LastUsed is when the token was last presented, or of a Remember token, which
+	// its use ends, when it was handed out; or zero.
 	LastUsed time.Time
 	// FamilyRevoked is when the family was revoked, or zero. Stores fill it in
 	// what they return and ignore it in what they are given.
@@ -128,7 +129,7 @@ type Tokens interface {
 	// given) whose families are not revoked, newest first, consumed ones left
 	// out.
 	TokensOf(ctx context.Context, owner string, kinds ...Kind) ([]Token, error)
-	// Touch records that the token was presented. A token that does not exist
-	// is not created.
+	// Touch sets the token's LastUsed. When it returns nil, Find shows it. A token
+	// that does not exist is not created.
 	Touch(ctx context.Context, now time.Time, family, id string) error
 }
