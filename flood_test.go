@@ -19,6 +19,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/testsize"
 )
 
 // floodServer is set in the environment of a process that is the server of
@@ -122,7 +123,7 @@ func TestHashFlood(t *testing.T) { // EXP-05, P06
 	if testing.Short() {
 		t.Skip("hashes at production cost")
 	}
-	logins := rounds(500, 150)
+	logins := testsize.Of(500, 150)
 	server := startFloodPeer(t)
 	transport := &http.Transport{MaxIdleConnsPerHost: logins + 1, DialContext: (&net.Dialer{}).DialContext}
 	defer transport.CloseIdleConnections()

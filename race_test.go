@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,22 +13,14 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testsize"
 )
 
 // long reports whether experiments run at full size.
-func long() bool { return os.Getenv("GINAUTH_LONG") == "1" }
+func long() bool { return testsize.Full() }
 
-// rounds returns how often a race is run: all of them with GINAUTH_LONG=1, else
-// a share that fits a build.
-func rounds(full, short int) int {
-	if long() {
-		return full
-	}
-	if testing.Short() {
-		return max(1, short/4)
-	}
-	return short
-}
+// rounds returns how often a race is run.
+func rounds(full, short int) int { return testsize.Rounds(full, short) }
 
 func TestLogoutAgainstInFlight(t *testing.T) { // EXP-06
 	eachBackend(t, logoutAgainstInFlight)

@@ -12,7 +12,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testsize"
 )
 
 // appVariable is set in the environment of a process that is an application. It
@@ -166,18 +166,10 @@ func newHTTP() *http.Client {
 }
 
 // long reports whether experiments run at full size.
-func long() bool { return os.Getenv("GINAUTH_LONG") == "1" }
+func long() bool { return testsize.Full() }
 
 // size returns the size of an experiment.
-func size(full, short int) int {
-	if n, err := strconv.Atoi(os.Getenv("GINAUTH_CYCLES")); err == nil && n > 0 {
-		return n
-	}
-	if long() {
-		return full
-	}
-	return short
-}
+func size(full, short int) int { return testsize.Rounds(full, short) }
 
 // client is a browser that knows one application.
 type client struct {
