@@ -1,20 +1,15 @@
 package ginauth_test
 
 import (
-	"path/filepath"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 
+	"github.com/ginauth/ginauth/internal/testbackends"
 	"github.com/ginauth/ginauth/internal/testservers"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/cookiestore"
-	"github.com/ginauth/ginauth/stores/filestore"
-	"github.com/ginauth/ginauth/stores/gormstore"
-	"github.com/ginauth/ginauth/stores/memstore"
-	"github.com/ginauth/ginauth/stores/redisstore"
 )
 
 // backend is one combination of stores and users that the tests run on.
@@ -27,20 +22,10 @@ type backend struct {
 	atRest atRest
 }
 
-// eachBackend runs a test on memory, on SQLite, with sessions in files and in
-// their cookies, and, where time is not short, on the servers that are there.
+// eachBackend runs a test on each backend of package testbackends.
 func eachBackend(t *testing.T, test func(t *testing.T, b *backend)) {
 	t.Helper()
-	t.Run("memory", func(t *testing.T) { test(t, memoryBackend(t)) })
-	t.Run("sqlite", func(t *testing.T) { test(t, sqliteBackend(t)) })
-	t.Run("file", func(t *testing.T) { test(t, fileBackend(t)) })
-	t.Run("cookie", func(t *testing.T) { test(t, cookieBackend(t)) })
-	if testing.Short() {
-		return
-	}
-	t.Run("postgres", func(t *testing.T) { test(t, sqlBackend(t, "postgres", testservers.Postgres(t))) })
-	t.Run("mysql", func(t *testing.T) { test(t, sqlBackend(t, "mysql", testservers.MySQL(t))) })
-	t.Run("redis", func(t *testing.T) { test(t, redisBackend(t)) })
+	testbackends.Each(t, func(t *testing.T, opened testbackends.Backend) { test(t, backendOn(t, opened)) })
 }
 
 // eachKind runs a test with sessions in a store, where one store is as good as
@@ -71,61 +56,40 @@ func inCookies(b *backend) *backend {
 	return b
 }
 
-// notInCookies skips a rule that package cookiestore says it cannot promise, or
-// that is about the rows of a store.
-func (b *backend) notInCookies(t *testing.T, reason string) {
-	t.Helper()
-	if b.set.Carrier != nil {
-		t.Skipf("not for sessions in cookies: %s", reason)
+// backendOn adds users, in the database if there is one, and a view of what is at
+// rest.
+func backendOn(t *testing.T, opened testbackends.Backend) *backend {
+	b := &backend{name: opened.Name, set: opened.Set, db: opened.DB}
+	switch {
+	case opened.DB != nil:
+		b.users, b.atRest = sqlUsers{opened.Users()}, rowsAtRest{opened.DB}
+		return b
+	case opened.Redis != nil:
+		b.atRest = keysAtRest{t, opened.Redis, opened.Prefix}
+	case opened.Dir != "":
+		b.atRest = filesAtRest(opened.Dir)
 	}
-}
-
-func cookieBackend(t *testing.T) *backend {
-	t.Helper()
-	return inCookies(memoryBackend(t))
-}
-
-func memoryBackend(t *testing.T) *backend {
-	t.Helper()
-	set := memstore.New(memstore.Options{PruneEvery: -1})
-	t.Cleanup(func() { _ = set.Close() })
-	return &backend{name: "memory", set: set, users: newMemoryUsers()}
-}
-
-func fileBackend(t *testing.T) *backend {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "sessions")
-	sessions, err := filestore.New(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = sessions.Close() })
-	b := memoryBackend(t)
-	b.name, b.set.Sessions, b.atRest = "file", sessions, filesAtRest(dir)
+	b.users = newMemoryUsers()
 	return b
 }
 
-func sqliteBackend(t *testing.T) *backend {
+// sqlUsers are users in a database.
+type sqlUsers struct{ testbackends.SQLUsers }
+
+func (p sqlUsers) change(id string, f func(*models.User)) { p.Change(id, f) }
+
+// notInCookies skips a rule that sessions in cookies do not promise.
+func (b *backend) notInCookies(t *testing.T, reason string) {
 	t.Helper()
-	dsn := "file:" + filepath.Join(t.TempDir(), "test.db") + "?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate&_synchronous=off"
-	return sqlBackend(t, "sqlite", testservers.Connect(t, sqlite.Open(dsn)))
+	testbackends.Backend{Set: b.set}.NotInCookies(t, reason)
 }
+
+func cookieBackend(t *testing.T) *backend { t.Helper(); return backendOn(t, testbackends.Cookie(t)) }
+func memoryBackend(t *testing.T) *backend { t.Helper(); return backendOn(t, testbackends.Memory(t)) }
+func sqliteBackend(t *testing.T) *backend { t.Helper(); return backendOn(t, testbackends.SQLite(t)) }
+func redisBackend(t *testing.T) *backend  { t.Helper(); return backendOn(t, testbackends.Redis(t)) }
 
 func sqlBackend(t *testing.T, name string, db *gorm.DB) *backend {
 	t.Helper()
-	if err := db.AutoMigrate(models.All()...); err != nil {
-		t.Fatal(err)
-	}
-	return &backend{
-		name: name, set: gormstore.New(db), users: sqlUsers{gormstore.Users[models.User](db), db}, db: db, atRest: rowsAtRest{db},
-	}
-}
-
-func redisBackend(t *testing.T) *backend {
-	t.Helper()
-	client, prefix := testservers.Redis(t)
-	return &backend{
-		name: "redis", set: redisstore.New(client, redisstore.WithPrefix(prefix)), users: newMemoryUsers(),
-		atRest: keysAtRest{t, client, prefix},
-	}
+	return backendOn(t, testbackends.SQL(t, name, db))
 }

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,7 +18,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"gorm.io/gorm"
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
@@ -27,7 +25,6 @@ import (
 	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
-	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
 func TestMain(m *testing.M) {
@@ -155,24 +152,6 @@ func (p *memoryUsers) change(id string, f func(*models.User)) {
 }
 
 func (p *memoryUsers) PrototypeUser() models.Authenticatable { return &models.User{} }
-
-// sqlUsers adds the tests' view to the GORM provider.
-type sqlUsers struct {
-	*gormstore.UserStore[models.User, *models.User]
-	db *gorm.DB
-}
-
-func (p sqlUsers) change(id string, f func(*models.User)) {
-	n, _ := strconv.ParseUint(id, 10, 64)
-	u := models.User{ID: n}
-	if err := p.db.Take(&u).Error; err != nil {
-		panic(err)
-	}
-	f(&u)
-	if err := p.db.Save(&u).Error; err != nil {
-		panic(err)
-	}
-}
 
 // app is an application under test, on a real TCP listener.
 type app struct {

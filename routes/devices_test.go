@@ -22,6 +22,7 @@ func (a *app) devices(c *client) map[string][]ginauth.Device {
 // S16: a user sees the own devices, and ends one at once.
 func TestDevices(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
+		b.NotInCookies(t, "no store lists them")
 		a := newApp(t, b, setup{})
 		c, second, remembered, other := a.loggedIn(alice), a.loggedIn(alice), a.client(), a.loggedIn(bob)
 		remembered.header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
@@ -79,6 +80,7 @@ func TestRevokeTheCurrentDevice(t *testing.T) {
 
 func TestLogoutOtherDevices(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
+		b.NotInCookies(t, "no store lists them")
 		a := newApp(t, b, setup{})
 		c, other, remembered := a.loggedIn(alice), a.loggedIn(alice), a.client()
 		remembered.post("/login", fields{"email": alice, "password": pass, "remember": true}).want(t, 200)

@@ -97,7 +97,7 @@ func newApp(t *testing.T, b backend, s setup) *app {
 		clock: &clock{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)},
 	}
 	cfg := ginauth.Config{
-		Key: "base64:c2Vzc2lvbnMgYXJlIGZ1biwgMzIgYnl0ZXMgbG9uZyE=", Users: b.users, Stores: b.set, Now: a.clock.Now,
+		Key: "base64:c2Vzc2lvbnMgYXJlIGZ1biwgMzIgYnl0ZXMgbG9uZyE=", Users: b.users, Stores: b.Set, Now: a.clock.Now,
 		Logger:       slog.New(slog.NewTextHandler(a, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		StoreTimeout: 20 * time.Second, // the race detector is slow
 		Hashing: hashing.Config{

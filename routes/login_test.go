@@ -32,7 +32,7 @@ func TestLoginShowsTheUser(t *testing.T) {
 
 // E01: nobody finds out why a login is refused.
 func TestLoginTellsNothing(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b backend) {
+	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		wrong := a.client().login(alice, "wrong password")
 		wrong.want(t, 401)
@@ -60,7 +60,7 @@ func TestLoginTellsNothing(t *testing.T) {
 
 // E08: who is locked out learns nothing of the account, nor of the password.
 func TestLockoutTellsNothing(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b backend) {
+	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		for range 5 {
 			a.client().login(alice, "wrong password").want(t, 401)

@@ -133,6 +133,12 @@ func (p *memoryUsers) change(id string, f func(*models.User)) {
 	p.update(id, func(u *models.User) bool { f(u); return true })
 }
 
+func (p *memoryUsers) remove(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.byID, id)
+}
+
 func (p *memoryUsers) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
