@@ -153,6 +153,8 @@ type atRest interface {
 	dump() (string, error)
 	// overwrite replaces the values of every session, or all there is of it.
 	overwrite(payload []byte) error
+	// wrongTypes are what can be of another type.
+	wrongTypes(t *testing.T) []wrongType
 }
 
 // rowsAtRest is the table of sessions.

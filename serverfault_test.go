@@ -63,7 +63,8 @@ func TestServerFaults(t *testing.T) { // EXP-15
 			for _, request := range serverRequests {
 				what := name + ", " + request
 				p.Set(mode)
-				res := a.outage(what, request, cookie, timeout+500*time.Millisecond)
+				credentials := fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass)
+				res := a.client().with(cookie).outage(what, request, credentials, timeout+500*time.Millisecond)
 				bodies[res.body] = true
 				p.Set(testservers.Refuse) // what is still on its way does not arrive later
 				p.Set(testservers.Forward)
@@ -86,22 +87,22 @@ func TestServerFaults(t *testing.T) { // EXP-15
 
 // outage sends a request while a store cannot answer, and asserts that the
 // answer says so: in time, to nobody's benefit, and without ending a session.
-func (a *app) outage(what, request, cookie string, limit time.Duration) *response {
-	a.Helper()
+func (c *client) outage(what, request, body string, limit time.Duration) *response {
+	c.a.Helper()
 	method, path, _ := strings.Cut(request, " ")
 	began := time.Now()
-	res := a.client().with(cookie).do(method, path, "application/json", fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass))
+	res := c.do(method, path, "application/json", body)
 	if took := time.Since(began); took > limit {
-		a.Errorf("%s: took %v", what, took)
+		c.a.Errorf("%s: took %v", what, took)
 	}
 	if res.StatusCode != http.StatusServiceUnavailable {
-		a.Errorf("%s: status %d, body %s", what, res.StatusCode, res.body)
+		c.a.Errorf("%s: status %d, body %s", what, res.StatusCode, res.body)
 	}
 	if len(res.Header["Set-Cookie"]) > 0 || res.Header.Get("Retry-After") == "" {
-		a.Errorf("%s: headers %v", what, res.Header)
+		c.a.Errorf("%s: headers %v", what, res.Header)
 	}
 	if strings.ContainsAny(res.body, "0123456789") || strings.Contains(res.body, "tcp") {
-		a.Errorf("%s: the body tells the cause: %s", what, res.body)
+		c.a.Errorf("%s: the body tells the cause: %s", what, res.body)
 	}
 	return res
 }

@@ -2,6 +2,7 @@ package ginauth_test
 
 import (
 	"context"
+	"fmt"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -28,7 +29,8 @@ func TestSlowStoresShareOneDeadline(t *testing.T) { // F01, F04, EXP-16
 		cookie := newSibling(a, func(*ginauth.Config) {}).loggedIn(aliceEmail).session() // which has more time
 		for _, request := range []string{"POST /set?k=slow&v=1", "POST /logout", "POST /login"} {
 			f.delay(timeout*8/10, "load", "update", "delete", "user by identifier")
-			a.outage("two late calls, "+request, request, cookie, timeout+500*time.Millisecond)
+			credentials := fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass)
+			a.client().with(cookie).outage("two late calls, "+request, request, credentials, timeout+500*time.Millisecond)
 			f.set("", faultNone)
 			a.recovers(request, cookie)
 		}

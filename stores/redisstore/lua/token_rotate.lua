@@ -23,9 +23,10 @@ end
 if now[6] then
   return EXISTS
 end
+-- First, because it can fail: a script that does leaves what it has done.
+redis.call('ZADD', ends, ARGV[7], child)
 redis.call('HSET', family, parent .. ':c', ARGV[3], parent .. ':k', ARGV[1],
   child .. ':t', ARGV[6], child .. ':e', ARGV[7])
-redis.call('ZADD', ends, ARGV[7], child)
 if ARGV[8] ~= '0' then
   redis.call('HSET', family, child .. ':c', ARGV[8])
 end
