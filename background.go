@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"reflect"
 	"sync"
+	"time"
 )
 
 // background runs what a request must not wait for. It is bounded: what comes
@@ -16,14 +17,37 @@ type background struct {
 	done   sync.WaitGroup
 }
 
-// maxBackground is how much may run at once. Each job ends by its deadline.
-const maxBackground = 64
+// maxBackground is how much may run or wait at once. Each job ends by its
+// deadline.
+const maxBackground = 256
 
 func (b *background) run(job func()) {
-	if !b.begin() {
+	if !b.begin(maxBackground) {
 		b.log.Error("ginauth: too much to do in the background, something is dropped")
 		return
 	}
+	b.start(job)
+}
+
+// afterAnswer is how long a hidden job waits: until the answer to the request
+// that asked for it is on its way.
+const afterAnswer = 25 * time.Millisecond
+
+// runHidden is run for what the time of an answer must not tell. While the answer
+// is written the job would take a share of the machine, and slow it: so it begins
+// later, and where there is none to do (it is nil) as much begins as where there
+// is.
+func (b *background) runHidden(job func()) {
+	wait := func() { time.Sleep(afterAnswer) }
+	switch {
+	case job != nil:
+		b.run(func() { wait(); job() })
+	case b.begin(maxBackground / 2): // the rest is for what somebody would miss
+		b.start(wait)
+	}
+}
+
+func (b *background) start(job func()) {
 	b.done.Go(func() {
 		defer b.end()
 		defer func() {
@@ -35,10 +59,11 @@ func (b *background) run(job func()) {
 	})
 }
 
-func (b *background) begin() bool {
+// begin takes one of so many places.
+func (b *background) begin(places int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || b.n >= maxBackground {
+	if b.closed || b.n >= places {
 		return false
 	}
 	b.n++

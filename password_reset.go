@@ -42,12 +42,16 @@ func (b *Broker) SendResetLink(ctx context.Context, email string) error {
 		return errNoMailer
 	}
 	u, ok, err := b.m.mailable(ctx, b.g, mail.ResetPassword, email)
-	if err != nil || !ok || disabled(u) {
+	if err != nil {
 		return err
 	}
 	// Storing the token would take time that an unknown address does not: it is
 	// done off the request, as sending is.
-	b.m.background.run(func() { b.sendTo(afterwards(ctx), u) })
+	var job func()
+	if ok && !disabled(u) {
+		job = func() { b.sendTo(afterwards(ctx), u) }
+	}
+	b.m.background.runHidden(job)
 	return nil
 }
 

@@ -140,21 +140,24 @@ func (m *Manager) isAddress(digest []byte, realm, id, email string) bool {
 }
 
 // ResendVerification sends the link once more to whoever has the address, if
-// somebody has and it is not verified. Nobody learns which: it returns nil
-// whether or not a mail is sent. Mails are limited by Config.Account. The errors
-// are *InputError for what is no address and ErrUnavailable.
+// somebody has and it is not verified. Nobody learns which: it returns nil, in
+// the same time, whether or not a mail is sent. Mails are limited by
+// Config.Account. The errors are *InputError for what is no address and
+// ErrUnavailable.
 func (m *Manager) ResendVerification(ctx context.Context, email string, guard ...string) error {
 	g := m.guardOr(guard)
 	if m.mails == nil {
 		return errNoMailer
 	}
 	u, ok, err := m.mailable(ctx, g, mail.VerifyEmail, email)
-	if err != nil || !ok {
+	if err != nil {
 		return err
 	}
-	if v, ok := u.(models.EmailVerifiable); ok && !v.AuthEmailVerified() && !disabled(u) {
-		m.sendVerification(ctx, g, u)
+	var job func()
+	if v, can := u.(models.EmailVerifiable); ok && can && !v.AuthEmailVerified() && !disabled(u) {
+		job = func() { m.sendVerification(context.WithoutCancel(ctx), g, u) }
 	}
+	m.background.runHidden(job)
 	return nil
 }
 

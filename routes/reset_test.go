@@ -88,6 +88,27 @@ func TestForgotTellsNothing(t *testing.T) {
 	})
 }
 
+// E03, E07: nor from the time it takes: a mail is made when the answer is out.
+func TestMailsAreMadeOffTheRequest(t *testing.T) {
+	answered := make(chan struct{}, 1)
+	a := newApp(t, memory(t), setup{config: func(c *ginauth.Config) {
+		c.Mail.Language = func(models.Authenticatable) string {
+			select {
+			case <-answered:
+			case <-time.After(10 * time.Second):
+				t.Error("a mail was made before the answer")
+			}
+			return ""
+		}
+	}})
+	a.b.users.change(a.bob, func(u *models.User) { u.EmailVerifiedAt = nil })
+	for path, kind := range map[string]string{"/forgot-password": mail.ResetPassword, "/verify-email/resend": mail.VerifyEmail} {
+		a.client().post(path, fields{"email": bob}).want(t, 202)
+		answered <- struct{}{}
+		a.link(a.mail(kind, bob))
+	}
+}
+
 // E04: nor does who asks while no mail can be sent.
 func TestForgotWithABrokenMailer(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {

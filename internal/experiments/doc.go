@@ -1,6 +1,7 @@
 // Package experiments holds tests of whole applications whose processes, servers
-// or connections die or slow down. CONTRIBUTING.md lists them. It contains tests
-// only.
+// or connections die or slow down, and of how long their answers take.
+// CONTRIBUTING.md lists them. It contains tests only.
 //
-// By default each is a short round. GINAUTH_LONG=1 selects the full size.
+// By default each is a short round, or none where that finds nothing.
+// GINAUTH_LONG=1 selects the full size.
 package experiments
