@@ -155,7 +155,7 @@ func (m *Manager) ResendVerification(ctx context.Context, email string, guard ..
 	}
 	var job func()
 	if v, can := u.(models.EmailVerifiable); ok && can && !v.AuthEmailVerified() && !disabled(u) {
-		job = func() { m.sendVerification(context.WithoutCancel(ctx), g, u) }
+		job = func() { m.sendVerification(afterwards(ctx), g, u) }
 	}
 	m.background.runHidden(job)
 	return nil
