@@ -35,7 +35,7 @@ func TestAllocations(t *testing.T) {
 		{"session guard and Authorize", "GET", "/post", a.cookie, 12},
 		{"access token", "GET", "/api/me", a.access, 10},
 		{"personal token", "GET", "/token/me", a.personal, 15},
-		{"pair of tokens issued", "POST", "/api/token", nil, 48},
+		{"pair of tokens issued", "POST", "/api/token", nil, 46},
 		{"ThrottleLogins", "GET", "/throttled", nil, 6},
 		{"try counted", "POST", "/counted", nil, 19},
 	} {

@@ -44,12 +44,15 @@ type cookieJar struct {
 	plain bool
 }
 
-// jarFor decides how cookies travel. Without TLS they are Secure all the same,
-// because TLS usually ends at a proxy; only a developer's own machine, talking
-// to itself, is served plain ones.
-func (m *Manager) jarFor(r *http.Request) cookieJar {
-	return cookieJar{&m.cfg.Session.Cookie, r.TLS == nil && gin.Mode() != gin.ReleaseMode && ownMachine(r)}
+// plainCookies decides how cookies travel. Without TLS they are Secure all the
+// same, because TLS usually ends at a proxy; only a developer's own machine,
+// talking to itself, is served plain ones.
+func (m *Manager) plainCookies(r *http.Request) bool {
+	return r.TLS == nil && gin.Mode() != gin.ReleaseMode && ownMachine(r)
 }
+
+// jar returns what reads and writes the request's cookies.
+func (x *exchange) jar() cookieJar { return cookieJar{&x.m.cfg.Session.Cookie, x.plainCookies} }
 
 // ownMachine reports whether a request comes from this machine, asks for it by
 // name, and was forwarded by nobody. All three: a proxy on this machine

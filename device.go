@@ -32,7 +32,7 @@ type knownDevice struct {
 // knownDevices reads the cookie that says which accounts this device has logged
 // into.
 func (x *exchange) knownDevices() []knownDevice {
-	text, ok := x.jar.get(x.req.Header, x.jar.sibling(deviceCookie))
+	text, ok := x.jar().get(x.req.Header, x.jar().sibling(deviceCookie))
 	if !ok {
 		return nil
 	}
@@ -89,5 +89,5 @@ func (x *exchange) rememberDevice(realm string, s subject, u models.Authenticata
 		x.m.log.Error("ginauth: device not remembered", "error", err)
 		return
 	}
-	x.addCookie(x.jar.sibling(deviceCookie), text, deviceLifetime)
+	x.addCookie(x.jar().sibling(deviceCookie), text, deviceLifetime)
 }

@@ -26,11 +26,14 @@ const (
 type exchange struct {
 	m   *Manager
 	req *http.Request
-	jar cookieJar
 	// remote is where the client's address is read from.
 	remote string
 	// started says that StartSession ran, so there is a session.
 	started bool
+	// plainCookies says that cookies travel without TLS.
+	plainCookies bool
+	// answering says that the application's ErrorHandler runs.
+	answering bool
 
 	storeTime storeTime
 	session   Session
@@ -39,8 +42,6 @@ type exchange struct {
 	contrib   contribSession
 	writer    commitWriter
 	limits    *ThrottleConfig // of the route, or nil
-	// answering says that the application's ErrorHandler runs.
-	answering bool
 
 	mu    sync.Mutex
 	users *guardUser // who the guards found, each asked once
@@ -105,7 +106,7 @@ func exchangeOf(c *gin.Context) (*exchange, bool) {
 // begin makes the exchange of a request, puts its handles on the context and
 // wraps the writer.
 func (m *Manager) begin(c *gin.Context) *exchange {
-	x := &exchange{m: m, req: c.Request, jar: m.jarFor(c.Request), remote: m.remote(c)}
+	x := &exchange{m: m, req: c.Request, plainCookies: m.plainCookies(c.Request), remote: m.remote(c)}
 	x.session.m, x.session.x, x.session.ctx = m, x, c.Request.Context()
 	x.auth = Authenticator{x: x, guard: m.defaultGuard}
 	m.gate.bind(&x.gate, &x.auth)
@@ -171,12 +172,12 @@ func (x *exchange) commit(h http.Header, status int) error {
 	name := x.m.cfg.Session.Cookie.Name
 	switch {
 	case change.set != "":
-		x.jar.set(h, name, change.set, x.m.cfg.Session.Cookie.MaxAge)
+		x.jar().set(h, name, change.set, x.m.cfg.Session.Cookie.MaxAge)
 	case change.clear:
-		x.jar.clear(h, name)
+		x.jar().clear(h, name)
 	}
 	for _, c := range cookies {
-		x.jar.set(h, c.name, c.value, c.lifetime)
+		x.jar().set(h, c.name, c.value, c.lifetime)
 	}
 	cookie := change.set != "" || change.clear || len(cookies) > 0
 	if cookie || change.consulted {
@@ -209,7 +210,7 @@ func privateResponse(h http.Header, force bool) {
 
 // dropCookies takes our cookies off a response.
 func (x *exchange) dropCookies(h http.Header) {
-	own := x.jar.name(x.m.cfg.Session.Cookie.Name)
+	own := x.jar().name(x.m.cfg.Session.Cookie.Name)
 	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, own) })
 	if len(h["Set-Cookie"]) == 0 {
 		delete(h, "Set-Cookie")

@@ -32,9 +32,7 @@ import (
 type Gate struct {
 	rules  atomic.Pointer[gateRules] // shared with every gate made from this one
 	source gateSource                // nil outside requests
-	user   models.Authenticatable    // of ForUser
-	fixed  bool                      // user counts, not the source's
-	known  gateKnown
+	fixed  *gateUser                 // of ForUser: it counts, not the source's
 }
 
 // gateSource is the request behind a gate. User returns nil for a guest; an
@@ -59,14 +57,14 @@ func NewGate() *Gate { return new(Gate) }
 func (g *Gate) ForUser(u models.Authenticatable) *Gate {
 	to := new(Gate)
 	g.bind(to, g.source)
-	to.user, to.fixed = u, true
+	to.fixed = &gateUser{u, gateUserFault(u)}
 	return to
 }
 
-// bind makes to a gate with the rules of g and the user of source. It
+// bind makes the zero gate to one with the rules of g and the user of source. It
 // allocates nothing, so a request can hold its gate by value.
 func (g *Gate) bind(to *Gate, source gateSource) {
-	*to = Gate{source: source}
+	to.source = source
 	to.rules.Store(g.registry())
 }
 

@@ -1,7 +1,6 @@
 package ginauth_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -18,10 +17,7 @@ func newBenchGate() *ginauth.Gate {
 	}
 	ginauth.DefineUser(g, "enter", gateYes)
 	ginauth.RegisterPolicy[*models.User, *gatePost](g, gatePostPolicy{})
-	user := gateUser(123456)
-	return ginauth.GateTestBind(g, &ginauth.GateTestSource{
-		Load: func(context.Context) (models.Authenticatable, error) { return user, nil },
-	})
+	return g.ForUser(gateUser(123456))
 }
 
 func BenchmarkGate(b *testing.B) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"sync/atomic"
 
 	"github.com/ginauth/ginauth/models"
 )
@@ -21,7 +20,10 @@ type gateCheck struct {
 	sound    bool                   // user and resource are known
 }
 
-var errGateUserPanic = errors.New("ginauth: panic while the user was loaded")
+var (
+	errGateUserPanic = errors.New("ginauth: panic while the user was loaded")
+	errGateNoUser    = errors.New("ginauth: no user, or one without an identifier")
+)
 
 // inspect decides one check. Nothing that rules, hooks and users do makes it
 // panic.
@@ -88,20 +90,26 @@ func (c *gateCheck) prepare(ctx context.Context, g *Gate, resource []any) (d Dec
 		}
 		c.resource = resource[0]
 	}
-	c.user = g.user
-	sound := false
-	if !g.fixed && g.source != nil {
-		var err error
-		if c.user, err = g.source.User(ctx); err != nil {
-			return Undecided(err), false
+	var fault error
+	switch {
+	case g.fixed != nil:
+		c.user, fault = g.fixed.user, g.fixed.fault
+	case g.source != nil:
+		if c.user, fault = g.source.User(ctx); fault != nil {
+			return Undecided(fault), false
 		}
-		_, sound = g.source.(*Authenticator) // which has looked
+		if _, looked := g.source.(*Authenticator); !looked {
+			fault = gateUserFault(c.user)
+		}
 	}
-	if c.user != nil && !sound && !g.known.valid(c.user) {
+	switch {
+	case fault == nil:
+		return Decision{}, true
+	case errors.Is(fault, errGateNoUser):
 		c.report(ctx, "nil user, or user without an identifier", nil)
 		return Decision{}, false
 	}
-	return Decision{}, true
+	return Undecided(fault), false
 }
 
 // rule returns the rule for the check, or nil.
@@ -211,31 +219,24 @@ func gateIsNil(v any) bool {
 	return false
 }
 
-// gateKnown remembers the first good user of a gate, because AuthID may have
-// to format a number and a page may make a hundred checks.
-type gateKnown struct {
-	state atomic.Uint32 // a write-once lock: user is readable when it is gateKnownSet
+// gateUser is a user given to ForUser, or nil for a guest, and what is wrong
+// with it.
+type gateUser struct {
 	user  models.Authenticatable
+	fault error
 }
 
-const (
-	gateKnownNone uint32 = iota
-	gateKnownBusy
-	gateKnownSet
-)
-
-// valid reports whether u, which is not nil, is a user that exists.
-func (k *gateKnown) valid(u models.Authenticatable) bool {
-	// Only pointers are remembered, so this comparison cannot panic.
-	if k.state.Load() == gateKnownSet && k.user == u {
-		return true
+// gateUserFault returns why nothing can be decided about u, if so: errGateNoUser,
+// or that looking at it panics.
+func gateUserFault(u models.Authenticatable) (fault error) {
+	defer func() {
+		if p := recover(); p != nil {
+			// Whoever that user would have been: it is not known.
+			fault = fmt.Errorf("%w: %T", errGateUserPanic, p)
+		}
+	}()
+	if u != nil && (gateIsNil(u) || u.AuthID() == "") {
+		return errGateNoUser
 	}
-	if gateIsNil(u) || u.AuthID() == "" {
-		return false
-	}
-	if reflect.TypeOf(u).Kind() == reflect.Pointer && k.state.CompareAndSwap(gateKnownNone, gateKnownBusy) {
-		k.user = u
-		k.state.Store(gateKnownSet)
-	}
-	return true
+	return nil
 }

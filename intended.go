@@ -32,14 +32,14 @@ func (x *exchange) rememberIntended() {
 	if err != nil {
 		return // too long for a cookie
 	}
-	x.addCookie(x.jar.sibling(intendedCookie), text, intendedLifetime)
+	x.addCookie(x.jar().sibling(intendedCookie), text, intendedLifetime)
 }
 
 // dropIntended forgets it, so that the next user of the browser does not get
 // there.
 func (x *exchange) dropIntended() {
-	name := x.jar.sibling(intendedCookie)
-	if _, ok := x.jar.get(x.req.Header, name); ok {
+	name := x.jar().sibling(intendedCookie)
+	if _, ok := x.jar().get(x.req.Header, name); ok {
 		x.addCookie(name, "", -1)
 	}
 }
@@ -49,7 +49,7 @@ func (x *exchange) dropIntended() {
 // response begins.
 func (a *Authenticator) Intended() string {
 	x := a.x
-	text, ok := x.jar.get(x.req.Header, x.jar.sibling(intendedCookie))
+	text, ok := x.jar().get(x.req.Header, x.jar().sibling(intendedCookie))
 	if !ok {
 		return x.m.cfg.Pages.Home
 	}

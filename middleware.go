@@ -215,7 +215,7 @@ func (m *Manager) checkOrigin(x *exchange) error {
 // sentCookie reports whether a cookie of ours is there at all, also twice: the
 // session's, or one that can begin a session.
 func (x *exchange) sentCookie() bool {
-	own := x.jar.name(x.m.cfg.Session.Cookie.Name)
+	own := x.jar().name(x.m.cfg.Session.Cookie.Name)
 	return slices.ContainsFunc(x.req.Cookies(), func(c *http.Cookie) bool {
 		return c.Name == own || strings.HasPrefix(c.Name, own+"_")
 	})

@@ -51,7 +51,7 @@ func (a *Authenticator) ownLogin(ctx context.Context) (*loginRecord, error) {
 
 // rememberCookie returns the name of the guard's cookie.
 func (g *sessionGuard) rememberCookie(a *Authenticator) string {
-	return a.x.jar.sibling("remember_" + g.name)
+	return a.x.jar().sibling("remember_" + g.name)
 }
 
 // forgetDevice deletes the cookie, once the response is known to be no outage.
@@ -63,7 +63,7 @@ func (g *sessionGuard) forgetDevice(a *Authenticator) {
 // knows it. It is not ok if there is none; a cookie that is none of ours is
 // deleted.
 func (g *sessionGuard) presented(ctx context.Context, a *Authenticator) (token opaque.Token, found stores.Token, ok bool, err error) {
-	text, ok := a.x.jar.get(a.x.req.Header, g.rememberCookie(a))
+	text, ok := a.x.jar().get(a.x.req.Header, g.rememberCookie(a))
 	if !ok || text == "" {
 		return token, found, false, nil
 	}

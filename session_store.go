@@ -30,7 +30,7 @@ func (s *Session) loadIn(ctx context.Context) error {
 	}
 	s.loaded = true
 	if s.x != nil {
-		s.presented, _ = s.x.jar.get(s.x.req.Header, s.m.cfg.Session.Cookie.Name)
+		s.presented, _ = s.x.jar().get(s.x.req.Header, s.m.cfg.Session.Cookie.Name)
 	}
 	if s.presented == "" {
 		return nil

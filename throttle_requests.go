@@ -21,8 +21,8 @@ func (m *Manager) ThrottleRequests(name string, limit Limit) gin.HandlerFunc {
 }
 
 // ThrottleFailures is ThrottleRequests that counts only requests answered with
-// a 4xx status, and those that CountFailure names: it is for routes that take a secret, which honest clients may
-// ask as often as they like.
+// a 4xx status, and those that CountFailure names: it is for routes that take a
+// secret, which honest clients may ask as often as they like.
 func (m *Manager) ThrottleFailures(name string, limit Limit) gin.HandlerFunc {
 	return m.throttleRequests(name, limit, true)
 }

@@ -137,6 +137,7 @@ func gateRows() []Row {
 func throttleRows() []Row {
 	return slices.Concat(
 		compare("ThrottleLogins, memory", "throttle", "ginauth", "ulule", atMost(Ratio, 0.5)),
+		compare("ThrottleLogins after StartSession, over the same without", "throttle", "ginauth-behind", "ginauth-without", Target{Measure: Difference}),
 		compare("a try counted in three windows, memory", "throttle", "ginauth-count", "ulule"),
 		compare("ThrottleLogins, Redis", "throttle-redis", "ginauth", "get", atMost(Ratio, 1.2)),
 		compare("a try counted in three windows, Redis", "throttle-redis", "ginauth-count", "redis_rate"),

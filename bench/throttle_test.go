@@ -36,6 +36,8 @@ func throttleJobs() []job {
 	return []job{
 		{name: "throttle", modes: growth, sides: []side{
 			{"ginauth", openThrottle(inMemory, "/refused-early")},
+			{"ginauth-behind", openThrottle(inMemory, "/behind/refused-early")},
+			{"ginauth-without", openUnthrottled},
 			{"ginauth-count", openThrottle(inMemory, "/counted")},
 			{"ulule", throttled(ululeApp)},
 		}},
@@ -76,6 +78,11 @@ func openThrottle(open func(testing.TB) stores.Set, path string) func(testing.TB
 	}
 }
 
+// openUnthrottled measures what is there without ThrottleLogins.
+func openUnthrottled(tb testing.TB) target {
+	return serve(throttleApp(tb, stores.Set{}, plenty), plainRequests("/behind/open", "hello"))
+}
+
 // throttleApp asks, below /refused-early, whether the address may try to log in,
 // and below /counted counts a try: of the address, of the account, and of both
 // together.
@@ -86,6 +93,9 @@ func throttleApp(tb testing.TB, set stores.Set, attempts int) http.Handler {
 	}})
 	r := newEngine()
 	r.GET("/refused-early", auth.ThrottleLogins(), static)
+	behind := r.Group("/behind", auth.StartSession())
+	behind.GET("/refused-early", auth.ThrottleLogins(), static)
+	behind.GET("/open", static)
 	r.GET("/counted", auth.ThrottleLogins(), func(c *gin.Context) {
 		email, _, _ := strings.Cut(c.Request.RemoteAddr, ":")
 		if _, err := ginauth.From(c).Throttle(c.Request.Context(), "email", email+"@example.com"); err != nil {
