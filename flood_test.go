@@ -141,7 +141,7 @@ func TestHashFlood(t *testing.T) { // EXP-05, P06
 			t.Error(err)
 		}
 	})
-	idle := latencies(t, 300, reader, nil)
+	idle := latencies(t, testsize.Of(5000, 300), reader, nil)
 	base, before := server.residentMiB(t, "VmRSS"), server.hashes(t)
 
 	var served, busy, slowest atomic.Int64
@@ -175,9 +175,9 @@ func TestHashFlood(t *testing.T) { // EXP-05, P06
 	if peak, most := server.residentMiB(t, "VmHWM"), base+2*int(floodDriver().Memory)/1024; long() && peak > most {
 		t.Errorf("resident %d MiB at the peak, %d MiB are allowed", peak, most)
 	}
-	t.Logf("%d logins: %d hashed, %d refused (slowest %v); resident %d MiB before, %d at the peak; GET /me p99 %v, idle %v",
+	t.Logf("%d logins: %d hashed, %d refused (slowest %v); resident %d MiB before, %d at the peak; GET /me p99 %v, %.1f times that of idle, %v",
 		logins, served.Load(), busy.Load(), time.Duration(slowest.Load()),
-		base, server.residentMiB(t, "VmHWM"), p99(under), p99(idle))
+		base, server.residentMiB(t, "VmHWM"), p99(under), float64(p99(under))/float64(p99(idle)), p99(idle))
 }
 
 // latencies measures GET /me, n times or until done is closed.
