@@ -40,3 +40,18 @@ func mysqlDSN(source string) (string, error) {
 	password, _ := u.User.Password()
 	return fmt.Sprintf("%s:%s@tcp(%s)%s?parseTime=true&charset=utf8mb4", u.User.Username(), password, host, u.Path), nil
 }
+
+// connections is how many there are to the database.
+const connections = 20
+
+// keepConnections keeps them open. By itself database/sql keeps two, and opens
+// and closes the others for almost every request of a server that is busy.
+func keepConnections(db *gorm.DB) error {
+	pool, err := db.DB()
+	if err != nil {
+		return err
+	}
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	return nil
+}

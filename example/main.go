@@ -155,7 +155,7 @@ func openDB(ctx context.Context, logger *slog.Logger, source string) (*gorm.DB, 
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	err = errors.Join(gormstore.Migrate(ctx, db), db.WithContext(ctx).AutoMigrate(&User{}, &Post{}))
+	err = errors.Join(keepConnections(db), gormstore.Migrate(ctx, db), db.WithContext(ctx).AutoMigrate(&User{}, &Post{}))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("migrate database: %w", err), closeDB(db))
 	}

@@ -25,6 +25,7 @@ type sessions struct {
 	*core
 	table       table
 	load, owned string
+	get         string
 	bump, where string
 	delete      string
 	payload     string
@@ -38,6 +39,7 @@ func newSessions(c *core) *sessions {
 		core:       c,
 		table:      t,
 		load:       t.sql("SELECT * FROM {} WHERE {Row} = ?"),
+		get:        t.sql("SELECT {Digest}, {Owner}, {Payload}, {Address}, {UserAgent}, {Created}, {LastSeen}, {Renamed}, {Expires} FROM {} WHERE {Row} = ?"),
 		owned:      t.sql("SELECT * FROM {} WHERE ? ORDER BY {LastSeen} DESC, {Row}"),
 		bump:       t.sql("UPDATE {} SET {Version} = {Version} + 1"),
 		where:      t.sql(" WHERE {Row} = ?"),
@@ -49,14 +51,13 @@ func newSessions(c *core) *sessions {
 }
 
 func (s *sessions) Load(ctx context.Context, row string) (got stores.Session, found bool, err error) {
-	var record models.Session
-	err = s.read(ctx, "load session", func(db *gorm.DB) error {
-		if !validName(row) {
-			return nil
+	record := models.Session{Row: row}
+	err = s.read(ctx, "load session", func(db *gorm.DB) (err error) {
+		if validName(row) {
+			found, err = one(db.Raw(s.get, row), &record.Digest, &record.Owner, &record.Payload, &record.Address,
+				&record.UserAgent, &record.Created, &record.LastSeen, &record.Renamed, &record.Expires)
 		}
-		answer := db.Raw(s.load, row).Find(&record)
-		found = answer.RowsAffected > 0
-		return answer.Error
+		return err
 	})
 	if err != nil || !found {
 		return stores.Session{}, false, err
