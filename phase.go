@@ -16,6 +16,7 @@ type phaseContext struct {
 	mu       sync.Mutex
 	time     *storeTime // nil if it is no part of a request
 	deadline time.Time  // once it was looked at, which is when it begins to count
+	asked    bool       // Err was, and the deadline was not looked at
 	counted  bool       // by time
 	waited   bool       // somebody may wait for it
 	over     bool
@@ -129,6 +130,11 @@ func (p *phaseContext) Err() error {
 		return p.parent.Err()
 	case p.over:
 		return context.Canceled
+	}
+	if !p.asked {
+		// Whoever asks once, before a work that waits for nothing, needs no clock.
+		p.asked = true
+		return nil
 	}
 	now := time.Now()
 	if p.begin(now); !now.Before(p.deadline) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/ginauth/ginauth/internal/sessioncodec"
 	"github.com/ginauth/ginauth/stores"
@@ -50,6 +51,7 @@ type Session struct {
 type sessionState struct {
 	presented string // the cookie's value, if one came
 	loaded    bool
+	loadedAt  time.Time
 	fault     error // why the session cannot be read or stored
 	consulted bool  // the response depends on the session
 

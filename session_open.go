@@ -35,7 +35,7 @@ func (s *Session) open(id string) error {
 		s.presented = id
 		return s.load()
 	}
-	s.loaded = true
+	s.loaded, s.loadedAt = true, s.clock()
 	ctx, span := s.phase(s.ctx)
 	defer span.end()
 	found, ok, err := s.m.keeper.find(ctx, row)

@@ -38,6 +38,7 @@ func (s *Session) loadIn(ctx context.Context) error {
 	ctx, span := s.phase(ctx)
 	defer span.end()
 	now := s.clock()
+	s.loadedAt = now
 	row, state, err := s.m.keeper.load(ctx, now, s.presented)
 	if err != nil {
 		s.fail(unavailable("load session", err))
@@ -265,10 +266,10 @@ func (s *Session) create(ctx context.Context) (cookieChange, error) {
 // touch records that the session is in use, at most once in each interval, and
 // has a cookie sealed anew that was sealed under a previous key.
 func (s *Session) touch(ctx context.Context) (cookieChange, error) {
-	now := s.clock()
-	if now.Sub(s.row.LastSeen) < s.m.cfg.Session.TouchInterval && !s.oldKey {
+	if s.loadedAt.Sub(s.row.LastSeen) < s.m.cfg.Session.TouchInterval && !s.oldKey {
 		return s.send("")
 	}
+	now := s.clock()
 	ctx, span := s.phase(ctx)
 	defer span.end()
 	delta := stores.Delta{LastSeen: now, Expires: s.expiry(now)}
