@@ -32,7 +32,7 @@ func (s *Session) end() error {
 
 // endable reports why the session cannot be ended, if so.
 func (s *Session) endable() error {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	return s.mayEnd()
 }
