@@ -57,7 +57,7 @@ func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*Log
 	if err != nil {
 		return nil, err
 	}
-	a.x.setUser(guardUser{guard: a.current().name, user: u})
+	a.x.setUser(guardUser{guard: a.current(), user: u})
 	return &LoginResult{User: u}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
@@ -26,7 +27,14 @@ import (
 // answered with 503 whatever its handler writes.
 type Authenticator struct {
 	x     *exchange
-	guard *namedGuard
+	guard atomic.Pointer[namedGuard] // that of the request's own handle changes
+}
+
+// handle returns a handle of the request for a guard.
+func (x *exchange) handle(g *namedGuard) *Authenticator {
+	a := &Authenticator{x: x}
+	a.guard.Store(g)
+	return a
 }
 
 // Format writes the type's name: an Authenticator leads to secrets.
@@ -74,12 +82,12 @@ func (a *Authenticator) EventMeta(userID string) events.Meta {
 }
 
 // GuardName returns the name of the guard that a belongs to.
-func (a *Authenticator) GuardName() string { return a.guard.name }
+func (a *Authenticator) GuardName() string { return a.current().name }
 
 // Guard returns the handle of the same request for another guard. It panics if
 // there is no guard of that name.
 func (a *Authenticator) Guard(name string) *Authenticator {
-	return &Authenticator{x: a.x, guard: a.x.m.mustGuard(name)}
+	return a.x.handle(a.x.m.mustGuard(name))
 }
 
 // Use makes the guard of that name the request's: From, the gate and later
@@ -87,9 +95,9 @@ func (a *Authenticator) Guard(name string) *Authenticator {
 func (a *Authenticator) Use(name string) { a.use(a.x.m.mustGuard(name)) }
 
 func (a *Authenticator) use(g *namedGuard) {
-	a.x.mu.Lock()
-	defer a.x.mu.Unlock()
-	a.x.auth.guard = g
+	if own := &a.x.auth; own.current() != g {
+		own.guard.Store(g)
+	}
 }
 
 // handleOf returns a handle of the request for a guard.
@@ -97,42 +105,31 @@ func (x *exchange) handleOf(g *namedGuard) *Authenticator {
 	if x.auth.current() == g {
 		return &x.auth
 	}
-	return &Authenticator{x: x, guard: g}
+	return x.handle(g)
 }
 
-// current returns the guard of a. That of the request's own handle changes.
-func (a *Authenticator) current() *namedGuard {
-	a.x.mu.Lock()
-	defer a.x.mu.Unlock()
-	return a.guard
-}
+// current returns the guard of a.
+func (a *Authenticator) current() *namedGuard { return a.guard.Load() }
 
 // User returns the request's user, or nil if it is from nobody. The guard is
 // asked once in a request.
 func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error) {
 	g := a.current()
-	if answer, known := a.x.known(g.name); known {
+	if answer := a.x.known(g); answer != nil {
 		return answer.user, answer.err
 	}
 	ctx, span := a.x.phase(ctx)
 	defer span.end()
-	identity, err := g.Identify(ctx, a)
-	if err != nil && !hasAnswer(err) {
-		// A guard that cannot say who this is has not said that it is nobody.
-		err = unavailable("authenticate", err)
-	}
-	answer := guardUser{guard: g.name, err: err}
-	if err == nil && identity != nil {
-		u := identity.User
-		if !identity.sound {
-			u = present(u)
-		}
-		if u != nil && (identity.sound || !disabled(u)) {
-			answer.user, answer.token = u, identity.Token
+	u, token, err := g.identify(ctx, a)
+	if err != nil {
+		u, token = nil, nil
+		if !hasAnswer(err) {
+			// A guard that cannot say who this is has not said that it is nobody.
+			err = unavailable("authenticate", err)
 		}
 	}
-	a.x.setUser(answer)
-	return answer.user, err
+	a.x.setUser(guardUser{guard: g, user: u, token: token, err: err})
+	return u, err
 }
 
 // hasAnswer reports whether a guard's error has an answer of its own: the session
@@ -219,7 +216,7 @@ func (a *Authenticator) logIn(
 	if err != nil {
 		return nil, err
 	}
-	a.x.setUser(guardUser{guard: g.name, user: u})
+	a.x.setUser(guardUser{guard: g, user: u})
 	a.x.emit(events.Login{Meta: a.x.meta(g.name, u.AuthID())})
 	return res, nil
 }
@@ -238,7 +235,7 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 	if err := stateful.Logout(ctx, a); err != nil {
 		return err
 	}
-	a.x.setUser(guardUser{guard: g.name})
+	a.x.setUser(guardUser{guard: g})
 	a.x.dropIntended()
 	e := events.Logout{Meta: a.x.meta(g.name, id)}
 	switch s := a.Session(); {
@@ -255,10 +252,8 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 // must not keep a user in.
 func (a *Authenticator) whoLeaves(ctx context.Context, g *namedGuard) string {
 	if _, ok := g.Guard.(*sessionGuard); ok && a.x.started {
-		if login, err := a.x.session.login(ctx, g.name); err == nil && login != nil {
-			return login.id // also while users cannot be loaded
-		}
-		return ""
+		login, _, _ := a.x.session.login(ctx, g.name) // also while users cannot be loaded
+		return login.id
 	}
 	id, _ := a.ID(ctx)
 	return id
@@ -298,16 +293,14 @@ func (a *Authenticator) gate() *Gate {
 // fault makes the request answer with err, if there is one.
 func (a *Authenticator) fault(err error) { a.x.stick(err) }
 
-// known returns what a guard answered earlier in this request.
-func (x *exchange) known(guard string) (answer guardUser, known bool) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for g := x.users; g != nil; g = g.next {
-		if g.guard == guard {
-			return *g, true
+// known returns what a guard answered earlier in this request, or nil.
+func (x *exchange) known(guard *namedGuard) *guardUser {
+	for answer := x.users.Load(); answer != nil; answer = answer.next {
+		if answer.guard == guard {
+			return answer
 		}
 	}
-	return guardUser{}, false
+	return nil
 }
 
 // setUser notes who a guard's user is, or why that is not known, for the rest
@@ -315,14 +308,14 @@ func (x *exchange) known(guard string) (answer guardUser, known bool) {
 func (x *exchange) setUser(answer guardUser) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for g := x.users; g != nil; g = g.next {
-		if g.guard == answer.guard {
-			g.user, g.token, g.err = answer.user, answer.token, answer.err
-			return
-		}
+	before := x.users.Load()
+	if before == nil && answer.user == nil && answer.err == nil {
+		x.users.Store(&answer.guard.nobody) // one for all guests
+		return
 	}
-	first := answer
-	first.next, x.users = x.users, &first
+	added := answer
+	added.next = before
+	x.users.Store(&added)
 }
 
 // emit dispatches an event once what it tells of is stored.

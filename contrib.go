@@ -16,12 +16,17 @@ const contribFlashes = "_flash"
 
 // contribSession lets code written for gin-contrib/sessions work on the same
 // data. Its methods return no errors; what goes wrong makes the request fail.
-type contribSession struct{ s *Session }
+type contribSession Session
 
 var _ sessions.Session = (*contribSession)(nil)
 
+func (c *contribSession) session() *Session { return (*Session)(c) }
+
+// Format writes the type's name: a session holds secrets.
+func (c *contribSession) Format(f fmt.State, verb rune) { c.session().Format(f, verb) }
+
 // ID returns Session.ID.
-func (c *contribSession) ID() string { return c.s.ID() }
+func (c *contribSession) ID() string { return c.session().ID() }
 
 // Get returns Session.Get of a string key.
 func (c *contribSession) Get(key any) any {
@@ -29,25 +34,25 @@ func (c *contribSession) Get(key any) any {
 	if !ok {
 		return nil
 	}
-	return c.s.Get(name)
+	return c.session().Get(name)
 }
 
 // Set is Session.Put with a string key.
 func (c *contribSession) Set(key, value any) {
 	if name, ok := c.name(key); ok {
-		c.check(c.s.Put(name, value))
+		c.check(c.session().Put(name, value))
 	}
 }
 
 // Delete is Session.Forget of a string key.
 func (c *contribSession) Delete(key any) {
 	if name, ok := c.name(key); ok {
-		c.check(c.s.Forget(name))
+		c.check(c.session().Forget(name))
 	}
 }
 
 // Clear is Session.Flush: it logs nobody out.
-func (c *contribSession) Clear() { c.check(c.s.Flush()) }
+func (c *contribSession) Clear() { c.check(c.session().Flush()) }
 
 // AddFlash appends a value to a list that Flashes returns once.
 func (c *contribSession) AddFlash(value any, vars ...string) {
@@ -57,18 +62,18 @@ func (c *contribSession) AddFlash(value any, vars ...string) {
 		c.check(fmt.Errorf("ginauth: flash: a %T cannot be stored: %w", value, err))
 		return
 	}
-	list, _ := Value[[][]byte](c.s, key)
-	c.check(c.s.Put(key, append(list, data)))
+	list, _ := Value[[][]byte](c.session(), key)
+	c.check(c.session().Put(key, append(list, data)))
 }
 
 // Flashes returns the list that AddFlash made, and removes it.
 func (c *contribSession) Flashes(vars ...string) []any {
 	key := flashKey(vars)
-	list, ok := Value[[][]byte](c.s, key)
+	list, ok := Value[[][]byte](c.session(), key)
 	if !ok {
 		return nil
 	}
-	c.check(c.s.Forget(key))
+	c.check(c.session().Forget(key))
 	flashes := make([]any, 0, len(list))
 	for _, data := range list {
 		value, err := decodeValue(string(data))
@@ -85,16 +90,17 @@ func (c *contribSession) Flashes(vars ...string) []any {
 // are those of the manager's configuration.
 func (c *contribSession) Options(o sessions.Options) {
 	if o.MaxAge < 0 {
-		c.check(c.s.Invalidate())
+		c.check(c.session().Invalidate())
 	}
 }
 
 // Save returns what went wrong so far. The response stores the session, with or
 // without it.
 func (c *contribSession) Save() error {
-	c.s.lock()
-	defer c.s.mu.Unlock()
-	return c.s.fault
+	s := c.session()
+	s.lock()
+	defer s.mu.Unlock()
+	return s.fault
 }
 
 func (c *contribSession) name(key any) (string, bool) {
@@ -109,9 +115,10 @@ func (c *contribSession) check(err error) {
 	if err == nil {
 		return
 	}
-	c.s.lock()
-	defer c.s.mu.Unlock()
-	c.s.fail(err)
+	s := c.session()
+	s.lock()
+	defer s.mu.Unlock()
+	s.fail(err)
 }
 
 func flashKey(vars []string) string {

@@ -130,7 +130,7 @@ func (a *Authenticator) sessionDevices(ctx context.Context, u models.Authenticat
 
 // loginOf returns the login by which a row would still let its user in, or nil.
 func (m *Manager) loginOf(row stores.Session, g *namedGuard, u models.Authenticatable) *loginRecord {
-	if m.expired(row, m.now()) {
+	if m.expired(&row, ownOf(&row), m.now()) {
 		return nil
 	}
 	for _, name := range m.guardNames() {
@@ -152,11 +152,11 @@ func (m *Manager) loginOf(row stores.Session, g *namedGuard, u models.Authentica
 // currentFamilies returns the families of tokens that this request is from.
 func (a *Authenticator) currentFamilies(ctx context.Context) ([]string, error) {
 	var families []string
-	login, err := a.ownLogin(ctx)
+	login, _, err := a.ownLogin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if login != nil && login.series != "" {
+	if login.series != "" {
 		families = append(families, login.series)
 	}
 	token, err := a.Token(ctx)

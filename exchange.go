@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -34,18 +35,19 @@ type exchange struct {
 	plainCookies bool
 	// answering says that the application's ErrorHandler runs.
 	answering bool
+	// response is how far the answer has got.
+	response responseState
 
 	storeTime storeTime
 	session   Session
 	auth      Authenticator
 	gate      Gate
-	contrib   contribSession
 	writer    commitWriter
 	limits    *ThrottleConfig // of the route, or nil
 
-	mu    sync.Mutex
-	users *guardUser // who the guards found, each asked once
-	end   *ending    // nil if there is nothing to say
+	mu    sync.Mutex                // held by who changes these
+	users atomic.Pointer[guardUser] // who the guards found, each asked once
+	end   atomic.Pointer[ending]    // nil if there is nothing to say
 }
 
 // ending is what a response has to say beside its session.
@@ -54,13 +56,14 @@ type ending struct {
 	cookies []pendingCookie
 }
 
-// guardUser is what one guard answered.
+// guardUser is what one guard answered. It does not change once it is one of the
+// exchange's.
 type guardUser struct {
-	guard string
+	guard *namedGuard
 	user  models.Authenticatable
 	token *TokenInfo
 	err   error
-	next  *guardUser // what another one did
+	next  *guardUser // what another one did, or this one before
 }
 
 // pendingCookie is set when the session is stored, and not if it is not.
@@ -87,7 +90,9 @@ func (m *Manager) handle(c *gin.Context, check func(*exchange) error) {
 		m.abort(c, errForeign)
 		return
 	}
-	x.req = c.Request
+	if x.req != c.Request {
+		x.req = c.Request
+	}
 	if err := check(x); err != nil {
 		m.abort(c, err)
 	}
@@ -95,6 +100,12 @@ func (m *Manager) handle(c *gin.Context, check func(*exchange) error) {
 
 // exchangeOf returns the exchange of a request, whichever manager's it is.
 func exchangeOf(c *gin.Context) (*exchange, bool) {
+	if w, ours := c.Writer.(*commitWriter); ours { // and nobody has wrapped it
+		return w.x, true
+	}
+	if c.Keys == nil {
+		return nil, false
+	}
 	v, _ := c.Get(contextAuth)
 	a, ok := v.(*Authenticator)
 	if !ok || a == nil || a.x == nil {
@@ -107,12 +118,12 @@ func exchangeOf(c *gin.Context) (*exchange, bool) {
 // wraps the writer.
 func (m *Manager) begin(c *gin.Context) *exchange {
 	x := &exchange{m: m, req: c.Request, plainCookies: m.plainCookies(c.Request), remote: m.remote(c)}
-	x.session.m, x.session.x, x.session.ctx = m, x, c.Request.Context()
-	x.auth = Authenticator{x: x, guard: m.defaultGuard}
+	x.session.m, x.session.x = m, x
+	x.auth.x = x
+	x.auth.guard.Store(m.defaultGuard)
 	m.gate.bind(&x.gate, &x.auth)
-	c.Set(contextAuth, &x.auth)
-	c.Set(contextGate, &x.gate)
-	x.writer = commitWriter{ResponseWriter: c.Writer, x: x, c: c}
+	x.setKeys(c)
+	x.writer.ResponseWriter, x.writer.x, x.writer.c = c.Writer, x, c
 	if h := c.Writer.Header(); len(h) > 0 {
 		x.writer.before = maps.Clone(h)
 	}
@@ -121,6 +132,19 @@ func (m *Manager) begin(c *gin.Context) *exchange {
 	}
 	c.Writer = &x.writer
 	return x
+}
+
+// setKeys puts the handles on the context. Usually they are the first that is put
+// there, and the map is theirs to make, of the size that it will have.
+func (x *exchange) setKeys(c *gin.Context) {
+	if c.Keys == nil {
+		keys := make(map[any]any, 3)
+		keys[contextAuth], keys[contextGate] = &x.auth, &x.gate
+		c.Keys = keys
+		return
+	}
+	c.Set(contextAuth, &x.auth)
+	c.Set(contextGate, &x.gate)
 }
 
 // run runs the rest of the request. What it panics with discards its changes.
@@ -146,8 +170,7 @@ func (x *exchange) run(c *gin.Context, check func(*exchange) error) {
 // startSession makes the session the request's.
 func (x *exchange) startSession(c *gin.Context) {
 	x.started = true
-	x.contrib = contribSession{&x.session}
-	c.Set(contribKey, &x.contrib)
+	c.Set(contribKey, (*contribSession)(&x.session))
 }
 
 // commit stores the session and completes the response's headers.
@@ -186,13 +209,19 @@ func (x *exchange) commit(h http.Header, status int) error {
 	return nil
 }
 
+// The values of headers that most answers have, as Gin has those of its content
+// types. None has room, so appending to it makes another.
+var (
+	noStore    = []string{"no-store"}
+	varyCookie = []string{"Cookie"}
+)
+
 // privateResponse keeps caches from showing one user's answer to another.
 // OWASP ASVS 5.0, 14.3.2. A handler may say otherwise of what it shows, but not
 // of a response that sets a cookie or refuses somebody.
 func privateResponse(h http.Header, force bool) {
-	if h["Cache-Control"] == nil && h["Vary"] == nil { // as usual: one block for both
-		values := [...]string{"no-store", "Cookie"}
-		h["Cache-Control"], h["Vary"] = values[:1:1], values[1:]
+	if h["Cache-Control"] == nil && h["Vary"] == nil { // as usual
+		h["Cache-Control"], h["Vary"] = noStore, varyCookie
 		return
 	}
 	control := h.Get("Cache-Control")
@@ -219,31 +248,34 @@ func (x *exchange) dropCookies(h http.Header) {
 
 // stick makes the request answer with err, whatever its handler writes.
 func (x *exchange) stick(err error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
 	if err == nil {
 		return
 	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if end := x.ending(); end.fault == nil {
 		end.fault = err
 	}
 }
 
 func (x *exchange) ending() *ending {
-	if x.end == nil {
-		x.end = new(ending)
+	end := x.end.Load()
+	if end == nil {
+		end = new(ending)
+		x.end.Store(end)
 	}
-	return x.end
+	return end
 }
 
 // outcome returns the cookies to set, and the first fault.
 func (x *exchange) outcome() ([]pendingCookie, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.end == nil {
+	end := x.end.Load()
+	if end == nil {
 		return nil, nil
 	}
-	return x.end.cookies, x.end.fault
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return end.cookies, end.fault
 }
 
 // addCookie sets a cookie once the session is stored.

@@ -33,8 +33,10 @@ type Manager struct {
 	owned   bool // and were made here
 	keyless bool // the key was made up for this process
 	subkeys subkeys
-	hasher  *hashing.Manager
-	guards  map[string]*namedGuard
+	// fingerprints makes those of security stamps.
+	fingerprints *fingerprints
+	hasher       *hashing.Manager
+	guards       map[string]*namedGuard
 	// defaultGuard is the one of Config.DefaultGuard.
 	defaultGuard *namedGuard
 	gate         *Gate
@@ -79,6 +81,7 @@ func New(config Config) (*Manager, error) {
 	}
 
 	m.subkeys = deriveSubkeys(ring)
+	m.fingerprints = newFingerprints(m.subkeys.stamp)
 	m.keyless = cfg.Key == ""
 	m.cfg.Key, m.cfg.PreviousKeys = "", nil // not needed again
 	m.cfg.JWT.SigningKey, m.cfg.JWT.VerifyingKeys = JWTKey{}, nil

@@ -32,18 +32,37 @@ type Identity struct {
 	User models.Authenticatable
 	// Token is the token that says so, or nil if it is none.
 	Token *TokenInfo
-
-	sound bool // the user has an id and is not disabled: a guard of ours looked
 }
 
-// tokenIdentity returns who a token says that a request is from.
-func tokenIdentity(u models.Authenticatable, t TokenInfo) *Identity {
-	both := &struct { // one block of memory for what lives equally long
-		Identity
-		TokenInfo
-	}{Identity{User: u, sound: true}, t}
-	both.Token = &both.TokenInfo
-	return &both.Identity
+// identifier is what the guards of this package are beside a Guard: each returns
+// what Identify does without a block of memory for it. The user has an identifier
+// and is not disabled, or is nil.
+type identifier interface {
+	identify(ctx context.Context, a *Authenticator) (models.Authenticatable, *TokenInfo, error)
+}
+
+// identityOf makes the answer of Identify from that of identify.
+func identityOf(u models.Authenticatable, token *TokenInfo, err error) (*Identity, error) {
+	if u == nil {
+		return nil, err
+	}
+	return &Identity{User: u, Token: token}, err
+}
+
+// identify asks a guard who a request is from.
+func (g *namedGuard) identify(ctx context.Context, a *Authenticator) (models.Authenticatable, *TokenInfo, error) {
+	if own, ok := g.Guard.(identifier); ok {
+		return own.identify(ctx, a)
+	}
+	identity, err := g.Identify(ctx, a)
+	if err != nil || identity == nil {
+		return nil, nil, err
+	}
+	u := present(identity.User)
+	if u == nil || disabled(u) {
+		return nil, nil, nil
+	}
+	return u, identity.Token, nil
 }
 
 // LoginRequest is what a guard is asked to make a login of.
@@ -119,6 +138,7 @@ type namedGuard struct {
 	// it the counts of the throttle and the owners in stores.
 	realm     string
 	challenge string
+	nobody    guardUser // its answer about a guest
 }
 
 // challenger is a Guard whose challenge depends on the request.
@@ -185,6 +205,7 @@ func (m *Manager) makeGuards(f *faults) {
 		if c, ok := g.Guard.(Challenger); ok {
 			g.challenge = c.Challenge()
 		}
+		g.nobody.guard = g
 		m.guards[name] = g
 	}
 }
@@ -220,7 +241,10 @@ type sessionGuard struct {
 	name string
 }
 
-var _ StatefulGuard = (*sessionGuard)(nil)
+var (
+	_ StatefulGuard = (*sessionGuard)(nil)
+	_ identifier    = (*sessionGuard)(nil)
+)
 
 var errNoSession = errors.New("ginauth: the session guard needs StartSession before it")
 var errNoProvider = fmt.Errorf("%w: the guard has no user provider: set Config.Users", ErrConfig)
@@ -228,24 +252,37 @@ var errNoProvider = fmt.Errorf("%w: the guard has no user provider: set Config.U
 // Identify reads the login from the session, loads the user and compares the
 // fingerprint of the security stamp. A device that is remembered is logged in.
 func (g *sessionGuard) Identify(ctx context.Context, a *Authenticator) (*Identity, error) {
+	return identityOf(g.identify(ctx, a))
+}
+
+func (g *sessionGuard) identify(ctx context.Context, a *Authenticator) (models.Authenticatable, *TokenInfo, error) {
 	s := a.Session()
 	if s == nil {
-		return nil, errNoSession
+		return nil, nil, errNoSession
 	}
-	login, err := s.login(ctx, g.name)
+	login, there, err := s.login(ctx, g.name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// Each login has its own end: one by another guard does not prolong it.
-	if login != nil && g.m.now().Sub(login.at) >= g.m.cfg.Session.AbsoluteTimeout {
+	if there && g.m.now().Sub(login.at) >= g.m.cfg.Session.AbsoluteTimeout {
 		if err := s.dropDead(ctx, g.name); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		login = nil
+		there = false
 	}
-	if login == nil {
-		return g.recall(ctx, a)
+	var user models.Authenticatable
+	if there {
+		user, err = g.userOf(ctx, s, login)
+	} else {
+		user, err = g.recall(ctx, a)
 	}
+	return user, nil, err
+}
+
+// userOf loads the user of a login in the session. A login that has ended is
+// dropped.
+func (g *sessionGuard) userOf(ctx context.Context, s *Session, login loginRecord) (models.Authenticatable, error) {
 	if g.users == nil {
 		return nil, errNoProvider
 	}
@@ -271,9 +308,9 @@ func (g *sessionGuard) Identify(ctx context.Context, a *Authenticator) (*Identit
 		return nil, nil
 	case key > 0:
 		login.fingerprint = g.m.fingerprint(sessionCredential, g.realm, user)
-		err = s.renewLogin(g.name, *login)
+		err = s.renewLogin(g.name, login)
 	}
-	return &Identity{User: user, sound: true}, err
+	return user, err
 }
 
 // Login gives the session a new id and notes the user in it.
@@ -305,20 +342,16 @@ func (g *sessionGuard) Logout(ctx context.Context, a *Authenticator) error {
 	if s == nil {
 		return errNoSession
 	}
-	login, err := s.login(ctx, g.name)
+	login, _, err := s.login(ctx, g.name)
 	if err != nil {
 		return err
 	}
 	if err := s.endable(); err != nil {
 		return err
 	}
-	series := ""
-	if login != nil {
-		series = login.series
-	}
 	// What would begin another session comes first: if it cannot be ended, the
 	// session that names it is still there for another try.
-	if err := g.endSeries(ctx, a, series); err != nil {
+	if err := g.endSeries(ctx, a, login.series); err != nil {
 		return err
 	}
 	return s.dropLogin(ctx, g.name)

@@ -31,6 +31,7 @@ var (
 	_ StatefulGuard = (*jwtGuard)(nil)
 	_ Refresher     = (*jwtGuard)(nil)
 	_ challenger    = (*jwtGuard)(nil)
+	_ identifier    = (*jwtGuard)(nil)
 )
 
 func (g *jwtGuard) challenge(r *http.Request) string { return bearerChallenge(r) }
@@ -39,9 +40,13 @@ func (g *jwtGuard) challenge(r *http.Request) string { return bearerChallenge(r)
 // whether its user is who it was. A request with another kind of token, or with
 // none, is from nobody.
 func (g *jwtGuard) Identify(ctx context.Context, a *Authenticator) (*Identity, error) {
+	return identityOf(g.identify(ctx, a))
+}
+
+func (g *jwtGuard) identify(ctx context.Context, a *Authenticator) (models.Authenticatable, *TokenInfo, error) {
 	text := a.x.bearer()
 	if !strings.Contains(text, ".") {
-		return nil, nil
+		return nil, nil, nil
 	}
 	j := g.m.jwt
 	claims, err := j.check(accessType, accessKind, text)
@@ -60,9 +65,9 @@ func (g *jwtGuard) Identify(ctx context.Context, a *Authenticator) (*Identity, e
 		if err = j.refuse(ctx, err); errors.Is(err, ErrInvalidToken) {
 			err = nil
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	return tokenIdentity(user, TokenInfo{Kind: accessKind, ID: claims.ID, claims: claims.Payload, family: claims.Family}), nil
+	return user, &TokenInfo{Kind: accessKind, ID: claims.ID, claims: claims.Payload, family: claims.Family}, nil
 }
 
 // userOf loads the user of an access token and compares the security stamp.

@@ -70,23 +70,23 @@ func parseLogin(data string) (loginRecord, error) {
 	return l, nil
 }
 
-// login returns who is logged in by a guard, or nil.
-func (s *Session) login(ctx context.Context, guard string) (*loginRecord, error) {
+// login returns who is logged in by a guard, if somebody is.
+func (s *Session) login(ctx context.Context, guard string) (l loginRecord, ok bool, err error) {
 	s.lock()
 	defer s.mu.Unlock()
 	if err := s.loadIn(ctx); err != nil {
-		return nil, err
+		return loginRecord{}, false, err
 	}
 	data, ok := s.lookup(loginPrefix + guard)
 	if !ok {
-		return nil, nil
+		return loginRecord{}, false, nil
 	}
-	login, err := parseLogin(data)
+	l, err = parseLogin(data)
 	if err != nil {
 		s.fail(unavailable("read session", err))
-		return nil, s.fault
+		return loginRecord{}, false, s.fault
 	}
-	return &login, nil
+	return l, true, nil
 }
 
 // logIn notes a login. The id changes, so that one planted before is worth
@@ -125,13 +125,13 @@ func (s *Session) renewLogin(guard string, l loginRecord) error {
 // confirm notes that the user has given the password again. The id changes, as
 // at every step up.
 func (s *Session) confirm(ctx context.Context, guard, userID string, at time.Time) error {
-	login, err := s.login(ctx, guard)
+	login, ok, err := s.login(ctx, guard)
 	if err != nil {
 		return err
 	}
 	s.lock()
 	defer s.mu.Unlock()
-	if login == nil || login.id != userID {
+	if !ok || login.id != userID {
 		return ErrSessionEnded
 	}
 	if err := s.writable(); err != nil {

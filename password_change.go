@@ -106,27 +106,27 @@ func (a *Authenticator) goOnAs(ctx context.Context, changed models.Authenticatab
 	if changed = present(changed); changed == nil || disabled(changed) {
 		return nil, ErrUnauthenticated
 	}
-	login, err := a.ownLogin(ctx)
+	login, loggedIn, err := a.ownLogin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	row := ""
-	if login != nil {
+	if loggedIn {
 		row = a.x.session.currentRow()
 	}
 	a.x.m.endAll(ctx, g, changed.AuthID(), row)
 	stateful, ok := g.Guard.(StatefulGuard)
-	if _, session := g.Guard.(*sessionGuard); !ok || session && login == nil {
-		a.x.setUser(guardUser{guard: g.name, user: changed})
+	if _, session := g.Guard.(*sessionGuard); !ok || session && !loggedIn {
+		a.x.setUser(guardUser{guard: g, user: changed})
 		return &LoginResult{User: changed}, nil // no login is there to go on
 	}
 	res, err := stateful.Login(ctx, a, LoginRequest{
-		User: changed, Confirmed: confirmed, Remember: login != nil && login.series != "",
+		User: changed, Confirmed: confirmed, Remember: login.series != "",
 	})
 	if err != nil {
 		return nil, err
 	}
-	a.x.setUser(guardUser{guard: g.name, user: changed})
+	a.x.setUser(guardUser{guard: g, user: changed})
 	return res, nil
 }
 
@@ -189,8 +189,8 @@ func (a *Authenticator) ConfirmPassword(ctx context.Context, password string) er
 // lets the request's user pass, or 0 if it does not. The error wraps
 // ErrUnavailable.
 func (a *Authenticator) PasswordConfirmed(ctx context.Context) (time.Duration, error) {
-	login, err := a.ownLogin(ctx)
-	if err != nil || login == nil || login.confirmed.IsZero() {
+	login, _, err := a.ownLogin(ctx)
+	if err != nil || login.confirmed.IsZero() {
 		return 0, err
 	}
 	return max(0, a.x.m.cfg.Account.ConfirmLifetime-a.x.m.now().Sub(login.confirmed)), nil

@@ -269,7 +269,10 @@ func TokenGuard(s GuardSetup) (Guard, error) {
 // tokenGuard finds a request's user by a personal access token.
 type tokenGuard struct{ tokenUsers }
 
-var _ challenger = (*tokenGuard)(nil)
+var (
+	_ challenger = (*tokenGuard)(nil)
+	_ identifier = (*tokenGuard)(nil)
+)
 
 func (g *tokenGuard) challenge(r *http.Request) string { return bearerChallenge(r) }
 
@@ -277,45 +280,49 @@ func (g *tokenGuard) challenge(r *http.Request) string { return bearerChallenge(
 // call; one that is right and names no token is counted, because it was not
 // mistyped.
 func (g *tokenGuard) Identify(ctx context.Context, a *Authenticator) (*Identity, error) {
+	return identityOf(g.identify(ctx, a))
+}
+
+func (g *tokenGuard) identify(ctx context.Context, a *Authenticator) (models.Authenticatable, *TokenInfo, error) {
 	text := a.x.bearer()
 	if !opaque.LooksPersonal(g.m.cfg.PersonalTokens.Prefix, text) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	token, ok := opaque.ParsePersonal(g.m.cfg.PersonalTokens.Prefix, text)
 	if !ok {
 		_ = g.m.jwt.refuse(ctx, errShape)
-		return nil, nil
+		return nil, nil, nil
 	}
-	identity, err := g.find(ctx, token)
+	user, info, err := g.find(ctx, token)
 	if err == nil {
-		return identity, nil
+		return user, info, nil
 	}
 	if refused := g.m.jwt.refuse(ctx, err); !errors.Is(refused, ErrInvalidToken) {
-		return nil, refused
+		return nil, nil, refused
 	}
 	if errors.Is(err, errUnknownToken) {
-		return nil, a.x.countGuess(ctx)
+		return nil, nil, a.x.countGuess(ctx)
 	}
-	return nil, nil
+	return nil, nil, nil
 }
 
-func (g *tokenGuard) find(ctx context.Context, token opaque.Personal) (*Identity, error) {
+func (g *tokenGuard) find(ctx context.Context, token opaque.Personal) (models.Authenticatable, *TokenInfo, error) {
 	found, ok, err := g.m.stores.Tokens.Find(ctx, token.ID, token.ID)
 	if err != nil {
-		return nil, unavailable("find token", err)
+		return nil, nil, unavailable("find token", err)
 	}
 	id, owned := ownerID(g.realm, found.Owner)
 	switch {
 	case !ok || !sameDigest(found.Digest, token.Digest()):
-		return nil, errUnknownToken
+		return nil, nil, errUnknownToken
 	case found.Kind != stores.Personal || !owned:
-		return nil, errForeignToken
+		return nil, nil, errForeignToken
 	case !lives(found, g.m.now()):
-		return nil, errRevoked
+		return nil, nil, errRevoked
 	}
 	data, err := parseTokenData(found.Data)
 	if err != nil {
-		return nil, unavailable("read token", err)
+		return nil, nil, unavailable("read token", err)
 	}
 	var fingerprint []byte
 	if data.bound {
@@ -323,10 +330,8 @@ func (g *tokenGuard) find(ctx context.Context, token opaque.Personal) (*Identity
 	}
 	user, err := g.load(ctx, id, personalCredential, fingerprint)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	g.m.touches.note(g.m, found)
-	return tokenIdentity(user, TokenInfo{
-		Kind: personalKind, ID: found.ID, Scoped: true, Abilities: found.Abilities,
-	}), nil
+	return user, &TokenInfo{Kind: personalKind, ID: found.ID, Scoped: true, Abilities: found.Abilities}, nil
 }

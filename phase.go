@@ -14,14 +14,19 @@ type phaseContext struct {
 	timeout time.Duration
 
 	mu       sync.Mutex
-	time     *storeTime // nil if it is no part of a request
-	deadline time.Time  // once it was looked at, which is when it begins to count
-	asked    bool       // Err was, and the deadline was not looked at
-	counted  bool       // by time
-	waited   bool       // somebody may wait for it
+	time     *storeTime    // nil if it is no part of a request
+	deadline time.Duration // after processStart, once it was looked at, which is when it begins to count
+	asked    bool          // Err was, and the deadline was not looked at
+	counted  bool          // by time
+	waited   bool          // somebody may wait for it
 	over     bool
-	timed    context.Context // once Done was called
-	cancel   context.CancelFunc
+	timed    *timedContext // once Done was called
+}
+
+// timedContext is a context that has a timer.
+type timedContext struct {
+	context.Context
+	cancel context.CancelFunc
 }
 
 var _ context.Context = (*phaseContext)(nil)
@@ -68,8 +73,8 @@ func (p *phaseContext) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.over = true
-	if p.cancel != nil {
-		p.cancel()
+	if p.timed != nil {
+		p.timed.cancel()
 	}
 	if p.counted {
 		p.counted = false
@@ -81,15 +86,15 @@ func (p *phaseContext) end() {
 func (p *phaseContext) Deadline() (time.Time, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.begin(time.Now())
+	p.begin(sinceStart())
 	p.waited = true
-	return p.deadline, true
+	return processStart.Add(p.deadline), true
 }
 
 // begin sets the deadline. Whoever is given the context looks at it before it
 // does anything that takes time.
-func (p *phaseContext) begin(now time.Time) {
-	if !p.deadline.IsZero() {
+func (p *phaseContext) begin(now time.Duration) {
+	if p.deadline != 0 {
 		return
 	}
 	left := p.timeout
@@ -98,9 +103,9 @@ func (p *phaseContext) begin(now time.Time) {
 		spent, p.counted = p.time.begin(now)
 		left -= spent
 	}
-	p.deadline = now.Add(left)
-	if sooner, ok := p.parent.Deadline(); ok && sooner.Before(p.deadline) {
-		p.deadline = sooner
+	p.deadline = now + left
+	if sooner, ok := p.parent.Deadline(); ok {
+		p.deadline = min(p.deadline, now+time.Until(sooner))
 	}
 }
 
@@ -109,11 +114,12 @@ func (p *phaseContext) Done() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.timed == nil {
-		p.begin(time.Now())
+		p.begin(sinceStart())
 		p.waited = true
-		p.timed, p.cancel = context.WithDeadline(p.parent, p.deadline)
+		ctx, cancel := context.WithDeadline(p.parent, processStart.Add(p.deadline))
+		p.timed = &timedContext{ctx, cancel}
 		if p.over {
-			p.cancel()
+			cancel()
 		}
 	}
 	return p.timed.Done()
@@ -136,8 +142,8 @@ func (p *phaseContext) Err() error {
 		p.asked = true
 		return nil
 	}
-	now := time.Now()
-	if p.begin(now); !now.Before(p.deadline) {
+	now := sinceStart()
+	if p.begin(now); now >= p.deadline {
 		return context.DeadlineExceeded
 	}
 	return nil

@@ -27,26 +27,26 @@ type LoginOption func(*LoginRequest)
 // ViaRemember reports whether the request's session was begun by a remember-me
 // cookie, and not by a password.
 func (a *Authenticator) ViaRemember(ctx context.Context) bool {
-	login, err := a.ownLogin(ctx)
+	login, _, err := a.ownLogin(ctx)
 	a.fault(err)
-	return login != nil && login.remembered
+	return login.remembered
 }
 
-// ownLogin returns the login of a in the session, or nil.
-func (a *Authenticator) ownLogin(ctx context.Context) (*loginRecord, error) {
+// ownLogin returns the login of a in the session, if there is one.
+func (a *Authenticator) ownLogin(ctx context.Context) (l loginRecord, ok bool, err error) {
 	g := a.current()
 	if _, ok := g.Guard.(*sessionGuard); !ok || !a.x.started {
-		return nil, nil
+		return loginRecord{}, false, nil
 	}
 	u, err := a.User(ctx)
 	if err != nil || u == nil {
-		return nil, err
+		return loginRecord{}, false, err
 	}
-	login, err := a.x.session.login(ctx, g.name)
-	if err != nil || login == nil || login.id != u.AuthID() {
-		return nil, err // of a request that is from somebody else, by Once or Basic
+	l, ok, err = a.x.session.login(ctx, g.name)
+	if err != nil || !ok || l.id != u.AuthID() {
+		return loginRecord{}, false, err // of a request that is from somebody else, by Once or Basic
 	}
-	return login, nil
+	return l, true, nil
 }
 
 // rememberCookie returns the name of the guard's cookie.
@@ -87,7 +87,7 @@ func (g *sessionGuard) presented(ctx context.Context, a *Authenticator) (token o
 // recall begins a session for a device that is remembered. The cookie is used up
 // and replaced in one step of the store, so that of a stolen cookie and its
 // original one is found out.
-func (g *sessionGuard) recall(ctx context.Context, a *Authenticator) (*Identity, error) {
+func (g *sessionGuard) recall(ctx context.Context, a *Authenticator) (models.Authenticatable, error) {
 	token, found, ok, err := g.presented(ctx, a)
 	if err != nil || !ok {
 		return nil, err
@@ -147,7 +147,7 @@ func (g *sessionGuard) remembered(ctx context.Context, found stores.Token) (mode
 }
 
 // begin logs a remembered user into the session.
-func (g *sessionGuard) begin(_ context.Context, a *Authenticator, u models.Authenticatable, next *successor) (*Identity, error) {
+func (g *sessionGuard) begin(_ context.Context, a *Authenticator, u models.Authenticatable, next *successor) (models.Authenticatable, error) {
 	record := g.newLogin(u)
 	record.remembered, record.series = true, next.token.Family
 	if err := a.Session().logIn(g.name, record, ownerName(g.realm, u.AuthID())); err != nil {
@@ -162,7 +162,7 @@ func (g *sessionGuard) begin(_ context.Context, a *Authenticator, u models.Authe
 		})
 	}
 	a.x.emit(events.Login{Meta: a.x.meta(g.name, u.AuthID()), Remembered: true})
-	return &Identity{User: u}, nil
+	return u, nil
 }
 
 // newLogin returns the record of a login that begins now.
@@ -227,7 +227,7 @@ func (g *sessionGuard) endSeries(ctx context.Context, a *Authenticator, series s
 
 // seriesLives reports whether what a remembered session was begun by has not
 // been ended, as it is when a stolen cookie was found out.
-func (g *sessionGuard) seriesLives(ctx context.Context, login *loginRecord) (bool, error) {
+func (g *sessionGuard) seriesLives(ctx context.Context, login loginRecord) (bool, error) {
 	if !login.remembered {
 		return true, nil
 	}

@@ -36,9 +36,8 @@ const flashPrefix = reservedPrefix + "flash."
 // session were empty, and the request is answered with 503 whatever its
 // handler writes. A Session is safe for concurrent use.
 type Session struct {
-	m   *Manager
-	x   *exchange       // whose response stores it and carries its id, or nil
-	ctx context.Context // of the request, for loading
+	m *Manager
+	x *exchange // whose response stores it and carries its id, or nil
 
 	mu        sync.Mutex
 	committed bool
@@ -49,7 +48,8 @@ type Session struct {
 // sessionState is what there is of a session once it is used. Until then it is
 // nil: most requests touch no session, and pay for none.
 type sessionState struct {
-	presented string // the cookie's value, if one came
+	ctx       context.Context // for loading, where there is no request
+	presented string          // the cookie's value, if one came
 	loaded    bool
 	loadedAt  time.Time
 	fault     error // why the session cannot be read or stored
@@ -84,6 +84,14 @@ func (s *Session) lock() {
 	if s.sessionState == nil {
 		s.sessionState = new(sessionState)
 	}
+}
+
+// context returns what the session is loaded under.
+func (s *Session) context() context.Context {
+	if s.x == nil {
+		return s.ctx
+	}
+	return s.x.req.Context()
 }
 
 // Format writes the type's name: a session holds secrets.

@@ -177,7 +177,7 @@ func (k *cookieKeeper) note(ctx context.Context, now time.Time, s stores.Session
 // stranger can make any number, are not.
 func (k *cookieKeeper) until(now time.Time, s stores.Session) time.Time {
 	until := now.Add(k.idle)
-	if end := began(s).Add(k.absolute); s.Owner != "" && end.After(until) {
+	if end := ownOf(&s).began.Add(k.absolute); s.Owner != "" && end.After(until) {
 		until = end
 	}
 	return until.Add(endedReserve)

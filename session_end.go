@@ -13,7 +13,7 @@ func (s *Session) end() error {
 	}
 	if s.exists {
 		// What ends must end even if the client has hung up.
-		ctx, span := s.phase(context.WithoutCancel(s.ctx))
+		ctx, span := s.phase(context.WithoutCancel(s.context()))
 		defer span.end()
 		outcome, err := s.m.keeper.end(ctx, s.clock(), s.row)
 		if err != nil {
@@ -56,7 +56,7 @@ func (s *Session) mayEnd() error {
 // client may have another of before this answer comes, is left alone.
 func (s *Session) endDead() error {
 	if s.exists {
-		ctx, span := s.phase(context.WithoutCancel(s.ctx))
+		ctx, span := s.phase(context.WithoutCancel(s.context()))
 		defer span.end()
 		outcome, err := s.m.keeper.endUnreplaced(ctx, s.clock(), s.row)
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"math"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/ginauth/ginauth/internal/sessioncodec"
 	"github.com/ginauth/ginauth/stores"
@@ -81,15 +80,6 @@ func (s *Session) mark(key string) error {
 	delete(s.kept, key)
 	s.assign(flashPrefix+key, []byte{1})
 	return nil
-}
-
-// findFlashed notes which keys the request before this one flashed.
-func (s *Session) findFlashed() {
-	for key := range s.row.Values.All() {
-		if name, ok := strings.CutPrefix(key, flashPrefix); ok {
-			s.flashed = append(s.flashed, name)
-		}
-	}
 }
 
 // age removes what was flashed for this request and not kept. A key that was

@@ -17,7 +17,7 @@ import (
 // cookie's value, read, and ended by Invalidate. Opening one by its name, and
 // saving changes of it, is an error that wraps errors.ErrUnsupported.
 func (m *Manager) Session(ctx context.Context, id string) (*Session, error) {
-	s := &Session{m: m, ctx: ctx, sessionState: new(sessionState)}
+	s := &Session{m: m, sessionState: &sessionState{ctx: ctx}}
 	err := s.open(id)
 	if err == nil && !s.exists {
 		err = fmt.Errorf("%w: no such session", ErrSessionEnded)
@@ -36,7 +36,7 @@ func (s *Session) open(id string) error {
 		return s.load()
 	}
 	s.loaded, s.loadedAt = true, s.clock()
-	ctx, span := s.phase(s.ctx)
+	ctx, span := s.phase(s.context())
 	defer span.end()
 	found, ok, err := s.m.keeper.find(ctx, row)
 	switch {
@@ -45,8 +45,8 @@ func (s *Session) open(id string) error {
 	case err != nil:
 		return unavailable("load session", err)
 	}
-	if ok && !s.m.expired(found, s.clock()) && found.Digest.String()[:publicDigest] == publicHalf {
-		s.adopt(found)
+	if ok && found.Digest.String()[:publicDigest] == publicHalf {
+		s.adopt(&found, s.loadedAt)
 	}
 	return nil
 }

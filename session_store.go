@@ -20,7 +20,7 @@ const supersededFor = 10 * time.Second
 // load reads the session from the store once. An id that is unknown, expired or
 // replaced is never adopted: the session is then empty and, if anything is put
 // into it, gets an id made here.
-func (s *Session) load() error { return s.loadIn(s.ctx) }
+func (s *Session) load() error { return s.loadIn(s.context()) }
 
 // loadIn is load as part of a phase of the request.
 func (s *Session) loadIn(ctx context.Context) error {
@@ -44,45 +44,57 @@ func (s *Session) loadIn(ctx context.Context) error {
 		s.fail(unavailable("load session", err))
 		return s.fault
 	}
-	switch {
-	case state == idMalformed:
+	switch state {
+	case idMalformed:
 		s.clearing = true
-	case state == idUnknown || s.m.expired(row, now):
-	case state == idReplaced:
-		s.superseded = now.Sub(row.Renamed).Abs() < supersededFor
+	case idUnknown:
+	case idReplaced:
+		s.superseded = !s.m.expired(&row, ownOf(&row), now) && now.Sub(row.Renamed).Abs() < supersededFor
 	default:
-		s.oldKey = state == idOldKey
-		s.adopt(row)
+		s.adopt(&row, now)
+		s.oldKey = s.exists && state == idOldKey
 	}
 	return nil
 }
 
-// adopt takes over a row that was found to be this session's.
-func (s *Session) adopt(row stores.Session) {
-	s.row, s.exists = row, true
-	s.findFlashed()
+// adopt takes over a row that was found to be this session's, unless it has
+// expired.
+func (s *Session) adopt(row *stores.Session, now time.Time) {
+	own := ownOf(row)
+	if !s.m.expired(row, own, now) {
+		s.row, s.flashed, s.exists = *row, own.flashed, true
+	}
 }
 
 // expired decides whether a row is past one of its timeouts, here and not in
 // the store, so that every store has the same idea of it and none depends on
 // being pruned.
-func (m *Manager) expired(row stores.Session, now time.Time) bool {
+func (m *Manager) expired(row *stores.Session, own ownValues, now time.Time) bool {
 	return now.Sub(row.LastSeen) >= m.cfg.Session.IdleTimeout ||
-		now.Sub(began(row)) >= m.cfg.Session.AbsoluteTimeout
+		now.Sub(own.began) >= m.cfg.Session.AbsoluteTimeout
 }
 
-// began is when the absolute timeout of a row began: at the latest login in it.
-func began(row stores.Session) time.Time {
-	start := row.Created
+// ownValues are what the reserved keys of a row say of the session as a whole.
+type ownValues struct {
+	began   time.Time // the absolute timeout: at the latest login in it
+	flashed []string  // by the request before this one
+}
+
+func ownOf(row *stores.Session) ownValues {
+	own := ownValues{began: row.Created}
 	for key, value := range row.Values.All() {
-		if !strings.HasPrefix(key, loginPrefix) {
+		if !reserved(key) {
 			continue
 		}
-		if login, err := parseLogin(value); err == nil && login.at.After(start) {
-			start = login.at
+		if name, ok := strings.CutPrefix(key, flashPrefix); ok {
+			own.flashed = append(own.flashed, name)
+		} else if strings.HasPrefix(key, loginPrefix) {
+			if login, err := parseLogin(value); err == nil && login.at.After(own.began) {
+				own.began = login.at
+			}
 		}
 	}
-	return start
+	return own
 }
 
 // cookieChange says what a response does to the session cookie.

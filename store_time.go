@@ -13,18 +13,29 @@ import (
 // once. It reads the real clock, as deadlines of contexts do, and is used by any
 // number of goroutines.
 type storeTime struct {
-	mu     sync.Mutex
-	open   int32         // phases that run now
-	waited bool          // one of them may have had to wait
-	since  time.Time     // when the first of them began
-	spent  time.Duration // by phases before that
-	over   atomic.Bool   // the answer has begun
+	mu    sync.Mutex
+	open  int32 // phases that run now
+	flags atomic.Uint32
+	since time.Duration // when the first of them began, after processStart
+	spent time.Duration // by phases before that
 }
+
+// The flags of a storeTime.
+const (
+	storeTimeOver   = 1 << iota // the answer has begun
+	storeTimeWaited             // an open phase may have had to wait
+)
+
+// processStart is what times of phases count from. A Time takes three times the
+// room of a Duration.
+var processStart = time.Now()
+
+func sinceStart() time.Duration { return time.Since(processStart) }
 
 // begin begins a phase and returns what was used up before, or false if nobody
 // waits for an answer any more.
-func (t *storeTime) begin(now time.Time) (spent time.Duration, waiting bool) {
-	if t.over.Load() {
+func (t *storeTime) begin(now time.Duration) (spent time.Duration, waiting bool) {
+	if t.flags.Load()&storeTimeOver != 0 {
 		return 0, false
 	}
 	t.mu.Lock()
@@ -33,7 +44,7 @@ func (t *storeTime) begin(now time.Time) (spent time.Duration, waiting bool) {
 		t.since = now
 	}
 	t.open++
-	return t.spent + now.Sub(t.since), true
+	return t.spent + now - t.since, true
 }
 
 // end ends a phase. One in which nobody could have waited needs no look at the
@@ -41,16 +52,22 @@ func (t *storeTime) begin(now time.Time) (spent time.Duration, waiting bool) {
 func (t *storeTime) end(waited bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.waited = t.waited || waited
-	if t.open--; t.open == 0 && t.waited {
-		t.spent += time.Since(t.since)
-		t.waited = false
+	if waited {
+		t.flags.Or(storeTimeWaited)
+	}
+	if t.open--; t.open == 0 && t.flags.Load()&storeTimeWaited != 0 {
+		t.spent += sinceStart() - t.since
+		t.flags.And(^uint32(storeTimeWaited))
 	}
 }
 
 // close says that the answer has begun. What comes after it, as in a stream or
 // under a context that outlives the request, holds nothing up.
-func (t *storeTime) close() { t.over.Store(true) }
+func (t *storeTime) close() {
+	if t.flags.Load()&storeTimeOver == 0 {
+		t.flags.Or(storeTimeOver)
+	}
+}
 
 // used returns what phases have used up, of which none runs.
 func (t *storeTime) used() time.Duration {

@@ -49,8 +49,10 @@ func (a *Authenticator) Token(ctx context.Context) (*TokenInfo, error) {
 	if _, err := a.User(ctx); err != nil {
 		return nil, err
 	}
-	found, _ := a.x.known(a.current().name)
-	return found.token, nil
+	if answer := a.x.known(a.current()); answer != nil {
+		return answer.token, nil
+	}
+	return nil, nil
 }
 
 // Claims returns the claims of the request's access token as a T, which is

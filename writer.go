@@ -18,15 +18,14 @@ type commitWriter struct {
 	c *gin.Context // of this request; not used after it
 	// before holds the headers that were there when the request came in.
 	before http.Header
-	state  writerState
 }
 
-type writerState uint8
+type responseState uint8
 
 const (
-	writerWaiting writerState = iota // nothing has left
-	writerOpen                       // the session is stored
-	writerFailed                     // it is not, and the client was told
+	responseWaiting responseState = iota // nothing has left
+	responseOpen                         // the session is stored
+	responseFailed                       // it is not, and the client was told
 )
 
 var _ gin.ResponseWriter = (*commitWriter)(nil)
@@ -36,19 +35,19 @@ var errNotStored = errors.New("ginauth: response replaced: the session could not
 
 // open commits once and reports whether the handler's bytes may pass.
 func (w *commitWriter) open() bool {
-	if w.state == writerWaiting {
-		w.state = writerOpen
+	if w.x.response == responseWaiting {
+		w.x.response = responseOpen
 		defer w.x.storeTime.close()
 		if w.Written() { // by somebody before us: nothing can be said any more
 			w.x.session.discard()
 			return true
 		}
 		if err := w.x.commit(w.ResponseWriter.Header(), w.Status()); err != nil {
-			w.state = writerFailed
+			w.x.response = responseFailed
 			w.replace(err)
 		}
 	}
-	return w.state == writerOpen
+	return w.x.response == responseOpen
 }
 
 // replace answers with err in place of the handler.
@@ -85,10 +84,10 @@ func (w *commitWriter) WriteString(s string) (int, error) {
 
 // WriteHeader notes the status, unless the answer was replaced.
 func (w *commitWriter) WriteHeader(code int) {
-	if w.state == writerFailed {
+	if w.x.response == responseFailed {
 		return
 	}
-	if w.state == writerOpen && code == http.StatusServiceUnavailable && !w.Written() {
+	if w.x.response == responseOpen && code == http.StatusServiceUnavailable && !w.Written() {
 		w.x.dropCookies(w.Header()) // an outer middleware turned the answer into a failure
 	}
 	w.ResponseWriter.WriteHeader(code)
@@ -112,7 +111,7 @@ func (w *commitWriter) Flush() {
 // this request needs a header to carry the new one, and a hijacked connection
 // writes its own: Hijack then fails, before anything is stored.
 func (w *commitWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if w.state == writerWaiting && w.x.session.needsCookie() {
+	if w.x.response == responseWaiting && w.x.session.needsCookie() {
 		return nil, nil, errors.New("ginauth: a new session id cannot be sent over a hijacked connection")
 	}
 	if !w.open() {
