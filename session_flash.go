@@ -2,9 +2,9 @@ package ginauth
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
 
 	"github.com/ginauth/ginauth/internal/sessioncodec"
@@ -126,38 +126,24 @@ func (s *Session) Push(key string, value any) error {
 func (s *Session) Increment(key string, by int64) (int64, error) {
 	s.lock()
 	defer s.mu.Unlock()
-	var current any = int64(0)
-	if data, ok := s.lookup(key); ok && !reserved(key) {
-		var err error
-		if current, err = decodeValue(data); err != nil {
-			return 0, unavailable("read session", err)
-		}
-	}
-	v := reflect.New(reflect.TypeOf(current)).Elem()
-	old := reflect.ValueOf(current)
-	fits := false
-	switch {
-	case v.CanInt():
-		sum := old.Int() + by
-		if fits = (sum > old.Int()) == (by > 0) && !v.OverflowInt(sum); fits {
-			v.SetInt(sum)
-		}
-	case v.CanUint() && old.Uint() <= 1<<62:
-		sum := int64(old.Uint()) + by
-		if fits = sum >= 0 && !v.OverflowUint(uint64(sum)); fits {
-			v.SetUint(uint64(sum))
-		}
-	}
-	if !fits {
-		return 0, fmt.Errorf("%w: session key %q cannot be incremented by %d", ErrInvalidInput, key, by)
-	}
-	if err := s.put(key, v.Interface()); err != nil {
+	if err := validKey(key); err != nil {
 		return 0, err
 	}
-	if v.CanInt() {
-		return v.Int(), nil
+	current, ok := s.lookup(key)
+	if !ok {
+		current = sessioncodec.Zero
 	}
-	return int64(v.Uint()), nil
+	sum, data, err := sessioncodec.Add(current, by)
+	switch {
+	case errors.Is(err, sessioncodec.ErrCorrupt):
+		return 0, unavailable("read session", err)
+	case err != nil:
+		return 0, fmt.Errorf("%w: session key %q cannot be incremented by %d", ErrInvalidInput, key, by)
+	}
+	if err := s.putEncoded(key, data); err != nil {
+		return 0, err
+	}
+	return sum, nil
 }
 
 // Decrement is Increment by -by.

@@ -52,17 +52,30 @@ func (s *Session) keys() []string {
 	return keys
 }
 
-func (s *Session) put(key string, value any) error {
+// validKey returns nil if an application may set the key.
+func validKey(key string) error {
 	if reserved(key) {
 		return reservedKeyError(key)
 	}
 	if err := stores.ValidKey(key); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidInput, err)
 	}
+	return nil
+}
+
+func (s *Session) put(key string, value any) error {
+	if err := validKey(key); err != nil {
+		return err
+	}
 	data, err := sessioncodec.Encode(value)
 	if err != nil {
 		return fmt.Errorf("ginauth: session key %q: a %T cannot be stored: %w", key, value, err)
 	}
+	return s.putEncoded(key, data)
+}
+
+// putEncoded sets a key that may be set.
+func (s *Session) putEncoded(key string, data []byte) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
@@ -70,7 +83,11 @@ func (s *Session) put(key string, value any) error {
 	removed := s.removed[key]
 	now, hidden := s.now[key]
 	s.assign(key, data)
-	size, room := s.size(), s.m.keeper.room()
+	room := s.m.keeper.room()
+	if s.sizeAtMost() <= room {
+		return nil
+	}
+	size := s.size()
 	if size <= room {
 		return nil
 	}
@@ -87,6 +104,12 @@ func (s *Session) put(key string, value any) error {
 	}
 	return fmt.Errorf("%w: session key %q: the session would hold %d bytes, at most %d are allowed",
 		ErrInvalidInput, key, size, room)
+}
+
+// sizeAtMost is what size does not exceed. It is found without looking at the
+// values.
+func (s *Session) sizeAtMost() int {
+	return s.row.Values.Size() + stores.Values{}.SizeWith(stores.Delta{Set: s.set})
 }
 
 // size is how many bytes the values take with the changes made so far.

@@ -43,9 +43,7 @@ func bit(v bool) byte {
 }
 
 func appendTagged[S string | []byte](tag byte, s S) []byte {
-	data := make([]byte, 1, 1+len(s))
-	data[0] = tag
-	return append(data, s...)
+	return append(tagged(tag, len(s)), s...)
 }
 
 // encodeInteger returns nil if v is no integer.
@@ -76,11 +74,18 @@ func encodeInteger(v any) []byte {
 }
 
 func signed(tag byte, v int64) []byte {
-	return binary.AppendVarint([]byte{tag}, v)
+	return binary.AppendVarint(tagged(tag, binary.MaxVarintLen64), v)
 }
 
 func unsigned(tag byte, v uint64) []byte {
-	return binary.AppendUvarint([]byte{tag}, v)
+	return binary.AppendUvarint(tagged(tag, binary.MaxVarintLen64), v)
+}
+
+// tagged returns a tag with room for a payload.
+func tagged(tag byte, room int) []byte {
+	data := make([]byte, 1, 1+room)
+	data[0] = tag
+	return data
 }
 
 // maxOffset bounds the offset of a time from UTC, in seconds: a day, which no
@@ -92,9 +97,7 @@ func encodeTime(t time.Time) ([]byte, error) {
 	if offset <= -maxOffset || offset >= maxOffset {
 		return nil, fmt.Errorf("%w: a time %d s from UTC", ErrUnsupported, offset)
 	}
-	data := make([]byte, 1, 1+2*binary.MaxVarintLen64)
-	data[0] = tagTime
-	data = binary.AppendVarint(data, t.Unix())
+	data := binary.AppendVarint(tagged(tagTime, 2*binary.MaxVarintLen64), t.Unix())
 	data = binary.AppendUvarint(data, uint64(t.Nanosecond()))
 	return binary.AppendVarint(data, int64(offset)), nil
 }

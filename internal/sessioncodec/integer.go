@@ -1,6 +1,9 @@
 package sessioncodec
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // integer is an integer of any type: its absolute value and its sign, so that
 // all of int64 and uint64 compare.
@@ -13,17 +16,31 @@ type integer struct {
 // tag is another, or the integer is not one of its type.
 func decodeInteger(data string) (n integer, ok bool) {
 	rest := ""
-	switch data[0] {
-	case tagInt, tagInt8, tagInt16, tagInt32, tagInt64:
+	switch {
+	case isSigned(data[0]):
 		var v int64
 		v, rest, ok = cutVarint(data[1:])
-		if n = (integer{uint64(v), v < 0}); n.negative {
-			n.magnitude = -n.magnitude
-		}
-	case tagUint, tagUint8, tagUint16, tagUint32, tagUint64:
+		n = integerOf(v)
+	case isUnsigned(data[0]):
 		n.magnitude, rest, ok = cutUvarint(data[1:])
 	}
 	return n, ok && rest == "" && n.fits(data[0])
+}
+
+func isSigned(tag byte) bool {
+	switch tag {
+	case tagInt, tagInt8, tagInt16, tagInt32, tagInt64:
+		return true
+	}
+	return false
+}
+
+func isUnsigned(tag byte) bool {
+	switch tag {
+	case tagUint, tagUint8, tagUint16, tagUint32, tagUint64:
+		return true
+	}
+	return false
 }
 
 // fits reports whether n is a value of the type with the given tag.
@@ -91,4 +108,42 @@ func (n integer) value(tag byte) any {
 		return uint32(n.magnitude)
 	}
 	return n.magnitude
+}
+
+// Zero is what Encode returns of an int64 that is 0.
+const Zero = string(tagInt64) + "\x00"
+
+// Add adds to an integer that Encode encoded. It returns the sum, which is of the
+// same type, also encoded. The error wraps ErrCorrupt if Encode did not make data,
+// and ErrType if that is no integer, or the sum fits neither its type nor an int64.
+func Add[S string | []byte](data S, by int64) (sum int64, encoded []byte, err error) {
+	s := string(data)
+	if s == "" {
+		return 0, nil, corrupt(s)
+	}
+	n, ok := decodeInteger(s)
+	if !ok {
+		if _, err := decode(s); err != nil {
+			return 0, nil, err
+		}
+		return 0, nil, fmt.Errorf("%w: it is no integer", ErrType)
+	}
+	before := n.int64()
+	sum = before + by
+	if !n.within(math.MinInt64, math.MaxInt64) || (sum > before) != (by > 0) || !integerOf(sum).fits(s[0]) {
+		return 0, nil, fmt.Errorf("%w: the sum does not fit it", ErrType)
+	}
+	if isSigned(s[0]) {
+		return sum, signed(s[0], sum), nil
+	}
+	return sum, unsigned(s[0], uint64(sum)), nil
+}
+
+// integerOf returns v as an integer.
+func integerOf(v int64) integer {
+	n := integer{uint64(v), v < 0}
+	if n.negative {
+		n.magnitude = -n.magnitude
+	}
+	return n
 }
