@@ -26,8 +26,9 @@ import (
 // that return none (Check, Guest, Can, Cannot) then say no, and the request is
 // answered with 503 whatever its handler writes.
 type Authenticator struct {
-	x     *exchange
-	guard atomic.Pointer[namedGuard] // that of the request's own handle changes
+	x *exchange
+	// guard is nil for the default one. That of the request's own handle changes.
+	guard atomic.Pointer[namedGuard]
 }
 
 // handle returns a handle of the request for a guard.
@@ -109,7 +110,12 @@ func (x *exchange) handleOf(g *namedGuard) *Authenticator {
 }
 
 // current returns the guard of a.
-func (a *Authenticator) current() *namedGuard { return a.guard.Load() }
+func (a *Authenticator) current() *namedGuard {
+	if g := a.guard.Load(); g != nil {
+		return g
+	}
+	return a.x.m.defaultGuard
+}
 
 // User returns the request's user, or nil if it is from nobody. The guard is
 // asked once in a request.

@@ -120,7 +120,6 @@ func (m *Manager) begin(c *gin.Context) *exchange {
 	x := &exchange{m: m, req: c.Request, plainCookies: m.plainCookies(c.Request), remote: m.remote(c)}
 	x.session.m, x.session.x = m, x
 	x.auth.x = x
-	x.auth.guard.Store(m.defaultGuard)
 	m.gate.bind(&x.gate, &x.auth)
 	x.setKeys(c)
 	x.writer.ResponseWriter, x.writer.x, x.writer.c = c.Writer, x, c

@@ -150,7 +150,10 @@ func (g *Gate) Has(ability string) bool {
 
 // Policy returns the policy registered for resources of type t.
 func (g *Gate) Policy(t reflect.Type) (any, bool) {
-	entry, ok := g.table().policies[t]
+	if t == nil {
+		return nil, false
+	}
+	entry, ok := g.table().policies[typeIDOf(t)]
 	if !ok || entry.resource != t {
 		return nil, false
 	}

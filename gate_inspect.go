@@ -115,13 +115,18 @@ func (c *gateCheck) prepare(ctx context.Context, g *Gate, resource []any) (d Dec
 // rule returns the rule for the check, or nil.
 func (c *gateCheck) rule() *gateRule {
 	if c.resource != nil {
-		if entry := c.table.policies[reflect.TypeOf(c.resource)]; entry != nil {
-			if rule := entry.rules[c.ability]; rule != nil {
+		if entry := c.policy(); entry != nil {
+			if rule := entry.rule(c.ability); rule != nil {
 				return rule
 			}
 		}
 	}
 	return c.table.abilities[c.ability]
+}
+
+// policy returns what the type of the resource leads to, or nil.
+func (c *gateCheck) policy() *policyEntry {
+	return c.table.policies[typeIDOf(reflect.TypeOf(c.resource))]
 }
 
 // ask asks the rule, unless that is no answer to this check.
@@ -190,7 +195,7 @@ func (c *gateCheck) whyNoRule() string {
 	if c.resource == nil {
 		return "no such ability"
 	}
-	if entry := c.table.policies[reflect.TypeOf(c.resource)]; entry != nil {
+	if entry := c.policy(); entry != nil {
 		return fmt.Sprintf("no such ability, and no such method of %T for %T", entry.policy, c.resource)
 	}
 	return fmt.Sprintf("no such ability, and no policy for %T", c.resource)

@@ -37,7 +37,7 @@ type gateTable struct {
 	abilities map[string]*gateRule
 	// policies has two entries for each policy: under the type of its resource
 	// the methods that take one, under the type of the OfType value the others.
-	policies map[reflect.Type]*policyEntry
+	policies map[typeID]*policyEntry
 	before   []gateBefore
 	after    []gateAfter
 	log      gateLog
@@ -184,9 +184,9 @@ func (g *Gate) audit() []gateRuleInfo {
 		infos = append(infos, gateRuleInfo{ability, rule.user, rule.resource, nil, rule.guests})
 	}
 	for _, entry := range t.policies {
-		for ability, rule := range entry.rules {
+		for _, rule := range entry.rules {
 			infos = append(infos,
-				gateRuleInfo{ability, rule.user, rule.resource, reflect.TypeOf(entry.policy), rule.guests})
+				gateRuleInfo{rule.ability, rule.user, rule.resource, reflect.TypeOf(entry.policy), rule.guests})
 		}
 	}
 	slices.SortFunc(infos, func(a, b gateRuleInfo) int {

@@ -14,8 +14,31 @@ import (
 type policyEntry struct {
 	policy   any
 	resource reflect.Type
-	rules    map[string]*gateRule
+	rules    []policyRule
 }
+
+// policyRule is the rule that answers for an ability.
+type policyRule struct {
+	ability string
+	*gateRule
+}
+
+// rule returns the rule for an ability, or nil. A policy has a handful of them,
+// among which a map takes longer to find one.
+func (e *policyEntry) rule(ability string) *gateRule {
+	for i := range e.rules {
+		if e.rules[i].ability == ability {
+			return e.rules[i].gateRule
+		}
+	}
+	return nil
+}
+
+// typeID is what a type is found by: two are equal if the types are identical,
+// as pointers to them are, and comparing them needs no look at what they are.
+type typeID uintptr
+
+func typeIDOf(t reflect.Type) typeID { return typeID(reflect.ValueOf(t).Pointer()) }
 
 // policyType is implemented by the values of OfType alone.
 type policyType interface{ policyType() }
@@ -69,13 +92,14 @@ func RegisterPolicy[U, R, P any](g *Gate, policy P) {
 	b.build()
 	onResource := &policyEntry{policy, b.resource, b.onResource}
 	onType := &policyEntry{policy, b.resource, b.onType}
+	resource := typeIDOf(b.resource)
 	g.registry().update(func(t *gateTable) {
-		if _, taken := t.policies[b.resource]; taken {
+		if _, taken := t.policies[resource]; taken {
 			b.panicf("%v already has a policy", b.resource)
 		}
 		t.policies = gateCloneMap(t.policies)
-		t.policies[b.resource] = onResource
-		t.policies[reflect.TypeFor[policyTypeOf[R]]()] = onType
+		t.policies[resource] = onResource
+		t.policies[typeIDOf(reflect.TypeFor[policyTypeOf[R]]())] = onType
 	})
 }
 
@@ -88,8 +112,8 @@ type policyBuilder[U, R, P any] struct {
 	resource   reflect.Type
 	before     func(ctx context.Context, u U, ability string) (Decision, bool)
 	guests     []string
-	onResource map[string]*gateRule
-	onType     map[string]*gateRule
+	onResource []policyRule
+	onType     []policyRule
 }
 
 // check panics if the types or the value cannot be those of a policy.
@@ -115,7 +139,6 @@ func (b *policyBuilder[U, R, P]) check() {
 
 // build makes the rules.
 func (b *policyBuilder[U, R, P]) build() {
-	b.onResource, b.onType = make(map[string]*gateRule), make(map[string]*gateRule)
 	b.special()
 	for m := range b.self.Methods() {
 		if m.Name != "Before" && m.Name != "GuestAbilities" {
@@ -126,7 +149,8 @@ func (b *policyBuilder[U, R, P]) build() {
 		b.panicf("has no ability: none of its methods has one of the shapes %s", b.shapes())
 	}
 	for _, ability := range b.guests {
-		if b.onResource[ability] == nil && b.onType[ability] == nil {
+		named := func(r policyRule) bool { return r.ability == ability }
+		if !slices.ContainsFunc(b.onResource, named) && !slices.ContainsFunc(b.onType, named) {
 			b.panicf("GuestAbilities names %s, which it has no method for", gateQuote(ability))
 		}
 	}
@@ -159,28 +183,28 @@ func (b *policyBuilder[U, R, P]) add(m reflect.Method) {
 	policy := b.policy
 	switch f := m.Func.Interface().(type) {
 	case func(P, context.Context, U, R) bool:
-		b.put(b.onResource, m.Name, ruleFor(b.resource, b.before,
+		b.put(&b.onResource, m.Name, ruleFor(b.resource, b.before,
 			func(ctx context.Context, u U, r R) bool { return f(policy, ctx, u, r) }))
 	case func(P, context.Context, U, R) Decision:
-		b.put(b.onResource, m.Name, ruleFor(b.resource, b.before,
+		b.put(&b.onResource, m.Name, ruleFor(b.resource, b.before,
 			func(ctx context.Context, u U, r R) Decision { return f(policy, ctx, u, r) }))
 	case func(P, context.Context, U) bool:
-		b.put(b.onType, m.Name, ruleFor(b.resource, b.before,
+		b.put(&b.onType, m.Name, ruleFor(b.resource, b.before,
 			func(ctx context.Context, u U, _ policyTypeOf[R]) bool { return f(policy, ctx, u) }))
 	case func(P, context.Context, U) Decision:
-		b.put(b.onType, m.Name, ruleFor(b.resource, b.before,
+		b.put(&b.onType, m.Name, ruleFor(b.resource, b.before,
 			func(ctx context.Context, u U, _ policyTypeOf[R]) Decision { return f(policy, ctx, u) }))
 	default:
 		b.panicf("method %s has type %v, want %s", m.Name, policyMethodType(m), b.shapes())
 	}
 }
 
-func (b *policyBuilder[U, R, P]) put(rules map[string]*gateRule, method string, rule *gateRule) {
+func (b *policyBuilder[U, R, P]) put(rules *[]policyRule, method string, rule *gateRule) {
 	ability := policyAbility(method)
 	if slices.Contains(b.guests, ability) {
 		rule.forGuests()
 	}
-	rules[ability] = rule
+	*rules = append(*rules, policyRule{ability, rule})
 }
 
 func (b *policyBuilder[U, R, P]) shapes() string {
