@@ -30,14 +30,14 @@ func TestAllocations(t *testing.T) {
 		{"session not touched, no cookie", "GET", "/static", nil, 3},
 		{"session not touched", "GET", "/static", a.cookie, 3},
 		{"session read", "GET", "/theme", a.cookie, 6},
-		{"session write", "POST", "/visit", a.cookie, 14},
+		{"session write", "POST", "/visit", a.cookie, 11},
 		{"session guard", "GET", "/me", a.cookie, 8},
 		{"session guard and Authorize", "GET", "/post", a.cookie, 9},
 		{"access token", "GET", "/api/me", a.access, 10},
 		{"personal token", "GET", "/token/me", a.personal, 15},
 		{"pair of tokens issued", "POST", "/api/token", nil, 46},
-		{"ThrottleLogins", "GET", "/throttled", nil, 6},
-		{"try counted", "POST", "/counted", nil, 19},
+		{"ThrottleLogins", "GET", "/throttled", nil, 5},
+		{"try counted", "POST", "/counted", nil, 18},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := a.allocations(t, c.method, c.path, c.header)

@@ -3,9 +3,7 @@ package ginauth
 import (
 	"crypto/subtle"
 	"encoding/base64"
-	"hash/maphash"
 	"strings"
-	"sync/atomic"
 
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/seal"
@@ -76,7 +74,7 @@ func bondOf(credential, realm, id string, u models.Authenticatable) bond {
 // fingerprint binds a credential of a kind to the realm, the user and the
 // user's stamp.
 func (m *Manager) fingerprint(credential, realm string, u models.Authenticatable) stores.Digest {
-	return m.fingerprints.of(bondOf(credential, realm, u.AuthID(), u))
+	return m.currentFingerprint(bondOf(credential, realm, u.AuthID(), u))
 }
 
 // checkFingerprint compares in constant time, under the current key and the
@@ -97,51 +95,32 @@ func (m *Manager) checkFingerprintOf(
 	if b.kind == stampKind && b.stamp == "" {
 		return 0, false // an empty stamp is shared by everybody who has none
 	}
-	if current := m.fingerprints.of(b); subtle.ConstantTimeCompare(fingerprint, current[:]) == 1 {
+	if current := m.currentFingerprint(b); subtle.ConstantTimeCompare(fingerprint, current[:]) == 1 {
 		return 0, true
 	}
 	return m.subkeys.stamp.Verify(fingerprint,
 		[]byte(b.credential), []byte(b.realm), []byte(b.id), []byte(b.kind), []byte(b.stamp))
 }
 
-// fingerprints makes fingerprints under the current key, and remembers the latest
-// of them: users come back with each request, and making one takes longer than
-// finding their session. It is bounded, and safe for concurrent use.
-type fingerprints struct {
-	keys  keys.Subkeys
-	seed  maphash.Seed
-	slots []atomic.Pointer[knownFingerprint]
-}
-
-// knownFingerprint is the fingerprint of a bond. It does not change.
-type knownFingerprint struct {
-	bond
-	digest stores.Digest
-}
-
-// The bounds of what is remembered: how many fingerprints, and of how many bytes
-// at most. In a usual application that is about 1 MiB.
+// The bounds of what is remembered of fingerprints: how many, and of how many
+// bytes at most. In a usual application that is about 1 MiB.
 const (
 	knownFingerprints     = 4096
 	maxRememberedBondSize = 512
 )
 
-func newFingerprints(k keys.Subkeys) *fingerprints {
-	return &fingerprints{keys: k, seed: maphash.MakeSeed(), slots: make([]atomic.Pointer[knownFingerprint], knownFingerprints)}
-}
-
-func (f *fingerprints) of(b bond) stores.Digest {
-	// The sum finds a place, and decides nothing: bonds are compared whole. All of
-	// a bond is the application's, so the time that takes tells a client nothing.
-	sum := maphash.String(f.seed, b.credential) ^ maphash.String(f.seed, b.id) ^ maphash.String(f.seed, b.stamp)
-	slot := &f.slots[sum%uint64(len(f.slots))]
-	if known := slot.Load(); known != nil && known.bond == b {
-		return known.digest
+// currentFingerprint returns the fingerprint under the current key. Users come
+// back with each request, and making theirs takes longer than finding their
+// session, so the latest are remembered. All of a bond is the application's: the
+// time that comparing it takes tells a client nothing.
+func (m *Manager) currentFingerprint(b bond) stores.Digest {
+	if known, ok := m.fingerprints.Get(b); ok {
+		return known
 	}
-	digest := f.keys.MAC([]byte(b.credential), []byte(b.realm), []byte(b.id), []byte(b.kind), []byte(b.stamp))
+	digest := m.subkeys.stamp.MAC([]byte(b.credential), []byte(b.realm), []byte(b.id), []byte(b.kind), []byte(b.stamp))
 	if len(b.id)+len(b.stamp) <= maxRememberedBondSize {
 		b.id, b.stamp = strings.Clone(b.id), strings.Clone(b.stamp) // they may be parts of larger texts
-		slot.Store(&knownFingerprint{b, digest})
+		m.fingerprints.Put(b, digest)
 	}
 	return digest
 }

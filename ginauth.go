@@ -17,6 +17,7 @@ import (
 
 	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/internal/passpolicy"
+	"github.com/ginauth/ginauth/internal/recent"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
@@ -33,8 +34,10 @@ type Manager struct {
 	owned   bool // and were made here
 	keyless bool // the key was made up for this process
 	subkeys subkeys
-	// fingerprints makes those of security stamps.
-	fingerprints *fingerprints
+	// fingerprints are those of security stamps under the current key, and
+	// windows those of addresses.
+	fingerprints *recent.Results[bond, stores.Digest]
+	windows      *recent.Results[addressLimit, stores.Window]
 	hasher       *hashing.Manager
 	guards       map[string]*namedGuard
 	// defaultGuard is the one of Config.DefaultGuard.
@@ -81,7 +84,8 @@ func New(config Config) (*Manager, error) {
 	}
 
 	m.subkeys = deriveSubkeys(ring)
-	m.fingerprints = newFingerprints(m.subkeys.stamp)
+	m.fingerprints = recent.New[bond, stores.Digest](knownFingerprints)
+	m.windows = recent.New[addressLimit, stores.Window](knownAddresses)
 	m.keyless = cfg.Key == ""
 	m.cfg.Key, m.cfg.PreviousKeys = "", nil // not needed again
 	m.cfg.JWT.SigningKey, m.cfg.JWT.VerifyingKeys = JWTKey{}, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -42,6 +43,33 @@ func (m *Manager) window(kind string, l Limit, parts ...[]byte) stores.Window {
 	return stores.Window{Key: m.subkeys.throttle.MACOf(name, parts), Limit: l.Attempts, Period: l.Per}
 }
 
+// addressLimit is what a window of an address is found by.
+type addressLimit struct {
+	host string
+	Limit
+}
+
+// knownAddresses is how many windows of addresses are remembered.
+const knownAddresses = 1024
+
+// addressWindow returns the window that counts tries from the request's address,
+// if that is known. Naming it takes longer than looking it up, so the latest are
+// remembered.
+func (x *exchange) addressWindow(l Limit) (w stores.Window, ok bool) {
+	key := addressLimit{clientaddr.WithoutPort(x.remote), l}
+	if w, ok = x.m.windows.Get(key); ok {
+		return w, true
+	}
+	address, ok := clientaddr.Prefix(x.remote)
+	if !ok {
+		return w, false
+	}
+	w = x.m.window("address", l, []byte(address))
+	key.host = strings.Clone(key.host) // without the port behind it
+	x.m.windows.Put(key, w)
+	return w, true
+}
+
 // try is one try to log in, with the slots it took.
 type try struct {
 	x        *exchange
@@ -60,7 +88,8 @@ func (x *exchange) take(ctx context.Context, guard string, s subject) (*try, err
 	// Where the address is not known, as on a Unix socket, all clients would
 	// share one: it is then not counted.
 	if s.address != "" {
-		windows = append(windows, x.m.window("address", t.limits.Address, []byte(s.address)))
+		window, _ := x.addressWindow(t.limits.Address)
+		windows = append(windows, window)
 	}
 	if s.device != nil {
 		windows = append(windows, x.m.window("device", t.limits.Device, s.account[:], s.device.id[:]))
@@ -287,13 +316,13 @@ func (x *exchange) limitsOfRoute() *ThrottleConfig {
 // peek refuses a request whose address is locked already.
 func (x *exchange) peek(ctx context.Context) error {
 	limits := x.limitsOfRoute()
-	address, ok := clientaddr.Prefix(x.remote)
+	window, ok := x.addressWindow(limits.Address)
 	if !ok || limits.InsecureDisable {
 		return nil
 	}
 	phase, span := x.phase(ctx)
 	defer span.end()
-	grant, err := x.m.stores.Limiter.Peek(phase, x.m.now(), x.m.window("address", limits.Address, []byte(address)))
+	grant, err := x.m.stores.Limiter.Peek(phase, x.m.now(), window)
 	if err != nil {
 		return unavailable("count attempts", err)
 	}

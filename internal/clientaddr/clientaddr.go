@@ -2,7 +2,10 @@
 // client.
 package clientaddr
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // prefixBits is the part of an IPv6 address that a provider gives to one
 // client, who chooses the rest freely.
@@ -40,6 +43,16 @@ func Parse(remote string) (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	return addr.WithZone("").Unmap(), true
+}
+
+// WithoutPort returns the part of remote that decides what Prefix returns: that
+// before the port, where there is one.
+func WithoutPort(remote string) string {
+	i := strings.LastIndexByte(remote, ':')
+	if i > 0 && (remote[i-1] == ']' || strings.IndexByte(remote, ':') == i) {
+		return remote[:i]
+	}
+	return remote // IPv6, or nothing but an address
 }
 
 // Host returns the address in remote as Parse reads it, or "" if there is none.

@@ -26,6 +26,7 @@ func TestPrefix(t *testing.T) {
 			if got, ok := clientaddr.Prefix(tt.remote); !ok || got != tt.want {
 				t.Errorf("Prefix(%q) = %q, %t; want %q", tt.remote, got, ok, tt.want)
 			}
+			checkWithoutPort(t, tt.remote, tt.want)
 		})
 	}
 }
@@ -36,6 +37,30 @@ var garbage = []string{
 	"", " ", "192.0.2", "192.0.2.256", "192.0.02.1", "0x7f000001", "192.0.2.1:", "192.0.2.1:99999", "192.0.2.1:http",
 	" 192.0.2.1", "192.0.2.1\n", "192.0.2.1, 192.0.2.2", "192.0.2.0/24", "[192.0.2.1]:80", "[::1]", "::1]:80", "2001:db8:::1",
 	"::1%", "localhost", "localhost:80", ":80", "@", "/run/app.sock", "<nil>", "pipe", "unknown",
+}
+
+// checkWithoutPort checks that a port is all that WithoutPort leaves out.
+func checkWithoutPort(t *testing.T, remote, want string) {
+	t.Helper()
+	host := clientaddr.WithoutPort(remote)
+	same := host
+	if host != remote {
+		same += ":1"
+	}
+	if got, ok := clientaddr.Prefix(same); !ok || got != want {
+		t.Errorf("WithoutPort(%q) = %q, whose key is %q, %t; want %q", remote, host, got, ok, want)
+	}
+}
+
+func TestWithoutPort(t *testing.T) {
+	for remote, want := range map[string]string{
+		"192.0.2.1:4711": "192.0.2.1", "192.0.2.1": "192.0.2.1", "[2001:db8::1]:443": "[2001:db8::1]",
+		"2001:db8::1": "2001:db8::1", "::1": "::1", "": "", ":": ":", "@": "@",
+	} {
+		if got := clientaddr.WithoutPort(remote); got != want {
+			t.Errorf("WithoutPort(%q) = %q, want %q", remote, got, want)
+		}
+	}
 }
 
 func TestGarbage(t *testing.T) {
@@ -107,6 +132,7 @@ func FuzzPrefix(f *testing.F) {
 		if !ok {
 			return
 		}
+		checkWithoutPort(t, remote, key)
 		if again, ok := clientaddr.Prefix(addr.String()); !ok || again != key {
 			t.Errorf("Prefix(%q) = %q, and of its address %q, %t", remote, key, again, ok)
 		}
