@@ -344,14 +344,17 @@ func TestGuessesAtResetTokens(t *testing.T) {
 func TestMailsToAnAccount(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
-		for i := range 120 {
-			a.client().post("/forgot-password", fields{"email": alice}).want(t, 202)
-			if i%20 == 19 {
-				a.clock.advance(time.Minute + time.Second)
+		for minute := range 7 {
+			for range 20 {
+				a.client().post("/forgot-password", fields{"email": alice}).want(t, 202)
 			}
+			if minute < 5 {
+				a.mail(mail.ResetPassword, alice) // they are written after the answer
+			}
+			a.clock.advance(time.Minute + time.Second)
 		}
-		if rest := a.rest(); len(rest) != 5 {
-			t.Errorf("%d mails in 6 minutes, want 5", len(rest))
+		if rest := a.rest(); len(rest) != 0 {
+			t.Errorf("%d mails in 7 minutes, want 5", 5+len(rest))
 		}
 	})
 }
