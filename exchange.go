@@ -208,19 +208,13 @@ func (x *exchange) commit(h http.Header, status int) error {
 	return nil
 }
 
-// The values of headers that most answers have, as Gin has those of its content
-// types. None has room, so appending to it makes another.
-var (
-	noStore    = []string{"no-store"}
-	varyCookie = []string{"Cookie"}
-)
-
 // privateResponse keeps caches from showing one user's answer to another.
 // OWASP ASVS 5.0, 14.3.2. A handler may say otherwise of what it shows, but not
 // of a response that sets a cookie or refuses somebody.
 func privateResponse(h http.Header, force bool) {
-	if h["Cache-Control"] == nil && h["Vary"] == nil { // as usual
-		h["Cache-Control"], h["Vary"] = noStore, varyCookie
+	if h["Cache-Control"] == nil && h["Vary"] == nil { // as usual: one block for both
+		values := [...]string{"no-store", "Cookie"}
+		h["Cache-Control"], h["Vary"] = values[:1:1], values[1:]
 		return
 	}
 	control := h.Get("Cache-Control")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/ginauth/ginauth/internal/sessioncodec"
 	"github.com/ginauth/ginauth/stores"
@@ -48,19 +47,21 @@ type Session struct {
 // sessionState is what there is of a session once it is used. Until then it is
 // nil: most requests touch no session, and pay for none.
 type sessionState struct {
-	ctx       context.Context // for loading, where there is no request
-	presented string          // the cookie's value, if one came
-	loaded    bool
-	loadedAt  time.Time
-	fault     error // why the session cannot be read or stored
-	consulted bool  // the response depends on the session
+	ctx   context.Context // for loading, where there is no request
+	fault error           // why the session cannot be read or stored
 
-	row    stores.Session // as loaded
-	exists bool           // row is in the store, or in the cookie
-	oldKey bool           // the cookie was sealed under a previous key
+	loaded    bool
+	presented bool // a cookie came
+	consulted bool // the response depends on the session
+	exists    bool // row is in the store, or in the cookie
+	due       bool // its use is to be noted, or the cookie to be sealed anew
 	// superseded says that the id presented was replaced moments ago by a
 	// request that ran in parallel.
 	superseded bool
+	loggedIn   bool // a login happened in this request
+	clearing   bool // the cookie is to be deleted
+
+	row stores.Session // as loaded
 
 	set     map[string][]byte // changes since loading
 	removed map[string]bool
@@ -68,11 +69,9 @@ type sessionState struct {
 	flashed []string          // keys flashed by the request before
 	kept    map[string]bool   // those of them that stay
 
-	next     *sessionSecret // the new id, if there is to be one
-	issued   *sessionSecret // one that is stored and not sent yet
-	owner    *string        // of the row, if it changes
-	loggedIn bool           // a login happened in this request
-	clearing bool           // the cookie is to be deleted
+	next   *sessionSecret // the new id, if there is to be one
+	issued *sessionSecret // one that is stored and not sent yet
+	owner  *string        // of the row, if it changes
 	// beforeAnswer is what is to be noted once the session is stored, and before
 	// the client hears of it, or when it hangs up.
 	beforeAnswer []func(context.Context) error

@@ -25,7 +25,7 @@ func (s *Session) end() error {
 			return ErrConflict
 		}
 	}
-	s.clearing, s.superseded = s.presented != "", false
+	s.clearing, s.superseded = s.presented, false
 	s.empty()
 	return nil
 }

@@ -32,10 +32,9 @@ func (m *Manager) Session(ctx context.Context, id string) (*Session, error) {
 func (s *Session) open(id string) error {
 	row, publicHalf, ok := strings.Cut(id, ".")
 	if !ok || len(row) != 2*rowBytes || len(publicHalf) != publicDigest {
-		s.presented = id
-		return s.load()
+		return s.loadCookie(s.context(), id)
 	}
-	s.loaded, s.loadedAt = true, s.clock()
+	s.loaded = true
 	ctx, span := s.phase(s.context())
 	defer span.end()
 	found, ok, err := s.m.keeper.find(ctx, row)
@@ -46,7 +45,7 @@ func (s *Session) open(id string) error {
 		return unavailable("load session", err)
 	}
 	if ok && found.Digest.String()[:publicDigest] == publicHalf {
-		s.adopt(&found, s.loadedAt)
+		s.adopt(&found, s.clock())
 	}
 	return nil
 }

@@ -28,18 +28,20 @@ func (s *Session) loadIn(ctx context.Context) error {
 	if s.loaded || s.fault != nil {
 		return s.fault
 	}
-	s.loaded = true
-	if s.x != nil {
-		s.presented, _ = s.x.jar().get(s.x.req.Header, s.m.cfg.Session.Cookie.Name)
-	}
-	if s.presented == "" {
+	cookie, _ := s.x.jar().get(s.x.req.Header, s.m.cfg.Session.Cookie.Name)
+	return s.loadCookie(ctx, cookie)
+}
+
+// loadCookie loads the session that a cookie's value opens.
+func (s *Session) loadCookie(ctx context.Context, cookie string) error {
+	s.loaded, s.presented = true, cookie != ""
+	if !s.presented {
 		return nil
 	}
 	ctx, span := s.phase(ctx)
 	defer span.end()
 	now := s.clock()
-	s.loadedAt = now
-	row, state, err := s.m.keeper.load(ctx, now, s.presented)
+	row, state, err := s.m.keeper.load(ctx, now, cookie)
 	if err != nil {
 		s.fail(unavailable("load session", err))
 		return s.fault
@@ -52,7 +54,7 @@ func (s *Session) loadIn(ctx context.Context) error {
 		s.superseded = !s.m.expired(&row, ownOf(&row), now) && now.Sub(row.Renamed).Abs() < supersededFor
 	default:
 		s.adopt(&row, now)
-		s.oldKey = s.exists && state == idOldKey
+		s.due = s.due || state == idOldKey
 	}
 	return nil
 }
@@ -63,6 +65,7 @@ func (s *Session) adopt(row *stores.Session, now time.Time) {
 	own := ownOf(row)
 	if !s.m.expired(row, own, now) {
 		s.row, s.flashed, s.exists = *row, own.flashed, true
+		s.due = now.Sub(row.LastSeen) >= s.m.cfg.Session.TouchInterval
 	}
 }
 
@@ -278,7 +281,7 @@ func (s *Session) create(ctx context.Context) (cookieChange, error) {
 // touch records that the session is in use, at most once in each interval, and
 // has a cookie sealed anew that was sealed under a previous key.
 func (s *Session) touch(ctx context.Context) (cookieChange, error) {
-	if s.loadedAt.Sub(s.row.LastSeen) < s.m.cfg.Session.TouchInterval && !s.oldKey {
+	if !s.due {
 		return s.send("")
 	}
 	now := s.clock()

@@ -48,9 +48,15 @@ func ginJWTApp(tb testing.TB) http.Handler {
 	return r
 }
 
-func openGinJWT(tb testing.TB) target {
+func openGinJWT(tb testing.TB) target { return ginJWTTarget(tb, clients) }
+
+// openGinJWTFirst shows as many tokens as openFirst, which do not all lie in the
+// processor's cache.
+func openGinJWTFirst(tb testing.TB) target { return ginJWTTarget(tb, firstTokens(tb)) }
+
+func ginJWTTarget(tb testing.TB, tokens int) target {
 	app := ginJWTApp(tb)
-	t := serve(app, tokenRequests(tb, app, clients))
+	t := serve(app, tokenRequests(tb, app, tokens))
 	t.check = func(tb testing.TB) { checkTokens(tb, app) }
 	return t
 }
