@@ -2,7 +2,6 @@ package jws
 
 import (
 	"hash/maphash"
-	"strings"
 	"sync/atomic"
 )
 
@@ -36,11 +35,13 @@ type Cache struct {
 	slots []atomic.Pointer[remembered]
 }
 
-// remembered is a token with what is known of it.
+// remembered is a token with what is known of it, in two blocks of memory: this
+// one, and one of text.
 type remembered struct {
 	sum       uint64
 	typ, text string
 	Verified
+	audience [1]string // where Audience is if there is one
 }
 
 // NewCache returns an empty cache of what a set verifies.
@@ -48,10 +49,15 @@ func NewCache(s *Set) *Cache {
 	return &Cache{set: s, seed: maphash.MakeSeed(), slots: make([]atomic.Pointer[remembered], cacheTokens)}
 }
 
-// VerifyClaims returns what Set.VerifyClaims does, with the same errors.
+// VerifyClaims returns what Set.VerifyClaims does, with the same errors. It keeps
+// typ, and of text a copy.
 func (c *Cache) VerifyClaims(typ, text string) (*Verified, error) {
 	if len(text) > cacheLength {
-		return c.verify(typ, text)
+		r, err := c.verify(typ, text)
+		if err != nil {
+			return nil, err
+		}
+		return &r.Verified, nil
 	}
 	sum := maphash.String(c.seed, text)
 	places := c.places(sum)
@@ -63,11 +69,11 @@ func (c *Cache) VerifyClaims(typ, text string) (*Verified, error) {
 			return &r.Verified, nil
 		}
 	}
-	v, err := c.verify(typ, text)
+	r, err := c.verify(typ, text)
 	if err != nil {
 		return nil, err // what nobody signed is not remembered
 	}
-	r := &remembered{sum: sum, typ: strings.Clone(typ), text: strings.Clone(text), Verified: *v}
+	r.sum = sum
 	free := places[0]
 	if free.Load() != nil && (places[1].Load() == nil || sum>>63 == 1) {
 		free = places[1]
@@ -76,12 +82,18 @@ func (c *Cache) VerifyClaims(typ, text string) (*Verified, error) {
 	return &r.Verified, nil
 }
 
-func (c *Cache) verify(typ, text string) (*Verified, error) {
-	claims, payload, key, err := c.set.VerifyClaims(typ, text)
+func (c *Cache) verify(typ, text string) (*remembered, error) {
+	var room [cacheLength * 3 / 4]byte
+	payload, key, err := c.set.verify(room[:], typ, text)
 	if err != nil {
 		return nil, err
 	}
-	return &Verified{claims, string(payload), key}, nil
+	both := text + string(payload)
+	r := &remembered{typ: typ, text: both[:len(text)], Verified: Verified{Payload: both[len(text):], KeyIndex: key}}
+	if err := r.parse(r.Payload, r.audience[:0]); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // places returns the two where a token of this sum may be.

@@ -47,7 +47,7 @@ type Claims struct {
 // signature. An error wraps ErrPayload or ErrClaim.
 func ParseClaims(payload []byte) (Claims, error) {
 	var c Claims
-	if err := c.parse(string(payload)); err != nil {
+	if err := c.parse(string(payload), nil); err != nil {
 		return Claims{}, err
 	}
 	return c, nil
@@ -68,8 +68,9 @@ func reserved(literal string) bool {
 }
 
 // parse reads the claims of a payload, and all the rest of it to see that it is
-// one JSON object. Texts of the claims are parts of text.
-func (c *Claims) parse(text string) error {
+// one JSON object. Texts of the claims are parts of text. A single audience is put
+// in a slice that has room for one.
+func (c *Claims) parse(text string, audience []string) error {
 	var s scanner
 	s.start(text)
 	for in := s.object(); s.next(&in); {
@@ -79,7 +80,7 @@ func (c *Claims) parse(text string) error {
 		case "sub":
 			c.Subject = s.claimText(in.name)
 		case "aud":
-			c.Audience = s.claimTexts(in.name)
+			c.Audience = s.claimTexts(in.name, audience)
 		case "exp":
 			c.Expiry = s.claimTime(in.name)
 		case "nbf":

@@ -20,7 +20,8 @@ func (s *scanner) claimText(name string) string {
 		s.failClaim(name, "is not a string")
 		return ""
 	}
-	text := unescape(s.literal())
+	literal := s.literal()
+	text := unescape(literal)
 	switch {
 	case s.err != nil:
 		return ""
@@ -28,20 +29,26 @@ func (s *scanner) claimText(name string) string {
 		s.failClaim(name, "is empty")
 	case len(text) > MaxText:
 		s.failClaim(name, "is too long")
-	case hasControl(text):
+	case len(text) < len(literal) && hasControl(text): // which are in escapes
 		s.failClaim(name, "has control characters")
 	}
 	return text
 }
 
+// hasControl looks at bytes: in UTF-8 none of another character is that small.
 func hasControl(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' })
+	for i := range len(text) {
+		if text[i] < ' ' {
+			return true
+		}
+	}
+	return false
 }
 
-// claimTexts reads a text or an array of them.
-func (s *scanner) claimTexts(name string) []string {
+// claimTexts reads a text, which it appends, or an array of them.
+func (s *scanner) claimTexts(name string, to []string) []string {
 	if s.peek() != '[' {
-		return []string{s.claimText(name)}
+		return append(to, s.claimText(name))
 	}
 	var texts []string
 	for in := s.begin('['); s.more(&in, ']'); {

@@ -1,9 +1,6 @@
 package jws
 
-import (
-	"encoding/base64"
-	"strings"
-)
+import "encoding/base64"
 
 // MaxToken is how long a token may be, in bytes.
 const MaxToken = 8 << 10
@@ -12,13 +9,13 @@ const MaxToken = 8 << 10
 // stray bits.
 var encoding = base64.RawURLEncoding.Strict()
 
-// decode decodes text into a buffer of encoding.DecodedLen bytes. There is one
-// text for each result: the decoder skips line breaks even when strict, so they
-// are looked for.
-func decode(into []byte, text string) ([]byte, bool) {
-	if strings.IndexByte(text, '\n') >= 0 || strings.IndexByte(text, '\r') >= 0 {
-		return nil, false
+// decode decodes text, in a buffer if that is large enough. There is one text for
+// each result: the decoder skips line breaks even when strict, and a text with one
+// is longer than that of its result.
+func decode(buf []byte, text string) ([]byte, bool) {
+	if size := encoding.DecodedLen(len(text)); size > len(buf) {
+		buf = make([]byte, size)
 	}
-	n, err := encoding.Decode(into, []byte(text))
-	return into[:n], err == nil
+	n, err := encoding.Decode(buf, []byte(text))
+	return buf[:n], err == nil && encoding.EncodedLen(n) == len(text)
 }

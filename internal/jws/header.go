@@ -15,7 +15,7 @@ func parseHeader(encoded string) (header, error) {
 	if len(encoded) > maxHeader {
 		return header{}, fmt.Errorf("%w: it is too long", ErrHeader)
 	}
-	data, ok := decode(make([]byte, encoding.DecodedLen(len(encoded))), encoded)
+	data, ok := decode(nil, encoded)
 	if !ok {
 		return header{}, ErrFormat
 	}

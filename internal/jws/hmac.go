@@ -5,7 +5,7 @@ import (
 	"crypto"
 	"crypto/hmac"
 	"crypto/sha256"
-	_ "crypto/sha512" // for crypto.SHA384 and crypto.SHA512
+	"crypto/sha512"
 	"fmt"
 	"hash"
 	"sync"
@@ -66,10 +66,16 @@ func newHMACSigner(h crypto.Hash, secret []byte) *hmacSigner {
 
 func (s *hmacSigner) size() int { return s.hash.Size() }
 
-func (s *hmacSigner) sign(input []byte) ([]byte, error) {
+func (s *hmacSigner) sign(input []byte) ([]byte, error) { return s.appendMAC(nil, input), nil }
+
+// maxMAC is the longest signature under a secret, in bytes.
+const maxMAC = sha512.Size
+
+// appendMAC appends the signature of input.
+func (s *hmacSigner) appendMAC(to, input []byte) []byte {
 	state := s.pool.Get().(*hmacState)
 	defer s.pool.Put(state)
-	return bytes.Clone(state.sum(append(state.buf[:0], input...))), nil
+	return append(to, state.sum(append(state.buf[:0], input...))...)
 }
 
 func (s *hmacSigner) verify(input string, signature []byte) bool {

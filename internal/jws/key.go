@@ -1,6 +1,7 @@
 package jws
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/sha256"
 	"fmt"
@@ -41,6 +42,25 @@ type signer interface {
 	verify(input string, signature []byte) bool
 	// size returns the length of a signature in bytes.
 	size() int
+}
+
+// signature returns the signature of input, in a buffer if that is large enough.
+// A secret is asked without the interface, so that both stay where they are;
+// other keys get an input of their own.
+func (m *material) signature(buf, input []byte) ([]byte, error) {
+	if secret, ok := m.signer.(*hmacSigner); ok {
+		return secret.appendMAC(buf, input), nil
+	}
+	return m.sign(bytes.Clone(input))
+}
+
+// verifies reports whether a signature is that of input, with the same care for
+// where it is.
+func (m *material) verifies(input string, signature []byte) bool {
+	if secret, ok := m.signer.(*hmacSigner); ok {
+		return secret.verify(input, signature)
+	}
+	return m.verify(input, bytes.Clone(signature))
 }
 
 // newKey returns a key of a kid, which is quoted in errors and headers.

@@ -16,6 +16,11 @@ import (
 // application's claims have a name of this package's, in whatever case, or are
 // longer than any token.
 func (c *Claims) Payload(application []byte) ([]byte, error) {
+	return c.payload(make([]byte, 0, 256+len(application)), application)
+}
+
+// payload is Payload in a buffer, which is empty.
+func (c *Claims) payload(buf, application []byte) ([]byte, error) {
 	if err := c.writable(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInput, err)
 	}
@@ -23,7 +28,7 @@ func (c *Claims) Payload(application []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: claims of the application: %w", ErrInput, err)
 	}
 	own := members(application)
-	payload := append(make([]byte, 0, 256+len(application)), '{')
+	payload := append(buf, '{')
 	payload = appendText(payload, "iss", c.Issuer)
 	payload = appendText(payload, "sub", c.Subject)
 	payload = appendTexts(payload, "aud", c.Audience)
@@ -77,12 +82,24 @@ func writableText(name, text string) error {
 	switch {
 	case len(text) > MaxText:
 		return fmt.Errorf("%w: %s is too long", ErrClaim, name)
+	case plain(text): // as usual, and seen in one look
 	case hasControl(text):
 		return fmt.Errorf("%w: %s has control characters", ErrClaim, name)
 	case !utf8.ValidString(text):
 		return fmt.Errorf("%w: %w", ErrPayload, ErrText)
 	}
 	return nil
+}
+
+// plain reports whether a text has ASCII characters alone, none of which is a
+// control character.
+func plain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // checkApplication reports what is wrong with an application's claims.

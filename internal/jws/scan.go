@@ -60,6 +60,14 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
+// at returns the next byte, or 0 at the end.
+func (s *scanner) at() byte {
+	if s.pos < len(s.text) {
+		return s.text[s.pos]
+	}
+	return 0
+}
+
 // begin opens an object or array, of which c is the first byte.
 func (s *scanner) begin(c byte) container {
 	switch {

@@ -12,6 +12,10 @@ const maxType = 64
 // its type, and the two characters that close it.
 const tailSize = 2 + maxType + 2
 
+// usualToken is the room on the stack for a token, in bytes: that of an access
+// token with some claims of the application.
+const usualToken = 1 << 10
+
 func newEntry(key Key) entry {
 	prefix := append([]byte(`{"alg":"`), key.Algorithm()...)
 	prefix = append(prefix, '"')
@@ -68,7 +72,8 @@ func (s *Set) Sign(typ string, payload []byte) (string, error) {
 // SignClaims returns a token of a type with what Claims.Payload returns for the
 // same arguments. The errors are those of both.
 func (s *Set) SignClaims(typ string, c *Claims, application []byte) (string, error) {
-	payload, err := c.Payload(application)
+	var room [usualToken]byte
+	payload, err := c.payload(room[:0], application)
 	if err != nil {
 		return "", err
 	}
@@ -90,11 +95,16 @@ func (s *Set) sign(typ string, payload []byte) (string, error) {
 	if length > MaxToken {
 		return "", fmt.Errorf("%w: %w: %d bytes, at most %d", ErrInput, ErrTooLong, length, MaxToken)
 	}
-	token := make([]byte, 0, length)
+	var room [usualToken]byte
+	token := room[:0]
+	if length > len(room) {
+		token = make([]byte, 0, length)
+	}
 	token = append(token, e.prefix...)
 	token = e.appendTail(token, typ)
 	token = encoding.AppendEncode(append(token, '.'), payload)
-	signature, err := e.sign(token)
+	var sum [maxMAC]byte
+	signature, err := e.signature(sum[:0], token)
 	if err != nil {
 		return "", fmt.Errorf("jws: signing: %w", err)
 	}

@@ -14,21 +14,30 @@ func (s *scanner) literal() string {
 		return ""
 	}
 	s.pos++
-	for start := s.pos; s.pos < len(s.text); {
-		switch c := s.text[s.pos]; {
-		case c == '"':
+	for start := s.pos; ; {
+		s.pos += ordinary(s.text[s.pos:])
+		switch c := s.at(); c {
+		case '"':
 			s.pos++
 			return s.text[start : s.pos-1]
-		case c == '\\':
+		case '\\':
 			s.escape()
-		case c < ' ':
+		default: // a control character, or the end
 			s.fail(ErrSyntax)
-		default:
-			s.pos++
+			return ""
 		}
 	}
-	s.fail(ErrSyntax)
-	return ""
+}
+
+// ordinary returns how many bytes at the beginning of a text are themselves in a
+// string: all but the quote, the backslash and control characters.
+func ordinary(text string) int {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c == '"' || c == '\\' {
+			return i
+		}
+	}
+	return len(text)
 }
 
 // escape reads an escape sequence, or the two that are a surrogate pair.
@@ -144,7 +153,10 @@ func equalFold(a, b string) bool {
 func foldedHash(literal string) uint32 {
 	hash := uint32(2166136261)
 	for literal != "" {
-		r, size := first(literal)
+		r, size := rune(literal[0]), 1
+		if r >= utf8.RuneSelf || r == '\\' {
+			r, size = first(literal)
+		}
 		hash = (hash ^ uint32(smallest(r))) * 16777619
 		literal = literal[size:]
 	}
@@ -153,12 +165,16 @@ func foldedHash(literal string) uint32 {
 
 // smallest returns the smallest of the characters that fold to one.
 func smallest(r rune) rune {
-	if r < utf8.RuneSelf {
-		if 'a' <= r && r <= 'z' {
-			r -= 'a' - 'A'
-		}
+	switch {
+	case 'a' <= r && r <= 'z':
+		return r - ('a' - 'A')
+	case r < utf8.RuneSelf:
 		return r
 	}
+	return smallestFold(r)
+}
+
+func smallestFold(r rune) rune {
 	for {
 		next := unicode.SimpleFold(r)
 		if next <= r {
@@ -172,15 +188,17 @@ func smallest(r rune) rune {
 func appendString(to []byte, text string) []byte {
 	const digits = "0123456789abcdef"
 	to = append(to, '"')
-	for _, c := range []byte(text) {
-		switch {
+	done := 0
+	for i := range len(text) {
+		switch c := text[i]; {
 		case c == '"' || c == '\\':
-			to = append(to, '\\', c)
+			to = append(append(to, text[done:i]...), '\\', c)
 		case c < ' ':
-			to = append(to, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+			to = append(append(to, text[done:i]...), '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
 		default:
-			to = append(to, c)
+			continue
 		}
+		done = i + 1
 	}
-	return append(to, '"')
+	return append(append(to, text[done:]...), '"')
 }

@@ -15,7 +15,7 @@ const maxHeader = 2 << 10
 //
 // The error wraps the reason, one of ErrTooLong to ErrPayload.
 func (s *Set) Verify(typ, token string) (payload []byte, keyIndex int, err error) {
-	payload, keyIndex, err = s.verify(typ, token)
+	payload, keyIndex, err = s.verify(nil, typ, token)
 	if err != nil {
 		return nil, -1, err
 	}
@@ -29,7 +29,7 @@ func (s *Set) Verify(typ, token string) (payload []byte, keyIndex int, err error
 // may then wrap ErrClaim too. Whether the claims are those of a token that is
 // wanted now is for Claims.Check to say.
 func (s *Set) VerifyClaims(typ, token string) (claims Claims, payload []byte, keyIndex int, err error) {
-	payload, keyIndex, err = s.verify(typ, token)
+	payload, keyIndex, err = s.verify(nil, typ, token)
 	if err == nil {
 		claims, err = ParseClaims(payload)
 	}
@@ -39,8 +39,9 @@ func (s *Set) VerifyClaims(typ, token string) (claims Claims, payload []byte, ke
 	return claims, payload, keyIndex, nil
 }
 
-// verify returns the payload of a signed token unread.
-func (s *Set) verify(typ, token string) (payload []byte, keyIndex int, err error) {
+// verify returns the payload of a signed token unread, in a buffer if that is
+// large enough.
+func (s *Set) verify(buf []byte, typ, token string) (payload []byte, keyIndex int, err error) {
 	if len(token) > MaxToken {
 		return nil, -1, ErrTooLong
 	}
@@ -48,14 +49,12 @@ func (s *Set) verify(typ, token string) (payload []byte, keyIndex int, err error
 	if !ok {
 		return nil, -1, ErrFormat
 	}
-	// One buffer for both, of which the caller gets the first part.
-	end := encoding.DecodedLen(len(body))
-	buf := make([]byte, end+encoding.DecodedLen(len(sig)))
-	payload, ok = decode(buf[:end:end], body)
+	payload, ok = decode(buf, body)
 	if !ok {
 		return nil, -1, ErrFormat
 	}
-	signature, ok := decode(buf[end:], sig)
+	var room [maxMAC]byte
+	signature, ok := decode(room[:], sig)
 	if !ok {
 		return nil, -1, ErrFormat
 	}
@@ -64,7 +63,7 @@ func (s *Set) verify(typ, token string) (payload []byte, keyIndex int, err error
 	if err != nil {
 		return nil, -1, err
 	}
-	if !list[i].verify(token[:len(header)+1+len(body)], signature) {
+	if !list[i].verifies(token[:len(header)+1+len(body)], signature) {
 		return nil, -1, ErrSignature
 	}
 	return payload, i, nil

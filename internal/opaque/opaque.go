@@ -25,19 +25,29 @@ type Token struct {
 	keys.Redacted
 	// Family and ID name the token in a store. They are public.
 	Family, ID string
-	secret     func() [secretSize]byte // a closure, because it is a secret
+	raw        func() [size]byte // a closure, because the secret is in it
 }
 
 // New returns a random token of a new family. crypto/rand never fails: without
 // randomness it ends the process.
 func New() Token {
-	var secret [secretSize]byte
-	_, _ = rand.Read(secret[:])
-	return token(NewName(), NewName(), secret)
+	var raw [size]byte
+	_, _ = rand.Read(raw[:])
+	return token(raw)
 }
 
-func token(family, id string, secret [secretSize]byte) Token {
-	return Token{Family: family, ID: id, secret: func() [secretSize]byte { return secret }}
+// token returns the token of a family's name, its own and a secret.
+func token(raw [size]byte) Token {
+	var names [2 * 2 * nameSize]byte
+	hex.Encode(names[:], raw[:2*nameSize])
+	both := string(names[:])
+	return Token{Family: both[:2*nameSize], ID: both[2*nameSize:], raw: func() [size]byte { return raw }}
+}
+
+// secret returns what proves that its holder is the token's.
+func (t Token) secret() [secretSize]byte {
+	raw := t.raw()
+	return [secretSize]byte(raw[2*nameSize:])
 }
 
 // NewName returns a random name for a row, a token or a family: 128 bits as 32
@@ -60,12 +70,9 @@ var encoding = base64.RawURLEncoding.Strict()
 
 // Text returns the token's text: the prefix and 86 characters of base64url.
 func (t Token) Text(prefix string) string {
-	secret := t.secret()
-	b := make([]byte, 0, size)
-	b, _ = hex.AppendDecode(b, []byte(t.Family))
-	b, _ = hex.AppendDecode(b, []byte(t.ID))
-	b = append(b, secret[:]...)
-	return prefix + encoding.EncodeToString(b)
+	raw := t.raw()
+	text := append(make([]byte, 0, 128), prefix...) // on the stack
+	return string(encoding.AppendEncode(text, raw[:]))
 }
 
 // Parse reads a text that Text returned. There is one text for each token.
@@ -74,16 +81,12 @@ func Parse(prefix, text string) (Token, bool) {
 	if !ok || len(text) != encoding.EncodedLen(size) {
 		return Token{}, false
 	}
-	var b [size]byte
+	var raw [size]byte
 	// Line breaks, which the decoder skips, would make the result too short.
-	if n, err := encoding.Decode(b[:], []byte(text)); err != nil || n != size {
+	if n, err := encoding.Decode(raw[:], []byte(text)); err != nil || n != size {
 		return Token{}, false
 	}
-	return token(
-		hex.EncodeToString(b[:nameSize]),
-		hex.EncodeToString(b[nameSize:2*nameSize]),
-		[secretSize]byte(b[2*nameSize:]),
-	), true
+	return token(raw), true
 }
 
 // Successor returns the token that replaces t, which whoever holds t and the
@@ -94,6 +97,9 @@ func (t Token) Successor(subkeys keys.Subkeys, key int) Token {
 	derive := func(what string) [keys.MACSize]byte {
 		return subkeys.MACUnder(key, []byte(what), []byte(t.Family), []byte(t.ID), secret[:])
 	}
-	id := derive("id")
-	return token(t.Family, hex.EncodeToString(id[:nameSize]), derive("secret"))
+	id, next := derive("id"), derive("secret")
+	raw := t.raw() // of the same family
+	copy(raw[nameSize:2*nameSize], id[:])
+	copy(raw[2*nameSize:], next[:])
+	return token(raw)
 }
