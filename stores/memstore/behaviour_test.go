@@ -1,6 +1,7 @@
 package memstore_test
 
 import (
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"strings"
@@ -39,6 +40,56 @@ func TestJanitor(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A family outlives the token that it was created with, whose place it keeps.
+func TestFirstTokenIsDropped(t *testing.T) {
+	s := memstore.NewTokens(quiet)
+	first := token(newID())
+	first.Abilities = []string{"api"}
+	if ok, err := s.Create(t.Context(), first); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	held, _, _ := s.Find(t.Context(), first.Family, first.ID)
+	child := token(first.Family)
+	child.Expires = first.FamilyExpires
+	if r, err := s.Rotate(t.Context(), noon, first.ID, child); err != nil || r != stores.RotateDone {
+		t.Fatal(r, err)
+	}
+	there := func(wantFirst, wantChild bool) {
+		t.Helper()
+		_, gotFirst, _ := s.Find(t.Context(), first.Family, first.ID)
+		_, gotChild, _ := s.Find(t.Context(), child.Family, child.ID)
+		if gotFirst != wantFirst || gotChild != wantChild {
+			t.Errorf("the first is there: %v, want %v; its child: %v, want %v", gotFirst, wantFirst, gotChild, wantChild)
+		}
+	}
+	prune := func(now time.Time, want int) {
+		t.Helper()
+		if n, err := s.Prune(t.Context(), now); n != want || err != nil {
+			t.Errorf("Prune = %d, %v; want %d", n, err, want)
+		}
+	}
+	there(true, true)
+	prune(first.Expires, 1)
+	there(false, true)
+	if held.Abilities[0] != "api" {
+		t.Errorf("what was found before lost its abilities: %q", held.Abilities)
+	}
+	if r, err := s.Rotate(t.Context(), noon, first.ID, token(first.Family)); err != nil || r != stores.RotateDead {
+		t.Errorf("Rotate of the dropped token = %v, %v", r, err)
+	}
+	if ok, err := s.Create(t.Context(), first); err != nil || !ok {
+		t.Errorf("Create of the same name = %v, %v", ok, err)
+	}
+	if _, err := s.Create(t.Context(), first); !errors.Is(err, stores.ErrExists) {
+		t.Errorf("Create of a name that is taken = %v", err)
+	}
+	there(true, true)
+	prune(first.Expires, 1)
+	there(false, true)
+	prune(first.FamilyExpires, 2)
+	there(false, false)
 }
 
 func TestJanitorUsesClock(t *testing.T) {

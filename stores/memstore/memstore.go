@@ -16,7 +16,7 @@
 //     fails closed, because whoever can fill it could otherwise make it forget
 //     how often an account was tried.
 //
-// A session with a few small keys takes about 300 bytes, a token about 500 and
+// A session with a few small keys takes about 300 bytes, a token about 450 and
 // a window about 48.
 //
 // # Expiry

@@ -37,7 +37,8 @@ var (
 type tokenShard struct {
 	sync.Mutex
 	families map[id]*family
-	tokens   map[tokenKey]*token
+	// others are the members that are not the root of their family.
+	others map[tokenKey]*token
 	// expiring and ending order the tokens and the families by their expiry.
 	expiring heap[token]
 	ending   heap[family]
@@ -56,7 +57,7 @@ func NewTokens(o Options) *Tokens {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.families = make(map[id]*family)
-		sh.tokens = make(map[tokenKey]*token)
+		sh.others = make(map[tokenKey]*token)
 		sh.expiring.time = (*token).ends
 		sh.expiring.place = func(t *token) *int32 { return &t.expiringAt }
 		sh.ending.time = func(f *family) int64 { return f.expires }
@@ -99,12 +100,14 @@ func (s *Tokens) tryCreate(key tokenKey, t stores.Token) (created, room bool, er
 	sh := s.shard(key.family)
 	sh.Lock()
 	defer sh.Unlock()
-	if _, taken := sh.tokens[key]; taken {
-		return false, true, fmt.Errorf("%w: token", stores.ErrExists)
-	}
 	f, rooted := sh.families[key.family]
-	if rooted && f.revoked != 0 {
-		return false, true, nil
+	if rooted {
+		if _, taken := sh.member(f, key); taken {
+			return false, true, fmt.Errorf("%w: token", stores.ErrExists)
+		}
+		if f.revoked != 0 {
+			return false, true, nil
+		}
 	}
 	if !reserve(&s.tokens, 1, s.max) {
 		return false, false, nil
@@ -118,43 +121,70 @@ func (s *Tokens) tryCreate(key tokenKey, t stores.Token) (created, room bool, er
 		s.owners.add(&f.member, t.Owner)
 		sh.families[key.family] = f
 		sh.ending.push(f)
+		sh.insert(&f.root, key, f, t)
+		return true, true, nil
 	}
-	sh.insert(key, f, t)
+	sh.add(key, f, t)
 	return true, true, nil
+}
+
+// find returns a token of the shard. No member outlives its family.
+func (sh *tokenShard) find(key tokenKey) (t *token, found bool) {
+	f, found := sh.families[key.family]
+	if !found {
+		return nil, false
+	}
+	return sh.member(f, key)
+}
+
+// member returns a token of a family.
+func (sh *tokenShard) member(f *family, key tokenKey) (t *token, found bool) {
+	if f.root.family != nil && f.root.id == key.id {
+		return &f.root, true
+	}
+	t, found = sh.others[key]
+	return t, found
 }
 
 func (s *Tokens) errFull() error {
 	return fmt.Errorf("%w: %d tokens or families", stores.ErrFull, s.max)
 }
 
-// insert stores a token that is counted.
-func (sh *tokenShard) insert(key tokenKey, f *family, given stores.Token) {
-	t := &token{
-		id:        key.id,
-		family:    f,
-		next:      f.first,
-		kind:      unique.Make(given.Kind),
-		owner:     f.owner,
-		digest:    given.Digest,
-		name:      strings.Clone(given.Name),
-		abilities: slices.Clone(given.Abilities),
-		data:      slices.Clone(given.Data),
-		created:   micros(given.Created),
-		expires:   micros(given.Expires),
-		consumed:  micros(given.Consumed),
-		lastUsed:  micros(given.LastUsed),
+// add stores another token of a family, which is counted.
+func (sh *tokenShard) add(key tokenKey, f *family, given stores.Token) {
+	t := new(token)
+	sh.others[key] = t
+	sh.insert(t, key, f, given)
+}
+
+// insert fills in a token of a family, and enters it everywhere but where it is
+// found.
+func (sh *tokenShard) insert(t *token, key tokenKey, f *family, given stores.Token) {
+	*t = token{
+		id:       key.id,
+		family:   f,
+		next:     f.first,
+		kind:     f.kind,
+		owner:    f.owner,
+		digest:   given.Digest,
+		name:     strings.Clone(given.Name),
+		data:     slices.Clone(given.Data),
+		created:  micros(given.Created),
+		expires:  micros(given.Expires),
+		consumed: micros(given.Consumed),
+		lastUsed: micros(given.LastUsed),
+	}
+	t.copyAbilities(given.Abilities)
+	if given.Kind != f.kind.Value() {
+		t.kind = unique.Make(given.Kind)
 	}
 	if t.owner != given.Owner {
 		t.owner = strings.Clone(given.Owner)
-	}
-	for i, ability := range t.abilities {
-		t.abilities[i] = strings.Clone(ability)
 	}
 	if f.first != nil {
 		f.first.prev = t
 	}
 	f.first = t
-	sh.tokens[key] = t
 	sh.expiring.push(t)
 	sh.publish()
 }
@@ -236,7 +266,7 @@ func (s *Tokens) with(family, id string, f func(*token) bool) bool {
 	sh := s.shard(key.family)
 	sh.Lock()
 	defer sh.Unlock()
-	t, found := sh.tokens[key]
+	t, found := sh.find(key)
 	return found && f(t)
 }
 

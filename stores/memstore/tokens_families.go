@@ -40,7 +40,7 @@ func (s *Tokens) tryRotate(now time.Time, from, to tokenKey, child stores.Token)
 	sh := s.shard(from.family)
 	sh.Lock()
 	defer sh.Unlock()
-	t, found := sh.tokens[from]
+	t, found := sh.find(from)
 	switch {
 	case !found || !t.family.alive(now):
 		return stores.RotateDead, true, nil
@@ -49,14 +49,14 @@ func (s *Tokens) tryRotate(now time.Time, from, to tokenKey, child stores.Token)
 	case t.ends() <= micros(now):
 		return stores.RotateDead, true, nil
 	}
-	if _, taken := sh.tokens[to]; taken {
+	if _, taken := sh.member(t.family, to); taken {
 		return stores.RotateDead, true, fmt.Errorf("%w: token", stores.ErrExists)
 	}
 	if !reserve(&s.tokens, 1, s.max) {
 		return stores.RotateDead, false, nil
 	}
 	t.consumed = mark(now)
-	sh.insert(to, t.family, child)
+	sh.add(to, t.family, child)
 	return stores.RotateDone, true, nil
 }
 
@@ -185,7 +185,6 @@ func (s *Tokens) pruneShard(sh *tokenShard, now int64) int {
 
 // drop removes a token.
 func (s *Tokens) drop(sh *tokenShard, t *token) {
-	delete(sh.tokens, tokenKey{t.family.id, t.id})
 	sh.expiring.remove(t)
 	if t.prev != nil {
 		t.prev.next = t.next
@@ -196,4 +195,10 @@ func (s *Tokens) drop(sh *tokenShard, t *token) {
 		t.next.prev = t.prev
 	}
 	s.tokens.Add(-1)
+	if t != &t.family.root {
+		delete(sh.others, tokenKey{t.family.id, t.id})
+		return
+	}
+	// Its place lives on in the family. The abilities may be in somebody's hands.
+	t.family, t.prev, t.next, t.owner, t.name, t.data = nil, nil, nil, "", "", nil
 }

@@ -15,6 +15,10 @@ type family struct {
 	// first is the head of the list of members.
 	first    *token
 	endingAt int32
+	// root is the member that the family was created with: for most there is no
+	// other, and one block of memory and one entry of a map do for both. Its
+	// family is nil once it was dropped.
+	root token
 }
 
 // token is a member of a family.
@@ -28,10 +32,23 @@ type token struct {
 	digest    stores.Digest
 	name      string
 	abilities []string
+	ability   [1]string // where abilities are if there is one
 	data      []byte
 
 	created, expires, consumed, lastUsed int64
 	expiringAt                           int32
+}
+
+// copyAbilities keeps no hold on the caller's slice, and shares texts with other
+// tokens: they are names that the application has few of.
+func (t *token) copyAbilities(abilities []string) {
+	if abilities == nil {
+		return
+	}
+	t.abilities = append(t.ability[:0], abilities...)
+	for i, ability := range t.abilities {
+		t.abilities[i] = unique.Make(ability).Value()
+	}
 }
 
 // ends returns when the token may be dropped: no member outlives its family.
