@@ -35,7 +35,7 @@ func TestAllocations(t *testing.T) {
 		{"session guard and Authorize", "GET", "/post", a.cookie, 10},
 		{"access token", "GET", "/api/me", a.access, 10},
 		{"personal token", "GET", "/token/me", a.personal, 15},
-		{"pair of tokens issued", "POST", "/api/token", nil, 46},
+		{"pair of tokens issued", "POST", "/api/token", nil, 21},
 		{"ThrottleLogins", "GET", "/throttled", nil, 5},
 		{"try counted", "POST", "/counted", nil, 18},
 	} {

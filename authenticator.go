@@ -194,7 +194,7 @@ func (a *Authenticator) LoginUsingID(ctx context.Context, id string, options ...
 	if err != nil {
 		return nil, unavailable("load user", err)
 	}
-	return a.logIn(ctx, u, false, options)
+	return a.logIn(phase, u, false, options) // one phase for both
 }
 
 func (a *Authenticator) logIn(
@@ -213,18 +213,29 @@ func (a *Authenticator) logIn(
 	}
 	ctx, span := a.x.phase(ctx)
 	defer span.end()
-	r := LoginRequest{}
-	for _, option := range options {
-		option(&r)
-	}
+	r := requestOf(options)
 	r.User, r.Confirmed = u, confirmed
 	res, err := stateful.Login(ctx, a, r)
 	if err != nil {
 		return nil, err
 	}
 	a.x.setUser(guardUser{guard: g, user: u})
-	a.x.emit(events.Login{Meta: a.x.meta(g.name, u.AuthID())})
+	if a.x.m.heard() {
+		a.x.emit(events.Login{Meta: a.x.meta(g.name, u.AuthID())})
+	}
 	return res, nil
+}
+
+// requestOf returns what the options ask for, which is usually nothing.
+func requestOf(options []LoginOption) LoginRequest {
+	if len(options) == 0 {
+		return LoginRequest{}
+	}
+	r := new(LoginRequest)
+	for _, option := range options {
+		option(r)
+	}
+	return *r
 }
 
 // Logout logs the guard's user out. When it returns nil the session has ended,

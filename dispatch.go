@@ -16,6 +16,7 @@ type dispatcher struct {
 	log     *slog.Logger
 	size    int
 	dropped atomic.Uint64
+	heard   atomic.Bool // somebody listens, or did until close
 
 	mu        sync.RWMutex
 	closed    bool
@@ -55,6 +56,7 @@ func (d *dispatcher) add(t reflect.Type, listener func(context.Context, events.E
 	if d.queue == nil {
 		d.queue, d.done = make(chan queuedEvent, d.size), make(chan struct{})
 		d.listeners = make(map[reflect.Type][]func(context.Context, events.Event))
+		d.heard.Store(true)
 		go d.run()
 	}
 	d.listeners[t] = append(d.listeners[t], listener)
@@ -71,6 +73,10 @@ func (m *Manager) Dispatch(ctx context.Context, e events.Event) {
 	m.events.send(queuedEvent{ctx, e})
 }
 
+// heard reports whether there is anybody to hear of an event. Where most requests
+// come by, it is not made for nobody.
+func (m *Manager) heard() bool { return m.cfg.Audit != nil || m.events.heard.Load() }
+
 func (m *Manager) audit(ctx context.Context, e events.Event) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -85,6 +91,9 @@ func (m *Manager) audit(ctx context.Context, e events.Event) {
 func (m *Manager) DroppedEvents() uint64 { return m.events.dropped.Load() }
 
 func (d *dispatcher) send(q queuedEvent) {
+	if !d.heard.Load() {
+		return
+	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	if d.queue == nil || d.closed {

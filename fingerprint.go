@@ -74,7 +74,12 @@ func bondOf(credential, realm, id string, u models.Authenticatable) bond {
 // fingerprint binds a credential of a kind to the realm, the user and the
 // user's stamp.
 func (m *Manager) fingerprint(credential, realm string, u models.Authenticatable) stores.Digest {
-	return m.currentFingerprint(bondOf(credential, realm, u.AuthID(), u))
+	return m.fingerprintOf(u.AuthID(), credential, realm, u)
+}
+
+// fingerprintOf is fingerprint where the user's identifier is at hand.
+func (m *Manager) fingerprintOf(id, credential, realm string, u models.Authenticatable) stores.Digest {
+	return m.currentFingerprint(bondOf(credential, realm, id, u))
 }
 
 // checkFingerprint compares in constant time, under the current key and the

@@ -24,9 +24,13 @@ type JWT struct {
 	m    *Manager
 	set  *jws.Set
 	seen *jws.Cache
+	// audience is that of all tokens that are made.
+	audience []string
 }
 
-func newJWT(m *Manager, set *jws.Set) *JWT { return &JWT{m: m, set: set, seen: jws.NewCache(set)} }
+func newJWT(m *Manager, set *jws.Set) *JWT {
+	return &JWT{m: m, set: set, seen: jws.NewCache(set), audience: []string{m.cfg.JWT.Audience}}
+}
 
 // JWT returns what makes and checks the manager's signed tokens, for
 // applications that make tokens of their own.
@@ -84,15 +88,14 @@ func (j *JWT) Encode(t NewJWT) (string, error) {
 	case t.Lifetime < time.Second:
 		return "", &InputError{"lifetime", "is under 1 s"}
 	}
-	claims := j.claims(t.Kind, t.Subject, t.Lifetime)
+	claims := j.claims(j.m.now(), t.Kind, t.Subject, t.Lifetime)
 	return j.sign(plainType, claims, t.Claims)
 }
 
 // claims returns the registered claims of a new token.
-func (j *JWT) claims(kind, subject string, lifetime time.Duration) jws.Claims {
-	now := j.m.now()
+func (j *JWT) claims(now time.Time, kind, subject string, lifetime time.Duration) jws.Claims {
 	return jws.Claims{
-		Issuer: j.m.cfg.JWT.Issuer, Audience: []string{j.m.cfg.JWT.Audience},
+		Issuer: j.m.cfg.JWT.Issuer, Audience: j.audience,
 		ID: opaque.NewName(), Kind: kind, Subject: subject, IssuedAt: now, Expiry: now.Add(lifetime),
 	}
 }
@@ -235,13 +238,18 @@ func (j *JWT) refuse(ctx context.Context, reason error) error {
 	return ErrInvalidToken
 }
 
-// access returns a new access token of a login by a guard. It is bound to the
-// guard: another one of the same users may ask for more than this one did.
-func (j *JWT) access(ctx context.Context, g *jwtGuard, family string, u models.Authenticatable) (string, error) {
-	claims := j.claims(accessKind, u.AuthID(), j.m.cfg.JWT.Lifetime)
-	fingerprint := j.m.fingerprint(g.credential, g.realm, u)
-	claims.Family = family
-	claims.Fingerprint = base64.RawURLEncoding.EncodeToString(fingerprint[:])
+// access returns a new access token of a login by a guard, whose family has that
+// owner. It is bound to the guard: another one of the same users may ask for more
+// than this one did.
+func (j *JWT) access(
+	ctx context.Context, g *jwtGuard, now time.Time, family, owner string, u models.Authenticatable,
+) (string, error) {
+	id, _ := ownerID(g.realm, owner)
+	claims := j.claims(now, accessKind, id, j.m.cfg.JWT.Lifetime)
+	fingerprint := j.m.fingerprintOf(id, g.credential, g.realm, u)
+	var text [43]byte
+	base64.RawURLEncoding.Encode(text[:], fingerprint[:])
+	claims.Family, claims.Fingerprint = family, string(text[:])
 	var more any
 	if f := j.m.cfg.JWT.Claims; f != nil {
 		var err error

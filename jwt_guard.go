@@ -15,7 +15,9 @@ import (
 // JWTGuard makes a guard that reads access tokens, and whose login issues an
 // access token with a refresh token. It is the New of such a GuardConfig.
 func JWTGuard(s GuardSetup) (Guard, error) {
-	return &jwtGuard{tokenUsers{s.Manager, s.Realm, s.Users}, s.Name, accessCredential + " " + s.Name}, nil
+	return &jwtGuard{
+		tokenUsers{s.Manager, s.Realm, s.Users}, s.Name, accessCredential + " " + s.Name, []string{s.Name},
+	}, nil
 }
 
 // jwtGuard keeps the login in tokens that the client holds.
@@ -25,6 +27,9 @@ type jwtGuard struct {
 	// credential names the guard's access tokens among what is bound to a user's
 	// stamp.
 	credential string
+	// abilities are those of the guard's refresh tokens: no other guard of the same
+	// users takes them. Who is given them changes nothing.
+	abilities []string
 }
 
 var (

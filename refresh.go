@@ -47,14 +47,14 @@ func (g *jwtGuard) Login(ctx context.Context, a *Authenticator, r LoginRequest) 
 	if err != nil {
 		return nil, err
 	}
-	token := opaque.New()
+	token, now := opaque.New(), g.m.now()
 	// What can fail without harm comes first: nothing is stored for an answer
 	// that will not be given.
-	access, err := g.m.jwt.access(ctx, g, token.Family, r.User)
+	access, err := g.m.jwt.access(ctx, g, now, token.Family, owner, r.User)
 	if err != nil {
 		return nil, err
 	}
-	record := g.record(a, token, r.User, owner, g.m.now().Add(g.m.cfg.Refresh.AbsoluteTimeout))
+	record := g.record(a, now, token, r.User, owner, now.Add(g.m.cfg.Refresh.AbsoluteTimeout))
 	created, err := g.m.stores.Tokens.Create(ctx, record)
 	if err == nil && !created {
 		err = stores.ErrExists // a family of that name, revoked: the name is random
@@ -62,32 +62,44 @@ func (g *jwtGuard) Login(ctx context.Context, a *Authenticator, r LoginRequest) 
 	if err != nil {
 		return nil, unavailable("store refresh token", err)
 	}
-	a.x.emit(events.TokenCreated{Meta: a.x.meta(g.name, r.User.AuthID()), Kind: string(stores.Refresh), TokenID: record.Family})
-	return g.result(r.User, access, token, record), nil
+	if g.m.heard() {
+		id, _ := ownerID(g.realm, owner)
+		a.x.emit(events.TokenCreated{Meta: a.x.meta(g.name, id), Kind: string(stores.Refresh), TokenID: record.Family})
+	}
+	return g.result(now, r.User, access, token, record), nil
 }
 
-// record returns what is stored of a refresh token.
-func (g *jwtGuard) record(a *Authenticator, token opaque.Token, u models.Authenticatable, owner string, end time.Time) stores.Token {
-	now := g.m.now()
+// record returns what is stored of a refresh token that is made now.
+func (g *jwtGuard) record(
+	a *Authenticator, now time.Time, token opaque.Token, u models.Authenticatable, owner string, end time.Time,
+) stores.Token {
+	id, _ := ownerID(g.realm, owner)
 	expires := now.Add(g.m.cfg.Refresh.IdleTimeout)
 	if end.Before(expires) {
 		expires = end
 	}
-	data := tokenData{bound: true, fingerprint: g.m.fingerprint(refreshCredential, g.realm, u), address: cut(a.x.ip(), 64)}
+	data := tokenData{bound: true, fingerprint: g.m.fingerprintOf(id, refreshCredential, g.realm, u), address: cut(a.x.ip(), 64)}
 	return stores.Token{
 		ID: token.ID, Family: token.Family, Kind: stores.Refresh, Owner: owner, Digest: token.Digest(),
-		Abilities: []string{g.name}, // no other guard of the same users takes it
+		Abilities: g.abilities,
 		Name:      cut(a.x.req.UserAgent(), 255), Data: data.encode(),
 		Created: now, Expires: expires, FamilyExpires: end,
 	}
 }
 
-func (g *jwtGuard) result(u models.Authenticatable, access string, token opaque.Token, record stores.Token) *LoginResult {
-	return &LoginResult{User: u, Tokens: &TokenPair{
+func (g *jwtGuard) result(
+	now time.Time, u models.Authenticatable, access string, token opaque.Token, record stores.Token,
+) *LoginResult {
+	both := &struct { // one block of memory for what lives equally long
+		LoginResult
+		TokenPair
+	}{LoginResult{User: u}, TokenPair{
 		AccessToken: access, TokenType: schemeBearer, ExpiresIn: int64(g.m.cfg.JWT.Lifetime / time.Second),
 		RefreshToken:     token.Text(refreshPrefix),
-		RefreshExpiresIn: max(0, int64(record.Expires.Sub(g.m.now())/time.Second)),
+		RefreshExpiresIn: max(0, int64(record.Expires.Sub(now)/time.Second)),
 	}}
+	both.Tokens = &both.TokenPair
+	return &both.LoginResult
 }
 
 // Refresh consumes a refresh token and stores its successor, in one step of the
@@ -97,12 +109,12 @@ func (g *jwtGuard) Refresh(ctx context.Context, a *Authenticator, refreshToken s
 	if err != nil {
 		return nil, g.m.jwt.refuse(ctx, err)
 	}
-	access, err := g.m.jwt.access(ctx, g, parent.Family, user)
+	access, err := g.m.jwt.access(ctx, g, g.m.now(), parent.Family, found.Owner, user)
 	if err != nil {
 		return nil, err
 	}
 	next, err := g.m.rotate(ctx, parent, found, func(child opaque.Token) stores.Token {
-		return g.record(a, child, user, found.Owner, found.FamilyExpires)
+		return g.record(a, g.m.now(), child, user, found.Owner, found.FamilyExpires)
 	})
 	meta := a.x.meta(g.name, user.AuthID())
 	switch {
@@ -114,7 +126,7 @@ func (g *jwtGuard) Refresh(ctx context.Context, a *Authenticator, refreshToken s
 	case !next.again:
 		g.m.Dispatch(ctx, events.TokenRefreshed{Meta: meta, TokenID: parent.Family})
 	}
-	return g.result(user, access, next.token, next.record), nil
+	return g.result(g.m.now(), user, access, next.token, next.record), nil
 }
 
 // parent reads a refresh token and checks everything but whether it was used.

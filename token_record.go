@@ -56,8 +56,9 @@ func ownerID(realm, owner string) (id string, ok bool) {
 // tokenOwner names the owner of a token. An identifier that had to be cut could
 // not be found again.
 func tokenOwner(realm string, u models.Authenticatable) (string, error) {
-	owner := ownerName(realm, u.AuthID())
-	if id, ok := ownerID(realm, owner); !ok || id != u.AuthID() {
+	id := u.AuthID()
+	owner := ownerName(realm, id)
+	if named, ok := ownerID(realm, owner); !ok || named != id {
 		return "", fmt.Errorf("%w: a user's identifier is too long for a token", ErrConfig)
 	}
 	return owner, nil

@@ -40,8 +40,8 @@ func New() Token {
 func token(raw [size]byte) Token {
 	var names [2 * 2 * nameSize]byte
 	hex.Encode(names[:], raw[:2*nameSize])
-	both := string(names[:])
-	return Token{Family: both[:2*nameSize], ID: both[2*nameSize:], raw: func() [size]byte { return raw }}
+	both, held := string(names[:]), raw // a copy, of which nothing but the closure knows
+	return Token{Family: both[:2*nameSize], ID: both[2*nameSize:], raw: func() [size]byte { return held }}
 }
 
 // secret returns what proves that its holder is the token's.

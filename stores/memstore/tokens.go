@@ -42,6 +42,10 @@ type tokenShard struct {
 	// expiring and ending order the tokens and the families by their expiry.
 	expiring heap[token]
 	ending   heap[family]
+	// lastKind and lastAbility are those of the token before, which the next one
+	// shares if they are its own: there are few of either.
+	lastKind    unique.Handle[stores.Kind]
+	lastAbility string
 	// firstExpiry repeats the smaller of the heaps' tops, for those that do not
 	// hold the lock.
 	firstExpiry atomic.Int64
@@ -62,6 +66,7 @@ func NewTokens(o Options) *Tokens {
 		sh.expiring.place = func(t *token) *int32 { return &t.expiringAt }
 		sh.ending.time = func(f *family) int64 { return f.expires }
 		sh.ending.place = func(f *family) *int32 { return &f.endingAt }
+		sh.lastKind = unique.Make(stores.Kind(""))
 		sh.publish()
 	}
 	s.janitor = startJanitor(o.PruneEvery, func() { s.prune(micros(s.now())) })
@@ -117,7 +122,7 @@ func (s *Tokens) tryCreate(key tokenKey, t stores.Token) (created, room bool, er
 			s.tokens.Add(-1)
 			return false, false, nil
 		}
-		f = &family{member: member{id: key.family}, kind: unique.Make(t.Kind), expires: micros(t.FamilyExpires)}
+		f = &family{member: member{id: key.family}, kind: sh.kind(t.Kind), expires: micros(t.FamilyExpires)}
 		s.owners.add(&f.member, t.Owner)
 		sh.families[key.family] = f
 		sh.ending.push(f)
@@ -164,7 +169,7 @@ func (sh *tokenShard) insert(t *token, key tokenKey, f *family, given stores.Tok
 		id:       key.id,
 		family:   f,
 		next:     f.first,
-		kind:     f.kind,
+		kind:     sh.kind(given.Kind),
 		owner:    f.owner,
 		digest:   given.Digest,
 		name:     strings.Clone(given.Name),
@@ -174,10 +179,7 @@ func (sh *tokenShard) insert(t *token, key tokenKey, f *family, given stores.Tok
 		consumed: micros(given.Consumed),
 		lastUsed: micros(given.LastUsed),
 	}
-	t.copyAbilities(given.Abilities)
-	if given.Kind != f.kind.Value() {
-		t.kind = unique.Make(given.Kind)
-	}
+	t.copyAbilities(sh, given.Abilities)
 	if t.owner != given.Owner {
 		t.owner = strings.Clone(given.Owner)
 	}
@@ -187,6 +189,20 @@ func (sh *tokenShard) insert(t *token, key tokenKey, f *family, given stores.Tok
 	f.first = t
 	sh.expiring.push(t)
 	sh.publish()
+}
+
+func (sh *tokenShard) kind(kind stores.Kind) unique.Handle[stores.Kind] {
+	if kind != sh.lastKind.Value() {
+		sh.lastKind = unique.Make(kind)
+	}
+	return sh.lastKind
+}
+
+func (sh *tokenShard) ability(ability string) string {
+	if ability != sh.lastAbility {
+		sh.lastAbility = strings.Clone(ability)
+	}
+	return sh.lastAbility
 }
 
 // Find implements stores.Tokens.

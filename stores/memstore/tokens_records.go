@@ -39,15 +39,14 @@ type token struct {
 	expiringAt                           int32
 }
 
-// copyAbilities keeps no hold on the caller's slice, and shares texts with other
-// tokens: they are names that the application has few of.
-func (t *token) copyAbilities(abilities []string) {
+// copyAbilities keeps no hold on the caller's slice or texts.
+func (t *token) copyAbilities(sh *tokenShard, abilities []string) {
 	if abilities == nil {
 		return
 	}
 	t.abilities = append(t.ability[:0], abilities...)
 	for i, ability := range t.abilities {
-		t.abilities[i] = unique.Make(ability).Value()
+		t.abilities[i] = sh.ability(ability)
 	}
 }
 
