@@ -17,6 +17,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -553,4 +554,65 @@ func TestHugeTokens(t *testing.T) { // J12
 	}
 	body := `{"refresh_token":"` + strings.Repeat("A", 1<<20) + `"}`
 	a.client().do("POST", "/api/refresh", "application/json", body).want(t, 413)
+}
+
+// An event is not made for nobody, and made for whoever hears it: an audit sink
+// alone, or a listener alone, also one that came after other logins.
+func TestTokenLoginIsHeard(t *testing.T) {
+	for name, sink := range map[string]func(*ginauth.Config, *[]events.Event) func(*ginauth.Manager){
+		"audit": func(cfg *ginauth.Config, heard *[]events.Event) func(*ginauth.Manager) {
+			cfg.Audit = func(_ context.Context, e events.Event) { *heard = append(*heard, e) }
+			return func(*ginauth.Manager) { *heard = nil }
+		},
+		"listener": func(_ *ginauth.Config, heard *[]events.Event) func(*ginauth.Manager) {
+			return func(m *ginauth.Manager) {
+				ginauth.On(m, func(_ context.Context, e events.Event) { *heard = append(*heard, e) })
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			users, alice := newMemoryUsers(), &models.User{Name: "Alice", Email: aliceEmail}
+			if err := users.CreateUser(t.Context(), alice); err != nil {
+				t.Fatal(err)
+			}
+			var heard []events.Event
+			cfg := ginauth.Config{Users: users}
+			listen := sink(&cfg, &heard)
+			m, err := ginauth.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := gin.New()
+			r.POST("/login", m.Guest("api"), func(c *gin.Context) {
+				if _, err := ginauth.From(c).Guard("api").LoginUsingID(c.Request.Context(), alice.AuthID()); err != nil {
+					ginauth.Abort(c, err)
+				}
+			})
+			logIn := func() {
+				w, req := httptest.NewRecorder(), httptest.NewRequest("POST", "/login", nil)
+				req.Header.Set("User-Agent", "Mozilla/5.0")
+				if r.ServeHTTP(w, req); w.Code != http.StatusOK {
+					t.Fatal(w.Code, w.Body)
+				}
+			}
+			logIn()
+			listen(m)
+			logIn()
+			if err := m.Close(context.Background()); err != nil { // which waits for the listeners
+				t.Fatal(err)
+			}
+			if len(heard) != 2 || heard[0].EventName() != "token_created" || heard[1].EventName() != "login" {
+				t.Fatalf("heard %+v", heard)
+			}
+			for _, e := range heard {
+				meta := e.EventMeta()
+				if meta.Guard != "api" || meta.UserID != alice.AuthID() || meta.Address != "192.0.2.1" || meta.UserAgent != "Mozilla/5.0" || meta.Time.IsZero() {
+					t.Errorf("%s: %+v", e.EventName(), meta)
+				}
+			}
+			if created := heard[0].(events.TokenCreated); created.Kind != "refresh" || created.TokenID == "" {
+				t.Errorf("%+v", created)
+			}
+		})
+	}
 }
