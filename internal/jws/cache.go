@@ -2,6 +2,7 @@ package jws
 
 import (
 	"hash/maphash"
+	"strings"
 	"sync/atomic"
 )
 
@@ -23,9 +24,11 @@ type Verified struct {
 }
 
 // Cache verifies tokens with a set and remembers the latest of those that were
-// good, so that the signature of a token is checked, and its payload read, once
-// and not in each request. What is remembered never changes: whether the token
-// is acceptable now is for Claims.Check to say, each time.
+// good, so that the signature of a token is checked, and its payload read, twice
+// and not in each request. It remembers none that it meets for the first time:
+// those that come once cost no memory, and push none out that come often. What is
+// remembered never changes: whether the token is acceptable now is for Claims.Check
+// to say, each time.
 //
 // A Cache is bounded, whatever is shown to it, and safe for concurrent use.
 // Looking a token up takes no lock.
@@ -33,31 +36,33 @@ type Cache struct {
 	set   *Set
 	seed  maphash.Seed
 	slots []atomic.Pointer[remembered]
+	// met holds marks of good tokens that were met. It decides nothing but whether
+	// one is remembered now, so that it does not matter if two have one mark.
+	met []atomic.Uint32
 }
 
 // remembered is a token with what is known of it, in two blocks of memory: this
 // one, and one of text.
 type remembered struct {
+	Verified
 	sum       uint64
 	typ, text string
-	Verified
-	audience [1]string // where Audience is if there is one
+	audience  [1]string // where Audience is if there is one
 }
 
 // NewCache returns an empty cache of what a set verifies.
 func NewCache(s *Set) *Cache {
-	return &Cache{set: s, seed: maphash.MakeSeed(), slots: make([]atomic.Pointer[remembered], cacheTokens)}
+	return &Cache{
+		set: s, seed: maphash.MakeSeed(),
+		slots: make([]atomic.Pointer[remembered], cacheTokens), met: make([]atomic.Uint32, cacheTokens),
+	}
 }
 
 // VerifyClaims returns what Set.VerifyClaims does, with the same errors. It keeps
 // typ, and of text a copy.
 func (c *Cache) VerifyClaims(typ, text string) (*Verified, error) {
-	if len(text) > cacheLength {
-		r, err := c.verify(typ, text)
-		if err != nil {
-			return nil, err
-		}
-		return &r.Verified, nil
+	if len(text) > MaxToken {
+		return nil, ErrTooLong
 	}
 	sum := maphash.String(c.seed, text)
 	places := c.places(sum)
@@ -69,27 +74,46 @@ func (c *Cache) VerifyClaims(typ, text string) (*Verified, error) {
 			return &r.Verified, nil
 		}
 	}
-	r, err := c.verify(typ, text)
-	if err != nil {
-		return nil, err // what nobody signed is not remembered
+	mark, kept := &c.met[sum>>40%cacheTokens], ""
+	if mark.Load() == uint32(sum) && len(text) <= cacheLength {
+		kept = text
 	}
-	r.sum = sum
-	free := places[0]
-	if free.Load() != nil && (places[1].Load() == nil || sum>>63 == 1) {
-		free = places[1]
+	r, err := c.verify(typ, text, kept)
+	switch {
+	case err != nil: // what nobody signed leaves no trace
+		return nil, err
+	case kept == "":
+		mark.Store(uint32(sum))
+	default:
+		r.sum = sum
+		c.remember(r, places)
 	}
-	free.Store(r)
 	return &r.Verified, nil
 }
 
-func (c *Cache) verify(typ, text string) (*remembered, error) {
+// remember puts a token in one of its places.
+func (c *Cache) remember(r *remembered, places [2]*atomic.Pointer[remembered]) {
+	free := places[0]
+	if free.Load() != nil && (places[1].Load() == nil || r.sum>>63 == 1) {
+		free = places[1]
+	}
+	free.Store(r)
+}
+
+// verify verifies a token. What it returns has a copy of kept, which is the text if
+// the token is to be remembered.
+func (c *Cache) verify(typ, text, kept string) (*remembered, error) {
 	var room [cacheLength * 3 / 4]byte
 	payload, key, err := c.set.verify(room[:], typ, text)
 	if err != nil {
 		return nil, err
 	}
-	both := text + string(payload)
-	r := &remembered{typ: typ, text: both[:len(text)], Verified: Verified{Payload: both[len(text):], KeyIndex: key}}
+	var both strings.Builder
+	both.Grow(len(kept) + len(payload))
+	both.WriteString(kept)
+	both.Write(payload)
+	r := &remembered{typ: typ, text: both.String()[:len(kept)]}
+	r.Payload, r.KeyIndex = both.String()[len(kept):], key
 	if err := r.parse(r.Payload, r.audience[:0]); err != nil {
 		return nil, err
 	}

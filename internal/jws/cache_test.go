@@ -3,6 +3,7 @@ package jws_test
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -22,6 +23,47 @@ func cached(t testing.TB) (*jws.Set, *jws.Cache, string) {
 		}
 	}
 	return set, cache, token
+}
+
+// A token is remembered when it comes again, and not when it is too long for that.
+func TestCacheRemembers(t *testing.T) {
+	set, cache, _ := cached(t)
+	again := func(token string) (seen []*jws.Verified) {
+		for range 4 {
+			v, err := cache.VerifyClaims(typ, token)
+			if err != nil || v.Subject != "42" || v.Issuer != issuer || len(v.Audience) != 1 || v.Audience[0] != audience {
+				t.Fatalf("%+v, %v", v, err)
+			}
+			seen = append(seen, v)
+		}
+		return seen
+	}
+	seen := again(must(set.Sign(typ, []byte(with(`"a":1`)))))
+	if seen[0] == seen[1] || seen[1] != seen[2] || seen[2] != seen[3] {
+		t.Errorf("read at %p: it is remembered at the wrong time", seen)
+	}
+	long := again(must(set.Sign(typ, []byte(with(`"a":"`+strings.Repeat("a", 2<<10)+`"`)))))
+	if long[0] == long[1] || long[1] == long[2] || long[2] == long[3] {
+		t.Errorf("read at %p: a long token is remembered", long)
+	}
+}
+
+// Who shows what nobody signed leaves no trace of it: it is read anew each time.
+func TestCacheForgetsForged(t *testing.T) {
+	_, cache, token := cached(t)
+	forged := forge(headerOf("HS256", "k"), string(payload()), hs256(sample(33)))
+	for range 4 {
+		if v, err := cache.VerifyClaims(typ, forged); v != nil || !errors.Is(err, jws.ErrSignature) {
+			t.Errorf("%+v, %v", v, err)
+		}
+	}
+	before, err := cache.VerifyClaims(typ, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after, err := cache.VerifyClaims(typ, token); after != before || err != nil {
+		t.Errorf("the token was forgotten: %v", err)
+	}
 }
 
 // A token that was seen opens the door to no other one.
@@ -69,7 +111,7 @@ func TestCacheOverflows(t *testing.T) {
 	for range 4 {
 		done.Go(func() {
 			for i, token := range tokens {
-				for range 2 {
+				for range 3 {
 					if v, err := cache.VerifyClaims(typ, token); err != nil || v.Subject != strconv.Itoa(i) {
 						t.Errorf("token %d: %+v, %v", i, v, err)
 						return
