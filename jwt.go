@@ -134,7 +134,7 @@ func (j *JWT) Decode(ctx context.Context, kind, token string) (*DecodedJWT, erro
 	}
 	ctx, span := j.m.phase(ctx)
 	defer span.end()
-	if err := j.notRevoked(ctx, claims); err != nil {
+	if err := j.notRevoked(ctx, claims, nil); err != nil {
 		return nil, j.refuse(ctx, err)
 	}
 	return &DecodedJWT{
@@ -204,12 +204,11 @@ func (j *JWT) check(typ, kind, token string) (*jws.Verified, error) {
 
 // notRevoked asks the store whether a token, and the login that it is of, if
 // there is one, still lives. A login that the store does not know has ended: the
-// store lost it, or it expired.
-func (j *JWT) notRevoked(ctx context.Context, claims *jws.Verified) error {
-	names := [2]string{claims.ID, claims.Family}
-	asked := names[:1]
+// store lost it, or it expired. Asked has room for the two names, or none.
+func (j *JWT) notRevoked(ctx context.Context, claims *jws.Verified, asked []string) error {
+	asked = append(asked, claims.ID)
 	if claims.Family != "" {
-		asked = names[:]
+		asked = append(asked, claims.Family)
 	}
 	states, err := j.m.stores.Tokens.Lives(ctx, j.m.now(), asked...)
 	if err == nil && len(states) != len(asked) {

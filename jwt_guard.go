@@ -2,14 +2,12 @@ package ginauth
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/models"
-	"github.com/ginauth/ginauth/stores"
 )
 
 // JWTGuard makes a guard that reads access tokens, and whose login issues an
@@ -55,34 +53,44 @@ func (g *jwtGuard) identify(ctx context.Context, a *Authenticator) (models.Authe
 	}
 	j := g.m.jwt
 	claims, err := j.check(accessType, accessKind, text)
-	switch {
-	case err != nil:
-	case claims.Family == "":
-		err = errForgot // no login of ours can end it
-	default:
-		err = j.notRevoked(ctx, claims)
-	}
-	var user models.Authenticatable
 	if err == nil {
-		user, err = g.userOf(ctx, claims)
-	}
-	if err != nil {
-		if err = j.refuse(ctx, err); errors.Is(err, ErrInvalidToken) {
-			err = nil
+		user, token, refused := g.admit(ctx, claims)
+		if refused == nil {
+			return user, token, nil
 		}
+		err = refused
+	}
+	if err = j.refuse(ctx, err); errors.Is(err, ErrInvalidToken) {
+		err = nil
+	}
+	return nil, nil, err
+}
+
+// admit returns who a verified access token is of. The errors say why it is
+// refused.
+func (g *jwtGuard) admit(ctx context.Context, claims *jws.Verified) (models.Authenticatable, *TokenInfo, error) {
+	if claims.Family == "" {
+		return nil, nil, errForgot // no login of ours can end it
+	}
+	found := &struct { // one block of memory with what the store is asked
+		TokenInfo
+		names [2]string
+	}{TokenInfo: TokenInfo{Kind: accessKind, ID: claims.ID, claims: claims.Payload, family: claims.Family}}
+	if err := g.m.jwt.notRevoked(ctx, claims, found.names[:0]); err != nil {
 		return nil, nil, err
 	}
-	return user, &TokenInfo{Kind: accessKind, ID: claims.ID, claims: claims.Payload, family: claims.Family}, nil
+	user, err := g.userOf(ctx, claims)
+	if err != nil {
+		return nil, nil, err
+	}
+	return user, &found.TokenInfo, nil
 }
 
 // userOf loads the user of an access token and compares the security stamp.
 func (g *jwtGuard) userOf(ctx context.Context, claims *jws.Verified) (models.Authenticatable, error) {
-	var fingerprint stores.Digest
-	if base64.RawURLEncoding.DecodedLen(len(claims.Fingerprint)) != len(fingerprint) {
-		return nil, errStamp
-	}
-	if _, err := base64.RawURLEncoding.Decode(fingerprint[:], []byte(claims.Fingerprint)); err != nil {
-		return nil, errStamp
+	fingerprint, ok := claims.Bound()
+	if !ok {
+		return nil, errStamp // a token of ours that is bound to none is none of ours
 	}
 	return g.load(ctx, claims.Subject, g.credential, fingerprint[:])
 }

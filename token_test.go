@@ -247,6 +247,10 @@ func TestAccessTokenClaims(t *testing.T) { // J07–J11, J19
 				bad(fmt.Sprintf("%s %v", claim, v), set(claim, v))
 			}
 		}
+		print := good["fpr"].(string)
+		for _, v := range []string{print[:42], print[:40], print + "A", print + "=", print[:42] + "!", "A" + print[:42], strings.Repeat("A", 43)} {
+			bad("fpr "+v, set("fpr", v))
+		}
 		for _, v := range []any{0, -1, 1e300, "1893553445"} {
 			bad(fmt.Sprintf("exp %v", v), set("exp", v))
 		}

@@ -21,6 +21,23 @@ type Verified struct {
 	Payload string
 	// KeyIndex is the number of the key that signed: 0 is the signing one.
 	KeyIndex int
+
+	bound   [fingerprintSize]byte
+	isBound bool
+}
+
+// fingerprintSize is how long a fingerprint is that Bound returns, in bytes.
+const fingerprintSize = 32
+
+// Bound returns the fingerprint itself, of which the claim is the base64url. It is
+// not ok if that is not 32 bytes.
+func (v *Verified) Bound() (fingerprint [fingerprintSize]byte, ok bool) { return v.bound, v.isBound }
+
+// bind reads the fingerprint.
+func (v *Verified) bind() {
+	if len(v.Fingerprint) == encoding.EncodedLen(fingerprintSize) {
+		_, v.isBound = decode(v.bound[:], v.Fingerprint)
+	}
 }
 
 // Cache verifies tokens with a set and remembers the latest of those that were
@@ -117,6 +134,7 @@ func (c *Cache) verify(typ, text, kept string) (*remembered, error) {
 	if err := r.parse(r.Payload, r.audience[:0]); err != nil {
 		return nil, err
 	}
+	r.bind()
 	return r, nil
 }
 

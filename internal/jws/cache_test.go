@@ -48,6 +48,38 @@ func TestCacheRemembers(t *testing.T) {
 	}
 }
 
+func TestBound(t *testing.T) {
+	set, cache, _ := cached(t)
+	want := [32]byte(sample(32))
+	right := b64(string(want[:]))
+	for _, tt := range []struct {
+		name, claim string
+		ok          bool
+	}{
+		{"right", right, true},
+		{"missing", "", false},
+		{"31 bytes", b64(string(want[:31])), false},
+		{"33 bytes", b64(string(want[:]) + "a"), false},
+		{"padded", right + "=", false},
+		{"another alphabet", "+" + right[1:], false},
+		{"stray bits", strings.Repeat("A", 42) + "B", false},
+		{"43 bytes of something else", strings.Repeat("é", 21) + "e", false},
+	} {
+		c := validClaims()
+		c.Fingerprint = tt.claim
+		token := must(set.SignClaims(typ, c, nil))
+		for range 3 { // read, read again, remembered
+			v, err := cache.VerifyClaims(typ, token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, ok := v.Bound(); ok != tt.ok || ok && got != want {
+				t.Errorf("%s: Bound = %x, %v", tt.name, got, ok)
+			}
+		}
+	}
+}
+
 // Who shows what nobody signed leaves no trace of it: it is read anew each time.
 func TestCacheForgetsForged(t *testing.T) {
 	_, cache, token := cached(t)
