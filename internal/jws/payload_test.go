@@ -44,6 +44,33 @@ func TestPayloadRoundTrip(t *testing.T) {
 	}
 }
 
+// How many members a payload may have is the same for who writes it and who reads
+// it, whatever is open at once.
+func TestPayloadMembers(t *testing.T) {
+	full := validClaims()
+	full.NotBefore, full.Family, full.Fingerprint = now, "f", "p"
+	bare := &jws.Claims{Subject: "s", ID: "i", Kind: "k", Expiry: now, IssuedAt: now}
+	for _, c := range []*jws.Claims{full, bare, validClaims()} {
+		for n := 110; n <= 126; n++ {
+			for _, application := range []string{
+				"{" + manyMembers(n)[1:] + "}",
+				`{"x":{` + manyMembers(n)[1:] + "}}",
+				`{"x":[{"y":{` + manyMembers(n - 1)[1:] + "}}]}",
+			} {
+				ours := string(must(c.Payload(nil)))
+				readErr := jws.CheckObject(strings.TrimSuffix(ours, "}") + "," + application[1:])
+				text, err := c.Payload([]byte(application))
+				if (err == nil) != (readErr == nil) || err != nil && !errors.Is(err, jws.ErrMembers) {
+					t.Errorf("%d members: Payload = %v, the reader says %v", n, err, readErr)
+				}
+				if _, readErr := jws.ParseClaims(text); err == nil && readErr != nil {
+					t.Errorf("%d members are written and not read: %v", n, readErr)
+				}
+			}
+		}
+	}
+}
+
 func TestPayloadRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
