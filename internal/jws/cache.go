@@ -41,11 +41,13 @@ func (v *Verified) bind() {
 }
 
 // Cache verifies tokens with a set and remembers the latest of those that were
-// good, so that the signature of a token is checked, and its payload read, twice
-// and not in each request. It remembers none that it meets for the first time:
-// those that come once cost no memory, and push none out that come often. What is
-// remembered never changes: whether the token is acceptable now is for Claims.Check
-// to say, each time.
+// good, so that the signature of a token is checked, and its payload read, once or
+// twice and not in each request. What is remembered never changes: whether the token
+// is acceptable now is for Claims.Check to say, each time.
+//
+// A token under a secret is remembered when it comes again: those that come once cost
+// no memory, and push none out that come often. Under a key pair it is remembered at
+// once, because to check such a signature costs many times what that does.
 //
 // A Cache is bounded, whatever is shown to it, and safe for concurrent use.
 // Looking a token up takes no lock.
@@ -55,7 +57,8 @@ type Cache struct {
 	slots []atomic.Pointer[remembered]
 	// met holds marks of good tokens that were met. It decides nothing but whether
 	// one is remembered now, so that it does not matter if two have one mark.
-	met []atomic.Uint32
+	met    []atomic.Uint32
+	atOnce bool // without a look at met
 }
 
 // remembered is a token with what is known of it, in two blocks of memory: this
@@ -69,9 +72,11 @@ type remembered struct {
 
 // NewCache returns an empty cache of what a set verifies.
 func NewCache(s *Set) *Cache {
+	list := s.entries() // all secrets, or none
 	return &Cache{
 		set: s, seed: maphash.MakeSeed(),
 		slots: make([]atomic.Pointer[remembered], cacheTokens), met: make([]atomic.Uint32, cacheTokens),
+		atOnce: len(list) > 0 && list[0].public != nil,
 	}
 }
 
@@ -92,7 +97,7 @@ func (c *Cache) VerifyClaims(typ, text string) (*Verified, error) {
 		}
 	}
 	mark, kept := &c.met[sum>>40%cacheTokens], ""
-	if mark.Load() == uint32(sum) && len(text) <= cacheLength {
+	if (c.atOnce || mark.Load() == uint32(sum)) && len(text) <= cacheLength {
 		kept = text
 	}
 	r, err := c.verify(typ, text, kept)

@@ -25,26 +25,31 @@ func cached(t testing.TB) (*jws.Set, *jws.Cache, string) {
 	return set, cache, token
 }
 
-// A token is remembered when it comes again, and not when it is too long for that.
+// A token under a secret is remembered when it comes again, one under a key pair at
+// once, and none that is too long for that.
 func TestCacheRemembers(t *testing.T) {
-	set, cache, _ := cached(t)
-	again := func(token string) (seen []*jws.Verified) {
-		for range 4 {
-			v, err := cache.VerifyClaims(typ, token)
-			if err != nil || v.Subject != "42" || v.Issuer != issuer || len(v.Audience) != 1 || v.Audience[0] != audience {
-				t.Fatalf("%+v, %v", v, err)
-			}
-			seen = append(seen, v)
+	long := with(`"a":"` + strings.Repeat("a", 2<<10) + `"`)
+	for _, key := range everyKey(t, "k") {
+		set := newSet(t, key)
+		cache := jws.NewCache(set)
+		first := 0
+		if key.PublicJWK() == nil {
+			first = 1
 		}
-		return seen
-	}
-	seen := again(must(set.Sign(typ, []byte(with(`"a":1`)))))
-	if seen[0] == seen[1] || seen[1] != seen[2] || seen[2] != seen[3] {
-		t.Errorf("read at %p: it is remembered at the wrong time", seen)
-	}
-	long := again(must(set.Sign(typ, []byte(with(`"a":"`+strings.Repeat("a", 2<<10)+`"`)))))
-	if long[0] == long[1] || long[1] == long[2] || long[2] == long[3] {
-		t.Errorf("read at %p: a long token is remembered", long)
+		for from, payload := range map[int]string{first: with(`"a":1`), 4: long} {
+			token := must(set.Sign(typ, []byte(payload)))
+			var seen []*jws.Verified
+			for i := range 4 {
+				v, err := cache.VerifyClaims(typ, token)
+				if err != nil || v.Subject != "42" || v.Issuer != issuer || len(v.Audience) != 1 || v.Audience[0] != audience {
+					t.Fatalf("%s: %+v, %v", key.Algorithm(), v, err)
+				}
+				if i > 0 && (v == seen[i-1]) != (i > from) {
+					t.Errorf("%s: time %d of %d bytes: remembered %v", key.Algorithm(), i, len(token), v == seen[i-1])
+				}
+				seen = append(seen, v)
+			}
+		}
 	}
 }
 
