@@ -33,7 +33,7 @@ func TestAllocations(t *testing.T) {
 		{"session write", "POST", "/visit", a.cookie, 12},
 		{"session guard", "GET", "/me", a.cookie, 9},
 		{"session guard and Authorize", "GET", "/post", a.cookie, 10},
-		{"access token", "GET", "/api/me", a.access, 8},
+		{"access token", "GET", "/api/me", a.access, 9},
 		{"personal token", "GET", "/token/me", a.personal, 15},
 		{"pair of tokens issued", "POST", "/api/token", nil, 21},
 		{"ThrottleLogins", "GET", "/throttled", nil, 5},
