@@ -119,11 +119,16 @@ const (
 // session, so the latest are remembered. All of a bond is the application's: the
 // time that comparing it takes tells a client nothing.
 func (m *Manager) currentFingerprint(b bond) stores.Digest {
-	if known, ok := m.fingerprints.Get(b); ok {
-		return known
+	// The hash of a password, which a user without a stamp is bound to, is not kept
+	// in memory.
+	remember := b.kind == stampKind && len(b.id)+len(b.stamp) <= maxRememberedBondSize
+	if remember {
+		if known, ok := m.fingerprints.Get(b); ok {
+			return known
+		}
 	}
 	digest := m.subkeys.stamp.MAC([]byte(b.credential), []byte(b.realm), []byte(b.id), []byte(b.kind), []byte(b.stamp))
-	if len(b.id)+len(b.stamp) <= maxRememberedBondSize {
+	if remember {
 		b.id, b.stamp = strings.Clone(b.id), strings.Clone(b.stamp) // they may be parts of larger texts
 		m.fingerprints.Put(b, digest)
 	}
