@@ -53,6 +53,15 @@ func TestCacheRemembers(t *testing.T) {
 	}
 }
 
+func TestCacheOfNoKeys(t *testing.T) {
+	_, _, token := cached(t)
+	for _, set := range []*jws.Set{nil, {}} {
+		if v, err := jws.NewCache(set).VerifyClaims(typ, token); v != nil || !errors.Is(err, jws.ErrUnknownKey) {
+			t.Errorf("%+v, %v", v, err)
+		}
+	}
+}
+
 func TestBound(t *testing.T) {
 	set, cache, _ := cached(t)
 	want := [32]byte(sample(32))

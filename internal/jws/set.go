@@ -122,9 +122,9 @@ func (s *Set) JWKS() []byte {
 	return bytes.Clone(s.jwks)
 }
 
-// entries returns the keys of the set.
+// entries returns the keys of the set. One that could not be made has none.
 func (s *Set) entries() []entry {
-	if s.list == nil {
+	if s == nil || s.list == nil {
 		return nil
 	}
 	return s.list()
