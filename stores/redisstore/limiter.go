@@ -17,8 +17,8 @@ var (
 	_ stores.Checker = (*limiter)(nil)
 )
 
-//go:embed lua/limiter_ask.lua
-var limiterAsk string
+//go:embed lua/limiter_take.lua
+var limiterTake string
 
 //go:embed lua/limiter_return.lua
 var limiterReturn string
@@ -26,9 +26,8 @@ var limiterReturn string
 var (
 	// What is sent again takes a slot, or puts one back, a second time. The
 	// first would lock somebody out early; the second would free another's slot.
-	takeSlots   = onlyOnce(limiterAsk)
+	takeSlots   = onlyOnce(limiterTake)
 	returnSlots = onlyOnce(limiterReturn)
-	peekSlots   = newScript(limiterAsk)
 )
 
 // limiter is the stores.Limiter of a client. A window is a string.
@@ -59,7 +58,7 @@ func (l *limiter) Take(ctx context.Context, now time.Time, windows ...stores.Win
 	}
 	groups := l.group(windows)
 	if len(groups) == 1 {
-		got, err := l.ask(ctx, what, takeSlots, now, groups[0])
+		got, err := l.takeGroup(ctx, what, now, groups[0])
 		if l.splits(err) {
 			return l.Take(ctx, now, windows...)
 		}
@@ -80,7 +79,7 @@ func (l *limiter) Take(ctx context.Context, now time.Time, windows ...stores.Win
 func (l *limiter) takeApart(ctx context.Context, what string, now time.Time, groups []group) (stores.Grant, error) {
 	var replies []reply
 	for i, g := range groups {
-		got, err := l.ask(ctx, what, takeSlots, now, g)
+		got, err := l.takeGroup(ctx, what, now, g)
 		if err == nil && got.full < 0 {
 			replies = append(replies, got)
 			continue
@@ -110,33 +109,6 @@ func (l *limiter) undo(ctx context.Context, groups []group, replies []reply) err
 	return err
 }
 
-// Peek implements stores.Limiter.
-func (l *limiter) Peek(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
-	const what = "look at windows"
-	if len(windows) == 0 || ctx.Err() != nil {
-		return none(ctx, what)
-	}
-	groups := l.group(windows)
-	calls := make([]call, len(groups))
-	for i, g := range groups {
-		calls[i] = call{peekSlots, g.keys, g.args(now, "0")}
-	}
-	answers, err := l.runAll(ctx, what, calls)
-	if l.splits(err) {
-		return l.Peek(ctx, now, windows...)
-	}
-	replies := make([]reply, len(answers))
-	for i := 0; i < len(answers) && err == nil; i++ {
-		replies[i], err = readReply(what, answers[i], groups[i])
-	}
-	if err != nil {
-		return stores.Grant{}, err
-	}
-	grant := grantOf(groups, replies)
-	grant.Slots = nil
-	return grant, nil
-}
-
 // splits reports whether the error says that a server which looks like one is
 // several, such as a proxy before a cluster, and sees to it that no script is
 // asked for two windows from then on. Such a script was not run.
@@ -148,9 +120,9 @@ func (l *limiter) splits(err error) bool {
 	return split
 }
 
-// ask makes one call of the script for a group.
-func (l *limiter) ask(ctx context.Context, what string, s *script, now time.Time, g group) (reply, error) {
-	got, err := l.run(ctx, what, s, g.keys, g.args(now, "1")...)
+// takeGroup takes the slots of one group, or none.
+func (l *limiter) takeGroup(ctx context.Context, what string, now time.Time, g group) (reply, error) {
+	got, err := l.run(ctx, what, takeSlots, g.keys, g.args(now)...)
 	if err != nil {
 		return reply{}, err
 	}

@@ -44,9 +44,10 @@ func (l *limiter) group(windows []stores.Window) []group {
 	return groups
 }
 
-// args returns the arguments of the script that takes or looks.
-func (g group) args(now time.Time, take string) []any {
-	args := []any{now.UnixMicro(), take, slack.Milliseconds()}
+// args returns the arguments of the script that takes.
+func (g group) args(now time.Time) []any {
+	args := make([]any, 0, 2+3*len(g.windows))
+	args = append(args, now.UnixMicro(), slack.Milliseconds())
 	for i, w := range g.windows {
 		args = append(args, g.numbers[i], w.Limit, micros(w.Period))
 	}

@@ -1,0 +1,93 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+// Peek implements stores.Limiter. It reads the windows and does here what the
+// script that takes does in the server, whose time is for those that change
+// something.
+func (l *limiter) Peek(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
+	const what = "look at windows"
+	if len(windows) == 0 || ctx.Err() != nil {
+		return none(ctx, what)
+	}
+	counts := make([]count, len(windows))
+	for i, cmd := range l.get(ctx, windows) {
+		text, err := cmd.Result()
+		if err == redis.Nil {
+			counts[i].ends = math.MinInt64
+			continue
+		}
+		if err != nil {
+			return stores.Grant{}, fault(ctx, what, err)
+		}
+		var ok bool
+		if counts[i], ok = parseCount(text); !ok {
+			return stores.Grant{}, corrupt(what, "not a window")
+		}
+	}
+	return look(now.UnixMicro(), windows, counts), nil
+}
+
+// get asks for windows, in one round trip per server.
+func (l *limiter) get(ctx context.Context, windows []stores.Window) []*redis.StringCmd {
+	commands := make([]*redis.StringCmd, len(windows))
+	if len(windows) == 1 { // is what most ask for, and a pipeline costs more
+		commands[0] = l.client.Get(ctx, l.windowKey(windows[0].Key))
+		return commands
+	}
+	pipe := l.client.Pipeline()
+	for i, w := range windows {
+		commands[i] = pipe.Get(ctx, l.windowKey(w.Key))
+	}
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	return commands
+}
+
+// A count is what a window holds: when it ends, in microseconds, and how many of
+// its slots are taken.
+type count struct{ ends, taken int64 }
+
+// parseCount reads "opened ends taken".
+func parseCount(text string) (c count, ok bool) {
+	opened, rest, _ := strings.Cut(text, " ")
+	ends, taken, _ := strings.Cut(rest, " ")
+	var errs [3]error
+	_, errs[0] = strconv.ParseInt(opened, 10, 64)
+	c.ends, errs[1] = strconv.ParseInt(ends, 10, 64)
+	c.taken, errs[2] = strconv.ParseInt(taken, 10, 64)
+	return c, errors.Join(errs[:]...) == nil && c.taken >= 0
+}
+
+// look returns what a Take would answer. It changes the counts.
+func look(now int64, windows []stores.Window, counts []count) stores.Grant {
+	grant := stores.Grant{Full: -1}
+	for i, w := range windows {
+		first := slices.IndexFunc(windows, func(other stores.Window) bool { return other.Key == w.Key })
+		c := &counts[first]
+		if c.ends <= now {
+			*c = count{ends: now + micros(w.Period)}
+		}
+		if c.taken < int64(w.Limit) {
+			c.taken++
+			continue
+		}
+		if grant.OK() {
+			grant.Full = i
+		}
+		left := min(time.Duration(c.ends-now), maxPeriod/time.Microsecond)
+		grant.RetryAfter = max(grant.RetryAfter, left*time.Microsecond)
+	}
+	return grant
+}
