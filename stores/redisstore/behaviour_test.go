@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -200,6 +202,38 @@ func TestTrim(t *testing.T) {
 	if _, found, err := set.Tokens.Find(t.Context(), family, token.ID); err != nil || !found {
 		t.Errorf("the last one: found %v, error %v", found, err)
 	}
+}
+
+// TestManyKeys sets more keys at once than Lua has room for arguments, and removes
+// them.
+func TestManyKeys(t *testing.T) {
+	onServers(t, func(t *testing.T, client redis.UniversalClient) {
+		set, _ := fresh(t, client)
+		if err := set.Sessions.Create(t.Context(), newSession()); err != nil {
+			t.Fatal(err)
+		}
+		keys := stores.Delta{Set: make(map[string][]byte)}
+		for i := range 20_000 {
+			keys.Set[strconv.Itoa(i)] = []byte("value")
+		}
+		before, _, err := set.Sessions.Load(t.Context(), row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := before.Values.With(keys)
+		remove := stores.Delta{Remove: slices.Collect(maps.Keys(keys.Set))}
+		for _, step := range []struct {
+			delta stores.Delta
+			want  stores.Values
+		}{{keys, want}, {remove, before.Values}} {
+			if got, err := set.Sessions.Update(t.Context(), row, step.delta); err != nil || got != stores.Updated {
+				t.Fatalf("Update: %v, error %v", got, err)
+			}
+			if got, _, err := set.Sessions.Load(t.Context(), row); err != nil || got.Values != step.want {
+				t.Errorf("%d keys afterwards, error %v; want %d", got.Values.Len(), err, step.want.Len())
+			}
+		}
+	})
 }
 
 // TestCorrupt writes what cannot be read.

@@ -90,7 +90,7 @@ func (c *core) run(ctx context.Context, what string, s *script, keys []string, a
 	calling := call{s, keys, args}
 	cmd := calling.command(ctx, false)
 	err := c.client.Process(ctx, cmd)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
 		cmd = calling.command(ctx, true)
 		err = c.client.Process(ctx, cmd)
 	}
@@ -198,10 +198,14 @@ func corrupt(what, why string) error {
 	return fmt.Errorf("redisstore: %s: %w: %s", what, stores.ErrCorrupt, why)
 }
 
-// integers returns the first n numbers of an answer, or an error: scripts
-// answer with what they are written to, unless the server is not what it seems.
+// integers returns the first n numbers of an answer, a list or one number, or an
+// error: scripts answer with what they are written to, unless the server is not
+// what it seems.
 func integers(what string, got any, n int) ([]int64, error) {
-	list, _ := got.([]any)
+	list, ok := got.([]any)
+	if !ok {
+		list = []any{got}
+	}
 	numbers := make([]int64, 0, len(list))
 	for _, item := range list {
 		number, ok := item.(int64)

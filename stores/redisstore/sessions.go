@@ -27,7 +27,7 @@ var sessionDelete string
 
 var (
 	createSession = newScript(sessionCreate)
-	updateSession = newScript(sessionUpdate)
+	updateSession = newScript(fmt.Sprintf("local MAX_VALUES = %d\n%s", stores.MaxValues, sessionUpdate))
 	deleteSession = newScript(sessionDelete)
 )
 

@@ -36,26 +36,39 @@ func encodeSession(n stores.Session, listed int64) []any {
 
 // encodeDelta returns the arguments of the script that updates a row.
 func encodeDelta(d stores.Delta, call, owner string, listed int64) []any {
-	args := []any{call, "", "", "", "", "", "", "", "", owner, listed, stores.MaxValues, len(d.Set)}
-	if d.Rename != nil {
-		args[1], args[2], args[3] = d.Rename.Old[:], d.Rename.New[:], micro(d.Rename.At)
+	const fixed, most = 3, 2 * 6 // arguments before the fields, and fields beside keys
+	args := make([]any, fixed, fixed+most+2*len(d.Set)+len(d.Remove)+4)
+	args[2] = ""
+	if !d.Expires.IsZero() {
+		args[2] = keyEnd(d.Expires)
+		args = append(args, "expires", micro(d.Expires))
 	}
 	if !d.LastSeen.IsZero() {
-		args[4] = micro(d.LastSeen)
-	}
-	if !d.Expires.IsZero() {
-		args[5], args[6] = micro(d.Expires), keyEnd(d.Expires)
+		args = append(args, "seen", micro(d.LastSeen))
 	}
 	if d.Owner != nil {
-		args[7], args[8] = "1", *d.Owner
+		args = append(args, "owner", *d.Owner)
+	}
+	if d.Rename != nil {
+		args = append(args, "call", call, "digest", d.Rename.New[:], "renamed", micro(d.Rename.At))
 	}
 	for key, value := range d.Set {
 		args = append(args, keyMark+key, value)
 	}
-	// A key named twice would be taken off the size twice.
-	removed := slices.Sorted(slices.Values(d.Remove))
-	for _, key := range slices.Compact(removed) {
-		args = append(args, keyMark+key)
+	args[0] = len(args)
+	if len(d.Remove) > 0 {
+		// A key named twice would be taken off the size twice.
+		removed := slices.Sorted(slices.Values(d.Remove))
+		for _, key := range slices.Compact(removed) {
+			args = append(args, keyMark+key)
+		}
+	}
+	args[1] = len(args)
+	switch {
+	case d.Rename != nil:
+		args = append(args, call, d.Rename.Old[:], owner, listed)
+	case owner != "":
+		args = append(args, "", "", owner, listed)
 	}
 	return args
 }
