@@ -25,13 +25,16 @@ type group struct {
 // group returns the windows in groups, in the order of the call: all in one,
 // or, if they may be on several servers, one group for each key.
 func (l *limiter) group(windows []stores.Window) []group {
-	apart := l.apart.Load()
+	apart, room := l.apart.Load(), len(windows)
+	if apart {
+		room = 1
+	}
 	var groups []group
 	for place, w := range windows {
 		key := l.windowKey(w.Key)
 		at := slices.IndexFunc(groups, func(g group) bool { return !apart || g.keys[0] == key })
 		if at < 0 {
-			groups, at = append(groups, group{}), len(groups)
+			groups, at = append(groups, newGroup(room)), len(groups)
 		}
 		g := &groups[at]
 		number := slices.Index(g.keys, key)
@@ -42,6 +45,14 @@ func (l *limiter) group(windows []stores.Window) []group {
 		g.places, g.numbers = append(g.places, place), append(g.numbers, number+1)
 	}
 	return groups
+}
+
+// newGroup returns a group with room for some windows.
+func newGroup(room int) group {
+	return group{
+		keys: make([]string, 0, room), windows: make([]stores.Window, 0, room),
+		places: make([]int, 0, room), numbers: make([]int, 0, room),
+	}
 }
 
 // args returns the arguments of the script that takes.
@@ -83,9 +94,9 @@ func readReply(what string, got any, g group) (reply, error) {
 		return reply{}, fmt.Errorf("redisstore: %s: unexpected answer", what)
 	}
 	r := reply{full: int(full), wait: time.Duration(wait) * time.Microsecond}
+	r.opened, r.fresh = make([]int64, len(g.windows)), make([]bool, len(g.windows))
 	for i := range g.windows {
-		r.opened = append(r.opened, numbers[2+2*i])
-		r.fresh = append(r.fresh, numbers[3+2*i] == 1)
+		r.opened[i], r.fresh[i] = numbers[2+2*i], numbers[3+2*i] == 1
 	}
 	return r, nil
 }

@@ -12,6 +12,9 @@ import (
 // keyMark begins the name of a field that holds a key of the session.
 const keyMark = ":"
 
+// fewest is how many fields a row has beside its keys.
+const fewest = 11
+
 // encodeSession returns the fields of a new row, each followed by its value.
 // Field "listed" says until when the owner's index has the row, and "size" what
 // its keys take in the encoding of stores.Values, but for that one's first byte.
@@ -84,15 +87,16 @@ func decodeSession(row string, fields map[string]string) (stores.Session, error)
 	if !validText(s.Owner, ownerSize) {
 		return stores.Session{}, corrupt(what, "owner")
 	}
-	for name, t := range map[string]*time.Time{
-		"created": &s.Created, "seen": &s.LastSeen, "renamed": &s.Renamed, "expires": &s.Expires,
-	} {
-		text, found := fields[name]
-		if *t, ok = moment(text); !ok || !found {
-			return stores.Session{}, corrupt(what, "time in "+name)
+	for _, t := range []struct {
+		name string
+		into *time.Time
+	}{{"created", &s.Created}, {"seen", &s.LastSeen}, {"renamed", &s.Renamed}, {"expires", &s.Expires}} {
+		text, found := fields[t.name]
+		if *t.into, ok = moment(text); !ok || !found {
+			return stores.Session{}, corrupt(what, "time in "+t.name)
 		}
 	}
-	pairs := make(map[string][]byte, len(fields))
+	pairs := make(map[string][]byte, max(len(fields)-fewest, 0))
 	for field, value := range fields {
 		key, isKey := strings.CutPrefix(field, keyMark)
 		if isKey && len(key) > stores.MaxKey {

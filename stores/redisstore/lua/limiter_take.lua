@@ -7,26 +7,27 @@
 -- Returns the number (from 0) of the first slot that is not there, or -1; how
 -- long the window lasts; then for each slot when its window opened, and whether
 -- that is now.
-local now, windows = tonumber(ARGV[1]), {}
+local now, slack, windows = tonumber(ARGV[1]), tonumber(ARGV[2]), {}
 for i, key in ipairs(KEYS) do
-  local text, window = redis.call('GET', key), {}
+  local text = redis.call('GET', key)
   if text then
     local opened, ends, taken = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
     if not opened then
       return redis.error_reply('CORRUPT window')
     end
-    window = { opened = tonumber(opened), ends = tonumber(ends), taken = tonumber(taken) }
+    windows[i] = { opened = tonumber(opened), ends = tonumber(ends), taken = tonumber(taken), fresh = 0, stored = true }
+  else
+    windows[i] = { ends = -math.huge }
   end
-  windows[i] = window
 end
 
 local answer = { -1, 0 }
 for i = 3, #ARGV, 3 do
-  local window, limit, period = windows[tonumber(ARGV[i])], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
-  if not window.ends or window.ends <= now then
-    window.opened, window.ends, window.taken, window.fresh = now, now + period, 0, 1
+  local window = windows[tonumber(ARGV[i])]
+  if window.ends <= now then
+    window.opened, window.ends, window.taken, window.fresh = now, now + tonumber(ARGV[i + 2]), 0, 1
   end
-  if window.taken < limit then
+  if window.taken < tonumber(ARGV[i + 1]) then
     window.taken = window.taken + 1
   else
     if answer[1] < 0 then
@@ -35,15 +36,19 @@ for i = 3, #ARGV, 3 do
     answer[2] = math.max(answer[2], window.ends - now)
   end
   answer[#answer + 1] = window.opened
-  answer[#answer + 1] = window.fresh or 0
+  answer[#answer + 1] = window.fresh
+end
+if answer[1] >= 0 then
+  return answer
 end
 
-if answer[1] < 0 then
-  for i, key in ipairs(KEYS) do
-    local w = windows[i]
+for i, key in ipairs(KEYS) do
+  local w = windows[i]
+  local left = math.ceil((w.ends - now) / 1000) + slack
+  if w.stored then
     -- Never shorter than another machine, with a clock behind this one's, asked.
-    local left = math.max(redis.call('PTTL', key), math.ceil((w.ends - now) / 1000) + tonumber(ARGV[2]))
-    redis.call('SET', key, whole(w.opened) .. ' ' .. whole(w.ends) .. ' ' .. whole(w.taken), 'PX', whole(left))
+    left = math.max(left, redis.call('PTTL', key))
   end
+  redis.call('SET', key, string.format('%.0f %.0f %.0f', w.opened, w.ends, w.taken), 'PX', whole(left))
 end
 return answer
