@@ -15,7 +15,9 @@
 // The package runs its statements without GORM's logger, so that no digest and
 // no password hash reaches a log, without GORM's cache of prepared statements,
 // and on the primary if the dbresolver plugin is in use. Callbacks registered
-// with GORM see them.
+// with GORM see them. The query that loads a session is prepared once per
+// connection on SQLite and MySQL, where that saves a third of its time or more,
+// if the pool below GORM is a plain *sql.DB.
 //
 // # SQLite
 //
@@ -42,6 +44,6 @@
 // should. Tables must be of an engine with transactions, such as InnoDB.
 //
 // The data source name needs parseTime=true for models with times, such as
-// models.User. With interpolateParams=true a statement takes one round trip
-// instead of two.
+// models.User. With interpolateParams=true a statement that is not prepared takes
+// one round trip instead of two.
 package gormstore

@@ -25,7 +25,7 @@ type sessions struct {
 	*core
 	table       table
 	load, owned string
-	get         string
+	get         *lookup
 	bump, where string
 	delete      string
 	payload     string
@@ -36,10 +36,11 @@ type sessions struct {
 func newSessions(c *core) *sessions {
 	t := newTable(c.db, &models.Session{})
 	return &sessions{
-		core:       c,
-		table:      t,
-		load:       t.sql("SELECT * FROM {} WHERE {Row} = ?"),
-		get:        t.sql("SELECT {Digest}, {Owner}, {Payload}, {Address}, {UserAgent}, {Created}, {LastSeen}, {Renamed}, {Expires} FROM {} WHERE {Row} = ?"),
+		core:  c,
+		table: t,
+		load:  t.sql("SELECT * FROM {} WHERE {Row} = ?"),
+		get: newLookup(c, t.sql("SELECT {Digest}, {Owner}, {Payload}, {Address}, {UserAgent}, {Created}, {LastSeen}, {Renamed}, {Expires}"+
+			" FROM {} WHERE {Row} = ?")),
 		owned:      t.sql("SELECT * FROM {} WHERE ? ORDER BY {LastSeen} DESC, {Row}"),
 		bump:       t.sql("UPDATE {} SET {Version} = {Version} + 1"),
 		where:      t.sql(" WHERE {Row} = ?"),
@@ -51,16 +52,15 @@ func newSessions(c *core) *sessions {
 }
 
 func (s *sessions) Load(ctx context.Context, row string) (got stores.Session, found bool, err error) {
+	const what = "load session"
+	if !validName(row) || ctx.Err() != nil {
+		return stores.Session{}, false, fault(ctx, what, ctx.Err())
+	}
 	record := models.Session{Row: row}
-	err = s.read(ctx, "load session", func(db *gorm.DB) (err error) {
-		if validName(row) {
-			found, err = one(db.Raw(s.get, row), &record.Digest, &record.Owner, &record.Payload, &record.Address,
-				&record.UserAgent, &record.Created, &record.LastSeen, &record.Renamed, &record.Expires)
-		}
-		return err
-	})
+	found, err = s.get.one(ctx, row, &record.Digest, &record.Owner, &record.Payload, &record.Address,
+		&record.UserAgent, &record.Created, &record.LastSeen, &record.Renamed, &record.Expires)
 	if err != nil || !found {
-		return stores.Session{}, false, err
+		return stores.Session{}, false, fault(ctx, what, err)
 	}
 	got, err = decodeSession(&record)
 	return got, err == nil, err

@@ -31,21 +31,6 @@ func (c *core) read(ctx context.Context, what string, query func(db *gorm.DB) er
 	return fault(ctx, what, query(c.db.WithContext(ctx)))
 }
 
-// one reads the columns of the first row of a query, if there is one. It is for
-// what every request asks: GORM's own way of filling a model takes several times
-// as long as the query.
-func one(query *gorm.DB, columns ...any) (found bool, err error) {
-	rows, err := query.Rows()
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	if !rows.Next() {
-		return false, rows.Err()
-	}
-	return true, rows.Scan(columns...)
-}
-
 // change runs one statement. It is tried again after any error, so it must do
 // no harm if an earlier try was stored and only the answer was lost.
 func (c *core) change(ctx context.Context, what string, statement func(db *gorm.DB) error) error {
