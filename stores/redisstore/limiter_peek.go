@@ -14,6 +14,9 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
+// windowSize is more than a window takes, in bytes.
+const windowSize = 128
+
 // Peek implements stores.Limiter. It reads the windows and does here what the
 // script that takes does in the server, whose time is for those that change
 // something.
@@ -25,10 +28,6 @@ func (l *limiter) Peek(ctx context.Context, now time.Time, windows ...stores.Win
 	counts := make([]count, len(windows))
 	for i, cmd := range l.get(ctx, windows) {
 		text, err := cmd.Result()
-		if err == redis.Nil {
-			counts[i].ends = math.MinInt64
-			continue
-		}
 		if err != nil {
 			return stores.Grant{}, fault(ctx, what, err)
 		}
@@ -40,16 +39,18 @@ func (l *limiter) Peek(ctx context.Context, now time.Time, windows ...stores.Win
 	return look(now.UnixMicro(), windows, counts), nil
 }
 
-// get asks for windows, in one round trip per server.
+// get asks for windows, in one round trip per server. That there is none, which
+// is what most hear, is "" to GETRANGE, but an error to GET, which go-redis
+// compares with all that it knows.
 func (l *limiter) get(ctx context.Context, windows []stores.Window) []*redis.StringCmd {
 	commands := make([]*redis.StringCmd, len(windows))
 	if len(windows) == 1 { // is what most ask for, and a pipeline costs more
-		commands[0] = l.client.Get(ctx, l.windowKey(windows[0].Key))
+		commands[0] = l.client.GetRange(ctx, l.windowKey(windows[0].Key), 0, windowSize-1)
 		return commands
 	}
 	pipe := l.client.Pipeline()
 	for i, w := range windows {
-		commands[i] = pipe.Get(ctx, l.windowKey(w.Key))
+		commands[i] = pipe.GetRange(ctx, l.windowKey(w.Key), 0, windowSize-1)
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	return commands
@@ -59,8 +60,12 @@ func (l *limiter) get(ctx context.Context, windows []stores.Window) []*redis.Str
 // its slots are taken.
 type count struct{ ends, taken int64 }
 
-// parseCount reads "opened ends taken".
+// parseCount reads "opened ends taken", or "" for no window, which is like one
+// that ended long ago.
 func parseCount(text string) (c count, ok bool) {
+	if text == "" {
+		return count{ends: math.MinInt64}, true
+	}
 	opened, rest, _ := strings.Cut(text, " ")
 	ends, taken, _ := strings.Cut(rest, " ")
 	var errs [3]error
