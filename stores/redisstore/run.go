@@ -21,7 +21,8 @@ var common string
 
 // A script is one atomic step in the server.
 type script struct {
-	source, sha string
+	// text and hash begin the commands that send the script, or only its hash.
+	text, hash []any
 	// once says that a second execution would do harm, so that the client must
 	// not send it again when the answer to the first was lost.
 	once bool
@@ -29,7 +30,7 @@ type script struct {
 
 func newScript(source string) *script {
 	source = common + source
-	return &script{source: source, sha: redis.NewScript(source).Hash()}
+	return &script{text: []any{"eval", source}, hash: []any{"evalsha", redis.NewScript(source).Hash()}}
 }
 
 // onlyOnce returns a script that is not sent again.
@@ -49,12 +50,12 @@ type call struct {
 // command returns the call as a command that sends the script, or only its
 // hash.
 func (c call) command(ctx context.Context, whole bool) redis.Cmder {
-	name, body := "evalsha", c.sha
+	head := c.hash
 	if whole {
-		name, body = "eval", c.source
+		head = c.text
 	}
-	args := make([]any, 0, 3+len(c.keys)+len(c.args))
-	args = append(args, name, body, len(c.keys))
+	args := make([]any, 0, len(head)+1+len(c.keys)+len(c.args))
+	args = append(append(args, head...), len(c.keys))
 	for _, key := range c.keys {
 		args = append(args, key)
 	}
