@@ -55,6 +55,9 @@ type prepared struct {
 	*sql.DB
 	text string
 	stmt atomic.Pointer[sql.Stmt]
+	// refused says that the database answers queries and prepares none, as some
+	// proxies do.
+	refused atomic.Bool
 }
 
 // GetDBConn lets GORM find the pool.
@@ -63,13 +66,10 @@ func (p *prepared) GetDBConn() (*sql.DB, error) { return p.DB, nil }
 // QueryContext implements gorm.ConnPool. Whatever is wrong with a statement that
 // was prepared, such as a server that forgot it, a query does not fail for it.
 func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if query != p.text {
-		return p.DB.QueryContext(ctx, query, args...) // which a callback changed
+	if query != p.text || p.refused.Load() { // a callback may have changed it
+		return p.DB.QueryContext(ctx, query, args...)
 	}
-	stmt := p.stmt.Load()
-	if stmt == nil {
-		stmt = p.prepare(ctx)
-	}
+	stmt, refused := p.prepare(ctx)
 	if stmt != nil {
 		rows, err := stmt.QueryContext(ctx, args...)
 		if err == nil || ctx.Err() != nil {
@@ -79,21 +79,28 @@ func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) 
 			_ = stmt.Close()
 		}
 	}
-	return p.DB.QueryContext(ctx, query, args...)
+	rows, err := p.DB.QueryContext(ctx, query, args...)
+	if err == nil && refused != nil {
+		p.refused.Store(true)
+	}
+	return rows, err
 }
 
-// prepare returns the statement, or nil. Of those who prepare it at the same time
-// none waits for another.
-func (p *prepared) prepare(ctx context.Context) *sql.Stmt {
+// prepare returns the statement, or nil and perhaps why there is none. Of those
+// who prepare it at the same time none waits for another.
+func (p *prepared) prepare(ctx context.Context) (*sql.Stmt, error) {
+	if stmt := p.stmt.Load(); stmt != nil {
+		return stmt, nil
+	}
 	stmt, err := p.DB.PrepareContext(ctx, p.text)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	if !p.stmt.CompareAndSwap(nil, stmt) {
 		_ = stmt.Close()
-		return p.stmt.Load()
+		return p.stmt.Load(), nil
 	}
 	// The pool would keep it for as long as the pool itself lives.
 	runtime.AddCleanup(p, func(stmt *sql.Stmt) { _ = stmt.Close() }, stmt)
-	return stmt
+	return stmt, nil
 }

@@ -3,8 +3,11 @@ package gormstore_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"gorm.io/driver/sqlite"
@@ -114,5 +117,69 @@ func TestLoadThroughPool(t *testing.T) {
 	}
 	if w.queries != 3 {
 		t.Errorf("the pool sees %d of 3 queries", w.queries)
+	}
+}
+
+// unprepared is a connection to a database that answers queries and prepares
+// none, as some proxies do.
+type unprepared struct {
+	driver.Conn
+	asked *atomic.Int64
+}
+
+func (c unprepared) Prepare(string) (driver.Stmt, error) {
+	c.asked.Add(1)
+	return nil, errors.New("prepared statements are not supported")
+}
+
+func (c unprepared) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
+}
+
+func (c unprepared) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
+}
+
+func (c unprepared) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, opts)
+}
+
+// unpreparedConnector opens such connections.
+type unpreparedConnector struct {
+	driver driver.Driver
+	dsn    string
+	asked  atomic.Int64
+}
+
+func (c *unpreparedConnector) Driver() driver.Driver { return c.driver }
+
+func (c *unpreparedConnector) Connect(context.Context) (driver.Conn, error) {
+	conn, err := c.driver.Open(c.dsn)
+	return unprepared{conn, &c.asked}, err
+}
+
+func TestLoadUnprepared(t *testing.T) {
+	dsn := filepath.Join(t.TempDir(), "auth.db") + sqliteOptions
+	sqlitePool, err := connect(t, sqlite.Open(dsn)).DB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &unpreparedConnector{driver: sqlitePool.Driver(), dsn: dsn}
+	db := connect(t, sqlite.New(sqlite.Config{Conn: sql.OpenDB(c)}))
+	if err := gormstore.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	set := gormstore.New(db)
+	if err := set.Sessions.Create(t.Context(), newSession()); err != nil {
+		t.Fatal(err)
+	}
+	c.asked.Store(0)
+	for range 5 {
+		if _, found, err := set.Sessions.Load(t.Context(), row); !found || err != nil {
+			t.Errorf("found %v, error %v", found, err)
+		}
+	}
+	if n := c.asked.Load(); n != 1 {
+		t.Errorf("the database is asked %d times to prepare the query, want 1", n)
 	}
 }
