@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,6 +43,37 @@ func TestValues(t *testing.T) {
 	}
 	if text := fmt.Sprintf("%v %+v %#v", v, v, v); strings.Contains(text, "xxx") {
 		t.Errorf("the values print as %s", text)
+	}
+}
+
+// TestValuesLikeMap makes changes at random to a set and to a map.
+func TestValuesLikeMap(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	key := func() string { return strings.Repeat("k", random.IntN(3)) + strconv.Itoa(random.IntN(12)) }
+	values, want := stores.Values{}, map[string]string{}
+	for range 5000 {
+		d := stores.Delta{Set: make(map[string][]byte)}
+		for range random.IntN(4) {
+			d.Set[key()] = bytes.Repeat([]byte("v"), random.IntN(200))
+		}
+		for range random.IntN(12) { // also twice, and what is set, which stays
+			d.Remove = append(d.Remove, key())
+		}
+		for _, k := range d.Remove {
+			delete(want, k)
+		}
+		for k, v := range d.Set {
+			want[k] = string(v)
+		}
+		size := values.SizeWith(d)
+		values = values.With(d)
+		if got := maps.Collect(values.All()); !maps.Equal(got, want) || values.Size() != size {
+			t.Fatalf("%d keys of %d bytes, want %d of %d", len(got), values.Size(), len(want), size)
+		}
+		again, err := stores.ParseValues(values.Encoded())
+		if err != nil || again != values {
+			t.Fatalf("parsed %v, %v", again, err)
+		}
 	}
 }
 

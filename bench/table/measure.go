@@ -39,14 +39,17 @@ func (b *binary) build(ctx context.Context) error {
 	return c.Run()
 }
 
-// run runs one benchmark in a process of its own. Where a server is missing it
-// returns the name of the variable that is to hold its address.
-func (b *binary) run(ctx context.Context, name, benchtime string) (got figures, missing string, err error) {
+// run runs one benchmark of a row in a process of its own. Where a server is
+// missing it returns the name of the variable that is to hold its address.
+func (b *binary) run(ctx context.Context, row bench.Row, name string) (got figures, missing string, err error) {
 	pattern := "^Benchmark(Job|Memory)$"
 	for part := range strings.SplitSeq(name, "/") {
 		pattern += "/^" + regexp.QuoteMeta(part) + "$"
 	}
-	c := exec.CommandContext(ctx, b.path, "-test.run=^$", "-test.bench="+pattern, "-test.benchtime="+cmp.Or(benchtime, b.benchtime), "-test.benchmem", "-test.v")
+	c := exec.CommandContext(ctx, b.path, "-test.run=^$", "-test.bench="+pattern, "-test.benchtime="+cmp.Or(row.Benchtime, b.benchtime), "-test.benchmem", "-test.v")
+	if row.GOGC != "" {
+		c.Env = append(os.Environ(), "GOGC="+row.GOGC)
+	}
 	output, err := c.CombinedOutput()
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w\n%s", name, err, output)
@@ -118,7 +121,7 @@ func (r *measuredRow) measure(ctx context.Context, b *binary, pass int) error {
 		if run.name == "" {
 			continue
 		}
-		got, missing, err := b.run(ctx, run.name, r.Benchtime)
+		got, missing, err := b.run(ctx, r.Row, run.name)
 		if err != nil {
 			return err
 		}
