@@ -31,8 +31,7 @@ type Authenticator struct {
 	guard atomic.Pointer[namedGuard]
 }
 
-// handle returns a handle of the request for a guard.
-func (x *exchange) handle(g *namedGuard) *Authenticator {
+func newAuthenticator(x *exchange, g *namedGuard) *Authenticator {
 	a := &Authenticator{x: x}
 	a.guard.Store(g)
 	return a
@@ -88,7 +87,7 @@ func (a *Authenticator) GuardName() string { return a.current().name }
 // Guard returns the handle of the same request for another guard. It panics if
 // there is no guard of that name.
 func (a *Authenticator) Guard(name string) *Authenticator {
-	return a.x.handle(a.x.m.mustGuard(name))
+	return newAuthenticator(a.x, a.x.m.mustGuard(name))
 }
 
 // Use makes the guard of that name the request's: From, the gate and later
@@ -106,7 +105,7 @@ func (x *exchange) handleOf(g *namedGuard) *Authenticator {
 	if x.auth.current() == g {
 		return &x.auth
 	}
-	return x.handle(g)
+	return newAuthenticator(x, g)
 }
 
 // current returns the guard of a.
