@@ -333,5 +333,11 @@ func (g *tokenGuard) find(ctx context.Context, token opaque.Personal) (models.Au
 		return nil, nil, err
 	}
 	g.m.touches.note(g.m, found)
-	return user, &TokenInfo{Kind: personalKind, ID: found.ID, Scoped: true, Abilities: found.Abilities}, nil
+	info := &struct { // one block of memory, unless there are many abilities
+		TokenInfo
+		abilities [4]string
+	}{TokenInfo: TokenInfo{Kind: personalKind, ID: found.ID, Scoped: true}}
+	// A copy: the store may keep the slice, and handlers are given this one.
+	info.Abilities = append(info.abilities[:0], found.Abilities...)
+	return user, &info.TokenInfo, nil
 }

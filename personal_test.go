@@ -98,6 +98,34 @@ func TestPersonalTokens(t *testing.T) { // Z01, Z03, Z04
 	})
 }
 
+// What a handler makes of the abilities it is given stays with its request.
+func TestPersonalTokenAbilitiesEdited(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b *backend) {
+		a := newApp(t, b, nil, func(a *app, r *gin.Engine) {
+			tokenRoutes(a, r)
+			r.GET("/edit", a.m.Auth("token"), func(c *gin.Context) {
+				token, err := ginauth.From(c).Token(c.Request.Context())
+				if err != nil || token == nil {
+					t.Errorf("%+v, %v", token, err)
+					return
+				}
+				for i := range token.Abilities {
+					token.Abilities[i] = "*"
+				}
+				token.Abilities = append(token.Abilities, "*")
+			})
+		})
+		alice := a.loggedIn(aliceEmail)
+		for _, abilities := range [][]string{{"list"}, {"list", "write"}, {"a", "b", "c", "d", "e"}} {
+			token := a.bearing(a.personal(alice, abilities...).Token)
+			for range 2 {
+				token.get("/edit").want(t, 200)
+				token.get("/read").want(t, 403)
+			}
+		}
+	})
+}
+
 func TestPersonalTokenInput(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b *backend) {
 		a := newApp(t, b, nil, tokenRoutes)
