@@ -103,7 +103,18 @@ func (m *Manager) checkFingerprintOf(
 	if current := m.currentFingerprint(b); subtle.ConstantTimeCompare(fingerprint, current[:]) == 1 {
 		return 0, true
 	}
-	return m.subkeys.stamp.Verify(fingerprint,
+	// Returning at the first match tells how old the key is, which is no secret.
+	for key := 1; key < m.subkeys.stamp.Len(); key++ {
+		if old := m.fingerprintUnder(key, b); subtle.ConstantTimeCompare(fingerprint, old[:]) == 1 {
+			return key, true
+		}
+	}
+	return -1, false
+}
+
+// fingerprintUnder makes a fingerprint under a key; 0 is the current one.
+func (m *Manager) fingerprintUnder(key int, b bond) stores.Digest {
+	return m.subkeys.stamp.MACUnder(key,
 		[]byte(b.credential), []byte(b.realm), []byte(b.id), []byte(b.kind), []byte(b.stamp))
 }
 
@@ -127,7 +138,7 @@ func (m *Manager) currentFingerprint(b bond) stores.Digest {
 			return known
 		}
 	}
-	digest := m.subkeys.stamp.MAC([]byte(b.credential), []byte(b.realm), []byte(b.id), []byte(b.kind), []byte(b.stamp))
+	digest := m.fingerprintUnder(0, b)
 	if remember {
 		b.id, b.stamp = strings.Clone(b.id), strings.Clone(b.stamp) // they may be parts of larger texts
 		m.fingerprints.Put(b, digest)
