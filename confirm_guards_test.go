@@ -23,6 +23,50 @@ func (g headerGuard) Identify(ctx context.Context, a *ginauth.Authenticator) (*g
 	return &ginauth.Identity{User: u}, nil
 }
 
+// fewerGuard is one of the package's guards that takes less: requests with a
+// header, whatever it finds in them.
+type fewerGuard struct{ ginauth.StatefulGuard }
+
+func (g fewerGuard) Identify(ctx context.Context, a *ginauth.Authenticator) (*ginauth.Identity, error) {
+	if a.Request().Header.Get("X-Inside") == "" {
+		return nil, nil
+	}
+	return g.StatefulGuard.Identify(ctx, a)
+}
+
+// A guard around one of the package's is asked itself, and not what is in it.
+func TestGuardAroundGuard(t *testing.T) {
+	around := func(make func(ginauth.GuardSetup) (ginauth.Guard, error)) func(ginauth.GuardSetup) (ginauth.Guard, error) {
+		return func(s ginauth.GuardSetup) (ginauth.Guard, error) {
+			g, err := make(s)
+			if err != nil {
+				return nil, err
+			}
+			return fewerGuard{g.(ginauth.StatefulGuard)}, nil
+		}
+	}
+	eachKind(t, func(t *testing.T, b *backend) {
+		var access string
+		a := newApp(t, b, func(c *ginauth.Config) {
+			c.Guards = map[string]ginauth.GuardConfig{"web": {}, "fewer": {New: around(ginauth.JWTGuard)}}
+		}, func(a *app, r *gin.Engine) {
+			r.POST("/fewer/login", func(c *gin.Context) {
+				res, err := ginauth.From(c).Guard("fewer").LoginUsingID(c.Request.Context(), c.Query("id"))
+				if err == nil {
+					access = res.Tokens.AccessToken
+				}
+				answer(c, res, err)
+			})
+			r.GET("/fewer", a.m.Auth("fewer"), func(c *gin.Context) { answer(c, nil, nil) })
+		})
+		a.client().post("/fewer/login?id=1", nil).want(t, 200)
+		c := a.bearing(access)
+		c.get("/fewer").want(t, 401)
+		c.header.Set("X-Inside", "1")
+		c.get("/fewer").want(t, 204)
+	})
+}
+
 // changesNothing is a provider that no password can be given to.
 type changesNothing struct{ userBackend }
 
