@@ -66,6 +66,7 @@ type app struct {
 	alice  string // the identifiers of two users
 	bob    string
 	mails  chan mail.Message
+	heard  chan events.Event // as well as in events
 	// opening counts the connections that are still to be opened.
 	opening sync.WaitGroup
 
@@ -93,7 +94,7 @@ type setup struct {
 func newApp(t *testing.T, b backend, s setup) *app {
 	t.Helper()
 	a := &app{
-		T: t, b: b, mails: make(chan mail.Message, 1024),
+		T: t, b: b, mails: make(chan mail.Message, 1024), heard: make(chan events.Event, 1024),
 		clock: &clock{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)},
 	}
 	cfg := ginauth.Config{
@@ -229,6 +230,25 @@ func (a *app) audit(_ context.Context, e events.Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.events = append(a.events, e)
+	select {
+	case a.heard <- e:
+	default: // nobody waits for one among so many
+	}
+}
+
+// await waits for an event that is told after the answer.
+func await[E events.Event](a *app) {
+	a.Helper()
+	for {
+		select {
+		case e := <-a.heard:
+			if _, ok := e.(E); ok {
+				return
+			}
+		case <-time.After(20 * time.Second):
+			a.Fatalf("no event %T", *new(E))
+		}
+	}
 }
 
 func eventsOf[E events.Event](a *app) []E {
