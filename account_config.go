@@ -58,12 +58,12 @@ type PasswordConfig struct {
 
 // AccountConfig configures registration and the flows by mail.
 type AccountConfig struct {
-	// HideTaken answers the registration of an address that is taken as any
+	// HideAccountExistence answers the registration of an address that is taken as any
 	// other, and tells its owner by mail, so that nobody finds out who has an
 	// account. Users then log in with a password only once their address is
 	// verified; before, the password is refused as a wrong one. It needs a
 	// Mailer. The default is an *InputError.
-	HideTaken bool
+	HideAccountExistence bool
 	// Prepare completes a new user before it is stored, from fields that the
 	// application has declared itself.
 	Prepare func(ctx context.Context, u models.Authenticatable, r Registration) error
@@ -119,8 +119,8 @@ func (c *Config) checkAccounts(f *faults) {
 	if c.Account.MailPerMinute < 1 || c.Account.MailPerHour < 1 {
 		f.add("Account", "MailPerMinute and MailPerHour are at least 1")
 	}
-	if c.Account.HideTaken && c.Mail.Mailer == nil {
-		f.add("Account.HideTaken", "needs a Mail.Mailer: the owner of a taken address hears of it by mail")
+	if c.Account.HideAccountExistence && c.Mail.Mailer == nil {
+		f.add("Account.HideAccountExistence", "needs a Mail.Mailer: the owner of a taken address hears of it by mail")
 	}
 	if c.Mail.Mailer == nil {
 		return

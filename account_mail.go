@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/useragent"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
@@ -93,11 +94,11 @@ func (m *Manager) mayMail(ctx context.Context, kind string, account []byte) (boo
 	}
 	ctx, span := m.phase(ctx)
 	defer span.end()
-	grant, err := m.stores.Limiter.Take(ctx, m.now(),
+	grant, err := m.stores.Limiter.Reserve(ctx, m.now(),
 		m.window("mail", Limit{m.cfg.Account.MailPerMinute, time.Minute}, []byte(kind), account),
 		m.window("mail", Limit{m.cfg.Account.MailPerHour, time.Hour}, []byte(kind), account))
 	if err != nil {
-		return false, unavailable("count mails", err)
+		return false, autherr.Unavailable("count mails", err)
 	}
 	return grant.OK(), nil
 }

@@ -96,7 +96,7 @@ func (a *allocApp) prepare(t *testing.T, auth *ginauth.Manager, user *models.Use
 			}
 		}
 		check(handle.Session().Put("theme", "dark"))
-		personal, failed := handle.CreateToken(ctx, ginauth.NewToken{Name: "test"})
+		personal, failed := handle.CreateToken(ctx, ginauth.TokenSpec{Name: "test"})
 		check(failed)
 		signed, failed := handle.Guard("api").Login(ctx, user)
 		check(failed)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/models"
@@ -125,7 +126,7 @@ func (a *Authenticator) lookUp(ctx context.Context, g *namedGuard, c claim, t *t
 	defer span.end()
 	found, err := g.users.UserByIdentifier(phase, c.field, c.canonical)
 	if err != nil {
-		return nil, unavailable("look up user", err)
+		return nil, autherr.Unavailable("look up user", err)
 	}
 	u := present(found)
 	if d := t.subject.device; d != nil && (u == nil || !a.x.m.deviceFits(*d, g.realm, u)) {
@@ -155,7 +156,7 @@ func (m *Manager) checkHash(ctx context.Context, u models.Authenticatable, passw
 	if errors.Is(err, hashing.ErrPassword) {
 		return false, nil // no hash of this kind can belong to it
 	}
-	return ok && err == nil, unavailable("check password", err)
+	return ok && err == nil, autherr.Unavailable("check password", err)
 }
 
 // rehash replaces an outdated hash, if the user is bound to a stamp and not to

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/models"
 )
@@ -130,7 +131,7 @@ func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error
 		u, token = nil, nil
 		if !hasAnswer(err) {
 			// A guard that cannot say who this is has not said that it is nobody.
-			err = unavailable("authenticate", err)
+			err = autherr.Unavailable("authenticate", err)
 		}
 	}
 	a.x.setUser(guardUser{guard: g, user: u, token: token, err: err})
@@ -191,7 +192,7 @@ func (a *Authenticator) LoginUsingID(ctx context.Context, id string, options ...
 	defer span.end()
 	u, err := g.users.UserByID(phase, id)
 	if err != nil {
-		return nil, unavailable("load user", err)
+		return nil, autherr.Unavailable("load user", err)
 	}
 	return a.logIn(phase, u, false, options) // one phase for both
 }

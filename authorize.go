@@ -6,6 +6,8 @@ import (
 	"reflect"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth/autherr"
 )
 
 // Resource is what Load returns: how Authorize finds the resource of a request.
@@ -66,7 +68,7 @@ func (m *Manager) Authorize(ability string, resource ...any) gin.HandlerFunc {
 			}
 			value, found, err := source.find(ctx, c)
 			if err != nil {
-				return unavailable("load resource", err)
+				return autherr.Unavailable("load resource", err)
 			}
 			if !found {
 				return ErrNotFound

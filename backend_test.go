@@ -52,7 +52,7 @@ func eachNotes(t *testing.T, test func(t *testing.T, b *backend)) {
 
 // inCookies moves the sessions of a backend into their cookies.
 func inCookies(b *backend) *backend {
-	b.name, b.set.Sessions, b.set.Carrier = "cookie", nil, cookiestore.New()
+	b.name, b.set.Sessions, b.set.ClientSessions = "cookie", nil, cookiestore.New()
 	return b
 }
 

@@ -31,7 +31,7 @@ type Config struct {
 	Users models.UserProvider
 	// Stores keeps sessions, tokens and throttle windows. The zero value keeps
 	// all three in memory; otherwise all three are named: for sessions either
-	// Sessions or, if they are to live in their cookies, Carrier.
+	// Sessions or, if they are to live in their cookies, ClientSessions.
 	Stores stores.Set
 	// Guards names the ways a request can be authenticated. The default is
 	// "web", which reads the session, "api", which reads signed access tokens,
@@ -182,9 +182,9 @@ type PagesConfig struct {
 	ConfirmPassword string
 	// VerifyEmail is the path of the page that says to look for a mail.
 	VerifyEmail string
-	// ProgramPrefixes are path prefixes, such as "/api/", below which everybody
+	// APIPrefixes are path prefixes, such as "/api/", below which everybody
 	// is a program whatever the Accept header says.
-	ProgramPrefixes []string
+	APIPrefixes []string
 }
 
 // Defaults of Config.
@@ -205,7 +205,7 @@ const (
 // leaves faulty values for validate to find.
 func (c Config) withDefaults() Config {
 	c.Guards = maps.Clone(c.Guards)
-	c.Pages.ProgramPrefixes = slices.Clone(c.Pages.ProgramPrefixes)
+	c.Pages.APIPrefixes = slices.Clone(c.Pages.APIPrefixes)
 	setDefault(&c.StoreTimeout, defaultStoreTimeout)
 	setDefault(&c.EventQueue, defaultEventQueue)
 	setDefault(&c.Session.IdleTimeout, defaultIdle)

@@ -113,9 +113,9 @@ func (c *PagesConfig) check(f *faults) {
 			f.add(field, "%q is not a path on this site", path)
 		}
 	}
-	for _, prefix := range c.ProgramPrefixes {
+	for _, prefix := range c.APIPrefixes {
 		if !strings.HasPrefix(prefix, "/") {
-			f.add("Pages.ProgramPrefixes", "%q does not begin with a slash", prefix)
+			f.add("Pages.APIPrefixes", "%q does not begin with a slash", prefix)
 		}
 	}
 }
@@ -129,13 +129,13 @@ func (c *Config) checkStores(f *faults) {
 	}
 	const missing = "is missing beside the others; name one, of package memstore if memory is meant"
 	switch {
-	case s.Sessions == nil && s.Carrier == nil:
+	case s.Sessions == nil && s.ClientSessions == nil:
 		f.add("Stores.Sessions", missing)
-	case s.Sessions != nil && s.Carrier != nil:
-		f.add("Stores.Carrier", "is named beside Stores.Sessions: sessions are in a store or in their cookies, so one of the two is nil")
+	case s.Sessions != nil && s.ClientSessions != nil:
+		f.add("Stores.ClientSessions", "is named beside Stores.Sessions: sessions are in a store or in their cookies, so one of the two is nil")
 	}
 	switch {
-	case s.Tokens == nil && s.Carrier != nil:
+	case s.Tokens == nil && s.ClientSessions != nil:
 		f.add("Stores.Tokens", "is missing: nothing else remembers that a session in a cookie has ended, and a logout would not hold")
 	case s.Tokens == nil:
 		f.add("Stores.Tokens", missing)
@@ -152,7 +152,7 @@ func inMemory(s stores.Set) bool {
 	_, sessions := s.Sessions.(*memstore.Sessions)
 	_, tokens := s.Tokens.(*memstore.Tokens)
 	_, limiter := s.Limiter.(*memstore.Limiter)
-	return (sessions || s.Carrier != nil) && tokens && limiter
+	return (sessions || s.ClientSessions != nil) && tokens && limiter
 }
 
 // ring parses the application's keys.

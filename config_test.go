@@ -32,7 +32,7 @@ func TestNewReportsAllFaultsAtOnce(t *testing.T) { // C02, J03, P07
 		},
 		Throttle:    ginauth.ThrottleConfig{Address: ginauth.Limit{Attempts: -1, Per: time.Minute}},
 		CrossOrigin: ginauth.CrossOriginConfig{TrustedOrigins: []string{"example.com"}, InsecureBypassPatterns: []string{"{"}},
-		Pages:       ginauth.PagesConfig{Login: "//evil.example", ProgramPrefixes: []string{"api"}},
+		Pages:       ginauth.PagesConfig{Login: "//evil.example", APIPrefixes: []string{"api"}},
 		Hashing:     hashing.Config{Driver: hashing.Argon2id{Memory: 1024, Time: 1}},
 		Stores:      stores.Set{Sessions: memstore.NewSessions(memstore.Options{PruneEvery: -1})},
 	})
@@ -42,7 +42,7 @@ func TestNewReportsAllFaultsAtOnce(t *testing.T) { // C02, J03, P07
 	for _, field := range []string{
 		"Key:", "PreviousKeys[0]", "StoreTimeout", "DefaultGuard", "EventQueue", `Guards["a b"]`, "TouchInterval", "Cookie.Domain",
 		"InsecureAllowHTTP", "SameSite", "MaxAge", "Throttle.Address", "TrustedOrigins", "InsecureBypassPatterns", "Pages.Login",
-		"ProgramPrefixes", "Hashing", "Stores.Tokens", "Stores.Limiter",
+		"APIPrefixes", "Hashing", "Stores.Tokens", "Stores.Limiter",
 	} {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("the error does not name %s", field)
@@ -111,7 +111,7 @@ func TestRegistrationFindsSlips(t *testing.T) {
 }
 
 func TestConfigIsCopied(t *testing.T) {
-	cfg := ginauth.Config{Pages: ginauth.PagesConfig{ProgramPrefixes: []string{"/api/"}}, Guards: map[string]ginauth.GuardConfig{"admin": {Users: newMemoryUsers()}}}
+	cfg := ginauth.Config{Pages: ginauth.PagesConfig{APIPrefixes: []string{"/api/"}}, Guards: map[string]ginauth.GuardConfig{"admin": {Users: newMemoryUsers()}}}
 	m, err := ginauth.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -244,7 +244,7 @@ func TestVerifyReportsWhatIsWrong(t *testing.T) { // A20
 	r.GET("/guarded", m.Auth(), m.Authorize("nobody-defined-this"), func(*gin.Context) {})
 	r.GET("/guests/:id", m.Guest(), func(*gin.Context) {})
 	var report []string
-	for _, f := range m.Verify(context.Background(), r) {
+	for _, f := range m.Preflight(context.Background(), r) {
 		report = append(report, f.String())
 	}
 	text := strings.Join(report, "\n")
@@ -261,7 +261,7 @@ func TestVerifyReportsWhatIsWrong(t *testing.T) { // A20
 	if err := r.SetTrustedProxies(nil); err != nil {
 		t.Fatal(err)
 	}
-	if text := fmt.Sprint(m.Verify(context.Background(), r)); strings.Contains(text, "SetTrustedProxies") {
+	if text := fmt.Sprint(m.Preflight(context.Background(), r)); strings.Contains(text, "SetTrustedProxies") {
 		t.Errorf("trusted proxies are set: %s", text)
 	}
 }

@@ -156,7 +156,7 @@ func TestConfirmPasswordIsForSessions(t *testing.T) {
 
 func TestConfirmPasswordPage(t *testing.T) {
 	a, _ := accounts(t, memoryBackend(t), func(c *ginauth.Config) {
-		c.Pages = ginauth.PagesConfig{Login: "/login-page", ConfirmPassword: "/confirm-page", ProgramPrefixes: []string{"/api/"}}
+		c.Pages = ginauth.PagesConfig{Login: "/login-page", ConfirmPassword: "/confirm-page", APIPrefixes: []string{"/api/"}}
 	})
 	c := a.remembered(aliceEmail).only(rememberCookie)
 	c.header.Set("Accept", browserAccept)

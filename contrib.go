@@ -5,6 +5,7 @@ import (
 
 	"github.com/gin-contrib/sessions"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/sessioncodec"
 )
 
@@ -78,7 +79,7 @@ func (c *contribSession) Flashes(vars ...string) []any {
 	for _, data := range list {
 		value, err := decodeValue(string(data))
 		if err != nil {
-			c.check(unavailable("read session", err))
+			c.check(autherr.Unavailable("read session", err))
 			return nil
 		}
 		flashes = append(flashes, value)

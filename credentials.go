@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/models"
 )
@@ -52,7 +53,7 @@ func (cr Credentials) claim(p models.UserProvider) (claim, error) {
 	}
 	fields := cr.fields()
 	if len(fields) != 1 {
-		return c, &InputError{Field: "credentials", Reason: "name a user by exactly one field beside the password"}
+		return c, autherr.Invalid("credentials", "name a user by exactly one field beside the password")
 	}
 	value, err := cr.text(fields[0])
 	if err != nil {
@@ -81,20 +82,20 @@ func (cr Credentials) text(field string) (string, error) {
 	case string:
 		return v, nil
 	case nil:
-		return "", &InputError{cut(field, 64), "is required"}
+		return "", autherr.Invalid(cut(field, 64), "is required")
 	}
-	return "", &InputError{cut(field, 64), "is not a text"}
+	return "", autherr.Invalid(cut(field, 64), "is not a text")
 }
 
 // checkPassword refuses what can be nobody's password.
 func checkPassword(field, password string) error {
 	switch {
 	case password == "":
-		return &InputError{field, "is required"}
+		return autherr.Invalid(field, "is required")
 	case len(password) > maxPassword:
-		return &InputError{field, fmt.Sprintf("is longer than %d bytes", maxPassword)}
+		return autherr.Invalid(field, fmt.Sprintf("is longer than %d bytes", maxPassword))
 	case !utf8.ValidString(password):
-		return &InputError{field, "is not valid UTF-8"}
+		return autherr.Invalid(field, "is not valid UTF-8")
 	}
 	return nil
 }
@@ -118,11 +119,11 @@ func canonicalIdentifier(p models.UserProvider, field, value string) (string, er
 	case err == nil:
 		return canonical, nil
 	case errors.Is(err, models.ErrUnknownField):
-		return "", &InputError{cut(field, 64), "is not a field that users log in with"}
+		return "", autherr.Invalid(cut(field, 64), "is not a field that users log in with")
 	case strings.TrimSpace(value) == "":
-		return "", &InputError{field, "is required"}
+		return "", autherr.Invalid(field, "is required")
 	case errors.Is(err, models.ErrBadIdentifier):
-		return "", &InputError{field, "is not acceptable"}
+		return "", autherr.Invalid(field, "is not acceptable")
 	}
-	return "", unavailable("read identifier", err)
+	return "", autherr.Unavailable("read identifier", err)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/jsonbody"
 )
 
@@ -48,11 +49,11 @@ func inputError(err error) error {
 	case errors.Is(err, jsonbody.ErrTooLarge):
 		return ErrBodyTooLarge
 	case errors.As(err, &duplicate):
-		return &InputError{duplicate.Key, "occurs twice"}
+		return autherr.Invalid(duplicate.Key, "occurs twice")
 	case errors.As(err, &field):
-		return &InputError{field.Field, field.Reason}
+		return autherr.Invalid(field.Field, field.Reason)
 	case errors.Is(err, jsonbody.ErrText):
-		return &InputError{"body", "is not valid Unicode"}
+		return autherr.Invalid("body", "is not valid Unicode")
 	}
 	return fmt.Errorf("%w: %w", ErrMalformed, err)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/useragent"
 	"github.com/ginauth/ginauth/models"
@@ -56,7 +57,7 @@ func (a *Authenticator) Devices(ctx context.Context) ([]Device, error) {
 	}
 	tokens, err := m.stores.Tokens.TokensOf(ctx, ownerName(g.realm, u.AuthID()), stores.Remember, stores.Refresh, stores.Personal)
 	if err != nil {
-		return nil, unavailable("list tokens", err)
+		return nil, autherr.Unavailable("list tokens", err)
 	}
 	current, err := a.currentFamilies(ctx)
 	if err != nil {
@@ -107,7 +108,7 @@ func (a *Authenticator) sessionDevices(ctx context.Context, u models.Authenticat
 	}
 	rows, err := index.SessionsOf(ctx, ownerName(g.realm, u.AuthID()))
 	if err != nil {
-		return nil, unavailable("list sessions", err)
+		return nil, autherr.Unavailable("list sessions", err)
 	}
 	own := ""
 	if a.x.started {
@@ -213,7 +214,7 @@ func (a *Authenticator) revokeDevice(ctx context.Context, d Device) error {
 		_, err = m.stores.Sessions.Delete(phase, name)
 	}
 	if err != nil {
-		return unavailable("end device", err)
+		return autherr.Unavailable("end device", err)
 	}
 	m.Dispatch(ctx, events.TokenRevoked{Meta: a.x.meta(g.name, userID), Kind: d.Kind, TokenID: name})
 	return nil

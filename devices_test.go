@@ -36,7 +36,7 @@ func (a *app) fleet(email string) fleet {
 	a.clock.advance(time.Minute)
 	f.tokens = a.client().as("Fleet/2.0 (Android 14)").post("/api/login", loginForm{email, goodPass}).pair(a.T)
 	a.clock.advance(time.Minute)
-	f.personal = a.makeToken(f.here, ginauth.NewToken{Name: "Build server", Abilities: []string{"*"}})
+	f.personal = a.makeToken(f.here, ginauth.TokenSpec{Name: "Build server", Abilities: []string{"*"}})
 	return f
 }
 

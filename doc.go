@@ -25,7 +25,7 @@
 //
 // The package-level middlewares are the default manager's methods of the same
 // name. New checks the whole configuration and reports all faults at once;
-// Verify looks at the finished application.
+// Preflight looks at the finished application.
 //
 // # Concepts
 //

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
@@ -54,7 +55,7 @@ func (a *Authenticator) RequestEmailChange(ctx context.Context, email string) er
 	owner, err := g.users.UserByIdentifier(phase, emailField, canonical)
 	switch owner = present(owner); {
 	case err != nil:
-		return unavailable("look up user", err)
+		return autherr.Unavailable("look up user", err)
 	case owner != nil && owner.AuthID() != u.AuthID():
 		m.send(ctx, mail.AlreadyRegistered, owner, mail.Data{URL: m.resetPage()})
 		return nil
@@ -99,7 +100,7 @@ func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 	defer span.end()
 	found, err := g.users.UserByID(phase, change.ID)
 	if err != nil {
-		return unavailable("load user", err)
+		return autherr.Unavailable("load user", err)
 	}
 	u := present(found)
 	stamped, ok := u.(models.Stamped)
@@ -112,9 +113,9 @@ func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 	changed, err := changer.ChangeEmail(phase, change.ID, stamped.AuthStamp(), change.Email, rand.Text(), m.now())
 	switch {
 	case errors.Is(err, models.ErrTaken):
-		return &InputError{emailField, "is taken"}
+		return autherr.Invalid(emailField, "is taken")
 	case err != nil:
-		return unavailable("change address", err)
+		return autherr.Unavailable("change address", err)
 	}
 	if changed = present(changed); changed == nil {
 		return ErrInvalidLink // another request was first

@@ -39,8 +39,8 @@ func (a *app) issue(email string) *issued {
 	i.third.get("/me").want(a.T, 200)
 	i.thirds = i.third.cookies[rememberCookie]
 	i.tokens, i.otherTokens = a.apiLogin(email), a.apiLogin(email)
-	i.personal = a.makeToken(i.this, ginauth.NewToken{Name: "ordinary", Abilities: []string{"*"}})
-	i.endsWithIt = a.makeToken(i.this, ginauth.NewToken{Name: "ends", Abilities: []string{"*"}, EndsWithPassword: true})
+	i.personal = a.makeToken(i.this, ginauth.TokenSpec{Name: "ordinary", Abilities: []string{"*"}})
+	i.endsWithIt = a.makeToken(i.this, ginauth.TokenSpec{Name: "ends", Abilities: []string{"*"}, RevokeOnPasswordChange: true})
 	return i
 }
 
@@ -93,7 +93,7 @@ func (a *app) look(i *issued) found {
 var (
 	nothingEnded = found{lives, lives, lives, lives, lives, lives, lives, lives, lives, lives}
 	allEnded     = found{ends, ends, ends, ends, ends, ends, ends, ends, ends, ends}
-	// Personal access tokens made with EndsWithPassword are bound to the security
+	// Personal access tokens made with RevokeOnPasswordChange are bound to the security
 	// stamp, and so end with whatever changes it: also where others are signed out
 	// and where the address changes, which is more than their name says.
 	byThisSession = found{
@@ -257,7 +257,7 @@ func TestInFlightRequestOutlivesNoPasswordChange(t *testing.T) { // S06, P12
 		<-read
 		i.this.post("/password", passwordForm{goodPass, nextPass}).want(t, 204)
 		proceed <- struct{}{}
-		if res := <-done; b.set.Carrier == nil { // which can be told that it has ended
+		if res := <-done; b.set.ClientSessions == nil { // which can be told that it has ended
 			res.is401(t)
 		}
 		slow.get("/me").is401(t)

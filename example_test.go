@@ -218,7 +218,7 @@ func ExampleManager_Verify() {
 	r.GET("/invoices", none)
 	r.GET("/reports", auth.Auth(), auth.Authorize("see-report"), none)
 
-	for _, finding := range auth.Verify(context.Background(), r) {
+	for _, finding := range auth.Preflight(context.Background(), r) {
 		fmt.Println(finding)
 	}
 	// Output:

@@ -2,9 +2,9 @@ package ginauth
 
 import "github.com/ginauth/ginauth/models"
 
-// Features says what a guard can do, given the configuration: what package
+// Capabilities says what a guard can do, given the configuration: what package
 // routes needs to know.
-type Features struct {
+type Capabilities struct {
 	// Sessions, AccessTokens and PersonalTokens say which kind of guard it is,
 	// where it is one of this package.
 	Sessions, AccessTokens, PersonalTokens bool
@@ -14,8 +14,8 @@ type Features struct {
 	Register, VerifyEmail, ChangeEmail, ChangePassword, ChangeStamp bool
 }
 
-// Features returns what a guard can do. It is not ok if there is no such guard.
-func (m *Manager) Features(guard string) (f Features, ok bool) {
+// Capabilities returns what a guard can do. It is not ok if there is no such guard.
+func (m *Manager) Capabilities(guard string) (f Capabilities, ok bool) {
 	g, ok := m.guards[guard]
 	if !ok {
 		return f, false

@@ -138,7 +138,7 @@ func (m *Manager) startPruning() {
 	ctx, cancel := context.WithCancel(context.Background())
 	m.stopPruning = cancel
 	var pruners []stores.Pruner
-	for _, store := range []any{m.stores.Sessions, m.stores.Carrier, m.stores.Tokens, m.stores.Limiter} {
+	for _, store := range []any{m.stores.Sessions, m.stores.ClientSessions, m.stores.Tokens, m.stores.Limiter} {
 		if p, ok := store.(stores.Pruner); ok {
 			pruners = append(pruners, p)
 		}

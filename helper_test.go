@@ -609,7 +609,7 @@ func (s carrierTokens) Create(ctx context.Context, t stores.Token) (bool, error)
 
 // faultyCarrier fails to seal.
 type faultyCarrier struct {
-	stores.Carrier
+	stores.ClientSessions
 	f *faults
 }
 
@@ -620,7 +620,7 @@ func (c faultyCarrier) Seal(with stores.Sealer, cookie string, s stores.Session)
 	if err := c.f.meet(ctx, "create"); err != nil {
 		return "", err
 	}
-	return c.Carrier.Seal(with, cookie, s)
+	return c.ClientSessions.Seal(with, cookie, s)
 }
 
 type faultyLimiter struct {
@@ -628,11 +628,11 @@ type faultyLimiter struct {
 	f *faults
 }
 
-func (l faultyLimiter) Take(ctx context.Context, now time.Time, w ...stores.Window) (stores.Grant, error) {
+func (l faultyLimiter) Reserve(ctx context.Context, now time.Time, w ...stores.Window) (stores.Grant, error) {
 	if err := l.f.meet(ctx, "take"); err != nil {
 		return stores.Grant{}, err
 	}
-	return l.Limiter.Take(ctx, now, w...)
+	return l.Limiter.Reserve(ctx, now, w...)
 }
 
 func (l faultyLimiter) Peek(ctx context.Context, now time.Time, w ...stores.Window) (stores.Grant, error) {
@@ -649,11 +649,11 @@ func (l faultyLimiter) Reset(ctx context.Context, keys ...stores.Digest) error {
 	return l.Limiter.Reset(ctx, keys...)
 }
 
-func (l faultyLimiter) PutBack(ctx context.Context, slots ...stores.Slot) error {
+func (l faultyLimiter) Refund(ctx context.Context, slots ...stores.Slot) error {
 	if err := l.f.meet(ctx, "put back"); err != nil {
 		return err
 	}
-	return l.Limiter.PutBack(ctx, slots...)
+	return l.Limiter.Refund(ctx, slots...)
 }
 
 type faultyUsers struct {
@@ -679,8 +679,8 @@ func (p faultyUsers) UserByIdentifier(ctx context.Context, field, canonical stri
 func (b *backend) faulty() (*backend, *faults) {
 	f := newFaults()
 	set := stores.Set{Tokens: b.set.Tokens, Limiter: faultyLimiter{b.set.Limiter, f}}
-	if b.set.Carrier != nil {
-		set.Carrier, set.Tokens = faultyCarrier{b.set.Carrier, f}, carrierTokens{b.set.Tokens, f}
+	if b.set.ClientSessions != nil {
+		set.ClientSessions, set.Tokens = faultyCarrier{b.set.ClientSessions, f}, carrierTokens{b.set.Tokens, f}
 	} else {
 		set.Sessions = faultySessions{b.set.Sessions, f}
 	}

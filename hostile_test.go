@@ -38,7 +38,7 @@ func heldRoutes(arrived, proceed chan struct{}) func(*app, *gin.Engine) {
 			return err
 		}))
 		r.POST("/held/token", a.m.Auth(), hold(func(c *gin.Context, u *ginauth.Authenticator) error {
-			_, err := u.CreateToken(c.Request.Context(), ginauth.NewToken{Name: "late"})
+			_, err := u.CreateToken(c.Request.Context(), ginauth.TokenSpec{Name: "late"})
 			return err
 		}))
 		r.POST("/held/others", a.m.Auth(), hold(func(c *gin.Context, u *ginauth.Authenticator) error {
@@ -116,10 +116,10 @@ func TestTokensHaveALimit(t *testing.T) {
 	a := newApp(t, memoryBackend(t), nil, tokenRoutes)
 	c := a.loggedIn(aliceEmail)
 	for i := range 100 {
-		c.post("/tokens", ginauth.NewToken{Name: fmt.Sprint(i)}).want(t, 201)
+		c.post("/tokens", ginauth.TokenSpec{Name: fmt.Sprint(i)}).want(t, 201)
 	}
-	c.post("/tokens", ginauth.NewToken{Name: "one more"}).want(t, 422)
-	a.loggedIn(bobEmail).post("/tokens", ginauth.NewToken{Name: "bob's"}).want(t, 201)
+	c.post("/tokens", ginauth.TokenSpec{Name: "one more"}).want(t, 422)
+	a.loggedIn(bobEmail).post("/tokens", ginauth.TokenSpec{Name: "bob's"}).want(t, 201)
 }
 
 func TestBasicFromAnotherSite(t *testing.T) { // X01
@@ -157,7 +157,7 @@ func TestConfirmOnlyOwnSession(t *testing.T) { // M05
 
 func TestHiddenAccountsTellNothingAtLogin(t *testing.T) { // E01, E06
 	a := newApp(t, memoryBackend(t), func(c *ginauth.Config) {
-		c.Account.HideTaken = true
+		c.Account.HideAccountExistence = true
 		c.Mail.Mailer, c.Mail.BaseURL = noMail{}, "https://app.example"
 	}, nil)
 	right, wrong := a.client().login(bobEmail, goodPass), a.client().login(bobEmail, "wrong") // Bob's address is not verified

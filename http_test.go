@@ -263,7 +263,7 @@ func TestDecodeJSON(t *testing.T) { // X03, X09
 }
 
 func pages(c *ginauth.Config) {
-	c.Pages = ginauth.PagesConfig{Login: "/login-page", Home: "/home", VerifyEmail: "/verify-notice", ProgramPrefixes: []string{"/api/"}}
+	c.Pages = ginauth.PagesConfig{Login: "/login-page", Home: "/home", VerifyEmail: "/verify-notice", APIPrefixes: []string{"/api/"}}
 }
 
 const browserAccept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"

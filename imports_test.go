@@ -48,6 +48,7 @@ var importRules = []struct {
 }{
 	{packages: "models"},
 	{packages: "events"},
+	{packages: "autherr"},
 	{packages: "breach", others: []string{"C"}}, // of package net
 	{packages: "hashing", others: []string{"golang.org/x/crypto/...", "golang.org/x/sys/..."}},
 	{packages: "mail"},
@@ -60,39 +61,39 @@ var importRules = []struct {
 	{packages: "stores", ours: []string{"models", "events"}},
 	{
 		packages: "stores/...",
-		ours:     []string{"models", "events", "stores/...", "internal/..."},
+		ours:     []string{"autherr", "models", "events", "stores/...", "internal/..."},
 		others:   []string{"..."},
 		never:    ginOrRoot,
 	},
-	{packages: "stores/cookiestore", ours: []string{"models", "events", "stores"}},
+	{packages: "stores/cookiestore", ours: []string{"autherr", "models", "events", "stores"}},
 	{
 		packages: "internal/...",
 		except:   []string{"internal/testbackends"},
-		ours:     []string{"models", "events", "stores", "hashing", "internal/..."},
+		ours:     []string{"autherr", "models", "events", "stores", "hashing", "internal/..."},
 		others:   []string{"..."},
 		never:    ginOrRoot,
 	},
 	{
 		packages: "internal/testbackends", // for tests, of all stores
-		ours:     []string{"models", "events", "stores/...", "internal/..."},
+		ours:     []string{"autherr", "models", "events", "stores/...", "internal/..."},
 		others:   []string{"..."},
 		never:    ginOrRoot,
 	},
 	{
 		packages: ".",
-		ours:     []string{"models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		ours:     []string{"autherr", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},
 	{
 		packages: "routes",
-		ours:     []string{".", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		ours:     []string{".", "autherr", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},
 	{
 		packages: "ginauthtest",
-		ours:     []string{".", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		ours:     []string{".", "autherr", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"net/smtp"}, databasePackages...),
 	},

@@ -76,15 +76,15 @@ func SafeRedirect(target, fallback string) string {
 	return fallback
 }
 
-// WantsPage reports whether the request is from a browser that is to be shown a
+// WantsHTML reports whether the request is from a browser that is to be shown a
 // page, rather than from a program that is to get a status: it takes HTML before
-// JSON, and is not below one of Config.Pages.ProgramPrefixes.
-func WantsPage(c *gin.Context) bool { return managerOf(c).wantsPage(c) }
+// JSON, and is not below one of Config.Pages.APIPrefixes.
+func WantsHTML(c *gin.Context) bool { return managerOf(c).wantsPage(c) }
 
 // wantsPage reports whether a request is from a browser that is to be shown a
 // page, rather than from a program that is to get a status.
 func (m *Manager) wantsPage(c *gin.Context) bool {
-	for _, prefix := range m.cfg.Pages.ProgramPrefixes {
+	for _, prefix := range m.cfg.Pages.APIPrefixes {
 		if strings.HasPrefix(c.Request.URL.Path, prefix) {
 			return false
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/internal/opaque"
@@ -46,8 +47,8 @@ const (
 	plainType  = "JWT"
 )
 
-// NewJWT is what an application's own token says.
-type NewJWT struct {
+// JWTSpec is what an application's own token says.
+type JWTSpec struct {
 	// Kind says what the token is for, as in "invitation". Decode asks for it.
 	// Required, and not "access".
 	Kind string
@@ -79,14 +80,14 @@ func (d *DecodedJWT) Claims(v any) error {
 
 // Encode returns a signed token. The error is an *InputError, or names the
 // claim that cannot be in a token.
-func (j *JWT) Encode(t NewJWT) (string, error) {
+func (j *JWT) Encode(t JWTSpec) (string, error) {
 	switch {
 	case t.Kind == accessKind || !validToken(t.Kind):
-		return "", &InputError{"kind", "is not a name of its own"}
+		return "", autherr.Invalid("kind", "is not a name of its own")
 	case t.Subject == "" || len(t.Subject) > 255:
-		return "", &InputError{"subject", "is not 1 to 255 bytes long"}
+		return "", autherr.Invalid("subject", "is not 1 to 255 bytes long")
 	case t.Lifetime < time.Second:
-		return "", &InputError{"lifetime", "is under 1 s"}
+		return "", autherr.Invalid("lifetime", "is under 1 s")
 	}
 	claims := j.claims(j.m.now(), t.Kind, t.Subject, t.Lifetime)
 	return j.sign(plainType, claims, t.Claims)
@@ -116,7 +117,7 @@ func (j *JWT) sign(typ string, claims jws.Claims, more any) (string, error) {
 		return "", fmt.Errorf("ginauth: sign: %w", err)
 	}
 	if len(text) > maxBearer {
-		return "", &InputError{"claims", fmt.Sprintf("make a token of over %d bytes", maxBearer)}
+		return "", autherr.Invalid("claims", fmt.Sprintf("make a token of over %d bytes", maxBearer))
 	}
 	return text, nil
 }
@@ -171,7 +172,7 @@ func (j *JWT) revoke(ctx context.Context, claims *jws.Verified) error {
 		Created: now, Expires: end, FamilyExpires: end,
 	})
 	if err != nil && !errors.Is(err, stores.ErrExists) {
-		return unavailable("revoke token", err)
+		return autherr.Unavailable("revoke token", err)
 	}
 	return nil
 }
@@ -219,7 +220,7 @@ func (j *JWT) notRevoked(ctx context.Context, claims *jws.Verified, asked []stri
 		j.m.log.WarnContext(ctx, "ginauth: token accepted, revocation could not be checked", "error", cut(err.Error(), 512))
 		return nil
 	case err != nil:
-		return unavailable("look up revocation", err)
+		return autherr.Unavailable("look up revocation", err)
 	case states[0] != stores.Unknown:
 		return errRevoked
 	case len(states) > 1 && states[1] != stores.Alive:
@@ -253,7 +254,7 @@ func (j *JWT) access(
 	if f := j.m.cfg.JWT.Claims; f != nil {
 		var err error
 		if more, err = f(ctx, u); err != nil {
-			return "", unavailable("claims of a user", err)
+			return "", autherr.Unavailable("claims of a user", err)
 		}
 	}
 	return j.sign(accessType, claims, more)

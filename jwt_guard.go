@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/models"
 )
@@ -103,7 +104,7 @@ func (g *jwtGuard) Logout(ctx context.Context, a *Authenticator) error {
 		return nil // nobody is logged in
 	}
 	if _, err := g.m.stores.Tokens.RevokeFamily(ctx, g.m.now(), claims.Family); err != nil {
-		return unavailable("end login", err)
+		return autherr.Unavailable("end login", err)
 	}
 	return nil
 }
@@ -123,7 +124,7 @@ func (g *tokenUsers) load(ctx context.Context, id, credential string, fingerprin
 	}
 	found, err := g.users.UserByID(ctx, id)
 	if err != nil {
-		return nil, unavailable("load user", err)
+		return nil, autherr.Unavailable("load user", err)
 	}
 	// An identifier that a provider reads as another user's is nobody's.
 	if models.IsNil(found) || id == "" || found.AuthID() != id {

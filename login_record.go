@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -83,7 +84,7 @@ func (s *Session) login(ctx context.Context, guard string) (l loginRecord, ok bo
 	}
 	l, err = parseLogin(data)
 	if err != nil {
-		s.fail(unavailable("read session", err))
+		s.fail(autherr.Unavailable("read session", err))
 		return loginRecord{}, false, s.fault
 	}
 	return l, true, nil
@@ -225,7 +226,7 @@ func (s *Session) otherLogin(guard string) (owner string, ok bool) {
 func (s *Session) needsCookie() bool {
 	s.lock()
 	defer s.mu.Unlock()
-	inCookie := s.m.stores.Carrier != nil
+	inCookie := s.m.stores.ClientSessions != nil
 	return s.next != nil || s.issued != nil || s.clearing || (!s.exists && len(s.set) > 0) || (inCookie && s.changed())
 }
 

@@ -106,7 +106,7 @@ func (m *Manager) EnsureEmailVerified() gin.HandlerFunc {
 }
 
 // Public marks a route that is open to everybody on purpose. It does nothing
-// but keep Verify from reporting the route.
+// but keep Preflight from reporting the route.
 func Public() gin.HandlerFunc { return publicRoute }
 
 func publicRoute(*gin.Context) {}

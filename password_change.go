@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/internal/useragent"
@@ -84,7 +85,7 @@ func changeError(doing string, changed models.Authenticatable, err error) error 
 	case errors.Is(err, errors.ErrUnsupported):
 		return fmt.Errorf("ginauth: %s: %w", doing, err) // no try will do
 	case err != nil:
-		return unavailable(doing, err)
+		return autherr.Unavailable(doing, err)
 	case present(changed) == nil:
 		return ErrConflict
 	}
@@ -159,7 +160,7 @@ func (a *Authenticator) provePassword(ctx context.Context, u models.Authenticata
 	}
 	if !ok {
 		m.Dispatch(ctx, events.Failed{Meta: a.x.accountMeta(g.name, u.AuthID(), t.subject)})
-		return &InputError{field, "is not right"}
+		return autherr.Invalid(field, "is not right")
 	}
 	return t.succeed(ctx)
 }

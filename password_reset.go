@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/internal/opaque"
@@ -114,7 +115,7 @@ func (b *Broker) Reset(ctx context.Context, r PasswordReset) error {
 	}
 	u, token, err := b.find(ctx, r.Email, r.Token)
 	if errors.Is(err, ErrInvalidToken) {
-		return &InputError{"token", "is not valid"}
+		return autherr.Invalid("token", "is not valid")
 	}
 	if err != nil {
 		return err
@@ -135,14 +136,14 @@ func (b *Broker) Reset(ctx context.Context, r PasswordReset) error {
 		return err
 	}
 	if again == nil || disabled(again) || !sameStamp(u, again) {
-		return &InputError{"token", "is not valid"}
+		return autherr.Invalid("token", "is not valid")
 	}
 	used, err := b.m.stores.Tokens.Consume(ctx, b.m.now(), token.Family, token.ID)
 	if err != nil {
-		return unavailable("use reset token", err)
+		return autherr.Unavailable("use reset token", err)
 	}
 	if !used {
-		return &InputError{"token", "is not valid"}
+		return autherr.Invalid("token", "is not valid")
 	}
 	changed, err := b.setPassword(ctx, changer, again, hash)
 	if err != nil {
@@ -163,14 +164,14 @@ func (b *Broker) setPassword(
 	proved, _ := mailbox(u)
 	changed, err := b.g.overrule(ctx, u, func(now models.Authenticatable) (models.Authenticatable, error) {
 		if to, _ := mailbox(now); disabled(now) || to.Email != proved.Email {
-			return nil, &InputError{"token", "is not valid"}
+			return nil, autherr.Invalid("token", "is not valid")
 		}
 		_, stamp := stampOf(now)
 		changed, err := changer.ChangePassword(ctx, now.AuthID(), stamp, hash, rand.Text())
 		return changed, changeError("change password", changed, err)
 	})
 	if err == nil && changed == nil {
-		err = &InputError{"token", "is not valid"}
+		err = autherr.Invalid("token", "is not valid")
 	}
 	return changed, err
 }
@@ -192,7 +193,7 @@ func (b *Broker) find(ctx context.Context, email, text string) (models.Authentic
 	defer span.end()
 	found, err := b.g.users.UserByIdentifier(ctx, emailField, canonical)
 	if err != nil {
-		return nil, none, unavailable("look up user", err)
+		return nil, none, autherr.Unavailable("look up user", err)
 	}
 	token, parsed := opaque.Parse(resetPrefix, text)
 	if !parsed {
@@ -200,7 +201,7 @@ func (b *Broker) find(ctx context.Context, email, text string) (models.Authentic
 	}
 	t, ok, err := b.m.stores.Tokens.Find(ctx, token.Family, token.ID)
 	if err != nil {
-		return nil, none, unavailable("find reset token", err)
+		return nil, none, autherr.Unavailable("find reset token", err)
 	}
 	u := present(found)
 	id, owned := ownerID(b.g.realm, t.Owner)
@@ -210,7 +211,7 @@ func (b *Broker) find(ctx context.Context, email, text string) (models.Authentic
 	}
 	data, err := parseTokenData(t.Data)
 	if err != nil {
-		return nil, none, unavailable("read reset token", err)
+		return nil, none, autherr.Unavailable("read reset token", err)
 	}
 	if _, ok := b.m.checkFingerprint(data.fingerprint[:], resetCredential, b.g.realm, u); !ok {
 		return nil, none, ErrInvalidToken
@@ -229,22 +230,22 @@ func (b *Broker) guess(ctx context.Context, canonical string) (release func(cont
 	}
 	ctx, span := b.m.phase(ctx)
 	defer span.end()
-	grant, err := b.m.stores.Limiter.Take(ctx, b.m.now(), b.m.window("reset guess", resetGuesses, []byte(b.g.realm), []byte(canonical)))
+	grant, err := b.m.stores.Limiter.Reserve(ctx, b.m.now(), b.m.window("reset guess", resetGuesses, []byte(b.g.realm), []byte(canonical)))
 	if err != nil {
-		return none, unavailable("count attempts", err)
+		return none, autherr.Unavailable("count attempts", err)
 	}
 	if !grant.OK() {
 		return none, &ThrottledError{RetryAfter: grant.RetryAfter}
 	}
 	return func(ctx context.Context) error {
-		return unavailable("return attempt", b.m.stores.Limiter.PutBack(ctx, grant.Slots...))
+		return autherr.Unavailable("return attempt", b.m.stores.Limiter.Refund(ctx, grant.Slots...))
 	}, nil
 }
 
 // hashingError turns an error of the hasher into one that Abort answers.
 func hashingError(err error) error {
 	if errors.Is(err, hashing.ErrPassword) {
-		return &InputError{"password", "is too long, or has a character that the hash cannot take"}
+		return autherr.Invalid("password", "is too long, or has a character that the hash cannot take")
 	}
-	return unavailable("hash password", err)
+	return autherr.Unavailable("hash password", err)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
@@ -21,7 +22,7 @@ func (b *Broker) store(ctx context.Context, u models.Authenticatable) (text stri
 	}
 	before, err := b.m.stores.Tokens.TokensOf(ctx, owner, stores.Reset)
 	if err != nil {
-		return "", false, unavailable("list reset tokens", err)
+		return "", false, autherr.Unavailable("list reset tokens", err)
 	}
 	token, now := opaque.New(), b.m.now()
 	made := now
@@ -37,7 +38,7 @@ func (b *Broker) store(ctx context.Context, u models.Authenticatable) (text stri
 		Data: data.encode(), Created: made, Expires: end, FamilyExpires: end,
 	})
 	if err != nil || !created {
-		return "", false, unavailable("store reset token", errors.Join(err, refusedIf(!created)))
+		return "", false, autherr.Unavailable("store reset token", errors.Join(err, refusedIf(!created)))
 	}
 	family, err := b.keepNewest(ctx, owner)
 	return token.Text(resetPrefix), family == token.Family, err
@@ -49,7 +50,7 @@ func (b *Broker) store(ctx context.Context, u models.Authenticatable) (text stri
 func (b *Broker) keepNewest(ctx context.Context, owner string) (string, error) {
 	tokens, err := b.m.stores.Tokens.TokensOf(ctx, owner, stores.Reset)
 	if err != nil || len(tokens) == 0 {
-		return "", unavailable("list reset tokens", err)
+		return "", autherr.Unavailable("list reset tokens", err)
 	}
 	newest := slices.MaxFunc(tokens, func(t, v stores.Token) int {
 		return cmp.Or(t.Created.Compare(v.Created), cmp.Compare(t.Family, v.Family))
@@ -59,7 +60,7 @@ func (b *Broker) keepNewest(ctx context.Context, owner string) (string, error) {
 			continue
 		}
 		if _, err := b.m.stores.Tokens.RevokeFamily(ctx, b.m.now(), t.Family); err != nil {
-			return "", unavailable("revoke reset tokens", err)
+			return "", autherr.Unavailable("revoke reset tokens", err)
 		}
 	}
 	return newest.Family, nil

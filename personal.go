@@ -12,14 +12,15 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
-// NewToken is what a personal access token is made for.
-type NewToken struct {
+// TokenSpec is what a personal access token is made for.
+type TokenSpec struct {
 	// Name is what its owner calls it: 1 to 255 bytes.
 	Name string
 	// Abilities are what it may be used for. None: nothing. "*": everything.
@@ -27,10 +28,10 @@ type NewToken struct {
 	Abilities []string
 	// Lifetime is how long it lives. Default Config.PersonalTokens.Lifetime.
 	Lifetime time.Duration
-	// EndsWithPassword ends the token when the owner's password or security
+	// RevokeOnPasswordChange ends the token when the owner's password or security
 	// stamp changes. Otherwise it lives on: it belongs to a program, not to a
 	// browser.
-	EndsWithPassword bool
+	RevokeOnPasswordChange bool
 }
 
 // PersonalToken is a personal access token as its owner sees it.
@@ -57,20 +58,20 @@ const (
 	maxAbility   = 64
 )
 
-func (n *NewToken) check() error {
+func (n *TokenSpec) check() error {
 	switch {
 	case strings.TrimSpace(n.Name) == "":
-		return &InputError{"name", "is required"}
+		return autherr.Invalid("name", "is required")
 	case len(n.Name) > 255 || !utf8.ValidString(n.Name) || strings.ContainsFunc(n.Name, unicode.IsControl):
-		return &InputError{"name", "is longer than 255 bytes or has characters that cannot be shown"}
+		return autherr.Invalid("name", "is longer than 255 bytes or has characters that cannot be shown")
 	case n.Lifetime < 0:
-		return &InputError{"lifetime", "is negative"}
+		return autherr.Invalid("lifetime", "is negative")
 	case len(n.Abilities) > maxAbilities:
-		return &InputError{"abilities", fmt.Sprintf("are more than %d", maxAbilities)}
+		return autherr.Invalid("abilities", fmt.Sprintf("are more than %d", maxAbilities))
 	}
 	for _, ability := range n.Abilities {
 		if !validAbility(ability) {
-			return &InputError{"abilities", fmt.Sprintf("have one that is not 1 to %d visible characters", maxAbility)}
+			return autherr.Invalid("abilities", fmt.Sprintf("have one that is not 1 to %d visible characters", maxAbility))
 		}
 	}
 	return nil
@@ -84,7 +85,7 @@ func validAbility(s string) bool {
 // that is itself authenticated by one gets ErrForbidden: a leaked token must
 // not make itself another. The other errors are *InputError,
 // ErrUnauthenticated and ErrUnavailable.
-func (a *Authenticator) CreateToken(ctx context.Context, n NewToken) (*PersonalToken, error) {
+func (a *Authenticator) CreateToken(ctx context.Context, n TokenSpec) (*PersonalToken, error) {
 	u, err := a.ownUser(ctx)
 	if err != nil {
 		return nil, err
@@ -99,7 +100,7 @@ func (a *Authenticator) CreateToken(ctx context.Context, n NewToken) (*PersonalT
 	defer span.end()
 	if err = a.stillSame(phase, u); err != nil {
 		_, revokeErr := a.x.m.stores.Tokens.RevokeFamily(phase, a.x.m.now(), made.ID)
-		return nil, errors.Join(err, unavailable("revoke token", revokeErr))
+		return nil, errors.Join(err, autherr.Unavailable("revoke token", revokeErr))
 	}
 	a.x.m.Dispatch(ctx, events.TokenCreated{
 		Meta: a.x.meta(a.current().name, u.AuthID()), Kind: string(stores.Personal), TokenID: made.ID})
@@ -126,7 +127,7 @@ func (a *Authenticator) ownUser(ctx context.Context) (models.Authenticatable, er
 // request: for a command line or an administrator. The errors are *InputError,
 // ErrInvalidCredentials for no user, and ErrUnavailable. It panics if there is
 // no such guard.
-func (m *Manager) CreateToken(ctx context.Context, guard string, u models.Authenticatable, n NewToken) (*PersonalToken, error) {
+func (m *Manager) CreateToken(ctx context.Context, guard string, u models.Authenticatable, n TokenSpec) (*PersonalToken, error) {
 	g := m.mustGuard(guard)
 	if u = present(u); u == nil || disabled(u) {
 		return nil, ErrInvalidCredentials
@@ -140,7 +141,7 @@ func (m *Manager) CreateToken(ctx context.Context, guard string, u models.Authen
 }
 
 func (m *Manager) createToken(
-	ctx context.Context, realm string, u models.Authenticatable, n NewToken, data tokenData,
+	ctx context.Context, realm string, u models.Authenticatable, n TokenSpec, data tokenData,
 ) (*PersonalToken, error) {
 	if err := n.check(); err != nil {
 		return nil, err
@@ -150,7 +151,7 @@ func (m *Manager) createToken(
 	if err != nil {
 		return nil, err
 	}
-	if n.EndsWithPassword {
+	if n.RevokeOnPasswordChange {
 		data.bound, data.fingerprint = true, m.fingerprint(personalCredential, realm, u)
 	}
 	if err := m.roomForToken(ctx, owner); err != nil {
@@ -165,7 +166,7 @@ func (m *Manager) createToken(
 	ctx, span := m.phase(ctx)
 	defer span.end()
 	if created, err := m.stores.Tokens.Create(ctx, record); err != nil || !created {
-		return nil, unavailable("store token", errors.Join(err, refusedIf(!created)))
+		return nil, autherr.Unavailable("store token", errors.Join(err, refusedIf(!created)))
 	}
 	made := personalToken(record)
 	made.Text = token.Text()
@@ -181,11 +182,11 @@ func (m *Manager) roomForToken(ctx context.Context, owner string) error {
 	defer span.end()
 	found, err := m.stores.Tokens.TokensOf(ctx, owner, stores.Personal)
 	if err != nil {
-		return unavailable("list tokens", err)
+		return autherr.Unavailable("list tokens", err)
 	}
 	now := m.now()
 	if n := len(slices.DeleteFunc(found, func(t stores.Token) bool { return !lives(t, now) })); n >= maxTokens {
-		return &InputError{"tokens", fmt.Sprintf("are %d already: revoke one", maxTokens)}
+		return autherr.Invalid("tokens", fmt.Sprintf("are %d already: revoke one", maxTokens))
 	}
 	return nil
 }
@@ -229,7 +230,7 @@ func (a *Authenticator) personalTokens(ctx context.Context, u models.Authenticat
 	defer span.end()
 	found, err := a.x.m.stores.Tokens.TokensOf(ctx, ownerName(a.current().realm, u.AuthID()), stores.Personal)
 	if err != nil {
-		return nil, unavailable("list tokens", err)
+		return nil, autherr.Unavailable("list tokens", err)
 	}
 	now := a.x.m.now()
 	return slices.DeleteFunc(found, func(t stores.Token) bool { return !lives(t, now) }), nil
@@ -248,13 +249,13 @@ func (a *Authenticator) RevokeToken(ctx context.Context, id string) error {
 	defer span.end()
 	found, ok, err := m.stores.Tokens.Find(ctx, id, id)
 	if err != nil {
-		return unavailable("find token", err)
+		return autherr.Unavailable("find token", err)
 	}
 	if !ok || found.Kind != stores.Personal || found.Owner != ownerName(a.current().realm, u.AuthID()) || !lives(found, m.now()) {
 		return ErrNotFound
 	}
 	if _, err := m.stores.Tokens.RevokeFamily(ctx, m.now(), id); err != nil {
-		return unavailable("revoke token", err)
+		return autherr.Unavailable("revoke token", err)
 	}
 	m.Dispatch(ctx, events.TokenRevoked{Meta: a.x.meta(a.current().name, u.AuthID()), Kind: string(stores.Personal), TokenID: id})
 	return nil
@@ -309,7 +310,7 @@ func (g *tokenGuard) identify(ctx context.Context, a *Authenticator) (models.Aut
 func (g *tokenGuard) find(ctx context.Context, token opaque.Personal) (models.Authenticatable, *TokenInfo, error) {
 	found, ok, err := g.m.stores.Tokens.Find(ctx, token.ID, token.ID)
 	if err != nil {
-		return nil, nil, unavailable("find token", err)
+		return nil, nil, autherr.Unavailable("find token", err)
 	}
 	id, owned := ownerID(g.realm, found.Owner)
 	switch {
@@ -322,7 +323,7 @@ func (g *tokenGuard) find(ctx context.Context, token opaque.Personal) (models.Au
 	}
 	data, err := parseTokenData(found.Data)
 	if err != nil {
-		return nil, nil, unavailable("read token", err)
+		return nil, nil, autherr.Unavailable("read token", err)
 	}
 	var fingerprint []byte
 	if data.bound {

@@ -26,10 +26,10 @@ type madeToken struct {
 // personal makes a token with the abilities.
 func (a *app) personal(c *client, abilities ...string) madeToken {
 	a.Helper()
-	return a.makeToken(c, ginauth.NewToken{Name: "deploy", Abilities: abilities})
+	return a.makeToken(c, ginauth.TokenSpec{Name: "deploy", Abilities: abilities})
 }
 
-func (a *app) makeToken(c *client, n ginauth.NewToken) madeToken {
+func (a *app) makeToken(c *client, n ginauth.TokenSpec) madeToken {
 	a.Helper()
 	var made madeToken
 	if err := json.Unmarshal([]byte(c.post("/tokens", n).want(a.T, 201).body), &made); err != nil || made.Token == "" {
@@ -74,7 +74,7 @@ func TestPersonalTokens(t *testing.T) { // Z01, Z03, Z04
 			c.get("/read-or-login").want(t, 200)
 		}
 		// A token makes and ends none.
-		a.bearing(all.Token).post("/tokens", ginauth.NewToken{Name: "x"}).want(t, 403)
+		a.bearing(all.Token).post("/tokens", ginauth.TokenSpec{Name: "x"}).want(t, 403)
 		a.bearing(all.Token).do("DELETE", "/tokens/"+reads.ID, "", "").want(t, 403)
 
 		if n := len(a.listTokens(alice)); n != 4 {
@@ -134,7 +134,7 @@ func TestPersonalTokenInput(t *testing.T) {
 		for i := range many {
 			many[i] = fmt.Sprint("a", i)
 		}
-		for name, n := range map[string]ginauth.NewToken{
+		for name, n := range map[string]ginauth.TokenSpec{
 			"no name": {}, "blank name": {Name: " "}, "long name": {Name: strings.Repeat("x", 256)}, "line break": {Name: "a\nb"},
 			"negative lifetime": {Name: "x", Lifetime: -1}, "empty ability": {Name: "x", Abilities: []string{""}},
 			"ability with a space": {Name: "x", Abilities: []string{"a b"}}, "long ability": {Name: "x", Abilities: []string{strings.Repeat("x", 65)}},
@@ -144,7 +144,7 @@ func TestPersonalTokenInput(t *testing.T) {
 				t.Errorf("%s: %d %s", name, res.StatusCode, res.body)
 			}
 		}
-		a.client().post("/tokens", ginauth.NewToken{Name: "x"}).want(t, 401)
+		a.client().post("/tokens", ginauth.TokenSpec{Name: "x"}).want(t, 401)
 	})
 }
 
@@ -192,8 +192,8 @@ func TestPersonalTokenEnds(t *testing.T) { // Z03, S17
 				alice := a.loggedIn(aliceEmail)
 				var tokens []madeToken
 				for _, ends := range []bool{false, true} {
-					tokens = append(tokens, a.makeToken(alice, ginauth.NewToken{
-						Name: "x", Abilities: []string{"read"}, Lifetime: time.Hour, EndsWithPassword: ends}))
+					tokens = append(tokens, a.makeToken(alice, ginauth.TokenSpec{
+						Name: "x", Abilities: []string{"read"}, Lifetime: time.Hour, RevokeOnPasswordChange: ends}))
 				}
 				test.end(a)
 				for i, token := range tokens {

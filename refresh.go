@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/models"
@@ -60,7 +61,7 @@ func (g *jwtGuard) Login(ctx context.Context, a *Authenticator, r LoginRequest) 
 		err = stores.ErrExists // a family of that name, revoked: the name is random
 	}
 	if err != nil {
-		return nil, unavailable("store refresh token", err)
+		return nil, autherr.Unavailable("store refresh token", err)
 	}
 	if g.m.heard() {
 		id, _ := ownerID(g.realm, owner)
@@ -139,7 +140,7 @@ func (g *jwtGuard) parent(ctx context.Context, text string) (opaque.Token, store
 	}
 	found, ok, err := g.m.stores.Tokens.Find(ctx, token.Family, token.ID)
 	if err != nil {
-		return token, none, nil, unavailable("find refresh token", err)
+		return token, none, nil, autherr.Unavailable("find refresh token", err)
 	}
 	id, owned := ownerID(g.realm, found.Owner)
 	switch {
@@ -152,7 +153,7 @@ func (g *jwtGuard) parent(ctx context.Context, text string) (opaque.Token, store
 	}
 	data, err := parseTokenData(found.Data)
 	if err != nil {
-		return token, none, nil, unavailable("read refresh token", err)
+		return token, none, nil, autherr.Unavailable("read refresh token", err)
 	}
 	user, err := g.load(ctx, id, refreshCredential, data.fingerprint[:])
 	return token, found, user, err

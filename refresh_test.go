@@ -294,11 +294,11 @@ func TestRevocationOutageIgnored(t *testing.T) { // F05
 		t.Error("the log does not say so")
 	}
 	found := false
-	for _, finding := range a.m.Verify(context.Background(), a.engine) {
+	for _, finding := range a.m.Preflight(context.Background(), a.engine) {
 		found = found || strings.Contains(finding.Subject, "InsecureIgnoreRevocationOutage")
 	}
 	if !found {
-		t.Error("Verify does not report it")
+		t.Error("Preflight does not report it")
 	}
 }
 
@@ -317,7 +317,7 @@ func TestTokenKinds(t *testing.T) { // J10, S19
 		a := newApp(t, b, nil, func(a *app, r *gin.Engine) { tokenRoutes(a, r); formTokenRoute(a, r) })
 		alice := a.loggedIn(aliceEmail)
 		p := a.apiLogin(aliceEmail)
-		own, err := a.m.JWT().Encode(ginauth.NewJWT{Kind: "invitation", Subject: a.alice.AuthID(), Lifetime: time.Hour})
+		own, err := a.m.JWT().Encode(ginauth.JWTSpec{Kind: "invitation", Subject: a.alice.AuthID(), Lifetime: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/emailaddr"
 	"github.com/ginauth/ginauth/internal/passpolicy"
@@ -46,7 +47,7 @@ func (Registration) LogValue() slog.Value { return slog.StringValue(redacted) }
 // address if mail is configured. Of any number of parallel registrations of one
 // address, however it is spelled, one makes a user.
 //
-// With Config.Account.HideTaken an address that is taken is no error: the user
+// With Config.Account.HideAccountExistence an address that is taken is no error: the user
 // returned is nil, as it is for a new one, and both take as long. Otherwise it
 // is an *InputError.
 //
@@ -86,13 +87,13 @@ func (m *Manager) Register(ctx context.Context, r Registration) (models.Authenti
 	case errors.Is(err, models.ErrTaken):
 		return nil, m.taken(ctx, tell)
 	case err != nil:
-		return nil, unavailable("create user", err)
+		return nil, autherr.Unavailable("create user", err)
 	}
 	m.Dispatch(ctx, events.Registered{Meta: m.meta(ctx, g.name, u.AuthID())})
 	if v, ok := u.(models.EmailVerifiable); ok && m.mails != nil && !v.AuthEmailVerified() {
 		m.sendVerification(ctx, g, u)
 	}
-	if m.cfg.Account.HideTaken {
+	if m.cfg.Account.HideAccountExistence {
 		return nil, nil
 	}
 	return u, nil
@@ -103,7 +104,7 @@ func (m *Manager) Register(ctx context.Context, r Registration) (models.Authenti
 // would tell.
 func (m *Manager) unproved(u models.Authenticatable) bool {
 	v, ok := u.(models.EmailVerifiable)
-	return m.cfg.Account.HideTaken && ok && !v.AuthEmailVerified()
+	return m.cfg.Account.HideAccountExistence && ok && !v.AuthEmailVerified()
 }
 
 // newUser returns an empty user of a guard's provider.
@@ -126,7 +127,7 @@ func newUser(g *namedGuard) (models.Authenticatable, error) {
 func (m *Manager) checkRegistration(ctx context.Context, g *namedGuard, r Registration) error {
 	if n := utf8.RuneCountInString(r.Name); strings.TrimSpace(r.Name) == "" || n > maxName ||
 		!utf8.ValidString(r.Name) || strings.ContainsFunc(r.Name, unicode.IsControl) {
-		return &InputError{"name", fmt.Sprintf("must be 1 to %d characters that can be shown", maxName)}
+		return autherr.Invalid("name", fmt.Sprintf("must be 1 to %d characters that can be shown", maxName))
 	}
 	if err := checkAddress(r.Email); err != nil {
 		return err
@@ -141,7 +142,7 @@ func (m *Manager) checkRegistration(ctx context.Context, g *namedGuard, r Regist
 func checkAddress(email string) error {
 	var fault *emailaddr.Error
 	if errors.As(emailaddr.Check(email), &fault) {
-		return &InputError{emailField, fault.Reason}
+		return autherr.Invalid(emailField, fault.Reason)
 	}
 	return nil
 }
@@ -159,9 +160,9 @@ func (m *Manager) checkNewPassword(ctx context.Context, field, password string, 
 	var v *passpolicy.Violation
 	switch {
 	case errors.As(err, &v):
-		return &InputError{field, v.Reason}
+		return autherr.Invalid(field, v.Reason)
 	case err != nil:
-		return unavailable("check password", err)
+		return autherr.Unavailable("check password", err)
 	}
 	return nil
 }
@@ -177,7 +178,7 @@ func words(u models.Authenticatable) []string {
 // address that is free makes the same calls. Who had no account then and has one
 // now made it a moment ago by a parallel request, which sends a mail already.
 func (m *Manager) ownerToTell(ctx context.Context, g *namedGuard, email string) (models.Authenticatable, error) {
-	if !m.cfg.Account.HideTaken {
+	if !m.cfg.Account.HideAccountExistence {
 		return nil, nil
 	}
 	owner, ok, err := m.mailable(ctx, g, mail.AlreadyRegistered, email)
@@ -189,8 +190,8 @@ func (m *Manager) ownerToTell(ctx context.Context, g *namedGuard, email string) 
 
 // taken answers the registration of an address that somebody has.
 func (m *Manager) taken(ctx context.Context, tell models.Authenticatable) error {
-	if !m.cfg.Account.HideTaken {
-		return &InputError{emailField, "is taken"}
+	if !m.cfg.Account.HideAccountExistence {
+		return autherr.Invalid(emailField, "is taken")
 	}
 	if tell != nil {
 		m.send(ctx, mail.AlreadyRegistered, tell, mail.Data{URL: m.resetPage()})

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/models"
@@ -74,7 +75,7 @@ func (g *sessionGuard) presented(ctx context.Context, a *Authenticator) (token o
 	}
 	found, ok, err = g.m.stores.Tokens.Find(ctx, token.Family, token.ID)
 	if err != nil {
-		return token, found, false, unavailable("find remember token", err)
+		return token, found, false, autherr.Unavailable("find remember token", err)
 	}
 	_, owned := ownerID(g.realm, found.Owner)
 	if !ok || !owned || found.Kind != stores.Remember || !slices.Contains(found.Abilities, g.name) || !sameDigest(found.Digest, token.Digest()) {
@@ -118,7 +119,7 @@ func (g *sessionGuard) recall(ctx context.Context, a *Authenticator) (models.Aut
 func (g *sessionGuard) forgetDead(ctx context.Context, a *Authenticator, found stores.Token, why error) error {
 	if errors.Is(why, errStamp) {
 		_, err := g.m.stores.Tokens.RevokeFamily(ctx, g.m.now(), found.Family)
-		return unavailable("forget device", err)
+		return autherr.Unavailable("forget device", err)
 	}
 	if !errors.Is(why, errForgot) || !g.endedJustNow(found) {
 		g.forgetDevice(a)
@@ -140,7 +141,7 @@ func (g *sessionGuard) remembered(ctx context.Context, found stores.Token) (mode
 	}
 	data, err := parseTokenData(found.Data)
 	if err != nil {
-		return nil, unavailable("read remember token", err)
+		return nil, autherr.Unavailable("read remember token", err)
 	}
 	id, _ := ownerID(g.realm, found.Owner)
 	return g.load(ctx, id, rememberCredential, data.fingerprint[:])
@@ -158,7 +159,7 @@ func (g *sessionGuard) begin(_ context.Context, a *Authenticator, u models.Authe
 		a.x.session.notesBeforeAnswer(func(ctx context.Context) error {
 			ctx, span := g.m.phase(ctx)
 			defer span.end()
-			return unavailable("note remember token", g.m.stores.Tokens.Touch(ctx, g.m.now(), next.token.Family, next.token.ID))
+			return autherr.Unavailable("note remember token", g.m.stores.Tokens.Touch(ctx, g.m.now(), next.token.Family, next.token.ID))
 		})
 	}
 	a.x.emit(events.Login{Meta: a.x.meta(g.name, u.AuthID()), Remembered: true})
@@ -180,7 +181,7 @@ func (g *sessionGuard) remember(ctx context.Context, a *Authenticator, u models.
 	record := g.rememberRecord(a, token, u, owner, g.m.now().Add(g.m.cfg.Account.RememberLifetime))
 	created, err := g.m.stores.Tokens.Create(ctx, record)
 	if err != nil || !created {
-		return "", unavailable("store remember token", errors.Join(err, refusedIf(!created)))
+		return "", autherr.Unavailable("store remember token", errors.Join(err, refusedIf(!created)))
 	}
 	g.sendRemember(a, token, record)
 	return token.Family, nil
@@ -216,7 +217,7 @@ func (g *sessionGuard) endSeries(ctx context.Context, a *Authenticator, series s
 	}
 	for _, name := range names {
 		if _, err := g.m.stores.Tokens.RevokeFamily(ctx, g.m.now(), name); err != nil {
-			return unavailable("forget device", err)
+			return autherr.Unavailable("forget device", err)
 		}
 	}
 	if ok {
@@ -233,7 +234,7 @@ func (g *sessionGuard) seriesLives(ctx context.Context, login loginRecord) (bool
 	}
 	states, err := g.m.stores.Tokens.Lives(ctx, g.m.now(), login.series)
 	if err != nil {
-		return false, unavailable("look up remember token", err)
+		return false, autherr.Unavailable("look up remember token", err)
 	}
 	return len(states) == 1 && states[0] == stores.Alive, nil
 }

@@ -528,7 +528,7 @@ func TestLogoutDuringAnOutage(t *testing.T) { // F04, M07
 			op string
 		}
 		ending := outage{onOthers, "delete"}
-		if b.set.Carrier != nil {
+		if b.set.ClientSessions != nil {
 			ending = outage{onTokens, "create token"} // where it is noted
 		}
 		for _, row := range []outage{{onTokens, "revoke family"}, ending} {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/models"
 )
@@ -108,7 +109,7 @@ func (m *Manager) respond(c *gin.Context, err error) {
 	var throttled *ThrottledError
 	switch {
 	case errors.As(err, &throttled):
-		h.Set("Retry-After", strconv.FormatInt(retrySeconds(throttled.RetryAfter), 10))
+		h.Set("Retry-After", strconv.FormatInt(autherr.RetrySeconds(throttled.RetryAfter), 10))
 	case status == http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfterOutage)
 	case status == http.StatusUnauthorized && known:

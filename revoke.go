@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/models"
@@ -36,7 +37,7 @@ func (m *Manager) Revoke(ctx context.Context, token string) error {
 func (m *Manager) revokeStored(ctx context.Context, kind stores.Kind, family, id string, digest stores.Digest) error {
 	found, ok, err := m.stores.Tokens.Find(ctx, family, id)
 	if err != nil {
-		return unavailable("find token", err)
+		return autherr.Unavailable("find token", err)
 	}
 	if !ok || found.Kind != kind || !sameDigest(found.Digest, digest) {
 		return m.jwt.refuse(ctx, errUnknownToken)
@@ -44,7 +45,7 @@ func (m *Manager) revokeStored(ctx context.Context, kind stores.Kind, family, id
 	alive, err := m.stores.Tokens.RevokeFamily(ctx, m.now(), family)
 	switch {
 	case err != nil:
-		return unavailable("revoke token", err)
+		return autherr.Unavailable("revoke token", err)
 	case !alive:
 		return m.jwt.refuse(ctx, errRevoked)
 	}
@@ -70,7 +71,7 @@ func (m *Manager) RevokeTokens(ctx context.Context, guard, userID string) error 
 	ctx, span := m.phase(context.WithoutCancel(ctx))
 	defer span.end()
 	_, err := m.stores.Tokens.RevokeOwner(ctx, m.now(), ownerName(g.realm, userID), "", stores.Refresh, stores.Personal)
-	return unavailable("revoke tokens", err)
+	return autherr.Unavailable("revoke tokens", err)
 }
 
 // RevokeUser ends everything that was issued to a user of a guard: sessions,
@@ -139,7 +140,7 @@ func (g *namedGuard) userByID(ctx context.Context, id string) (models.Authentica
 	}
 	found, err := g.users.UserByID(ctx, id)
 	if err != nil {
-		return nil, unavailable("load user", err)
+		return nil, autherr.Unavailable("load user", err)
 	}
 	if u := present(found); u != nil && u.AuthID() == id {
 		return u, nil
@@ -167,7 +168,7 @@ func (g *namedGuard) overrule(
 			return nil, err
 		}
 	}
-	return nil, unavailable("change user", errors.New("others change it all the time"))
+	return nil, autherr.Unavailable("change user", errors.New("others change it all the time"))
 }
 
 // endAll takes what has ended through the user's stamp out of the stores, so

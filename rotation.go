@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -37,7 +38,7 @@ func (m *Manager) rotate(
 		next := successor{token: child, record: record(child)}
 		switch rotated, err := m.stores.Tokens.Rotate(ctx, m.now(), parent.ID, next.record); {
 		case err != nil:
-			return nil, unavailable("replace token", err)
+			return nil, autherr.Unavailable("replace token", err)
 		case rotated == stores.RotateDone:
 			return &next, nil
 		case rotated == stores.RotateDead:
@@ -54,7 +55,7 @@ func (m *Manager) rotate(
 	defer span.end()
 	switch alive, err := m.stores.Tokens.RevokeFamily(ctx, m.now(), parent.Family); {
 	case err != nil:
-		return nil, unavailable("end login", err)
+		return nil, autherr.Unavailable("end login", err)
 	case alive:
 		return nil, errReusedNow
 	}
@@ -83,7 +84,7 @@ func handedOut(t stores.Token) bool { return t.Kind != stores.Remember || !t.Las
 func (m *Manager) unusedSuccessor(ctx context.Context, parent opaque.Token, grace time.Duration) (*successor, error) {
 	found, ok, err := m.stores.Tokens.Find(ctx, parent.Family, parent.ID)
 	if err != nil || !ok || found.Consumed.IsZero() {
-		return nil, unavailable("find token", err)
+		return nil, autherr.Unavailable("find token", err)
 	}
 	late := m.now().Sub(found.Consumed) >= grace
 	if late && found.Kind != stores.Remember {
@@ -94,7 +95,7 @@ func (m *Manager) unusedSuccessor(ctx context.Context, parent opaque.Token, grac
 		child := parent.Successor(m.subkeys.successor, key)
 		record, ok, err := m.stores.Tokens.Find(ctx, child.Family, child.ID)
 		if err != nil {
-			return nil, unavailable("find token", err)
+			return nil, autherr.Unavailable("find token", err)
 		}
 		if ok && record.Consumed.IsZero() && sameDigest(record.Digest, child.Digest()) && lives(record, m.now()) &&
 			(!late || !handedOut(record)) {

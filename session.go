@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/sessioncodec"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -24,7 +25,7 @@ const flashPrefix = reservedPrefix + "flash."
 // at all if it is not. Changes are kept here and stored when the response
 // begins, as the keys that were set and removed, so that parallel requests keep
 // each other's changes; of two that set the same key the later wins. Sessions
-// that live in their cookies (stores.Carrier) are stored as a whole, and of two
+// that live in their cookies (stores.ClientSessions) are stored as a whole, and of two
 // parallel changes one is lost.
 //
 // Values of type bool, string, []byte, time.Time, and of the integer and float
@@ -106,7 +107,7 @@ func (s *Session) Get(key string) any {
 	}
 	value, err := decodeValue(data)
 	if err != nil {
-		s.fail(unavailable("read session", err))
+		s.fail(autherr.Unavailable("read session", err))
 		return nil
 	}
 	return value
@@ -147,7 +148,7 @@ func (s *Session) All() map[string]any {
 		data, _ := s.lookup(key)
 		value, err := decodeValue(data)
 		if err != nil {
-			s.fail(unavailable("read session", err))
+			s.fail(autherr.Unavailable("read session", err))
 			return map[string]any{}
 		}
 		all[key] = value

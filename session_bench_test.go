@@ -19,7 +19,7 @@ import (
 // and nothing of the network.
 func BenchmarkSession(b *testing.B) {
 	memory := memstore.New(memstore.Options{PruneEvery: -1})
-	inCookie := stores.Set{Carrier: cookiestore.New(), Tokens: memory.Tokens, Limiter: memory.Limiter}
+	inCookie := stores.Set{ClientSessions: cookiestore.New(), Tokens: memory.Tokens, Limiter: memory.Limiter}
 	for name, set := range map[string]stores.Set{"memory": memory, "cookie": inCookie} {
 		m, err := ginauth.New(ginauth.Config{Key: testKey, Stores: set})
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 // remembered among the tokens: a session is found there under its row from then
 // on until no copy of its cookie can be opened any more.
 type cookieKeeper struct {
-	carrier  stores.Carrier
+	carrier  stores.ClientSessions
 	tokens   stores.Tokens
 	sealer   stores.Sealer
 	name     string // of the cookie

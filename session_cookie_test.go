@@ -30,13 +30,13 @@ func TestConfigOfSessionsInCookies(t *testing.T) {
 		key  ginauth.Key
 		says []string // of the error; none: it is accepted
 	}{
-		"complete":           {set: stores.Set{Carrier: carrier, Tokens: memory.Tokens, Limiter: memory.Limiter}, key: testKey},
-		"all for a process":  {set: stores.Set{Carrier: carrier, Tokens: memory.Tokens, Limiter: memory.Limiter}},
-		"carrier alone":      {stores.Set{Carrier: carrier}, testKey, []string{"Stores.Tokens: is missing: nothing else remembers", "Stores.Limiter"}},
-		"both":               {stores.Set{Sessions: memory.Sessions, Carrier: carrier, Tokens: memory.Tokens, Limiter: memory.Limiter}, testKey, []string{"Stores.Carrier: is named beside"}},
+		"complete":           {set: stores.Set{ClientSessions: carrier, Tokens: memory.Tokens, Limiter: memory.Limiter}, key: testKey},
+		"all for a process":  {set: stores.Set{ClientSessions: carrier, Tokens: memory.Tokens, Limiter: memory.Limiter}},
+		"carrier alone":      {stores.Set{ClientSessions: carrier}, testKey, []string{"Stores.Tokens: is missing: nothing else remembers", "Stores.Limiter"}},
+		"both":               {stores.Set{Sessions: memory.Sessions, ClientSessions: carrier, Tokens: memory.Tokens, Limiter: memory.Limiter}, testKey, []string{"Stores.ClientSessions: is named beside"}},
 		"neither":            {stores.Set{Tokens: memory.Tokens, Limiter: memory.Limiter}, testKey, []string{"Stores.Sessions: is missing"}},
-		"key":                {stores.Set{Carrier: carrier, Tokens: elsewhereTokens{memory.Tokens}, Limiter: memory.Limiter}, "", []string{"Key: is empty"}},
-		"both and no tokens": {stores.Set{Sessions: memory.Sessions, Carrier: carrier}, testKey, []string{"Stores.Carrier", "Stores.Tokens", "Stores.Limiter"}},
+		"key":                {stores.Set{ClientSessions: carrier, Tokens: elsewhereTokens{memory.Tokens}, Limiter: memory.Limiter}, "", []string{"Key: is empty"}},
+		"both and no tokens": {stores.Set{Sessions: memory.Sessions, ClientSessions: carrier}, testKey, []string{"Stores.ClientSessions", "Stores.Tokens", "Stores.Limiter"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := ginauth.New(ginauth.Config{Key: row.key, Stores: row.set})
@@ -68,16 +68,18 @@ func TestVerifyReportsForgetfulTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer m.Close(context.Background())
-		return fmt.Sprint(m.Verify(context.Background(), nil))
+		return fmt.Sprint(m.Preflight(context.Background(), nil))
 	}
-	const subject = "Stores.Tokens: are in memory beside Stores.Carrier"
+	const subject = "Stores.Tokens: are in memory beside Stores.ClientSessions"
 	if got := findings(func(*ginauth.Config) {}); !strings.Contains(got, subject) {
 		t.Errorf("found %s", got)
 	}
 	for name, fine := range map[string]func(*ginauth.Config){
 		"no key":           func(c *ginauth.Config) { c.Key = "" }, // the sessions end with the process too
 		"tokens elsewhere": func(c *ginauth.Config) { c.Stores.Tokens = elsewhereTokens{b.set.Tokens} },
-		"rows":             func(c *ginauth.Config) { c.Stores.Sessions, c.Stores.Carrier = memoryBackend(t).set.Sessions, nil },
+		"rows": func(c *ginauth.Config) {
+			c.Stores.Sessions, c.Stores.ClientSessions = memoryBackend(t).set.Sessions, nil
+		},
 	} {
 		if got := findings(fine); strings.Contains(got, subject) {
 			t.Errorf("%s: found %s", name, got)
@@ -88,7 +90,7 @@ func TestVerifyReportsForgetfulTokens(t *testing.T) {
 func TestSessionTooLargeForItsCookie(t *testing.T) { // C05
 	var answered error
 	b := cookieBackend(t)
-	b.set.Carrier = roomyCarrier{b.set.Carrier}
+	b.set.ClientSessions = roomyCarrier{b.set.ClientSessions}
 	a := newApp(t, b, func(c *ginauth.Config) {
 		c.ErrorHandler = func(_ *gin.Context, _ int, err error) bool { answered = err; return false }
 	}, func(_ *app, r *gin.Engine) {
@@ -132,7 +134,7 @@ func TestSessionTooLargeForItsCookie(t *testing.T) { // C05
 
 // roomyCarrier promises more room than there is, so that what does not fit is
 // found when it is sealed.
-type roomyCarrier struct{ stores.Carrier }
+type roomyCarrier struct{ stores.ClientSessions }
 
 func (roomyCarrier) Room(string) int { return 1 << 20 }
 
@@ -288,7 +290,7 @@ func TestCookieSessionsAcrossProcesses(t *testing.T) { // S04
 func TestEndedCookieSessionsAreRemembered(t *testing.T) {
 	b := sqliteBackend(t)
 	db := b.db
-	b.set.Sessions, b.set.Carrier = nil, cookiestore.New()
+	b.set.Sessions, b.set.ClientSessions = nil, cookiestore.New()
 	a := newApp(t, b, func(c *ginauth.Config) { c.Session.AbsoluteTimeout = 24 * time.Hour }, nil)
 	for name, row := range map[string]struct {
 		client *client

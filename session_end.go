@@ -3,6 +3,7 @@ package ginauth
 import (
 	"context"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -17,7 +18,7 @@ func (s *Session) end() error {
 		defer span.end()
 		outcome, err := s.m.keeper.end(ctx, s.clock(), s.row)
 		if err != nil {
-			s.fail(unavailable("end session", err))
+			s.fail(autherr.Unavailable("end session", err))
 			return s.fault
 		}
 		if outcome == stores.Stale { // as above, since it was loaded
@@ -60,7 +61,7 @@ func (s *Session) endDead() error {
 		defer span.end()
 		outcome, err := s.m.keeper.endUnreplaced(ctx, s.clock(), s.row)
 		if err != nil {
-			s.fail(unavailable("end session", err))
+			s.fail(autherr.Unavailable("end session", err))
 			return s.fault
 		}
 		s.superseded = outcome == stores.Stale

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/sessioncodec"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -136,7 +137,7 @@ func (s *Session) Increment(key string, by int64) (int64, error) {
 	sum, data, err := sessioncodec.Add(current, by)
 	switch {
 	case errors.Is(err, sessioncodec.ErrCorrupt):
-		return 0, unavailable("read session", err)
+		return 0, autherr.Unavailable("read session", err)
 	case err != nil:
 		return 0, fmt.Errorf("%w: session key %q cannot be incremented by %d", ErrInvalidInput, key, by)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -67,7 +68,7 @@ func (g *sessionGuard) userOf(ctx context.Context, s *Session, login loginRecord
 	}
 	user, err := g.users.UserByID(ctx, login.id)
 	if err != nil {
-		return nil, unavailable("load user", err)
+		return nil, autherr.Unavailable("load user", err)
 	}
 	if models.IsNil(user) || user.AuthID() != login.id { // which is not empty
 		return nil, s.dropDead(ctx, g.name)

@@ -58,11 +58,11 @@ func (id *sessionSecret) text() string { return sessionIDText(id.row, id.secret)
 
 // newKeeper returns the keeper of the configured stores.
 func (m *Manager) newKeeper() sessionKeeper {
-	if m.stores.Carrier == nil {
+	if m.stores.ClientSessions == nil {
 		return rowKeeper{m.stores.Sessions}
 	}
 	return &cookieKeeper{
-		carrier: m.stores.Carrier, tokens: m.stores.Tokens, sealer: m.subkeys.session,
+		carrier: m.stores.ClientSessions, tokens: m.stores.Tokens, sealer: m.subkeys.session,
 		name: m.cfg.Session.Cookie.Name, idle: m.cfg.Session.IdleTimeout, absolute: m.cfg.Session.AbsoluteTimeout,
 	}
 }

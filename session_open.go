@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/ginauth/ginauth/autherr"
 )
 
 // Session opens a session outside a request by its cookie's value or by the
@@ -13,7 +15,7 @@ import (
 // stored by Save. It returns an error wrapping ErrSessionEnded if there is no
 // such session, and one wrapping ErrUnavailable if that cannot be found out.
 //
-// Sessions that live in their cookies (stores.Carrier) can be opened by the
+// Sessions that live in their cookies (stores.ClientSessions) can be opened by the
 // cookie's value, read, and ended by Invalidate. Opening one by its name, and
 // saving changes of it, is an error that wraps errors.ErrUnsupported.
 func (m *Manager) Session(ctx context.Context, id string) (*Session, error) {
@@ -42,7 +44,7 @@ func (s *Session) open(id string) error {
 	case errors.Is(err, errors.ErrUnsupported):
 		return err
 	case err != nil:
-		return unavailable("load session", err)
+		return autherr.Unavailable("load session", err)
 	}
 	if ok && found.Digest.String()[:publicDigest] == publicHalf {
 		s.adopt(&found, s.clock())

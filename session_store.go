@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -43,7 +44,7 @@ func (s *Session) loadCookie(ctx context.Context, cookie string) error {
 	now := s.clock()
 	row, state, err := s.m.keeper.load(ctx, now, cookie)
 	if err != nil {
-		s.fail(unavailable("load session", err))
+		s.fail(autherr.Unavailable("load session", err))
 		return s.fault
 	}
 	switch state {
@@ -185,7 +186,7 @@ func (s *Session) store(ctx context.Context) (cookieChange, error) {
 	switch {
 	case s.exists && s.x != nil:
 		s.age()
-	case s.exists && s.m.stores.Carrier != nil:
+	case s.exists && s.m.stores.ClientSessions != nil:
 		return cookieChange{}, s.unsent()
 	}
 	switch {
@@ -222,7 +223,7 @@ func storeError(doing string, err error) error {
 	if errors.Is(err, stores.ErrTooLarge) {
 		return fmt.Errorf("%w: %s: %w", ErrSessionTooLarge, doing, err)
 	}
-	return unavailable(doing, err)
+	return autherr.Unavailable(doing, err)
 }
 
 func (s *Session) update(ctx context.Context) (cookieChange, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/clientaddr"
 	"github.com/ginauth/ginauth/models"
@@ -160,9 +161,9 @@ func (t *try) takeSlots(ctx context.Context, windows []stores.Window) ([]stores.
 	x := t.x
 	phase, span := x.phase(ctx)
 	defer span.end()
-	grant, err := x.m.stores.Limiter.Take(phase, x.m.now(), windows...)
+	grant, err := x.m.stores.Limiter.Reserve(phase, x.m.now(), windows...)
 	if err != nil {
-		return nil, unavailable("count attempts", err) // never unlimited tries
+		return nil, autherr.Unavailable("count attempts", err) // never unlimited tries
 	}
 	if !grant.OK() || len(grant.Slots) != len(windows) {
 		x.m.Dispatch(ctx, events.Lockout{Meta: x.accountMeta(t.guard, "", t.subject), RetryAfter: grant.RetryAfter})
@@ -181,7 +182,7 @@ func (t *try) succeed(ctx context.Context) error {
 	phase, span := t.x.phase(context.WithoutCancel(ctx))
 	defer span.end()
 	if err := t.x.m.stores.Limiter.Reset(phase, t.keys...); err != nil {
-		return unavailable("clear attempts", err)
+		return autherr.Unavailable("clear attempts", err)
 	}
 	t.keys, t.accounts = nil, nil
 	return t.putBack(phase, t.address)
@@ -201,19 +202,19 @@ func (t *try) putBack(ctx context.Context, slots []stores.Slot) error {
 	if len(slots) == 0 {
 		return nil
 	}
-	return unavailable("return attempt", t.x.m.stores.Limiter.PutBack(ctx, slots...))
+	return autherr.Unavailable("return attempt", t.x.m.stores.Limiter.Refund(ctx, slots...))
 }
 
-// Attempts is a try that Authenticator.Throttle has counted. It is used by one
+// LoginAttempt is a try that Authenticator.Throttle has counted. It is used by one
 // goroutine.
-type Attempts struct{ t *try }
+type LoginAttempt struct{ t *try }
 
 // Throttle counts a try to prove a secret of the account that field and
 // identifier name, for handlers that check one themselves. It counts in the
 // same windows as Attempt. The errors are *InputError, *ThrottledError and
-// ErrUnavailable; after none, the handler calls Succeeded if the secret was
+// ErrUnavailable; after none, the handler calls Succeed if the secret was
 // right, and Release if none was compared.
-func (a *Authenticator) Throttle(ctx context.Context, field, identifier string) (*Attempts, error) {
+func (a *Authenticator) Throttle(ctx context.Context, field, identifier string) (*LoginAttempt, error) {
 	g := a.current()
 	if g.users == nil {
 		return nil, errNoProvider
@@ -230,16 +231,16 @@ func (a *Authenticator) Throttle(ctx context.Context, field, identifier string) 
 	if err != nil {
 		return nil, err
 	}
-	return &Attempts{t}, nil
+	return &LoginAttempt{t}, nil
 }
 
-// Succeeded forgets the account's tries, as a login does. The error wraps
+// Succeed forgets the account's tries, as a login does. The error wraps
 // ErrUnavailable.
-func (a *Attempts) Succeeded(ctx context.Context) error { return a.t.succeed(ctx) }
+func (a *LoginAttempt) Succeed(ctx context.Context) error { return a.t.succeed(ctx) }
 
 // Release gives the slots of this try back, as if it had not been. The error
 // wraps ErrUnavailable.
-func (a *Attempts) Release(ctx context.Context) error { return a.t.release(ctx) }
+func (a *LoginAttempt) Release(ctx context.Context) error { return a.t.release(ctx) }
 
 // ThrottleOption changes the limits of one route.
 type ThrottleOption func(*ThrottleConfig)
@@ -294,9 +295,9 @@ func (x *exchange) countGuess(ctx context.Context) error {
 	if !ok || limits.InsecureDisable {
 		return nil
 	}
-	grant, err := x.m.stores.Limiter.Take(ctx, x.m.now(), x.m.window("token guess", limits.Address, []byte(address)))
+	grant, err := x.m.stores.Limiter.Reserve(ctx, x.m.now(), x.m.window("token guess", limits.Address, []byte(address)))
 	if err != nil {
-		return unavailable("count attempts", err)
+		return autherr.Unavailable("count attempts", err)
 	}
 	if grant.OK() {
 		return nil
@@ -324,7 +325,7 @@ func (x *exchange) peek(ctx context.Context) error {
 	defer span.end()
 	grant, err := x.m.stores.Limiter.Peek(phase, x.m.now(), window)
 	if err != nil {
-		return unavailable("count attempts", err)
+		return autherr.Unavailable("count attempts", err)
 	}
 	if grant.OK() {
 		return nil

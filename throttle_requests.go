@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/clientaddr"
 	"github.com/ginauth/ginauth/stores"
@@ -72,10 +73,10 @@ func (x *exchange) takeRequest(ctx context.Context, name string, limit Limit) ([
 	}
 	ctx, span := x.phase(ctx)
 	defer span.end()
-	grant, err := x.m.stores.Limiter.Take(ctx, x.m.now(), x.m.window("requests", limit, []byte(name), []byte(address)))
+	grant, err := x.m.stores.Limiter.Reserve(ctx, x.m.now(), x.m.window("requests", limit, []byte(name), []byte(address)))
 	switch {
 	case err != nil:
-		return nil, unavailable("count requests", err)
+		return nil, autherr.Unavailable("count requests", err)
 	case !grant.OK():
 		x.m.Dispatch(ctx, events.Lockout{Meta: x.meta("", ""), RetryAfter: grant.RetryAfter})
 		return nil, &ThrottledError{RetryAfter: grant.RetryAfter}

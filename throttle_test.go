@@ -303,7 +303,7 @@ func TestMalformedRequestsAreNoTries(t *testing.T) {
 
 func TestThrottleForOtherHandlers(t *testing.T) { // T08
 	eachBackend(t, func(t *testing.T, b *backend) {
-		var attempt *ginauth.Attempts
+		var attempt *ginauth.LoginAttempt
 		a := newApp(t, b, nil, func(a *app, r *gin.Engine) {
 			r.POST("/pin", func(c *gin.Context) {
 				var err error
@@ -313,7 +313,7 @@ func TestThrottleForOtherHandlers(t *testing.T) { // T08
 				}
 				switch c.Query("do") {
 				case "right":
-					err = attempt.Succeeded(c.Request.Context())
+					err = attempt.Succeed(c.Request.Context())
 				case "release":
 					err = attempt.Release(c.Request.Context())
 				}

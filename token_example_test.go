@@ -92,7 +92,7 @@ func ExampleAuthenticator_CreateToken() {
 	if err != nil {
 		panic(err)
 	}
-	token, err := auth.CreateToken(ctx, "token", alice, ginauth.NewToken{Name: "script", Abilities: []string{"posts:read"}})
+	token, err := auth.CreateToken(ctx, "token", alice, ginauth.TokenSpec{Name: "script", Abilities: []string{"posts:read"}})
 	if err != nil {
 		panic(err)
 	}
@@ -116,7 +116,7 @@ func ExampleJWT_Encode() {
 		panic(err)
 	}
 	ctx := context.Background()
-	invitation, err := auth.JWT().Encode(ginauth.NewJWT{
+	invitation, err := auth.JWT().Encode(ginauth.JWTSpec{
 		Kind: "invitation", Subject: "carol@example.com", Lifetime: 48 * time.Hour, Claims: map[string]string{"team": "red"},
 	})
 	if err != nil {

@@ -90,7 +90,7 @@ func tokenRoutes(a *app, r *gin.Engine) {
 	r.GET("/any/me", m.Auth("web", "api", "token"), me)
 	r.GET("/bearer/me", m.Auth("api", "token"), me)
 	r.POST("/tokens", m.Auth("web", "api", "token"), func(c *gin.Context) {
-		var in ginauth.NewToken
+		var in ginauth.TokenSpec
 		if err := ginauth.DecodeJSON(c, &in); err != nil {
 			ginauth.Abort(c, err)
 			return
@@ -471,7 +471,7 @@ func TestApplicationTokens(t *testing.T) {
 			Team string `json:"team"`
 			Role string `json:"role"`
 		}
-		text, err := j.Encode(ginauth.NewJWT{Kind: "invitation", Subject: "carol@example.com", Lifetime: time.Hour, Claims: invitation{"red", "admin"}})
+		text, err := j.Encode(ginauth.JWTSpec{Kind: "invitation", Subject: "carol@example.com", Lifetime: time.Hour, Claims: invitation{"red", "admin"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -496,7 +496,7 @@ func TestApplicationTokens(t *testing.T) {
 		if _, err := j.Decode(ctx, "invitation", text); ginauth.StatusOf(err) != 401 {
 			t.Errorf("revoked: %v", err)
 		}
-		for name, n := range map[string]ginauth.NewJWT{
+		for name, n := range map[string]ginauth.JWTSpec{
 			"no kind": {Subject: "x", Lifetime: time.Hour}, "access": {Kind: "access", Subject: "x", Lifetime: time.Hour},
 			"no subject": {Kind: "k", Lifetime: time.Hour}, "no lifetime": {Kind: "k", Subject: "x"},
 			"reserved claim": {Kind: "k", Subject: "x", Lifetime: time.Hour, Claims: map[string]any{"exp": 1}},

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
@@ -76,7 +77,7 @@ func (m *Manager) VerifyEmail(ctx context.Context, link *url.URL, guard ...strin
 	defer span.end()
 	found, err := g.users.UserByID(ctx, id)
 	if err != nil {
-		return nil, unavailable("load user", err)
+		return nil, autherr.Unavailable("load user", err)
 	}
 	u := present(found)
 	v, ok := u.(models.EmailVerifiable)
@@ -89,7 +90,7 @@ func (m *Manager) VerifyEmail(ctx context.Context, link *url.URL, guard ...strin
 	}
 	changed, err := verifier.VerifyEmail(ctx, id, v.AuthEmail(), m.now())
 	if err != nil {
-		return nil, unavailable("verify address", err)
+		return nil, autherr.Unavailable("verify address", err)
 	}
 	if changed {
 		m.Dispatch(ctx, events.Verified{Meta: m.meta(ctx, g.name, id)})
@@ -172,7 +173,7 @@ func (m *Manager) mailable(ctx context.Context, g *namedGuard, kind, email strin
 		return nil, false, err
 	}
 	if strings.Count(canonical, "@") != 1 {
-		return nil, false, &InputError{emailField, "is not one address"}
+		return nil, false, autherr.Invalid(emailField, "is not one address")
 	}
 	phase, span := m.phase(ctx)
 	defer span.end()
@@ -181,7 +182,7 @@ func (m *Manager) mailable(ctx context.Context, g *namedGuard, kind, email strin
 	// finds that user here is counted after it.
 	found, err := g.users.UserByIdentifier(phase, emailField, canonical)
 	if err != nil {
-		return nil, false, unavailable("look up user", err)
+		return nil, false, autherr.Unavailable("look up user", err)
 	}
 	account := m.subkeys.account.MAC([]byte(g.realm), []byte(emailField), []byte(canonical))
 	allowed, err := m.mayMail(phase, kind, account[:])

@@ -15,7 +15,7 @@ import (
 	"github.com/ginauth/ginauth/stores/memstore"
 )
 
-// Finding is something that Verify found.
+// Finding is something that Preflight found.
 type Finding struct {
 	// Subject is what it is about: a setting, an ability, a route.
 	Subject string
@@ -26,7 +26,7 @@ type Finding struct {
 // String returns "subject: problem".
 func (f Finding) String() string { return f.Subject + ": " + f.Problem }
 
-// usage is what middlewares were made of a manager, for Verify.
+// usage is what middlewares were made of a manager, for Preflight.
 type usage struct {
 	mu        sync.Mutex
 	abilities map[string]bool
@@ -72,13 +72,13 @@ func (m *Manager) mark(kind middlewareKind, h gin.HandlerFunc) gin.HandlerFunc {
 	return h
 }
 
-// Verify looks at the finished application and reports what is likely to be
+// Preflight looks at the finished application and reports what is likely to be
 // wrong: abilities that a route asks for and nobody defined, rules for types of
 // users that no provider returns, routes with neither Auth nor Guest nor
 // Public, and settings that are unsafe in production. Call it when all routes
 // are registered, and decide whether to go on. The context bounds the questions
 // it asks the stores.
-func (m *Manager) Verify(ctx context.Context, engine *gin.Engine) []Finding {
+func (m *Manager) Preflight(ctx context.Context, engine *gin.Engine) []Finding {
 	var found []Finding
 	found = append(found, m.verifyAbilities()...)
 	found = append(found, m.verifyUserTypes()...)
@@ -206,13 +206,13 @@ func trustsEverybody(engine *gin.Engine) bool {
 
 func (m *Manager) verifyStores(ctx context.Context) []Finding {
 	var found []Finding
-	if _, memory := m.stores.Tokens.(*memstore.Tokens); memory && m.stores.Carrier != nil && !m.keyless {
+	if _, memory := m.stores.Tokens.(*memstore.Tokens); memory && m.stores.ClientSessions != nil && !m.keyless {
 		found = append(found, Finding{"Stores.Tokens",
-			"are in memory beside Stores.Carrier: a session that ended lives again after a restart, and in every other process: " +
+			"are in memory beside Stores.ClientSessions: a session that ended lives again after a restart, and in every other process: " +
 				"name a token store that all share and that lasts"})
 	}
 	for name, store := range map[string]any{
-		"Stores.Sessions": m.stores.Sessions, "Stores.Carrier": m.stores.Carrier,
+		"Stores.Sessions": m.stores.Sessions, "Stores.ClientSessions": m.stores.ClientSessions,
 		"Stores.Tokens": m.stores.Tokens, "Stores.Limiter": m.stores.Limiter,
 	} {
 		checker, ok := store.(stores.Checker)

@@ -174,7 +174,7 @@ func openSign(tb testing.TB) target {
 		Role string `json:"role"`
 	}{"member"}
 	sign := func() (string, error) {
-		return auth.JWT().Encode(ginauth.NewJWT{Kind: "bench", Subject: "100000", Lifetime: time.Hour, Claims: claims})
+		return auth.JWT().Encode(ginauth.JWTSpec{Kind: "bench", Subject: "100000", Lifetime: time.Hour, Claims: claims})
 	}
 	return target{
 		worker: func() func() bool {

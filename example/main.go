@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return errors.Join(err, listener.Close())
 	}
 	router := b.routes()
-	for _, finding := range b.auth.Verify(ctx, router) {
+	for _, finding := range b.auth.Preflight(ctx, router) {
 		logger.Warn("verify: " + finding.String())
 	}
 

@@ -65,7 +65,7 @@ func testProgram(m *testing.M) int {
 		code = 1
 	}
 	if strings.Contains(log.String(), "verify:") {
-		fmt.Println("Verify found something:\n" + log.String())
+		fmt.Println("Preflight found something:\n" + log.String())
 		code = 1
 	}
 	return code

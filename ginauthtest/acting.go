@@ -68,7 +68,7 @@ func (a *Auth) ActingWithToken(t testing.TB, r *http.Request, u models.Authentic
 	var text string
 	err := a.do(r, func(c *gin.Context) error {
 		token, err := a.CreateToken(c.Request.Context(), ginauth.From(c).GuardName(), u,
-			ginauth.NewToken{Name: "test", Abilities: abilities})
+			ginauth.TokenSpec{Name: "test", Abilities: abilities})
 		if err == nil {
 			text = token.Text
 		}

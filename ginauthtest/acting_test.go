@@ -181,7 +181,7 @@ func TestActingLeavesNoEvents(t *testing.T) {
 	if all := auth.Events.All(); len(all) != 0 {
 		t.Errorf("events %v", all)
 	}
-	if _, err := auth.CreateToken(t.Context(), "token", alice, ginauth.NewToken{Name: "mine"}); err != nil {
+	if _, err := auth.CreateToken(t.Context(), "token", alice, ginauth.TokenSpec{Name: "mine"}); err != nil {
 		t.Fatal(err)
 	}
 	ginauthtest.AssertCount[events.TokenCreated](t, auth.Events, 1)

@@ -139,7 +139,7 @@ type Registrar interface {
 }
 
 // Prototype is the capability of a provider that knows the type of its users.
-// Manager.Verify uses it to find rules that no user can match, and
+// Manager.Preflight uses it to find rules that no user can match, and
 // Manager.Register to make users.
 type Prototype interface {
 	// PrototypeUser returns a new, empty user of the type that the provider

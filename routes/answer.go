@@ -31,11 +31,11 @@ func (s *server) answer(route Route, work func(c *gin.Context, a *ginauth.Authen
 	return func(c *gin.Context) {
 		r, err := work(c, ginauth.From(c))
 		switch {
-		case err != nil && page.Failed != "" && correctable(err) && ginauth.WantsPage(c):
+		case err != nil && page.Failed != "" && correctable(err) && ginauth.WantsHTML(c):
 			redirectFailed(c, page.Failed, err)
 		case err != nil:
 			ginauth.Abort(c, err)
-		case (r.page != "" || page.Done != "") && ginauth.WantsPage(c):
+		case (r.page != "" || page.Done != "") && ginauth.WantsHTML(c):
 			if r.page == "" {
 				r.page = page.Done
 			}

@@ -14,7 +14,7 @@
 // for those that Options.RegisterFields names. "User" is what
 // Options.User makes of a user; a "pair" is the answer of RFC 6749, 5.1.
 //
-//	POST   /register            name, email, password              201 {"user": User}, or 202 with Account.HideTaken
+//	POST   /register            name, email, password              201 {"user": User}, or 202 with Account.HideAccountExistence
 //	POST   /login               email, password, remember (bool)   200 {"user": User}
 //	POST   /logout                                                 204, also for nobody; 401 for a token that is not valid
 //	GET    /me                                                     200 {"user": User}
@@ -66,7 +66,7 @@
 //
 // # Browsers
 //
-// Whoever asks for HTML (ginauth.WantsPage) is redirected, with 303, where
+// Whoever asks for HTML (ginauth.WantsHTML) is redirected, with 303, where
 // Options.Pages names a page for the route, and after a login to where it was
 // going or to Config.Pages.Home. HTML forms can only GET and POST: the routes
 // with PUT and DELETE are for scripts. There is no override of the method.

@@ -156,7 +156,7 @@ func TestMountBelowAPath(t *testing.T) {
 
 func TestVerifyFindsEveryRouteDecided(t *testing.T) {
 	a := newApp(t, memory(t), setup{})
-	for _, finding := range a.m.Verify(context.Background(), a.engine) {
+	for _, finding := range a.m.Preflight(context.Background(), a.engine) {
 		if strings.Contains(finding.Problem, "neither Auth nor Guest") {
 			t.Errorf("%v", finding)
 		}

@@ -47,7 +47,7 @@ func TestHeaders(t *testing.T) {
 
 // X11: programs get a status, browsers a page; Accept and the prefix decide.
 func TestPagesAreForBrowsers(t *testing.T) {
-	a := newApp(t, memory(t), setup{config: func(c *ginauth.Config) { c.Pages.ProgramPrefixes = []string{"/devices"} }})
+	a := newApp(t, memory(t), setup{config: func(c *ginauth.Config) { c.Pages.APIPrefixes = []string{"/devices"} }})
 	program := a.client()
 	for _, accept := range []string{"", "*/*", "application/json", "application/json, text/html"} {
 		program.header.Set("Accept", accept)

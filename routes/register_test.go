@@ -25,7 +25,7 @@ func registration(email string) fields {
 	return fields{"name": "Ann", "email": email, "password": newPass}
 }
 
-func hideTaken(c *ginauth.Config) { c.Account.HideTaken = true }
+func hideTaken(c *ginauth.Config) { c.Account.HideAccountExistence = true }
 
 func TestRegister(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
@@ -47,7 +47,7 @@ func TestRegister(t *testing.T) {
 	})
 }
 
-// E06: with HideTaken an address that is taken is answered as one that is free, and
+// E06: with HideAccountExistence an address that is taken is answered as one that is free, and
 // its owner is told, once a minute.
 func TestRegisterHidesTaken(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
@@ -76,13 +76,13 @@ func TestRegisterHidesTaken(t *testing.T) {
 }
 
 // EXP-10, D04: of registrations of one address at once, however it is spelled, one
-// makes a user, and sends a mail. Without HideTaken all others are told.
+// makes a user, and sends a mail. Without HideAccountExistence all others are told.
 func TestRegistrationsRace(t *testing.T) {
 	for _, hidden := range []bool{false, true} {
 		t.Run(fmt.Sprintf("hidden=%v", hidden), func(t *testing.T) {
 			eachOfAccounts(t, func(t *testing.T, b backend) {
 				a := newApp(t, b, setup{config: func(c *ginauth.Config) {
-					c.Account.HideTaken = hidden
+					c.Account.HideAccountExistence = hidden
 					manyLinks(c)
 				}})
 				rounds := testsize.Rounds(50, 1)

@@ -75,7 +75,7 @@ type server struct {
 	options Options
 	// main is the guard whose users the routes are about, and what it can do.
 	main string
-	can  ginauth.Features
+	can  ginauth.Capabilities
 	// sessions, access and personal say which of the guards there are.
 	sessions, access, personal bool
 }
@@ -86,9 +86,9 @@ func newServer(m *ginauth.Manager, o Options) *server {
 	}
 	o = o.withDefaults()
 	s := &server{m: m, options: o}
-	web, _ := m.Features(o.SessionGuard)
-	api, _ := m.Features(o.AccessGuard)
-	token, _ := m.Features(o.PersonalGuard)
+	web, _ := m.Capabilities(o.SessionGuard)
+	api, _ := m.Capabilities(o.AccessGuard)
+	token, _ := m.Capabilities(o.PersonalGuard)
 	s.sessions = web.Sessions && web.Users
 	s.access = api.AccessTokens && api.Users
 	s.personal = token.PersonalTokens && token.Users

@@ -98,7 +98,7 @@ func (s *server) createToken(c *gin.Context, a *ginauth.Authenticator) (reply, e
 	if in.ExpiresIn < 0 || in.ExpiresIn > maxLifetime {
 		return reply{}, &ginauth.InputError{Field: "expires_in", Reason: "is out of range"}
 	}
-	token, err := a.CreateToken(c.Request.Context(), ginauth.NewToken{
+	token, err := a.CreateToken(c.Request.Context(), ginauth.TokenSpec{
 		Name: in.Name, Abilities: in.Abilities, Lifetime: time.Duration(in.ExpiresIn) * time.Second,
 	})
 	return reply{status: http.StatusCreated, body: token}, err

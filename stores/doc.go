@@ -1,5 +1,5 @@
 // Package stores defines the storage contracts of ginauth: Sessions, Tokens and
-// Limiter, and the Set that names one of each. Carrier stands in for Sessions
+// Limiter, and the Set that names one of each. ClientSessions stands in for Sessions
 // where sessions are kept in cookies; it stores nothing, and its own comment is
 // all of its rules.
 //

@@ -24,7 +24,7 @@ type Slot struct {
 	Opened int64
 }
 
-// Grant is the answer to a Take or a Peek.
+// Grant is the answer to a Reserve or a Peek.
 type Grant struct {
 	// Full is the number (from 0) of the first window that had no slot left,
 	// and -1 if there was one in each.
@@ -32,7 +32,7 @@ type Grant struct {
 	// RetryAfter is how long the full window lasts, if there is one; if several
 	// are full, the longest.
 	RetryAfter time.Duration
-	// Slots holds the receipts, in the order of the windows. A Peek, and a Take
+	// Slots holds the receipts, in the order of the windows. A Peek, and a Reserve
 	// that was refused, has none.
 	Slots []Slot
 }
@@ -43,20 +43,20 @@ func (g Grant) OK() bool { return g.Full < 0 }
 // Limiter counts. It never admits more than a window's limit, however many
 // calls run in parallel on however many machines.
 type Limiter interface {
-	// Take takes one slot in each window, or none: a refused Take leaves no
+	// Reserve reserves one slot in each window, or none: a refused Reserve leaves no
 	// slot behind, and does not lengthen a window. A limit of zero or less
 	// refuses; a key named twice counts twice. A Grant that comes with an error
 	// is not OK.
 	//
 	// A store whose windows are on several machines may take them one after the
-	// other: then a Take may be refused for a slot that another one, which is
+	// other: then a Reserve may be refused for a slot that another one, which is
 	// refused too, holds for a moment.
-	Take(ctx context.Context, now time.Time, windows ...Window) (Grant, error)
-	// Peek answers as Take would, and takes nothing.
+	Reserve(ctx context.Context, now time.Time, windows ...Window) (Grant, error)
+	// Peek answers as Reserve would, and takes nothing.
 	Peek(ctx context.Context, now time.Time, windows ...Window) (Grant, error)
-	// PutBack returns slots. A slot of a window that has ended is ignored, and
+	// Refund returns slots. A slot of a window that has ended is ignored, and
 	// no window has fewer than no slots taken.
-	PutBack(ctx context.Context, slots ...Slot) error
+	Refund(ctx context.Context, slots ...Slot) error
 	// Reset forgets the windows with the given keys.
 	Reset(ctx context.Context, keys ...Digest) error
 }

@@ -22,19 +22,19 @@ var (
 )
 
 // A Set names the stores of one application. Each can be replaced by another
-// implementation. Sessions are in rows of Sessions or in cookies by Carrier: one
+// implementation. Sessions are in rows of Sessions or in cookies by ClientSessions: one
 // of the two is nil.
 type Set struct {
-	Sessions Sessions
-	Carrier  Carrier
-	Tokens   Tokens
-	Limiter  Limiter
+	Sessions       Sessions
+	ClientSessions ClientSessions
+	Tokens         Tokens
+	Limiter        Limiter
 }
 
 // Close closes the members that are io.Closers and returns their errors joined.
 func (s Set) Close() error {
 	var errs []error
-	for _, member := range []any{s.Sessions, s.Carrier, s.Tokens, s.Limiter} {
+	for _, member := range []any{s.Sessions, s.ClientSessions, s.Tokens, s.Limiter} {
 		if c, ok := member.(io.Closer); ok {
 			errs = append(errs, c.Close())
 		}

@@ -25,7 +25,7 @@ var columns = []struct{ title, store string }{
 
 // titles are the names of the contracts, in the order of the table.
 var titles = []struct{ test, title string }{
-	{"TestSessions", "Sessions"}, {"TestTokens", "Tokens"}, {"TestLimiter", "Limiter"}, {"TestCarrier", "Carrier"},
+	{"TestSessions", "Sessions"}, {"TestTokens", "Tokens"}, {"TestLimiter", "Limiter"}, {"TestClientSessions", "ClientSessions"},
 }
 
 var (
@@ -109,7 +109,7 @@ const durability = `
 ## What Redis keeps
 
 The rules hold on a server that is up. What one that went down keeps of what it acknowledged is a matter of its settings,
-which the stores' ` + "`Check`" + ` looks at and ` + "`Manager.Verify`" + ` reports:
+which the stores' ` + "`Check`" + ` looks at and ` + "`Manager.Preflight`" + ` reports:
 
 | setting | the process is killed | the power fails |
 | --- | --- | --- |

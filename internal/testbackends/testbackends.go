@@ -71,7 +71,7 @@ func Memory(t testing.TB) Backend {
 func Cookie(t testing.TB) Backend {
 	t.Helper()
 	b := Memory(t)
-	b.Name, b.Set.Sessions, b.Set.Carrier = "cookie", nil, cookiestore.New()
+	b.Name, b.Set.Sessions, b.Set.ClientSessions = "cookie", nil, cookiestore.New()
 	return b
 }
 
@@ -117,7 +117,7 @@ func Redis(t testing.TB) Backend {
 // that is about the rows of a store.
 func (b Backend) NotInCookies(t testing.TB, reason string) {
 	t.Helper()
-	if b.Set.Carrier != nil {
+	if b.Set.ClientSessions != nil {
 		t.Skipf("not for sessions in cookies: %s", reason)
 	}
 }

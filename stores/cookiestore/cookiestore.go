@@ -3,7 +3,7 @@
 // beside who is logged in, and that would rather not run a store for them.
 //
 //	set := gormstore.New(db)
-//	set.Sessions, set.Carrier = nil, cookiestore.New()
+//	set.Sessions, set.ClientSessions = nil, cookiestore.New()
 //
 // The keys are those of the manager's configuration: the current one seals, the
 // previous ones are still read, and what was read under one of them is sealed
@@ -67,15 +67,15 @@ const MaxCookie = 4096
 // sealing is how much longer a stores.Sealer makes a text, in characters.
 const sealing = 76
 
-// Sessions is a stores.Carrier. It has no state, and its zero value is ready.
+// Sessions is a stores.ClientSessions. It has no state, and its zero value is ready.
 type Sessions struct{}
 
-var _ stores.Carrier = Sessions{}
+var _ stores.ClientSessions = Sessions{}
 
-// New returns what goes into the field Carrier of a stores.Set.
+// New returns what goes into the field ClientSessions of a stores.Set.
 func New() Sessions { return Sessions{} }
 
-// Seal implements stores.Carrier. The session's Address, UserAgent and Renamed
+// Seal implements stores.ClientSessions. The session's Address, UserAgent and Renamed
 // are left out.
 func (Sessions) Seal(with stores.Sealer, cookie string, s stores.Session) (string, error) {
 	record, err := encode(s)
@@ -98,7 +98,7 @@ func (Sessions) Seal(with stores.Sealer, cookie string, s stores.Session) (strin
 
 var epoch = time.Unix(0, 0)
 
-// Open implements stores.Carrier.
+// Open implements stores.ClientSessions.
 func (Sessions) Open(with stores.Sealer, now time.Time, cookie, text string) (stores.Session, int, bool) {
 	if len(cookie)+len(text) > MaxCookie {
 		return stores.Session{}, -1, false
@@ -114,7 +114,7 @@ func (Sessions) Open(with stores.Sealer, now time.Time, cookie, text string) (st
 	return s, key, true
 }
 
-// Room implements stores.Carrier.
+// Room implements stores.ClientSessions.
 func (Sessions) Room(cookie string) int {
 	record := base64.RawURLEncoding.DecodedLen(MaxCookie - sealing - len(cookie))
 	return max(0, record-fixedSize-maxOwner)

@@ -16,8 +16,8 @@ import (
 	"github.com/ginauth/ginauth/stores/storetest"
 )
 
-func TestCarrier(t *testing.T) {
-	storetest.Carrier(t, func(*testing.T) stores.Carrier { return cookiestore.New() })
+func TestClientSessions(t *testing.T) {
+	storetest.ClientSessions(t, func(*testing.T) stores.ClientSessions { return cookiestore.New() })
 }
 
 const name = "__Host-session"

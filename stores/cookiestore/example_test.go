@@ -17,7 +17,7 @@ import (
 func ExampleNew() {
 	set := memstore.New(memstore.Options{}) // in an application gormstore or redisstore
 	defer set.Close()
-	set.Sessions, set.Carrier = nil, cookiestore.New()
+	set.Sessions, set.ClientSessions = nil, cookiestore.New()
 	auth, err := ginauth.New(ginauth.Config{Key: ginauth.NewKey(), Stores: set})
 	if err != nil {
 		log.Fatal(err)

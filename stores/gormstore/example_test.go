@@ -37,7 +37,7 @@ func ExampleNew() {
 	window := stores.Window{Key: stores.DigestOf([]byte("ann@example.com")), Limit: 2, Period: time.Minute}
 	now := time.Now()
 	for range 3 {
-		grant, err := set.Limiter.Take(ctx, now, window)
+		grant, err := set.Limiter.Reserve(ctx, now, window)
 		fmt.Println(grant.OK(), grant.RetryAfter, err)
 	}
 	// Output:

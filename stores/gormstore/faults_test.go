@@ -129,7 +129,7 @@ func TestRetry(t *testing.T) {
 			return err
 		},
 		"touch":   func() error { _, err := set.Sessions.Update(ctx, row, stores.Delta{LastSeen: now}); return err },
-		"Take":    func() error { _, err := set.Limiter.Take(ctx, now, window); return err },
+		"Reserve": func() error { _, err := set.Limiter.Reserve(ctx, now, window); return err },
 		"Consume": func() error { _, err := set.Tokens.Consume(ctx, now, row, row); return err },
 		"Delete":  func() error { _, err := set.Sessions.Delete(ctx, row); return err },
 	} {
@@ -174,11 +174,11 @@ func TestLostCommit(t *testing.T) {
 		t.Errorf("rename with keys: %v, error %v; want the error", outcome, err)
 	}
 	f.lostCommits.Store(1)
-	if grant, err := set.Limiter.Take(ctx, now, window); grant.OK() || !errors.Is(err, errInjected) {
-		t.Errorf("Take: %+v, error %v; want the error", grant, err)
+	if grant, err := set.Limiter.Reserve(ctx, now, window); grant.OK() || !errors.Is(err, errInjected) {
+		t.Errorf("Reserve: %+v, error %v; want the error", grant, err)
 	}
-	if grant, err := set.Limiter.Take(ctx, now, window); !grant.OK() || err != nil {
-		t.Errorf("the second Take of two: %+v, error %v; the first one was repeated", grant, err)
+	if grant, err := set.Limiter.Reserve(ctx, now, window); !grant.OK() || err != nil {
+		t.Errorf("the second Reserve of two: %+v, error %v; the first one was repeated", grant, err)
 	}
 	if _, err := set.Tokens.Create(ctx, newToken()); err != nil {
 		t.Fatal(err)

@@ -44,7 +44,7 @@ func newLimiter(c *core) *limiter {
 	}
 }
 
-func (l *limiter) Take(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
+func (l *limiter) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
 	// Who is locked out, and hammers on, costs one read and holds no row.
 	grant, err := l.Peek(ctx, now, windows...)
 	if err != nil || !grant.OK() || len(windows) == 0 {
@@ -167,7 +167,7 @@ func admit(rows map[string]*models.Attempt, now int64, windows []stores.Window) 
 	return grant
 }
 
-func (l *limiter) PutBack(ctx context.Context, slots ...stores.Slot) error {
+func (l *limiter) Refund(ctx context.Context, slots ...stores.Slot) error {
 	if len(slots) == 0 {
 		return fault(ctx, "put slots back", ctx.Err())
 	}

@@ -65,7 +65,7 @@ func TestLaggingReplica(t *testing.T) { // F12
 		checkLaggingSessions(t, set.Sessions)
 		checkLaggingTokens(t, set.Tokens, token, other)
 		for range window.Limit {
-			_, err := set.Limiter.Take(ctx, now, window)
+			_, err := set.Limiter.Reserve(ctx, now, window)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -45,8 +45,8 @@ func TestNotMigrated(t *testing.T) {
 	if err := set.Sessions.Create(t.Context(), newSession()); err == nil || errors.Is(err, stores.ErrExists) {
 		t.Errorf("Create without tables: error %v", err)
 	}
-	if grant, err := set.Limiter.Take(t.Context(), now, window); err == nil || grant.OK() {
-		t.Errorf("Take without tables: %+v, error %v", grant, err)
+	if grant, err := set.Limiter.Reserve(t.Context(), now, window); err == nil || grant.OK() {
+		t.Errorf("Reserve without tables: %+v, error %v", grant, err)
 	}
 }
 
@@ -92,7 +92,7 @@ func TestQuiet(t *testing.T) {
 		_ = gormstore.New(db).Sessions.Create(t.Context(), newSession())
 	}
 	_, _ = users.ChangePassword(t.Context(), "1", u.SecurityStamp, "secret", "stamp")
-	_, _ = gormstore.New(db).Limiter.Take(t.Context(), now, window)
+	_, _ = gormstore.New(db).Limiter.Reserve(t.Context(), now, window)
 	if logged.Len() > 0 {
 		t.Errorf("GORM logged %.200s", logged.String())
 	}

@@ -97,7 +97,7 @@ func TestJanitorUsesClock(t *testing.T) {
 		l := memstore.NewLimiter(memstore.Options{Now: func() time.Time { return noon }})
 		defer l.Close()
 		for i, period := range []time.Duration{time.Minute, time.Hour} {
-			if _, err := l.Take(t.Context(), noon.Add(-time.Minute), stores.Window{Key: key(i), Limit: 1, Period: period}); err != nil {
+			if _, err := l.Reserve(t.Context(), noon.Add(-time.Minute), stores.Window{Key: key(i), Limit: 1, Period: period}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -210,9 +210,9 @@ func TestWindowsOfOneShard(t *testing.T) {
 		if !e.ends.After(now) {
 			e = entry{ends: now.Add(w.Period)}
 		}
-		g, err := l.Take(t.Context(), now, w)
+		g, err := l.Reserve(t.Context(), now, w)
 		if err != nil || g.OK() != (e.taken < w.Limit) {
-			t.Fatalf("Take: full %d, %v, with %d of %d taken", g.Full, err, e.taken, w.Limit)
+			t.Fatalf("Reserve: full %d, %v, with %d of %d taken", g.Full, err, e.taken, w.Limit)
 		}
 		if !g.OK() && g.RetryAfter != e.ends.Sub(now) {
 			t.Fatalf("retry after %v, want %v", g.RetryAfter, e.ends.Sub(now))

@@ -83,7 +83,7 @@ func BenchmarkTake(b *testing.B) {
 	bench(b, 100_000, func(ctx context.Context, i int) {
 		a := stores.Window{Key: key(i), Limit: 1 << 30, Period: time.Hour}
 		c := stores.Window{Key: key(i / 100), Limit: 1 << 30, Period: time.Hour}
-		if g, err := l.Take(ctx, noon, a, c); !g.OK() || err != nil {
+		if g, err := l.Reserve(ctx, noon, a, c); !g.OK() || err != nil {
 			b.Error(g, err)
 		}
 	})
@@ -93,7 +93,7 @@ func BenchmarkTakeRefused(b *testing.B) {
 	l := fillWindows(b, 0)
 	w := stores.Window{Key: key(0), Limit: 0, Period: time.Hour}
 	bench(b, 1, func(ctx context.Context, i int) {
-		if g, err := l.Take(ctx, noon, w); g.OK() || err != nil {
+		if g, err := l.Reserve(ctx, noon, w); g.OK() || err != nil {
 			b.Error(g, err)
 		}
 	})
@@ -103,7 +103,7 @@ func BenchmarkFlood(b *testing.B) {
 	b.Run("growing", func(b *testing.B) {
 		l, i := memstore.NewLimiter(memstore.Options{PruneEvery: -1, MaxWindows: 1 << 30}), 0
 		for b.Loop() {
-			l.Take(b.Context(), noon, stores.Window{Key: key(i), Limit: 5, Period: time.Hour})
+			l.Reserve(b.Context(), noon, stores.Window{Key: key(i), Limit: 5, Period: time.Hour})
 			i++
 		}
 	})
@@ -111,10 +111,10 @@ func BenchmarkFlood(b *testing.B) {
 	b.Run("full", func(b *testing.B) {
 		l, i := memstore.NewLimiter(bounded(1_000_000)), 0
 		for ; i < 1_000_000; i++ {
-			l.Take(b.Context(), noon.Add(time.Duration(i)*time.Microsecond), stores.Window{Key: key(i), Limit: 5, Period: time.Second})
+			l.Reserve(b.Context(), noon.Add(time.Duration(i)*time.Microsecond), stores.Window{Key: key(i), Limit: 5, Period: time.Second})
 		}
 		for b.Loop() {
-			l.Take(b.Context(), noon.Add(time.Duration(i)*time.Microsecond), stores.Window{Key: key(i), Limit: 5, Period: time.Second})
+			l.Reserve(b.Context(), noon.Add(time.Duration(i)*time.Microsecond), stores.Window{Key: key(i), Limit: 5, Period: time.Second})
 			i++
 		}
 	})

@@ -256,10 +256,10 @@ func TestResetMakesRoom(t *testing.T) {
 	}
 }
 
-// outcome says in a word what becomes of a Take.
+// outcome says in a word what becomes of a Reserve.
 func outcome(t *testing.T, l stores.Limiter, now time.Time, windows ...stores.Window) string {
 	t.Helper()
-	g, err := l.Take(t.Context(), now, windows...)
+	g, err := l.Reserve(t.Context(), now, windows...)
 	switch {
 	case errors.Is(err, stores.ErrFull) && !g.OK():
 		return "store full"

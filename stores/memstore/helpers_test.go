@@ -93,8 +93,8 @@ func fillSessions(t testing.TB, n int, owned bool) (*memstore.Sessions, []string
 func fillWindows(t testing.TB, n int) *memstore.Limiter {
 	l := memstore.NewLimiter(quiet)
 	for i := range n {
-		if g, err := l.Take(t.Context(), noon, stores.Window{Key: key(i), Limit: 5, Period: time.Hour}); err != nil || !g.OK() {
-			t.Fatalf("Take: full %d, %v", g.Full, err)
+		if g, err := l.Reserve(t.Context(), noon, stores.Window{Key: key(i), Limit: 5, Period: time.Hour}); err != nil || !g.OK() {
+			t.Fatalf("Reserve: full %d, %v", g.Full, err)
 		}
 	}
 	return l

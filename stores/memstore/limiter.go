@@ -59,9 +59,9 @@ func (l *Limiter) Close() error {
 	return nil
 }
 
-// Take implements stores.Limiter. It returns stores.ErrFull if there is no room
+// Reserve implements stores.Limiter. It returns stores.ErrFull if there is no room
 // for a new window: a window that has not ended is never dropped for another.
-func (l *Limiter) Take(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
+func (l *Limiter) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
 	if err := ended(ctx); err != nil {
 		return stores.Grant{}, err
 	}
@@ -103,8 +103,8 @@ func (l *Limiter) Peek(ctx context.Context, now time.Time, windows ...stores.Win
 	return l.ask(now.UnixMicro(), windows), nil
 }
 
-// PutBack implements stores.Limiter.
-func (l *Limiter) PutBack(ctx context.Context, slots ...stores.Slot) error {
+// Refund implements stores.Limiter.
+func (l *Limiter) Refund(ctx context.Context, slots ...stores.Slot) error {
 	if err := ended(ctx); err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (l *Limiter) pruneShard(sh *limiterShard, now int64) int {
 	return n
 }
 
-// ask returns the answer to a Take or a Peek, without receipts.
+// ask returns the answer to a Reserve or a Peek, without receipts.
 func (l *Limiter) ask(now int64, windows []stores.Window) stores.Grant {
 	g := stores.Grant{Full: -1}
 	for n, w := range windows {

@@ -55,16 +55,16 @@ func TestMemoryOfFlood(t *testing.T) {
 	got := bytesPer(n, func() any {
 		l := fillWindows(t, 0)
 		for range 5 {
-			if g, err := l.Take(t.Context(), noon, victim); err != nil || !g.OK() {
-				t.Fatalf("Take: full %d, %v", g.Full, err)
+			if g, err := l.Reserve(t.Context(), noon, victim); err != nil || !g.OK() {
+				t.Fatalf("Reserve: full %d, %v", g.Full, err)
 			}
 		}
 		for i := range n {
-			if _, err := l.Take(t.Context(), noon, stores.Window{Key: key(i), Limit: 5, Period: time.Hour}); err != nil {
+			if _, err := l.Reserve(t.Context(), noon, stores.Window{Key: key(i), Limit: 5, Period: time.Hour}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if g, err := l.Take(t.Context(), noon, victim); err != nil || g.OK() {
+		if g, err := l.Reserve(t.Context(), noon, victim); err != nil || g.OK() {
 			t.Errorf("after the flood the victim's window is full %d, %v; want refused", g.Full, err)
 		}
 		return l

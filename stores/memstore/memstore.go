@@ -12,7 +12,7 @@
 //     never one that has an owner. When only those are left, Create returns
 //     stores.ErrFull.
 //   - Tokens drop nothing that lives: Create and Rotate return stores.ErrFull.
-//   - The Limiter drops nothing that lives: Take returns stores.ErrFull. It
+//   - The Limiter drops nothing that lives: Reserve returns stores.ErrFull. It
 //     fails closed, because whoever can fill it could otherwise make it forget
 //     how often an account was tried.
 //

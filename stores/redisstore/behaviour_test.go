@@ -27,7 +27,7 @@ func TestEveryKeyExpires(t *testing.T) { // S11
 		child.ID = second
 		w := windows(2)
 		owner := "bob"
-		grant, err := set.Limiter.Take(ctx, now, w...)
+		grant, err := set.Limiter.Reserve(ctx, now, w...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +36,7 @@ func TestEveryKeyExpires(t *testing.T) { // S11
 			func() error { _, err := set.Sessions.Update(ctx, row, stores.Delta{Owner: &owner}); return err },
 			func() error { _, err := set.Tokens.Create(ctx, newToken()); return err },
 			func() error { _, err := set.Tokens.Rotate(ctx, now, row, child); return err },
-			func() error { return set.Limiter.PutBack(ctx, grant.Slots[0]) },
+			func() error { return set.Limiter.Refund(ctx, grant.Slots[0]) },
 		} {
 			if err := call(); err != nil {
 				t.Fatal(err)
@@ -106,8 +106,8 @@ func TestServerAhead(t *testing.T) {
 			t.Errorf("Consume after it = %v, error %v", ok, err)
 		}
 		for _, want := range []bool{true, false} {
-			if g, err := set.Limiter.Take(ctx, now, w); err != nil || g.OK() != want {
-				t.Errorf("Take: %+v, error %v; want %v", g, err, want)
+			if g, err := set.Limiter.Reserve(ctx, now, w); err != nil || g.OK() != want {
+				t.Errorf("Reserve: %+v, error %v; want %v", g, err, want)
 			}
 		}
 	})
@@ -286,17 +286,17 @@ func TestCorruptWindow(t *testing.T) {
 	set, prefix := fresh(t, client)
 	w := windows(1)
 	for _, text := range []string{"", "1 2", "1 2 -3", "a b c", strings.Repeat("9", 1000)} {
-		if _, err := set.Limiter.Take(t.Context(), present(), w...); err != nil {
+		if _, err := set.Limiter.Reserve(t.Context(), present(), w...); err != nil {
 			t.Fatal(err)
 		}
 		key := keysOf(t, client, prefix)[0]
 		if err := client.Set(t.Context(), key, text, time.Hour).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if g, err := set.Limiter.Take(t.Context(), present(), w...); g.OK() || !errors.Is(err, stores.ErrCorrupt) {
-			t.Errorf("Take of %.20q: %+v, error %v", text, g, err)
+		if g, err := set.Limiter.Reserve(t.Context(), present(), w...); g.OK() || !errors.Is(err, stores.ErrCorrupt) {
+			t.Errorf("Reserve of %.20q: %+v, error %v", text, g, err)
 		}
-		// To Peek a text of no bytes is no window. The Take that follows tells.
+		// To Peek a text of no bytes is no window. The Reserve that follows tells.
 		if g, err := set.Limiter.Peek(t.Context(), present(), w...); text != "" && (g.OK() || !errors.Is(err, stores.ErrCorrupt)) {
 			t.Errorf("Peek of %.20q: %+v, error %v", text, g, err)
 		}

@@ -34,7 +34,7 @@ func BenchmarkStores(b *testing.B) {
 			})
 			return err
 		}},
-		{"Take3", func() error { _, err := set.Limiter.Take(ctx, s.LastSeen, w...); return err }},
+		{"Take3", func() error { _, err := set.Limiter.Reserve(ctx, s.LastSeen, w...); return err }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {

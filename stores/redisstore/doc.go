@@ -12,7 +12,7 @@
 //	set := redisstore.New(client) // sessions, tokens, limiter
 //
 // It needs version 6.2 and the commands EVAL and EVALSHA. A load of a session,
-// an update, and a Take on one server are one round trip each.
+// an update, and a Reserve on one server are one round trip each.
 //
 // # What the client has to do
 //

@@ -33,17 +33,17 @@ func everyMethod(set stores.Set) map[string]func(ctx context.Context) error {
 		"RevokeOwner":      func(ctx context.Context) error { _, err := tokens.RevokeOwner(ctx, now, "ann", ""); return err },
 		"TokensOf":         func(ctx context.Context) error { _, err := tokens.TokensOf(ctx, "ann"); return err },
 		"Touch":            func(ctx context.Context) error { return tokens.Touch(ctx, now, family, row) },
-		"Take": func(ctx context.Context) error {
-			grant, err := limiter.Take(ctx, now, window...)
+		"Reserve": func(ctx context.Context) error {
+			grant, err := limiter.Reserve(ctx, now, window...)
 			if err != nil && grant.OK() {
 				return nil
 			}
 			return err
 		},
-		"Peek":    func(ctx context.Context) error { _, err := limiter.Peek(ctx, now, window...); return err },
-		"PutBack": func(ctx context.Context) error { return limiter.PutBack(ctx, stores.Slot{Key: window[0].Key}) },
-		"Reset":   func(ctx context.Context) error { return limiter.Reset(ctx, window[0].Key) },
-		"Check":   func(ctx context.Context) error { _, err := s.(stores.Checker).Check(ctx); return err },
+		"Peek":   func(ctx context.Context) error { _, err := limiter.Peek(ctx, now, window...); return err },
+		"Refund": func(ctx context.Context) error { return limiter.Refund(ctx, stores.Slot{Key: window[0].Key}) },
+		"Reset":  func(ctx context.Context) error { return limiter.Reset(ctx, window[0].Key) },
+		"Check":  func(ctx context.Context) error { _, err := s.(stores.Checker).Check(ctx); return err },
 	}
 }
 
@@ -129,7 +129,7 @@ func TestLostAnswers(t *testing.T) { // R08
 	losing("Delete", false, func() (any, error) { return set.Sessions.Delete(ctx, row) })
 }
 
-// TestLostSlots loses the answer to a Take and to a PutBack, which must not be
+// TestLostSlots loses the answer to a Reserve and to a Refund, which must not be
 // made again: the one would take twice and the other free another's slot.
 func TestLostSlots(t *testing.T) {
 	client, p := throughProxy(t, func(*redis.Options) {})
@@ -139,26 +139,26 @@ func TestLostSlots(t *testing.T) {
 	w.Limit = 3
 	var slots []stores.Slot
 	for range 2 {
-		g, err := set.Limiter.Take(ctx, now, w)
+		g, err := set.Limiter.Reserve(ctx, now, w)
 		if err != nil || !g.OK() {
-			t.Fatalf("Take: %+v, error %v", g, err)
+			t.Fatalf("Reserve: %+v, error %v", g, err)
 		}
 		slots = append(slots, g.Slots...)
 	}
 	p.arm()
-	if g, err := set.Limiter.Take(ctx, now, w); err == nil || g.OK() {
-		t.Errorf("a Take without answer: %+v, error %v", g, err)
+	if g, err := set.Limiter.Reserve(ctx, now, w); err == nil || g.OK() {
+		t.Errorf("a Reserve without answer: %+v, error %v", g, err)
 	}
-	if g, err := set.Limiter.Take(ctx, now, w); err != nil || g.OK() {
-		t.Errorf("a fourth Take: %+v, error %v; want none left", g, err)
+	if g, err := set.Limiter.Reserve(ctx, now, w); err != nil || g.OK() {
+		t.Errorf("a fourth Reserve: %+v, error %v; want none left", g, err)
 	}
 	p.arm()
-	if err := set.Limiter.PutBack(ctx, slots[0]); err == nil {
-		t.Error("a PutBack without answer reports no error")
+	if err := set.Limiter.Refund(ctx, slots[0]); err == nil {
+		t.Error("a Refund without answer reports no error")
 	}
 	for i, want := range []bool{true, false} {
-		if g, err := set.Limiter.Take(ctx, now, w); err != nil || g.OK() != want {
-			t.Errorf("Take %d after one slot came back: %+v, error %v; want %v", i, g, err, want)
+		if g, err := set.Limiter.Reserve(ctx, now, w); err != nil || g.OK() != want {
+			t.Errorf("Reserve %d after one slot came back: %+v, error %v; want %v", i, g, err, want)
 		}
 	}
 }

@@ -68,7 +68,7 @@ func TestRoundTrips(t *testing.T) {
 			})
 			return err
 		}},
-		{"Take", 1, func() error { _, err := set.Limiter.Take(ctx, now, windows(3)...); return err }},
+		{"Reserve", 1, func() error { _, err := set.Limiter.Reserve(ctx, now, windows(3)...); return err }},
 		{"Peek", 1, func() error { _, err := set.Limiter.Peek(ctx, now, windows(3)...); return err }},
 		{"Create of an owner's token", 2, func() error { _, err := set.Tokens.Create(ctx, newToken()); return err }},
 		{"Find", 1, func() error { _, _, err := set.Tokens.Find(ctx, family, row); return err }},
@@ -140,8 +140,8 @@ func TestSplitServer(t *testing.T) {
 		return split
 	}})
 	for name, ask := range map[string]func(stores.Limiter, []stores.Window) (stores.Grant, error){
-		"Take": func(l stores.Limiter, w []stores.Window) (stores.Grant, error) {
-			return l.Take(t.Context(), present(), w...)
+		"Reserve": func(l stores.Limiter, w []stores.Window) (stores.Grant, error) {
+			return l.Reserve(t.Context(), present(), w...)
 		},
 		"Peek": func(l stores.Limiter, w []stores.Window) (stores.Grant, error) {
 			return l.Peek(t.Context(), present(), w...)

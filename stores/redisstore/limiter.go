@@ -44,14 +44,14 @@ func (l *limiter) windowKey(key stores.Digest) string {
 	return l.prefix + "w:" + base64.RawURLEncoding.EncodeToString(key[:16])
 }
 
-// Take implements stores.Limiter. On one server it is one atomic step. In a
+// Reserve implements stores.Limiter. On one server it is one atomic step. In a
 // cluster it looks at all windows and then takes a slot in one after the other;
 // if one is full by then, or cannot be reached, it puts back those it took. For
 // that moment they are missing to others, which may be refused for it.
 //
 // A call that fails may have taken slots. They come back when their windows
 // end.
-func (l *limiter) Take(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
+func (l *limiter) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
 	const what = "take slots"
 	if len(windows) == 0 || ctx.Err() != nil {
 		return none(ctx, what)
@@ -60,7 +60,7 @@ func (l *limiter) Take(ctx context.Context, now time.Time, windows ...stores.Win
 	if len(groups) == 1 {
 		got, err := l.takeGroup(ctx, what, now, groups[0])
 		if l.splits(err) {
-			return l.Take(ctx, now, windows...)
+			return l.Reserve(ctx, now, windows...)
 		}
 		if err != nil {
 			return stores.Grant{}, err
@@ -94,7 +94,7 @@ func (l *limiter) takeApart(ctx context.Context, what string, now time.Time, gro
 	return grantOf(groups, replies), nil
 }
 
-// undo puts back what a Take took that is refused after all, and forgets the
+// undo puts back what a Reserve took that is refused after all, and forgets the
 // windows that it began.
 func (l *limiter) undo(ctx context.Context, groups []group, replies []reply) error {
 	calls := make([]call, len(groups))
@@ -137,9 +137,9 @@ func none(ctx context.Context, what string) (stores.Grant, error) {
 	return stores.Grant{Full: -1}, nil
 }
 
-// PutBack implements stores.Limiter. A call that fails may have put slots back;
+// Refund implements stores.Limiter. A call that fails may have put slots back;
 // it must not be repeated.
-func (l *limiter) PutBack(ctx context.Context, slots ...stores.Slot) error {
+func (l *limiter) Refund(ctx context.Context, slots ...stores.Slot) error {
 	counts := make(map[stores.Slot]int, len(slots))
 	for _, slot := range slots {
 		counts[slot]++

@@ -75,7 +75,7 @@ func parseCount(text string) (c count, ok bool) {
 	return c, errors.Join(errs[:]...) == nil && c.taken >= 0
 }
 
-// look returns what a Take would answer. It changes the counts.
+// look returns what a Reserve would answer. It changes the counts.
 func look(now int64, windows []stores.Window, counts []count) stores.Grant {
 	grant := stores.Grant{Full: -1}
 	for i, w := range windows {

@@ -12,7 +12,7 @@ import (
 // Limiter tests an implementation of stores.Limiter, and of stores.Pruner if it
 // has that. Beyond the sentences of the contract it holds these:
 //
-//   - A window ends at its beginning plus its period: a Take at that very time
+//   - A window ends at its beginning plus its period: a Reserve at that very time
 //     begins the next one. So a fixed window admits up to twice its limit
 //     within one period that lies across its end.
 //   - A receipt is put back once. The count of a window does not go below zero
@@ -40,9 +40,9 @@ func window(limit int) stores.Window {
 
 func (s limiter) take(now time.Time, windows ...stores.Window) stores.Grant {
 	s.Helper()
-	g, err := s.store.Take(s.Context(), now, windows...)
+	g, err := s.store.Reserve(s.Context(), now, windows...)
 	if err != nil {
-		s.Errorf("Take: %v", err)
+		s.Errorf("Reserve: %v", err)
 	}
 	return g
 }
@@ -54,18 +54,18 @@ func (s limiter) takes(now time.Time, n int, windows ...stores.Window) []stores.
 	for i := range n {
 		g := s.take(now, windows...)
 		if !g.OK() || len(g.Slots) != len(windows) {
-			s.Fatalf("Take number %d: full %d, %d receipts; want a slot in each of %d windows", i+1, g.Full, len(g.Slots), len(windows))
+			s.Fatalf("Reserve number %d: full %d, %d receipts; want a slot in each of %d windows", i+1, g.Full, len(g.Slots), len(windows))
 		}
 		slots = append(slots, g.Slots...)
 	}
 	return slots
 }
 
-// refused checks that there is no slot, by Peek and by Take, that window full
+// refused checks that there is no slot, by Peek and by Reserve, that window full
 // is the reason, and that it lasts as long as wait.
 func (s limiter) refused(now time.Time, full int, wait time.Duration, windows ...stores.Window) {
 	s.Helper()
-	for name, g := range map[string]stores.Grant{"Peek": s.peek(now, windows...), "Take": s.take(now, windows...)} {
+	for name, g := range map[string]stores.Grant{"Peek": s.peek(now, windows...), "Reserve": s.take(now, windows...)} {
 		if g.OK() || g.Full != full || len(g.Slots) != 0 {
 			s.Errorf("%s: full %d, %d receipts; want full %d and none", name, g.Full, len(g.Slots), full)
 		}
@@ -100,8 +100,8 @@ func (s limiter) taken(now time.Time, w stores.Window, want int) {
 
 func (s limiter) putBack(slots ...stores.Slot) {
 	s.Helper()
-	if err := s.store.PutBack(s.Context(), slots...); err != nil {
-		s.Errorf("PutBack: %v", err)
+	if err := s.store.Refund(s.Context(), slots...); err != nil {
+		s.Errorf("Refund: %v", err)
 	}
 }
 
@@ -114,9 +114,9 @@ func (s limiter) reset(keys ...stores.Digest) {
 
 var limiterRaces = []rule[limiter]{
 	{"race-limit", "A window never admits more than its limit, and no less, however many ask at once.", limiterRaceLimit},
-	{"race-refused", "A refused Take leaves no slot in the windows that had one, also when many run at once.", limiterRaceRefused},
+	{"race-refused", "A refused Reserve leaves no slot in the windows that had one, also when many run at once.", limiterRaceRefused},
 	{"race-order", "Takes that name the same windows in another order neither wait for each other for ever nor admit too many.", limiterRaceOrder},
-	{"race-put-back", "Slots that are put back while others are taken are never given to more than the limit at once.", limiterRacePutBack},
+	{"race-refund", "Slots that are put back while others are taken are never given to more than the limit at once.", limiterRacePutBack},
 	{"race-edge", "At the end of a window each of the two admits at most its limit.", limiterRaceEdge},
 }
 

@@ -9,20 +9,20 @@ import (
 )
 
 var limiterRules = []rule[limiter]{
-	{"limit", "A window has as many slots as its limit; each Take returns its receipt.", limiterLimit},
+	{"limit", "A window has as many slots as its limit; each Reserve returns its receipt.", limiterLimit},
 	{"limit-none", "A limit of zero or less refuses, also beside windows that have slots.", limiterNone},
-	{"windows-none", "A Take of no windows is granted.", limiterNoWindows},
-	{"windows-all", "Take takes a slot in each window or in none, and names the first that is full.", limiterAll},
-	{"windows-refused", "A refused Take neither begins a window nor lengthens one.", limiterRefusedNeverBegins},
+	{"windows-none", "A Reserve of no windows is granted.", limiterNoWindows},
+	{"windows-all", "Reserve reserves a slot in each window or in none, and names the first that is full.", limiterAll},
+	{"windows-refused", "A refused Reserve neither begins a window nor lengthens one.", limiterRefusedNeverBegins},
 	{"windows-twice", "A key that is named twice in one call counts twice.", limiterTwice},
 	{"windows-changed", "The limit is the caller's of the moment; the end is the first caller's.", limiterChanged},
 	{"keys", "Each key has a count of its own.", limiterKeys},
 	{"retry-after", "RetryAfter is what is left of the window that is full, of the longest if there are several.", limiterRetry},
 	{"end", "A window begins with its first slot and ends exactly one period later.", limiterEnd},
-	{"peek", "Peek answers as Take would, takes nothing and begins no window.", limiterPeek},
-	{"put-back", "PutBack returns the slot to its window, which ends when it would have.", limiterPutBack},
-	{"put-back-late", "A slot of a window that has ended does not touch the next one.", limiterPutBackLate},
-	{"put-back-twice", "The count does not go below zero.", limiterPutBackTwice},
+	{"peek", "Peek answers as Reserve would, takes nothing and begins no window.", limiterPeek},
+	{"refund", "Refund returns the slot to its window, which ends when it would have.", limiterPutBack},
+	{"refund-late", "A slot of a window that has ended does not touch the next one.", limiterPutBackLate},
+	{"refund-twice", "The count does not go below zero.", limiterPutBackTwice},
 	{"reset", "Reset forgets the windows of the given keys and no other.", limiterReset},
 	{"clock-back", "A clock that steps back admits no more than the limit.", limiterClockBack},
 	{"options", "(lists the optional capabilities that are missing)", func(s limiter) {
@@ -231,8 +231,8 @@ func limiterContext(s limiter) {
 	w, fresh, now := window(2), window(1), present()
 	slots := s.takes(now, 1, w)
 	refusesEnded(s.T, []call{
-		{"Take", func(ctx context.Context) error {
-			g, err := s.store.Take(ctx, now, w, fresh)
+		{"Reserve", func(ctx context.Context) error {
+			g, err := s.store.Reserve(ctx, now, w, fresh)
 			if g.OK() {
 				s.Error("an error comes with a grant")
 			}
@@ -245,7 +245,7 @@ func limiterContext(s limiter) {
 			}
 			return err
 		}},
-		{"PutBack", func(ctx context.Context) error { return s.store.PutBack(ctx, slots...) }},
+		{"Refund", func(ctx context.Context) error { return s.store.Refund(ctx, slots...) }},
 		{"Reset", func(ctx context.Context) error { return s.store.Reset(ctx, w.Key) }},
 	})
 	if pruner, ok := s.store.(stores.Pruner); ok {

@@ -23,7 +23,7 @@ func limiterRetry(s limiter) {
 	}
 	s.refused(opened.Add(short.Period-time.Microsecond), 0, time.Microsecond, short)
 	if g := s.take(opened, free); g.RetryAfter != 0 {
-		s.Errorf("a granted Take says to retry after %v", g.RetryAfter)
+		s.Errorf("a granted Reserve says to retry after %v", g.RetryAfter)
 	}
 }
 

@@ -41,7 +41,7 @@ var broken = []struct {
 	{"refused take keeps slots", "windows-all", limiterOf(func(l *memLimiter) stores.Limiter { return oneByOne{l} })},
 	{"taken and put back", "windows-refused", limiterOf(func(l *memLimiter) stores.Limiter { return rollback{l} })},
 	{"window ends late", "end", limiterOf(func(l *memLimiter) stores.Limiter { return lateEnd{l} })},
-	{"receipts are for the key", "put-back-late", limiterOf(func(l *memLimiter) stores.Limiter {
+	{"receipts are for the key", "refund-late", limiterOf(func(l *memLimiter) stores.Limiter {
 		return anyReceipt{l, map[stores.Digest]int64{}}
 	})},
 
@@ -85,9 +85,9 @@ type (
 
 var options = memstore.Options{PruneEvery: -1}
 
-func carrierOf(c stores.Carrier) func(*testing.T) {
+func carrierOf(c stores.ClientSessions) func(*testing.T) {
 	return func(t *testing.T) {
-		storetest.Carrier(t, func(*testing.T) stores.Carrier { return c })
+		storetest.ClientSessions(t, func(*testing.T) stores.ClientSessions { return c })
 	}
 }
 
@@ -239,7 +239,7 @@ func (s anyKind) RevokeOwner(ctx context.Context, now time.Time, owner, except s
 
 type checkedTake struct{ *memLimiter }
 
-func (l checkedTake) Take(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
+func (l checkedTake) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
 	if g, err := l.Peek(ctx, now, windows...); err != nil || !g.OK() {
 		return g, err
 	}
@@ -247,15 +247,15 @@ func (l checkedTake) Take(ctx context.Context, now time.Time, windows ...stores.
 	for i := range windows {
 		windows[i].Limit = 1 << 30
 	}
-	return l.memLimiter.Take(ctx, now, windows...)
+	return l.memLimiter.Reserve(ctx, now, windows...)
 }
 
 type oneByOne struct{ *memLimiter }
 
-func (l oneByOne) Take(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
+func (l oneByOne) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
 	all := stores.Grant{Full: -1}
 	for i, w := range windows {
-		g, err := l.memLimiter.Take(ctx, now, w)
+		g, err := l.memLimiter.Reserve(ctx, now, w)
 		if err != nil || !g.OK() {
 			return stores.Grant{Full: i, RetryAfter: g.RetryAfter}, err
 		}
@@ -266,12 +266,12 @@ func (l oneByOne) Take(ctx context.Context, now time.Time, windows ...stores.Win
 
 type rollback struct{ *memLimiter }
 
-func (l rollback) Take(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
+func (l rollback) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
 	var taken []stores.Slot
 	for i, w := range windows {
-		g, err := l.memLimiter.Take(ctx, now, w)
+		g, err := l.memLimiter.Reserve(ctx, now, w)
 		if err != nil || !g.OK() {
-			l.PutBack(ctx, taken...)
+			l.Refund(ctx, taken...)
 			return stores.Grant{Full: i, RetryAfter: g.RetryAfter}, err
 		}
 		taken = append(taken, g.Slots...)
@@ -281,11 +281,11 @@ func (l rollback) Take(ctx context.Context, now time.Time, windows ...stores.Win
 
 type lateEnd struct{ *memLimiter }
 
-func (l lateEnd) Take(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
+func (l lateEnd) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
 	for i := range windows {
 		windows[i].Period += time.Microsecond
 	}
-	return l.memLimiter.Take(ctx, now, windows...)
+	return l.memLimiter.Reserve(ctx, now, windows...)
 }
 
 type anyReceipt struct {
@@ -293,17 +293,17 @@ type anyReceipt struct {
 	last map[stores.Digest]int64
 }
 
-func (l anyReceipt) Take(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
-	g, err := l.memLimiter.Take(ctx, now, windows...)
+func (l anyReceipt) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
+	g, err := l.memLimiter.Reserve(ctx, now, windows...)
 	for _, slot := range g.Slots {
 		l.last[slot.Key] = slot.Opened
 	}
 	return g, err
 }
 
-func (l anyReceipt) PutBack(ctx context.Context, slots ...stores.Slot) error {
+func (l anyReceipt) Refund(ctx context.Context, slots ...stores.Slot) error {
 	for _, slot := range slots {
-		if err := l.memLimiter.PutBack(ctx, stores.Slot{Key: slot.Key, Opened: l.last[slot.Key]}); err != nil {
+		if err := l.memLimiter.Refund(ctx, stores.Slot{Key: slot.Key, Opened: l.last[slot.Key]}); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,7 @@ package stores
 
 import "time"
 
-// Carrier is what an application has in place of Sessions if its sessions are in
+// ClientSessions is what an application has in place of Sessions if its sessions are in
 // no store: each is sealed whole into the value of its cookie, and the client
 // carries it. Package stores/cookiestore has one.
 //
@@ -11,7 +11,7 @@ import "time"
 // manager asks Tokens that, where it keeps, under the row and of kind Revoked,
 // which sessions ended before their time. In a carrier a row is the name of one
 // id, and not of all that a session has had: with a new id comes a new row.
-type Carrier interface {
+type ClientSessions interface {
 	// Seal returns the session as the value of the cookie of that name, which
 	// Open opens until s.Expires. It returns an error wrapping ErrTooLarge if
 	// the cookie would be larger than browsers keep.
@@ -31,7 +31,7 @@ type Carrier interface {
 
 // Sealer encrypts and authenticates what a client keeps for the application,
 // under the application's current key and those before it. A manager hands its
-// own to its Carrier, so that keys are configured and rotated in one place. It
+// own to its ClientSessions, so that keys are configured and rotated in one place. It
 // is immutable and safe for concurrent use.
 type Sealer interface {
 	// Seal returns value as text of the characters A–Z, a–z, 0–9, - and _, which

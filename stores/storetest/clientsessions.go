@@ -12,8 +12,8 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Carrier tests an implementation of stores.Carrier.
-func Carrier(t *testing.T, factory func(t *testing.T) stores.Carrier) {
+// ClientSessions tests an implementation of stores.ClientSessions.
+func ClientSessions(t *testing.T, factory func(t *testing.T) stores.ClientSessions) {
 	run(t, func(t *testing.T) carrier {
 		first, second := randomBytes(keys.MinSize), randomBytes(keys.MinSize)
 		return carrier{
@@ -48,7 +48,7 @@ var carrierRules = []rule[carrier]{
 // carrier is a carrier under test, with what it seals by.
 type carrier struct {
 	*testing.T
-	store                           stores.Carrier
+	store                           stores.ClientSessions
 	sealer, rotated, dropped, other stores.Sealer
 }
 
