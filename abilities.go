@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth/internal/request"
 )
 
 // RequireAbilities lets only requests pass that are authenticated by a personal
@@ -40,12 +42,12 @@ func (m *Manager) requireAbilities(abilities []string, orLogin bool, grants func
 	}
 	for _, ability := range abilities {
 		if !validAbility(ability) || ability == anyAbility {
-			panic(fmt.Sprintf("ginauth: RequireAbilities: %q is not an ability that a token can list", cut(ability, 128)))
+			panic(fmt.Sprintf("ginauth: RequireAbilities: %q is not an ability that a token can list", request.Cut(ability, 128)))
 		}
 	}
 	abilities = slices.Clone(abilities)
 	return m.mark(kindNeutral, func(c *gin.Context) {
-		m.handle(c, func(x *exchange) error {
+		m.handle(c, func(x *requestState) error {
 			ctx := c.Request.Context()
 			u, err := x.auth.User(ctx)
 			if err != nil {

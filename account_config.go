@@ -9,6 +9,7 @@ import (
 
 	"github.com/ginauth/ginauth/internal/passpolicy"
 	"github.com/ginauth/ginauth/internal/redirect"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 )
@@ -146,7 +147,7 @@ func checkBaseURL(text string) error {
 		return fmt.Errorf("is required with a Mailer: links are made of it")
 	case err != nil, base.Scheme != "https" && base.Scheme != "http", base.Host == "",
 		base.User != nil, base.RawQuery != "", base.Fragment != "", strings.HasSuffix(base.Path, "/"):
-		return fmt.Errorf("%q is not of the form https://app.example", cut(text, 128))
+		return fmt.Errorf("%q is not of the form https://app.example", request.Cut(text, 128))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/useragent"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
@@ -60,7 +61,7 @@ func (m *Manager) sendTo(ctx context.Context, kind string, u models.Authenticata
 	}
 	data.AppName, data.Name = m.cfg.Mail.AppName, to.Name
 	if data.At.IsZero() {
-		data.At = m.now()
+		data.At = m.env.Now()
 	}
 	language := ""
 	if m.cfg.Mail.Language != nil {
@@ -71,19 +72,19 @@ func (m *Manager) sendTo(ctx context.Context, kind string, u models.Authenticata
 		err = m.mails.Enqueue(message)
 	}
 	if err != nil {
-		m.log.ErrorContext(ctx, "ginauth: mail not sent", "kind", kind, "user", cut(u.AuthID(), 64), "error", cut(err.Error(), 256))
+		m.env.Log.ErrorContext(ctx, "ginauth: mail not sent", "kind", kind, "user", request.Cut(u.AuthID(), 64), "error", request.Cut(err.Error(), 256))
 	}
 }
 
 // tellNewDevice tells a user of a login from a device that was not used for the
 // account before, once the login is stored.
-func (x *exchange) tellNewDevice(ctx context.Context, s subject, u models.Authenticatable) {
+func (x *requestState) tellNewDevice(ctx context.Context, s subject, u models.Authenticatable) {
 	if !x.m.cfg.Mail.NotifyNewDevice || s.device != nil {
 		return
 	}
-	data := mail.Data{URL: x.m.resetPage(), Address: x.ip(), Device: useragent.Name(x.req.UserAgent())}
+	data := mail.Data{URL: x.m.resetPage(), Address: x.IP(), Device: useragent.Name(x.HTTP.UserAgent())}
 	ctx = context.WithoutCancel(ctx)
-	x.session.afterCommit(func() { x.m.send(ctx, mail.NewDevice, u, data) })
+	x.AfterCommit(func() { x.m.send(ctx, mail.NewDevice, u, data) })
 }
 
 // mayMail counts a mail of a kind to an account and reports whether it is one too
@@ -92,9 +93,9 @@ func (m *Manager) mayMail(ctx context.Context, kind string, account []byte) (boo
 	if m.cfg.Throttle.InsecureDisable {
 		return true, nil
 	}
-	ctx, span := m.phase(ctx)
-	defer span.end()
-	grant, err := m.stores.Limiter.Reserve(ctx, m.now(),
+	ctx, span := m.env.Span(ctx)
+	defer span.End()
+	grant, err := m.stores.Limiter.Reserve(ctx, m.env.Now(),
 		m.window("mail", Limit{m.cfg.Account.MailPerMinute, time.Minute}, []byte(kind), account),
 		m.window("mail", Limit{m.cfg.Account.MailPerHour, time.Hour}, []byte(kind), account))
 	if err != nil {

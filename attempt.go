@@ -7,6 +7,7 @@ import (
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -58,7 +59,7 @@ func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*Log
 	if err != nil {
 		return nil, err
 	}
-	a.x.setUser(guardUser{guard: a.current(), user: u})
+	a.x.setUser(authResult{guard: a.current(), user: u})
 	return &LoginResult{User: u}, nil
 }
 
@@ -113,7 +114,7 @@ func (a *Authenticator) verify(
 	if err := t.succeed(ctx); err != nil {
 		return nil, t.subject, err
 	}
-	a.x.m.rehash(a.x.within(ctx), g, u, claim.password)
+	a.x.m.rehash(a.x.Within(ctx), g, u, claim.password)
 	a.x.m.Dispatch(ctx, events.Authenticated{Meta: a.x.accountMeta(g.name, u.AuthID(), t.subject)})
 	return u, t.subject, nil
 }
@@ -121,9 +122,9 @@ func (a *Authenticator) verify(
 // lookUp finds the user. One that a known device was counted for is checked
 // against the device's stamp: if it does not fit, the device is a stranger and
 // is counted as one.
-func (a *Authenticator) lookUp(ctx context.Context, g *namedGuard, c claim, t *try) (models.Authenticatable, error) {
-	phase, span := a.x.phase(ctx)
-	defer span.end()
+func (a *Authenticator) lookUp(ctx context.Context, g *guardEntry, c claim, t *try) (models.Authenticatable, error) {
+	phase, span := a.x.Span(ctx)
+	defer span.End()
 	found, err := g.users.UserByIdentifier(phase, c.field, c.canonical)
 	if err != nil {
 		return nil, autherr.Unavailable("look up user", err)
@@ -161,18 +162,18 @@ func (m *Manager) checkHash(ctx context.Context, u models.Authenticatable, passw
 
 // rehash replaces an outdated hash, if the user is bound to a stamp and not to
 // the hash itself. Where it fails the next login tries again.
-func (m *Manager) rehash(ctx context.Context, g *namedGuard, u models.Authenticatable, password string) {
+func (m *Manager) rehash(ctx context.Context, g *guardEntry, u models.Authenticatable, password string) {
 	updater, ok := g.users.(models.PasswordUpdater)
 	if _, stamped := u.(models.Stamped); !ok || !stamped || !m.hasher.NeedsRehash(u.AuthPassword()) {
 		return
 	}
 	hash, err := m.hasher.Hash(ctx, password)
 	if err == nil {
-		phase, span := m.phase(ctx)
-		defer span.end()
+		phase, span := m.env.Span(ctx)
+		defer span.End()
 		_, err = updater.RehashPassword(phase, u.AuthID(), u.AuthPassword(), hash)
 	}
 	if err != nil {
-		m.log.WarnContext(ctx, "ginauth: password hash not renewed", "user", cut(u.AuthID(), 64), "error", err)
+		m.env.Log.WarnContext(ctx, "ginauth: password hash not renewed", "user", request.Cut(u.AuthID(), 64), "error", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -27,12 +28,12 @@ import (
 // that return none (Check, Guest, Can, Cannot) then say no, and the request is
 // answered with 503 whatever its handler writes.
 type Authenticator struct {
-	x *exchange
+	x *requestState
 	// guard is nil for the default one. That of the request's own handle changes.
-	guard atomic.Pointer[namedGuard]
+	guard atomic.Pointer[guardEntry]
 }
 
-func newAuthenticator(x *exchange, g *namedGuard) *Authenticator {
+func newAuthenticator(x *requestState, g *guardEntry) *Authenticator {
 	a := &Authenticator{x: x}
 	a.guard.Store(g)
 	return a
@@ -52,13 +53,13 @@ func From(c *gin.Context) *Authenticator {
 // no user, if the user is of another type, or if it could not be loaded.
 func UserAs[U models.Authenticatable](c *gin.Context) (U, bool) {
 	var none U
-	x, ok := exchangeOf(c)
+	x, ok := stateOf(c)
 	if !ok {
 		return none, false
 	}
 	u, err := x.auth.User(c.Request.Context())
 	if err != nil {
-		x.stick(err)
+		x.Fail(err)
 		return none, false
 	}
 	typed, ok := u.(U)
@@ -66,7 +67,7 @@ func UserAs[U models.Authenticatable](c *gin.Context) (U, bool) {
 }
 
 // Request returns the HTTP request.
-func (a *Authenticator) Request() *http.Request { return a.x.req }
+func (a *Authenticator) Request() *http.Request { return a.x.HTTP }
 
 // Session returns the request's session, or nil where StartSession did not run.
 func (a *Authenticator) Session() *Session {
@@ -74,12 +75,6 @@ func (a *Authenticator) Session() *Session {
 		return nil
 	}
 	return &a.x.session
-}
-
-// EventMeta returns the Meta of an event about this request, for events that
-// the application dispatches. The user is the one concerned, or "".
-func (a *Authenticator) EventMeta(userID string) events.Meta {
-	return a.x.meta(a.current().name, userID)
 }
 
 // GuardName returns the name of the guard that a belongs to.
@@ -95,22 +90,14 @@ func (a *Authenticator) Guard(name string) *Authenticator {
 // middlewares then speak of its user. It panics if there is no such guard.
 func (a *Authenticator) Use(name string) { a.use(a.x.m.mustGuard(name)) }
 
-func (a *Authenticator) use(g *namedGuard) {
+func (a *Authenticator) use(g *guardEntry) {
 	if own := &a.x.auth; own.current() != g {
 		own.guard.Store(g)
 	}
 }
 
-// handleOf returns a handle of the request for a guard.
-func (x *exchange) handleOf(g *namedGuard) *Authenticator {
-	if x.auth.current() == g {
-		return &x.auth
-	}
-	return newAuthenticator(x, g)
-}
-
 // current returns the guard of a.
-func (a *Authenticator) current() *namedGuard {
+func (a *Authenticator) current() *guardEntry {
 	if g := a.guard.Load(); g != nil {
 		return g
 	}
@@ -121,11 +108,11 @@ func (a *Authenticator) current() *namedGuard {
 // asked once in a request.
 func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error) {
 	g := a.current()
-	if answer := a.x.known(g); answer != nil {
+	if answer, ok := a.x.known(g); ok {
 		return answer.user, answer.err
 	}
-	ctx, span := a.x.phase(ctx)
-	defer span.end()
+	ctx, span := a.x.Span(ctx)
+	defer span.End()
 	u, token, err := g.identify(ctx, a)
 	if err != nil {
 		u, token = nil, nil
@@ -134,7 +121,7 @@ func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error
 			err = autherr.Unavailable("authenticate", err)
 		}
 	}
-	a.x.setUser(guardUser{guard: g, user: u, token: token, err: err})
+	a.x.setUser(authResult{guard: g, user: u, token: token, err: err})
 	return u, err
 }
 
@@ -188,8 +175,8 @@ func (a *Authenticator) LoginUsingID(ctx context.Context, id string, options ...
 	if g.users == nil {
 		return nil, errNoProvider
 	}
-	phase, span := a.x.phase(ctx)
-	defer span.end()
+	phase, span := a.x.Span(ctx)
+	defer span.End()
 	u, err := g.users.UserByID(phase, id)
 	if err != nil {
 		return nil, autherr.Unavailable("load user", err)
@@ -205,23 +192,23 @@ func (a *Authenticator) logIn(
 		return nil, ErrInvalidCredentials
 	}
 	if kind, stamp := stampOf(u); kind == stampKind && stamp == "" {
-		return nil, fmt.Errorf("%w: user %q has an empty security stamp, which nothing can be bound to", ErrConfig, cut(u.AuthID(), 64))
+		return nil, fmt.Errorf("%w: user %q has an empty security stamp, which nothing can be bound to", ErrConfig, request.Cut(u.AuthID(), 64))
 	}
 	stateful, ok := g.Guard.(StatefulGuard)
 	if !ok {
 		return nil, fmt.Errorf("ginauth: guard %q logs nobody in: %w", g.name, errors.ErrUnsupported)
 	}
-	ctx, span := a.x.phase(ctx)
-	defer span.end()
+	ctx, span := a.x.Span(ctx)
+	defer span.End()
 	r := requestOf(options)
 	r.User, r.Confirmed = u, confirmed
 	res, err := stateful.Login(ctx, a, r)
 	if err != nil {
 		return nil, err
 	}
-	a.x.setUser(guardUser{guard: g, user: u})
-	if a.x.m.heard() {
-		a.x.emit(events.Login{Meta: a.x.meta(g.name, u.AuthID())})
+	a.x.setUser(authResult{guard: g, user: u})
+	if a.x.m.env.Events.Heard() {
+		a.x.Emit(events.Login{Meta: a.x.Meta(g.name, u.AuthID())})
 	}
 	return res, nil
 }
@@ -246,19 +233,19 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("ginauth: guard %q logs nobody out: %w", g.name, errors.ErrUnsupported)
 	}
-	ctx, span := a.x.phase(context.WithoutCancel(ctx))
-	defer span.end()
+	ctx, span := a.x.Span(context.WithoutCancel(ctx))
+	defer span.End()
 	id := a.whoLeaves(ctx, g)
 	if err := stateful.Logout(ctx, a); err != nil {
 		return err
 	}
-	a.x.setUser(guardUser{guard: g})
+	a.x.setUser(authResult{guard: g})
 	a.x.dropIntended()
-	e := events.Logout{Meta: a.x.meta(g.name, id)}
+	e := events.Logout{Meta: a.x.Meta(g.name, id)}
 	switch s := a.Session(); {
 	case id == "": // nobody was logged in
-	case s != nil && s.pending():
-		a.x.emit(e)
+	case s != nil && s.s.Pending():
+		a.x.Emit(e)
 	default:
 		a.x.m.Dispatch(ctx, e) // it has ended already, whatever the answer
 	}
@@ -267,10 +254,10 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 
 // whoLeaves returns the identifier for the event of a logout. Not knowing it
 // must not keep a user in.
-func (a *Authenticator) whoLeaves(ctx context.Context, g *namedGuard) string {
+func (a *Authenticator) whoLeaves(ctx context.Context, g *guardEntry) string {
 	if _, ok := g.Guard.(*sessionGuard); ok && a.x.started {
-		login, _, _ := a.x.session.login(ctx, g.name) // also while users cannot be loaded
-		return login.id
+		login, _, _ := a.x.session.s.Login(ctx, g.name) // also while users cannot be loaded
+		return login.UserID
 	}
 	id, _ := a.ID(ctx)
 	return id
@@ -308,35 +295,4 @@ func (a *Authenticator) gate() *Gate {
 }
 
 // fault makes the request answer with err, if there is one.
-func (a *Authenticator) fault(err error) { a.x.stick(err) }
-
-// known returns what a guard answered earlier in this request, or nil.
-func (x *exchange) known(guard *namedGuard) *guardUser {
-	for answer := x.users.Load(); answer != nil; answer = answer.next {
-		if answer.guard == guard {
-			return answer
-		}
-	}
-	return nil
-}
-
-// setUser notes who a guard's user is, or why that is not known, for the rest
-// of the request: an outage is waited for once.
-func (x *exchange) setUser(answer guardUser) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	before := x.users.Load()
-	if before == nil && answer.user == nil && answer.err == nil {
-		x.users.Store(&answer.guard.nobody) // one for all guests
-		return
-	}
-	added := answer
-	added.next = before
-	x.users.Store(&added)
-}
-
-// emit dispatches an event once what it tells of is stored.
-func (x *exchange) emit(e events.Event) {
-	ctx := context.WithoutCancel(x.req.Context())
-	x.session.afterCommit(func() { x.m.Dispatch(ctx, e) })
-}
+func (a *Authenticator) fault(err error) { a.x.Fail(err) }

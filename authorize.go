@@ -60,9 +60,9 @@ func (m *Manager) Authorize(ability string, resource ...any) gin.HandlerFunc {
 	source := checkResource(ability, resource)
 	m.usage.ability(ability)
 	return m.mark(kindNeutral, func(c *gin.Context) {
-		m.handle(c, func(x *exchange) error {
-			ctx, span := x.phase(c.Request.Context())
-			defer span.end()
+		m.handle(c, func(x *requestState) error {
+			ctx, span := x.Span(c.Request.Context())
+			defer span.End()
 			if source == nil {
 				return x.gate.Authorize(ctx, ability, resource...)
 			}
@@ -109,5 +109,5 @@ func Loaded[R any](c *gin.Context) R {
 
 // logDenial writes why a check was denied by a fault rather than by a rule.
 func (m *Manager) logDenial(ctx context.Context, ability, reason string, err error) {
-	m.log.WarnContext(ctx, "ginauth: denied by a fault", "ability", ability, "reason", reason, "error", err)
+	m.env.Log.WarnContext(ctx, "ginauth: denied by a fault", "ability", ability, "reason", reason, "error", err)
 }

@@ -16,7 +16,7 @@ type BasicOption func(*basic)
 
 // basic is the configuration of one Basic middleware.
 type basic struct {
-	guard   *namedGuard
+	guard   *guardEntry
 	name    string
 	field   string
 	session bool
@@ -58,7 +58,7 @@ func (m *Manager) Basic(options ...BasicOption) gin.HandlerFunc {
 		panic(fmt.Sprintf("ginauth: Basic: guard %q logs nobody in", b.name))
 	}
 	return m.mark(kindGuard, func(c *gin.Context) {
-		m.handle(c, func(x *exchange) error {
+		m.handle(c, func(x *requestState) error {
 			x.auth.use(b.guard)
 			if !x.started { // else StartSession has looked
 				if err := m.checkOrigin(x); err != nil {
@@ -84,7 +84,7 @@ func (b *basic) authenticate(ctx context.Context, a *Authenticator) error {
 			return err
 		}
 	}
-	name, password, ok := basicCredentials(a.x.req.Header)
+	name, password, ok := basicCredentials(a.x.HTTP.Header)
 	if !ok {
 		return ErrUnauthenticated
 	}

@@ -36,12 +36,12 @@ func authorization(h http.Header, scheme string) (credentials string, presented 
 // bearer returns the token that a request carries, or "". The configuration may
 // say that it is read elsewhere. Whoever takes it apart refuses what cannot be
 // in a token (RFC 6750, 2.1): there is one text for each.
-func (x *exchange) bearer() string {
+func (x *requestState) bearer() string {
 	text := ""
 	if source := x.m.cfg.JWT.Source; source != nil {
-		text = source(x.req)
+		text = source(x.HTTP)
 	} else {
-		text, _ = authorization(x.req.Header, schemeBearer)
+		text, _ = authorization(x.HTTP.Header, schemeBearer)
 	}
 	if len(text) > maxBearer {
 		return ""

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -196,9 +197,7 @@ const (
 	defaultStoreTimeout  = time.Second
 	defaultEventQueue    = 1024
 	defaultGuard         = "web"
-	hostPrefix           = "__Host-"
-	securePrefix         = "__Secure-"
-	defaultSessionCookie = hostPrefix + "ginauth"
+	defaultSessionCookie = cookies.HostPrefix + "ginauth"
 )
 
 // withDefaults returns a copy of c with defaults in place of zero values. It

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/redirect"
 	"github.com/ginauth/ginauth/stores"
@@ -55,16 +56,16 @@ func (c *Config) check(f *faults) {
 }
 
 func (c *CookieConfig) check(f *faults) {
-	host := strings.HasPrefix(c.Name, hostPrefix)
+	host := strings.HasPrefix(c.Name, cookies.HostPrefix)
 	switch {
 	case !validToken(c.Name):
 		f.add("Session.Cookie.Name", "%q is not a cookie name (RFC 6265, 4.1.1)", c.Name)
 	case host && c.Domain != "":
-		f.add("Session.Cookie.Domain", "a cookie named %s… has no domain", hostPrefix)
+		f.add("Session.Cookie.Domain", "a cookie named %s… has no domain", cookies.HostPrefix)
 	case host && c.Path != "/":
-		f.add("Session.Cookie.Path", "a cookie named %s… has the path /", hostPrefix)
+		f.add("Session.Cookie.Path", "a cookie named %s… has the path /", cookies.HostPrefix)
 	}
-	if c.InsecureAllowHTTP && (host || strings.HasPrefix(c.Name, securePrefix)) {
+	if c.InsecureAllowHTTP && (host || strings.HasPrefix(c.Name, cookies.SecurePrefix)) {
 		f.add("Session.Cookie.InsecureAllowHTTP", "a cookie named %q is never sent without TLS", c.Name)
 	}
 	if !strings.HasPrefix(c.Path, "/") || strings.ContainsFunc(c.Path, notCookieAttribute) {
@@ -204,3 +205,38 @@ func validToken(s string) bool {
 }
 
 func notCookieAttribute(r rune) bool { return r <= ' ' || r >= 0x7f || r == ';' }
+
+// protection builds the check against other sites.
+func (c *CrossOriginConfig) protection(f *faults) *http.CrossOriginProtection {
+	if c.InsecureDisable {
+		return nil
+	}
+	p := http.NewCrossOriginProtection()
+	for _, origin := range c.TrustedOrigins {
+		if err := p.AddTrustedOrigin(origin); err != nil {
+			f.add("CrossOrigin.TrustedOrigins", "%v", err)
+		}
+	}
+	for _, pattern := range c.InsecureBypassPatterns {
+		if err := addBypass(p, pattern); err != nil {
+			f.add("CrossOrigin.InsecureBypassPatterns", "%v", err)
+		}
+	}
+	return p
+}
+
+// addBypass turns the panic of http.ServeMux's patterns into an error.
+func addBypass(p *http.CrossOriginProtection, pattern string) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%q: %v", pattern, r)
+		}
+	}()
+	p.AddInsecureBypassPattern(pattern)
+	return nil
+}
+
+// attributes returns how all cookies of the application travel.
+func (c *CookieConfig) attributes() cookies.Config {
+	return cookies.Config{Name: c.Name, Path: c.Path, Domain: c.Domain, SameSite: c.SameSite, Insecure: c.InsecureAllowHTTP}
+}

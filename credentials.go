@@ -10,6 +10,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/canon"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -82,9 +83,9 @@ func (cr Credentials) text(field string) (string, error) {
 	case string:
 		return v, nil
 	case nil:
-		return "", autherr.Invalid(cut(field, 64), "is required")
+		return "", autherr.Invalid(request.Cut(field, 64), "is required")
 	}
-	return "", autherr.Invalid(cut(field, 64), "is not a text")
+	return "", autherr.Invalid(request.Cut(field, 64), "is not a text")
 }
 
 // checkPassword refuses what can be nobody's password.
@@ -119,7 +120,7 @@ func canonicalIdentifier(p models.UserProvider, field, value string) (string, er
 	case err == nil:
 		return canonical, nil
 	case errors.Is(err, models.ErrUnknownField):
-		return "", autherr.Invalid(cut(field, 64), "is not a field that users log in with")
+		return "", autherr.Invalid(request.Cut(field, 64), "is not a field that users log in with")
 	case strings.TrimSpace(value) == "":
 		return "", autherr.Invalid(field, "is required")
 	case errors.Is(err, models.ErrBadIdentifier):

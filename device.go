@@ -31,12 +31,12 @@ type knownDevice struct {
 
 // knownDevices reads the cookie that says which accounts this device has logged
 // into.
-func (x *exchange) knownDevices() []knownDevice {
-	text, ok := x.jar().get(x.req.Header, x.jar().sibling(deviceCookie))
+func (x *requestState) knownDevices() []knownDevice {
+	text, ok := x.Cookie(x.Jar.Sibling(deviceCookie))
 	if !ok {
 		return nil
 	}
-	data, _, ok := x.m.subkeys.device.Open(x.m.now(), text)
+	data, _, ok := x.m.subkeys.device.Open(x.m.env.Now(), text)
 	if !ok || len(data)%deviceBytes != 0 || len(data) > maxKnown*deviceBytes {
 		return nil
 	}
@@ -52,7 +52,7 @@ func (x *exchange) knownDevices() []knownDevice {
 }
 
 // deviceFor returns this device's entry for an account, or nil.
-func (x *exchange) deviceFor(account [][]byte) *knownDevice {
+func (x *requestState) deviceFor(account [][]byte) *knownDevice {
 	for _, d := range x.knownDevices() {
 		if _, ok := x.m.subkeys.account.Verify(d.account[:], account...); ok {
 			return &d
@@ -69,7 +69,7 @@ func (m *Manager) deviceFits(d knownDevice, realm string, u models.Authenticatab
 }
 
 // rememberDevice makes this device known to the account that it logged into.
-func (x *exchange) rememberDevice(realm string, s subject, u models.Authenticatable) {
+func (x *requestState) rememberDevice(realm string, s subject, u models.Authenticatable) {
 	d := knownDevice{account: s.account, fingerprint: x.m.fingerprint(deviceCredential, realm, u)}
 	if s.device != nil {
 		d.id = s.device.id
@@ -84,10 +84,10 @@ func (x *exchange) rememberDevice(realm string, s subject, u models.Authenticata
 	for _, k := range known {
 		data = append(append(append(data, k.account[:]...), k.id[:]...), k.fingerprint[:]...)
 	}
-	text, err := x.m.subkeys.device.Seal(x.m.now(), deviceLifetime, data)
+	text, err := x.m.subkeys.device.Seal(x.m.env.Now(), deviceLifetime, data)
 	if err != nil {
-		x.m.log.Error("ginauth: device not remembered", "error", err)
+		x.m.env.Log.Error("ginauth: device not remembered", "error", err)
 		return
 	}
-	x.addCookie(x.jar().sibling(deviceCookie), text, deviceLifetime)
+	x.SetCookie(x.Jar.Sibling(deviceCookie), text, deviceLifetime)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/internal/useragent"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
@@ -49,13 +50,13 @@ func (a *Authenticator) Devices(ctx context.Context) ([]Device, error) {
 		return nil, ErrUnauthenticated
 	}
 	m, g := a.x.m, a.current()
-	ctx, span := a.x.phase(ctx)
-	defer span.end()
+	ctx, span := a.x.Span(ctx)
+	defer span.End()
 	devices, err := a.sessionDevices(ctx, u)
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := m.stores.Tokens.TokensOf(ctx, ownerName(g.realm, u.AuthID()), stores.Remember, stores.Refresh, stores.Personal)
+	tokens, err := m.stores.Tokens.TokensOf(ctx, session.OwnerName(g.realm, u.AuthID()), stores.Remember, stores.Refresh, stores.Personal)
 	if err != nil {
 		return nil, autherr.Unavailable("list tokens", err)
 	}
@@ -65,7 +66,7 @@ func (a *Authenticator) Devices(ctx context.Context) ([]Device, error) {
 	}
 	for _, t := range tokens {
 		data, err := parseTokenData(t.Data)
-		if err != nil || !lives(t, m.now()) || !m.stillBound(t.Kind, data, g.realm, u) {
+		if err != nil || !lives(t, m.env.Now()) || !m.stillBound(t.Kind, data, g.realm, u) {
 			continue
 		}
 		devices = append(devices, tokenDevice(t, data, slices.Contains(current, t.Family)))
@@ -106,13 +107,13 @@ func (a *Authenticator) sessionDevices(ctx context.Context, u models.Authenticat
 	if !ok {
 		return []Device{}, nil
 	}
-	rows, err := index.SessionsOf(ctx, ownerName(g.realm, u.AuthID()))
+	rows, err := index.SessionsOf(ctx, session.OwnerName(g.realm, u.AuthID()))
 	if err != nil {
 		return nil, autherr.Unavailable("list sessions", err)
 	}
 	own := ""
 	if a.x.started {
-		own = a.x.session.currentRow()
+		own = a.x.session.s.Row()
 	}
 	devices := []Device{}
 	for _, row := range rows {
@@ -123,27 +124,23 @@ func (a *Authenticator) sessionDevices(ctx context.Context, u models.Authenticat
 		devices = append(devices, Device{
 			ID: sessionKind + "-" + row.Row, Kind: sessionKind, Name: useragent.Name(row.UserAgent), Address: row.Address,
 			Created: row.Created, LastSeen: row.LastSeen, Current: row.Row == own,
-			series: login.series,
+			series: login.Series,
 		})
 	}
 	return devices, nil
 }
 
 // loginOf returns the login by which a row would still let its user in, or nil.
-func (m *Manager) loginOf(row stores.Session, g *namedGuard, u models.Authenticatable) *loginRecord {
-	if m.expired(&row, ownOf(&row), m.now()) {
+func (m *Manager) loginOf(row stores.Session, g *guardEntry, u models.Authenticatable) *session.Login {
+	if m.sessions.Expired(&row) {
 		return nil
 	}
 	for _, name := range m.guardNames() {
-		data, ok := row.Values.Get(loginPrefix + name)
-		if !ok || m.guards[name].realm != g.realm {
+		login, ok := session.LoginIn(&row, name)
+		if !ok || m.guards[name].realm != g.realm || login.UserID != u.AuthID() {
 			continue
 		}
-		login, err := parseLogin(data)
-		if err != nil || login.id != u.AuthID() {
-			continue
-		}
-		if _, ok := m.checkFingerprint(login.fingerprint[:], sessionCredential, g.realm, u); ok {
+		if _, ok := m.checkFingerprint(login.Fingerprint[:], sessionCredential, g.realm, u); ok {
 			return &login
 		}
 	}
@@ -157,8 +154,8 @@ func (a *Authenticator) currentFamilies(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if login.series != "" {
-		families = append(families, login.series)
+	if login.Series != "" {
+		families = append(families, login.Series)
 	}
 	token, err := a.Token(ctx)
 	if token != nil && err == nil {
@@ -196,11 +193,11 @@ func (a *Authenticator) revokeDevice(ctx context.Context, d Device) error {
 		if err := a.Logout(ctx); err != nil {
 			return err
 		}
-		m.Dispatch(ctx, events.CurrentDeviceLogout{Meta: a.x.meta(g.name, userID)})
+		m.Dispatch(ctx, events.CurrentDeviceLogout{Meta: a.x.Meta(g.name, userID)})
 		return nil
 	}
-	phase, span := a.x.phase(context.WithoutCancel(ctx)) // what is ended is so, also if the client hung up
-	defer span.end()
+	phase, span := a.x.Span(context.WithoutCancel(ctx)) // what is ended is so, also if the client hung up
+	defer span.End()
 	_, name, _ := strings.Cut(d.ID, "-")
 	family := name
 	if d.Kind == sessionKind {
@@ -208,7 +205,7 @@ func (a *Authenticator) revokeDevice(ctx context.Context, d Device) error {
 		family = d.series
 	}
 	if family != "" {
-		_, err = m.stores.Tokens.RevokeFamily(phase, m.now(), family)
+		_, err = m.stores.Tokens.RevokeFamily(phase, m.env.Now(), family)
 	}
 	if d.Kind == sessionKind && err == nil {
 		_, err = m.stores.Sessions.Delete(phase, name)
@@ -216,6 +213,6 @@ func (a *Authenticator) revokeDevice(ctx context.Context, d Device) error {
 	if err != nil {
 		return autherr.Unavailable("end device", err)
 	}
-	m.Dispatch(ctx, events.TokenRevoked{Meta: a.x.meta(g.name, userID), Kind: d.Kind, TokenID: name})
+	m.Dispatch(ctx, events.TokenRevoked{Meta: a.x.Meta(g.name, userID), Kind: d.Kind, TokenID: name})
 	return nil
 }

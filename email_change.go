@@ -8,6 +8,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
@@ -46,12 +47,12 @@ func (a *Authenticator) RequestEmailChange(ctx context.Context, email string) er
 	}
 	// Counted under the user: nobody can have mails sent to any number of
 	// addresses.
-	allowed, err := m.mayMail(a.x.within(ctx), mail.EmailChange, []byte(ownerName(g.realm, u.AuthID())))
+	allowed, err := m.mayMail(a.x.Within(ctx), mail.EmailChange, []byte(session.OwnerName(g.realm, u.AuthID())))
 	if err != nil || !allowed {
 		return err
 	}
-	phase, span := a.x.phase(ctx)
-	defer span.end()
+	phase, span := a.x.Span(ctx)
+	defer span.End()
 	owner, err := g.users.UserByIdentifier(phase, emailField, canonical)
 	switch owner = present(owner); {
 	case err != nil:
@@ -64,7 +65,7 @@ func (a *Authenticator) RequestEmailChange(ctx context.Context, email string) er
 	if err != nil {
 		return err
 	}
-	token, err := m.subkeys.email.Seal(m.now(), m.cfg.Account.VerifyLifetime, data)
+	token, err := m.subkeys.email.Seal(m.env.Now(), m.cfg.Account.VerifyLifetime, data)
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 		return errNoMailer
 	}
 	var change emailChange
-	data, _, ok := m.subkeys.email.Open(m.now(), token)
+	data, _, ok := m.subkeys.email.Open(m.env.Now(), token)
 	if !ok || json.Unmarshal(data, &change) != nil || change.Realm != g.realm {
 		return ErrInvalidLink
 	}
@@ -96,8 +97,8 @@ func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	phase, span := a.x.phase(context.WithoutCancel(ctx))
-	defer span.end()
+	phase, span := a.x.Span(context.WithoutCancel(ctx))
+	defer span.End()
 	found, err := g.users.UserByID(phase, change.ID)
 	if err != nil {
 		return autherr.Unavailable("load user", err)
@@ -110,7 +111,7 @@ func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 	if _, ok := m.checkFingerprint(change.Fingerprint[:], emailCredential, g.realm, u); !ok {
 		return ErrInvalidLink
 	}
-	changed, err := changer.ChangeEmail(phase, change.ID, stamped.AuthStamp(), change.Email, rand.Text(), m.now())
+	changed, err := changer.ChangeEmail(phase, change.ID, stamped.AuthStamp(), change.Email, rand.Text(), m.env.Now())
 	switch {
 	case errors.Is(err, models.ErrTaken):
 		return autherr.Invalid(emailField, "is taken")
@@ -121,7 +122,7 @@ func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 		return ErrInvalidLink // another request was first
 	}
 	m.tellFormer(ctx, u, change.Email)
-	m.Dispatch(ctx, events.EmailChanged{Meta: a.x.meta(g.name, change.ID)})
+	m.Dispatch(ctx, events.EmailChanged{Meta: a.x.Meta(g.name, change.ID)})
 	if own != nil && own.AuthID() == change.ID {
 		_, err = a.goOnAs(phase, changed, false) // a link is no password
 		return err

@@ -3,18 +3,20 @@ package ginauth
 import (
 	"net/http"
 
+	"github.com/ginauth/ginauth/internal/cookies"
+	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/stores"
 )
 
 // What fuzz targets look at from outside.
 
-// ReadCookieForTest is readCookie.
-func ReadCookieForTest(h http.Header, name string) (string, bool) { return readCookie(h, name) }
+// ReadCookieForTest is cookies.Read.
+func ReadCookieForTest(h http.Header, name string) (string, bool) { return cookies.Read(h, name) }
 
 // ParseSessionIDForTest returns the text that belongs to what was parsed.
 func ParseSessionIDForTest(text string) (row string, digest stores.Digest, ok bool) {
-	id, ok := parseSessionID(text)
-	return id.row, id.digest, ok
+	id, ok := session.ParseID(text)
+	return id.Row, id.Digest, ok
 }
 
 // ThrottleKeyForTest returns the key of the window of an account.

@@ -1,6 +1,10 @@
 package ginauth
 
-import "github.com/ginauth/ginauth/models"
+import (
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth/models"
+)
 
 // Capabilities says what a guard can do, given the configuration: what package
 // routes needs to know.
@@ -36,3 +40,26 @@ func (m *Manager) Capabilities(guard string) (f Capabilities, ok bool) {
 // MailConfig returns what mails are configured with, defaults filled in. Its
 // Mailer is nil if no mail can be sent.
 func (m *Manager) MailConfig() MailConfig { return m.cfg.Mail }
+
+// EnsureEmailVerified lets only users pass whose email address is verified. It
+// comes after Auth. Nobody gets 401; a user whose address is not verified, or
+// whose type does not know of addresses, 403, or a redirect to
+// Pages.VerifyEmail for browsers.
+func (m *Manager) EnsureEmailVerified() gin.HandlerFunc {
+	m.usage.verifiesEmail()
+	return m.mark(kindNeutral, func(c *gin.Context) {
+		m.handle(c, func(x *requestState) error {
+			u, err := x.auth.User(c.Request.Context())
+			if err != nil {
+				return err
+			}
+			if u == nil {
+				return ErrUnauthenticated
+			}
+			if v, ok := u.(models.EmailVerifiable); !ok || !v.AuthEmailVerified() {
+				return ErrEmailNotVerified
+			}
+			return nil
+		})
+	})
+}

@@ -2,7 +2,6 @@ package ginauth
 
 import (
 	"crypto/subtle"
-	"encoding/base64"
 	"strings"
 
 	"github.com/ginauth/ginauth/internal/keys"
@@ -144,22 +143,4 @@ func (m *Manager) currentFingerprint(b bond) stores.Digest {
 		m.fingerprints.Put(b, digest)
 	}
 	return digest
-}
-
-// formToken derives the token that forms carry from a session's digest.
-func (m *Manager) formToken(d stores.Digest) string {
-	mac := m.subkeys.form.MAC(d[:])
-	return base64.RawURLEncoding.EncodeToString(mac[:])
-}
-
-func (m *Manager) validFormToken(token string, d stores.Digest) bool {
-	if len(token) != base64.RawURLEncoding.EncodedLen(len(d)) {
-		return false
-	}
-	mac, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil {
-		return false
-	}
-	_, ok := m.subkeys.form.Verify(mac, d[:])
-	return ok
 }

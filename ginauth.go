@@ -4,69 +4,69 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/background"
+	"github.com/ginauth/ginauth/internal/cookies"
+	"github.com/ginauth/ginauth/internal/dispatch"
 	"github.com/ginauth/ginauth/internal/passpolicy"
 	"github.com/ginauth/ginauth/internal/recent"
+	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
 )
 
-// Manager is the application object: configuration, stores, guards, gate. One
-// serves a whole application. It is safe for concurrent use.
+// Manager is the application object: configuration, stores, guards and gate. One
+// Manager serves a whole application. It is safe for concurrent use.
 type Manager struct {
-	cfg     Config
-	log     *slog.Logger
-	stores  stores.Set
-	keeper  sessionKeeper
-	memory  bool // all stores are in memory
-	owned   bool // and were made here
-	keyless bool // the key was made up for this process
-	subkeys subkeys
+	cfg      Config
+	env      *request.Env
+	stores   stores.Set
+	cookies  cookies.Config
+	sessions *session.Engine
+	memory   bool // all stores are in memory
+	owned    bool // New made the stores
+	keyless  bool // the key was generated for this process
+	subkeys  subkeys
 	// fingerprints are those of security stamps under the current key, and
 	// windows those of addresses.
 	fingerprints *recent.Results[bond, stores.Digest]
 	windows      *recent.Results[addressLimit, stores.Window]
 	hasher       *hashing.Manager
-	guards       map[string]*namedGuard
+	guards       map[string]*guardEntry
 	// defaultGuard is the one of Config.DefaultGuard.
-	defaultGuard *namedGuard
+	defaultGuard *guardEntry
 	gate         *Gate
-	events       dispatcher
 	origins      *http.CrossOriginProtection
 	usage        usage
 	jwt          *JWT
 	touches      touches
 
-	passwords  *passpolicy.Policy
-	mails      *mail.Queue // nil without a mailer
-	templates  *mail.Templates
-	background background
+	passwords *passpolicy.Policy
+	mails     *mail.Queue // nil without a mailer
+	templates *mail.Templates
 
-	stopPruning context.CancelFunc
-	pruning     sync.WaitGroup
-	closed      sync.Once
-	closeErr    error
+	closed   sync.Once
+	closeErr error
 }
 
-// New returns a Manager, or all faults of the configuration at once, each
-// wrapping ErrConfig. Close the Manager when the application ends.
+// New returns a Manager, or all faults of the configuration at once, each wrapping
+// ErrConfig. Close the Manager when the application ends.
 func New(config Config) (*Manager, error) {
 	cfg := config.withDefaults()
 	var f faults
 	cfg.check(&f)
-	m := &Manager{cfg: cfg, log: cfg.Logger, stores: cfg.Stores, gate: NewGate()}
+	m := &Manager{cfg: cfg, env: cfg.newEnv(), stores: cfg.Stores, gate: NewGate()}
 	m.memory = cfg.Stores == (stores.Set{}) || inMemory(cfg.Stores)
 	ring := cfg.ring(m.memory, &f)
 
@@ -92,15 +92,34 @@ func New(config Config) (*Manager, error) {
 	if m.stores == (stores.Set{}) {
 		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true
 	}
-	m.keeper = m.newKeeper()
-	m.events = dispatcher{log: cfg.Logger, size: cfg.EventQueue}
+	m.cookies = cfg.Session.Cookie.attributes()
+	m.sessions = m.newSessions()
 	m.gate.setLog(m.logDenial)
-	m.background.log = cfg.Logger
 	if err := m.openMail(); err != nil {
 		return nil, err
 	}
 	m.startPruning()
 	return m, nil
+}
+
+// newEnv returns what all engines share.
+func (c *Config) newEnv() *request.Env {
+	return &request.Env{
+		Now: c.Now, Log: c.Logger, StoreTimeout: c.StoreTimeout, Background: background.New(c.Logger),
+		Events: dispatch.New(dispatch.Config{Log: c.Logger, Queue: c.EventQueue, Audit: c.Audit}),
+	}
+}
+
+func (m *Manager) newSessions() *session.Engine {
+	realms := make(map[string]string, len(m.guards))
+	for name, g := range m.guards {
+		realms[name] = g.realm
+	}
+	return session.New(m.env, m.stores, session.Config{
+		IdleTimeout: m.cfg.Session.IdleTimeout, AbsoluteTimeout: m.cfg.Session.AbsoluteTimeout,
+		TouchInterval: m.cfg.Session.TouchInterval, Cookie: m.cfg.Session.Cookie.Name, Realms: realms,
+		FormKeys: m.subkeys.form, Sealer: m.subkeys.session,
+	})
 }
 
 // Gate returns the gate, to register abilities and policies with. Its own user
@@ -113,19 +132,16 @@ func (m *Manager) Hasher() *hashing.Manager { return m.hasher }
 // Format writes the type's name: a Manager knows secrets.
 func (*Manager) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("ginauth.Manager")) }
 
-// Close waits until all events were delivered, stops what runs in the
-// background, and closes the stores if they were made by New. It gives up, with
-// the context's error, when ctx ends. Requests must have ended before.
+// Close waits until the listeners have had all events, stops the background work, and
+// closes the stores if New made them. It gives up, with the context's error, when ctx
+// ends. All requests must have ended before.
 func (m *Manager) Close(ctx context.Context) error {
 	m.closed.Do(func() {
-		m.stopPruning()
-		m.pruning.Wait()
-		m.touches.close()
-		m.background.close()
+		m.env.Background.Close()
 		if m.mails != nil {
 			m.closeErr = m.mails.Close(ctx)
 		}
-		m.closeErr = errors.Join(m.closeErr, m.events.close(ctx))
+		m.closeErr = errors.Join(m.closeErr, m.env.Events.Close(ctx))
 		if m.owned {
 			m.closeErr = errors.Join(m.closeErr, m.stores.Close())
 		}
@@ -133,56 +149,24 @@ func (m *Manager) Close(ctx context.Context) error {
 	return m.closeErr
 }
 
-// startPruning deletes expired records from time to time.
+// startPruning deletes expired records at intervals.
 func (m *Manager) startPruning() {
-	ctx, cancel := context.WithCancel(context.Background())
-	m.stopPruning = cancel
-	var pruners []stores.Pruner
-	for _, store := range []any{m.stores.Sessions, m.stores.ClientSessions, m.stores.Tokens, m.stores.Limiter} {
-		if p, ok := store.(stores.Pruner); ok {
-			pruners = append(pruners, p)
-		}
-	}
-	// Stores in memory look after themselves.
-	if m.memory || len(pruners) == 0 || m.cfg.Session.PruneInterval < 0 {
+	if m.memory || m.cfg.Session.PruneInterval < 0 { // stores in memory prune themselves
 		return
 	}
-	m.pruning.Go(func() {
-		ticker := time.NewTicker(m.cfg.Session.PruneInterval)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
-			for _, p := range pruners {
-				if err := m.prune(ctx, p); err != nil && ctx.Err() == nil {
-					m.log.Warn("ginauth: expired records not deleted", "error", err)
-				}
-			}
+	for _, store := range []any{m.stores.Sessions, m.stores.ClientSessions, m.stores.Tokens, m.stores.Limiter} {
+		if p, ok := store.(stores.Pruner); ok {
+			m.env.Background.Every(m.cfg.Session.PruneInterval, "delete expired records", func(ctx context.Context) error {
+				_, err := p.Prune(ctx, m.env.Now())
+				return err
+			})
 		}
-	})
+	}
 }
-
-// prune turns a panic of a store into an error: it must not end the process.
-func (m *Manager) prune(ctx context.Context, p stores.Pruner) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = errStorePanic
-		}
-	}()
-	_, err = p.Prune(ctx, m.now())
-	return err
-}
-
-var errStorePanic = errors.New("ginauth: a store panicked")
-
-func (m *Manager) now() time.Time { return m.cfg.Now() }
 
 // mustGuard returns the guard of that name. A wrong name is a slip in the
 // program, found where the program says it.
-func (m *Manager) mustGuard(name string) *namedGuard {
+func (m *Manager) mustGuard(name string) *guardEntry {
 	g, ok := m.guards[name]
 	if !ok {
 		panic(fmt.Sprintf("ginauth: no guard is named %q; there are: %s", name, strings.Join(m.guardNames(), ", ")))

@@ -8,6 +8,9 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -49,7 +52,7 @@ func identityOf(u models.Authenticatable, token *TokenInfo, err error) (*Identit
 }
 
 // identify asks a guard who a request is from.
-func (g *namedGuard) identify(ctx context.Context, a *Authenticator) (models.Authenticatable, *TokenInfo, error) {
+func (g *guardEntry) identify(ctx context.Context, a *Authenticator) (models.Authenticatable, *TokenInfo, error) {
 	if own, ok := g.Guard.(identifier); ok {
 		return own.identify(ctx, a)
 	}
@@ -128,8 +131,8 @@ type LoginResult struct {
 	Tokens *TokenPair
 }
 
-// namedGuard is a guard with what belongs to it.
-type namedGuard struct {
+// guardEntry is a guard with what belongs to it.
+type guardEntry struct {
 	Guard
 	name  string
 	users models.UserProvider
@@ -137,7 +140,6 @@ type namedGuard struct {
 	// it the counts of the throttle and the owners in stores.
 	realm     string
 	challenge string
-	nobody    guardUser // its answer about a guest
 }
 
 // challenger is a Guard whose challenge depends on the request.
@@ -146,7 +148,7 @@ type challenger interface {
 }
 
 // challengeTo returns the challenge for the 401 of a request.
-func (g *namedGuard) challengeTo(r *http.Request) string {
+func (g *guardEntry) challengeTo(r *http.Request) string {
 	if c, ok := g.Guard.(challenger); ok {
 		return c.challenge(r)
 	}
@@ -155,7 +157,7 @@ func (g *namedGuard) challengeTo(r *http.Request) string {
 
 // challengeOf returns the challenge of the first of the guards, or of the first
 // that reads tokens where the request has brought one.
-func challengeOf(guards []*namedGuard, r *http.Request) string {
+func challengeOf(guards []*guardEntry, r *http.Request) string {
 	if _, presented := authorization(r.Header, schemeBearer); presented {
 		for _, g := range guards {
 			if c, ok := g.Guard.(challenger); ok {
@@ -171,14 +173,14 @@ const defaultRealm = "users"
 
 // makeGuards makes the guards of the configuration.
 func (m *Manager) makeGuards(f *faults) {
-	m.guards = make(map[string]*namedGuard, len(m.cfg.Guards))
+	m.guards = make(map[string]*guardEntry, len(m.cfg.Guards))
 	for name, cfg := range m.cfg.Guards {
 		field := fmt.Sprintf("Guards[%q]", name)
 		if !validToken(name) {
 			f.add(field, "is not a name: use letters, digits, hyphens")
 			continue
 		}
-		g := &namedGuard{name: name, users: cfg.Users, challenge: fmt.Sprintf("Session realm=%q", name)}
+		g := &guardEntry{name: name, users: cfg.Users, challenge: fmt.Sprintf("Session realm=%q", name)}
 		if models.IsNilProvider(g.users) {
 			g.users = m.cfg.Users
 		}
@@ -188,7 +190,7 @@ func (m *Manager) makeGuards(f *faults) {
 		if g.realm = cfg.Realm; g.realm == "" {
 			g.realm = m.realmOf(name, cfg.Users)
 		} else if !validToken(g.realm) {
-			f.add(field+".Realm", "%q is not a name: use letters, digits, hyphens", cut(g.realm, 64))
+			f.add(field+".Realm", "%q is not a name: use letters, digits, hyphens", request.Cut(g.realm, 64))
 		}
 		if cfg.New == nil {
 			g.Guard = &sessionGuard{tokenUsers{m, g.realm, g.users}, name}
@@ -204,7 +206,6 @@ func (m *Manager) makeGuards(f *faults) {
 		if c, ok := g.Guard.(Challenger); ok {
 			g.challenge = c.Challenge()
 		}
-		g.nobody.guard = g
 		m.guards[name] = g
 	}
 }
@@ -248,5 +249,78 @@ func disabled(u models.Authenticatable) bool {
 	return ok && d.AuthDisabled()
 }
 
-// ownerName names a user in a store: users of different realms may share ids.
-func ownerName(realm, id string) string { return cut(realm+":"+id, 255) }
+// Auth lets only users pass. It asks the guards in order, or the default guard
+// if none is named; the first that finds a user is the request's guard from
+// then on. Nobody: 401, or a redirect to the login page for browsers. It panics
+// if there is no guard of a name, or if a guard cannot know any users.
+func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
+	asked := m.guardsNamed(guards)
+	for _, g := range asked {
+		if _, session := g.Guard.(*sessionGuard); session && g.users == nil {
+			panic(fmt.Sprintf("ginauth: Auth: guard %q has no user provider: set Config.Users", g.name))
+		}
+	}
+	return m.mark(kindGuard, func(c *gin.Context) {
+		m.handle(c, func(x *requestState) error {
+			u, err := x.authenticate(c.Request.Context(), asked)
+			if err == nil && u == nil {
+				c.Header("WWW-Authenticate", challengeOf(asked, c.Request))
+				err = ErrUnauthenticated
+			}
+			return err
+		})
+	})
+}
+
+// Guest lets only guests pass: those for whom none of the guards (default: the
+// default guard) finds a user. Users get 403, or a redirect to Pages.Home for
+// browsers. It panics as Auth does.
+func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
+	asked := m.guardsNamed(guards)
+	return m.mark(kindGuard, func(c *gin.Context) {
+		m.handle(c, func(x *requestState) error {
+			u, err := x.authenticate(c.Request.Context(), asked)
+			if err != nil || u == nil {
+				return err
+			}
+			if !m.wantsPage(c) {
+				return ErrForbidden
+			}
+			c.Redirect(http.StatusSeeOther, m.cfg.Pages.Home)
+			c.Abort()
+			return nil
+		})
+	})
+}
+
+func (m *Manager) guardsNamed(names []string) []*guardEntry {
+	if len(names) == 0 {
+		return []*guardEntry{m.defaultGuard}
+	}
+	var guards []*guardEntry
+	for _, name := range names {
+		guards = append(guards, m.mustGuard(name))
+	}
+	return guards
+}
+
+// authenticate asks the guards in order, within one phase. A guard that cannot
+// tell ends the search: a later one might take for a guest whom it would know.
+func (x *requestState) authenticate(ctx context.Context, guards []*guardEntry) (models.Authenticatable, error) {
+	ctx, span := x.Span(ctx)
+	defer span.End()
+	for _, g := range guards {
+		u, err := x.handleOf(g).User(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if u != nil {
+			x.auth.use(g)
+			return u, nil
+		}
+	}
+	// Whoever asks next is told of the guards that were asked, and a 401 carries
+	// the first one's challenge.
+	x.auth.use(guards[0])
+	return nil, nil
+}

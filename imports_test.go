@@ -68,10 +68,18 @@ var importRules = []struct {
 	{packages: "stores/cookiestore", ours: []string{"autherr", "models", "events", "stores"}},
 	{
 		packages: "internal/...",
-		except:   []string{"internal/testbackends"},
+		except:   []string{"internal/testbackends", "internal/gincontrib", "internal/gintree"},
 		ours:     []string{"autherr", "models", "events", "stores", "hashing", "internal/..."},
 		others:   []string{"..."},
 		never:    ginOrRoot,
+	},
+	{packages: "internal/deadline"},
+	{packages: "internal/background"},
+	{packages: "internal/cookies", ours: []string{"internal/clientaddr"}},
+	{packages: "internal/dispatch", ours: []string{"events", "internal/deadline"}},
+	{
+		packages: "internal/request",
+		ours:     []string{"events", "internal/background", "internal/clientaddr", "internal/cookies", "internal/deadline", "internal/dispatch"},
 	},
 	{
 		packages: "internal/testbackends", // for tests, of all stores

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/internal/redirect"
+	"github.com/ginauth/ginauth/internal/request"
 )
 
 const (
@@ -18,8 +19,8 @@ const (
 // rememberIntended notes where a browser wanted to go before it was sent to the
 // login page. It is kept in a sealed cookie and not in a session, so that
 // robots which walk protected pages fill no store.
-func (x *exchange) rememberIntended() {
-	r := x.req
+func (x *requestState) rememberIntended() {
+	r := x.HTTP
 	mode := r.Header.Get("Sec-Fetch-Mode")
 	if r.Method != http.MethodGet || (mode != "" && mode != "navigate") {
 		return // only where a person was going
@@ -28,19 +29,19 @@ func (x *exchange) rememberIntended() {
 	if path, _, _ := strings.Cut(target, "?"); !ok || path == x.m.cfg.Pages.Login {
 		return
 	}
-	text, err := x.m.subkeys.intended.Seal(x.m.now(), intendedLifetime, []byte(target))
+	text, err := x.m.subkeys.intended.Seal(x.m.env.Now(), intendedLifetime, []byte(target))
 	if err != nil {
 		return // too long for a cookie
 	}
-	x.addCookie(x.jar().sibling(intendedCookie), text, intendedLifetime)
+	x.SetCookie(x.Jar.Sibling(intendedCookie), text, intendedLifetime)
 }
 
 // dropIntended forgets it, so that the next user of the browser does not get
 // there.
-func (x *exchange) dropIntended() {
-	name := x.jar().sibling(intendedCookie)
-	if _, ok := x.jar().get(x.req.Header, name); ok {
-		x.addCookie(name, "", -1)
+func (x *requestState) dropIntended() {
+	name := x.Jar.Sibling(intendedCookie)
+	if _, ok := x.Cookie(name); ok {
+		x.SetCookie(name, "", -1)
 	}
 }
 
@@ -49,12 +50,12 @@ func (x *exchange) dropIntended() {
 // response begins.
 func (a *Authenticator) Intended() string {
 	x := a.x
-	text, ok := x.jar().get(x.req.Header, x.jar().sibling(intendedCookie))
+	text, ok := x.Cookie(x.Jar.Sibling(intendedCookie))
 	if !ok {
 		return x.m.cfg.Pages.Home
 	}
 	x.dropIntended()
-	value, _, ok := x.m.subkeys.intended.Open(x.m.now(), text)
+	value, _, ok := x.m.subkeys.intended.Open(x.m.env.Now(), text)
 	if !ok {
 		return x.m.cfg.Pages.Home
 	}
@@ -90,7 +91,7 @@ func (m *Manager) wantsPage(c *gin.Context) bool {
 		}
 	}
 	html, json := -1, -1
-	for i, part := range strings.Split(cut(c.Request.Header.Get("Accept"), 1024), ",") {
+	for i, part := range strings.Split(request.Cut(c.Request.Header.Get("Accept"), 1024), ",") {
 		media, _, _ := strings.Cut(part, ";")
 		switch strings.ToLower(strings.TrimSpace(media)) {
 		case "text/html", "application/xhtml+xml":

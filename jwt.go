@@ -16,6 +16,7 @@ import (
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -89,7 +90,7 @@ func (j *JWT) Encode(t JWTSpec) (string, error) {
 	case t.Lifetime < time.Second:
 		return "", autherr.Invalid("lifetime", "is under 1 s")
 	}
-	claims := j.claims(j.m.now(), t.Kind, t.Subject, t.Lifetime)
+	claims := j.claims(j.m.env.Now(), t.Kind, t.Subject, t.Lifetime)
 	return j.sign(plainType, claims, t.Claims)
 }
 
@@ -133,8 +134,8 @@ func (j *JWT) Decode(ctx context.Context, kind, token string) (*DecodedJWT, erro
 	if err != nil {
 		return nil, j.refuse(ctx, err)
 	}
-	ctx, span := j.m.phase(ctx)
-	defer span.end()
+	ctx, span := j.m.env.Span(ctx)
+	defer span.End()
 	if err := j.notRevoked(ctx, claims, nil); err != nil {
 		return nil, j.refuse(ctx, err)
 	}
@@ -155,18 +156,18 @@ func (j *JWT) Revoke(ctx context.Context, token string) error {
 	if err != nil {
 		return j.refuse(ctx, err)
 	}
-	ctx, span := j.m.phase(context.WithoutCancel(ctx))
-	defer span.end()
+	ctx, span := j.m.env.Span(context.WithoutCancel(ctx))
+	defer span.End()
 	if err := j.revoke(ctx, claims); err != nil {
 		return err
 	}
-	j.m.Dispatch(ctx, events.TokenRevoked{Meta: j.m.meta(ctx, "", claims.Subject), Kind: claims.Kind, TokenID: claims.ID})
+	j.m.Dispatch(ctx, events.TokenRevoked{Meta: j.m.env.Meta(ctx, "", claims.Subject), Kind: claims.Kind, TokenID: claims.ID})
 	return nil
 }
 
 // revoke remembers the token until it would have expired everywhere.
 func (j *JWT) revoke(ctx context.Context, claims *jws.Verified) error {
-	now, end := j.m.now(), claims.Expiry.Add(2*j.m.cfg.JWT.Leeway)
+	now, end := j.m.env.Now(), claims.Expiry.Add(2*j.m.cfg.JWT.Leeway)
 	_, err := j.m.stores.Tokens.Create(ctx, stores.Token{
 		ID: claims.ID, Family: claims.ID, Kind: stores.Revoked,
 		Created: now, Expires: end, FamilyExpires: end,
@@ -197,7 +198,7 @@ func (j *JWT) check(typ, kind, token string) (*jws.Verified, error) {
 		kind = claims.Kind
 	}
 	cfg := &j.m.cfg.JWT
-	if err := claims.Check(j.m.now(), cfg.Leeway, cfg.Issuer, cfg.Audience, kind); err != nil {
+	if err := claims.Check(j.m.env.Now(), cfg.Leeway, cfg.Issuer, cfg.Audience, kind); err != nil {
 		return nil, err
 	}
 	return claims, nil
@@ -211,13 +212,13 @@ func (j *JWT) notRevoked(ctx context.Context, claims *jws.Verified, asked []stri
 	if claims.Family != "" {
 		asked = append(asked, claims.Family)
 	}
-	states, err := j.m.stores.Tokens.Lives(ctx, j.m.now(), asked...)
+	states, err := j.m.stores.Tokens.Lives(ctx, j.m.env.Now(), asked...)
 	if err == nil && len(states) != len(asked) {
 		err = fmt.Errorf("%w: %d answers to %d questions", stores.ErrCorrupt, len(states), len(asked))
 	}
 	switch {
 	case err != nil && j.m.cfg.JWT.InsecureIgnoreRevocationOutage:
-		j.m.log.WarnContext(ctx, "ginauth: token accepted, revocation could not be checked", "error", cut(err.Error(), 512))
+		j.m.env.Log.WarnContext(ctx, "ginauth: token accepted, revocation could not be checked", "error", request.Cut(err.Error(), 512))
 		return nil
 	case err != nil:
 		return autherr.Unavailable("look up revocation", err)
@@ -234,7 +235,7 @@ func (j *JWT) refuse(ctx context.Context, reason error) error {
 	if errors.Is(reason, ErrUnavailable) {
 		return reason
 	}
-	j.m.log.LogAttrs(ctx, slog.LevelInfo, "ginauth: token refused", slog.String("reason", cut(reason.Error(), 256)))
+	j.m.env.Log.LogAttrs(ctx, slog.LevelInfo, "ginauth: token refused", slog.String("reason", request.Cut(reason.Error(), 256)))
 	return ErrInvalidToken
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/internal/keys"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -116,7 +117,7 @@ func (c *Config) checkTokens(f *faults) {
 		}
 	}
 	if !validPrefix(c.PersonalTokens.Prefix) {
-		f.add("PersonalTokens.Prefix", "%q is not 1 to 16 letters and digits", cut(c.PersonalTokens.Prefix, 32))
+		f.add("PersonalTokens.Prefix", "%q is not 1 to 16 letters and digits", request.Cut(c.PersonalTokens.Prefix, 32))
 	}
 }
 

@@ -103,7 +103,7 @@ func (g *jwtGuard) Logout(ctx context.Context, a *Authenticator) error {
 	if err != nil {
 		return nil // nobody is logged in
 	}
-	if _, err := g.m.stores.Tokens.RevokeFamily(ctx, g.m.now(), claims.Family); err != nil {
+	if _, err := g.m.stores.Tokens.RevokeFamily(ctx, g.m.env.Now(), claims.Family); err != nil {
 		return autherr.Unavailable("end login", err)
 	}
 	return nil

@@ -51,8 +51,8 @@ func (a *Authenticator) ChangePassword(ctx context.Context, current, password st
 	if err != nil {
 		return nil, hashingError(err)
 	}
-	phase, span := a.x.phase(context.WithoutCancel(ctx))
-	defer span.end()
+	phase, span := a.x.Span(context.WithoutCancel(ctx))
+	defer span.End()
 	if err := a.stillSame(phase, u); err != nil {
 		return nil, err
 	}
@@ -61,8 +61,8 @@ func (a *Authenticator) ChangePassword(ctx context.Context, current, password st
 	if err := changeError("change password", changed, err); err != nil {
 		return nil, err
 	}
-	a.x.m.send(ctx, mail.PasswordChanged, changed, mail.Data{URL: a.x.m.resetPage(), Address: a.x.ip(), Device: useragent.Name(a.x.req.UserAgent())})
-	a.x.m.Dispatch(ctx, events.PasswordChanged{Meta: a.x.meta(g.name, u.AuthID())})
+	a.x.m.send(ctx, mail.PasswordChanged, changed, mail.Data{URL: a.x.m.resetPage(), Address: a.x.IP(), Device: useragent.Name(a.x.HTTP.UserAgent())})
+	a.x.m.Dispatch(ctx, events.PasswordChanged{Meta: a.x.Meta(g.name, u.AuthID())})
 	return a.goOnAs(phase, changed, true)
 }
 
@@ -113,21 +113,21 @@ func (a *Authenticator) goOnAs(ctx context.Context, changed models.Authenticatab
 	}
 	row := ""
 	if loggedIn {
-		row = a.x.session.currentRow()
+		row = a.x.session.s.Row()
 	}
 	a.x.m.endAll(ctx, g, changed.AuthID(), row)
 	stateful, ok := g.Guard.(StatefulGuard)
 	if _, session := g.Guard.(*sessionGuard); !ok || session && !loggedIn {
-		a.x.setUser(guardUser{guard: g, user: changed})
+		a.x.setUser(authResult{guard: g, user: changed})
 		return &LoginResult{User: changed}, nil // no login is there to go on
 	}
 	res, err := stateful.Login(ctx, a, LoginRequest{
-		User: changed, Confirmed: confirmed, Remember: login.series != "",
+		User: changed, Confirmed: confirmed, Remember: login.Series != "",
 	})
 	if err != nil {
 		return nil, err
 	}
-	a.x.setUser(guardUser{guard: g, user: changed})
+	a.x.setUser(authResult{guard: g, user: changed})
 	return res, nil
 }
 
@@ -183,7 +183,7 @@ func (a *Authenticator) ConfirmPassword(ctx context.Context, password string) er
 	if err := a.provePassword(ctx, u, "password", password); err != nil {
 		return err
 	}
-	return a.x.session.confirm(ctx, g.name, u.AuthID(), g.m.now())
+	return a.x.session.s.Confirm(ctx, g.name, u.AuthID(), g.m.env.Now())
 }
 
 // PasswordConfirmed returns for how much longer the ConfirmPassword middleware
@@ -191,10 +191,10 @@ func (a *Authenticator) ConfirmPassword(ctx context.Context, password string) er
 // ErrUnavailable.
 func (a *Authenticator) PasswordConfirmed(ctx context.Context) (time.Duration, error) {
 	login, _, err := a.ownLogin(ctx)
-	if err != nil || login.confirmed.IsZero() {
+	if err != nil || login.Confirmed.IsZero() {
 		return 0, err
 	}
-	return max(0, a.x.m.cfg.Account.ConfirmLifetime-a.x.m.now().Sub(login.confirmed)), nil
+	return max(0, a.x.m.cfg.Account.ConfirmLifetime-a.x.m.env.Now().Sub(login.Confirmed)), nil
 }
 
 // ConfirmPassword lets only users pass who gave their password within
@@ -204,7 +204,7 @@ func (a *Authenticator) PasswordConfirmed(ctx context.Context) (time.Duration, e
 // redirect to Pages.ConfirmPassword for browsers.
 func (m *Manager) ConfirmPassword() gin.HandlerFunc {
 	return m.mark(kindNeutral, func(c *gin.Context) {
-		m.handle(c, func(x *exchange) error {
+		m.handle(c, func(x *requestState) error {
 			ctx := c.Request.Context()
 			u, err := x.auth.User(ctx)
 			if err != nil {
@@ -238,8 +238,8 @@ func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string)
 	if err := a.provePassword(ctx, u, "password", password); err != nil {
 		return nil, err
 	}
-	phase, span := a.x.phase(context.WithoutCancel(ctx))
-	defer span.end()
+	phase, span := a.x.Span(context.WithoutCancel(ctx))
+	defer span.End()
 	if err := a.stillSame(phase, u); err != nil {
 		return nil, err
 	}
@@ -247,7 +247,7 @@ func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string)
 	if err != nil {
 		return nil, err
 	}
-	a.x.m.Dispatch(ctx, events.OtherDeviceLogout{Meta: a.x.meta(g.name, u.AuthID())})
+	a.x.m.Dispatch(ctx, events.OtherDeviceLogout{Meta: a.x.Meta(g.name, u.AuthID())})
 	return a.goOnAs(phase, changed, true)
 }
 

@@ -11,7 +11,9 @@ import (
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/deadline"
 	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
@@ -24,7 +26,7 @@ const resetPrefix = "gpr_"
 // use.
 type Broker struct {
 	m *Manager
-	g *namedGuard
+	g *guardEntry
 }
 
 // Broker returns the broker for the users of a guard. It panics if there is no
@@ -50,18 +52,18 @@ func (b *Broker) SendResetLink(ctx context.Context, email string) error {
 	// done off the request, as sending is.
 	var job func()
 	if ok && !disabled(u) {
-		job = func() { b.sendTo(afterwards(ctx), u) }
+		job = func() { b.sendTo(deadline.Detach(ctx), u) }
 	}
-	b.m.background.runHidden(job)
+	b.m.env.Background.RunHidden(job)
 	return nil
 }
 
 func (b *Broker) sendTo(ctx context.Context, u models.Authenticatable) {
-	ctx, span := b.m.phase(ctx)
-	defer span.end()
+	ctx, span := b.m.env.Span(ctx)
+	defer span.End()
 	token, newest, err := b.store(ctx, u)
 	if err != nil {
-		b.m.log.ErrorContext(ctx, "ginauth: password reset not begun", "error", cut(err.Error(), 256))
+		b.m.env.Log.ErrorContext(ctx, "ginauth: password reset not begun", "error", request.Cut(err.Error(), 256))
 		return
 	}
 	if !newest {
@@ -70,7 +72,7 @@ func (b *Broker) sendTo(ctx context.Context, u models.Authenticatable) {
 	// After the #: it reaches the page, and no server, log or Referer.
 	link := b.m.cfg.Mail.BaseURL + b.m.cfg.Mail.ResetPath + "#token=" + token
 	b.m.send(ctx, mail.ResetPassword, u, mail.Data{URL: link, Expires: b.m.cfg.Account.ResetLifetime})
-	b.m.Dispatch(ctx, events.PasswordResetLinkSent{Meta: b.m.meta(ctx, b.g.name, u.AuthID())})
+	b.m.Dispatch(ctx, events.PasswordResetLinkSent{Meta: b.m.env.Meta(ctx, b.g.name, u.AuthID())})
 }
 
 // PasswordReset is what somebody sends who followed a link.
@@ -128,8 +130,8 @@ func (b *Broker) Reset(ctx context.Context, r PasswordReset) error {
 		return hashingError(err)
 	}
 	// From here on a client that hangs up changes nothing.
-	ctx, span := b.m.phase(context.WithoutCancel(ctx))
-	defer span.end()
+	ctx, span := b.m.env.Span(context.WithoutCancel(ctx))
+	defer span.End()
 	// Once more, because hashing took its time: another change ends the token.
 	again, err := b.g.userByID(ctx, u.AuthID())
 	if err != nil {
@@ -138,7 +140,7 @@ func (b *Broker) Reset(ctx context.Context, r PasswordReset) error {
 	if again == nil || disabled(again) || !sameStamp(u, again) {
 		return autherr.Invalid("token", "is not valid")
 	}
-	used, err := b.m.stores.Tokens.Consume(ctx, b.m.now(), token.Family, token.ID)
+	used, err := b.m.stores.Tokens.Consume(ctx, b.m.env.Now(), token.Family, token.ID)
 	if err != nil {
 		return autherr.Unavailable("use reset token", err)
 	}
@@ -151,7 +153,7 @@ func (b *Broker) Reset(ctx context.Context, r PasswordReset) error {
 	}
 	b.m.endAll(ctx, b.g, u.AuthID(), "")
 	b.m.send(ctx, mail.PasswordChanged, changed, mail.Data{URL: b.m.cfg.Mail.BaseURL + b.m.cfg.Mail.ResetPath})
-	b.m.Dispatch(ctx, events.PasswordReset{Meta: b.m.meta(ctx, b.g.name, u.AuthID())})
+	b.m.Dispatch(ctx, events.PasswordReset{Meta: b.m.env.Meta(ctx, b.g.name, u.AuthID())})
 	return nil
 }
 
@@ -189,8 +191,8 @@ func (b *Broker) find(ctx context.Context, email, text string) (models.Authentic
 	if err != nil {
 		return nil, none, err
 	}
-	ctx, span := b.m.phase(ctx)
-	defer span.end()
+	ctx, span := b.m.env.Span(ctx)
+	defer span.End()
 	found, err := b.g.users.UserByIdentifier(ctx, emailField, canonical)
 	if err != nil {
 		return nil, none, autherr.Unavailable("look up user", err)
@@ -205,7 +207,7 @@ func (b *Broker) find(ctx context.Context, email, text string) (models.Authentic
 	}
 	u := present(found)
 	id, owned := ownerID(b.g.realm, t.Owner)
-	if !ok || !sameDigest(t.Digest, token.Digest()) || t.Kind != stores.Reset || !t.Consumed.IsZero() || !lives(t, b.m.now()) ||
+	if !ok || !t.Digest.Equal(token.Digest()) || t.Kind != stores.Reset || !t.Consumed.IsZero() || !lives(t, b.m.env.Now()) ||
 		u == nil || !owned || id != u.AuthID() || disabled(u) {
 		return nil, none, ErrInvalidToken
 	}
@@ -228,9 +230,9 @@ func (b *Broker) guess(ctx context.Context, canonical string) (release func(cont
 	if b.m.cfg.Throttle.InsecureDisable {
 		return none, nil
 	}
-	ctx, span := b.m.phase(ctx)
-	defer span.end()
-	grant, err := b.m.stores.Limiter.Reserve(ctx, b.m.now(), b.m.window("reset guess", resetGuesses, []byte(b.g.realm), []byte(canonical)))
+	ctx, span := b.m.env.Span(ctx)
+	defer span.End()
+	grant, err := b.m.stores.Limiter.Reserve(ctx, b.m.env.Now(), b.m.window("reset guess", resetGuesses, []byte(b.g.realm), []byte(canonical)))
 	if err != nil {
 		return none, autherr.Unavailable("count attempts", err)
 	}

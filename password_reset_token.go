@@ -24,7 +24,7 @@ func (b *Broker) store(ctx context.Context, u models.Authenticatable) (text stri
 	if err != nil {
 		return "", false, autherr.Unavailable("list reset tokens", err)
 	}
-	token, now := opaque.New(), b.m.now()
+	token, now := opaque.New(), b.m.env.Now()
 	made := now
 	for _, t := range before { // also by a clock that is ahead
 		if !t.Created.Before(made) {
@@ -59,7 +59,7 @@ func (b *Broker) keepNewest(ctx context.Context, owner string) (string, error) {
 		if t.Family == newest.Family {
 			continue
 		}
-		if _, err := b.m.stores.Tokens.RevokeFamily(ctx, b.m.now(), t.Family); err != nil {
+		if _, err := b.m.stores.Tokens.RevokeFamily(ctx, b.m.env.Now(), t.Family); err != nil {
 			return "", autherr.Unavailable("revoke reset tokens", err)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -90,20 +92,20 @@ func (a *Authenticator) CreateToken(ctx context.Context, n TokenSpec) (*Personal
 	if err != nil {
 		return nil, err
 	}
-	made, err := a.x.m.createToken(a.x.within(ctx), a.current().realm, u, n, tokenData{address: cut(a.x.ip(), 64)})
+	made, err := a.x.m.createToken(a.x.Within(ctx), a.current().realm, u, n, tokenData{address: request.Cut(a.x.IP(), 64)})
 	if err != nil {
 		return nil, err
 	}
 	// Looked at after the token is stored: of this and a revocation of the user
 	// the second sees the first.
-	phase, span := a.x.phase(context.WithoutCancel(ctx))
-	defer span.end()
+	phase, span := a.x.Span(context.WithoutCancel(ctx))
+	defer span.End()
 	if err = a.stillSame(phase, u); err != nil {
-		_, revokeErr := a.x.m.stores.Tokens.RevokeFamily(phase, a.x.m.now(), made.ID)
+		_, revokeErr := a.x.m.stores.Tokens.RevokeFamily(phase, a.x.m.env.Now(), made.ID)
 		return nil, errors.Join(err, autherr.Unavailable("revoke token", revokeErr))
 	}
 	a.x.m.Dispatch(ctx, events.TokenCreated{
-		Meta: a.x.meta(a.current().name, u.AuthID()), Kind: string(stores.Personal), TokenID: made.ID})
+		Meta: a.x.Meta(a.current().name, u.AuthID()), Kind: string(stores.Personal), TokenID: made.ID})
 	return made, nil
 }
 
@@ -135,7 +137,7 @@ func (m *Manager) CreateToken(ctx context.Context, guard string, u models.Authen
 	made, err := m.createToken(ctx, g.realm, u, n, tokenData{})
 	if err == nil {
 		m.Dispatch(ctx, events.TokenCreated{
-			Meta: events.Meta{Time: m.now(), Guard: guard, UserID: u.AuthID()}, Kind: string(stores.Personal), TokenID: made.ID})
+			Meta: events.Meta{Time: m.env.Now(), Guard: guard, UserID: u.AuthID()}, Kind: string(stores.Personal), TokenID: made.ID})
 	}
 	return made, err
 }
@@ -157,14 +159,14 @@ func (m *Manager) createToken(
 	if err := m.roomForToken(ctx, owner); err != nil {
 		return nil, err
 	}
-	token, now := opaque.NewPersonal(m.cfg.PersonalTokens.Prefix), m.now()
+	token, now := opaque.NewPersonal(m.cfg.PersonalTokens.Prefix), m.env.Now()
 	record := stores.Token{
 		ID: token.ID, Family: token.ID, Kind: stores.Personal, Owner: owner, Digest: token.Digest(),
 		Name: n.Name, Abilities: slices.Clone(n.Abilities), Data: data.encode(),
 		Created: now, Expires: now.Add(n.Lifetime), FamilyExpires: now.Add(n.Lifetime),
 	}
-	ctx, span := m.phase(ctx)
-	defer span.end()
+	ctx, span := m.env.Span(ctx)
+	defer span.End()
 	if created, err := m.stores.Tokens.Create(ctx, record); err != nil || !created {
 		return nil, autherr.Unavailable("store token", errors.Join(err, refusedIf(!created)))
 	}
@@ -178,13 +180,13 @@ func (m *Manager) createToken(
 const maxTokens = 100
 
 func (m *Manager) roomForToken(ctx context.Context, owner string) error {
-	ctx, span := m.phase(ctx)
-	defer span.end()
+	ctx, span := m.env.Span(ctx)
+	defer span.End()
 	found, err := m.stores.Tokens.TokensOf(ctx, owner, stores.Personal)
 	if err != nil {
 		return autherr.Unavailable("list tokens", err)
 	}
-	now := m.now()
+	now := m.env.Now()
 	if n := len(slices.DeleteFunc(found, func(t stores.Token) bool { return !lives(t, now) })); n >= maxTokens {
 		return autherr.Invalid("tokens", fmt.Sprintf("are %d already: revoke one", maxTokens))
 	}
@@ -226,13 +228,13 @@ func (a *Authenticator) Tokens(ctx context.Context) ([]PersonalToken, error) {
 }
 
 func (a *Authenticator) personalTokens(ctx context.Context, u models.Authenticatable) ([]stores.Token, error) {
-	ctx, span := a.x.phase(ctx)
-	defer span.end()
-	found, err := a.x.m.stores.Tokens.TokensOf(ctx, ownerName(a.current().realm, u.AuthID()), stores.Personal)
+	ctx, span := a.x.Span(ctx)
+	defer span.End()
+	found, err := a.x.m.stores.Tokens.TokensOf(ctx, session.OwnerName(a.current().realm, u.AuthID()), stores.Personal)
 	if err != nil {
 		return nil, autherr.Unavailable("list tokens", err)
 	}
-	now := a.x.m.now()
+	now := a.x.m.env.Now()
 	return slices.DeleteFunc(found, func(t stores.Token) bool { return !lives(t, now) }), nil
 }
 
@@ -245,19 +247,19 @@ func (a *Authenticator) RevokeToken(ctx context.Context, id string) error {
 		return err
 	}
 	m := a.x.m
-	ctx, span := a.x.phase(context.WithoutCancel(ctx)) // what is revoked is so, also if the client hung up
-	defer span.end()
+	ctx, span := a.x.Span(context.WithoutCancel(ctx)) // what is revoked is so, also if the client hung up
+	defer span.End()
 	found, ok, err := m.stores.Tokens.Find(ctx, id, id)
 	if err != nil {
 		return autherr.Unavailable("find token", err)
 	}
-	if !ok || found.Kind != stores.Personal || found.Owner != ownerName(a.current().realm, u.AuthID()) || !lives(found, m.now()) {
+	if !ok || found.Kind != stores.Personal || found.Owner != session.OwnerName(a.current().realm, u.AuthID()) || !lives(found, m.env.Now()) {
 		return ErrNotFound
 	}
-	if _, err := m.stores.Tokens.RevokeFamily(ctx, m.now(), id); err != nil {
+	if _, err := m.stores.Tokens.RevokeFamily(ctx, m.env.Now(), id); err != nil {
 		return autherr.Unavailable("revoke token", err)
 	}
-	m.Dispatch(ctx, events.TokenRevoked{Meta: a.x.meta(a.current().name, u.AuthID()), Kind: string(stores.Personal), TokenID: id})
+	m.Dispatch(ctx, events.TokenRevoked{Meta: a.x.Meta(a.current().name, u.AuthID()), Kind: string(stores.Personal), TokenID: id})
 	return nil
 }
 
@@ -314,11 +316,11 @@ func (g *tokenGuard) find(ctx context.Context, token opaque.Personal) (models.Au
 	}
 	id, owned := ownerID(g.realm, found.Owner)
 	switch {
-	case !ok || !sameDigest(found.Digest, token.Digest()):
+	case !ok || !found.Digest.Equal(token.Digest()):
 		return nil, nil, errUnknownToken
 	case found.Kind != stores.Personal || !owned:
 		return nil, nil, errForeignToken
-	case !lives(found, g.m.now()):
+	case !lives(found, g.m.env.Now()):
 		return nil, nil, errRevoked
 	}
 	data, err := parseTokenData(found.Data)

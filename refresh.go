@@ -10,6 +10,7 @@ import (
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -37,8 +38,8 @@ func (a *Authenticator) Refresh(ctx context.Context, refreshToken string) (*Logi
 	if !ok {
 		return nil, fmt.Errorf("ginauth: guard %q refreshes no login: %w", g.name, errors.ErrUnsupported)
 	}
-	ctx, span := a.x.phase(ctx)
-	defer span.end()
+	ctx, span := a.x.Span(ctx)
+	defer span.End()
 	return refresher.Refresh(ctx, a, refreshToken)
 }
 
@@ -48,7 +49,7 @@ func (g *jwtGuard) Login(ctx context.Context, a *Authenticator, r LoginRequest) 
 	if err != nil {
 		return nil, err
 	}
-	token, now := opaque.New(), g.m.now()
+	token, now := opaque.New(), g.m.env.Now()
 	// What can fail without harm comes first: nothing is stored for an answer
 	// that will not be given.
 	access, err := g.m.jwt.access(ctx, g, now, token.Family, owner, r.User)
@@ -63,9 +64,9 @@ func (g *jwtGuard) Login(ctx context.Context, a *Authenticator, r LoginRequest) 
 	if err != nil {
 		return nil, autherr.Unavailable("store refresh token", err)
 	}
-	if g.m.heard() {
+	if g.m.env.Events.Heard() {
 		id, _ := ownerID(g.realm, owner)
-		a.x.emit(events.TokenCreated{Meta: a.x.meta(g.name, id), Kind: string(stores.Refresh), TokenID: record.Family})
+		a.x.Emit(events.TokenCreated{Meta: a.x.Meta(g.name, id), Kind: string(stores.Refresh), TokenID: record.Family})
 	}
 	return g.result(now, r.User, access, token, record), nil
 }
@@ -79,11 +80,11 @@ func (g *jwtGuard) record(
 	if end.Before(expires) {
 		expires = end
 	}
-	data := tokenData{bound: true, fingerprint: g.m.fingerprintOf(id, refreshCredential, g.realm, u), address: cut(a.x.ip(), 64)}
+	data := tokenData{bound: true, fingerprint: g.m.fingerprintOf(id, refreshCredential, g.realm, u), address: request.Cut(a.x.IP(), 64)}
 	return stores.Token{
 		ID: token.ID, Family: token.Family, Kind: stores.Refresh, Owner: owner, Digest: token.Digest(),
 		Abilities: g.abilities,
-		Name:      cut(a.x.req.UserAgent(), 255), Data: data.encode(),
+		Name:      request.Cut(a.x.HTTP.UserAgent(), 255), Data: data.encode(),
 		Created: now, Expires: expires, FamilyExpires: end,
 	}
 }
@@ -110,14 +111,14 @@ func (g *jwtGuard) Refresh(ctx context.Context, a *Authenticator, refreshToken s
 	if err != nil {
 		return nil, g.m.jwt.refuse(ctx, err)
 	}
-	access, err := g.m.jwt.access(ctx, g, g.m.now(), parent.Family, found.Owner, user)
+	access, err := g.m.jwt.access(ctx, g, g.m.env.Now(), parent.Family, found.Owner, user)
 	if err != nil {
 		return nil, err
 	}
 	next, err := g.m.rotate(ctx, parent, found, func(child opaque.Token) stores.Token {
-		return g.record(a, g.m.now(), child, user, found.Owner, found.FamilyExpires)
+		return g.record(a, g.m.env.Now(), child, user, found.Owner, found.FamilyExpires)
 	})
-	meta := a.x.meta(g.name, user.AuthID())
+	meta := a.x.Meta(g.name, user.AuthID())
 	switch {
 	case errors.Is(err, errReusedNow):
 		g.m.Dispatch(ctx, events.TokenReused{Meta: meta, Kind: string(stores.Refresh), TokenID: parent.Family})
@@ -127,7 +128,7 @@ func (g *jwtGuard) Refresh(ctx context.Context, a *Authenticator, refreshToken s
 	case !next.again:
 		g.m.Dispatch(ctx, events.TokenRefreshed{Meta: meta, TokenID: parent.Family})
 	}
-	return g.result(g.m.now(), user, access, next.token, next.record), nil
+	return g.result(g.m.env.Now(), user, access, next.token, next.record), nil
 }
 
 // parent reads a refresh token and checks everything but whether it was used.
@@ -144,11 +145,11 @@ func (g *jwtGuard) parent(ctx context.Context, text string) (opaque.Token, store
 	}
 	id, owned := ownerID(g.realm, found.Owner)
 	switch {
-	case !ok || !sameDigest(found.Digest, token.Digest()):
+	case !ok || !found.Digest.Equal(token.Digest()):
 		return token, none, nil, errUnknownToken
 	case found.Kind != stores.Refresh || !owned || !slices.Contains(found.Abilities, g.name):
 		return token, none, nil, errForeignToken
-	case !lives(found, g.m.now()):
+	case !lives(found, g.m.env.Now()):
 		return token, none, nil, errForgot
 	}
 	data, err := parseTokenData(found.Data)

@@ -81,15 +81,15 @@ func (m *Manager) Register(ctx context.Context, r Registration) (models.Authenti
 			return nil, err
 		}
 	}
-	phase, span := m.phase(ctx)
-	defer span.end()
+	phase, span := m.env.Span(ctx)
+	defer span.End()
 	switch err := g.users.(models.Registrar).CreateUser(phase, u); {
 	case errors.Is(err, models.ErrTaken):
 		return nil, m.taken(ctx, tell)
 	case err != nil:
 		return nil, autherr.Unavailable("create user", err)
 	}
-	m.Dispatch(ctx, events.Registered{Meta: m.meta(ctx, g.name, u.AuthID())})
+	m.Dispatch(ctx, events.Registered{Meta: m.env.Meta(ctx, g.name, u.AuthID())})
 	if v, ok := u.(models.EmailVerifiable); ok && m.mails != nil && !v.AuthEmailVerified() {
 		m.sendVerification(ctx, g, u)
 	}
@@ -108,7 +108,7 @@ func (m *Manager) unproved(u models.Authenticatable) bool {
 }
 
 // newUser returns an empty user of a guard's provider.
-func newUser(g *namedGuard) (models.Authenticatable, error) {
+func newUser(g *guardEntry) (models.Authenticatable, error) {
 	if g.users == nil {
 		return nil, errNoProvider
 	}
@@ -124,7 +124,7 @@ func newUser(g *namedGuard) (models.Authenticatable, error) {
 	return u, nil
 }
 
-func (m *Manager) checkRegistration(ctx context.Context, g *namedGuard, r Registration) error {
+func (m *Manager) checkRegistration(ctx context.Context, g *guardEntry, r Registration) error {
 	if n := utf8.RuneCountInString(r.Name); strings.TrimSpace(r.Name) == "" || n > maxName ||
 		!utf8.ValidString(r.Name) || strings.ContainsFunc(r.Name, unicode.IsControl) {
 		return autherr.Invalid("name", fmt.Sprintf("must be 1 to %d characters that can be shown", maxName))
@@ -177,7 +177,7 @@ func words(u models.Authenticatable) []string {
 // nil. It is asked for every registration, before the hash, so that one of an
 // address that is free makes the same calls. Who had no account then and has one
 // now made it a moment ago by a parallel request, which sends a mail already.
-func (m *Manager) ownerToTell(ctx context.Context, g *namedGuard, email string) (models.Authenticatable, error) {
+func (m *Manager) ownerToTell(ctx context.Context, g *guardEntry, email string) (models.Authenticatable, error) {
 	if !m.cfg.Account.HideAccountExistence {
 		return nil, nil
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -30,41 +32,41 @@ type LoginOption func(*LoginRequest)
 func (a *Authenticator) ViaRemember(ctx context.Context) bool {
 	login, _, err := a.ownLogin(ctx)
 	a.fault(err)
-	return login.remembered
+	return login.Remembered
 }
 
 // ownLogin returns the login of a in the session, if there is one.
-func (a *Authenticator) ownLogin(ctx context.Context) (l loginRecord, ok bool, err error) {
+func (a *Authenticator) ownLogin(ctx context.Context) (l session.Login, ok bool, err error) {
 	g := a.current()
 	if _, ok := g.Guard.(*sessionGuard); !ok || !a.x.started {
-		return loginRecord{}, false, nil
+		return session.Login{}, false, nil
 	}
 	u, err := a.User(ctx)
 	if err != nil || u == nil {
-		return loginRecord{}, false, err
+		return session.Login{}, false, err
 	}
-	l, ok, err = a.x.session.login(ctx, g.name)
-	if err != nil || !ok || l.id != u.AuthID() {
-		return loginRecord{}, false, err // of a request that is from somebody else, by Once or Basic
+	l, ok, err = a.x.session.s.Login(ctx, g.name)
+	if err != nil || !ok || l.UserID != u.AuthID() {
+		return session.Login{}, false, err // of a request that is from somebody else, by Once or Basic
 	}
 	return l, true, nil
 }
 
 // rememberCookie returns the name of the guard's cookie.
 func (g *sessionGuard) rememberCookie(a *Authenticator) string {
-	return a.x.jar().sibling("remember_" + g.name)
+	return a.x.Jar.Sibling("remember_" + g.name)
 }
 
 // forgetDevice deletes the cookie, once the response is known to be no outage.
 func (g *sessionGuard) forgetDevice(a *Authenticator) {
-	a.x.addCookie(g.rememberCookie(a), "", -time.Second)
+	a.x.SetCookie(g.rememberCookie(a), "", -time.Second)
 }
 
 // presented returns the token of the request's remember-me cookie as the store
 // knows it. It is not ok if there is none; a cookie that is none of ours is
 // deleted.
 func (g *sessionGuard) presented(ctx context.Context, a *Authenticator) (token opaque.Token, found stores.Token, ok bool, err error) {
-	text, ok := a.x.jar().get(a.x.req.Header, g.rememberCookie(a))
+	text, ok := a.x.Cookie(g.rememberCookie(a))
 	if !ok || text == "" {
 		return token, found, false, nil
 	}
@@ -78,7 +80,7 @@ func (g *sessionGuard) presented(ctx context.Context, a *Authenticator) (token o
 		return token, found, false, autherr.Unavailable("find remember token", err)
 	}
 	_, owned := ownerID(g.realm, found.Owner)
-	if !ok || !owned || found.Kind != stores.Remember || !slices.Contains(found.Abilities, g.name) || !sameDigest(found.Digest, token.Digest()) {
+	if !ok || !owned || found.Kind != stores.Remember || !slices.Contains(found.Abilities, g.name) || !found.Digest.Equal(token.Digest()) {
 		g.forgetDevice(a)
 		return token, found, false, nil
 	}
@@ -108,7 +110,7 @@ func (g *sessionGuard) recall(ctx context.Context, a *Authenticator) (models.Aut
 	}
 	if errors.Is(err, errReusedNow) {
 		id, _ := ownerID(g.realm, found.Owner)
-		g.m.Dispatch(ctx, events.TokenReused{Meta: a.x.meta(g.name, id), Kind: string(stores.Remember), TokenID: token.Family})
+		g.m.Dispatch(ctx, events.TokenReused{Meta: a.x.Meta(g.name, id), Kind: string(stores.Remember), TokenID: token.Family})
 	}
 	return nil, g.forgetDead(ctx, a, found, err)
 }
@@ -118,7 +120,7 @@ func (g *sessionGuard) recall(ctx context.Context, a *Authenticator) (models.Aut
 // another one. A later request deletes that which did not get one.
 func (g *sessionGuard) forgetDead(ctx context.Context, a *Authenticator, found stores.Token, why error) error {
 	if errors.Is(why, errStamp) {
-		_, err := g.m.stores.Tokens.RevokeFamily(ctx, g.m.now(), found.Family)
+		_, err := g.m.stores.Tokens.RevokeFamily(ctx, g.m.env.Now(), found.Family)
 		return autherr.Unavailable("forget device", err)
 	}
 	if !errors.Is(why, errForgot) || !g.endedJustNow(found) {
@@ -130,13 +132,13 @@ func (g *sessionGuard) forgetDead(ctx context.Context, a *Authenticator, found s
 // endedJustNow reports whether the family of a token as found was ended moments
 // ago, or since.
 func (g *sessionGuard) endedJustNow(found stores.Token) bool {
-	now := g.m.now()
-	return lives(found, now) || !found.FamilyRevoked.IsZero() && now.Sub(found.FamilyRevoked).Abs() < supersededFor
+	now := g.m.env.Now()
+	return lives(found, now) || !found.FamilyRevoked.IsZero() && now.Sub(found.FamilyRevoked).Abs() < session.SupersededFor
 }
 
 // remembered returns the user of a token that lives.
 func (g *sessionGuard) remembered(ctx context.Context, found stores.Token) (models.Authenticatable, error) {
-	if !lives(found, g.m.now()) {
+	if !lives(found, g.m.env.Now()) {
 		return nil, errForgot
 	}
 	data, err := parseTokenData(found.Data)
@@ -150,25 +152,25 @@ func (g *sessionGuard) remembered(ctx context.Context, found stores.Token) (mode
 // begin logs a remembered user into the session.
 func (g *sessionGuard) begin(_ context.Context, a *Authenticator, u models.Authenticatable, next *successor) (models.Authenticatable, error) {
 	record := g.newLogin(u)
-	record.remembered, record.series = true, next.token.Family
-	if err := a.Session().logIn(g.name, record, ownerName(g.realm, u.AuthID())); err != nil {
+	record.Remembered, record.Series = true, next.token.Family
+	if err := a.Session().s.LogIn(g.name, record, session.OwnerName(g.realm, u.AuthID())); err != nil {
 		return nil, err
 	}
 	g.sendRemember(a, next.token, next.record)
 	if !handedOut(next.record) {
-		a.x.session.notesBeforeAnswer(func(ctx context.Context) error {
-			ctx, span := g.m.phase(ctx)
-			defer span.end()
-			return autherr.Unavailable("note remember token", g.m.stores.Tokens.Touch(ctx, g.m.now(), next.token.Family, next.token.ID))
+		a.x.BeforeResponse(func(ctx context.Context) error {
+			ctx, span := g.m.env.Span(ctx)
+			defer span.End()
+			return autherr.Unavailable("note remember token", g.m.stores.Tokens.Touch(ctx, g.m.env.Now(), next.token.Family, next.token.ID))
 		})
 	}
-	a.x.emit(events.Login{Meta: a.x.meta(g.name, u.AuthID()), Remembered: true})
+	a.x.Emit(events.Login{Meta: a.x.Meta(g.name, u.AuthID()), Remembered: true})
 	return u, nil
 }
 
 // newLogin returns the record of a login that begins now.
-func (g *sessionGuard) newLogin(u models.Authenticatable) loginRecord {
-	return loginRecord{id: u.AuthID(), at: g.m.now(), fingerprint: g.m.fingerprint(sessionCredential, g.realm, u)}
+func (g *sessionGuard) newLogin(u models.Authenticatable) session.Login {
+	return session.Login{UserID: u.AuthID(), At: g.m.env.Now(), Fingerprint: g.m.fingerprint(sessionCredential, g.realm, u)}
 }
 
 // remember makes the cookie of a login, and returns the name of its series.
@@ -178,7 +180,7 @@ func (g *sessionGuard) remember(ctx context.Context, a *Authenticator, u models.
 		return "", err
 	}
 	token := opaque.New()
-	record := g.rememberRecord(a, token, u, owner, g.m.now().Add(g.m.cfg.Account.RememberLifetime))
+	record := g.rememberRecord(a, token, u, owner, g.m.env.Now().Add(g.m.cfg.Account.RememberLifetime))
 	created, err := g.m.stores.Tokens.Create(ctx, record)
 	if err != nil || !created {
 		return "", autherr.Unavailable("store remember token", errors.Join(err, refusedIf(!created)))
@@ -188,16 +190,16 @@ func (g *sessionGuard) remember(ctx context.Context, a *Authenticator, u models.
 }
 
 func (g *sessionGuard) sendRemember(a *Authenticator, token opaque.Token, record stores.Token) {
-	a.x.addCookie(g.rememberCookie(a), token.Text(rememberPrefix), max(time.Second, record.Expires.Sub(g.m.now())))
+	a.x.SetCookie(g.rememberCookie(a), token.Text(rememberPrefix), max(time.Second, record.Expires.Sub(g.m.env.Now())))
 }
 
 func (g *sessionGuard) rememberRecord(a *Authenticator, token opaque.Token, u models.Authenticatable, owner string, end time.Time) stores.Token {
-	data := tokenData{bound: true, fingerprint: g.m.fingerprint(rememberCredential, g.realm, u), address: cut(a.x.ip(), 64)}
+	data := tokenData{bound: true, fingerprint: g.m.fingerprint(rememberCredential, g.realm, u), address: request.Cut(a.x.IP(), 64)}
 	return stores.Token{
 		ID: token.ID, Family: token.Family, Kind: stores.Remember, Owner: owner, Digest: token.Digest(),
 		// Another guard of the same users may ask for more than this one did.
 		Abilities: []string{g.name},
-		Name:      cut(a.x.req.UserAgent(), 255), Data: data.encode(), Created: g.m.now(), Expires: end, FamilyExpires: end,
+		Name:      request.Cut(a.x.HTTP.UserAgent(), 255), Data: data.encode(), Created: g.m.env.Now(), Expires: end, FamilyExpires: end,
 	}
 }
 
@@ -216,7 +218,7 @@ func (g *sessionGuard) endSeries(ctx context.Context, a *Authenticator, series s
 		names = append(names, token.Family)
 	}
 	for _, name := range names {
-		if _, err := g.m.stores.Tokens.RevokeFamily(ctx, g.m.now(), name); err != nil {
+		if _, err := g.m.stores.Tokens.RevokeFamily(ctx, g.m.env.Now(), name); err != nil {
 			return autherr.Unavailable("forget device", err)
 		}
 	}
@@ -228,11 +230,11 @@ func (g *sessionGuard) endSeries(ctx context.Context, a *Authenticator, series s
 
 // seriesLives reports whether what a remembered session was begun by has not
 // been ended, as it is when a stolen cookie was found out.
-func (g *sessionGuard) seriesLives(ctx context.Context, login loginRecord) (bool, error) {
-	if !login.remembered {
+func (g *sessionGuard) seriesLives(ctx context.Context, login session.Login) (bool, error) {
+	if !login.Remembered {
 		return true, nil
 	}
-	states, err := g.m.stores.Tokens.Lives(ctx, g.m.now(), login.series)
+	states, err := g.m.stores.Tokens.Lives(ctx, g.m.env.Now(), login.Series)
 	if err != nil {
 		return false, autherr.Unavailable("look up remember token", err)
 	}

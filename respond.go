@@ -10,6 +10,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -27,7 +28,7 @@ func Abort(c *gin.Context, err error) {
 
 // managerOf returns the manager that serves the request.
 func managerOf(c *gin.Context) *Manager {
-	if x, ok := exchangeOf(c); ok {
+	if x, ok := stateOf(c); ok {
 		return x.m
 	}
 	return Default()
@@ -105,7 +106,7 @@ const retryAfterOutage = "1"
 func (m *Manager) respond(c *gin.Context, err error) {
 	a, status := answerFor(err), StatusOf(err)
 	h := c.Writer.Header()
-	x, known := exchangeOf(c)
+	x, known := stateOf(c)
 	var throttled *ThrottledError
 	switch {
 	case errors.As(err, &throttled):
@@ -114,13 +115,13 @@ func (m *Manager) respond(c *gin.Context, err error) {
 		h.Set("Retry-After", retryAfterOutage)
 	case status == http.StatusUnauthorized && known:
 		if h.Get("WWW-Authenticate") == "" {
-			h.Set("WWW-Authenticate", x.auth.current().challengeTo(x.req))
+			h.Set("WWW-Authenticate", x.auth.current().challengeTo(x.HTTP))
 		}
 	}
 	if status >= 500 && c.Request.Context().Err() == nil { // else the client hung up
 		// %v of our errors names what was done and the cause, no secret.
-		m.log.ErrorContext(c.Request.Context(), "ginauth: request failed", "status", status,
-			"method", c.Request.Method, "route", c.FullPath(), "error", cut(err.Error(), 512))
+		m.env.Log.ErrorContext(c.Request.Context(), "ginauth: request failed", "status", status,
+			"method", c.Request.Method, "route", c.FullPath(), "error", request.Cut(err.Error(), 512))
 	}
 	if status >= http.StatusBadRequest && status < http.StatusInternalServerError {
 		CountFailure(c) // whatever the application answers
@@ -142,7 +143,7 @@ func (m *Manager) respond(c *gin.Context, err error) {
 
 // askHandler lets the application answer, and reports whether it did. An Abort
 // inside the application's handler gets the ordinary answer.
-func (m *Manager) askHandler(c *gin.Context, x *exchange, status int, err error) bool {
+func (m *Manager) askHandler(c *gin.Context, x *requestState, status int, err error) bool {
 	if m.cfg.ErrorHandler == nil || x.answering {
 		return false
 	}

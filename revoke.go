@@ -10,6 +10,8 @@ import (
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -19,8 +21,8 @@ import (
 // The errors are ErrInvalidToken, for what is no token of ours or has ended
 // already, and ErrUnavailable.
 func (m *Manager) Revoke(ctx context.Context, token string) error {
-	ctx, span := m.phase(context.WithoutCancel(ctx)) // what is revoked is so, also if the client hung up
-	defer span.end()
+	ctx, span := m.env.Span(context.WithoutCancel(ctx)) // what is revoked is so, also if the client hung up
+	defer span.End()
 	if t, ok := opaque.Parse(refreshPrefix, token); ok {
 		return m.revokeStored(ctx, stores.Refresh, t.Family, t.ID, t.Digest())
 	}
@@ -39,10 +41,10 @@ func (m *Manager) revokeStored(ctx context.Context, kind stores.Kind, family, id
 	if err != nil {
 		return autherr.Unavailable("find token", err)
 	}
-	if !ok || found.Kind != kind || !sameDigest(found.Digest, digest) {
+	if !ok || found.Kind != kind || !found.Digest.Equal(digest) {
 		return m.jwt.refuse(ctx, errUnknownToken)
 	}
-	alive, err := m.stores.Tokens.RevokeFamily(ctx, m.now(), family)
+	alive, err := m.stores.Tokens.RevokeFamily(ctx, m.env.Now(), family)
 	switch {
 	case err != nil:
 		return autherr.Unavailable("revoke token", err)
@@ -57,7 +59,7 @@ func (m *Manager) revokeStored(ctx context.Context, kind stores.Kind, family, id
 // store names it, with the realm left off.
 func (m *Manager) dispatchRevoked(ctx context.Context, owner, kind, id string) {
 	_, user, _ := strings.Cut(owner, ":")
-	m.Dispatch(ctx, events.TokenRevoked{Meta: m.meta(ctx, "", user), Kind: kind, TokenID: id})
+	m.Dispatch(ctx, events.TokenRevoked{Meta: m.env.Meta(ctx, "", user), Kind: kind, TokenID: id})
 }
 
 // RevokeTokens ends all tokens of a user: logins by the JWT guard with their
@@ -68,9 +70,9 @@ func (m *Manager) RevokeTokens(ctx context.Context, guard, userID string) error 
 	if userID == "" {
 		return errors.Join(ErrInvalidInput, errNoUser) // nobody owns everybody's
 	}
-	ctx, span := m.phase(context.WithoutCancel(ctx))
-	defer span.end()
-	_, err := m.stores.Tokens.RevokeOwner(ctx, m.now(), ownerName(g.realm, userID), "", stores.Refresh, stores.Personal)
+	ctx, span := m.env.Span(context.WithoutCancel(ctx))
+	defer span.End()
+	_, err := m.stores.Tokens.RevokeOwner(ctx, m.env.Now(), session.OwnerName(g.realm, userID), "", stores.Refresh, stores.Personal)
 	return autherr.Unavailable("revoke tokens", err)
 }
 
@@ -85,8 +87,8 @@ func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
 	if _, err := g.stampChanger(nil); err != nil {
 		return err
 	}
-	ctx, span := m.phase(context.WithoutCancel(ctx))
-	defer span.end()
+	ctx, span := m.env.Span(context.WithoutCancel(ctx))
+	defer span.End()
 	u, err := g.userByID(ctx, userID)
 	if err != nil {
 		return err
@@ -103,14 +105,14 @@ func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
 		return err
 	}
 	m.endAll(ctx, g, userID, "")
-	m.Dispatch(ctx, events.UserRevoked{Meta: m.meta(ctx, guard, userID)})
+	m.Dispatch(ctx, events.UserRevoked{Meta: m.env.Meta(ctx, guard, userID)})
 	return nil
 }
 
 // stampChanger returns the provider as what changes the stamp of a user, or of
 // any user if it is nil. A stamp that the user's type does not show would end
 // nothing.
-func (g *namedGuard) stampChanger(u models.Authenticatable) (models.StampChanger, error) {
+func (g *guardEntry) stampChanger(u models.Authenticatable) (models.StampChanger, error) {
 	changer, ok := g.users.(models.StampChanger)
 	if !ok {
 		return nil, fmt.Errorf("ginauth: the user provider changes no stamp: %w", errors.ErrUnsupported)
@@ -123,7 +125,7 @@ func (g *namedGuard) stampChanger(u models.Authenticatable) (models.StampChanger
 
 // newStamp gives a user another stamp, if it still has the one that it was loaded
 // with. If not, the error is ErrConflict.
-func (g *namedGuard) newStamp(ctx context.Context, u models.Authenticatable) (models.Authenticatable, error) {
+func (g *guardEntry) newStamp(ctx context.Context, u models.Authenticatable) (models.Authenticatable, error) {
 	changer, err := g.stampChanger(u)
 	if err != nil {
 		return nil, err
@@ -134,7 +136,7 @@ func (g *namedGuard) newStamp(ctx context.Context, u models.Authenticatable) (mo
 }
 
 // userByID returns a user of the guard, or nil if there is none.
-func (g *namedGuard) userByID(ctx context.Context, id string) (models.Authenticatable, error) {
+func (g *guardEntry) userByID(ctx context.Context, id string) (models.Authenticatable, error) {
 	if g.users == nil {
 		return nil, errNoProvider
 	}
@@ -156,7 +158,7 @@ const maxOverruled = 100
 // recovers an account: if another change of the user comes first, it is made to
 // the user as that one left it. It returns the user as changed, or nil if there
 // is none any more. The change returns ErrConflict if it was not the first.
-func (g *namedGuard) overrule(
+func (g *guardEntry) overrule(
 	ctx context.Context, u models.Authenticatable, change func(now models.Authenticatable) (models.Authenticatable, error),
 ) (models.Authenticatable, error) {
 	for range maxOverruled {
@@ -173,15 +175,15 @@ func (g *namedGuard) overrule(
 
 // endAll takes what has ended through the user's stamp out of the stores, so
 // that no list shows it. The sessions' row that goes on is left out.
-func (m *Manager) endAll(ctx context.Context, g *namedGuard, userID, exceptRow string) {
-	owner := ownerName(g.realm, userID)
-	_, err := m.stores.Tokens.RevokeOwner(ctx, m.now(), owner, "", stores.Refresh, stores.Remember, stores.Reset)
+func (m *Manager) endAll(ctx context.Context, g *guardEntry, userID, exceptRow string) {
+	owner := session.OwnerName(g.realm, userID)
+	_, err := m.stores.Tokens.RevokeOwner(ctx, m.env.Now(), owner, "", stores.Refresh, stores.Remember, stores.Reset)
 	if index, ok := m.stores.Sessions.(stores.SessionIndex); ok {
 		_, sessionErr := index.DeleteSessionsOf(ctx, owner, exceptRow)
 		err = errors.Join(err, sessionErr)
 	}
 	if err != nil {
 		// Each of them is refused all the same: its stamp is the former one.
-		m.log.WarnContext(ctx, "ginauth: ended logins are still listed", "error", cut(err.Error(), 256))
+		m.env.Log.WarnContext(ctx, "ginauth: ended logins are still listed", "error", request.Cut(err.Error(), 256))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/deadline"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -36,7 +37,7 @@ func (m *Manager) rotate(
 	if found.Consumed.IsZero() {
 		child := parent.Successor(m.subkeys.successor, 0)
 		next := successor{token: child, record: record(child)}
-		switch rotated, err := m.stores.Tokens.Rotate(ctx, m.now(), parent.ID, next.record); {
+		switch rotated, err := m.stores.Tokens.Rotate(ctx, m.env.Now(), parent.ID, next.record); {
 		case err != nil:
 			return nil, autherr.Unavailable("replace token", err)
 		case rotated == stores.RotateDone:
@@ -51,9 +52,9 @@ func (m *Manager) rotate(
 	}
 	// Whoever replays must not keep the login by hanging up, nor because the
 	// store is slow: nobody would ask for this end again.
-	ctx, span := m.phase(afterwards(ctx))
-	defer span.end()
-	switch alive, err := m.stores.Tokens.RevokeFamily(ctx, m.now(), parent.Family); {
+	ctx, span := m.env.Span(deadline.Detach(ctx))
+	defer span.End()
+	switch alive, err := m.stores.Tokens.RevokeFamily(ctx, m.env.Now(), parent.Family); {
 	case err != nil:
 		return nil, autherr.Unavailable("end login", err)
 	case alive:
@@ -86,7 +87,7 @@ func (m *Manager) unusedSuccessor(ctx context.Context, parent opaque.Token, grac
 	if err != nil || !ok || found.Consumed.IsZero() {
 		return nil, autherr.Unavailable("find token", err)
 	}
-	late := m.now().Sub(found.Consumed) >= grace
+	late := m.env.Now().Sub(found.Consumed) >= grace
 	if late && found.Kind != stores.Remember {
 		return nil, nil
 	}
@@ -97,7 +98,7 @@ func (m *Manager) unusedSuccessor(ctx context.Context, parent opaque.Token, grac
 		if err != nil {
 			return nil, autherr.Unavailable("find token", err)
 		}
-		if ok && record.Consumed.IsZero() && sameDigest(record.Digest, child.Digest()) && lives(record, m.now()) &&
+		if ok && record.Consumed.IsZero() && record.Digest.Equal(child.Digest()) && lives(record, m.env.Now()) &&
 			(!late || !handedOut(record)) {
 			return &successor{child, record, true}, nil
 		}

@@ -2,278 +2,136 @@ package ginauth
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 
-	"github.com/ginauth/ginauth/autherr"
-	"github.com/ginauth/ginauth/internal/sessioncodec"
-	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/internal/session"
 )
 
-// reservedPrefix begins the keys that ginauth keeps in a session. Applications
-// neither see nor set them.
-const reservedPrefix = "_ginauth."
-
-// flashPrefix begins the keys that mark others as flashed. One mark for each
-// key, so that parallel requests do not overwrite each other's.
-const flashPrefix = reservedPrefix + "flash."
-
-// Session is the session of a request, or one opened by Manager.Session.
+// Session is the session of a request, or one that Manager.Session opened.
 //
-// Loading is lazy: the store is asked when the session is first used, and not
-// at all if it is not. Changes are kept here and stored when the response
-// begins, as the keys that were set and removed, so that parallel requests keep
-// each other's changes; of two that set the same key the later wins. Sessions
-// that live in their cookies (stores.ClientSessions) are stored as a whole, and of two
-// parallel changes one is lost.
+// The store is asked when the session is first used, and not at all if it is not
+// used. Changes are stored when the response begins, as the keys that were set and
+// removed, so that parallel requests keep each other's changes. If two requests set
+// the same key, the later one wins. Sessions that live in their cookies
+// (stores.ClientSessions) are stored as a whole: of two parallel changes one is lost.
 //
-// Values of type bool, string, []byte, time.Time, and of the integer and float
-// types, come back as the type they were. All others are kept as JSON: Get
-// returns them as json.RawMessage, and Value as the type asked for.
+// Values of type bool, string, []byte, time.Time and of the integer and float types
+// come back with the same type. All others are kept as JSON: Get returns them as
+// json.RawMessage, and Value as the type asked for.
 //
-// A method that returns no error and cannot read the store behaves as if the
-// session were empty, and the request is answered with 503 whatever its
-// handler writes. A Session is safe for concurrent use.
-type Session struct {
-	m *Manager
-	x *exchange // whose response stores it and carries its id, or nil
+// If a method that returns no error cannot read the store, it behaves as if the
+// session were empty, and the response becomes 503 whatever the handler writes. A
+// Session is safe for concurrent use.
+type Session struct{ s session.Session }
 
-	mu        sync.Mutex
-	committed bool
-	onCommit  []func() // what waits for the session to be stored
-	*sessionState
-}
-
-// sessionState is what there is of a session once it is used. Until then it is
-// nil: most requests touch no session, and pay for none.
-type sessionState struct {
-	ctx   context.Context // for loading, where there is no request
-	fault error           // why the session cannot be read or stored
-
-	loaded    bool
-	presented bool // a cookie came
-	consulted bool // the response depends on the session
-	exists    bool // row is in the store, or in the cookie
-	due       bool // its use is to be noted, or the cookie to be sealed anew
-	// superseded says that the id presented was replaced moments ago by a
-	// request that ran in parallel.
-	superseded bool
-	loggedIn   bool // a login happened in this request
-	clearing   bool // the cookie is to be deleted
-
-	row stores.Session // as loaded
-
-	set     map[string][]byte // changes since loading
-	removed map[string]bool
-	now     map[string][]byte // values of this request alone
-	flashed []string          // keys flashed by the request before
-	kept    map[string]bool   // those of them that stay
-
-	next   *sessionSecret // the new id, if there is to be one
-	issued *sessionSecret // one that is stored and not sent yet
-	owner  *string        // of the row, if it changes
-	// beforeAnswer is what is to be noted once the session is stored, and before
-	// the client hears of it, or when it hangs up.
-	beforeAnswer []func(context.Context) error
-}
-
-// lock locks the session for use.
-func (s *Session) lock() {
-	s.mu.Lock()
-	if s.sessionState == nil {
-		s.sessionState = new(sessionState)
+// Session opens a session outside a request, by its cookie's value or by the public
+// name that Session.ID returned. A name proves nothing: the caller must have it from
+// a trusted place. Save stores the changes. The error wraps ErrSessionEnded if there
+// is no such session, and ErrUnavailable if the store failed.
+//
+// A session that lives in its cookie (stores.ClientSessions) can be opened by the
+// cookie's value, read, and ended by Invalidate. Opening it by its name, or saving
+// changes, returns an error that wraps errors.ErrUnsupported.
+func (m *Manager) Session(ctx context.Context, id string) (*Session, error) {
+	s := new(Session)
+	if err := m.sessions.Open(ctx, &s.s, id); err != nil {
+		return nil, err
 	}
-}
-
-// context returns what the session is loaded under.
-func (s *Session) context() context.Context {
-	if s.x == nil {
-		return s.ctx
-	}
-	return s.x.req.Context()
+	return s, nil
 }
 
 // Format writes the type's name: a session holds secrets.
 func (*Session) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("ginauth.Session")) }
 
-// Get returns the value of a key, or nil if there is none.
-func (s *Session) Get(key string) any {
-	s.lock()
-	defer s.mu.Unlock()
-	data, ok := s.lookup(key)
-	if !ok || reserved(key) {
-		return nil
-	}
-	value, err := decodeValue(data)
-	if err != nil {
-		s.fail(autherr.Unavailable("read session", err))
-		return nil
-	}
-	return value
-}
+// Get returns the value of a key, or nil if the session has no such key.
+func (s *Session) Get(key string) any { return s.s.Get(key) }
 
-// Value returns the value of a key as a T. It returns false if the session has
-// no such key, or if its value is not a T: an integer of another width counts
-// as one if it fits.
-func Value[T any](s *Session, key string) (T, bool) {
-	s.lock()
-	defer s.mu.Unlock()
-	var none T
-	data, ok := s.lookup(key)
-	if !ok || reserved(key) {
-		return none, false
-	}
-	value, err := sessioncodec.DecodeInto[T](data)
-	if err != nil {
-		return none, false
-	}
-	return value, true
-}
+// Value returns the value of a key as a T. It returns false if the session has no
+// such key, or if its value is not a T. An integer of another width counts as a T if
+// the value fits.
+func Value[T any](s *Session, key string) (T, bool) { return session.Value[T](&s.s, key) }
 
 // Has reports whether the session has the key.
-func (s *Session) Has(key string) bool {
-	s.lock()
-	defer s.mu.Unlock()
-	_, ok := s.lookup(key)
-	return ok && !reserved(key)
-}
+func (s *Session) Has(key string) bool { return s.s.Has(key) }
 
 // All returns all keys with their values, as Get returns them.
-func (s *Session) All() map[string]any {
-	s.lock()
-	defer s.mu.Unlock()
-	all := make(map[string]any)
-	for _, key := range s.keys() {
-		data, _ := s.lookup(key)
-		value, err := decodeValue(data)
-		if err != nil {
-			s.fail(autherr.Unavailable("read session", err))
-			return map[string]any{}
-		}
-		all[key] = value
-	}
-	return all
-}
+func (s *Session) All() map[string]any { return s.s.All() }
 
-// Put sets a key. The value is encoded here, so that what cannot be stored is
-// refused where it is put: the error names the key, never the value. It returns
-// ErrCommitted once the response has begun, and an error wrapping
-// ErrUnavailable if the session cannot be loaded.
-func (s *Session) Put(key string, value any) error {
-	s.lock()
-	defer s.mu.Unlock()
-	return s.put(key, value)
-}
+// Put sets a key. The value is encoded at once, so that a value that cannot be stored
+// is refused here; the error names the key and never contains the value. Put returns
+// ErrCommitted once the response has begun, an error wrapping ErrInvalidInput if the
+// key or the size of the session is not acceptable, and one wrapping ErrUnavailable if
+// the session cannot be loaded.
+func (s *Session) Put(key string, value any) error { return s.s.Put(key, value) }
 
-// Pull returns the value of a key as Get does, and removes it.
-func (s *Session) Pull(key string) any {
-	value := s.Get(key)
-	if err := s.Forget(key); err != nil {
-		s.lock()
-		defer s.mu.Unlock()
-		s.fail(err)
-		return nil
-	}
-	return value
-}
+// Pull returns the value of a key as Get does and removes the key.
+func (s *Session) Pull(key string) any { return s.s.Pull(key) }
 
 // Forget removes keys. The errors are those of Put.
-func (s *Session) Forget(keys ...string) error {
-	s.lock()
-	defer s.mu.Unlock()
-	if err := s.writable(); err != nil {
-		return err
-	}
-	for _, key := range keys {
-		if reserved(key) {
-			return reservedKeyError(key)
-		}
-		s.remove(key)
-	}
-	return nil
-}
+func (s *Session) Forget(keys ...string) error { return s.s.Forget(keys...) }
 
-// Flush removes all keys of the application. Whoever is logged in stays so.
-func (s *Session) Flush() error {
-	s.lock()
-	defer s.mu.Unlock()
-	if err := s.writable(); err != nil {
-		return err
-	}
-	for _, key := range s.keys() {
-		s.remove(key)
-	}
-	return nil
-}
+// Flush removes all keys of the application. Logged-in users stay logged in. The
+// errors are those of Put.
+func (s *Session) Flush() error { return s.s.Flush() }
 
-// Regenerate gives the session a new id when the response begins. The old id
-// is dead from then on; the values stay. A session opened by Manager.Session
-// has nobody to send a new id to: its error wraps errors.ErrUnsupported.
-func (s *Session) Regenerate() error {
-	s.lock()
-	defer s.mu.Unlock()
-	if s.x == nil {
-		return fmt.Errorf("ginauth: new session id outside a request: %w", errors.ErrUnsupported)
-	}
-	if err := s.writable(); err != nil {
-		return err
-	}
-	s.renew()
-	return nil
-}
+// Flash sets a key for this request and the next one that uses the session. The
+// errors are those of Put.
+func (s *Session) Flash(key string, value any) error { return s.s.Flash(key, value) }
 
-// Invalidate ends the session at once, with everything in it: when it returns
-// nil the id is dead, also if the client has hung up. The request goes on with
-// an empty session.
-func (s *Session) Invalidate() error {
-	s.lock()
-	defer s.mu.Unlock()
-	return s.end()
-}
+// Now sets a key for this request only. Nothing is stored.
+func (s *Session) Now(key string, value any) error { return s.s.Now(key, value) }
 
-// ID returns the session's public name, which changes with its id. It opens
-// nothing: unlike the cookie it may be logged. Manager.Session takes it. It is
-// "" as long as there is nothing to store.
-func (s *Session) ID() string {
-	s.lock()
-	defer s.mu.Unlock()
-	if s.load() != nil || (!s.exists && !s.changed()) {
-		return ""
-	}
-	row, digest := s.id()
-	return row + "." + digest.String()[:publicDigest]
-}
+// Keep keeps keys that the former request flashed for one more request. The errors
+// are those of Put.
+func (s *Session) Keep(keys ...string) error { return s.s.Keep(keys...) }
 
-// publicDigest is how many hexadecimal digits of the secret's digest are part
-// of a session's public name.
-const publicDigest = 16
+// Reflash keeps all keys that the former request flashed for one more request. The
+// errors are those of Put.
+func (s *Session) Reflash() error { return s.s.Reflash() }
 
-// Token returns the token that forms of this session may carry. It is derived
-// from the session's id, never stored, and changes with it. Asking for it
-// starts a session if there is none.
-func (s *Session) Token() (string, error) {
-	s.lock()
-	defer s.mu.Unlock()
-	if err := s.load(); err != nil {
-		return "", err
-	}
-	if !s.exists && s.next == nil {
-		if err := s.writable(); err != nil {
-			return "", err
-		}
-		s.renew()
-	}
-	_, digest := s.id()
-	return s.m.formToken(digest), nil
-}
+// Push appends a value to the list under a key, and starts a list if there is none.
+// Read the list with Value[[]T]. The errors are those of Put; a value that is not a
+// list returns one that wraps ErrInvalidInput.
+func (s *Session) Push(key string, value any) error { return s.s.Push(key, value) }
 
-// ValidToken reports whether token is this session's, in constant time.
-func (s *Session) ValidToken(token string) bool {
-	s.lock()
-	defer s.mu.Unlock()
-	if s.load() != nil || !s.exists {
-		return false
-	}
-	return s.m.validFormToken(token, s.row.Digest)
-}
+// Increment adds by to the integer under a key and returns the sum. A missing key
+// counts as 0 and becomes an int64. The errors are those of Put; a value that is not
+// an integer, or a sum that does not fit, returns one that wraps ErrInvalidInput.
+//
+// Parallel requests that increment the same key may be counted once, because a
+// session merges changes of different keys and not of one key. Count in a database
+// what must be exact.
+func (s *Session) Increment(key string, by int64) (int64, error) { return s.s.Increment(key, by) }
+
+// Decrement is Increment by -by.
+func (s *Session) Decrement(key string, by int64) (int64, error) { return s.s.Decrement(key, by) }
+
+// Regenerate gives the session a new id when the response begins. The old id is then
+// invalid; the values stay. A session that Manager.Session opened has no response to
+// carry a new id: its error wraps errors.ErrUnsupported.
+func (s *Session) Regenerate() error { return s.s.Regenerate() }
+
+// Invalidate ends the session at once, with all its values and logins. When it
+// returns nil the id is invalid, also if the client has disconnected. The request
+// continues with an empty session.
+func (s *Session) Invalidate() error { return s.s.Invalidate() }
+
+// ID returns the session's public name, for Manager.Session. It changes with the
+// session's id. Unlike the cookie it opens nothing and may be logged. It is "" as long
+// as there is nothing to store.
+func (s *Session) ID() string { return s.s.ID() }
+
+// Token returns a token for the forms of this session. It is derived from the
+// session's id, so it changes with the id and is not stored. Token starts a session if
+// there is none.
+func (s *Session) Token() (string, error) { return s.s.Token() }
+
+// ValidToken reports, in constant time, whether token is this session's form token.
+func (s *Session) ValidToken(token string) bool { return s.s.ValidToken(token) }
+
+// Save stores the changes of a session that Manager.Session opened. Afterwards the
+// session can only be read. The errors wrap ErrSessionEnded, ErrConflict,
+// ErrUnavailable, or errors.ErrUnsupported for a session that lives in its cookie,
+// which only a response can send. A session of a request is stored by its response:
+// Save then only reports what has failed so far.
+func (s *Session) Save(ctx context.Context) error { return s.s.Save(ctx) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -34,13 +35,13 @@ func (g *sessionGuard) identify(ctx context.Context, a *Authenticator) (models.A
 	if s == nil {
 		return nil, nil, errNoSession
 	}
-	login, there, err := s.login(ctx, g.name)
+	login, there, err := s.s.Login(ctx, g.name)
 	if err != nil {
 		return nil, nil, err
 	}
 	// Each login has its own end: one by another guard does not prolong it.
-	if there && g.m.now().Sub(login.at) >= g.m.cfg.Session.AbsoluteTimeout {
-		if err := s.dropDead(ctx, g.name); err != nil {
+	if there && g.m.env.Now().Sub(login.At) >= g.m.cfg.Session.AbsoluteTimeout {
+		if err := s.s.InvalidateStale(ctx, g.name); err != nil {
 			return nil, nil, err
 		}
 		there = false
@@ -56,7 +57,7 @@ func (g *sessionGuard) identify(ctx context.Context, a *Authenticator) (models.A
 
 // userOf loads the user of a login in the session. A login that has ended is
 // dropped.
-func (g *sessionGuard) userOf(ctx context.Context, s *Session, login loginRecord) (models.Authenticatable, error) {
+func (g *sessionGuard) userOf(ctx context.Context, s *Session, login session.Login) (models.Authenticatable, error) {
 	if g.users == nil {
 		return nil, errNoProvider
 	}
@@ -64,25 +65,25 @@ func (g *sessionGuard) userOf(ctx context.Context, s *Session, login loginRecord
 	case err != nil:
 		return nil, err
 	case !alive:
-		return nil, s.dropDead(ctx, g.name)
+		return nil, s.s.InvalidateStale(ctx, g.name)
 	}
-	user, err := g.users.UserByID(ctx, login.id)
+	user, err := g.users.UserByID(ctx, login.UserID)
 	if err != nil {
 		return nil, autherr.Unavailable("load user", err)
 	}
-	if models.IsNil(user) || user.AuthID() != login.id { // which is not empty
-		return nil, s.dropDead(ctx, g.name)
+	if models.IsNil(user) || user.AuthID() != login.UserID { // which is not empty
+		return nil, s.s.InvalidateStale(ctx, g.name)
 	}
-	key, ok := g.m.checkFingerprintOf(login.id, login.fingerprint[:], sessionCredential, g.realm, user)
+	key, ok := g.m.checkFingerprintOf(login.UserID, login.Fingerprint[:], sessionCredential, g.realm, user)
 	switch {
 	case !ok:
 		// Everything bound to the old stamp ends, this session among it.
-		return nil, s.dropDead(ctx, g.name)
+		return nil, s.s.InvalidateStale(ctx, g.name)
 	case disabled(user):
 		return nil, nil
 	case key > 0:
-		login.fingerprint = g.m.fingerprint(sessionCredential, g.realm, user)
-		err = s.renewLogin(g.name, login)
+		login.Fingerprint = g.m.fingerprint(sessionCredential, g.realm, user)
+		err = s.s.RenewLogin(g.name, login)
 	}
 	return user, err
 }
@@ -95,15 +96,15 @@ func (g *sessionGuard) Login(ctx context.Context, a *Authenticator, r LoginReque
 	}
 	record := g.newLogin(u)
 	if r.Confirmed {
-		record.confirmed = record.at
+		record.Confirmed = record.At
 	}
 	if r.Remember {
 		var err error
-		if record.series, err = g.remember(ctx, a, u); err != nil {
+		if record.Series, err = g.remember(ctx, a, u); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.logIn(g.name, record, ownerName(g.realm, u.AuthID())); err != nil {
+	if err := s.s.LogIn(g.name, record, session.OwnerName(g.realm, u.AuthID())); err != nil {
 		return nil, err
 	}
 	return &LoginResult{User: u}, nil
@@ -116,17 +117,17 @@ func (g *sessionGuard) Logout(ctx context.Context, a *Authenticator) error {
 	if s == nil {
 		return errNoSession
 	}
-	login, _, err := s.login(ctx, g.name)
+	login, _, err := s.s.Login(ctx, g.name)
 	if err != nil {
 		return err
 	}
-	if err := s.endable(); err != nil {
+	if err := s.s.MayEnd(); err != nil {
 		return err
 	}
 	// What would begin another session comes first: if it cannot be ended, the
 	// session that names it is still there for another try.
-	if err := g.endSeries(ctx, a, login.series); err != nil {
+	if err := g.endSeries(ctx, a, login.Series); err != nil {
 		return err
 	}
-	return s.dropLogin(ctx, g.name)
+	return s.s.LogOut(ctx, g.name)
 }

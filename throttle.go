@@ -23,14 +23,21 @@ type subject struct {
 	device  *knownDevice  // set if this device has logged into the account
 }
 
+// accountMeta is Meta for a try to log into an account.
+func (x *requestState) accountMeta(guard, userID string, s subject) events.Meta {
+	meta := x.Meta(guard, userID)
+	meta.Account = s.account.String()[:32]
+	return meta
+}
+
 // subject returns the subject of a try. The account is named by the canonical
 // identifier that is looked up, so that every spelling that reaches one account
 // shares one count, and none can be made to look like another's: keys are MACs
 // over length-prefixed parts.
-func (x *exchange) subject(g *namedGuard, field, canonical string) subject {
+func (x *requestState) subject(g *guardEntry, field, canonical string) subject {
 	parts := [][]byte{[]byte(g.realm), []byte(field), []byte(canonical)}
 	s := subject{account: x.m.subkeys.account.MAC(parts...)}
-	s.address, _ = clientaddr.Prefix(x.remote)
+	s.address, _ = clientaddr.Prefix(x.Remote)
 	s.device = x.deviceFor(parts)
 	return s
 }
@@ -56,12 +63,12 @@ const knownAddresses = 1024
 // addressWindow returns the window that counts tries from the request's address,
 // if that is known. Naming it takes longer than looking it up, so the latest are
 // remembered.
-func (x *exchange) addressWindow(l Limit) (w stores.Window, ok bool) {
-	key := addressLimit{clientaddr.WithoutPort(x.remote), l}
+func (x *requestState) addressWindow(l Limit) (w stores.Window, ok bool) {
+	key := addressLimit{clientaddr.WithoutPort(x.Remote), l}
 	if w, ok = x.m.windows.Get(key); ok {
 		return w, true
 	}
-	address, ok := clientaddr.Prefix(x.remote)
+	address, ok := clientaddr.Prefix(x.Remote)
 	if !ok {
 		return w, false
 	}
@@ -73,7 +80,7 @@ func (x *exchange) addressWindow(l Limit) (w stores.Window, ok bool) {
 
 // try is one try to log in, with the slots it took.
 type try struct {
-	x        *exchange
+	x        *requestState
 	limits   *ThrottleConfig
 	guard    string
 	subject  subject
@@ -83,7 +90,7 @@ type try struct {
 }
 
 // take counts a try, or refuses it.
-func (x *exchange) take(ctx context.Context, guard string, s subject) (*try, error) {
+func (x *requestState) take(ctx context.Context, guard string, s subject) (*try, error) {
 	t := &try{x: x, limits: x.limitsOfRoute(), guard: guard, subject: s}
 	var windows []stores.Window
 	// Where the address is not known, as on a Unix socket, all clients would
@@ -159,9 +166,9 @@ func (t *try) takeSlots(ctx context.Context, windows []stores.Window) ([]stores.
 		return nil, nil
 	}
 	x := t.x
-	phase, span := x.phase(ctx)
-	defer span.end()
-	grant, err := x.m.stores.Limiter.Reserve(phase, x.m.now(), windows...)
+	phase, span := x.Span(ctx)
+	defer span.End()
+	grant, err := x.m.stores.Limiter.Reserve(phase, x.m.env.Now(), windows...)
 	if err != nil {
 		return nil, autherr.Unavailable("count attempts", err) // never unlimited tries
 	}
@@ -179,8 +186,8 @@ func (t *try) succeed(ctx context.Context) error {
 	if len(t.keys) == 0 {
 		return nil
 	}
-	phase, span := t.x.phase(context.WithoutCancel(ctx))
-	defer span.end()
+	phase, span := t.x.Span(context.WithoutCancel(ctx))
+	defer span.End()
 	if err := t.x.m.stores.Limiter.Reset(phase, t.keys...); err != nil {
 		return autherr.Unavailable("clear attempts", err)
 	}
@@ -190,8 +197,8 @@ func (t *try) succeed(ctx context.Context) error {
 
 // release gives the slots of this try back: no secret was compared.
 func (t *try) release(ctx context.Context) error {
-	phase, span := t.x.phase(context.WithoutCancel(ctx))
-	defer span.end()
+	phase, span := t.x.Span(context.WithoutCancel(ctx))
+	defer span.End()
 	slots := append(t.address, t.accounts...)
 	t.accounts, t.keys = nil, nil
 	return t.putBack(phase, slots)
@@ -280,7 +287,7 @@ func (m *Manager) ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
 		panic(fmt.Sprintf("ginauth: ThrottleLogins: %v", f.err()))
 	}
 	return func(c *gin.Context) {
-		m.handle(c, func(x *exchange) error {
+		m.handle(c, func(x *requestState) error {
 			x.limits = &limits
 			return x.peek(c.Request.Context())
 		})
@@ -289,25 +296,25 @@ func (m *Manager) ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
 
 // countGuess counts a guess at a token. Tokens are too long to be guessed;
 // whoever tries nevertheless is told to wait.
-func (x *exchange) countGuess(ctx context.Context) error {
+func (x *requestState) countGuess(ctx context.Context) error {
 	limits := x.limitsOfRoute()
-	address, ok := clientaddr.Prefix(x.remote)
+	address, ok := clientaddr.Prefix(x.Remote)
 	if !ok || limits.InsecureDisable {
 		return nil
 	}
-	grant, err := x.m.stores.Limiter.Reserve(ctx, x.m.now(), x.m.window("token guess", limits.Address, []byte(address)))
+	grant, err := x.m.stores.Limiter.Reserve(ctx, x.m.env.Now(), x.m.window("token guess", limits.Address, []byte(address)))
 	if err != nil {
 		return autherr.Unavailable("count attempts", err)
 	}
 	if grant.OK() {
 		return nil
 	}
-	x.m.Dispatch(ctx, events.Lockout{Meta: x.meta("", ""), RetryAfter: grant.RetryAfter})
+	x.m.Dispatch(ctx, events.Lockout{Meta: x.Meta("", ""), RetryAfter: grant.RetryAfter})
 	return &ThrottledError{RetryAfter: grant.RetryAfter}
 }
 
 // limitsOfRoute returns the limits that the route has.
-func (x *exchange) limitsOfRoute() *ThrottleConfig {
+func (x *requestState) limitsOfRoute() *ThrottleConfig {
 	if x.limits != nil {
 		return x.limits
 	}
@@ -315,21 +322,21 @@ func (x *exchange) limitsOfRoute() *ThrottleConfig {
 }
 
 // peek refuses a request whose address is locked already.
-func (x *exchange) peek(ctx context.Context) error {
+func (x *requestState) peek(ctx context.Context) error {
 	limits := x.limitsOfRoute()
 	window, ok := x.addressWindow(limits.Address)
 	if !ok || limits.InsecureDisable {
 		return nil
 	}
-	phase, span := x.phase(ctx)
-	defer span.end()
-	grant, err := x.m.stores.Limiter.Peek(phase, x.m.now(), window)
+	phase, span := x.Span(ctx)
+	defer span.End()
+	grant, err := x.m.stores.Limiter.Peek(phase, x.m.env.Now(), window)
 	if err != nil {
 		return autherr.Unavailable("count attempts", err)
 	}
 	if grant.OK() {
 		return nil
 	}
-	x.m.Dispatch(ctx, events.Lockout{Meta: x.meta("", ""), RetryAfter: grant.RetryAfter})
+	x.m.Dispatch(ctx, events.Lockout{Meta: x.Meta("", ""), RetryAfter: grant.RetryAfter})
 	return &ThrottledError{RetryAfter: grant.RetryAfter}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/clientaddr"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -34,9 +35,9 @@ func (m *Manager) throttleRequests(name string, limit Limit, failures bool) gin.
 		panic(fmt.Sprintf("ginauth: ThrottleRequests: %v", err))
 	}
 	return func(c *gin.Context) {
-		var x *exchange
+		var x *requestState
 		var slots []stores.Slot
-		m.handle(c, func(known *exchange) (err error) {
+		m.handle(c, func(known *requestState) (err error) {
 			x = known
 			slots, err = x.takeRequest(c.Request.Context(), name, limit)
 			return err
@@ -48,11 +49,11 @@ func (m *Manager) throttleRequests(name string, limit Limit, failures bool) gin.
 			return
 		}
 		// The answer may wait in a buffer for this, so it has what is left.
-		left := m.cfg.StoreTimeout - x.storeTime.used()
+		left := m.cfg.StoreTimeout - x.Budget.Used()
 		phase, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), left)
 		defer cancel()
 		if err := (&try{x: x}).putBack(phase, slots); err != nil {
-			m.log.WarnContext(c.Request.Context(), "ginauth: request stays counted", "error", cut(err.Error(), 256))
+			m.env.Log.WarnContext(c.Request.Context(), "ginauth: request stays counted", "error", request.Cut(err.Error(), 256))
 		}
 	}
 }
@@ -66,19 +67,19 @@ const failedKey = "ginauth.failed"
 func CountFailure(c *gin.Context) { c.Set(failedKey, true) }
 
 // takeRequest counts a request of an address, or refuses it.
-func (x *exchange) takeRequest(ctx context.Context, name string, limit Limit) ([]stores.Slot, error) {
-	address, ok := clientaddr.Prefix(x.remote)
+func (x *requestState) takeRequest(ctx context.Context, name string, limit Limit) ([]stores.Slot, error) {
+	address, ok := clientaddr.Prefix(x.Remote)
 	if !ok || x.m.cfg.Throttle.InsecureDisable {
 		return nil, nil
 	}
-	ctx, span := x.phase(ctx)
-	defer span.end()
-	grant, err := x.m.stores.Limiter.Reserve(ctx, x.m.now(), x.m.window("requests", limit, []byte(name), []byte(address)))
+	ctx, span := x.Span(ctx)
+	defer span.End()
+	grant, err := x.m.stores.Limiter.Reserve(ctx, x.m.env.Now(), x.m.window("requests", limit, []byte(name), []byte(address)))
 	switch {
 	case err != nil:
 		return nil, autherr.Unavailable("count requests", err)
 	case !grant.OK():
-		x.m.Dispatch(ctx, events.Lockout{Meta: x.meta("", ""), RetryAfter: grant.RetryAfter})
+		x.m.Dispatch(ctx, events.Lockout{Meta: x.Meta("", ""), RetryAfter: grant.RetryAfter})
 		return nil, &ThrottledError{RetryAfter: grant.RetryAfter}
 	}
 	return grant.Slots, nil

@@ -49,7 +49,7 @@ func (a *Authenticator) Token(ctx context.Context) (*TokenInfo, error) {
 	if _, err := a.User(ctx); err != nil {
 		return nil, err
 	}
-	if answer := a.x.known(a.current()); answer != nil {
+	if answer, ok := a.x.known(a.current()); ok {
 		return answer.token, nil
 	}
 	return nil, nil
@@ -61,12 +61,12 @@ func (a *Authenticator) Token(ctx context.Context) (*TokenInfo, error) {
 // token, or if its claims do not fit a T.
 func Claims[T any](c *gin.Context) (T, bool) {
 	var none, claims T
-	x, ok := exchangeOf(c)
+	x, ok := stateOf(c)
 	if !ok {
 		return none, false
 	}
 	token, err := x.auth.Token(c.Request.Context())
-	x.stick(err)
+	x.Fail(err)
 	if err != nil || token == nil || token.claims == "" {
 		return none, false
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -57,7 +58,7 @@ func ownerID(realm, owner string) (id string, ok bool) {
 // not be found again.
 func tokenOwner(realm string, u models.Authenticatable) (string, error) {
 	id := u.AuthID()
-	owner := ownerName(realm, id)
+	owner := session.OwnerName(realm, id)
 	if named, ok := ownerID(realm, owner); !ok || named != id {
 		return "", fmt.Errorf("%w: a user's identifier is too long for a token", ErrConfig)
 	}

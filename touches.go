@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -20,34 +21,30 @@ const maxTouching = 8
 type touches struct {
 	mu      sync.Mutex
 	running map[string]bool
-	closed  bool
-	done    sync.WaitGroup
 }
 
 // note records that a token is in use, if that was not recorded in the last
 // minute. It never blocks and reports nothing: a failing write harms nobody.
 func (t *touches) note(m *Manager, token stores.Token) {
-	now := m.now()
+	now := m.env.Now()
 	if now.Sub(token.LastUsed) < touchEvery || !t.begin(token.ID) {
 		return
 	}
-	t.done.Go(func() {
+	started := m.env.Background.TryRun(func() {
 		defer t.end(token.ID)
-		ctx, span := m.phase(context.Background())
-		defer span.end()
+		ctx, span := m.env.Span(context.Background())
+		defer span.End()
 		if err := m.touchToken(ctx, now, token); err != nil {
-			m.log.Warn("ginauth: last use of a token not recorded", "error", cut(err.Error(), 512))
+			m.env.Log.Warn("ginauth: last use of a token not recorded", "error", request.Cut(err.Error(), 512))
 		}
 	})
+	if !started {
+		t.end(token.ID)
+	}
 }
 
 // touchToken looks again, because a parallel request may have written since.
-func (m *Manager) touchToken(ctx context.Context, now time.Time, token stores.Token) (err error) {
-	defer func() {
-		if r := recover(); r != nil { // of a store: it must not end the process
-			err = errStorePanic
-		}
-	}()
+func (m *Manager) touchToken(ctx context.Context, now time.Time, token stores.Token) error {
 	found, ok, err := m.stores.Tokens.Find(ctx, token.Family, token.ID)
 	if err != nil || !ok || now.Sub(found.LastUsed) < touchEvery {
 		return err
@@ -58,7 +55,7 @@ func (m *Manager) touchToken(ctx context.Context, now time.Time, token stores.To
 func (t *touches) begin(id string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed || t.running[id] || len(t.running) >= maxTouching {
+	if t.running[id] || len(t.running) >= maxTouching {
 		return false
 	}
 	if t.running == nil {
@@ -72,12 +69,4 @@ func (t *touches) end(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.running, id)
-}
-
-// close waits for the writes that run. Each has a deadline.
-func (t *touches) close() {
-	t.mu.Lock()
-	t.closed = true
-	t.mu.Unlock()
-	t.done.Wait()
 }

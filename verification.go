@@ -13,6 +13,8 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/deadline"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 )
@@ -30,12 +32,12 @@ func (m *Manager) VerificationURL(u models.Authenticatable, guard ...string) (st
 	if u = present(u); u == nil || !ok {
 		return "", fmt.Errorf("ginauth: the user has no email address: %w", errNoMailer)
 	}
-	link := m.verificationLink(m.guardOr(guard).realm, u.AuthID(), to.Email, m.now().Add(m.cfg.Account.VerifyLifetime))
+	link := m.verificationLink(m.guardOr(guard).realm, u.AuthID(), to.Email, m.env.Now().Add(m.cfg.Account.VerifyLifetime))
 	return m.cfg.Mail.BaseURL + m.cfg.Mail.VerifyPath + "/" + link, nil
 }
 
 // guardOr returns the guard that a variadic name names.
-func (m *Manager) guardOr(name []string) *namedGuard {
+func (m *Manager) guardOr(name []string) *guardEntry {
 	if len(name) == 0 {
 		return m.defaultGuard
 	}
@@ -73,8 +75,8 @@ func (m *Manager) VerifyEmail(ctx context.Context, link *url.URL, guard ...strin
 	if err != nil {
 		return nil, err
 	}
-	ctx, span := m.phase(ctx)
-	defer span.end()
+	ctx, span := m.env.Span(ctx)
+	defer span.End()
 	found, err := g.users.UserByID(ctx, id)
 	if err != nil {
 		return nil, autherr.Unavailable("load user", err)
@@ -88,12 +90,12 @@ func (m *Manager) VerifyEmail(ctx context.Context, link *url.URL, guard ...strin
 	if err != nil || !m.isAddress(mac, g.realm, id, v.AuthEmail()) {
 		return nil, ErrInvalidLink // the address is another by now
 	}
-	changed, err := verifier.VerifyEmail(ctx, id, v.AuthEmail(), m.now())
+	changed, err := verifier.VerifyEmail(ctx, id, v.AuthEmail(), m.env.Now())
 	if err != nil {
 		return nil, autherr.Unavailable("verify address", err)
 	}
 	if changed {
-		m.Dispatch(ctx, events.Verified{Meta: m.meta(ctx, g.name, id)})
+		m.Dispatch(ctx, events.Verified{Meta: m.env.Meta(ctx, g.name, id)})
 	}
 	return u, nil
 }
@@ -122,7 +124,7 @@ func (m *Manager) openLink(realm string, link *url.URL) (id, hash string, err er
 		// another text.
 		valid = valid || hmac.Equal([]byte(given), []byte(m.signLink(key, realm, id, hash, expires)))
 	}
-	if !valid || !m.now().Before(time.Unix(seconds, 0)) {
+	if !valid || !m.env.Now().Before(time.Unix(seconds, 0)) {
 		return "", "", ErrInvalidLink
 	}
 	return id, hash, nil
@@ -156,15 +158,15 @@ func (m *Manager) ResendVerification(ctx context.Context, email string, guard ..
 	}
 	var job func()
 	if v, can := u.(models.EmailVerifiable); ok && can && !v.AuthEmailVerified() && !disabled(u) {
-		job = func() { m.sendVerification(afterwards(ctx), g, u) }
+		job = func() { m.sendVerification(deadline.Detach(ctx), g, u) }
 	}
-	m.background.runHidden(job)
+	m.env.Background.RunHidden(job)
 	return nil
 }
 
 // mailable returns who has an address, and counts a mail to it. It is ok if
 // somebody has it and the count allows a mail.
-func (m *Manager) mailable(ctx context.Context, g *namedGuard, kind, email string) (models.Authenticatable, bool, error) {
+func (m *Manager) mailable(ctx context.Context, g *guardEntry, kind, email string) (models.Authenticatable, bool, error) {
 	if g.users == nil {
 		return nil, false, errNoProvider
 	}
@@ -175,8 +177,8 @@ func (m *Manager) mailable(ctx context.Context, g *namedGuard, kind, email strin
 	if strings.Count(canonical, "@") != 1 {
 		return nil, false, autherr.Invalid(emailField, "is not one address")
 	}
-	phase, span := m.phase(ctx)
-	defer span.end()
+	phase, span := m.env.Span(ctx)
+	defer span.End()
 	// Both are asked in any case, so that all answers take as long. The count
 	// comes last: a registration counts before it makes its user, so whoever
 	// finds that user here is counted after it.
@@ -190,10 +192,10 @@ func (m *Manager) mailable(ctx context.Context, g *namedGuard, kind, email strin
 	return u, u != nil && allowed && err == nil, err
 }
 
-func (m *Manager) sendVerification(ctx context.Context, g *namedGuard, u models.Authenticatable) {
+func (m *Manager) sendVerification(ctx context.Context, g *guardEntry, u models.Authenticatable) {
 	link, err := m.VerificationURL(u, g.name)
 	if err != nil {
-		m.log.ErrorContext(ctx, "ginauth: no verification link", "error", cut(err.Error(), 256))
+		m.env.Log.ErrorContext(ctx, "ginauth: no verification link", "error", request.Cut(err.Error(), 256))
 		return
 	}
 	m.send(ctx, mail.VerifyEmail, u, mail.Data{URL: link, Expires: m.cfg.Account.VerifyLifetime})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginauth/ginauth/internal/gintree"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
@@ -143,7 +144,7 @@ func (m *Manager) verifyRoutes(engine *gin.Engine) []Finding {
 	if engine == nil {
 		return nil
 	}
-	routes, err := routeHandlers(engine)
+	routes, err := gintree.Routes(engine)
 	if err != nil {
 		return []Finding{{"routes", fmt.Sprintf("cannot be looked at with this version of gin (%v): check yourself that each has a guard", err)}}
 	}
@@ -152,11 +153,11 @@ func (m *Manager) verifyRoutes(engine *gin.Engine) []Finding {
 	public := reflect.ValueOf(publicRoute).Pointer()
 	var found []Finding
 	for _, r := range routes {
-		decided := slices.ContainsFunc(r.handlers, func(h uintptr) bool {
+		decided := slices.ContainsFunc(r.Handlers, func(h uintptr) bool {
 			return h == public || m.usage.kinds[h] == kindGuard
 		})
 		if !decided {
-			found = append(found, Finding{r.method + " " + r.path,
+			found = append(found, Finding{r.Method + " " + r.Path,
 				"has neither Auth nor Guest: add one, or Public if everybody may use it"})
 		}
 	}
@@ -200,8 +201,8 @@ func (m *Manager) verifySettings(engine *gin.Engine) []Finding {
 // trustsEverybody reports whether gin takes the word of any peer for an
 // address. It asks by trying.
 func trustsEverybody(engine *gin.Engine) bool {
-	return clientIPOf(engine, "203.0.113.1:1", "198.51.100.7") == "198.51.100.7" &&
-		clientIPOf(engine, "[2001:db8::1]:1", "198.51.100.7") == "198.51.100.7"
+	return gintree.ClientIP(engine, "203.0.113.1:1", "198.51.100.7") == "198.51.100.7" &&
+		gintree.ClientIP(engine, "[2001:db8::1]:1", "198.51.100.7") == "198.51.100.7"
 }
 
 func (m *Manager) verifyStores(ctx context.Context) []Finding {
@@ -230,3 +231,9 @@ func (m *Manager) verifyStores(ctx context.Context) []Finding {
 	slices.SortFunc(found, func(a, b Finding) int { return cmp.Compare(a.String(), b.String()) })
 	return found
 }
+
+// Public marks a route that is open to everybody on purpose. It only keeps Preflight
+// from reporting the route.
+func Public() gin.HandlerFunc { return publicRoute }
+
+func publicRoute(*gin.Context) {}

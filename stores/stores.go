@@ -3,6 +3,7 @@ package stores
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -48,6 +49,9 @@ type Digest [sha256.Size]byte
 // DigestOf returns the digest of a secret of at least 128 random bits. It is
 // not a password hash.
 func DigestOf(secret []byte) Digest { return sha256.Sum256(secret) }
+
+// Equal reports, in constant time, whether two digests are equal.
+func (d Digest) Equal(other Digest) bool { return subtle.ConstantTimeCompare(d[:], other[:]) == 1 }
 
 // String returns the digest in hexadecimal.
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }

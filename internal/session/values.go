@@ -1,4 +1,4 @@
-package ginauth
+package session
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/sessioncodec"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -58,7 +59,7 @@ func validKey(key string) error {
 		return reservedKeyError(key)
 	}
 	if err := stores.ValidKey(key); err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalidInput, err)
+		return fmt.Errorf("%w: %w", autherr.ErrInvalidInput, err)
 	}
 	return nil
 }
@@ -83,7 +84,7 @@ func (s *Session) putEncoded(key string, data []byte) error {
 	removed := s.removed[key]
 	now, hidden := s.now[key]
 	s.assign(key, data)
-	room := s.m.keeper.room()
+	room := s.e.backend.room()
 	if s.sizeAtMost() <= room {
 		return nil
 	}
@@ -91,7 +92,7 @@ func (s *Session) putEncoded(key string, data []byte) error {
 	if size <= room {
 		return nil
 	}
-	// What does not fit leaves everything as it was.
+	// A value that does not fit changes nothing.
 	delete(s.set, key)
 	if was {
 		s.set[key] = before
@@ -103,11 +104,10 @@ func (s *Session) putEncoded(key string, data []byte) error {
 		s.now[key] = now
 	}
 	return fmt.Errorf("%w: session key %q: the session would hold %d bytes, at most %d are allowed",
-		ErrInvalidInput, key, size, room)
+		autherr.ErrInvalidInput, key, size, room)
 }
 
-// sizeAtMost is what size does not exceed. It is found without looking at the
-// values.
+// sizeAtMost returns an upper bound of size without reading the values.
 func (s *Session) sizeAtMost() int {
 	return s.row.Values.Size() + stores.Values{}.SizeWith(stores.Delta{Set: s.set})
 }
@@ -127,7 +127,7 @@ func (s *Session) assign(key string, data []byte) {
 	delete(s.now, key)
 }
 
-// remove removes a key. One that is not there changes nothing.
+// remove removes a key. A key that does not exist changes nothing.
 func (s *Session) remove(key string) {
 	delete(s.set, key)
 	delete(s.now, key)
@@ -143,7 +143,7 @@ func (s *Session) remove(key string) {
 // writable loads the session and reports why it cannot be changed, if so.
 func (s *Session) writable() error {
 	if s.committed {
-		return ErrCommitted
+		return autherr.ErrCommitted
 	}
 	return s.load()
 }
@@ -154,7 +154,7 @@ func (s *Session) renew() {
 	if s.next != nil {
 		row = s.next.row
 	}
-	s.next = &sessionSecret{s.m.keeper.nextRow(row), newSessionSecret()}
+	s.next = &secretID{s.e.backend.nextRow(row), newSecret()}
 }
 
 // id returns the row and the digest of the id that the client has after this
@@ -169,23 +169,23 @@ func (s *Session) id() (row string, d stores.Digest) {
 	return s.row.Row, s.row.Digest
 }
 
-// changed reports whether there is anything to store beside a touch.
+// changed reports whether there is more to store than the last use.
 func (s *Session) changed() bool {
 	return len(s.set) > 0 || len(s.removed) > 0 || s.next != nil || s.owner != nil ||
 		len(s.flashed) > len(s.kept)
 }
 
-// fail makes the request answer with err.
+// fail records why the session cannot be read or stored. The first reason counts.
 func (s *Session) fail(err error) {
 	if s.fault == nil {
 		s.fault = err
 	}
 }
 
-func (s *Session) clock() time.Time { return s.m.now() }
+func (s *Session) clock() time.Time { return s.e.env.Now() }
 
 func reserved(key string) bool { return strings.HasPrefix(key, reservedPrefix) }
 
 func reservedKeyError(key string) error {
-	return fmt.Errorf("%w: session key %q: the prefix %q is reserved", ErrInvalidInput, key, reservedPrefix)
+	return fmt.Errorf("%w: session key %q: the prefix %q is reserved", autherr.ErrInvalidInput, key, reservedPrefix)
 }

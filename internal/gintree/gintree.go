@@ -1,4 +1,6 @@
-package ginauth
+// Package gintree reads the routes of a gin.Engine with their handlers, which Gin does
+// not export.
+package gintree
 
 import (
 	"errors"
@@ -8,21 +10,21 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// route is a route with the code addresses of all its handlers.
-type route struct {
-	method, path string
-	handlers     []uintptr
+// Route is a route with the code addresses of all its handlers.
+type Route struct {
+	Method, Path string
+	Handlers     []uintptr
 }
 
-// routeHandlers reads gin's routing trees. Their fields are not exported, so
-// they are read by reflection, once at start, and nothing is called or changed;
-// a gin whose trees look different makes it an error.
-func routeHandlers(engine *gin.Engine) ([]route, error) {
+// Routes reads Gin's routing trees by reflection, because their fields are not
+// exported. It changes nothing. It returns an error if the trees of this version of
+// Gin have another form.
+func Routes(engine *gin.Engine) ([]Route, error) {
 	trees := reflect.ValueOf(engine).Elem().FieldByName("trees")
 	if !trees.IsValid() || trees.Kind() != reflect.Slice {
 		return nil, errors.New("no trees")
 	}
-	var routes []route
+	var routes []Route
 	for i := range trees.Len() {
 		tree := reflect.Indirect(trees.Index(i))
 		method, root := field(tree, "method", reflect.String), field(tree, "root", reflect.Pointer)
@@ -40,7 +42,7 @@ func routeHandlers(engine *gin.Engine) ([]route, error) {
 	return routes, nil
 }
 
-func walkRoutes(routes []route, method string, node reflect.Value) ([]route, error) {
+func walkRoutes(routes []Route, method string, node reflect.Value) ([]Route, error) {
 	if node.IsNil() {
 		return routes, nil
 	}
@@ -52,9 +54,9 @@ func walkRoutes(routes []route, method string, node reflect.Value) ([]route, err
 		return nil, errors.New("no handlers, children or fullPath")
 	}
 	if handlers.Len() > 0 {
-		r := route{method: method, path: path.String()}
+		r := Route{Method: method, Path: path.String()}
 		for i := range handlers.Len() {
-			r.handlers = append(r.handlers, handlers.Index(i).Pointer())
+			r.Handlers = append(r.Handlers, handlers.Index(i).Pointer())
 		}
 		routes = append(routes, r)
 	}
@@ -79,9 +81,9 @@ func field(v reflect.Value, name string, kind reflect.Kind) reflect.Value {
 	return f
 }
 
-// clientIPOf returns what gin takes for the client's address of a request from
-// peer with an X-Forwarded-For header.
-func clientIPOf(engine *gin.Engine, peer, forwarded string) string {
+// ClientIP returns the client address that Gin reads from a request of peer with an
+// X-Forwarded-For header.
+func ClientIP(engine *gin.Engine, peer, forwarded string) string {
 	c := gin.CreateTestContextOnly(nil, engine)
 	c.Request = &http.Request{RemoteAddr: peer, Header: http.Header{"X-Forwarded-For": {forwarded}}}
 	return c.ClientIP()

@@ -1,4 +1,6 @@
-package ginauth
+// Package gincontrib lets code that was written for gin-contrib/sessions work on the
+// sessions of ginauth.
+package gincontrib
 
 import (
 	"fmt"
@@ -6,31 +8,32 @@ import (
 	"github.com/gin-contrib/sessions"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/internal/sessioncodec"
 )
 
-// contribKey is where gin-contrib/sessions looks for its session.
-const contribKey = sessions.DefaultKey
+// Key is the key of a gin.Context under which gin-contrib/sessions finds its session.
+const Key = sessions.DefaultKey
 
-// contribFlashes is the key that AddFlash uses if it is given none.
-const contribFlashes = "_flash"
+// flashes is the key that AddFlash uses by default.
+const flashes = "_flash"
 
-// contribSession lets code written for gin-contrib/sessions work on the same
-// data. Its methods return no errors; what goes wrong makes the request fail.
-type contribSession Session
+// Session is a session with the methods of gin-contrib/sessions. Most of them return
+// no error: a failure makes the request fail.
+type Session session.Session
 
-var _ sessions.Session = (*contribSession)(nil)
+var _ sessions.Session = (*Session)(nil)
 
-func (c *contribSession) session() *Session { return (*Session)(c) }
+func (c *Session) session() *session.Session { return (*session.Session)(c) }
 
 // Format writes the type's name: a session holds secrets.
-func (c *contribSession) Format(f fmt.State, verb rune) { c.session().Format(f, verb) }
+func (*Session) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("ginauth.Session")) }
 
 // ID returns Session.ID.
-func (c *contribSession) ID() string { return c.session().ID() }
+func (c *Session) ID() string { return c.session().ID() }
 
 // Get returns Session.Get of a string key.
-func (c *contribSession) Get(key any) any {
+func (c *Session) Get(key any) any {
 	name, ok := c.name(key)
 	if !ok {
 		return nil
@@ -39,45 +42,45 @@ func (c *contribSession) Get(key any) any {
 }
 
 // Set is Session.Put with a string key.
-func (c *contribSession) Set(key, value any) {
+func (c *Session) Set(key, value any) {
 	if name, ok := c.name(key); ok {
 		c.check(c.session().Put(name, value))
 	}
 }
 
 // Delete is Session.Forget of a string key.
-func (c *contribSession) Delete(key any) {
+func (c *Session) Delete(key any) {
 	if name, ok := c.name(key); ok {
 		c.check(c.session().Forget(name))
 	}
 }
 
-// Clear is Session.Flush: it logs nobody out.
-func (c *contribSession) Clear() { c.check(c.session().Flush()) }
+// Clear is Session.Flush. It does not log the user out.
+func (c *Session) Clear() { c.check(c.session().Flush()) }
 
 // AddFlash appends a value to a list that Flashes returns once.
-func (c *contribSession) AddFlash(value any, vars ...string) {
+func (c *Session) AddFlash(value any, vars ...string) {
 	key := flashKey(vars)
 	data, err := sessioncodec.Encode(value)
 	if err != nil {
 		c.check(fmt.Errorf("ginauth: flash: a %T cannot be stored: %w", value, err))
 		return
 	}
-	list, _ := Value[[][]byte](c.session(), key)
+	list, _ := session.Value[[][]byte](c.session(), key)
 	c.check(c.session().Put(key, append(list, data)))
 }
 
 // Flashes returns the list that AddFlash made, and removes it.
-func (c *contribSession) Flashes(vars ...string) []any {
+func (c *Session) Flashes(vars ...string) []any {
 	key := flashKey(vars)
-	list, ok := Value[[][]byte](c.session(), key)
+	list, ok := session.Value[[][]byte](c.session(), key)
 	if !ok {
 		return nil
 	}
 	c.check(c.session().Forget(key))
 	flashes := make([]any, 0, len(list))
 	for _, data := range list {
-		value, err := decodeValue(string(data))
+		value, err := session.Decode(string(data))
 		if err != nil {
 			c.check(autherr.Unavailable("read session", err))
 			return nil
@@ -89,22 +92,19 @@ func (c *contribSession) Flashes(vars ...string) []any {
 
 // Options ends the session if MaxAge is negative. The cookie's other attributes
 // are those of the manager's configuration.
-func (c *contribSession) Options(o sessions.Options) {
+func (c *Session) Options(o sessions.Options) {
 	if o.MaxAge < 0 {
 		c.check(c.session().Invalidate())
 	}
 }
 
-// Save returns what went wrong so far. The response stores the session, with or
-// without it.
-func (c *contribSession) Save() error {
-	s := c.session()
-	s.lock()
-	defer s.mu.Unlock()
-	return s.fault
+// Save returns the first failure so far. The response stores the session, whether or
+// not Save is called.
+func (c *Session) Save() error {
+	return c.session().Fault()
 }
 
-func (c *contribSession) name(key any) (string, bool) {
+func (c *Session) name(key any) (string, bool) {
 	name, ok := key.(string)
 	if !ok {
 		c.check(fmt.Errorf("ginauth: sessions.Default: key of type %T: only strings are kept", key))
@@ -112,19 +112,11 @@ func (c *contribSession) name(key any) (string, bool) {
 	return name, ok
 }
 
-func (c *contribSession) check(err error) {
-	if err == nil {
-		return
-	}
-	s := c.session()
-	s.lock()
-	defer s.mu.Unlock()
-	s.fail(err)
-}
+func (c *Session) check(err error) { c.session().Fail(err) }
 
 func flashKey(vars []string) string {
 	if len(vars) > 0 {
 		return vars[0]
 	}
-	return contribFlashes
+	return flashes
 }

@@ -1,4 +1,4 @@
-package ginauth
+package session
 
 import (
 	"encoding/json"
@@ -13,12 +13,11 @@ import (
 )
 
 // Flash sets a key for this request and the next one that uses the session.
-// The errors are those of Put.
 func (s *Session) Flash(key string, value any) error {
 	s.lock()
 	defer s.mu.Unlock()
 	if len(key) > stores.MaxKey-len(flashPrefix) {
-		return fmt.Errorf("%w: session key %.32q… is too long to be flashed", ErrInvalidInput, key)
+		return fmt.Errorf("%w: session key %.32q… is too long to be flashed", autherr.ErrInvalidInput, key)
 	}
 	if err := s.put(key, value); err != nil {
 		return err
@@ -26,7 +25,7 @@ func (s *Session) Flash(key string, value any) error {
 	return s.mark(key)
 }
 
-// Now sets a key for this request alone. Nothing is stored.
+// Now sets a key for this request only. Nothing is stored.
 func (s *Session) Now(key string, value any) error {
 	s.lock()
 	defer s.mu.Unlock()
@@ -44,8 +43,7 @@ func (s *Session) Now(key string, value any) error {
 	return nil
 }
 
-// Keep keeps keys that the request before this one flashed for one more
-// request.
+// Keep keeps keys that the former request flashed for one more request.
 func (s *Session) Keep(keys ...string) error {
 	s.lock()
 	defer s.mu.Unlock()
@@ -63,7 +61,7 @@ func (s *Session) Keep(keys ...string) error {
 	return nil
 }
 
-// Reflash keeps all keys that the request before this one flashed.
+// Reflash keeps all keys that the former request flashed.
 func (s *Session) Reflash() error {
 	s.lock()
 	err, keys := s.writable(), s.flashed
@@ -74,17 +72,16 @@ func (s *Session) Reflash() error {
 	return s.Keep(keys...)
 }
 
-// mark notes that a key is flashed.
+// mark marks a key as flashed. A key that the former request flashed starts over.
 func (s *Session) mark(key string) error {
-	// A key that was flashed before and is flashed again begins anew.
 	s.flashed = slices.DeleteFunc(s.flashed, func(k string) bool { return k == key })
 	delete(s.kept, key)
 	s.assign(flashPrefix+key, []byte{1})
 	return nil
 }
 
-// age removes what was flashed for this request and not kept. A key that was
-// put or forgotten meanwhile keeps that.
+// age removes the keys that were flashed for this request and not kept. A key that
+// this request put stays.
 func (s *Session) age() {
 	for _, key := range s.flashed {
 		if s.kept[key] {
@@ -97,9 +94,7 @@ func (s *Session) age() {
 	}
 }
 
-// Push appends a value to the list under a key, and begins the list if there is
-// none. Read it with Value[[]T]. The errors are those of Put; a value that is
-// not a list is one.
+// Push appends a value to the list under a key.
 func (s *Session) Push(key string, value any) error {
 	s.lock()
 	defer s.mu.Unlock()
@@ -107,7 +102,7 @@ func (s *Session) Push(key string, value any) error {
 	if data, ok := s.lookup(key); ok && !reserved(key) {
 		var err error
 		if list, err = sessioncodec.DecodeInto[[]json.RawMessage](data); err != nil {
-			return fmt.Errorf("%w: session key %q does not hold a list", ErrInvalidInput, key)
+			return fmt.Errorf("%w: session key %q does not hold a list", autherr.ErrInvalidInput, key)
 		}
 	}
 	item, err := json.Marshal(value)
@@ -117,13 +112,7 @@ func (s *Session) Push(key string, value any) error {
 	return s.put(key, append(list, item))
 }
 
-// Increment adds by to the integer under a key, which is 0 if there is none,
-// and returns the sum. A new one is an int64. The errors are those of Put; a
-// value that is not an integer, or a sum that does not fit, is one.
-//
-// Parallel requests that increment the same key may count as one: a session
-// keeps different keys apart, not changes of one key. Count what matters in a
-// database.
+// Increment adds by to the integer under a key and returns the sum.
 func (s *Session) Increment(key string, by int64) (int64, error) {
 	s.lock()
 	defer s.mu.Unlock()
@@ -139,7 +128,7 @@ func (s *Session) Increment(key string, by int64) (int64, error) {
 	case errors.Is(err, sessioncodec.ErrCorrupt):
 		return 0, autherr.Unavailable("read session", err)
 	case err != nil:
-		return 0, fmt.Errorf("%w: session key %q cannot be incremented by %d", ErrInvalidInput, key, by)
+		return 0, fmt.Errorf("%w: session key %q cannot be incremented by %d", autherr.ErrInvalidInput, key, by)
 	}
 	if err := s.putEncoded(key, data); err != nil {
 		return 0, err
@@ -150,13 +139,13 @@ func (s *Session) Increment(key string, by int64) (int64, error) {
 // Decrement is Increment by -by.
 func (s *Session) Decrement(key string, by int64) (int64, error) {
 	if by == math.MinInt64 {
-		return 0, fmt.Errorf("%w: session key %q cannot be decremented by %d", ErrInvalidInput, key, by)
+		return 0, fmt.Errorf("%w: session key %q cannot be decremented by %d", autherr.ErrInvalidInput, key, by)
 	}
 	return s.Increment(key, -by)
 }
 
-// decodeValue decodes what Get returns.
-func decodeValue(data string) (any, error) {
+// Decode decodes a stored value as Get returns it.
+func Decode(data string) (any, error) {
 	value, err := sessioncodec.Decode(data)
 	if j, ok := value.(sessioncodec.JSON); ok {
 		return json.RawMessage(j), err

@@ -1,0 +1,42 @@
+package request
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/background"
+	"github.com/ginauth/ginauth/internal/deadline"
+	"github.com/ginauth/ginauth/internal/dispatch"
+)
+
+// Env is what the engines of one application share. It does not change once the
+// application runs.
+type Env struct {
+	// Now is the clock.
+	Now func() time.Time
+	// Log gets what operators must know.
+	Log *slog.Logger
+	// Events takes events.
+	Events *dispatch.Dispatcher
+	// Background runs what no request waits for.
+	Background *background.Runner
+	// StoreTimeout limits the store calls of one request together.
+	StoreTimeout time.Duration
+}
+
+// Span opens a span of store calls under the budget of ctx, if it has one.
+func (e *Env) Span(ctx context.Context) (context.Context, *deadline.Span) {
+	return deadline.Begin(ctx, nil, e.StoreTimeout)
+}
+
+// Dispatch hands an event to the audit sink and the listeners.
+func (e *Env) Dispatch(ctx context.Context, event events.Event) { e.Events.Dispatch(ctx, event) }
+
+// Meta describes an event under a context that may come from State.EventContext.
+func (e *Env) Meta(ctx context.Context, guard, userID string) events.Meta {
+	meta := dispatch.ClientOf(ctx)
+	meta.Time, meta.Guard, meta.UserID = e.Now(), guard, userID
+	return meta
+}

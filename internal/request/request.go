@@ -1,0 +1,222 @@
+// Package request holds what ginauth knows of one HTTP request beside its session:
+// the client's address, the cookies to send, the first failure, and the hooks that
+// run around the commit. It does not know Gin.
+package request
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/clientaddr"
+	"github.com/ginauth/ginauth/internal/cookies"
+	"github.com/ginauth/ginauth/internal/deadline"
+	"github.com/ginauth/ginauth/internal/dispatch"
+)
+
+// State is the state of one request. It is safe for concurrent use, except that the
+// middlewares of the request, which run one after the other, may replace HTTP.
+type State struct {
+	*Env
+	HTTP *http.Request
+	// Remote is the text that the client's address is read from: an address, with
+	// or without a port.
+	Remote string
+	Jar    cookies.Jar
+	Budget deadline.Budget
+
+	mu      sync.Mutex
+	settled bool // committed or discarded
+	// pending is nil as long as there is nothing to do at the commit, as usual.
+	pending atomic.Pointer[pending]
+}
+
+// pending is what the commit of a request has to do beside storing the session.
+type pending struct {
+	failure        error
+	cookies        []Cookie
+	beforeResponse []func(context.Context) error
+	afterCommit    []func()
+}
+
+// Cookie is a cookie that is sent if the request succeeds.
+type Cookie struct {
+	Name, Value string
+	// Lifetime is 0 for a cookie that ends with the browser, and negative for one
+	// that is deleted.
+	Lifetime time.Duration
+}
+
+// Span opens a span of store calls that uses the request's budget.
+func (r *State) Span(ctx context.Context) (context.Context, *deadline.Span) {
+	return deadline.Begin(ctx, &r.Budget, r.StoreTimeout)
+}
+
+// Within returns a context for functions that know no State: their store calls use
+// the request's budget.
+func (r *State) Within(ctx context.Context) context.Context {
+	return deadline.WithBudget(ctx, &r.Budget)
+}
+
+// EventContext is Within, and the events under the context describe the client.
+func (r *State) EventContext(ctx context.Context) context.Context {
+	return dispatch.WithClient(r.Within(ctx), r.Meta("", ""))
+}
+
+// Cookie returns the value of a cookie that the request carries; see cookies.Read.
+func (r *State) Cookie(name string) (value string, ok bool) { return r.Jar.Get(r.HTTP.Header, name) }
+
+// SetCookie sends a cookie with the response, unless the request fails.
+func (r *State) SetCookie(name, value string, lifetime time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.todo()
+	p.cookies = append(p.cookies, Cookie{name, value, lifetime})
+}
+
+// DeleteCookie makes the browser delete a cookie, unless the request fails.
+func (r *State) DeleteCookie(name string) { r.SetCookie(name, "", -time.Second) }
+
+// Fail records the request's first failure: the response reports it, whatever the
+// handler writes. A nil err is ignored.
+func (r *State) Fail(err error) {
+	if err == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.todo(); p.failure == nil {
+		p.failure = err
+	}
+}
+
+// Outcome returns the cookies to send and the recorded failure.
+func (r *State) Outcome() ([]Cookie, error) {
+	p := r.pending.Load()
+	if p == nil {
+		return nil, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return p.cookies, p.failure
+}
+
+// BeforeResponse adds a hook that runs once the session is stored, before the
+// response begins. Its error fails the request. The hook also runs when the client
+// disconnected, because the client may still have the cookie of a former response.
+func (r *State) BeforeResponse(hook func(context.Context) error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.todo()
+	p.beforeResponse = append(p.beforeResponse, hook)
+}
+
+// AfterCommit adds a hook that runs once everything is stored. It never runs if the
+// request fails.
+func (r *State) AfterCommit(hook func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.settled {
+		return
+	}
+	p := r.todo()
+	p.afterCommit = append(p.afterCommit, hook)
+}
+
+// Emit dispatches an event once what it tells of is stored.
+func (r *State) Emit(e events.Event) {
+	ctx := context.WithoutCancel(r.HTTP.Context())
+	r.AfterCommit(func() { r.Dispatch(ctx, e) })
+}
+
+// Settle ends the request's changes: no further AfterCommit hook is accepted.
+func (r *State) Settle() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.settled = true
+}
+
+// RunBeforeResponse runs the before-response hooks, each once.
+func (r *State) RunBeforeResponse(ctx context.Context) error {
+	for _, hook := range r.takeBeforeResponse() {
+		if err := hook(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RunIfDisconnected runs the before-response hooks if the client disconnected, and
+// logs what fails: there is no response to report it.
+func (r *State) RunIfDisconnected(ctx context.Context) {
+	if ctx.Err() == nil {
+		return
+	}
+	if err := r.RunBeforeResponse(context.WithoutCancel(ctx)); err != nil {
+		r.Log.ErrorContext(ctx, "ginauth: before-response hook failed after the client disconnected", "error", Cut(err.Error(), 256))
+	}
+}
+
+func (r *State) takeBeforeResponse() []func(context.Context) error {
+	if r.pending.Load() == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.todo()
+	hooks := p.beforeResponse
+	p.beforeResponse = nil
+	return hooks
+}
+
+// RunAfterCommit runs the AfterCommit hooks. It holds no lock: they call the
+// application's code.
+func (r *State) RunAfterCommit() {
+	for _, hook := range r.takeAfterCommit() {
+		hook()
+	}
+}
+
+// DropAfterCommit forgets the AfterCommit hooks, because what they tell of did not
+// happen or has ended again.
+func (r *State) DropAfterCommit() { r.takeAfterCommit() }
+
+func (r *State) takeAfterCommit() []func() {
+	if r.pending.Load() == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.todo()
+	hooks := p.afterCommit
+	p.afterCommit = nil
+	return hooks
+}
+
+// todo returns what the commit has to do. The caller holds the lock.
+func (r *State) todo() *pending {
+	p := r.pending.Load()
+	if p == nil {
+		p = new(pending)
+		r.pending.Store(p)
+	}
+	return p
+}
+
+// Meta describes this request in an event. The user is the one concerned, or "".
+func (r *State) Meta(guard, userID string) events.Meta {
+	return events.Meta{
+		Time: r.Now(), Guard: guard, UserID: userID,
+		Address: r.IP(), UserAgent: r.UserAgent(),
+	}
+}
+
+// IP returns the client's address without a port, or "". It is parsed on demand:
+// most requests do not need it.
+func (r *State) IP() string { return clientaddr.Host(r.Remote) }
+
+// UserAgent returns at most 255 bytes of the client's User-Agent header.
+func (r *State) UserAgent() string { return Cut(r.HTTP.UserAgent(), 255) }

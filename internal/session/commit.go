@@ -1,0 +1,272 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// SupersededFor is how long the engine remembers that an id was replaced. A request
+// that still carries the old id was sent before the client received the new one. A
+// session of its own would overwrite the client's new cookie.
+const SupersededFor = 10 * time.Second
+
+// load reads the session from the store, once. It never adopts an id that is
+// unknown, expired or replaced: the session is then empty and gets an id made here
+// when a key is put into it.
+func (s *Session) load() error { return s.loadIn(s.context()) }
+
+// loadIn is load under a context that may be a span.
+func (s *Session) loadIn(ctx context.Context) error {
+	s.consulted = true
+	if s.loaded || s.fault != nil {
+		return s.fault
+	}
+	cookie, _ := s.r.Cookie(s.r.Jar.Session())
+	return s.loadCookie(ctx, cookie)
+}
+
+// loadCookie loads the session that a cookie's value opens.
+func (s *Session) loadCookie(ctx context.Context, cookie string) error {
+	s.loaded, s.presented = true, cookie != ""
+	if !s.presented {
+		return nil
+	}
+	ctx, span := s.span(ctx)
+	defer span.End()
+	now := s.clock()
+	row, state, err := s.e.backend.load(ctx, now, cookie)
+	if err != nil {
+		s.fail(autherr.Unavailable("load session", err))
+		return s.fault
+	}
+	switch state {
+	case idMalformed:
+		s.clearing = true
+	case idUnknown:
+	case idReplaced:
+		s.superseded = !s.e.expired(&row, ownOf(&row), now) && now.Sub(row.Renamed).Abs() < SupersededFor
+	default:
+		s.adopt(&row, now)
+		s.due = s.due || state == idOldKey
+	}
+	return nil
+}
+
+// adopt makes a row the session's, unless the row has expired.
+func (s *Session) adopt(row *stores.Session, now time.Time) {
+	own := ownOf(row)
+	if !s.e.expired(row, own, now) {
+		s.row, s.flashed, s.exists = *row, own.flashed, true
+		s.due = now.Sub(row.LastSeen) >= s.e.cfg.TouchInterval
+	}
+}
+
+// ownValues is what the reserved keys of a row tell of the session as a whole.
+type ownValues struct {
+	began   time.Time // start of the absolute timeout: the latest login
+	flashed []string  // keys that the former request flashed
+}
+
+func ownOf(row *stores.Session) ownValues {
+	own := ownValues{began: row.Created}
+	for key, value := range row.Values.All() {
+		if !reserved(key) {
+			continue
+		}
+		if name, ok := strings.CutPrefix(key, flashPrefix); ok {
+			own.flashed = append(own.flashed, name)
+		} else if strings.HasPrefix(key, loginPrefix) {
+			if login, err := parseLogin(value); err == nil && login.At.After(own.began) {
+				own.began = login.At
+			}
+		}
+	}
+	return own
+}
+
+// Change says what a response does to the session cookie.
+type Change struct {
+	Set   string // the cookie's new value, or ""
+	Clear bool   // delete the cookie
+	// Consulted says that the response depends on the session.
+	Consulted bool
+}
+
+// Commit stores the changes, once. Afterwards the session can only be read.
+func (s *Session) Commit(ctx context.Context) (Change, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.committed
+	s.committed = true
+	switch {
+	case s.state == nil:
+		return Change{}, nil
+	case before:
+		return Change{Consulted: s.consulted}, nil
+	}
+	change, err := s.store(ctx)
+	if err != nil {
+		s.fail(err)
+		return Change{}, s.fault
+	}
+	change.Consulted = s.consulted
+	return change, nil
+}
+
+// Discard makes the session read-only and drops its changes.
+func (s *Session) Discard() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.committed = true
+}
+
+func (s *Session) store(ctx context.Context) (Change, error) {
+	if s.fault != nil {
+		return Change{}, s.fault
+	}
+	if !s.loaded {
+		return Change{}, nil
+	}
+	switch {
+	case s.exists && s.r != nil:
+		s.age()
+	case s.exists && s.e.inCookie:
+		return Change{}, s.unsent()
+	}
+	switch {
+	case s.exists && s.changed():
+		return s.update(ctx)
+	case s.exists:
+		return s.touch(ctx)
+	case len(s.set) > 0 || s.next != nil:
+		return s.create(ctx)
+	}
+	return Change{Clear: s.clearing}, nil
+}
+
+// unsent returns an error if there are changes that no response will send.
+func (s *Session) unsent() error {
+	if !s.changed() {
+		return nil
+	}
+	return fmt.Errorf("ginauth: change a session that lives in its cookie outside a request: %w", errors.ErrUnsupported)
+}
+
+// send returns the change of the cookie: the value that the backend returned, or
+// else that of an id that was stored before the commit.
+func (s *Session) send(cookie string) (Change, error) {
+	if cookie != "" || s.issued == nil {
+		return Change{Set: cookie}, nil
+	}
+	cookie, err := s.e.backend.cookie(s.row, s.issued)
+	return Change{Set: cookie}, storeError("store session", err)
+}
+
+// storeError classifies an error of a backend.
+func storeError(doing string, err error) error {
+	if errors.Is(err, stores.ErrTooLarge) {
+		return fmt.Errorf("%w: %s: %w", autherr.ErrSessionTooLarge, doing, err)
+	}
+	return autherr.Unavailable(doing, err)
+}
+
+func (s *Session) update(ctx context.Context) (Change, error) {
+	delta := s.delta()
+	ctx, span := s.span(ctx)
+	defer span.End()
+	outcome, cookie, err := s.e.backend.update(ctx, s.row, delta, s.next)
+	if err != nil {
+		return Change{}, storeError("store session", err)
+	}
+	switch {
+	case outcome == stores.Updated:
+		return s.send(cookie)
+	case s.loggedIn:
+		// A parallel request ended or renamed the session while this one checked
+		// a password. The login gets a row of its own, without the old values.
+		s.row, s.next = stores.Session{}, nil
+		s.renew()
+		return s.create(ctx)
+	case outcome == stores.Stale:
+		return Change{}, autherr.ErrConflict
+	}
+	return Change{}, autherr.ErrSessionEnded
+}
+
+func (s *Session) create(ctx context.Context) (Change, error) {
+	switch {
+	case s.r == nil:
+		return Change{}, autherr.ErrSessionEnded // no client would receive the new id
+	case s.superseded && !s.loggedIn:
+		return Change{}, autherr.ErrConflict
+	}
+	ctx, span := s.span(ctx)
+	defer span.End()
+	if s.next == nil {
+		s.renew()
+	}
+	now := s.clock()
+	row := stores.Session{
+		Row: s.next.row, Digest: s.next.digest(),
+		Values:  stores.NewValues(s.set),
+		Address: request.Cut(s.r.IP(), 64), UserAgent: s.r.UserAgent(),
+		Created: now, LastSeen: now, Expires: s.expiry(now),
+	}
+	if s.owner != nil {
+		row.Owner = *s.owner
+	}
+	cookie, err := s.e.backend.create(ctx, row, s.next)
+	if err != nil {
+		return Change{}, storeError("create session", err)
+	}
+	return Change{Set: cookie}, nil
+}
+
+// touch writes when the session was last used, at most once in each interval. A
+// cookie that was sealed under a previous key is sealed again.
+func (s *Session) touch(ctx context.Context) (Change, error) {
+	if !s.due {
+		return s.send("")
+	}
+	now := s.clock()
+	ctx, span := s.span(ctx)
+	defer span.End()
+	delta := stores.Delta{LastSeen: now, Expires: s.expiry(now)}
+	outcome, cookie, err := s.e.backend.update(ctx, s.row, delta, nil)
+	switch {
+	case err != nil:
+		return Change{}, storeError("touch session", err)
+	case outcome == stores.Gone:
+		return Change{}, autherr.ErrSessionEnded
+	}
+	// Stale: the client received another id meanwhile. What this request read was
+	// read before that, and no cookie is sent that would overwrite the new one.
+	return s.send(cookie)
+}
+
+func (s *Session) delta() stores.Delta {
+	now := s.clock()
+	d := stores.Delta{
+		Set: s.set, Remove: slices.Collect(maps.Keys(s.removed)),
+		Owner: s.owner, LastSeen: now, Expires: s.expiry(now),
+	}
+	if s.next != nil {
+		// Only a request with the current id may change the id. A request with
+		// a replaced id must not rename the session of a later login.
+		d.Rename = &stores.Rename{Old: s.row.Digest, New: s.next.digest(), At: now}
+	}
+	return d
+}
+
+// expiry returns when a row may be pruned. It ignores the absolute timeout, which a
+// parallel login may have restarted.
+func (s *Session) expiry(now time.Time) time.Time { return now.Add(s.e.cfg.IdleTimeout) }
