@@ -10,26 +10,24 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/autherr"
-	"github.com/ginauth/ginauth/events"
-	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/models"
 )
 
-// Authenticator is the handle of one request: who it is from, and how to log
-// somebody in and out. StartSession and Auth put it on the context under
-// "auth"; From returns it. It belongs to one guard, the default one or the one
-// by which Auth found the user; Guard returns it for another.
+// Authenticator is the handle of one request: it tells who the user is, and logs users in
+// and out. StartSession and Auth put it on the gin.Context under "auth"; From returns it.
+// It belongs to one guard: the default guard, or the guard by which Auth found the user.
+// Guard returns the handle for another guard.
 //
-// It is safe for concurrent use while the request runs, and not used after it.
-// The contexts that its methods take carry deadlines and cancellation, as
-// c.Request.Context() does; pass that, not the gin.Context itself.
+// An Authenticator is safe for concurrent use while the request runs. Do not use it
+// afterwards. Its methods take c.Request.Context(), not the gin.Context itself.
 //
-// Errors wrap ErrUnavailable where the answer could not be found out. Methods
-// that return none (Check, Guest, Can, Cannot) then say no, and the request is
-// answered with 503 whatever its handler writes.
+// Errors wrap ErrUnavailable if a store or the user provider failed. Methods that return
+// no error (Check, Guest, Can, Cannot, ViaRemember) then return false, and the response
+// becomes 503 whatever the handler writes.
 type Authenticator struct {
 	x *requestState
-	// guard is nil for the default one. That of the request's own handle changes.
+	// guard is nil for the default guard. The guard of the request's own handle changes.
 	guard atomic.Pointer[guardEntry]
 }
 
@@ -42,15 +40,15 @@ func newAuthenticator(x *requestState, g *guardEntry) *Authenticator {
 // Format writes the type's name: an Authenticator leads to secrets.
 func (*Authenticator) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("ginauth.Authenticator")) }
 
-// From returns the request's Authenticator. It panics if no StartSession or
-// Auth ran before, as c.MustGet("auth") does.
+// From returns the request's Authenticator. It panics if neither StartSession nor Auth
+// ran before.
 func From(c *gin.Context) *Authenticator {
 	return c.MustGet(contextAuth).(*Authenticator)
 }
 
 // UserAs returns the request's user as the application's own type, as in
-// UserAs[*models.User](c). It returns the zero U and false if the request has
-// no user, if the user is of another type, or if it could not be loaded.
+// UserAs[*models.User](c). It returns false if the request has no user, if the user is of
+// another type, or if the user could not be loaded.
 func UserAs[U models.Authenticatable](c *gin.Context) (U, bool) {
 	var none U
 	x, ok := stateOf(c)
@@ -69,7 +67,7 @@ func UserAs[U models.Authenticatable](c *gin.Context) (U, bool) {
 // Request returns the HTTP request.
 func (a *Authenticator) Request() *http.Request { return a.x.HTTP }
 
-// Session returns the request's session, or nil where StartSession did not run.
+// Session returns the request's session, or nil if StartSession did not run.
 func (a *Authenticator) Session() *Session {
 	if !a.x.started {
 		return nil
@@ -80,14 +78,14 @@ func (a *Authenticator) Session() *Session {
 // GuardName returns the name of the guard that a belongs to.
 func (a *Authenticator) GuardName() string { return a.current().name }
 
-// Guard returns the handle of the same request for another guard. It panics if
-// there is no guard of that name.
+// Guard returns the handle of the same request for another guard. It panics if there is
+// no guard of that name.
 func (a *Authenticator) Guard(name string) *Authenticator {
 	return newAuthenticator(a.x, a.x.m.mustGuard(name))
 }
 
-// Use makes the guard of that name the request's: From, the gate and later
-// middlewares then speak of its user. It panics if there is no such guard.
+// Use makes the guard of that name the request's guard: From, the gate and later
+// middlewares then use it. It panics if there is no guard of that name.
 func (a *Authenticator) Use(name string) { a.use(a.x.m.mustGuard(name)) }
 
 func (a *Authenticator) use(g *guardEntry) {
@@ -104,31 +102,33 @@ func (a *Authenticator) current() *guardEntry {
 	return a.x.m.defaultGuard
 }
 
-// User returns the request's user, or nil if it is from nobody. The guard is
-// asked once in a request.
+// User returns the request's user, or nil if the request is anonymous. The guard is asked
+// once in a request.
 func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error) {
 	g := a.current()
-	if answer, ok := a.x.known(g); ok {
-		return answer.user, answer.err
+	if r, ok := a.x.known(g); ok {
+		return r.user, r.err
 	}
 	ctx, span := a.x.Span(ctx)
 	defer span.End()
-	u, token, err := g.identify(ctx, a)
+	id, err := g.Identify(ctx, a)
+	u := g.usable(id.User)
 	if err != nil {
-		u, token = nil, nil
-		if !hasAnswer(err) {
-			// A guard that cannot say who this is has not said that it is nobody.
-			err = autherr.Unavailable("authenticate", err)
+		u = nil
+		if !hasStatus(err) {
+			err = autherr.Unavailable("authenticate", err) // an unknown failure is not an anonymous request
 		}
 	}
-	a.x.setUser(authResult{guard: g, user: u, token: token, err: err})
+	r := authResult{guard: g, user: u, err: err}
+	if u != nil {
+		r.token = id.Token
+	}
+	a.x.setUser(r)
 	return u, err
 }
 
-// hasAnswer reports whether a guard's error has an answer of its own: the session
-// ended or was replaced under the request, there were too many guesses, or the
-// program is at fault.
-func hasAnswer(err error) bool {
+// hasStatus reports whether a guard's error has a status of its own.
+func hasStatus(err error) bool {
 	for _, known := range []error{ErrUnavailable, ErrConflict, ErrSessionEnded, ErrThrottled, errNoSession, ErrConfig} {
 		if errors.Is(err, known) {
 			return true
@@ -137,7 +137,7 @@ func hasAnswer(err error) bool {
 	return false
 }
 
-// ID returns the identifier of the request's user, or "" if it is from nobody.
+// ID returns the identifier of the request's user, or "" if the request is anonymous.
 func (a *Authenticator) ID(ctx context.Context) (string, error) {
 	u, err := a.User(ctx)
 	if err != nil || u == nil {
@@ -146,125 +146,74 @@ func (a *Authenticator) ID(ctx context.Context) (string, error) {
 	return u.AuthID(), nil
 }
 
-// Check reports whether the request is from a user.
+// Check reports whether the request has a user.
 func (a *Authenticator) Check(ctx context.Context) bool {
 	u, err := a.User(ctx)
-	a.fault(err)
+	a.x.Fail(err)
 	return err == nil && u != nil
 }
 
-// Guest reports whether the request is from nobody. It too is false if that
-// could not be found out.
+// Guest reports whether the request is anonymous. It is false if that could not be found
+// out.
 func (a *Authenticator) Guest(ctx context.Context) bool {
 	u, err := a.User(ctx)
-	a.fault(err)
+	a.x.Fail(err)
 	return err == nil && u == nil
 }
 
-// Login logs a user in without asking for a password. A nil user, one without
-// an identifier and a disabled one are refused with ErrInvalidCredentials. The
-// errors are otherwise those of the guard.
-func (a *Authenticator) Login(ctx context.Context, u models.Authenticatable, options ...LoginOption) (*LoginResult, error) {
-	return a.logIn(ctx, u, false, options)
+// Token returns the token that authenticated the request, or nil if it was no token or
+// the request is anonymous. The error is that of User.
+func (a *Authenticator) Token(ctx context.Context) (*TokenInfo, error) {
+	if _, err := a.User(ctx); err != nil {
+		return nil, err
+	}
+	r, _ := a.x.known(a.current())
+	return r.token, nil
 }
 
-// LoginUsingID loads a user by its identifier and logs it in. The errors are
-// those of Login; an unknown identifier is ErrInvalidCredentials.
-func (a *Authenticator) LoginUsingID(ctx context.Context, id string, options ...LoginOption) (*LoginResult, error) {
-	g := a.current()
-	if g.users == nil {
-		return nil, errNoProvider
-	}
-	phase, span := a.x.Span(ctx)
-	defer span.End()
-	u, err := g.users.UserByID(phase, id)
-	if err != nil {
-		return nil, autherr.Unavailable("load user", err)
-	}
-	return a.logIn(phase, u, false, options) // one phase for both
+// ViaRemember reports whether a remember-me cookie, and not a password, began the login
+// of the request's session.
+func (a *Authenticator) ViaRemember(ctx context.Context) bool {
+	login, _, err := a.ownLogin(ctx)
+	a.x.Fail(err)
+	return login.Remembered
 }
 
-func (a *Authenticator) logIn(
-	ctx context.Context, u models.Authenticatable, confirmed bool, options []LoginOption,
-) (*LoginResult, error) {
+// ownLogin returns the login of the request's user in the session, if there is one.
+func (a *Authenticator) ownLogin(ctx context.Context) (l session.Login, ok bool, err error) {
 	g := a.current()
-	if u = present(u); u == nil || disabled(u) {
-		return nil, ErrInvalidCredentials
+	if _, ok := g.Guard.(*sessionGuard); !ok || !a.x.started {
+		return session.Login{}, false, nil
 	}
-	if kind, stamp := stampOf(u); kind == stampKind && stamp == "" {
-		return nil, fmt.Errorf("%w: user %q has an empty security stamp, which nothing can be bound to", ErrConfig, request.Cut(u.AuthID(), 64))
+	u, err := a.User(ctx)
+	if err != nil || u == nil {
+		return session.Login{}, false, err
 	}
-	stateful, ok := g.Guard.(StatefulGuard)
-	if !ok {
-		return nil, fmt.Errorf("ginauth: guard %q logs nobody in: %w", g.name, errors.ErrUnsupported)
+	l, ok, err = a.x.session.s.Login(ctx, g.name)
+	if err != nil || !ok || l.UserID != u.AuthID() {
+		return session.Login{}, false, err // Once or Basic set another user
 	}
-	ctx, span := a.x.Span(ctx)
-	defer span.End()
-	r := requestOf(options)
-	r.User, r.Confirmed = u, confirmed
-	res, err := stateful.Login(ctx, a, r)
+	return l, true, nil
+}
+
+// ownUser returns the request's user for what only the person may do. It refuses a
+// request by a personal access token, which was made for a program.
+func (a *Authenticator) ownUser(ctx context.Context) (models.Authenticatable, error) {
+	u, err := a.User(ctx)
 	if err != nil {
 		return nil, err
 	}
-	a.x.setUser(authResult{guard: g, user: u})
-	if a.x.m.env.Events.Heard() {
-		a.x.Emit(events.Login{Meta: a.x.Meta(g.name, u.AuthID())})
+	if u == nil {
+		return nil, ErrUnauthenticated
 	}
-	return res, nil
+	if token, err := a.Token(ctx); err != nil || (token != nil && token.Scoped) {
+		return nil, errors.Join(ErrForbidden, err)
+	}
+	return u, nil
 }
 
-// requestOf returns what the options ask for, which is usually nothing.
-func requestOf(options []LoginOption) LoginRequest {
-	if len(options) == 0 {
-		return LoginRequest{}
-	}
-	r := new(LoginRequest)
-	for _, option := range options {
-		option(r)
-	}
-	return *r
-}
-
-// Logout logs the guard's user out. When it returns nil the session has ended,
-// also if the client hung up meanwhile. It succeeds if nobody is logged in.
-func (a *Authenticator) Logout(ctx context.Context) error {
-	g := a.current()
-	stateful, ok := g.Guard.(StatefulGuard)
-	if !ok {
-		return fmt.Errorf("ginauth: guard %q logs nobody out: %w", g.name, errors.ErrUnsupported)
-	}
-	ctx, span := a.x.Span(context.WithoutCancel(ctx))
-	defer span.End()
-	id := a.whoLeaves(ctx, g)
-	if err := stateful.Logout(ctx, a); err != nil {
-		return err
-	}
-	a.x.setUser(authResult{guard: g})
-	a.x.dropIntended()
-	e := events.Logout{Meta: a.x.Meta(g.name, id)}
-	switch s := a.Session(); {
-	case id == "": // nobody was logged in
-	case s != nil && s.s.Pending():
-		a.x.Emit(e)
-	default:
-		a.x.m.Dispatch(ctx, e) // it has ended already, whatever the answer
-	}
-	return nil
-}
-
-// whoLeaves returns the identifier for the event of a logout. Not knowing it
-// must not keep a user in.
-func (a *Authenticator) whoLeaves(ctx context.Context, g *guardEntry) string {
-	if _, ok := g.Guard.(*sessionGuard); ok && a.x.started {
-		login, _, _ := a.x.session.s.Login(ctx, g.name) // also while users cannot be loaded
-		return login.UserID
-	}
-	id, _ := a.ID(ctx)
-	return id
-}
-
-// Can reports whether the request's user has an ability, on the resource if one
-// is given. See Gate.
+// Can reports whether the request's user has an ability, on the resource if one is given.
+// See Gate.
 func (a *Authenticator) Can(ctx context.Context, ability string, resource ...any) bool {
 	return a.gate().Allows(ctx, ability, resource...)
 }
@@ -274,11 +223,11 @@ func (a *Authenticator) Cannot(ctx context.Context, ability string, resource ...
 	return !a.Can(ctx, ability, resource...)
 }
 
-// Authorize returns nil if the request's user has the ability, and otherwise
-// an error that Abort answers with the right status.
+// Authorize returns nil if the request's user has the ability, and otherwise an error
+// that Abort answers with the right status.
 func (a *Authenticator) Authorize(ctx context.Context, ability string, resource ...any) error {
-	// A handler may ask about any number of resources, and what its rules do is
-	// its own: they have a deadline, and are not counted.
+	// A handler may ask about any number of resources, and its rules do the
+	// application's work. Each call has the limit of its own, outside the budget.
 	ctx, cancel := context.WithTimeout(ctx, a.x.m.cfg.StoreTimeout)
 	defer cancel()
 	return a.gate().Authorize(ctx, ability, resource...)
@@ -294,5 +243,6 @@ func (a *Authenticator) gate() *Gate {
 	return &g
 }
 
-// fault makes the request answer with err, if there is one.
+// fault makes the request fail with err. The gate calls it for a check that returns no
+// error.
 func (a *Authenticator) fault(err error) { a.x.Fail(err) }

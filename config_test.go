@@ -126,19 +126,19 @@ func TestConfigIsCopied(t *testing.T) {
 // badGuard finds users in a header, or fails.
 type badGuard struct{ users *memoryUsers }
 
-func (g badGuard) Identify(ctx context.Context, a *ginauth.Authenticator) (*ginauth.Identity, error) {
+func (g badGuard) Identify(ctx context.Context, a *ginauth.Authenticator) (ginauth.Identity, error) {
 	switch id := a.Request().Header.Get("X-User"); id {
 	case "":
-		return nil, nil
+		return ginauth.Identity{}, nil
 	case "error":
-		return nil, errors.New("CANARY-guard")
+		return ginauth.Identity{}, errors.New("CANARY-guard")
 	default:
 		u, err := g.users.UserByID(ctx, id)
-		return &ginauth.Identity{User: u}, err
+		return ginauth.Identity{User: u}, err
 	}
 }
 
-func (badGuard) Challenge() string { return `Header name="X-User"` }
+func (badGuard) Challenge(*http.Request) string { return `Header name="X-User"` }
 
 func TestGuardsOfOnesOwn(t *testing.T) {
 	users := newMemoryUsers()

@@ -15,21 +15,21 @@ import (
 // headerGuard finds its user in a header, and keeps no login.
 type headerGuard struct{ users models.UserProvider }
 
-func (g headerGuard) Identify(ctx context.Context, a *ginauth.Authenticator) (*ginauth.Identity, error) {
+func (g headerGuard) Identify(ctx context.Context, a *ginauth.Authenticator) (ginauth.Identity, error) {
 	u, err := g.users.UserByID(ctx, a.Request().Header.Get("X-User"))
 	if err != nil || u == nil {
-		return nil, err
+		return ginauth.Identity{}, err
 	}
-	return &ginauth.Identity{User: u}, nil
+	return ginauth.Identity{User: u}, nil
 }
 
 // fewerGuard is one of the package's guards that takes less: requests with a
 // header, whatever it finds in them.
 type fewerGuard struct{ ginauth.StatefulGuard }
 
-func (g fewerGuard) Identify(ctx context.Context, a *ginauth.Authenticator) (*ginauth.Identity, error) {
+func (g fewerGuard) Identify(ctx context.Context, a *ginauth.Authenticator) (ginauth.Identity, error) {
 	if a.Request().Header.Get("X-Inside") == "" {
-		return nil, nil
+		return ginauth.Identity{}, nil
 	}
 	return g.StatefulGuard.Identify(ctx, a)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/session"
+	"github.com/ginauth/ginauth/internal/throttle"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -21,5 +22,5 @@ func ParseSessionIDForTest(text string) (row string, digest stores.Digest, ok bo
 
 // ThrottleKeyForTest returns the key of the window of an account.
 func (m *Manager) ThrottleKeyForTest(kind string, parts ...[]byte) stores.Digest {
-	return m.window(kind, Limit{}, parts...).Key
+	return m.limiter.Window(kind, throttle.Limit{}, parts...).Key
 }

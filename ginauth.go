@@ -14,13 +14,20 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/accounts"
 	"github.com/ginauth/ginauth/internal/background"
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/dispatch"
+	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/passpolicy"
-	"github.com/ginauth/ginauth/internal/recent"
+	"github.com/ginauth/ginauth/internal/passwords"
+	"github.com/ginauth/ginauth/internal/remember"
 	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/seal"
 	"github.com/ginauth/ginauth/internal/session"
+	"github.com/ginauth/ginauth/internal/stamp"
+	"github.com/ginauth/ginauth/internal/throttle"
+	"github.com/ginauth/ginauth/internal/tokens"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
@@ -29,32 +36,31 @@ import (
 // Manager is the application object: configuration, stores, guards and gate. One
 // Manager serves a whole application. It is safe for concurrent use.
 type Manager struct {
-	cfg      Config
-	env      *request.Env
-	stores   stores.Set
-	cookies  cookies.Config
-	sessions *session.Engine
-	memory   bool // all stores are in memory
-	owned    bool // New made the stores
-	keyless  bool // the key was generated for this process
-	subkeys  subkeys
-	// fingerprints are those of security stamps under the current key, and
-	// windows those of addresses.
-	fingerprints *recent.Results[bond, stores.Digest]
-	windows      *recent.Results[addressLimit, stores.Window]
-	hasher       *hashing.Manager
+	cfg     Config
+	env     *request.Env
+	stores  stores.Set
+	cookies cookies.Config
+	memory  bool // all stores are in memory
+	owned   bool // New made the stores
+	keyless bool // the key was generated for this process
+
 	guards       map[string]*guardEntry
-	// defaultGuard is the one of Config.DefaultGuard.
 	defaultGuard *guardEntry
 	gate         *Gate
 	origins      *http.CrossOriginProtection
+	intended     *seal.Sealer
 	usage        usage
-	jwt          *JWT
-	touches      touches
+	features     features
 
-	passwords *passpolicy.Policy
-	mails     *mail.Queue // nil without a mailer
-	templates *mail.Templates
+	hasher    *hashing.Manager
+	passwords *passwords.Service
+	sessions  *session.Engine
+	limiter   *throttle.Limiter
+	jwt       *JWT
+	tokens    *tokens.Service
+	remember  *remember.Service
+	accounts  *accounts.Service
+	mails     *accounts.Mails // nil without a Mailer
 
 	closed   sync.Once
 	closeErr error
@@ -66,70 +72,122 @@ func New(config Config) (*Manager, error) {
 	cfg := config.withDefaults()
 	var f faults
 	cfg.check(&f)
-	m := &Manager{cfg: cfg, env: cfg.newEnv(), stores: cfg.Stores, gate: NewGate()}
+	m := &Manager{cfg: cfg, stores: cfg.Stores, gate: NewGate(), keyless: cfg.Key == ""}
+	m.env = &request.Env{
+		Now: cfg.Now, Log: cfg.Logger, StoreTimeout: cfg.StoreTimeout, Background: background.New(cfg.Logger),
+		Events: dispatch.New(dispatch.Config{Log: cfg.Logger, Queue: cfg.EventQueue, Audit: cfg.Audit}),
+	}
 	m.memory = cfg.Stores == (stores.Set{}) || inMemory(cfg.Stores)
+	m.cookies = cookies.Config{
+		Name: cfg.Session.Cookie.Name, Path: cfg.Session.Cookie.Path, Domain: cfg.Session.Cookie.Domain,
+		SameSite: cfg.Session.Cookie.SameSite, Insecure: cfg.Session.Cookie.InsecureAllowHTTP,
+	}
 	ring := cfg.ring(m.memory, &f)
-
-	var err error
-	if m.hasher, err = hashing.New(cfg.Hashing); err != nil {
-		f.add("Hashing", "%v", err)
-	}
+	m.jwt = &JWT{m: m, set: cfg.JWT.keySet(ring, &f)}
 	m.origins = cfg.CrossOrigin.protection(&f)
-	m.passwords = cfg.passwordPolicy(&f)
-	m.jwt = newJWT(m, cfg.JWT.keySet(ring, &f))
-	m.makeGuards(&f)
-	m.defaultGuard = m.guards[cfg.DefaultGuard]
-	if len(f) > 0 {
-		return nil, f.err()
-	}
-
-	m.subkeys = deriveSubkeys(ring)
-	m.fingerprints = recent.New[bond, stores.Digest](knownFingerprints)
-	m.windows = recent.New[addressLimit, stores.Window](knownAddresses)
-	m.keyless = cfg.Key == ""
-	m.cfg.Key, m.cfg.PreviousKeys = "", nil // not needed again
-	m.cfg.JWT.SigningKey, m.cfg.JWT.VerifyingKeys = JWTKey{}, nil
+	m.makePasswords(&f)
 	if m.stores == (stores.Set{}) {
 		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true
 	}
-	m.cookies = cfg.Session.Cookie.attributes()
-	m.sessions = m.newSessions()
-	m.gate.setLog(m.logDenial)
-	if err := m.openMail(); err != nil {
-		return nil, err
+	m.setupFeatures(ring, &f)
+	m.makeGuards(&f)
+	m.makeMails(&f)
+	if len(f) == 0 {
+		m.makeEngines(ring)
 	}
+	if len(f) > 0 {
+		return nil, errors.Join(f.err(), m.Close(context.Background()))
+	}
+	m.cfg.Key, m.cfg.PreviousKeys = "", nil // not needed again
+	m.cfg.JWT.SigningKey, m.cfg.JWT.VerifyingKeys = JWTKey{}, nil
+	m.gate.setLog(m.logDenial)
 	m.startPruning()
 	return m, nil
 }
 
-// newEnv returns what all engines share.
-func (c *Config) newEnv() *request.Env {
-	return &request.Env{
-		Now: c.Now, Log: c.Logger, StoreTimeout: c.StoreTimeout, Background: background.New(c.Logger),
-		Events: dispatch.New(dispatch.Config{Log: c.Logger, Queue: c.EventQueue, Audit: c.Audit}),
+func (m *Manager) makePasswords(f *faults) {
+	var err error
+	if m.hasher, err = hashing.New(m.cfg.Hashing); err != nil {
+		f.add("Hashing", "%v", err)
 	}
+	policy, err := passpolicy.New(passpolicy.Config{MinLength: m.cfg.Passwords.MinLength, Breached: m.cfg.Passwords.Breached})
+	if err != nil {
+		f.add("Passwords", "%v", err)
+	}
+	m.passwords = &passwords.Service{Env: m.env, Hasher: m.hasher, Policy: policy, AppName: m.cfg.Mail.AppName}
 }
 
-func (m *Manager) newSessions() *session.Engine {
-	realms := make(map[string]string, len(m.guards))
+// makeMails starts the mail queue.
+func (m *Manager) makeMails(f *faults) {
+	cfg := &m.cfg.Mail
+	if cfg.Mailer == nil || len(*f) > 0 {
+		return
+	}
+	var err error
+	if cfg.Templates == nil {
+		if cfg.Templates, err = mail.NewTemplates(mail.TemplateOptions{}); err != nil {
+			f.add("Mail.Templates", "%v", err)
+		}
+	}
+	queue, err := mail.NewQueue(cfg.Mailer, cfg.Queue)
+	if err != nil {
+		f.add("Mail.Queue", "%v", err)
+		return
+	}
+	m.mails = &accounts.Mails{Env: m.env, Queue: queue, Templates: cfg.Templates, Config: accounts.MailConfig{
+		BaseURL: cfg.BaseURL, AppName: cfg.AppName, Language: cfg.Language,
+		VerifyPath: cfg.VerifyPath, ResetPath: cfg.ResetPath, ForgotPath: cfg.ForgotPath, ConfirmPath: cfg.ConfirmPath,
+	}}
+}
+
+// makeEngines makes the engines. Each purpose has keys of its own, so that a value made
+// for one is refused for every other.
+func (m *Manager) makeEngines(ring *keys.Ring) {
+	cfg := &m.cfg
+	m.intended = seal.New(ring.Derive("intended url"))
+	realms, stamps := make(map[string]string, len(m.guards)), stamp.New(ring.Derive("security stamp"))
 	for name, g := range m.guards {
-		realms[name] = g.realm
+		realms[name], g.realm.Stamps = g.realm.Name, stamps
 	}
-	return session.New(m.env, m.stores, session.Config{
-		IdleTimeout: m.cfg.Session.IdleTimeout, AbsoluteTimeout: m.cfg.Session.AbsoluteTimeout,
-		TouchInterval: m.cfg.Session.TouchInterval, Cookie: m.cfg.Session.Cookie.Name, Realms: realms,
-		FormKeys: m.subkeys.form, Sealer: m.subkeys.session,
+	m.sessions = session.New(m.env, m.stores, session.Config{
+		IdleTimeout: cfg.Session.IdleTimeout, AbsoluteTimeout: cfg.Session.AbsoluteTimeout,
+		TouchInterval: cfg.Session.TouchInterval, Cookie: cfg.Session.Cookie.Name, Realms: realms,
+		FormKeys: ring.Derive("form token"), Sealer: seal.New(ring.Derive("session cookie")),
 	})
+	m.limiter = throttle.New(m.env, m.stores.Limiter, throttle.Config{
+		Limits: cfg.Throttle.limits(), Keys: ring.Derive("throttle"), Accounts: ring.Derive("event account"),
+		Devices: seal.New(ring.Derive("known device")),
+	})
+	m.tokens = tokens.New(m.env, m.stores.Tokens, m.jwt.set, tokens.Config{
+		Issuer: cfg.JWT.Issuer, Audience: cfg.JWT.Audience, Lifetime: cfg.JWT.Lifetime, Leeway: cfg.JWT.Leeway,
+		Claims: cfg.JWT.Claims, IgnoreRevocationOutage: cfg.JWT.InsecureIgnoreRevocationOutage,
+		RefreshIdle: cfg.Refresh.IdleTimeout, RefreshAbsolute: cfg.Refresh.AbsoluteTimeout,
+		RefreshGrace: cfg.Refresh.Grace, RememberGrace: defaultGrace,
+		PersonalPrefix: cfg.PersonalTokens.Prefix, PersonalLifetime: cfg.PersonalTokens.Lifetime, MaxPersonal: maxPersonalTokens,
+		Successors: ring.Derive("token successor"),
+	})
+	m.remember = &remember.Service{Env: m.env, Tokens: m.tokens, Config: remember.Config{
+		AbsoluteTimeout: cfg.Session.AbsoluteTimeout, Lifetime: cfg.Account.RememberLifetime,
+	}}
+	m.accounts = &accounts.Service{
+		Env: m.env, Sessions: m.sessions, Tokens: m.tokens, Limiter: m.limiter, Passwords: m.passwords, Mails: m.mails,
+		Config: accounts.Config{
+			HideAccountExistence: cfg.Account.HideAccountExistence, Prepare: cfg.Account.prepare(),
+			VerifyLifetime: cfg.Account.VerifyLifetime, ResetLifetime: cfg.Account.ResetLifetime,
+			MailPerMinute: cfg.Account.MailPerMinute, MailPerHour: cfg.Account.MailPerHour,
+			VerifyKeys: ring.Derive("verify email"), EmailSealer: seal.New(ring.Derive("email change")),
+		},
+	}
 }
 
-// Gate returns the gate, to register abilities and policies with. Its own user
-// is a guest; a request's gate is on its context under "gate".
+// Gate returns the gate, to register abilities and policies with. It has no user: a
+// request's gate is on the gin.Context under "gate".
 func (m *Manager) Gate() *Gate { return m.gate }
 
-// Hasher returns what hashes passwords.
+// Hasher returns the password hasher.
 func (m *Manager) Hasher() *hashing.Manager { return m.hasher }
 
-// Format writes the type's name: a Manager knows secrets.
+// Format writes the type's name: a Manager holds secrets.
 func (*Manager) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("ginauth.Manager")) }
 
 // Close waits until the listeners have had all events, stops the background work, and
@@ -139,7 +197,7 @@ func (m *Manager) Close(ctx context.Context) error {
 	m.closed.Do(func() {
 		m.env.Background.Close()
 		if m.mails != nil {
-			m.closeErr = m.mails.Close(ctx)
+			m.closeErr = m.mails.Queue.Close(ctx)
 		}
 		m.closeErr = errors.Join(m.closeErr, m.env.Events.Close(ctx))
 		if m.owned {
@@ -164,8 +222,8 @@ func (m *Manager) startPruning() {
 	}
 }
 
-// mustGuard returns the guard of that name. A wrong name is a slip in the
-// program, found where the program says it.
+// mustGuard returns the guard of that name. It panics if there is none, because a wrong
+// name is a fault of the program.
 func (m *Manager) mustGuard(name string) *guardEntry {
 	g, ok := m.guards[name]
 	if !ok {
@@ -174,14 +232,21 @@ func (m *Manager) mustGuard(name string) *guardEntry {
 	return g
 }
 
+// guardOr returns the guard that an optional name names, or the default guard.
+func (m *Manager) guardOr(name []string) *guardEntry {
+	if len(name) == 0 {
+		return m.defaultGuard
+	}
+	return m.mustGuard(name[0])
+}
+
 func (m *Manager) guardNames() []string { return slices.Sorted(maps.Keys(m.guards)) }
 
-// defaultManager is what the package-level middlewares use.
+// defaultManager is the manager of the package-level middlewares.
 var defaultManager atomic.Pointer[Manager]
 
-// Default returns the manager that the package-level middlewares use: the one
-// given to SetDefault, or else one with the zero Config, which keeps everything
-// in memory.
+// Default returns the manager of the package-level middlewares: the one given to
+// SetDefault, or else one made from the zero Config, which keeps everything in memory.
 func Default() *Manager {
 	if m := defaultManager.Load(); m != nil {
 		return m
@@ -197,9 +262,9 @@ func Default() *Manager {
 	return defaultManager.Load()
 }
 
-// SetDefault makes m the manager of the package-level middlewares. It panics if
-// there is one already: call it once, before the first middleware is
-// registered, because a middleware belongs to the manager it was made with.
+// SetDefault makes m the manager of the package-level middlewares. It panics if there is
+// one already: call it once, before the first middleware is registered, because a
+// middleware keeps the manager that it was made with.
 func SetDefault(m *Manager) {
 	if m == nil {
 		panic("ginauth: SetDefault: manager is nil")
@@ -209,63 +274,62 @@ func SetDefault(m *Manager) {
 	}
 }
 
-// StartSession gives the request a session; see (*Manager).StartSession.
+// StartSession is the default manager's StartSession; see (*Manager).StartSession.
 func StartSession() gin.HandlerFunc { return Default().StartSession() }
 
-// ConfirmPassword lets only users pass who gave their password lately; see
-// (*Manager).ConfirmPassword.
-func ConfirmPassword() gin.HandlerFunc { return Default().ConfirmPassword() }
-
-// Recovery answers 500 to a panic; see (*Manager).Recovery.
-func Recovery() gin.HandlerFunc { return Default().Recovery() }
-
-// Auth lets only users pass; see (*Manager).Auth.
+// Auth is the default manager's Auth; see (*Manager).Auth.
 func Auth(guards ...string) gin.HandlerFunc { return Default().Auth(guards...) }
 
-// Guest lets only guests pass; see (*Manager).Guest.
+// Guest is the default manager's Guest; see (*Manager).Guest.
 func Guest(guards ...string) gin.HandlerFunc { return Default().Guest(guards...) }
 
-// Authorize lets only those pass who may; see (*Manager).Authorize.
+// Authorize is the default manager's Authorize; see (*Manager).Authorize.
 func Authorize(ability string, resource ...any) gin.HandlerFunc {
 	return Default().Authorize(ability, resource...)
 }
 
-// EnsureEmailVerified lets only users with a verified address pass; see
+// EnsureEmailVerified is the default manager's EnsureEmailVerified; see
 // (*Manager).EnsureEmailVerified.
 func EnsureEmailVerified() gin.HandlerFunc { return Default().EnsureEmailVerified() }
 
-// Basic lets only users pass who send their password; see (*Manager).Basic.
+// ConfirmPassword is the default manager's ConfirmPassword; see
+// (*Manager).ConfirmPassword.
+func ConfirmPassword() gin.HandlerFunc { return Default().ConfirmPassword() }
+
+// ThrottleLogins is the default manager's ThrottleLogins; see (*Manager).ThrottleLogins.
+func ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
+	return Default().ThrottleLogins(options...)
+}
+
+// Basic is the default manager's Basic; see (*Manager).Basic.
 func Basic(options ...BasicOption) gin.HandlerFunc { return Default().Basic(options...) }
 
-// RequireAbilities lets only tokens pass that have all of the abilities; see
+// RequireAbilities is the default manager's RequireAbilities; see
 // (*Manager).RequireAbilities.
 func RequireAbilities(abilities ...string) gin.HandlerFunc {
 	return Default().RequireAbilities(abilities...)
 }
 
-// RequireAnyAbility lets only tokens pass that have one of the abilities; see
+// RequireAnyAbility is the default manager's RequireAnyAbility; see
 // (*Manager).RequireAnyAbility.
 func RequireAnyAbility(abilities ...string) gin.HandlerFunc {
 	return Default().RequireAnyAbility(abilities...)
 }
 
-// RequireAbilitiesOrLogin is RequireAbilities that lets logged-in users pass as
-// well; see (*Manager).RequireAbilitiesOrLogin.
+// RequireAbilitiesOrLogin is the default manager's RequireAbilitiesOrLogin; see
+// (*Manager).RequireAbilitiesOrLogin.
 func RequireAbilitiesOrLogin(abilities ...string) gin.HandlerFunc {
 	return Default().RequireAbilitiesOrLogin(abilities...)
 }
 
-// RequireAnyAbilityOrLogin is RequireAnyAbility that lets logged-in users pass
-// as well; see (*Manager).RequireAnyAbilityOrLogin.
+// RequireAnyAbilityOrLogin is the default manager's RequireAnyAbilityOrLogin; see
+// (*Manager).RequireAnyAbilityOrLogin.
 func RequireAnyAbilityOrLogin(abilities ...string) gin.HandlerFunc {
 	return Default().RequireAnyAbilityOrLogin(abilities...)
 }
 
-// JWKS serves the public keys of signed tokens; see (*Manager).JWKS.
+// JWKS is the default manager's JWKS; see (*Manager).JWKS.
 func JWKS() gin.HandlerFunc { return Default().JWKS() }
 
-// ThrottleLogins refuses addresses that are locked; see
-// (*Manager).ThrottleLogins.
-func ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
-	return Default().ThrottleLogins(options...)
-}
+// Recovery is the default manager's Recovery; see (*Manager).Recovery.
+func Recovery() gin.HandlerFunc { return Default().Recovery() }

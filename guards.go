@@ -2,6 +2,7 @@ package ginauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -10,102 +11,71 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/internal/remember"
 	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/tokens"
 	"github.com/ginauth/ginauth/models"
 )
 
-// Guard is one way to find out who a request is from. A Guard that has nothing
-// else is stateless: it reads what each request carries. It is safe for
-// concurrent use.
+// Guard authenticates requests in one way. A Guard that is not a StatefulGuard reads what
+// each request carries and logs nobody in. A Guard is safe for concurrent use.
 //
-// The Authenticator it is given is the request's: Request returns the HTTP
-// request, and Session the session where there is one. A Guard does not call
-// the Authenticator's User.
+// The Authenticator that its methods are given is the request's: Request returns the HTTP
+// request, and Session the session if there is one. A Guard does not call the
+// Authenticator's User.
 type Guard interface {
-	// Identify returns who the request is from, or nil if it is from nobody
-	// that this guard knows. An error means that this could not be found out;
-	// the request gets 503. Each request asks once.
-	Identify(ctx context.Context, a *Authenticator) (*Identity, error)
+	// Identify returns who the request is from. The zero Identity stands for an
+	// anonymous request. An error means that this could not be found out: the response
+	// is 503. Identify is called once in a request.
+	Identify(ctx context.Context, a *Authenticator) (Identity, error)
 }
 
-// Identity is what a guard found out about a request.
+// Identity is what a guard finds out about a request.
 type Identity struct {
-	// User is who the request is from.
+	// User is the user, or nil. A user that is disabled or has no identifier counts as
+	// nil.
 	User models.Authenticatable
-	// Token is the token that says so, or nil if it is none.
+	// Token is the token that authenticated the request, or nil.
 	Token *TokenInfo
 }
 
-// identifier is what the guards of this package are beside a Guard: each returns
-// what Identify does without a block of memory for it. The user has an identifier
-// and is not disabled, or is nil.
-type identifier interface {
-	identify(ctx context.Context, a *Authenticator) (models.Authenticatable, *TokenInfo, error)
-}
-
-// identityOf makes the answer of Identify from that of identify.
-func identityOf(u models.Authenticatable, token *TokenInfo, err error) (*Identity, error) {
-	if u == nil {
-		return nil, err
-	}
-	return &Identity{User: u, Token: token}, err
-}
-
-// identify asks a guard who a request is from.
-func (g *guardEntry) identify(ctx context.Context, a *Authenticator) (models.Authenticatable, *TokenInfo, error) {
-	if own, ok := g.Guard.(identifier); ok {
-		return own.identify(ctx, a)
-	}
-	identity, err := g.Identify(ctx, a)
-	if err != nil || identity == nil {
-		return nil, nil, err
-	}
-	u := present(identity.User)
-	if u == nil || disabled(u) {
-		return nil, nil, nil
-	}
-	return u, identity.Token, nil
-}
-
-// LoginRequest is what a guard is asked to make a login of.
-type LoginRequest struct {
-	// User is who is to be logged in. It was checked: it is not nil, has an id
-	// and is not disabled.
-	User models.Authenticatable
-	// Confirmed says that the user's password was checked just now.
-	Confirmed bool
-	// Remember asks for a login that lasts over the end of the session.
-	Remember bool
-}
-
-// StatefulGuard is a Guard that can log users in and out.
+// StatefulGuard is a Guard that logs users in and out.
 type StatefulGuard interface {
 	Guard
-	// Login makes later requests be from the user.
+	// Login authenticates the client's later requests as the user.
 	Login(ctx context.Context, a *Authenticator, r LoginRequest) (*LoginResult, error)
-	// Logout ends that. It succeeds if nobody is logged in.
+	// Logout ends the login. It returns nil if nobody is logged in.
 	Logout(ctx context.Context, a *Authenticator) error
 }
 
+// Refresher is the optional capability of a StatefulGuard that prolongs logins by refresh
+// tokens.
+type Refresher interface {
+	// Refresh consumes a refresh token and returns the next pair. The error wraps
+	// ErrInvalidToken if the token is not accepted.
+	Refresh(ctx context.Context, a *Authenticator, refreshToken string) (*LoginResult, error)
+}
+
 // Challenger is the optional capability of a Guard that has a challenge for the
-// WWW-Authenticate header of a 401 (RFC 9110, 11.6.1). The default is
+// WWW-Authenticate header of a 401 (RFC 9110, 11.6.1). Default:
 // `Session realm="<name of the guard>"`.
 type Challenger interface {
-	Challenge() string
+	// Challenge returns the challenge for the response to a request.
+	Challenge(r *http.Request) string
 }
 
 // GuardConfig configures one guard.
 type GuardConfig struct {
 	// Users loads the guard's users. Default Config.Users.
 	Users models.UserProvider
-	// Realm names the users: guards of one realm share the throttle's counts,
-	// and what is issued to a user in one realm is nothing in another. The
-	// default is "users" for Config.Users, and otherwise derived from the name
-	// of the first guard that has the same provider; set it where guards may be
-	// added or renamed later.
+	// Realm names the guard's users. Guards of one realm share the counts of the
+	// throttle. What is issued to a user of one realm is not valid in another. Default:
+	// "users" for Config.Users, otherwise derived from the name of the first guard with
+	// the same provider. Set it if guards may be added or renamed later.
 	Realm string
 	// New makes the guard: JWTGuard, TokenGuard, or one of the application's own.
-	// Default: the session guard.
+	// Default: a guard that reads the session.
 	New func(GuardSetup) (Guard, error)
 }
 
@@ -113,55 +83,55 @@ type GuardConfig struct {
 type GuardSetup struct {
 	// Name is the guard's name, the key in Config.Guards.
 	Name string
-	// Manager is the manager that the guard will belong to. It is not complete
-	// yet: keep it, use it later.
+	// Manager is the manager that the guard will belong to. It is not complete yet: use
+	// it only when requests come.
 	Manager *Manager
 	// Users loads the guard's users. It may be nil.
 	Users models.UserProvider
-	// Realm names the users, as in GuardConfig.
+	// Realm names the guard's users, as in GuardConfig.
 	Realm string
-}
 
-// LoginResult is what a login led to.
-type LoginResult struct {
-	// User is who is logged in.
-	User models.Authenticatable
-	// Tokens are what the client shows from now on, or nil if the guard issues
-	// none.
-	Tokens *TokenPair
+	realm *realm.Realm
 }
 
 // guardEntry is a guard with what belongs to it.
 type guardEntry struct {
 	Guard
 	name  string
-	users models.UserProvider
-	// realm names the provider: guards with the same users share it, and with
-	// it the counts of the throttle and the owners in stores.
-	realm     string
-	challenge string
+	realm *realm.Realm
+	// own says that the guard is one of this package, which checks its users itself.
+	own bool
 }
 
-// challenger is a Guard whose challenge depends on the request.
-type challenger interface {
-	challenge(r *http.Request) string
-}
-
-// challengeTo returns the challenge for the 401 of a request.
-func (g *guardEntry) challengeTo(r *http.Request) string {
-	if c, ok := g.Guard.(challenger); ok {
-		return c.challenge(r)
+// usable returns a guard's user, or nil if the user is disabled or has no identifier.
+func (g *guardEntry) usable(u models.Authenticatable) models.Authenticatable {
+	if u == nil || g.own {
+		return u
 	}
-	return g.challenge
+	if u = realm.Present(u); u == nil || realm.Disabled(u) {
+		return nil
+	}
+	return u
 }
 
-// challengeOf returns the challenge of the first of the guards, or of the first
-// that reads tokens where the request has brought one.
+// challengeTo returns the guard's challenge for the 401 of a request.
+func (g *guardEntry) challengeTo(r *http.Request) string {
+	if c, ok := g.Guard.(Challenger); ok {
+		return c.Challenge(r)
+	}
+	return fmt.Sprintf("Session realm=%q", g.name)
+}
+
+// challengeOf returns the challenge of the first of the guards, or of the first that reads
+// tokens if the request carries one.
 func challengeOf(guards []*guardEntry, r *http.Request) string {
 	if _, presented := authorization(r.Header, schemeBearer); presented {
 		for _, g := range guards {
-			if c, ok := g.Guard.(challenger); ok {
-				return c.challenge(r)
+			switch c := g.Guard.(type) {
+			case *jwtGuard:
+				return c.Challenge(r)
+			case *tokenGuard:
+				return c.Challenge(r)
 			}
 		}
 	}
@@ -175,44 +145,54 @@ const defaultRealm = "users"
 func (m *Manager) makeGuards(f *faults) {
 	m.guards = make(map[string]*guardEntry, len(m.cfg.Guards))
 	for name, cfg := range m.cfg.Guards {
-		field := fmt.Sprintf("Guards[%q]", name)
-		if !validToken(name) {
-			f.add(field, "is not a name: use letters, digits, hyphens")
-			continue
+		if g := m.makeGuard(name, cfg, f); g != nil {
+			m.guards[name] = g
 		}
-		g := &guardEntry{name: name, users: cfg.Users, challenge: fmt.Sprintf("Session realm=%q", name)}
-		if models.IsNilProvider(g.users) {
-			g.users = m.cfg.Users
-		}
-		if models.IsNilProvider(g.users) {
-			g.users = nil
-		}
-		if g.realm = cfg.Realm; g.realm == "" {
-			g.realm = m.realmOf(name, cfg.Users)
-		} else if !validToken(g.realm) {
-			f.add(field+".Realm", "%q is not a name: use letters, digits, hyphens", request.Cut(g.realm, 64))
-		}
-		if cfg.New == nil {
-			g.Guard = &sessionGuard{tokenUsers{m, g.realm, g.users}, name}
-		} else if made, err := cfg.New(GuardSetup{name, m, g.users, g.realm}); err != nil {
-			f.add(field, "%v", err)
-			continue
-		} else if made == nil {
-			f.add(field, "New returned no guard")
-			continue
-		} else {
-			g.Guard = made
-		}
-		if c, ok := g.Guard.(Challenger); ok {
-			g.challenge = c.Challenge()
-		}
-		m.guards[name] = g
 	}
+	m.defaultGuard = m.guards[m.cfg.DefaultGuard]
 }
 
-// realmOf returns the realm of a guard's users: that of Config.Users, or of the
-// first guard, by name, that has the same provider. No name of a guard has a
-// slash, so none can be taken for another realm.
+func (m *Manager) makeGuard(name string, cfg GuardConfig, f *faults) *guardEntry {
+	field := fmt.Sprintf("Guards[%q]", name)
+	if !request.IsToken(name) {
+		f.add(field, "is not a name: use letters, digits, hyphens")
+		return nil
+	}
+	rm := &realm.Realm{Name: cfg.Realm, Users: cfg.Users}
+	if models.IsNilProvider(rm.Users) {
+		rm.Users = m.cfg.Users
+	}
+	if models.IsNilProvider(rm.Users) {
+		rm.Users = nil
+	}
+	if rm.Name == "" {
+		rm.Name = m.realmOf(name, cfg.Users)
+	} else if !request.IsToken(rm.Name) {
+		f.add(field+".Realm", "%q is not a name: use letters, digits, hyphens", request.Cut(rm.Name, 64))
+	}
+	if cfg.New == nil {
+		cfg.New = newSessionGuard
+	}
+	made, err := cfg.New(GuardSetup{name, m, rm.Users, rm.Name, rm})
+	switch {
+	case err != nil:
+		f.add(field, "%v", err)
+		return nil
+	case made == nil:
+		f.add(field, "New returned no guard")
+		return nil
+	}
+	g := &guardEntry{Guard: made, name: name, realm: rm}
+	switch made.(type) {
+	case *sessionGuard, *jwtGuard, *tokenGuard:
+		g.own = true
+	}
+	return g
+}
+
+// realmOf returns the name of the realm of a guard's users: that of Config.Users, or of the
+// first guard, by name, with the same provider. Names of guards have no slash, so none can
+// be taken for another realm.
 func (m *Manager) realmOf(name string, users models.UserProvider) string {
 	if models.IsNilProvider(users) || sameProvider(users, m.cfg.Users) {
 		return defaultRealm
@@ -228,35 +208,21 @@ func (m *Manager) realmOf(name string, users models.UserProvider) string {
 	return name + "/"
 }
 
-// sameProvider compares pointers. Providers of other kinds are each their own.
+// sameProvider compares pointers. Providers of other kinds all differ.
 func sameProvider(a, b models.UserProvider) bool {
 	v, w := reflect.ValueOf(a), reflect.ValueOf(b)
 	return v.Kind() == reflect.Pointer && w.Kind() == reflect.Pointer &&
 		v.Type() == w.Type() && v.Pointer() == w.Pointer()
 }
 
-// present returns u, or a nil interface if u is a typed nil or has no id: a
-// user that was never stored must not share the id "" with others like it.
-func present(u models.Authenticatable) models.Authenticatable {
-	if models.IsNil(u) || u.AuthID() == "" {
-		return nil
-	}
-	return u
-}
-
-func disabled(u models.Authenticatable) bool {
-	d, ok := u.(models.Disableable)
-	return ok && d.AuthDisabled()
-}
-
-// Auth lets only users pass. It asks the guards in order, or the default guard
-// if none is named; the first that finds a user is the request's guard from
-// then on. Nobody: 401, or a redirect to the login page for browsers. It panics
-// if there is no guard of a name, or if a guard cannot know any users.
+// Auth requires an authenticated user. It asks the guards in order, or the default guard
+// if none is named; the first that finds a user becomes the request's guard. Otherwise it
+// responds with 401, or redirects browsers to the login page. It panics if there is no
+// guard of a name, or if a session guard has no user provider.
 func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 	asked := m.guardsNamed(guards)
 	for _, g := range asked {
-		if _, session := g.Guard.(*sessionGuard); session && g.users == nil {
+		if _, session := g.Guard.(*sessionGuard); session && g.realm.Users == nil {
 			panic(fmt.Sprintf("ginauth: Auth: guard %q has no user provider: set Config.Users", g.name))
 		}
 	}
@@ -272,9 +238,9 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 	})
 }
 
-// Guest lets only guests pass: those for whom none of the guards (default: the
-// default guard) finds a user. Users get 403, or a redirect to Pages.Home for
-// browsers. It panics as Auth does.
+// Guest requires that no user is logged in by any of the guards, or by the default guard
+// if none is named. Otherwise it responds with 403, or redirects browsers to Pages.Home.
+// It panics if there is no guard of a name.
 func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 	asked := m.guardsNamed(guards)
 	return m.mark(kindGuard, func(c *gin.Context) {
@@ -283,7 +249,7 @@ func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 			if err != nil || u == nil {
 				return err
 			}
-			if !m.wantsPage(c) {
+			if !m.wantsHTML(c) {
 				return ErrForbidden
 			}
 			c.Redirect(http.StatusSeeOther, m.cfg.Pages.Home)
@@ -304,8 +270,8 @@ func (m *Manager) guardsNamed(names []string) []*guardEntry {
 	return guards
 }
 
-// authenticate asks the guards in order, within one phase. A guard that cannot
-// tell ends the search: a later one might take for a guest whom it would know.
+// authenticate asks the guards in order, within one span. A guard that fails ends the
+// search: a later guard might take the request of a logged-in user for an anonymous one.
 func (x *requestState) authenticate(ctx context.Context, guards []*guardEntry) (models.Authenticatable, error) {
 	ctx, span := x.Span(ctx)
 	defer span.End()
@@ -319,8 +285,167 @@ func (x *requestState) authenticate(ctx context.Context, guards []*guardEntry) (
 			return u, nil
 		}
 	}
-	// Whoever asks next is told of the guards that were asked, and a 401 carries
-	// the first one's challenge.
+	// Later middlewares use the first of these guards, whose challenge a 401 carries.
 	x.auth.use(guards[0])
 	return nil, nil
+}
+
+// errNoSession says that StartSession is missing on a route.
+var errNoSession = errors.New("ginauth: the session guard needs StartSession before it")
+
+// sessionGuard keeps the login in the session.
+type sessionGuard struct {
+	m *Manager
+	g remember.Guard
+}
+
+var _ StatefulGuard = (*sessionGuard)(nil)
+
+func newSessionGuard(s GuardSetup) (Guard, error) {
+	return &sessionGuard{s.Manager, remember.NewGuard(s.Name, s.realm)}, nil
+}
+
+// Identify returns the user of the login in the session.
+func (g *sessionGuard) Identify(ctx context.Context, a *Authenticator) (Identity, error) {
+	s := a.Session()
+	if s == nil {
+		return Identity{}, errNoSession
+	}
+	u, err := g.m.remember.Identify(ctx, &a.x.State, &s.s, &g.g)
+	return Identity{User: u}, err
+}
+
+// Login logs the user into the session, which gets a new id.
+func (g *sessionGuard) Login(ctx context.Context, a *Authenticator, r LoginRequest) (*LoginResult, error) {
+	s := a.Session()
+	if s == nil {
+		return nil, errNoSession
+	}
+	if err := g.m.remember.LogIn(ctx, &a.x.State, &s.s, &g.g, r.User, r.Confirmed, r.Remember); err != nil {
+		return nil, err
+	}
+	return &LoginResult{User: r.User}, nil
+}
+
+// Logout ends the session, or this guard's login in it if another guard has one too.
+func (g *sessionGuard) Logout(ctx context.Context, a *Authenticator) error {
+	s := a.Session()
+	if s == nil {
+		return errNoSession
+	}
+	return g.m.remember.LogOut(ctx, &a.x.State, &s.s, &g.g)
+}
+
+// JWTGuard makes a guard that reads signed access tokens. A login by it issues an access
+// token and a refresh token. Use it as GuardConfig.New.
+func JWTGuard(s GuardSetup) (Guard, error) {
+	return &jwtGuard{s.Manager, tokens.NewGuard(s.Name, s.realm)}, nil
+}
+
+// jwtGuard keeps the login in tokens that the client holds.
+type jwtGuard struct {
+	m *Manager
+	g tokens.Guard
+}
+
+var (
+	_ StatefulGuard = (*jwtGuard)(nil)
+	_ Refresher     = (*jwtGuard)(nil)
+	_ Challenger    = (*jwtGuard)(nil)
+)
+
+// Challenge returns the challenge of RFC 6750, 3.
+func (g *jwtGuard) Challenge(r *http.Request) string { return bearerChallenge(r) }
+
+// Identify returns the user of the request's access token. A request with another kind of
+// token is anonymous.
+func (g *jwtGuard) Identify(ctx context.Context, a *Authenticator) (Identity, error) {
+	text := a.x.bearer()
+	if !tokens.IsSigned(text) {
+		return Identity{}, nil
+	}
+	found := &struct { // one block of memory
+		TokenInfo
+		tokens.Scratch
+	}{}
+	u, info, err := g.m.tokens.Access(ctx, &g.g, text, &found.Scratch)
+	if err != nil || u == nil {
+		return Identity{}, err
+	}
+	found.TokenInfo = TokenInfo{Kind: tokens.AccessKind, ID: info.ID, claims: info.Claims, family: info.Family}
+	return Identity{User: u, Token: &found.TokenInfo}, nil
+}
+
+// Login issues the first pair of a login.
+func (g *jwtGuard) Login(ctx context.Context, a *Authenticator, r LoginRequest) (*LoginResult, error) {
+	pair, err := g.m.tokens.Issue(ctx, &a.x.State, &g.g, r.User)
+	if err != nil {
+		return nil, err
+	}
+	return pairResult(r.User, pair), nil
+}
+
+// Refresh consumes a refresh token and issues the next pair.
+func (g *jwtGuard) Refresh(ctx context.Context, a *Authenticator, refreshToken string) (*LoginResult, error) {
+	u, pair, err := g.m.tokens.Refresh(ctx, &a.x.State, &g.g, refreshToken)
+	if err != nil {
+		return nil, err
+	}
+	return pairResult(u, pair), nil
+}
+
+// Logout ends the login that the request's access token is of, with all its tokens.
+func (g *jwtGuard) Logout(ctx context.Context, a *Authenticator) error {
+	return g.m.tokens.LogOut(ctx, a.x.bearer())
+}
+
+func pairResult(u models.Authenticatable, p tokens.Pair) *LoginResult {
+	both := &struct { // one block of memory for what lives equally long
+		LoginResult
+		TokenPair
+	}{LoginResult{User: u}, TokenPair{
+		AccessToken: p.Access, TokenType: schemeBearer, ExpiresIn: p.ExpiresIn,
+		RefreshToken: p.Refresh, RefreshExpiresIn: p.RefreshExpiresIn,
+	}}
+	both.Tokens = &both.TokenPair
+	return &both.LoginResult
+}
+
+// TokenGuard makes a guard that reads personal access tokens. Use it as GuardConfig.New.
+func TokenGuard(s GuardSetup) (Guard, error) { return &tokenGuard{s.Manager, s.realm}, nil }
+
+// tokenGuard finds users by personal access tokens.
+type tokenGuard struct {
+	m     *Manager
+	realm *realm.Realm
+}
+
+var _ Challenger = (*tokenGuard)(nil)
+
+// Challenge returns the challenge of RFC 6750, 3.
+func (g *tokenGuard) Challenge(r *http.Request) string { return bearerChallenge(r) }
+
+// Identify returns the user of the request's personal access token. A wrong token with a
+// right checksum is counted, because it was not mistyped.
+func (g *tokenGuard) Identify(ctx context.Context, a *Authenticator) (Identity, error) {
+	text := a.x.bearer()
+	if !g.m.tokens.LooksPersonal(text) {
+		return Identity{}, nil
+	}
+	u, found, guessed, err := g.m.tokens.Personal(ctx, g.realm, text)
+	switch {
+	case err != nil:
+		return Identity{}, err
+	case guessed:
+		return Identity{}, g.m.limiter.CountGuess(ctx, &a.x.State, a.x.limits)
+	case u == nil:
+		return Identity{}, nil
+	}
+	info := &struct { // one block of memory, unless there are many abilities
+		TokenInfo
+		abilities [4]string
+	}{TokenInfo: TokenInfo{Kind: personalKind, ID: found.ID, Scoped: true}}
+	// A copy: the store may keep its slice, and handlers may change this one.
+	info.Abilities = append(info.abilities[:0], found.Abilities...)
+	return Identity{User: u, Token: &info.TokenInfo}, nil
 }

@@ -68,7 +68,7 @@ var importRules = []struct {
 	{packages: "stores/cookiestore", ours: []string{"autherr", "models", "events", "stores"}},
 	{
 		packages: "internal/...",
-		except:   []string{"internal/testbackends", "internal/gincontrib", "internal/gintree"},
+		except:   []string{"internal/testbackends", "internal/gincontrib", "internal/gintree", "internal/accounts"},
 		ours:     []string{"autherr", "models", "events", "stores", "hashing", "internal/..."},
 		others:   []string{"..."},
 		never:    ginOrRoot,

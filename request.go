@@ -17,6 +17,7 @@ import (
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/gincontrib"
 	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/throttle"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -40,7 +41,7 @@ type requestState struct {
 	auth    Authenticator
 	gate    Gate
 	writer  commitWriter
-	limits  *ThrottleConfig // of the route, or nil
+	limits  *throttle.Limits // of the route, or nil
 
 	mu      sync.Mutex
 	result  authResult   // of the first guard that was asked

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ginauth/ginauth/autherr"
 )
 
 // What is wrong with a body.
@@ -133,4 +135,23 @@ func describe(t reflect.Type) string {
 		return "a whole number in range, not negative"
 	}
 	return "of another type"
+}
+
+// Error turns an error of Decode into one of package autherr.
+func Error(err error) error {
+	var duplicate *DuplicateError
+	var field *FieldError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrTooLarge):
+		return autherr.ErrBodyTooLarge
+	case errors.As(err, &duplicate):
+		return autherr.Invalid(duplicate.Key, "occurs twice")
+	case errors.As(err, &field):
+		return autherr.Invalid(field.Field, field.Reason)
+	case errors.Is(err, ErrText):
+		return autherr.Invalid("body", "is not valid Unicode")
+	}
+	return fmt.Errorf("%w: %w", autherr.ErrMalformed, err)
 }

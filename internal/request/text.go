@@ -1,6 +1,7 @@
 package request
 
 import (
+	"net/http"
 	"strings"
 	"unicode/utf8"
 )
@@ -18,4 +19,37 @@ func Cut(s string, n int) string {
 		return s
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// IsToken reports whether s is a token of RFC 9110, 5.6.2, of at most 128 bytes, as the
+// names of cookies and guards are.
+func IsToken(s string) bool {
+	if s == "" || len(s) > 128 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// AcceptsHTML reports whether a request accepts HTML, and does not list JSON before it.
+func AcceptsHTML(r *http.Request) bool {
+	html, json := -1, -1
+	for i, part := range strings.Split(Cut(r.Header.Get("Accept"), 1024), ",") {
+		media, _, _ := strings.Cut(part, ";")
+		switch strings.ToLower(strings.TrimSpace(media)) {
+		case "text/html", "application/xhtml+xml":
+			if html < 0 {
+				html = i
+			}
+		case "application/json":
+			if json < 0 {
+				json = i
+			}
+		}
+	}
+	return html >= 0 && (json < 0 || html < json)
 }

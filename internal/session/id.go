@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 
-	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -65,6 +64,3 @@ func idText(row string, secret [secretBytes]byte) string {
 	id = append(id, secret[:]...)
 	return base64.RawURLEncoding.EncodeToString(id)
 }
-
-// OwnerName names a user in a store: users of different realms may share ids.
-func OwnerName(realm, id string) string { return request.Cut(realm+":"+id, 255) }

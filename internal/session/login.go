@@ -5,9 +5,11 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -72,14 +74,19 @@ func parseLogin(data string) (Login, error) {
 	return l, nil
 }
 
-// LoginIn returns the login by a guard that a stored row holds.
-func LoginIn(row *stores.Session, guard string) (Login, bool) {
-	data, ok := row.Values.Get(loginPrefix + guard)
-	if !ok {
-		return Login{}, false
+// LoginsIn returns the logins that a stored row has by the guards of a realm.
+func (e *Engine) LoginsIn(row *stores.Session, realm string) iter.Seq[Login] {
+	return func(yield func(Login) bool) {
+		for _, guard := range e.guards {
+			data, ok := row.Values.Get(loginPrefix + guard)
+			if !ok || e.cfg.Realms[guard] != realm {
+				continue
+			}
+			if l, err := parseLogin(data); err == nil && !yield(l) {
+				return
+			}
+		}
 	}
-	l, err := parseLogin(data)
-	return l, err == nil
 }
 
 // Login returns the login by a guard, if there is one.
@@ -216,7 +223,7 @@ func (s *Session) otherLogin(guard string) (owner string, ok bool) {
 	for _, name := range s.e.guards {
 		if data, found := s.lookup(loginPrefix + name); found && name != guard {
 			if l, err := parseLogin(data); err == nil {
-				return OwnerName(s.e.cfg.Realms[name], l.UserID), true
+				return realm.OwnerName(s.e.cfg.Realms[name], l.UserID), true
 			}
 		}
 	}

@@ -1,0 +1,158 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/throttle"
+	"github.com/ginauth/ginauth/internal/useragent"
+	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/models"
+)
+
+// MailConfig configures Mails. The root package documents the fields.
+type MailConfig struct {
+	BaseURL, AppName                               string
+	VerifyPath, ResetPath, ForgotPath, ConfirmPath string
+	Language                                       func(u models.Authenticatable) string
+}
+
+// ErrNoMailer says that Config.Mail.Mailer is not set.
+var ErrNoMailer = fmt.Errorf("ginauth: no mail can be sent: set Config.Mail: %w", errors.ErrUnsupported)
+
+// Mails writes mails to users and puts them into the queue. A nil *Mails sends none.
+type Mails struct {
+	Env       *request.Env
+	Queue     *mail.Queue
+	Templates *mail.Templates
+	Config    MailConfig
+}
+
+// Enabled returns ErrNoMailer if no mail can be sent.
+func (m *Mails) Enabled() error {
+	if m == nil {
+		return ErrNoMailer
+	}
+	return nil
+}
+
+// link returns a link into the application.
+func (m *Mails) link(path string) string { return m.Config.BaseURL + path }
+
+// forgotPage returns the link to the page where a user asks for a reset link, for
+// mails that tell of something the user may not have done.
+func (m *Mails) forgotPage() string {
+	if m == nil {
+		return ""
+	}
+	return m.link(m.Config.ForgotPath)
+}
+
+// mailbox returns the address in the user's record. Mail goes there, and never to what
+// a client typed.
+func mailbox(u models.Authenticatable) (address mail.Address, ok bool) {
+	v, ok := u.(models.EmailVerifiable)
+	if !ok || v.AuthEmail() == "" {
+		return mail.Address{}, false
+	}
+	address.Email = v.AuthEmail()
+	if n, ok := u.(models.Named); ok {
+		address.Name = n.AuthName()
+	}
+	return address, true
+}
+
+// words returns what the password of a user must not consist of.
+func words(u models.Authenticatable) []string {
+	to, _ := mailbox(u)
+	return []string{to.Name, to.Email}
+}
+
+// send puts a mail to a user into the queue. A failure is logged and not returned,
+// because the client must not learn of it.
+func (m *Mails) send(ctx context.Context, kind string, u models.Authenticatable, data mail.Data) {
+	if to, ok := mailbox(u); ok {
+		m.sendTo(ctx, kind, u, to, data)
+	}
+}
+
+func (m *Mails) sendTo(ctx context.Context, kind string, u models.Authenticatable, to mail.Address, data mail.Data) {
+	if m == nil {
+		return
+	}
+	data.AppName, data.Name = m.Config.AppName, to.Name
+	if data.At.IsZero() {
+		data.At = m.Env.Now()
+	}
+	language := ""
+	if m.Config.Language != nil {
+		language = m.Config.Language(u)
+	}
+	message, err := m.Templates.Message(kind, language, to, data)
+	if err == nil {
+		err = m.Queue.Enqueue(message)
+	}
+	if err != nil {
+		m.Env.Log.ErrorContext(ctx, "ginauth: mail not sent", "kind", kind, "user", request.Cut(u.AuthID(), 64), "error", request.Cut(err.Error(), 256))
+	}
+}
+
+// TellNewDevice tells a user of a login from a device that was not used for the account
+// before, once the login is stored.
+func (m *Mails) TellNewDevice(ctx context.Context, r *request.State, u models.Authenticatable) {
+	if m == nil {
+		return
+	}
+	data := m.clientData(r)
+	ctx = context.WithoutCancel(ctx)
+	r.AfterCommit(func() { m.send(ctx, mail.NewDevice, u, data) })
+}
+
+// clientData describes the client of a request in a mail.
+func (m *Mails) clientData(r *request.State) mail.Data {
+	return mail.Data{URL: m.forgotPage(), Address: r.IP(), Device: useragent.Name(r.HTTP.UserAgent())}
+}
+
+// mayMail counts a mail of a kind to an account and reports whether it is within the
+// limits. The counts do not depend on whether the account exists.
+func (s *Service) mayMail(ctx context.Context, kind string, account []byte) (bool, error) {
+	_, err := s.Limiter.Count(ctx, "count mails",
+		s.Limiter.Window("mail", throttle.Limit{Attempts: s.Config.MailPerMinute, Per: time.Minute}, []byte(kind), account),
+		s.Limiter.Window("mail", throttle.Limit{Attempts: s.Config.MailPerHour, Per: time.Hour}, []byte(kind), account))
+	if errors.Is(err, autherr.ErrThrottled) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// mailable returns the user of an address, and counts a mail to it. It returns true if
+// there is such a user and the limits allow a mail.
+func (s *Service) mailable(ctx context.Context, rm *realm.Realm, kind, email string) (models.Authenticatable, bool, error) {
+	if rm.Users == nil {
+		return nil, false, realm.ErrNoProvider
+	}
+	canonical, err := rm.Canonical(emailField, email)
+	if err != nil {
+		return nil, false, err
+	}
+	if !isOneAddress(canonical) {
+		return nil, false, autherr.Invalid(emailField, "is not one address")
+	}
+	ctx, span := s.Env.Span(ctx)
+	defer span.End()
+	// Both are asked in any case, so that all answers take the same time. The count
+	// comes last: a registration counts before it makes its user, so a request that
+	// finds that user here is counted after it.
+	u, err := rm.ByIdentifier(ctx, emailField, canonical)
+	if err != nil {
+		return nil, false, err
+	}
+	account := s.Limiter.Account(rm.Name, emailField, canonical)
+	allowed, err := s.mayMail(ctx, kind, account[:])
+	return u, u != nil && allowed && err == nil, err
+}

@@ -1,0 +1,113 @@
+package accounts
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+
+	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/passwords"
+	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/stamp"
+	"github.com/ginauth/ginauth/internal/throttle"
+	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/models"
+)
+
+// ProvePassword checks the password of a request's user again. It shares the counts of
+// the login. A wrong password returns an *autherr.InputError that names the field.
+func (s *Service) ProvePassword(ctx context.Context, r *request.State, u User, field, password string, lim *throttle.Limits) error {
+	if err := passwords.CheckShape(field, password); err != nil {
+		return err
+	}
+	sub := s.subjectOf(r, u)
+	if sub.Device != nil && !sub.Device.Fits(u.Realm, u.Authenticatable) {
+		sub.Device = nil
+	}
+	a, err := s.Limiter.Reserve(ctx, r, u.Guard, sub, lim)
+	if err != nil {
+		return err
+	}
+	ok, err := s.Passwords.Matches(ctx, u.Authenticatable, password)
+	if errors.Is(err, hashing.ErrBusy) {
+		err = errors.Join(err, a.Release(ctx)) // nothing was compared
+	}
+	if err != nil {
+		return err
+	}
+	if !ok {
+		s.Env.Dispatch(ctx, events.Failed{Meta: a.Meta(u.AuthID())})
+		return autherr.Invalid(field, "is not right")
+	}
+	return a.Succeed(ctx)
+}
+
+// subjectOf names the account of a user as a login by the email address does.
+func (s *Service) subjectOf(r *request.State, u User) throttle.Subject {
+	if to, ok := mailbox(u.Authenticatable); ok {
+		if canonical, err := u.Realm.Canonical(emailField, to.Email); err == nil {
+			return s.Limiter.Subject(r, u.Realm, emailField, canonical)
+		}
+	}
+	return s.Limiter.Subject(r, u.Realm, "id", u.AuthID())
+}
+
+// ChangePassword stores a new password of the user, who gives the current one, and
+// returns the changed user. All logins of the user have ended then.
+func (s *Service) ChangePassword(
+	ctx context.Context, r *request.State, u User, current, password string, lim *throttle.Limits,
+) (models.Authenticatable, error) {
+	changer, ok := u.Realm.Users.(models.PasswordChanger)
+	if !ok {
+		return nil, unsupported("changes no password")
+	}
+	if err := passwords.CheckShape("password", password); err != nil {
+		return nil, err
+	}
+	if err := s.ProvePassword(ctx, r, u, "current_password", current, lim); err != nil {
+		return nil, err
+	}
+	if err := s.Passwords.CheckNew(ctx, "password", password, words(u.Authenticatable)...); err != nil {
+		return nil, err
+	}
+	hash, err := s.Passwords.Hash(ctx, password)
+	if err != nil {
+		return nil, err
+	}
+	ctx, span := r.Span(context.WithoutCancel(ctx))
+	defer span.End()
+	if err := u.Realm.StillSame(ctx, u.Authenticatable); err != nil {
+		return nil, err
+	}
+	changed, err := changer.ChangePassword(ctx, u.AuthID(), stamp.Value(u.Authenticatable), hash, rand.Text())
+	if err := realm.ChangeError("change password", changed, err); err != nil {
+		return nil, err
+	}
+	s.Mails.send(ctx, mail.PasswordChanged, changed, s.Mails.clientData(r))
+	s.Env.Dispatch(ctx, events.PasswordChanged{Meta: r.Meta(u.Guard, u.AuthID())})
+	return changed, nil
+}
+
+// ChangeStamp ends all logins of a user, who gives the password, and returns the
+// changed user.
+func (s *Service) ChangeStamp(ctx context.Context, r *request.State, u User, password string, lim *throttle.Limits) (models.Authenticatable, error) {
+	if err := u.Realm.CanChangeStamp(u.Authenticatable); err != nil {
+		return nil, err
+	}
+	if err := s.ProvePassword(ctx, r, u, "password", password, lim); err != nil {
+		return nil, err
+	}
+	ctx, span := r.Span(context.WithoutCancel(ctx))
+	defer span.End()
+	if err := u.Realm.StillSame(ctx, u.Authenticatable); err != nil {
+		return nil, err
+	}
+	changed, err := u.Realm.NewStamp(ctx, u.Authenticatable)
+	if err == nil {
+		s.Env.Dispatch(ctx, events.OtherDeviceLogout{Meta: r.Meta(u.Guard, u.AuthID())})
+	}
+	return changed, err
+}

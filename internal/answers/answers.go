@@ -1,0 +1,71 @@
+// Package answers maps errors to HTTP responses: the status, a code for API clients, and a
+// message that tells nothing of the cause.
+package answers
+
+import (
+	"errors"
+
+	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/models"
+)
+
+// Answer is the response to one kind of error.
+type Answer struct {
+	Err     error
+	Status  int
+	Code    string
+	Message string
+}
+
+// table lists the kinds in the order in which they are looked for: an error that wraps
+// several has the status of the first. Outages come first, because what depends on something
+// broken is not known to be anything else.
+var table = []Answer{
+	{autherr.ErrUnavailable, 503, "unavailable", "The service is temporarily unavailable. Try again in a moment."},
+	{hashing.ErrBusy, 503, "unavailable", "The service is temporarily unavailable. Try again in a moment."},
+	{autherr.ErrThrottled, 429, "too_many_attempts", "Too many attempts. Try again later."},
+	{autherr.ErrSessionEnded, 401, "session_ended", "The session has ended."},
+	{autherr.ErrInvalidToken, 401, "invalid_token", "The token is not valid."},
+	{autherr.ErrInvalidCredentials, 401, "invalid_credentials", "These credentials do not match our records."},
+	{autherr.ErrUnauthenticated, 401, "unauthenticated", "Authentication is required."},
+	{autherr.ErrConflict, 409, "conflict", "The session or the account changed while the request ran. Try again."},
+	{autherr.ErrNotFound, 404, "not_found", "Not found."},
+	{autherr.ErrCrossOrigin, 403, "cross_origin", "The request came from another site."},
+	{autherr.ErrEmailNotVerified, 403, "email_not_verified", "The email address is not verified."},
+	{autherr.ErrInvalidLink, 403, "invalid_link", "The link is not valid, or not any more."},
+	{autherr.ErrPasswordConfirmation, 403, "password_confirmation_required", "Give your password again to do this."},
+	{autherr.ErrMissingAbility, 403, "missing_ability", "The token does not allow this."},
+	{autherr.ErrForbidden, 403, "forbidden", "This action is not allowed."},
+	{autherr.ErrMalformed, 400, "malformed_request", "The request body cannot be read: it is not complete, or not what its media type says."},
+	{autherr.ErrBodyTooLarge, 413, "body_too_large", "The request body is too large."},
+	{autherr.ErrMediaType, 415, "unsupported_media_type", "The media type of the request body is not one that is read here."},
+	{autherr.ErrInvalidInput, 422, "invalid_input", "The input is not acceptable."},
+	{hashing.ErrPassword, 422, "invalid_input", "The password is not acceptable."},
+	{models.ErrTaken, 422, "invalid_input", "The identifier is taken."},
+	{models.ErrBadIdentifier, 422, "invalid_input", "The identifier is not acceptable."},
+}
+
+// For returns the answer to an error: 500 for an error that is not in the table.
+func For(err error) Answer {
+	for _, a := range table {
+		if errors.Is(err, a.Err) {
+			return a
+		}
+	}
+	return Answer{nil, 500, "internal_error", "Something went wrong."}
+}
+
+// Body returns the JSON body of the answer to an error. Denied is the message of a denial, or
+// "".
+func (a Answer) Body(err error, denied string) map[string]any {
+	body := map[string]any{"code": a.Code, "message": a.Message}
+	var input *autherr.InputError
+	switch {
+	case errors.As(err, &input):
+		body["field"], body["message"] = input.Field, "The "+input.Field+" "+input.Reason+"."
+	case denied != "":
+		body["message"] = denied
+	}
+	return body
+}

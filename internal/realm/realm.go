@@ -1,0 +1,154 @@
+// Package realm holds the users of one provider: every look-up of a user and every
+// check of a security stamp goes through a Realm.
+package realm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/stamp"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// Why a user is refused. The log says which; a client is not told.
+var (
+	ErrNoUser   = errors.New("has no user")
+	ErrStamp    = errors.New("is bound to an earlier security stamp")
+	ErrDisabled = errors.New("is of a disabled user")
+)
+
+// ErrNoProvider says that a guard has no users.
+var ErrNoProvider = fmt.Errorf("%w: the guard has no user provider: set Config.Users", autherr.ErrConfig)
+
+// Realm is the users of one provider. Its methods are safe for concurrent use. Their
+// errors wrap autherr.ErrUnavailable if the provider failed, and ErrNoProvider if
+// there is none.
+type Realm struct {
+	// Name distinguishes users of different providers that share an identifier. It
+	// is part of owners in stores and of fingerprints.
+	Name string
+	// Users is nil if the guard has no provider.
+	Users  models.UserProvider
+	Stamps *stamp.Binder
+}
+
+// ByID returns the user with the identifier, or nil if there is none.
+func (r *Realm) ByID(ctx context.Context, id string) (models.Authenticatable, error) {
+	if r.Users == nil {
+		return nil, ErrNoProvider
+	}
+	found, err := r.Users.UserByID(ctx, id)
+	if err != nil {
+		return nil, autherr.Unavailable("load user", err)
+	}
+	// A provider may read an identifier as another user's. It is nobody's then.
+	if models.IsNil(found) || id == "" || found.AuthID() != id {
+		return nil, nil
+	}
+	return found, nil
+}
+
+// ByIdentifier returns the user whose field has the canonical value, or nil if there
+// is none.
+func (r *Realm) ByIdentifier(ctx context.Context, field, canonical string) (models.Authenticatable, error) {
+	found, err := r.Users.UserByIdentifier(ctx, field, canonical)
+	if err != nil {
+		return nil, autherr.Unavailable("look up user", err)
+	}
+	return Present(found), nil
+}
+
+// Check returns the user that a credential names, if the credential is bound to the
+// user's current stamp and the user is not disabled. A nil sum is bound to no stamp.
+// The other errors are ErrNoUser, ErrStamp and ErrDisabled.
+func (r *Realm) Check(ctx context.Context, id string, p stamp.Purpose, sum []byte) (models.Authenticatable, error) {
+	u, err := r.ByID(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case u == nil:
+		return nil, ErrNoUser
+	}
+	if sum != nil {
+		if _, ok := r.Stamps.Check(p, r.Name, id, u, sum); !ok {
+			return nil, ErrStamp
+		}
+	}
+	if Disabled(u) {
+		return nil, ErrDisabled
+	}
+	return u, nil
+}
+
+// Sum returns the fingerprint of a user's stamp.
+func (r *Realm) Sum(p stamp.Purpose, u models.Authenticatable) stores.Digest {
+	return r.Stamps.Sum(p, r.Name, u.AuthID(), u)
+}
+
+// Fits reports whether a fingerprint is of the user's stamp.
+func (r *Realm) Fits(p stamp.Purpose, u models.Authenticatable, sum stores.Digest) bool {
+	_, ok := r.Stamps.Check(p, r.Name, u.AuthID(), u, sum[:])
+	return ok
+}
+
+// Owner names a user in a store.
+func (r *Realm) Owner(id string) string { return OwnerName(r.Name, id) }
+
+// OwnerName names a user of a realm in a store: users of different realms may share
+// identifiers.
+func OwnerName(realm, id string) string { return request.Cut(realm+":"+id, 255) }
+
+// OwnerID returns the identifier of the user that an owner names, if the user is of
+// this realm.
+func (r *Realm) OwnerID(owner string) (id string, ok bool) {
+	id, ok = strings.CutPrefix(owner, r.Name+":")
+	return id, ok && id != ""
+}
+
+// TokenOwner names the owner of a token. It refuses an identifier that is too long to
+// be found again.
+func (r *Realm) TokenOwner(u models.Authenticatable) (string, error) {
+	id := u.AuthID()
+	owner := r.Owner(id)
+	if named, ok := r.OwnerID(owner); !ok || named != id {
+		return "", fmt.Errorf("%w: a user's identifier is too long for a token", autherr.ErrConfig)
+	}
+	return owner, nil
+}
+
+// Canonical returns the canonical form of an identifier. A value that can name no user
+// returns an *autherr.InputError.
+func (r *Realm) Canonical(field, value string) (string, error) {
+	canonical, err := r.Users.CanonicalIdentifier(field, value)
+	switch {
+	case err == nil:
+		return canonical, nil
+	case errors.Is(err, models.ErrUnknownField):
+		return "", autherr.Invalid(request.Cut(field, 64), "is not a field that users log in with")
+	case strings.TrimSpace(value) == "":
+		return "", autherr.Invalid(field, "is required")
+	case errors.Is(err, models.ErrBadIdentifier):
+		return "", autherr.Invalid(field, "is not acceptable")
+	}
+	return "", autherr.Unavailable("read identifier", err)
+}
+
+// Present returns u, or nil if u is a nil pointer or has no identifier: users that
+// were never stored must not share the identifier "".
+func Present(u models.Authenticatable) models.Authenticatable {
+	if models.IsNil(u) || u.AuthID() == "" {
+		return nil
+	}
+	return u
+}
+
+// Disabled reports whether a user may not log in.
+func Disabled(u models.Authenticatable) bool {
+	d, ok := u.(models.Disableable)
+	return ok && d.AuthDisabled()
+}

@@ -1,0 +1,173 @@
+package remember
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/session"
+	"github.com/ginauth/ginauth/internal/stamp"
+	"github.com/ginauth/ginauth/internal/tokens"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// cookie returns the name of a guard's remember-me cookie.
+func cookie(r *request.State, g *Guard) string { return r.Jar.Sibling("remember_" + g.Name) }
+
+// presented returns the token of the request's remember-me cookie, and the stored
+// token. It returns false if there is none. A cookie that is not valid is deleted.
+func (s *Service) presented(ctx context.Context, r *request.State, g *Guard) (token opaque.Token, found stores.Token, ok bool, err error) {
+	text, ok := r.Cookie(cookie(r, g))
+	if !ok || text == "" {
+		return token, found, false, nil
+	}
+	token, ok = opaque.Parse(tokens.RememberPrefix, text)
+	if !ok {
+		r.DeleteCookie(cookie(r, g))
+		return token, found, false, nil
+	}
+	found, ok, err = s.Tokens.Find(ctx, token)
+	if err != nil {
+		return token, found, false, err
+	}
+	_, owned := g.Realm.OwnerID(found.Owner)
+	if !ok || !owned || found.Kind != stores.Remember || !slices.Contains(found.Abilities, g.Name) {
+		r.DeleteCookie(cookie(r, g))
+		return token, found, false, nil
+	}
+	return token, found, true, nil
+}
+
+// recall starts a session for a remembered device. The token is consumed and replaced
+// in one step of the store, so that the use of a stolen cookie is found out.
+func (s *Service) recall(ctx context.Context, r *request.State, sess *session.Session, g *Guard) (models.Authenticatable, error) {
+	token, found, ok, err := s.presented(ctx, r, g)
+	if err != nil || !ok {
+		return nil, err
+	}
+	user, err := s.remembered(ctx, g, found)
+	if err == nil {
+		var next *tokens.Successor
+		next, err = s.Tokens.Rotate(ctx, token, found, func(child opaque.Token) stores.Token {
+			return s.record(r, g, child, user, found.Owner, found.FamilyExpires)
+		})
+		if err == nil {
+			return user, s.begin(r, sess, g, user, next)
+		}
+	}
+	if errors.Is(err, autherr.ErrUnavailable) || errors.Is(err, autherr.ErrConfig) {
+		return nil, err // the cookie stays
+	}
+	if errors.Is(err, tokens.ErrReusedNow) {
+		id, _ := g.Realm.OwnerID(found.Owner)
+		s.Env.Dispatch(ctx, events.TokenReused{Meta: r.Meta(g.Name, id), Kind: string(stores.Remember), TokenID: token.Family})
+	}
+	return nil, s.forgetEnded(ctx, r, g, found, err)
+}
+
+// forgetEnded deletes the cookie of a token that is refused. It keeps the cookie for a
+// moment in which whatever ended the token, such as a password change, may have given
+// the client another cookie.
+func (s *Service) forgetEnded(ctx context.Context, r *request.State, g *Guard, found stores.Token, why error) error {
+	if errors.Is(why, realm.ErrStamp) {
+		_, err := s.Tokens.RevokeFamily(ctx, found.Family)
+		return err
+	}
+	if !errors.Is(why, tokens.ErrEnded) || !s.endedJustNow(found) {
+		r.DeleteCookie(cookie(r, g))
+	}
+	return nil
+}
+
+// endedJustNow reports whether the family of a token as found was ended moments ago,
+// or since it was found.
+func (s *Service) endedJustNow(found stores.Token) bool {
+	now := s.Env.Now()
+	return tokens.Lives(found, now) || !found.FamilyRevoked.IsZero() && now.Sub(found.FamilyRevoked).Abs() < session.SupersededFor
+}
+
+// remembered returns the user of a living token.
+func (s *Service) remembered(ctx context.Context, g *Guard, found stores.Token) (models.Authenticatable, error) {
+	if !tokens.Lives(found, s.Env.Now()) {
+		return nil, tokens.ErrEnded
+	}
+	data, err := tokens.ParseData(found.Data)
+	if err != nil {
+		return nil, autherr.Unavailable("read remember token", err)
+	}
+	id, _ := g.Realm.OwnerID(found.Owner)
+	return g.Realm.Check(ctx, id, stamp.Remember, data.Fingerprint[:])
+}
+
+// begin logs a remembered user into the session.
+func (s *Service) begin(r *request.State, sess *session.Session, g *Guard, u models.Authenticatable, next *tokens.Successor) error {
+	login := s.newLogin(g, u)
+	login.Remembered, login.Series = true, next.Token.Family
+	if err := sess.LogIn(g.Name, login, g.Realm.Owner(u.AuthID())); err != nil {
+		return err
+	}
+	s.send(r, g, next.Token, next.Record)
+	if !tokens.Delivered(next.Record) {
+		r.BeforeResponse(func(ctx context.Context) error { return s.Tokens.MarkDelivered(ctx, next.Token) })
+	}
+	r.Emit(events.Login{Meta: r.Meta(g.Name, u.AuthID()), Remembered: true})
+	return nil
+}
+
+// remember makes the remember-me cookie of a login and returns the name of its series.
+func (s *Service) remember(ctx context.Context, r *request.State, g *Guard, u models.Authenticatable) (series string, err error) {
+	owner, err := g.Realm.TokenOwner(u)
+	if err != nil {
+		return "", err
+	}
+	token := opaque.New()
+	record := s.record(r, g, token, u, owner, s.Env.Now().Add(s.Config.Lifetime))
+	if err := s.Tokens.Store(ctx, record); err != nil {
+		return "", err
+	}
+	s.send(r, g, token, record)
+	return token.Family, nil
+}
+
+func (s *Service) send(r *request.State, g *Guard, token opaque.Token, record stores.Token) {
+	r.SetCookie(cookie(r, g), token.Text(tokens.RememberPrefix), max(time.Second, record.Expires.Sub(s.Env.Now())))
+}
+
+func (s *Service) record(r *request.State, g *Guard, token opaque.Token, u models.Authenticatable, owner string, end time.Time) stores.Token {
+	data := tokens.Data{Bound: true, Fingerprint: g.Realm.Sum(stamp.Remember, u), Address: request.Cut(r.IP(), 64)}
+	return stores.Token{
+		ID: token.ID, Family: token.Family, Kind: stores.Remember, Owner: owner, Digest: token.Digest(),
+		Abilities: g.abilities,
+		Name:      r.UserAgent(), Data: data.Encode(), Created: s.Env.Now(), Expires: end, FamilyExpires: end,
+	}
+}
+
+// forget ends what the device is remembered by: the series of its session, and the
+// series of its cookie.
+func (s *Service) forget(ctx context.Context, r *request.State, g *Guard, series string) error {
+	token, _, ok, err := s.presented(ctx, r, g)
+	if err != nil {
+		return err
+	}
+	if series != "" {
+		if _, err := s.Tokens.RevokeFamily(ctx, series); err != nil {
+			return err
+		}
+	}
+	if ok && token.Family != series {
+		if _, err := s.Tokens.RevokeFamily(ctx, token.Family); err != nil {
+			return err
+		}
+	}
+	if ok {
+		r.DeleteCookie(cookie(r, g))
+	}
+	return nil
+}

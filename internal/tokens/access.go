@@ -1,0 +1,91 @@
+package tokens
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/jws"
+	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/models"
+)
+
+// Info tells of a token that authenticated a request.
+type Info struct {
+	ID     string
+	Family string // of the login that the token is of
+	Claims string // the payload of a signed token
+}
+
+// Scratch is memory that Access uses. A caller keeps it in one block with what it
+// makes of the result.
+type Scratch struct{ names [2]string }
+
+// Access returns whose access token a request carries. It checks the token, then
+// whether it was revoked, then the user's security stamp. The user is nil for a text
+// that is no signed token, and for a token that is refused, which is logged.
+func (s *Service) Access(ctx context.Context, g *Guard, text string, scratch *Scratch) (models.Authenticatable, Info, error) {
+	claims, err := s.verify(accessType, AccessKind, text)
+	if err == nil {
+		var user models.Authenticatable
+		if user, err = s.admit(ctx, g, claims, scratch); err == nil {
+			return user, Info{ID: claims.ID, Family: claims.Family, Claims: claims.Payload}, nil
+		}
+	}
+	if err = s.Refuse(ctx, err); errors.Is(err, autherr.ErrInvalidToken) {
+		err = nil
+	}
+	return nil, Info{}, err
+}
+
+// IsSigned reports whether a text has the form of a signed token.
+func IsSigned(text string) bool { return isSigned(text) }
+
+// admit returns the user of a verified access token. The errors say why the token is
+// refused.
+func (s *Service) admit(ctx context.Context, g *Guard, claims *jws.Verified, scratch *Scratch) (models.Authenticatable, error) {
+	if claims.Family == "" {
+		return nil, ErrEnded // no login could end it
+	}
+	if err := s.notRevoked(ctx, claims, scratch.names[:0]); err != nil {
+		return nil, err
+	}
+	fingerprint, ok := claims.Bound()
+	if !ok {
+		return nil, realm.ErrStamp // our own tokens are always bound to a stamp
+	}
+	return g.Realm.Check(ctx, claims.Subject, g.purpose, fingerprint[:])
+}
+
+// LogOut ends the login that an access token is of, with all its tokens. It succeeds
+// if the text is no valid token: no user is logged in then.
+func (s *Service) LogOut(ctx context.Context, text string) error {
+	claims, err := s.verify(accessType, AccessKind, text)
+	if err != nil {
+		return nil
+	}
+	_, err = s.store.RevokeFamily(ctx, s.env.Now(), claims.Family)
+	return autherr.Unavailable("end login", err)
+}
+
+// accessToken returns a new access token of a login, whose family has that owner.
+func (s *Service) accessToken(
+	ctx context.Context, g *Guard, now time.Time, family, owner string, u models.Authenticatable,
+) (string, error) {
+	id, _ := g.Realm.OwnerID(owner)
+	claims := s.claims(now, AccessKind, id, s.cfg.Lifetime)
+	fingerprint := g.Realm.Stamps.Sum(g.purpose, g.Realm.Name, id, u)
+	var text [43]byte
+	base64.RawURLEncoding.Encode(text[:], fingerprint[:])
+	claims.Family, claims.Fingerprint = family, string(text[:])
+	var more any
+	if f := s.cfg.Claims; f != nil {
+		var err error
+		if more, err = f(ctx, u); err != nil {
+			return "", autherr.Unavailable("claims of a user", err)
+		}
+	}
+	return s.sign(accessType, claims, more)
+}

@@ -1,0 +1,193 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/internal/stamp"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// PersonalSpec is what a personal access token is made for.
+type PersonalSpec struct {
+	Name                   string
+	Abilities              []string
+	Lifetime               time.Duration
+	RevokeOnPasswordChange bool
+}
+
+// Personal is a personal access token as its owner sees it.
+type Personal struct {
+	ID        string
+	Name      string
+	Abilities []string
+	Created   time.Time
+	Expires   time.Time
+	LastUsed  time.Time
+	Text      string // the token, known only when it is made
+}
+
+const (
+	maxAbilities = 64
+	maxAbility   = 64
+)
+
+func (n *PersonalSpec) check() error {
+	switch {
+	case strings.TrimSpace(n.Name) == "":
+		return autherr.Invalid("name", "is required")
+	case len(n.Name) > 255 || !utf8.ValidString(n.Name) || strings.ContainsFunc(n.Name, unicode.IsControl):
+		return autherr.Invalid("name", "is longer than 255 bytes or has characters that cannot be shown")
+	case n.Lifetime < 0:
+		return autherr.Invalid("lifetime", "is negative")
+	case len(n.Abilities) > maxAbilities:
+		return autherr.Invalid("abilities", fmt.Sprintf("are more than %d", maxAbilities))
+	}
+	for _, ability := range n.Abilities {
+		if !ValidAbility(ability) {
+			return autherr.Invalid("abilities", fmt.Sprintf("have one that is not 1 to %d visible characters", maxAbility))
+		}
+	}
+	return nil
+}
+
+// ValidAbility reports whether a text can be an ability of a personal access token.
+func ValidAbility(s string) bool {
+	return s != "" && len(s) <= maxAbility && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
+// CreatePersonal makes a personal access token for a user. Address is that of the
+// client that asked, or "".
+func (s *Service) CreatePersonal(
+	ctx context.Context, rm *realm.Realm, u models.Authenticatable, n PersonalSpec, address string,
+) (Personal, error) {
+	if err := n.check(); err != nil {
+		return Personal{}, err
+	}
+	if n.Lifetime == 0 {
+		n.Lifetime = s.cfg.PersonalLifetime
+	}
+	owner, err := rm.TokenOwner(u)
+	if err != nil {
+		return Personal{}, err
+	}
+	data := Data{Address: address}
+	if n.RevokeOnPasswordChange {
+		data.Bound, data.Fingerprint = true, rm.Sum(stamp.Personal, u)
+	}
+	ctx, span := s.env.Span(ctx)
+	defer span.End()
+	switch living, err := s.Of(ctx, owner, stores.Personal); {
+	case err != nil:
+		return Personal{}, err
+	case len(living) >= s.cfg.MaxPersonal:
+		return Personal{}, autherr.Invalid("tokens", fmt.Sprintf("are %d already: revoke one", s.cfg.MaxPersonal))
+	}
+	token, now := opaque.NewPersonal(s.cfg.PersonalPrefix), s.env.Now()
+	record := stores.Token{
+		ID: token.ID, Family: token.ID, Kind: stores.Personal, Owner: owner, Digest: token.Digest(),
+		Name: n.Name, Abilities: slices.Clone(n.Abilities), Data: data.Encode(),
+		Created: now, Expires: now.Add(n.Lifetime), FamilyExpires: now.Add(n.Lifetime),
+	}
+	if err := s.Store(ctx, record); err != nil {
+		return Personal{}, err
+	}
+	made := personal(record)
+	made.Text = token.Text()
+	return made, nil
+}
+
+func personal(t stores.Token) Personal {
+	return Personal{
+		ID: t.ID, Name: t.Name, Abilities: append([]string{}, t.Abilities...),
+		Created: t.Created, Expires: t.Expires, LastUsed: t.LastUsed,
+	}
+}
+
+// PersonalOf returns an owner's living personal access tokens, the newest first.
+func (s *Service) PersonalOf(ctx context.Context, owner string) ([]Personal, error) {
+	found, err := s.Of(ctx, owner, stores.Personal)
+	list := make([]Personal, 0, len(found))
+	for _, t := range found {
+		list = append(list, personal(t))
+	}
+	return list, err
+}
+
+// RevokePersonal ends a personal access token of an owner. It returns
+// autherr.ErrNotFound if the owner has no living token of that id.
+func (s *Service) RevokePersonal(ctx context.Context, owner, id string) error {
+	found, ok, err := s.store.Find(ctx, id, id)
+	if err != nil {
+		return autherr.Unavailable("find token", err)
+	}
+	if !ok || found.Kind != stores.Personal || found.Owner != owner || !Lives(found, s.env.Now()) {
+		return autherr.ErrNotFound
+	}
+	_, err = s.RevokeFamily(ctx, id)
+	return err
+}
+
+// LooksPersonal reports whether a text begins like a personal access token.
+func (s *Service) LooksPersonal(text string) bool {
+	return opaque.LooksPersonal(s.cfg.PersonalPrefix, text)
+}
+
+// Personal returns whose personal access token a text is, with the stored token. The
+// user is nil if the token is refused, which is logged. A text with a wrong checksum
+// costs no store call. Guessed reports a text with a right checksum that names no
+// token: it was not mistyped.
+func (s *Service) Personal(ctx context.Context, rm *realm.Realm, text string) (
+	user models.Authenticatable, found stores.Token, guessed bool, err error,
+) {
+	token, ok := opaque.ParsePersonal(s.cfg.PersonalPrefix, text)
+	if !ok {
+		_ = s.Refuse(ctx, errShape)
+		return nil, found, false, nil
+	}
+	user, found, err = s.findPersonal(ctx, rm, token)
+	if err == nil {
+		s.recordUse(found)
+		return user, found, false, nil
+	}
+	if refused := s.Refuse(ctx, err); !errors.Is(refused, autherr.ErrInvalidToken) {
+		return nil, found, false, refused
+	}
+	return nil, found, errors.Is(err, errUnknownToken), nil
+}
+
+func (s *Service) findPersonal(ctx context.Context, rm *realm.Realm, token opaque.Personal) (models.Authenticatable, stores.Token, error) {
+	found, ok, err := s.store.Find(ctx, token.ID, token.ID)
+	if err != nil {
+		return nil, found, autherr.Unavailable("find token", err)
+	}
+	id, owned := rm.OwnerID(found.Owner)
+	switch {
+	case !ok || !found.Digest.Equal(token.Digest()):
+		return nil, found, errUnknownToken
+	case found.Kind != stores.Personal || !owned:
+		return nil, found, errForeignToken
+	case !Lives(found, s.env.Now()):
+		return nil, found, errRevoked
+	}
+	data, err := ParseData(found.Data)
+	if err != nil {
+		return nil, found, autherr.Unavailable("read token", err)
+	}
+	var fingerprint []byte
+	if data.Bound {
+		fingerprint = data.Fingerprint[:]
+	}
+	user, err := rm.Check(ctx, id, stamp.Personal, fingerprint)
+	return user, found, err
+}

@@ -1,0 +1,77 @@
+package tokens
+
+import (
+	"context"
+	"strings"
+
+	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// revokeStored ends the family of a token whose secret the client knows.
+func (s *Service) revokeStored(ctx context.Context, kind stores.Kind, family, id string, digest stores.Digest) error {
+	found, ok, err := s.store.Find(ctx, family, id)
+	if err != nil {
+		return autherr.Unavailable("find token", err)
+	}
+	if !ok || found.Kind != kind || !found.Digest.Equal(digest) {
+		return s.Refuse(ctx, errUnknownToken)
+	}
+	alive, err := s.RevokeFamily(ctx, family)
+	switch {
+	case err != nil:
+		return err
+	case !alive:
+		return s.Refuse(ctx, errRevoked)
+	}
+	// The event names the owner without the realm.
+	_, user, _ := strings.Cut(found.Owner, ":")
+	s.env.Dispatch(ctx, events.TokenRevoked{Meta: s.env.Meta(ctx, "", user), Kind: string(kind), TokenID: family})
+	return nil
+}
+
+// RevokeFamily ends a family and reports whether it was alive.
+func (s *Service) RevokeFamily(ctx context.Context, family string) (alive bool, err error) {
+	alive, err = s.store.RevokeFamily(ctx, s.env.Now(), family)
+	return alive, autherr.Unavailable("revoke token", err)
+}
+
+// RevokeOwner ends an owner's families of the given kinds.
+func (s *Service) RevokeOwner(ctx context.Context, owner string, kinds ...stores.Kind) error {
+	_, err := s.store.RevokeOwner(ctx, s.env.Now(), owner, "", kinds...)
+	return autherr.Unavailable("revoke tokens", err)
+}
+
+// All returns an owner's tokens of the given kinds that are neither revoked nor
+// consumed, the newest first. Some of them may have expired.
+func (s *Service) All(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {
+	found, err := s.store.TokensOf(ctx, owner, kinds...)
+	return found, autherr.Unavailable("list tokens", err)
+}
+
+// Of returns an owner's living tokens of the given kinds, the newest first.
+func (s *Service) Of(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {
+	found, err := s.All(ctx, owner, kinds...)
+	if err != nil {
+		return nil, err
+	}
+	now := s.env.Now()
+	living := found[:0:0]
+	for _, t := range found {
+		if Lives(t, now) {
+			living = append(living, t)
+		}
+	}
+	return living, nil
+}
+
+// FamilyLives reports whether a family lives. A family that the store does not know
+// has ended.
+func (s *Service) FamilyLives(ctx context.Context, family string) (bool, error) {
+	states, err := s.store.Lives(ctx, s.env.Now(), family)
+	if err != nil {
+		return false, autherr.Unavailable("look up token", err)
+	}
+	return len(states) == 1 && states[0] == stores.Alive, nil
+}

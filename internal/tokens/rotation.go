@@ -1,0 +1,116 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/deadline"
+	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// Why a token that is replaced at each use is refused.
+var (
+	errReused = errors.New("was used before")
+	// ErrReusedNow is returned to the one request whose replay ended the family.
+	ErrReusedNow = fmt.Errorf("%w, and everything from the same login has ended", errReused)
+)
+
+// Successor is what replaces a token.
+type Successor struct {
+	Token  opaque.Token
+	Record stores.Token
+	// Again says that an earlier request received it already.
+	Again bool
+}
+
+// Rotate consumes a token and stores its successor, in one step of the store. A token
+// that was consumed before gets the same successor again if the first response may
+// have been lost. Otherwise two clients hold the token, and its family ends. The
+// errors wrap autherr.ErrUnavailable, ErrEnded or, after a replay, ErrReusedNow or an
+// error with the same meaning.
+func (s *Service) Rotate(
+	ctx context.Context, parent opaque.Token, found stores.Token, record func(child opaque.Token) stores.Token,
+) (*Successor, error) {
+	if found.Consumed.IsZero() {
+		child := parent.Successor(s.cfg.Successors, 0)
+		next := Successor{Token: child, Record: record(child)}
+		switch rotated, err := s.store.Rotate(ctx, s.env.Now(), parent.ID, next.Record); {
+		case err != nil:
+			return nil, autherr.Unavailable("replace token", err)
+		case rotated == stores.RotateDone:
+			return &next, nil
+		case rotated == stores.RotateDead:
+			return nil, ErrEnded
+		}
+	}
+	next, err := s.unusedSuccessor(ctx, parent, s.graceOf(found.Kind))
+	if err != nil || next != nil {
+		return next, err
+	}
+	// A client that replays must not keep the login by disconnecting, nor because the
+	// store is slow: no other request would end it.
+	ctx, span := s.env.Span(deadline.Detach(ctx))
+	defer span.End()
+	switch alive, err := s.store.RevokeFamily(ctx, s.env.Now(), parent.Family); {
+	case err != nil:
+		return nil, autherr.Unavailable("end login", err)
+	case alive:
+		return nil, ErrReusedNow
+	}
+	return nil, errReused
+}
+
+// graceOf returns how long after its use a token gets the same successor again. A
+// browser sends one cookie from many tabs at once, so remember-me tokens have a grace
+// time of their own.
+func (s *Service) graceOf(kind stores.Kind) time.Duration {
+	if kind == stores.Remember {
+		return s.cfg.RememberGrace
+	}
+	return s.cfg.RefreshGrace
+}
+
+// Delivered reports whether a response with a remember-me token was about to be sent,
+// or could not be because the client disconnected. Until then no client has the token,
+// so a client that presents its parent is not the second of two holders. An outage
+// between the two locks nobody out, however long it lasts.
+//
+// A token's use ends it, so LastUsed is free to record the delivery.
+func Delivered(t stores.Token) bool { return t.Kind != stores.Remember || !t.LastUsed.IsZero() }
+
+// MarkDelivered records that a response with a remember-me token is about to be sent.
+func (s *Service) MarkDelivered(ctx context.Context, t opaque.Token) error {
+	ctx, span := s.env.Span(ctx)
+	defer span.End()
+	return autherr.Unavailable("record remember token", s.store.Touch(ctx, s.env.Now(), t.Family, t.ID))
+}
+
+// unusedSuccessor returns what replaced the parent, if it is unused and the parent was
+// consumed less than grace ago, or if no client has it. Otherwise it returns nil.
+func (s *Service) unusedSuccessor(ctx context.Context, parent opaque.Token, grace time.Duration) (*Successor, error) {
+	found, ok, err := s.store.Find(ctx, parent.Family, parent.ID)
+	if err != nil || !ok || found.Consumed.IsZero() {
+		return nil, autherr.Unavailable("find token", err)
+	}
+	late := s.env.Now().Sub(found.Consumed) >= grace
+	if late && found.Kind != stores.Remember {
+		return nil, nil
+	}
+	// The first response may have been given under a previous application key.
+	for key := range s.cfg.Successors.Len() {
+		child := parent.Successor(s.cfg.Successors, key)
+		record, ok, err := s.store.Find(ctx, child.Family, child.ID)
+		if err != nil {
+			return nil, autherr.Unavailable("find token", err)
+		}
+		if ok && record.Consumed.IsZero() && record.Digest.Equal(child.Digest()) && Lives(record, s.env.Now()) &&
+			(!late || !Delivered(record)) {
+			return &Successor{child, record, true}, nil
+		}
+	}
+	return nil, nil
+}

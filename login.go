@@ -1,0 +1,413 @@
+package ginauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/canon"
+	"github.com/ginauth/ginauth/internal/passwords"
+	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/stamp"
+	"github.com/ginauth/ginauth/internal/throttle"
+	"github.com/ginauth/ginauth/models"
+)
+
+// LoginRequest is what a guard is asked to make a login of.
+type LoginRequest struct {
+	// User is the user to log in. It is not nil, has an identifier and is not disabled.
+	User models.Authenticatable
+	// Confirmed says that the user's password was checked in this request.
+	Confirmed bool
+	// Remember asks for a login that outlasts the session.
+	Remember bool
+}
+
+// LoginResult is what a login led to.
+type LoginResult struct {
+	// User is the user who is logged in.
+	User models.Authenticatable
+	// Tokens are the tokens that authenticate the client from now on, or nil if the guard
+	// issues none.
+	Tokens *TokenPair
+}
+
+// LoginOption changes a login.
+type LoginOption func(*LoginRequest)
+
+// Remember makes a login outlast the browser and the session: the device gets a cookie
+// that logs it in again, for Config.Account.RememberLifetime. The cookie is replaced each
+// time it is used. Guards without sessions ignore this option.
+func Remember() LoginOption { return func(r *LoginRequest) { r.Remember = true } }
+
+// Credentials are what a client claims: one field that names a user, such as "email", and
+// "password". Both must be strings, so a map that was decoded from a request cannot
+// smuggle a condition into a query. Credentials are redacted in fmt, slog and JSON.
+type Credentials map[string]any
+
+const passwordField = "password"
+
+// Format writes a placeholder, whatever the verb.
+func (Credentials) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
+
+// LogValue returns a placeholder.
+func (Credentials) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON returns a placeholder.
+func (Credentials) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// parsedCredentials are Credentials that were checked.
+type parsedCredentials struct{ field, canonical, password string }
+
+// parse checks credentials before anything is asked, counted or hashed. The errors are
+// *InputErrors.
+func (cr Credentials) parse(rm *realm.Realm) (parsedCredentials, error) {
+	var p parsedCredentials
+	var err error
+	if p.password, err = cr.text(passwordField); err != nil {
+		return p, err
+	}
+	if err := passwords.CheckShape(passwordField, p.password); err != nil {
+		return p, err
+	}
+	var fields []string
+	for field := range cr {
+		if field != passwordField {
+			fields = append(fields, field)
+		}
+	}
+	if len(fields) != 1 {
+		return p, autherr.Invalid("credentials", "name a user by exactly one field beside the password")
+	}
+	p.field = fields[0]
+	value, err := cr.text(p.field)
+	if err != nil {
+		return p, err
+	}
+	p.canonical, err = rm.Canonical(p.field, value)
+	return p, err
+}
+
+func (cr Credentials) text(field string) (string, error) {
+	switch v := cr[field].(type) {
+	case string:
+		return v, nil
+	case nil:
+		return "", autherr.Invalid(request.Cut(field, 64), "is required")
+	}
+	return "", autherr.Invalid(request.Cut(field, 64), "is not a text")
+}
+
+// CanonicalIdentifier returns the canonical form of an email address or user name:
+// trimmed, NFKC-normalized and case-folded. All spellings of one identifier share it. User
+// providers look it up; that of gormstore does. The error wraps models.ErrBadIdentifier if
+// the value is empty, longer than 254 bytes, not valid UTF-8, or has spaces or invisible
+// characters inside.
+func CanonicalIdentifier(value string) (string, error) {
+	canonical, err := canon.Identifier(value)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", models.ErrBadIdentifier, err)
+	}
+	return canonical, nil
+}
+
+// Attempt logs in the user to whom the credentials belong. The errors, each of which Abort
+// answers with the right status:
+//
+//   - *InputError: the credentials do not have the right form. Nothing was counted.
+//   - *ThrottledError: too many attempts. No password was checked.
+//   - ErrInvalidCredentials: there is no such user, the password is wrong, or the user may
+//     not log in. Neither the error nor its time tells which.
+//   - ErrUnavailable: a store or the user provider failed, or too many passwords are being
+//     hashed.
+//
+// A login gives the session a new id and replaces an outdated password hash.
+func (a *Authenticator) Attempt(ctx context.Context, credentials Credentials, options ...LoginOption) (*LoginResult, error) {
+	return a.AttemptWhen(ctx, credentials, nil, options...)
+}
+
+// AttemptWhen is Attempt with a condition, which is asked once the password was found to be
+// right. A user who does not meet it gets ErrInvalidCredentials, like a wrong password.
+func (a *Authenticator) AttemptWhen(
+	ctx context.Context, credentials Credentials, condition func(models.Authenticatable) bool, options ...LoginOption,
+) (*LoginResult, error) {
+	p, err := a.prove(ctx, credentials, condition)
+	if err != nil {
+		return nil, err
+	}
+	p.apply(options)
+	return a.logIn(ctx, p)
+}
+
+// Once makes the user to whom the credentials belong the user of this request only. The
+// errors are those of Attempt.
+func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*LoginResult, error) {
+	p, err := a.prove(ctx, credentials, nil)
+	if err == nil {
+		err = a.admit(ctx, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.x.setUser(authResult{guard: a.current(), user: p.request.User})
+	return &LoginResult{User: p.request.User}, nil
+}
+
+// Validate returns the user to whom the credentials belong, and logs nobody in. It counts
+// as an attempt. The errors are those of Attempt.
+func (a *Authenticator) Validate(ctx context.Context, credentials Credentials) (models.Authenticatable, error) {
+	p, err := a.prove(ctx, credentials, nil)
+	if err == nil {
+		err = a.admit(ctx, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.request.User, nil
+}
+
+// Login logs a user in without asking for a password. A nil user, one without an
+// identifier and a disabled one return ErrInvalidCredentials. The other errors are those of
+// the guard, and of the checks of features.
+func (a *Authenticator) Login(ctx context.Context, u models.Authenticatable, options ...LoginOption) (*LoginResult, error) {
+	p := &proof{request: LoginRequest{User: u}}
+	p.apply(options)
+	return a.logIn(ctx, p)
+}
+
+// LoginUsingID loads a user by the identifier and logs the user in. An unknown identifier
+// returns ErrInvalidCredentials. The other errors are those of Login.
+func (a *Authenticator) LoginUsingID(ctx context.Context, id string, options ...LoginOption) (*LoginResult, error) {
+	ctx, span := a.x.Span(ctx) // one for both
+	defer span.End()
+	u, err := a.current().realm.ByID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return a.Login(ctx, u, options...)
+}
+
+// proof is what a client has proved before a login.
+type proof struct {
+	request LoginRequest
+	// attempt is the counted attempt to prove a secret, or nil if none was compared.
+	attempt *throttle.Attempt
+	// password is the password that was right. It replaces an outdated hash.
+	password string
+}
+
+func (p *proof) apply(options []LoginOption) {
+	for _, option := range options {
+		option(&p.request)
+	}
+}
+
+// prove checks credentials. The order matters: the attempt is counted before the user is
+// looked up and before the password is hashed, so that a refused attempt costs nothing,
+// and every later answer has cost one hash.
+func (a *Authenticator) prove(
+	ctx context.Context, credentials Credentials, condition func(models.Authenticatable) bool,
+) (*proof, error) {
+	g, m := a.current(), a.x.m
+	if g.realm.Users == nil {
+		return nil, realm.ErrNoProvider
+	}
+	c, err := credentials.parse(g.realm)
+	if err != nil {
+		return nil, err
+	}
+	subject := m.limiter.Subject(&a.x.State, g.realm, c.field, c.canonical)
+	attempt, err := m.limiter.Reserve(ctx, &a.x.State, g.name, subject, a.x.limits)
+	if err != nil {
+		return nil, err
+	}
+	m.Dispatch(ctx, events.Attempting{Meta: attempt.Meta("")})
+	u, err := a.lookUp(ctx, c, attempt)
+	if err != nil {
+		return nil, err
+	}
+	ok, err := m.passwords.Matches(ctx, u, c.password)
+	if errors.Is(err, hashing.ErrBusy) {
+		// Nothing was compared: a flood of logins must not lock honest users out for
+		// longer than it lasts.
+		err = errors.Join(err, attempt.Release(ctx))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !ok || realm.Disabled(u) || (condition != nil && !condition(u)) {
+		return nil, a.refuse(ctx, attempt, u)
+	}
+	return &proof{request: LoginRequest{User: u, Confirmed: true}, attempt: attempt, password: c.password}, nil
+}
+
+// lookUp finds the user, and counts the attempt as what it turns out to be.
+func (a *Authenticator) lookUp(ctx context.Context, c parsedCredentials, attempt *throttle.Attempt) (models.Authenticatable, error) {
+	ctx, span := a.x.Span(ctx)
+	defer span.End()
+	rm := a.current().realm
+	u, err := rm.ByIdentifier(ctx, c.field, c.canonical)
+	if err != nil {
+		return nil, err
+	}
+	return u, attempt.Settle(ctx, rm, u)
+}
+
+// refuse reports a failed attempt. The user is nil if the identifier named none.
+func (a *Authenticator) refuse(ctx context.Context, attempt *throttle.Attempt, u models.Authenticatable) error {
+	id := ""
+	if u != nil {
+		id = u.AuthID()
+	}
+	a.x.m.Dispatch(ctx, events.Failed{Meta: attempt.Meta(id)})
+	return ErrInvalidCredentials
+}
+
+// admit asks the checks of features whether the user may log in. Then the attempt has
+// succeeded, and an outdated hash is replaced.
+func (a *Authenticator) admit(ctx context.Context, p *proof) error {
+	m, u := a.x.m, p.request.User
+	for _, check := range m.features.before {
+		err := check(ctx, a, &p.request)
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrInvalidCredentials) && p.attempt != nil:
+			return a.refuse(ctx, p.attempt, u)
+		default:
+			return err
+		}
+	}
+	if p.attempt == nil {
+		return nil
+	}
+	if err := p.attempt.Succeed(ctx); err != nil {
+		return err
+	}
+	m.passwords.Rehash(a.x.Within(ctx), a.current().realm, u, p.password)
+	m.Dispatch(ctx, events.Authenticated{Meta: p.attempt.Meta(u.AuthID())})
+	return nil
+}
+
+// logIn is the one way into an account. Every login by a password, and every login of a
+// user whom the application or a feature knows by other means, ends here.
+func (a *Authenticator) logIn(ctx context.Context, p *proof) (*LoginResult, error) {
+	g, m := a.current(), a.x.m
+	u := realm.Present(p.request.User)
+	if u == nil || realm.Disabled(u) {
+		return nil, ErrInvalidCredentials
+	}
+	if !stamp.Usable(u) {
+		return nil, fmt.Errorf("%w: user %q has an empty security stamp, which nothing can be bound to", ErrConfig, request.Cut(u.AuthID(), 64))
+	}
+	stateful, ok := g.Guard.(StatefulGuard)
+	if !ok {
+		return nil, fmt.Errorf("ginauth: guard %q logs nobody in: %w", g.name, errors.ErrUnsupported)
+	}
+	if err := a.admit(ctx, p); err != nil {
+		return nil, err
+	}
+	ctx, span := a.x.Span(ctx)
+	defer span.End()
+	res, err := stateful.Login(ctx, a, p.request)
+	if err != nil {
+		return nil, err
+	}
+	a.x.setUser(authResult{guard: g, user: u})
+	if m.env.Events.Heard() {
+		a.x.Emit(events.Login{Meta: a.x.Meta(g.name, u.AuthID())})
+	}
+	for _, hook := range m.features.after {
+		hook(ctx, a, p, res)
+	}
+	return res, nil
+}
+
+// continueLogin keeps this login after the user's stamp has changed, and ends all others.
+// Confirmed says that the password was given in this request.
+func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authenticatable, confirmed bool) (*LoginResult, error) {
+	g := a.current()
+	ctx, span := a.x.Span(context.WithoutCancel(ctx))
+	defer span.End()
+	if changed = realm.Present(changed); changed == nil || realm.Disabled(changed) {
+		return nil, ErrUnauthenticated
+	}
+	login, loggedIn, err := a.ownLogin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	row := ""
+	if loggedIn {
+		row = a.x.session.s.Row()
+	}
+	a.x.m.accounts.DeleteRevoked(ctx, g.realm, changed.AuthID(), row)
+	res := &LoginResult{User: changed}
+	stateful, ok := g.Guard.(StatefulGuard)
+	if _, session := g.Guard.(*sessionGuard); ok && (!session || loggedIn) {
+		res, err = stateful.Login(ctx, a, LoginRequest{User: changed, Confirmed: confirmed, Remember: login.Series != ""})
+		if err != nil {
+			return nil, err
+		}
+	}
+	a.x.setUser(authResult{guard: g, user: changed})
+	return res, nil
+}
+
+// Logout logs the guard's user out. When it returns nil the login has ended, also if the
+// client has disconnected. It returns nil if nobody is logged in.
+func (a *Authenticator) Logout(ctx context.Context) error {
+	g := a.current()
+	stateful, ok := g.Guard.(StatefulGuard)
+	if !ok {
+		return fmt.Errorf("ginauth: guard %q logs nobody out: %w", g.name, errors.ErrUnsupported)
+	}
+	ctx, span := a.x.Span(context.WithoutCancel(ctx))
+	defer span.End()
+	id := a.leavingUser(ctx)
+	if err := stateful.Logout(ctx, a); err != nil {
+		return err
+	}
+	a.x.setUser(authResult{guard: g})
+	a.x.dropIntended()
+	e := events.Logout{Meta: a.x.Meta(g.name, id)}
+	switch s := a.Session(); {
+	case id == "": // nobody was logged in
+	case s != nil && s.s.Pending():
+		a.x.Emit(e)
+	default:
+		a.x.m.Dispatch(ctx, e) // the login has ended, whatever the response
+	}
+	return nil
+}
+
+// leavingUser returns the identifier for the event of a logout. A failure to find it must
+// not keep the user logged in.
+func (a *Authenticator) leavingUser(ctx context.Context) string {
+	g := a.current()
+	if _, ok := g.Guard.(*sessionGuard); ok && a.x.started {
+		login, _, _ := a.x.session.s.Login(ctx, g.name) // also while users cannot be loaded
+		return login.UserID
+	}
+	id, _ := a.ID(ctx)
+	return id
+}
+
+// Refresh consumes a refresh token and returns a new pair of tokens. A client that lost the
+// response may send the token again within Config.Refresh.Grace and gets the same refresh
+// token, as long as that is unused. Otherwise a token that was used before is considered
+// stolen: the login ends with all its tokens. The errors are ErrInvalidToken,
+// ErrUnavailable, and one wrapping errors.ErrUnsupported if the guard has no refresh tokens.
+func (a *Authenticator) Refresh(ctx context.Context, refreshToken string) (*LoginResult, error) {
+	g := a.current()
+	refresher, ok := g.Guard.(Refresher)
+	if !ok {
+		return nil, fmt.Errorf("ginauth: guard %q refreshes no login: %w", g.name, errors.ErrUnsupported)
+	}
+	ctx, span := a.x.Span(ctx)
+	defer span.End()
+	return refresher.Refresh(ctx, a, refreshToken)
+}

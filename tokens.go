@@ -1,0 +1,396 @@
+package ginauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/jws"
+	"github.com/ginauth/ginauth/internal/keys"
+	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/tokens"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// TokenPair is an access token with its refresh token. Its JSON is the response of RFC
+// 6749, 5.1, and shows the tokens; fmt and slog do not.
+type TokenPair struct {
+	AccessToken string `json:"access_token"`
+	// TokenType is "Bearer".
+	TokenType string `json:"token_type"`
+	// ExpiresIn is the lifetime of the access token, in seconds.
+	ExpiresIn int64 `json:"expires_in"`
+	// RefreshToken gets the next pair, once.
+	RefreshToken string `json:"refresh_token"`
+	// RefreshExpiresIn is the lifetime of the refresh token if it is not used, in seconds.
+	RefreshExpiresIn int64 `json:"refresh_expires_in"`
+}
+
+// Format writes a placeholder, whatever the verb.
+func (TokenPair) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
+
+// LogValue returns a placeholder.
+func (TokenPair) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// TokenInfo describes the token that authenticated a request. It holds no secret.
+type TokenInfo struct {
+	// Kind is "access", "personal", or what a guard of the application calls it.
+	Kind string
+	// ID names the token. It is not a secret.
+	ID string
+	// Scoped says that the token may be used for its Abilities only. Other tokens stand
+	// for a login, as a session does.
+	Scoped    bool
+	Abilities []string
+
+	claims string // the payload of a signed token
+	family string // of the login that the token is of
+}
+
+// personalKind is the kind of personal access tokens.
+const personalKind = "personal"
+
+// anyAbility grants every ability. A token has it only if it was made with it.
+const anyAbility = "*"
+
+// Can reports whether the token is scoped and grants the ability: the ability is one of the
+// token's, or the token was made for everything ("*").
+func (t *TokenInfo) Can(ability string) bool {
+	return t != nil && t.Scoped && ability != "" &&
+		(slices.Contains(t.Abilities, ability) || slices.Contains(t.Abilities, anyAbility))
+}
+
+// Claims returns the claims of the request's access token as a T, usually a struct of the
+// claims that Config.JWT.Claims added. It returns false if no signed token authenticated the
+// request, or if the claims do not fit a T.
+func Claims[T any](c *gin.Context) (T, bool) {
+	var none, claims T
+	x, ok := stateOf(c)
+	if !ok {
+		return none, false
+	}
+	token, err := x.auth.Token(c.Request.Context())
+	x.Fail(err)
+	if err != nil || token == nil || token.claims == "" {
+		return none, false
+	}
+	if err := json.Unmarshal([]byte(token.claims), &claims); err != nil {
+		return none, false
+	}
+	return claims, true
+}
+
+// RequireAbilities requires a personal access token with all of these abilities. Put it
+// after Auth. Sessions and access tokens are no such tokens and are refused; use
+// RequireAbilitiesOrLogin to accept them. It responds with 401 to anonymous requests and
+// otherwise with 403. It panics without abilities, because every token has all of none.
+func (m *Manager) RequireAbilities(abilities ...string) gin.HandlerFunc {
+	return m.requireAbilities(abilities, false, (*TokenInfo).canAll)
+}
+
+// RequireAnyAbility is RequireAbilities for tokens with at least one of the abilities.
+func (m *Manager) RequireAnyAbility(abilities ...string) gin.HandlerFunc {
+	return m.requireAbilities(abilities, false, (*TokenInfo).canAny)
+}
+
+// RequireAbilitiesOrLogin is RequireAbilities that also accepts users who are logged in by a
+// session or an access token.
+func (m *Manager) RequireAbilitiesOrLogin(abilities ...string) gin.HandlerFunc {
+	return m.requireAbilities(abilities, true, (*TokenInfo).canAll)
+}
+
+// RequireAnyAbilityOrLogin is RequireAnyAbility that also accepts users who are logged in by
+// a session or an access token.
+func (m *Manager) RequireAnyAbilityOrLogin(abilities ...string) gin.HandlerFunc {
+	return m.requireAbilities(abilities, true, (*TokenInfo).canAny)
+}
+
+func (m *Manager) requireAbilities(abilities []string, orLogin bool, grants func(*TokenInfo, []string) bool) gin.HandlerFunc {
+	if len(abilities) == 0 {
+		panic("ginauth: RequireAbilities: no ability is named")
+	}
+	for _, ability := range abilities {
+		if !tokens.ValidAbility(ability) || ability == anyAbility {
+			panic(fmt.Sprintf("ginauth: RequireAbilities: %q is not an ability that a token can list", request.Cut(ability, 128)))
+		}
+	}
+	abilities = slices.Clone(abilities)
+	return m.requireUser(func(ctx context.Context, x *requestState, _ models.Authenticatable) error {
+		token, err := x.auth.Token(ctx)
+		switch scoped := token != nil && token.Scoped; {
+		case err != nil:
+			return err
+		case scoped && grants(token, abilities), !scoped && orLogin:
+			return nil
+		}
+		return ErrMissingAbility
+	})
+}
+
+func (t *TokenInfo) canAll(abilities []string) bool {
+	return !slices.ContainsFunc(abilities, func(ability string) bool { return !t.Can(ability) })
+}
+
+func (t *TokenInfo) canAny(abilities []string) bool { return slices.ContainsFunc(abilities, t.Can) }
+
+// TokenSpec is what a personal access token is made for.
+type TokenSpec struct {
+	// Name is what the owner calls the token: 1 to 255 bytes.
+	Name string
+	// Abilities are what the token may be used for. None: nothing. "*": everything. At
+	// most 64, each of at most 64 bytes without spaces.
+	Abilities []string
+	// Lifetime is how long the token lives. Default Config.PersonalTokens.Lifetime.
+	Lifetime time.Duration
+	// RevokeOnPasswordChange ends the token when the owner's password or security stamp
+	// changes. Otherwise it lives on, because it belongs to a program.
+	RevokeOnPasswordChange bool
+}
+
+// PersonalToken is a personal access token as its owner sees it.
+type PersonalToken struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Abilities []string  `json:"abilities"`
+	Created   time.Time `json:"created"`
+	Expires   time.Time `json:"expires"`
+	// LastUsed is precise to a minute, and zero if the token was never used.
+	LastUsed time.Time `json:"last_used,omitzero"`
+	// Text is the token. It is known only when the token is made.
+	Text string `json:"token,omitempty"`
+}
+
+// Format writes the identifier only.
+func (t PersonalToken) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "PersonalToken(%s)", t.ID) }
+
+// LogValue returns the identifier only.
+func (t PersonalToken) LogValue() slog.Value { return slog.StringValue("PersonalToken(" + t.ID + ")") }
+
+// maxPersonalTokens is how many personal access tokens a user may have: more than a person
+// keeps apart, too few to fill a store with.
+const maxPersonalTokens = 100
+
+// CreateToken makes a personal access token for the request's user. A request that is itself
+// authenticated by a personal access token gets ErrForbidden: a leaked token must not make
+// another one. The other errors are *InputError, ErrUnauthenticated and ErrUnavailable.
+func (a *Authenticator) CreateToken(ctx context.Context, n TokenSpec) (*PersonalToken, error) {
+	u, err := a.ownUser(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, rm := a.x.m, a.current().realm
+	made, err := m.tokens.CreatePersonal(a.x.Within(ctx), rm, u, tokens.PersonalSpec(n), request.Cut(a.x.IP(), 64))
+	if err != nil {
+		return nil, err
+	}
+	// The user is loaded after the token is stored: of this and a revocation of the user
+	// the later one sees the earlier one.
+	ctx, span := a.x.Span(context.WithoutCancel(ctx))
+	defer span.End()
+	if err = rm.StillSame(ctx, u); err != nil {
+		_, revokeErr := m.tokens.RevokeFamily(ctx, made.ID)
+		return nil, errors.Join(err, revokeErr)
+	}
+	m.Dispatch(ctx, events.TokenCreated{
+		Meta: a.x.Meta(a.current().name, u.AuthID()), Kind: string(stores.Personal), TokenID: made.ID})
+	token := PersonalToken(made)
+	return &token, nil
+}
+
+// CreateToken makes a personal access token for a user of a guard, outside a request, such
+// as for an administrator. The errors are *InputError, ErrInvalidCredentials if the user is
+// nil or disabled, and ErrUnavailable. It panics if there is no guard of that name.
+func (m *Manager) CreateToken(ctx context.Context, guard string, u models.Authenticatable, n TokenSpec) (*PersonalToken, error) {
+	g := m.mustGuard(guard)
+	if u = realm.Present(u); u == nil || realm.Disabled(u) {
+		return nil, ErrInvalidCredentials
+	}
+	made, err := m.tokens.CreatePersonal(ctx, g.realm, u, tokens.PersonalSpec(n), "")
+	if err != nil {
+		return nil, err
+	}
+	m.Dispatch(ctx, events.TokenCreated{
+		Meta: events.Meta{Time: m.env.Now(), Guard: guard, UserID: u.AuthID()}, Kind: string(stores.Personal), TokenID: made.ID})
+	token := PersonalToken(made)
+	return &token, nil
+}
+
+// Tokens returns the living personal access tokens of the request's user, the newest first.
+// The errors are ErrUnauthenticated and ErrUnavailable.
+func (a *Authenticator) Tokens(ctx context.Context) ([]PersonalToken, error) {
+	u, err := a.User(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if u == nil {
+		return nil, ErrUnauthenticated
+	}
+	ctx, span := a.x.Span(ctx)
+	defer span.End()
+	found, err := a.x.m.tokens.PersonalOf(ctx, a.current().realm.Owner(u.AuthID()))
+	list := make([]PersonalToken, 0, len(found))
+	for _, t := range found {
+		list = append(list, PersonalToken(t))
+	}
+	return list, err
+}
+
+// RevokeToken ends a personal access token of the request's user. A token that does not
+// exist, or that belongs to another user, returns ErrNotFound. The other errors are those of
+// Authenticator.CreateToken.
+func (a *Authenticator) RevokeToken(ctx context.Context, id string) error {
+	u, err := a.ownUser(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, span := a.x.Span(context.WithoutCancel(ctx)) // a revocation survives a disconnect
+	defer span.End()
+	if err := a.x.m.tokens.RevokePersonal(ctx, a.current().realm.Owner(u.AuthID()), id); err != nil {
+		return err
+	}
+	a.x.m.Dispatch(ctx, events.TokenRevoked{Meta: a.x.Meta(a.current().name, u.AuthID()), Kind: string(stores.Personal), TokenID: id})
+	return nil
+}
+
+// Revoke ends a token that its holder hands in (RFC 7009): a refresh token with its login, a
+// personal access token, or a signed token. The errors are ErrInvalidToken, if the token is
+// not valid or has ended already, and ErrUnavailable.
+func (m *Manager) Revoke(ctx context.Context, token string) error { return m.tokens.Revoke(ctx, token) }
+
+// RevokeTokens ends a user's logins by the JWT guard, with their access and refresh tokens,
+// and the user's personal access tokens. The error wraps ErrUnavailable. It panics if there
+// is no guard of that name.
+func (m *Manager) RevokeTokens(ctx context.Context, guard, userID string) error {
+	return m.accounts.RevokeTokens(ctx, m.mustGuard(guard).realm, userID)
+}
+
+// JWT makes and checks signed tokens (RFC 7519). It is safe for concurrent use.
+type JWT struct {
+	m   *Manager
+	set *jws.Set
+}
+
+// JWT returns what makes and checks the manager's signed tokens, for tokens of the
+// application's own.
+func (m *Manager) JWT() *JWT { return m.jwt }
+
+// Format writes the type's name: a JWT holds keys.
+func (*JWT) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("ginauth.JWT")) }
+
+// JWTSpec is what a signed token of the application's own says.
+type JWTSpec struct {
+	// Kind says what the token is for, as in "invitation". Decode asks for it. Required,
+	// and not "access".
+	Kind string
+	// Subject says whom the token is about: 1 to 255 bytes. Required.
+	Subject string
+	// Lifetime is how long the token lives, at least 1 s. Required.
+	Lifetime time.Duration
+	// Claims are further claims, as a struct or map that is a JSON object.
+	Claims any
+}
+
+// DecodedJWT is a signed token that was found valid.
+type DecodedJWT struct {
+	ID       string
+	Kind     string
+	Subject  string
+	IssuedAt time.Time
+	Expires  time.Time
+	payload  string
+}
+
+// Claims decodes all claims of the token into v, as json.Unmarshal does.
+func (d *DecodedJWT) Claims(v any) error {
+	if err := json.Unmarshal([]byte(d.payload), v); err != nil {
+		return fmt.Errorf("ginauth: claims: %w", err)
+	}
+	return nil
+}
+
+// Encode returns a signed token. The error is an *InputError, or names the claim that cannot
+// be in a token.
+func (j *JWT) Encode(t JWTSpec) (string, error) { return j.m.tokens.Encode(tokens.Spec(t)) }
+
+// Decode returns what a token of a kind says, if it has a valid signature, has not expired and
+// was not revoked. The errors are ErrInvalidToken, which does not tell the reason, and
+// ErrUnavailable.
+func (j *JWT) Decode(ctx context.Context, kind, token string) (*DecodedJWT, error) {
+	t, err := j.m.tokens.Decode(ctx, kind, token)
+	if err != nil {
+		return nil, err
+	}
+	return &DecodedJWT{t.ID, t.Kind, t.Subject, t.IssuedAt, t.Expires, t.Payload}, nil
+}
+
+// Revoke ends a signed token of any kind. Only valid tokens can be revoked, so forged tokens
+// cannot fill the store. The errors are ErrInvalidToken and ErrUnavailable.
+func (j *JWT) Revoke(ctx context.Context, token string) error {
+	return j.m.tokens.RevokeSigned(ctx, token)
+}
+
+// JWKS serves the public keys of the manager's signed tokens as a JSON Web Key Set (RFC 7517,
+// 5), for services that check tokens themselves. Symmetric keys are left out.
+func (m *Manager) JWKS() gin.HandlerFunc {
+	document := m.jwt.set.JWKS()
+	return func(c *gin.Context) {
+		c.Header("Cache-Control", "public, max-age=300")
+		c.Data(http.StatusOK, "application/jwk-set+json", document)
+	}
+}
+
+// JWTKey is a key of signed tokens with its identifier (kid) and algorithm. The algorithm
+// belongs to the key: that in a token's header must equal it. New reports a key that cannot be
+// used. A JWTKey is redacted in fmt, slog and JSON.
+type JWTKey struct {
+	keys.Redacted
+	key jws.Key
+	set bool
+	err error
+}
+
+// JWTSecret returns a symmetric key for HS256 (the default), HS384 or HS512, of at least 32, 48
+// or 64 random bytes.
+func JWTSecret(kid, algorithm string, secret []byte) JWTKey {
+	return newJWTKey(jws.NewHMAC(kid, algorithm, secret))
+}
+
+// JWTPEM returns the key of a PEM block: a private key, or for verifying a public key or a
+// certificate. The algorithm may be empty if the key's type determines it: RS256 for RSA, ES256,
+// ES384 or ES512 for the curves, EdDSA for Ed25519.
+func JWTPEM(kid, algorithm string, pem []byte) JWTKey {
+	return newJWTKey(jws.ParsePEM(kid, algorithm, pem))
+}
+
+// JWTJWK returns the key of a JSON Web Key (RFC 7517), which names its kid and algorithm. A key
+// for encryption is refused.
+func JWTJWK(data []byte) JWTKey { return newJWTKey(jws.ParseJWK(data)) }
+
+// JWTCryptoKey returns a key of the standard library: *rsa.PrivateKey, *ecdsa.PrivateKey,
+// ed25519.PrivateKey, or for verifying their public halves. The algorithm may be empty as for
+// JWTPEM.
+func JWTCryptoKey(kid, algorithm string, key any) JWTKey {
+	return newJWTKey(jws.NewCryptoKey(kid, algorithm, key))
+}
+
+func newJWTKey(key jws.Key, err error) JWTKey { return JWTKey{key: key, set: true, err: err} }
+
+func (k JWTKey) unset() bool { return !k.set }
+
+// fault returns why the key cannot be used.
+func (k JWTKey) fault() error {
+	if k.unset() {
+		return errors.New("is not set")
+	}
+	return k.err
+}

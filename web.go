@@ -1,0 +1,262 @@
+package ginauth
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth/internal/jsonbody"
+	"github.com/ginauth/ginauth/internal/redirect"
+	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/tokens"
+)
+
+// MaxBody is the largest body that DecodeJSON reads, in bytes.
+const MaxBody = 64 * 1024 // 64 KiB
+
+// DecodeJSON reads the request's body as one JSON value into a pointer. It is stricter than
+// Gin's binding, which takes the last of two equal keys, ignores what follows the value, and
+// reads the query string if it does not know the media type. Keys match fields as in
+// encoding/json. The former value of the target is replaced. The errors, each of which Abort
+// answers with the right status:
+//
+//   - ErrMediaType: the body is not declared as JSON. 415.
+//   - ErrBodyTooLarge: the body is larger than MaxBody. 413.
+//   - ErrMalformed: the body is not one JSON value. 400.
+//   - *InputError: a key occurs twice, also in another case; a text is not valid Unicode; a
+//     value has another type than the field. 422.
+//
+// If it returns an error, the target is unchanged.
+func DecodeJSON(c *gin.Context, into any) error {
+	types := c.Request.Header["Content-Type"]
+	if len(types) != 1 || !jsonbody.MediaType(types[0]) {
+		return ErrMediaType
+	}
+	if c.Request.Body == nil {
+		return fmt.Errorf("%w: no body", ErrMalformed)
+	}
+	return jsonbody.Error(jsonbody.Decode(c.Request.Body, MaxBody, into))
+}
+
+// The authentication schemes of the Authorization header that are known here.
+const (
+	schemeBearer = "Bearer"
+	schemeBasic  = "Basic"
+)
+
+// authorization returns what follows a scheme in the Authorization header, and whether the
+// header has the scheme at all. Two headers count as none, because it cannot be known which one
+// is meant. Exactly one space separates the two parts (RFC 9110, 11.4).
+func authorization(h http.Header, scheme string) (credentials string, presented bool) {
+	lines := h["Authorization"]
+	for _, line := range lines {
+		name, rest, _ := strings.Cut(line, " ")
+		if strings.EqualFold(name, scheme) {
+			credentials, presented = rest, true
+		}
+	}
+	if len(lines) != 1 {
+		return "", presented
+	}
+	return credentials, presented
+}
+
+// bearer returns the token that a request carries, or "". Its form is checked by the parsers of
+// tokens, each of which accepts exactly one text for a token (RFC 6750, 2.1).
+func (x *requestState) bearer() string {
+	text := ""
+	if source := x.m.cfg.JWT.Source; source != nil {
+		text = source(x.HTTP)
+	} else {
+		text, _ = authorization(x.HTTP.Header, schemeBearer)
+	}
+	if len(text) > tokens.MaxLength {
+		return ""
+	}
+	return text
+}
+
+// bearerChallenge returns the challenge of guards that read tokens. It tells a token that is
+// not accepted from one that is missing, and nothing else (RFC 6750, 3).
+func bearerChallenge(r *http.Request) string {
+	if _, presented := authorization(r.Header, schemeBearer); presented {
+		return schemeBearer + ` error="invalid_token"`
+	}
+	return schemeBearer
+}
+
+// BasicOption changes a Basic middleware.
+type BasicOption func(*basic)
+
+// basic is the configuration of one Basic middleware.
+type basic struct {
+	guard   *guardEntry
+	name    string
+	field   string
+	session bool
+}
+
+// BasicGuard names the guard whose users are accepted. Default: the default guard.
+func BasicGuard(name string) BasicOption { return func(b *basic) { b.name = name } }
+
+// BasicField names the field that the user name is. Default "email".
+func BasicField(field string) BasicOption { return func(b *basic) { b.field = field } }
+
+// BasicStartsSession logs the user in, so that the next requests need no password: a request
+// with a login is not asked for one. Default: the password is checked at each request, and
+// nothing is kept.
+func BasicStartsSession() BasicOption { return func(b *basic) { b.session = true } }
+
+// maxBasic is the longest credentials that are decoded, in bytes.
+const maxBasic = 8 << 10
+
+// Basic requires a user who sends the password by HTTP Basic authentication (RFC 7617). Each
+// check counts as an attempt to log in: 429 after too many. Without a password, or with a wrong
+// one, it responds with 401 and a challenge. It panics if there is no guard of the name, or if
+// the guard does not support what the options ask for.
+//
+// Browsers send such a password by themselves, so requests from other sites are refused as by
+// StartSession.
+func (m *Manager) Basic(options ...BasicOption) gin.HandlerFunc {
+	b := &basic{name: m.cfg.DefaultGuard, field: "email"}
+	for _, option := range options {
+		option(b)
+	}
+	b.guard = m.mustGuard(b.name)
+	if b.guard.realm.Users == nil {
+		panic(fmt.Sprintf("ginauth: Basic: guard %q has no user provider: set Config.Users", b.name))
+	}
+	if _, ok := b.guard.Guard.(StatefulGuard); b.session && !ok {
+		panic(fmt.Sprintf("ginauth: Basic: guard %q logs nobody in", b.name))
+	}
+	return m.mark(kindGuard, func(c *gin.Context) {
+		m.handle(c, func(x *requestState) error {
+			x.auth.use(b.guard)
+			if !x.started { // otherwise StartSession has checked
+				if err := m.checkOrigin(x); err != nil {
+					return err
+				}
+			}
+			err := b.authenticate(c.Request.Context(), &x.auth)
+			if StatusOf(err) == http.StatusUnauthorized {
+				c.Header("WWW-Authenticate", fmt.Sprintf(`%s realm=%q, charset="UTF-8"`, schemeBasic, b.name))
+			}
+			return err
+		})
+	})
+}
+
+func (b *basic) authenticate(ctx context.Context, a *Authenticator) error {
+	if b.session {
+		if u, err := a.User(ctx); err != nil || u != nil {
+			return err
+		}
+	}
+	name, password, ok := basicCredentials(a.x.HTTP.Header)
+	if !ok {
+		return ErrUnauthenticated
+	}
+	credentials := Credentials{b.field: name, passwordField: password}
+	var err error
+	if b.session {
+		_, err = a.Attempt(ctx, credentials)
+	} else {
+		_, err = a.Once(ctx, credentials)
+	}
+	if errors.Is(err, ErrInvalidInput) {
+		return ErrInvalidCredentials // there is no form that could show what is wrong
+	}
+	return err
+}
+
+// basicCredentials reads the Authorization header.
+func basicCredentials(h http.Header) (name, password string, ok bool) {
+	text, _ := authorization(h, schemeBasic)
+	if text == "" || len(text) > maxBasic {
+		return "", "", false
+	}
+	decoded, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return "", "", false
+	}
+	return strings.Cut(string(decoded), ":")
+}
+
+const (
+	intendedCookie   = "intended"
+	intendedLifetime = 10 * time.Minute
+)
+
+// rememberIntended records which page a browser requested before it was redirected to the login
+// page. It uses a sealed cookie and no session, so that robots which follow protected links fill
+// no store.
+func (x *requestState) rememberIntended() {
+	r := x.HTTP
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	if r.Method != http.MethodGet || (mode != "" && mode != "navigate") {
+		return // only where a person was going
+	}
+	target, ok := redirect.Clean(r.URL.RequestURI())
+	if path, _, _ := strings.Cut(target, "?"); !ok || path == x.m.cfg.Pages.Login {
+		return
+	}
+	text, err := x.m.intended.Seal(x.Now(), intendedLifetime, []byte(target))
+	if err != nil {
+		return // too long for a cookie
+	}
+	x.SetCookie(x.Jar.Sibling(intendedCookie), text, intendedLifetime)
+}
+
+// dropIntended deletes the record, so that the next user of the browser does not get it.
+func (x *requestState) dropIntended() {
+	name := x.Jar.Sibling(intendedCookie)
+	if _, ok := x.Cookie(name); ok {
+		x.DeleteCookie(name)
+	}
+}
+
+// Intended returns the page that the browser requested when it was redirected to the login
+// page, once: a path on this site, or Config.Pages.Home. Call it before the response begins.
+func (a *Authenticator) Intended() string {
+	x := a.x
+	text, ok := x.Cookie(x.Jar.Sibling(intendedCookie))
+	if !ok {
+		return x.m.cfg.Pages.Home
+	}
+	x.dropIntended()
+	value, _, ok := x.m.intended.Open(x.Now(), text)
+	if !ok {
+		return x.m.cfg.Pages.Home
+	}
+	return SafeRedirect(string(value), x.m.cfg.Pages.Home) // checked again where it is used
+}
+
+// SafeRedirect returns target if it is a path on this site, and fallback otherwise. Use it for
+// redirect targets that come with a request. It considers what browsers make of backslashes,
+// tabs and dot segments.
+func SafeRedirect(target, fallback string) string {
+	if clean, ok := redirect.Clean(target); ok {
+		return clean
+	}
+	return fallback
+}
+
+// WantsHTML reports whether the request comes from a browser that expects a page, and not from
+// an API client: it accepts HTML before JSON, and its path has none of
+// Config.Pages.APIPrefixes.
+func WantsHTML(c *gin.Context) bool { return managerOf(c).wantsHTML(c) }
+
+func (m *Manager) wantsHTML(c *gin.Context) bool {
+	for _, prefix := range m.cfg.Pages.APIPrefixes {
+		if strings.HasPrefix(c.Request.URL.Path, prefix) {
+			return false
+		}
+	}
+	return request.AcceptsHTML(c.Request)
+}
