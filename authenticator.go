@@ -124,6 +124,11 @@ func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error
 	if answer := a.x.known(g); answer != nil {
 		return answer.user, answer.err
 	}
+	return a.identify(ctx, g)
+}
+
+// identify asks the guard g for the request's user and keeps the answer.
+func (a *Authenticator) identify(ctx context.Context, g *namedGuard) (models.Authenticatable, error) {
 	ctx, span := a.x.phase(ctx)
 	defer span.end()
 	u, token, err := g.identify(ctx, a)
@@ -295,16 +300,6 @@ func (a *Authenticator) Authorize(ctx context.Context, ability string, resource 
 	ctx, cancel := context.WithTimeout(ctx, a.x.m.cfg.StoreTimeout)
 	defer cancel()
 	return a.gate().Authorize(ctx, ability, resource...)
-}
-
-// gate returns the gate bound to the user of a.
-func (a *Authenticator) gate() *Gate {
-	if a == &a.x.auth {
-		return &a.x.gate
-	}
-	var g Gate
-	a.x.m.gate.bind(&g, a)
-	return &g
 }
 
 // fault makes the request answer with err, if there is one.

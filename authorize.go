@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/models"
 )
 
 // Resource is what Load returns: how Authorize finds the resource of a request.
@@ -105,6 +106,31 @@ func Loaded[R any](c *gin.Context) R {
 		panic(fmt.Sprintf("ginauth: Loaded: no Authorize with a Load of %s ran before", reflect.TypeFor[R]()))
 	}
 	return value.(R)
+}
+
+// authenticatorSource is an Authenticator that gates get their user from. It is a
+// type of its own because Authenticator does not export these methods.
+type authenticatorSource Authenticator
+
+// User returns the user of the Authenticator.
+func (s *authenticatorSource) User(ctx context.Context) (models.Authenticatable, error) {
+	return (*Authenticator)(s).User(ctx)
+}
+
+// UserIsChecked promises that the users are checked: a guard's answer is.
+func (*authenticatorSource) UserIsChecked() {}
+
+// Fail makes the response of the request 503.
+func (s *authenticatorSource) Fail(err error) { s.x.stick(err) }
+
+// gate returns the gate bound to the user of a.
+func (a *Authenticator) gate() *Gate {
+	if a == &a.x.auth {
+		return &a.x.gate
+	}
+	var g Gate
+	a.x.m.gate.bind(&g, (*authenticatorSource)(a))
+	return &g
 }
 
 // logDenial writes why a check was denied by a fault rather than by a rule.

@@ -36,16 +36,23 @@ type Gate struct {
 }
 
 // gateSource is the request behind a gate. User returns nil for a guest; an
-// error means that the user could not be loaded, and is never taken for one. A
-// source that is a gateFaulter learns of faults in checks that return none.
+// error means that the user could not be loaded, and is never taken for one.
 type gateSource interface {
 	User(ctx context.Context) (models.Authenticatable, error)
 }
 
-// gateFaulter takes the error of a check that could only answer "no", so that
-// the request can be answered with 503 instead of what was made of that no.
-type gateFaulter interface {
-	fault(err error)
+// gateChecked is an optional interface of a gateSource. It promises that a user
+// that User returns is not a nil pointer and has an identifier, so that the gate
+// does not look again.
+type gateChecked interface {
+	UserIsChecked()
+}
+
+// gateFailer is an optional interface of a gateSource. Fail gets the error of a
+// check that could only answer "no", so that the request can be answered with
+// 503.
+type gateFailer interface {
+	Fail(err error)
 }
 
 // NewGate returns a gate without rules, whose every check is one by a guest.
@@ -162,7 +169,7 @@ func (g *Gate) Policy(t reflect.Type) (any, bool) {
 
 // fail tells the request about a fault that the caller of a check cannot see.
 func (g *Gate) fail(d Decision) {
-	if f, ok := g.source.(gateFaulter); ok {
-		f.fault(d.Err())
+	if f, ok := g.source.(gateFailer); ok {
+		f.Fail(d.Err())
 	}
 }

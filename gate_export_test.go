@@ -17,7 +17,8 @@ func (s *GateTestSource) User(ctx context.Context) (models.Authenticatable, erro
 	return s.Load(ctx)
 }
 
-func (s *GateTestSource) fault(err error) { s.Sink(err) }
+// Fail is how the request learns of a fault.
+func (s *GateTestSource) Fail(err error) { s.Sink(err) }
 
 // GateTestPlainSource is a request that does not want to know of faults.
 type GateTestPlainSource struct{ Source *GateTestSource }

@@ -98,7 +98,7 @@ func (c *gateCheck) prepare(ctx context.Context, g *Gate, resource []any) (d Dec
 		if c.user, fault = g.source.User(ctx); fault != nil {
 			return Undecided(fault), false
 		}
-		if _, looked := g.source.(*Authenticator); !looked {
+		if _, checked := g.source.(gateChecked); !checked {
 			fault = gateUserFault(c.user)
 		}
 	}
