@@ -120,7 +120,7 @@ func (m *Manager) begin(c *gin.Context) *exchange {
 	x := &exchange{m: m, req: c.Request, plainCookies: m.plainCookies(c.Request), remote: m.remote(c)}
 	x.session.m, x.session.x = m, x
 	x.auth.x = x
-	m.gate.bind(&x.gate, (*authenticatorSource)(&x.auth))
+	m.gate.Bind(&x.gate, (*authenticatorSource)(&x.auth))
 	x.setKeys(c)
 	x.writer.ResponseWriter, x.writer.x, x.writer.c = c.Writer, x, c
 	if h := c.Writer.Header(); len(h) > 0 {

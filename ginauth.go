@@ -94,7 +94,7 @@ func New(config Config) (*Manager, error) {
 	}
 	m.keeper = m.newKeeper()
 	m.events = dispatcher{log: cfg.Logger, size: cfg.EventQueue}
-	m.gate.setLog(m.logDenial)
+	m.gate.SetReporter(m.logDenial)
 	m.background.log = cfg.Logger
 	if err := m.openMail(); err != nil {
 		return nil, err
