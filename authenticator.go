@@ -109,6 +109,11 @@ func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error
 	if r, ok := a.x.known(g); ok {
 		return r.user, r.err
 	}
+	return a.identify(ctx, g)
+}
+
+// identify asks the guard for the request's user and records the result.
+func (a *Authenticator) identify(ctx context.Context, g *guardEntry) (models.Authenticatable, error) {
 	ctx, span := a.x.Span(ctx)
 	defer span.End()
 	id, err := g.Identify(ctx, a)
@@ -232,17 +237,3 @@ func (a *Authenticator) Authorize(ctx context.Context, ability string, resource 
 	defer cancel()
 	return a.gate().Authorize(ctx, ability, resource...)
 }
-
-// gate returns the gate bound to the user of a.
-func (a *Authenticator) gate() *Gate {
-	if a == &a.x.auth {
-		return &a.x.gate
-	}
-	var g Gate
-	a.x.m.gate.bind(&g, a)
-	return &g
-}
-
-// fault makes the request fail with err. The gate calls it for a check that returns no
-// error.
-func (a *Authenticator) fault(err error) { a.x.Fail(err) }

@@ -35,7 +35,7 @@
 // token ([JWTGuard]) or by a personal access token ([TokenGuard]). The
 // [Authenticator], under "auth" on the context, is the request's handle to ask
 // and to log in and out. The [Gate], under "gate", decides who may do what, by
-// abilities and policies.
+// abilities and policies. Package gate describes it, and can be used without Gin.
 // Stores, user types and user providers are contracts in the packages stores
 // and models.
 //

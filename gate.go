@@ -2,167 +2,224 @@ package ginauth
 
 import (
 	"context"
+	"fmt"
 	"reflect"
-	"sync/atomic"
 
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/gate"
 	"github.com/ginauth/ginauth/models"
 )
 
-// Gate answers whether a user may do something. Its rules are abilities, made
-// by Define, and policies, made by RegisterPolicy; its user is that of the
-// request it belongs to, or the one given to ForUser.
+// Gate answers whether a user has an ability. Add rules to Manager.Gate with Define
+// and RegisterPolicy. The gate of a request, on its context under "gate", shares these
+// rules and has the request's user. What no rule allows is denied. Package gate
+// describes the order of a check.
+type Gate = gate.Gate
+
+// Decision is the result of a check, and can be the answer of a rule or a hook. Its
+// zero value denies. Allow, Deny, DenyWithStatus, DenyAsNotFound and Undecided return
+// one.
+type Decision = gate.Decision
+
+// Result is what a rule may return: a bool, or a Decision.
+type Result = gate.Result
+
+// AuthorizationError is the error of a check that does not allow. It wraps
+// ErrForbidden, ErrNotFound, ErrUnauthenticated or ErrUnavailable. Abort responds with
+// its status.
+type AuthorizationError = gate.AuthorizationError
+
+// NewGate returns a gate without rules, whose user is a guest. An application that has
+// a Manager uses Manager.Gate instead.
+func NewGate() *Gate { return gate.New() }
+
+// Define adds an ability on a resource: fn answers whether the user u has it on r. The
+// gate calls fn only for users of type U and resources of type R that are not nil, and
+// denies every other check of the ability. U and R may be interfaces.
 //
-// A check goes through the before hooks, then the policy of the resource's
-// type if that has a method for the ability, else the ability, and then the
-// after hooks. Everything that is not allowed by one of them is denied: an
-// ability nobody defined, a resource of a type without a policy, a nil
-// resource, a user of another type than the rule was written for, a user
-// without an identifier, a rule or a hook that panics. Names of abilities are
-// compared byte for byte. Guests, that is nobody logged in, are denied by
-// every rule that was not registered for them.
+// fn may be called from several goroutines at once. If fn denies and its context has
+// ended, the check is undecided.
 //
-// The checks take at most one resource. A check without a resource is answered
-// by an ability made by DefineUser or DefineUserGuest, and one on a type as
-// such (see OfType) by a method of the type's policy.
+// Define panics if the ability is defined already, if its name is empty or has spaces
+// or unprintable characters, if fn is nil, or if U cannot be a user.
+func Define[U, R any, D Result](g *Gate, ability string, fn func(ctx context.Context, u U, r R) D) {
+	gate.Define(g, ability, fn)
+}
+
+// DefineUser adds an ability that takes no resource: fn answers whether the user u has
+// it. A check of it that names a resource is denied. Otherwise it is like Define.
+func DefineUser[U any, D Result](g *Gate, ability string, fn func(ctx context.Context, u U) D) {
+	gate.DefineUser(g, ability, fn)
+}
+
+// DefineGuest is like Define, but fn is called for guests too, with a nil u. It panics
+// if U is neither a pointer nor an interface.
+func DefineGuest[U, R any, D Result](g *Gate, ability string, fn func(ctx context.Context, u U, r R) D) {
+	gate.DefineGuest(g, ability, fn)
+}
+
+// DefineUserGuest is like DefineUser, but fn is called for guests too, with a nil u. It
+// panics if U is neither a pointer nor an interface.
+func DefineUserGuest[U any, D Result](g *Gate, ability string, fn func(ctx context.Context, u U) D) {
+	gate.DefineUserGuest(g, ability, fn)
+}
+
+// Allow returns a decision that allows.
+func Allow() Decision { return gate.Allow() }
+
+// Deny returns a denial with status 403. The message is for the client and may be
+// empty.
+func Deny(message string) Decision { return gate.Deny(message) }
+
+// DenyWithStatus returns a denial with an HTTP status. The message is for the client
+// and may be empty. A status outside 400 to 499 is replaced by 403.
+func DenyWithStatus(status int, message string) Decision { return gate.DenyWithStatus(status, message) }
+
+// DenyAsNotFound returns a denial with status 404 and no message. The client cannot
+// distinguish it from a resource that does not exist.
+func DenyAsNotFound() Decision { return gate.DenyAsNotFound() }
+
+// Undecided returns the decision of a rule that could not decide, for example because a
+// database failed. It does not allow, and its status is 503. The cause is logged and not
+// sent to the client.
+func Undecided(cause error) Decision { return gate.Undecided(cause) }
+
+// Resource tells Authorize how to load the resource of a request. Load returns one.
+type Resource interface {
+	// find loads the resource and puts it on the context, for Loaded.
+	find(ctx context.Context, c *gin.Context) (value any, found bool, err error)
+}
+
+// loadedKey is the context key of the loaded resource of type R.
+type loadedKey[R any] struct{}
+
+// maxParam is the length of the longest route parameter that is looked up, in bytes.
+const maxParam = 1024
+
+// loader is the Resource of Load.
+type loader[R any] struct {
+	param string
+	load  func(ctx context.Context, id string) (R, bool, error)
+}
+
+// Load returns the Resource whose identifier is a route parameter. The function load
+// gets the text of the parameter and returns the resource, or false if there is none.
+// gormstore.Find returns such a function. Load panics if param is empty or load is nil.
+func Load[R any](param string, load func(ctx context.Context, id string) (R, bool, error)) Resource {
+	if param == "" || load == nil {
+		panic("ginauth: Load: needs the name of a route parameter and a function")
+	}
+	return &loader[R]{param, load}
+}
+
+func (l *loader[R]) find(ctx context.Context, c *gin.Context) (any, bool, error) {
+	id := c.Param(l.param)
+	if id == "" || len(id) > maxParam {
+		return nil, false, nil
+	}
+	r, found, err := l.load(ctx, id)
+	if found && err == nil {
+		c.Set(loadedKey[R]{}, r)
+	}
+	return r, found, err
+}
+
+// Authorize requires that the request's user has the ability. The resource of the check
+// is the one that a Resource from Load loads, the type of a value from OfType, or none.
 //
-// The zero Gate has no rules and no user. A Gate must not be copied. All its
-// methods may be called from several goroutines at once, and so may the
-// functions that add rules to it: a check sees the rules as they were at some
-// moment during the call, and waits for no lock.
-type Gate struct {
-	rules  atomic.Pointer[gateRules] // shared with every gate made from this one
-	source gateSource                // nil outside requests
-	fixed  *gateUser                 // of ForUser: it counts, not the source's
+// The response is 404 if the resource does not exist; the gate is not asked then. If the
+// gate denies, it is 401 for a guest whom the rule is not for, and otherwise 403 or the
+// status of the decision. It is 503 if the resource cannot be loaded or the gate cannot
+// decide.
+//
+// Authorize panics if the ability cannot have this name, if there is more than one
+// resource, or if the resource is neither from Load nor from OfType.
+func (m *Manager) Authorize(ability string, resource ...any) gin.HandlerFunc {
+	source := checkResource(ability, resource)
+	m.usage.ability(ability)
+	return m.mark(kindNeutral, func(c *gin.Context) {
+		m.handle(c, func(x *requestState) error {
+			ctx, span := x.Span(c.Request.Context())
+			defer span.End()
+			if source == nil {
+				return x.gate.Authorize(ctx, ability, resource...)
+			}
+			value, found, err := source.find(ctx, c)
+			if err != nil {
+				return autherr.Unavailable("load resource", err)
+			}
+			if !found {
+				return ErrNotFound
+			}
+			return x.gate.Authorize(ctx, ability, value)
+		})
+	})
 }
 
-// gateSource is the request behind a gate. User returns nil for a guest; an
-// error means that the user could not be loaded, and is never taken for one. A
-// source that is a gateFaulter learns of faults in checks that return none.
-type gateSource interface {
-	User(ctx context.Context) (models.Authenticatable, error)
-}
-
-// gateFaulter takes the error of a check that could only answer "no", so that
-// the request can be answered with 503 instead of what was made of that no.
-type gateFaulter interface {
-	fault(err error)
-}
-
-// NewGate returns a gate without rules, whose every check is one by a guest.
-// ForUser gives it a user.
-func NewGate() *Gate { return new(Gate) }
-
-// ForUser returns a gate with the same rules, now and later, for the user u,
-// or for a guest if u is nil. The receiver keeps its own user.
-func (g *Gate) ForUser(u models.Authenticatable) *Gate {
-	to := new(Gate)
-	g.bind(to, g.source)
-	to.fixed = &gateUser{u, gateUserFault(u)}
-	return to
-}
-
-// bind makes the zero gate to one with the rules of g and the user of source. It
-// allocates nothing, so a request can hold its gate by value.
-func (g *Gate) bind(to *Gate, source gateSource) {
-	to.source = source
-	to.rules.Store(g.registry())
-}
-
-// Allows reports whether the user has the ability, on the resource if one is
-// given. Where the answer depends on something that failed it is no, and the
-// request is answered with 503.
-func (g *Gate) Allows(ctx context.Context, ability string, resource ...any) bool {
-	d := g.inspect(ctx, ability, resource)
-	if d.outcome == decisionUndecided {
-		g.fail(d.about(ability))
+// checkResource returns the Resource among the arguments of Authorize, or nil. It
+// panics if they are not acceptable.
+func checkResource(ability string, resource []any) Resource {
+	if err := gate.ValidateName(ability); err != nil {
+		panic(fmt.Sprintf("ginauth: Authorize: %v", err))
 	}
-	return d.Allowed()
-}
-
-// Denies is the opposite of Allows.
-func (g *Gate) Denies(ctx context.Context, ability string, resource ...any) bool {
-	return !g.Allows(ctx, ability, resource...)
-}
-
-// Any reports whether the user has at least one of the abilities. Without
-// abilities the answer is no. It asks in order, up to the first ability the
-// user has; faults on the way count only if there is none.
-func (g *Gate) Any(ctx context.Context, abilities []string, resource ...any) bool {
-	if len(abilities) == 0 {
-		g.reportEmpty(ctx)
+	if len(resource) == 0 {
+		return nil
 	}
-	var failed Decision
-	for _, ability := range abilities {
-		d := g.inspect(ctx, ability, resource)
-		if d.Allowed() {
-			return true
-		}
-		if d.outcome == decisionUndecided && failed.outcome != decisionUndecided {
-			failed = d.about(ability)
-		}
+	if len(resource) > 1 {
+		panic(fmt.Sprintf("ginauth: Authorize(%q): one resource, not %d", ability, len(resource)))
 	}
-	if failed.outcome == decisionUndecided {
-		g.fail(failed)
+	if r, ok := resource[0].(Resource); ok {
+		return r
 	}
-	return false
+	if gate.IsType(resource[0]) {
+		return nil
+	}
+	panic(fmt.Sprintf("ginauth: Authorize(%q): a %T is no resource: use Load or OfType", ability, resource[0]))
 }
 
-// None reports whether the user has none of the abilities: it is the opposite
-// of Any, also without abilities, so that code which refuses whoever has none
-// refuses everybody then.
-func (g *Gate) None(ctx context.Context, abilities []string, resource ...any) bool {
-	return !g.Any(ctx, abilities, resource...)
-}
-
-// Check reports whether the user has all of the abilities. Without abilities
-// the answer is no. It asks in order, up to the first ability the user does
-// not have.
-func (g *Gate) Check(ctx context.Context, abilities []string, resource ...any) bool {
-	if len(abilities) == 0 {
-		g.reportEmpty(ctx)
-		return false
+// Loaded returns the resource of type R that Authorize loaded for the request. It
+// panics if Authorize loaded none.
+func Loaded[R any](c *gin.Context) R {
+	value, ok := c.Get(loadedKey[R]{})
+	if !ok {
+		panic(fmt.Sprintf("ginauth: Loaded: no Authorize with a Load of %s ran before", reflect.TypeFor[R]()))
 	}
-	for _, ability := range abilities {
-		if !g.Allows(ctx, ability, resource...) {
-			return false
-		}
+	return value.(R)
+}
+
+// authenticatorSource makes an Authenticator the source of a gate. It is a type of its
+// own, so that Authenticator does not have to export these methods.
+type authenticatorSource Authenticator
+
+var (
+	_ gate.CheckedSource   = (*authenticatorSource)(nil)
+	_ gate.FailureRecorder = (*authenticatorSource)(nil)
+)
+
+// User returns the user of the Authenticator.
+func (s *authenticatorSource) User(ctx context.Context) (models.Authenticatable, error) {
+	return (*Authenticator)(s).User(ctx)
+}
+
+// UserIsChecked promises that users are checked: guards and logins accept no other.
+func (*authenticatorSource) UserIsChecked() {}
+
+// Fail makes the response of the request 503.
+func (s *authenticatorSource) Fail(err error) { s.x.Fail(err) }
+
+// gate returns the gate for the user of a.
+func (a *Authenticator) gate() *Gate {
+	if a == &a.x.auth {
+		return &a.x.gate
 	}
-	return true
+	var g Gate
+	a.x.m.gate.Bind(&g, (*authenticatorSource)(a))
+	return &g
 }
 
-// Inspect returns the decision about one ability, with its message and status.
-func (g *Gate) Inspect(ctx context.Context, ability string, resource ...any) Decision {
-	return g.inspect(ctx, ability, resource).about(ability)
-}
-
-// Authorize returns nil if the user has the ability and an *AuthorizationError
-// otherwise.
-func (g *Gate) Authorize(ctx context.Context, ability string, resource ...any) error {
-	return g.inspect(ctx, ability, resource).about(ability).Err()
-}
-
-// Has reports whether an ability was defined under this name. Methods of
-// policies do not count: what they answer depends on the resource.
-func (g *Gate) Has(ability string) bool {
-	_, ok := g.table().abilities[ability]
-	return ok
-}
-
-// Policy returns the policy registered for resources of type t.
-func (g *Gate) Policy(t reflect.Type) (any, bool) {
-	if t == nil {
-		return nil, false
-	}
-	entry, ok := g.table().policies[typeIDOf(t)]
-	if !ok || entry.resource != t {
-		return nil, false
-	}
-	return entry.policy, true
-}
-
-// fail tells the request about a fault that the caller of a check cannot see.
-func (g *Gate) fail(d Decision) {
-	if f, ok := g.source.(gateFaulter); ok {
-		f.fault(d.Err())
-	}
+// logDenial is the gate.Reporter of the manager.
+func (m *Manager) logDenial(ctx context.Context, ability, reason string, err error) {
+	m.env.Log.WarnContext(ctx, "ginauth: denied by a fault", "ability", ability, "reason", reason, "error", err)
 }

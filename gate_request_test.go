@@ -3,84 +3,178 @@ package ginauth_test
 import (
 	"context"
 	"errors"
-	"sync"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/gate"
 	"github.com/ginauth/ginauth/models"
 )
 
-// A17: a gate for one user is nobody else's.
-func TestGateForUser(t *testing.T) {
-	g, _ := newTestGate()
-	request := ginauth.GateTestBind(g, ginauth.GateTestPlainSource{Source: &ginauth.GateTestSource{
-		Load: func(context.Context) (models.Authenticatable, error) { return gateUser(1), nil },
-	}})
-	var wg sync.WaitGroup
-	for i := range uint64(1000) {
-		wg.Go(func() {
-			id := 2 + i
-			own, other := &gatePost{AuthorID: id}, &gatePost{AuthorID: 1}
-			user := request.ForUser(gateUser(id))
-			for _, ability := range []string{"update", "edit-post"} {
-				if !user.Allows(t.Context(), ability, own) || user.Allows(t.Context(), ability, other) {
-					t.Errorf("user %d got another user's answer", id)
+// brokenProvider fails to load users by their id.
+type brokenProvider struct {
+	*memoryUsers
+	broken atomic.Bool
+}
+
+func (p *brokenProvider) UserByID(ctx context.Context, id string) (models.Authenticatable, error) {
+	if p.broken.Load() {
+		return nil, errors.New("CANARY-provider")
+	}
+	return p.memoryUsers.UserByID(ctx, id)
+}
+
+// The gate on the context has the request's user, also after a login and a logout in
+// the same request.
+func TestRequestGateFollowsLogin(t *testing.T) {
+	a := newApp(t, memoryBackend(t), nil, func(a *app, r *gin.Engine) {
+		ginauth.DefineUser(a.m.Gate(), "enter", func(_ context.Context, u *models.User) bool { return u.Email == aliceEmail })
+		r.POST("/steps", func(c *gin.Context) {
+			ctx, handle := c.Request.Context(), ginauth.From(c)
+			g := c.MustGet("gate").(*ginauth.Gate)
+			statuses := []int{g.Inspect(ctx, "enter").Status()}
+			for _, u := range []*models.User{a.alice, a.bob} {
+				if _, err := handle.Login(ctx, u); err != nil {
+					ginauth.Abort(c, err)
+					return
 				}
-				if request.Allows(t.Context(), ability, own) || !request.Allows(t.Context(), ability, other) {
-					t.Errorf("ForUser(%d) touched the request's user", id)
-				}
+				statuses = append(statuses, g.Inspect(ctx, "enter").Status())
 			}
-			if request.ForUser(nil).Allows(t.Context(), "update", other) {
-				t.Error("ForUser(nil) is not a guest")
+			statuses = append(statuses, g.ForUser(a.alice).Inspect(ctx, "enter").Status(), g.Inspect(ctx, "enter").Status())
+			if err := handle.Logout(ctx); err != nil {
+				ginauth.Abort(c, err)
+				return
 			}
+			c.JSON(200, append(statuses, g.Inspect(ctx, "enter").Status()))
 		})
-	}
-	wg.Wait()
-}
-
-// A request's user may change, by a login for example.
-func TestGateFollowsTheRequest(t *testing.T) {
-	g, _ := newTestGate()
-	ginauth.DefineUserGuest(g, "greet", func(context.Context, models.Authenticatable) bool { return true })
-	var user models.Authenticatable
-	request := ginauth.GateTestBind(g, &ginauth.GateTestSource{
-		Load: func(context.Context) (models.Authenticatable, error) { return user, nil },
 	})
-	own := &gatePost{AuthorID: 7}
-	for _, step := range []struct {
-		user   models.Authenticatable
-		status int
-	}{{nil, 401}, {gateUser(7), 200}, {gateUser(8), 403}, {gateLoose{id: "7"}, 403}, {gateUser(7), 200}, {gateUser(0), 403}, {nil, 401}} {
-		user = step.user
-		if d := request.Inspect(t.Context(), "update", own); d.Status() != step.status {
-			t.Errorf("user %#v: status %d, want %d", step.user, d.Status(), step.status)
-		}
-		broken := user != nil && user.AuthID() == ""
-		if allowed := request.Allows(t.Context(), "greet"); allowed == broken {
-			t.Errorf("user %#v: greet = %v", step.user, allowed)
-		}
+	want := "[401,200,403,200,403,401]"
+	if got := a.client().do("POST", "/steps", "", "").want(t, 200).body; got != want {
+		t.Errorf("guest, Alice, Bob, ForUser(Alice), Bob, guest: %s, want %s", got, want)
 	}
 }
 
-// A19: a user that cannot be loaded is an outage, not a guest.
-func TestGateSourceError(t *testing.T) {
-	g, _ := newTestGate()
-	asked := false
-	g.Before(func(context.Context, models.Authenticatable, string, any) (ginauth.Decision, bool) {
-		asked = true
-		return ginauth.Allow(), true
+// If the user cannot be loaded, every kind of check leads to 503.
+func TestRequestGateOutage(t *testing.T) {
+	users := &brokenProvider{memoryUsers: newMemoryUsers()}
+	a := newApp(t, memoryBackend(t), func(c *ginauth.Config) { c.Users = users }, func(a *app, r *gin.Engine) {
+		ginauth.DefineUserGuest(a.m.Gate(), "look", func(context.Context, *models.User) bool { return true })
+		for path, ask := range map[string]func(ctx context.Context, c *gin.Context, g *ginauth.Gate) bool{
+			"allows": func(ctx context.Context, _ *gin.Context, g *ginauth.Gate) bool { return g.Allows(ctx, "look") },
+			"denies": func(ctx context.Context, _ *gin.Context, g *ginauth.Gate) bool { return g.Denies(ctx, "look") },
+			"any":    func(ctx context.Context, _ *gin.Context, g *ginauth.Gate) bool { return g.Any(ctx, []string{"look"}) },
+			"can": func(ctx context.Context, c *gin.Context, _ *ginauth.Gate) bool {
+				return ginauth.From(c).Can(ctx, "look")
+			},
+			"guarded": func(ctx context.Context, c *gin.Context, _ *ginauth.Gate) bool {
+				return ginauth.From(c).Guard("web").Can(ctx, "look")
+			},
+		} {
+			r.GET("/"+path, func(c *gin.Context) {
+				c.JSON(200, ask(c.Request.Context(), c, c.MustGet("gate").(*ginauth.Gate)))
+			})
+		}
 	})
-	down := errors.New("provider is down")
-	var faults []error
-	request := ginauth.GateTestBind(g, &ginauth.GateTestSource{
-		Load: func(context.Context) (models.Authenticatable, error) { return gateUser(7), down },
-		Sink: func(err error) { faults = append(faults, err) },
-	})
-	err := request.Authorize(t.Context(), "look")
-	if !errors.Is(err, ginauth.ErrUnavailable) || !errors.Is(err, down) {
-		t.Errorf("Authorize = %v, want ErrUnavailable and its cause", err)
+	if err := users.CreateUser(t.Context(), &models.User{Email: "carol@example.com", Password: a.alice.Password}); err != nil {
+		t.Fatal(err)
 	}
-	if request.Allows(t.Context(), "look") || len(faults) != 1 || asked {
-		t.Errorf("Allows: faults %v, hook asked %v", faults, asked)
+	carol := a.loggedIn("carol@example.com")
+	for _, path := range []string{"/allows", "/denies", "/any", "/can", "/guarded"} {
+		users.broken.Store(false)
+		carol.get(path).want(t, 200)
+		users.broken.Store(true)
+		if res := carol.get(path).want(t, 503); strings.Contains(res.body, "CANARY") {
+			t.Errorf("%s: body %s", path, res.body)
+		}
+	}
+}
+
+// The functions of this package and those of package gate are the same ones.
+func TestGateIsPackageGate(t *testing.T) {
+	g := ginauth.NewGate()
+	allows := func(context.Context, *models.User) bool { return true }
+	guests := func(_ context.Context, u *models.User, _ *thing) ginauth.Decision {
+		if u == nil {
+			return ginauth.DenyWithStatus(418, "tea")
+		}
+		return ginauth.Allow()
+	}
+	ginauth.DefineUser(g, "user", allows)
+	gate.DefineUserGuest(g, "user-guest", allows)
+	ginauth.DefineGuest(g, "guest", guests)
+	ginauth.Define(g, "resource", guests)
+	ctx, guest, user := t.Context(), g.ForUser(nil), g.ForUser(&models.User{ID: 1})
+	for _, tt := range []struct {
+		name      string
+		got, want int
+	}{
+		{"DefineUser", user.Inspect(ctx, "user").Status(), 200},
+		{"DefineUser, guest", guest.Inspect(ctx, "user").Status(), 401},
+		{"DefineUserGuest", guest.Inspect(ctx, "user-guest").Status(), 200},
+		{"Define", user.Inspect(ctx, "resource", &thing{}).Status(), 200},
+		{"Define, guest", guest.Inspect(ctx, "resource", &thing{}).Status(), 401},
+		{"DefineGuest", guest.Inspect(ctx, "guest", &thing{}).Status(), 418},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: status %d, want %d", tt.name, tt.got, tt.want)
+		}
+	}
+	if ginauth.OfType[*thing]() != gate.OfType[*thing]() {
+		t.Error("the values of OfType differ")
+	}
+	if n := testing.AllocsPerRun(100, func() { user.Allows(ctx, "user", ginauth.OfType[*thing]()) }); n != 0 {
+		t.Errorf("OfType: %v allocations", n)
+	}
+}
+
+func TestAuthorizePanics(t *testing.T) {
+	m, err := ginauth.New(ginauth.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close(t.Context())
+	load := ginauth.Load("id", findThing)
+	mustPanic(t, `ginauth: Authorize: gate: the name of ability "a b" has a space`, func() { m.Authorize("a b") })
+	mustPanic(t, "one resource, not 2", func() { m.Authorize("view", load, load) })
+	mustPanic(t, "a *ginauth_test.thing is no resource", func() { m.Authorize("view", &thing{}) })
+	mustPanic(t, "Load: needs", func() { ginauth.Load("", findThing) })
+}
+
+// BenchmarkRequestGate measures a check by the gate of a request.
+func BenchmarkRequestGate(b *testing.B) {
+	m, err := ginauth.New(ginauth.Config{Users: newMemoryUsers()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close(context.Background())
+	ginauth.DefineUser(m.Gate(), "enter", func(context.Context, *models.User) bool { return true })
+	for name, check := range map[string]func(ctx context.Context, c *gin.Context) bool{
+		"gate": func(ctx context.Context, c *gin.Context) bool {
+			return c.MustGet("gate").(*ginauth.Gate).Allows(ctx, "enter")
+		},
+		"can":           func(ctx context.Context, c *gin.Context) bool { return ginauth.From(c).Can(ctx, "enter") },
+		"another guard": func(ctx context.Context, c *gin.Context) bool { return ginauth.From(c).Guard("web").Can(ctx, "enter") },
+	} {
+		b.Run(name, func(b *testing.B) {
+			r := gin.New()
+			r.POST("/", m.StartSession(), func(c *gin.Context) {
+				ctx := c.Request.Context()
+				if _, err := ginauth.From(c).Login(ctx, &models.User{ID: 123456, SecurityStamp: "stamp"}); err != nil {
+					b.Fatal(err)
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					if !check(ctx, c) {
+						b.Fatal("denied")
+					}
+				}
+			})
+			r.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "https://example.com/", nil))
+		})
 	}
 }

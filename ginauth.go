@@ -100,7 +100,7 @@ func New(config Config) (*Manager, error) {
 	}
 	m.cfg.Key, m.cfg.PreviousKeys = "", nil // not needed again
 	m.cfg.JWT.SigningKey, m.cfg.JWT.VerifyingKeys = JWTKey{}, nil
-	m.gate.setLog(m.logDenial)
+	m.gate.SetReporter(m.logDenial)
 	m.startPruning()
 	return m, nil
 }

@@ -49,6 +49,7 @@ var importRules = []struct {
 	{packages: "models"},
 	{packages: "events"},
 	{packages: "autherr"},
+	{packages: "gate", ours: []string{"models", "autherr"}},
 	{packages: "breach", others: []string{"C"}}, // of package net
 	{packages: "hashing", others: []string{"golang.org/x/crypto/...", "golang.org/x/sys/..."}},
 	{packages: "mail"},
@@ -89,19 +90,19 @@ var importRules = []struct {
 	},
 	{
 		packages: ".",
-		ours:     []string{"autherr", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		ours:     []string{"autherr", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},
 	{
 		packages: "routes",
-		ours:     []string{".", "autherr", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		ours:     []string{".", "autherr", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},
 	{
 		packages: "ginauthtest",
-		ours:     []string{".", "autherr", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		ours:     []string{".", "autherr", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"net/smtp"}, databasePackages...),
 	},

@@ -90,7 +90,7 @@ func (m *Manager) Preflight(ctx context.Context, engine *gin.Engine) []Finding {
 
 func (m *Manager) verifyAbilities() []Finding {
 	defined := make(map[string]bool)
-	for _, rule := range m.gate.audit() {
+	for _, rule := range m.gate.Rules() {
 		defined[rule.Ability] = true
 	}
 	m.usage.mu.Lock()
@@ -120,11 +120,11 @@ func (m *Manager) verifyUserTypes() []Finding {
 		types = append(types, reflect.TypeOf(p.PrototypeUser()))
 	}
 	var found []Finding
-	for _, rule := range m.gate.audit() {
-		matches := slices.ContainsFunc(types, func(t reflect.Type) bool { return t.AssignableTo(rule.UserType) })
+	for _, rule := range m.gate.Rules() {
+		matches := slices.ContainsFunc(types, func(t reflect.Type) bool { return t.AssignableTo(rule.User) })
 		if known && !matches {
 			found = append(found, Finding{fmt.Sprintf("ability %q", rule.Ability),
-				fmt.Sprintf("is written for users of type %v, which no provider returns: everybody is denied", rule.UserType)})
+				fmt.Sprintf("is written for users of type %v, which no provider returns: everybody is denied", rule.User)})
 		}
 	}
 	m.usage.mu.Lock()

@@ -106,7 +106,7 @@ func (m *Manager) begin(c *gin.Context) *requestState {
 	}}
 	x.session.s.Init(m.sessions, &x.State)
 	x.auth.x = x
-	m.gate.bind(&x.gate, &x.auth)
+	m.gate.Bind(&x.gate, (*authenticatorSource)(&x.auth))
 	x.setKeys(c)
 	x.writer.ResponseWriter, x.writer.x, x.writer.c = c.Writer, x, c
 	if h := c.Writer.Header(); len(h) > 0 {

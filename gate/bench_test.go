@@ -1,28 +1,28 @@
-package ginauth_test
+package gate_test
 
 import (
 	"fmt"
 	"testing"
 
-	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/gate"
 	"github.com/ginauth/ginauth/models"
 )
 
-// newBenchGate returns a gate with a thousand abilities, bound to a request of
-// a user whose id takes an allocation to format.
-func newBenchGate() *ginauth.Gate {
-	g := ginauth.NewGate()
+// newBenchGate returns a gate with a thousand abilities, for a user whose AuthID
+// allocates.
+func newBenchGate() *gate.Gate {
+	g := gate.New()
 	for i := range 1000 {
-		ginauth.Define(g, fmt.Sprintf("ability-%d", i), gateOwns)
+		gate.Define(g, fmt.Sprintf("ability-%d", i), owns)
 	}
-	ginauth.DefineUser(g, "enter", gateYes)
-	ginauth.RegisterPolicy[*models.User, *gatePost](g, gatePostPolicy{})
-	return g.ForUser(gateUser(123456))
+	gate.DefineUser(g, "enter", yes)
+	gate.RegisterPolicy[*models.User, *post](g, postPolicy{})
+	return g.ForUser(userWithID(123456))
 }
 
 func BenchmarkGate(b *testing.B) {
 	g := newBenchGate()
-	own, other := &gatePost{AuthorID: 123456}, &gatePost{AuthorID: 1}
+	own, other := &post{AuthorID: 123456}, &post{AuthorID: 1}
 	for _, bm := range []struct {
 		name     string
 		ability  string
@@ -32,7 +32,7 @@ func BenchmarkGate(b *testing.B) {
 		{"policy", "update", []any{own}, true},
 		{"policy decision", "forceDelete", []any{own}, true},
 		{"policy denies", "update", []any{other}, false},
-		{"type", "create", []any{ginauth.OfType[*gatePost]()}, true},
+		{"type", "create", []any{gate.OfType[*post]()}, true},
 		{"ability", "ability-500", []any{own}, true},
 		{"ability without resource", "enter", nil, true},
 	} {
@@ -50,7 +50,7 @@ func BenchmarkGate(b *testing.B) {
 
 func BenchmarkGateParallel(b *testing.B) {
 	g := newBenchGate()
-	own := &gatePost{AuthorID: 123456}
+	own := &post{AuthorID: 123456}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -68,21 +68,21 @@ func BenchmarkGateDefine1000(b *testing.B) {
 		names[i] = fmt.Sprintf("ability-%d", i)
 	}
 	for b.Loop() {
-		g := ginauth.NewGate()
+		g := gate.New()
 		for _, name := range names {
-			ginauth.Define(g, name, gateOwns)
+			gate.Define(g, name, owns)
 		}
 	}
 }
 
-// The promise behind the figures: a check on a resource allocates nothing.
-func TestGateAllocations(t *testing.T) {
+// TestAllocations tests that a check on a resource allocates nothing.
+func TestAllocations(t *testing.T) {
 	g, ctx := newBenchGate(), t.Context()
-	own, other := &gatePost{AuthorID: 123456}, &gatePost{AuthorID: 1}
+	own, other := &post{AuthorID: 123456}, &post{AuthorID: 1}
 	allocs := testing.AllocsPerRun(100, func() {
 		g.Allows(ctx, "update", own)
 		g.Allows(ctx, "update", other)
-		g.Allows(ctx, "create", ginauth.OfType[*gatePost]())
+		g.Allows(ctx, "create", gate.OfType[*post]())
 		g.Allows(ctx, "ability-500", own)
 	})
 	if allocs != 0 {

@@ -1,4 +1,4 @@
-package ginauth_test
+package gate_test
 
 import (
 	"context"
@@ -9,43 +9,41 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/gate"
 	"github.com/ginauth/ginauth/models"
 )
 
-// A07: a rule that cannot decide is an outage, and every kind of check says so.
-func TestGateUndecided(t *testing.T) {
+// A07: every method that checks an ability handles a rule that cannot decide.
+func TestUndecided(t *testing.T) {
 	g, lines := newTestGate()
 	down := errors.New("database is down")
-	ginauth.DefineUser(g, "weigh", func(context.Context, *models.User) ginauth.Decision {
-		return ginauth.Undecided(down)
+	gate.DefineUser(g, "weigh", func(context.Context, *models.User) gate.Decision {
+		return gate.Undecided(down)
 	})
-	var faults []error
-	bound := ginauth.GateTestBind(g, &ginauth.GateTestSource{
-		Load: func(context.Context) (models.Authenticatable, error) { return gateUser(7), nil },
-		Sink: func(err error) { faults = append(faults, err) },
-	})
+	source := &recordingSource{userFunc: func(context.Context) (models.Authenticatable, error) { return userWithID(7), nil }}
+	bound := bind(g, source)
 	ctx := t.Context()
 
 	err := bound.Authorize(ctx, "weigh")
-	if !errors.Is(err, ginauth.ErrUnavailable) || !errors.Is(err, down) || errors.Is(err, ginauth.ErrForbidden) {
+	if !errors.Is(err, autherr.ErrUnavailable) || !errors.Is(err, down) || errors.Is(err, autherr.ErrForbidden) {
 		t.Errorf("Authorize = %v, want ErrUnavailable and its cause", err)
 	}
-	if len(faults) != 0 {
-		t.Errorf("Authorize reported %v behind the caller's back", faults)
+	if len(source.failures) != 0 {
+		t.Errorf("Authorize returned the error and recorded %v as well", source.failures)
 	}
 	if !strings.Contains(lines.text(), "could not decide: database is down") {
 		t.Errorf("log = %q", lines.text())
 	}
 
-	check := func(name string, want, wantFault bool, ask func() bool) {
-		before := len(faults)
+	check := func(name string, want, wantFailure bool, ask func() bool) {
+		before := len(source.failures)
 		got := ask()
 		if got != want {
 			t.Errorf("%s = %v, want %v", name, got, want)
 		}
-		if reported := len(faults) == before+1; reported != wantFault {
-			t.Errorf("%s: fault reported = %v, want %v", name, reported, wantFault)
+		if recorded := len(source.failures) == before+1; recorded != wantFailure {
+			t.Errorf("%s: failure recorded = %v, want %v", name, recorded, wantFailure)
 		}
 	}
 	check("Allows", false, true, func() bool { return bound.Allows(ctx, "weigh") })
@@ -56,29 +54,29 @@ func TestGateUndecided(t *testing.T) {
 	check("None", true, true, func() bool { return bound.None(ctx, []string{"weigh"}) })
 	check("Check", false, true, func() bool { return bound.Check(ctx, []string{"enter", "weigh"}) })
 	check("Check after no", false, false, func() bool { return bound.Check(ctx, []string{"nope", "weigh"}) })
-	check("ForUser", false, true, func() bool { return bound.ForUser(gateUser(8)).Allows(ctx, "weigh") })
-	for _, err := range faults {
-		if !errors.Is(err, ginauth.ErrUnavailable) {
-			t.Errorf("fault = %v, want ErrUnavailable", err)
+	check("ForUser", false, true, func() bool { return bound.ForUser(userWithID(8)).Allows(ctx, "weigh") })
+	for _, err := range source.failures {
+		if !errors.Is(err, autherr.ErrUnavailable) {
+			t.Errorf("failure = %v, want ErrUnavailable", err)
 		}
 	}
-	if g.ForUser(gateUser(7)).Allows(ctx, "weigh") {
+	if g.ForUser(userWithID(7)).Allows(ctx, "weigh") {
 		t.Error("a gate without a request allowed what was undecided")
 	}
 }
 
-// A08: a rule that is cut off by the deadline has not denied.
-func TestGateDeadline(t *testing.T) {
+// A08: a denial after the deadline is undecided.
+func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := ginauth.NewGate()
+		g := gate.New()
 		wait := func(ctx context.Context, _ *models.User) bool { <-ctx.Done(); return false }
-		ginauth.DefineUser(g, "wait", wait)
-		ginauth.DefineUser(g, "late-yes", func(ctx context.Context, _ *models.User) bool { <-ctx.Done(); return true })
+		gate.DefineUser(g, "wait", wait)
+		gate.DefineUser(g, "late-yes", func(ctx context.Context, _ *models.User) bool { <-ctx.Done(); return true })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		user := g.ForUser(gateUser(7))
+		user := g.ForUser(userWithID(7))
 		err := user.Authorize(ctx, "wait")
-		if !errors.Is(err, ginauth.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		if !errors.Is(err, autherr.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Authorize = %v, want ErrUnavailable and the deadline", err)
 		}
 		if !user.Allows(ctx, "late-yes") {
