@@ -178,31 +178,24 @@ func hashRows() []Row {
 // one benchmark differ by that much.
 const noise = 1.1
 
+// throughput returns the row that compares all processors with one.
+func throughput(title, job, gogc string) Row {
+	return Row{
+		Title: title + ": throughput of all processors by that of one",
+		Ours:  job + "/ginauth/parallel", Peer: job + "/ginauth/serial", GOGC: gogc,
+		Targets: []Target{{Measure: Speedup, Bound: 1.7}},
+	}
+}
+
 func growthRows() []Row {
 	rows := []Row{
-		{
-			Title: "session read, memory: throughput of all processors by that of one",
-			Ours:  "session-read/ginauth/parallel", Peer: "session-read/ginauth/serial",
-			Targets: []Target{{Measure: Speedup, Bound: 1.7}},
-		},
-		{
-			Title: "session write, memory: throughput of all processors by that of one",
-			Ours:  "session-write/ginauth/parallel", Peer: "session-write/ginauth/serial",
-			Targets: []Target{{Measure: Speedup, Bound: 1.7}},
-		},
-		// With one goroutine, the garbage collector runs on the other
-		// processor. With a heap of about 64 MiB, as a server has, it runs
-		// rarely, so that ginauth is measured and not the collector.
-		{
-			Title: "session read, memory, a heap of 64 MiB: throughput of all processors by that of one",
-			Ours:  "session-read/ginauth/parallel", Peer: "session-read/ginauth/serial", GOGC: "1600",
-			Targets: []Target{{Measure: Speedup, Bound: 1.7}},
-		},
-		{
-			Title: "session write, memory, a heap of 64 MiB: throughput of all processors by that of one",
-			Ours:  "session-write/ginauth/parallel", Peer: "session-write/ginauth/serial", GOGC: "1600",
-			Targets: []Target{{Measure: Speedup, Bound: 1.7}},
-		},
+		throughput("session read, memory", "session-read", ""),
+		throughput("session write, memory", "session-write", ""),
+		// With one goroutine, the garbage collector runs on the other processor.
+		// With a heap of about 64 MiB, as a server has, it runs rarely, so that
+		// ginauth is measured and not the collector.
+		throughput("session read, memory, a heap of 64 MiB", "session-read", "1600"),
+		throughput("session write, memory, a heap of 64 MiB", "session-write", "1600"),
 	}
 	for _, hot := range []struct{ title, name string }{
 		{"session read", "session-read/ginauth"},

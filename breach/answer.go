@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// suffixDigits is the number of hexadecimal digits in a line of an answer.
+	// suffixDigits is the number of hexadecimal digits in a line of a response.
 	suffixDigits = 40 - prefixDigits
 	// maxCount is the maximum number of digits of a count.
 	maxCount = 19
@@ -15,11 +15,11 @@ const (
 
 // errAnswer says that the response is not a list of hashes. It may be a page
 // that a proxy sent instead.
-var errAnswer = errors.New("answer is not a list of hashes")
+var errAnswer = errors.New("response is not a list of hashes")
 
-// find reports whether an answer lists a suffix, given in upper case. Each line
-// of an answer is a suffix, a colon and a count. A count of 0 marks padding.
-// find always reads the whole answer. An answer without lines is an error,
+// find reports whether a response lists a suffix, given in upper case. Each line
+// of a response is a suffix, a colon and a count. A count of 0 marks padding.
+// find always reads the whole response. A response without lines is an error,
 // because there are breached passwords for every prefix.
 func find(answer, suffix string) (bool, error) {
 	known, lines := 0, 0

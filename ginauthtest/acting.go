@@ -82,9 +82,9 @@ func (a *Auth) ActingWithToken(t testing.TB, r *http.Request, u models.Authentic
 	return r
 }
 
-// WithPassword confirms the user's password in the session of a request, so
-// that the middleware ConfirmPassword accepts the request, and returns the
-// request. For users of CreateUser the password is Password. Call it after
+// WithPassword confirms the user's password in the session of a request and
+// returns the request. The middleware ConfirmPassword then accepts it. Users
+// made by CreateUser have the password Password. Call WithPassword after
 // ActingAs:
 //
 //	r = auth.WithPassword(t, auth.ActingAs(t, r, alice), ginauthtest.Password)

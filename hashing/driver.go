@@ -35,8 +35,8 @@ type Driver interface {
 
 // PasswordChecker is the optional capability of a driver that cannot hash every
 // password. Examples are bcrypt, and scrypt and other algorithms based on
-// PBKDF2. Verify of such a driver accepts also the passwords that it cannot
-// hash. It does its usual work for them and returns false.
+// PBKDF2. Verify of such a driver must accept all passwords: for a password
+// that the driver cannot hash, it does its usual work and returns false.
 type PasswordChecker interface {
 	// CheckPassword returns an error if Hash would refuse the password. The
 	// error wraps ErrPassword and gives the reason. CheckPassword is cheap.

@@ -66,8 +66,8 @@ type Named interface {
 // does not become anonymous.
 type UserProvider interface {
 	// UserByID returns the user with the given identifier, in the form that
-	// AuthID returns, or nil if there is none. The id comes from the client. If
-	// it cannot be parsed as the provider's key type, UserByID returns a nil
+	// AuthID returns, or nil if there is none. The id may come from a client.
+	// If it cannot be parsed as the provider's key type, UserByID returns a nil
 	// user and no error.
 	UserByID(ctx context.Context, id string) (Authenticatable, error)
 	// UserByIdentifier returns the user whose field has the given value, or nil

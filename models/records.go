@@ -5,7 +5,8 @@ package models
 
 // Session is one row of the session table.
 type Session struct {
-	// Row is the immutable identifier of the row. It is random and not secret.
+	// Row is the identifier of the row. It never changes, also when the session
+	// id changes. It is random and not secret.
 	Row string `gorm:"primaryKey;size:32"`
 	// Digest is the SHA-256 of the secret half of the current session id.
 	Digest []byte `gorm:"size:32;not null"`

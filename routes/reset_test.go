@@ -36,7 +36,7 @@ func (a *app) reset(email, token, password string) *response {
 	return a.client().post("/reset-password", fields{"email": email, "token": token, "password": password})
 }
 
-// W01, W10: a reset ends everything that was issued to the user, logs nobody
+// W01, W10: a reset ends everything that was issued to the user, does not log
 // in, informs the owner, and works only once.
 func TestResetEndsEverythingAndWorksOnce(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {

@@ -28,7 +28,8 @@ var (
 	// ErrAlgorithm says that the algorithm in the header is not that of the
 	// key.
 	ErrAlgorithm = errors.New("jws: algorithm is not that of the key")
-	// ErrType says that a token has another type than expected.
+	// ErrType says that the typ in the header of a token is not the expected
+	// one.
 	ErrType = errors.New("jws: token has another type")
 	// ErrSignature says that the signature is not valid for the key.
 	ErrSignature = errors.New("jws: signature does not match")
@@ -45,7 +46,8 @@ var (
 	ErrIssuer = errors.New("jws: token is from another issuer")
 	// ErrAudience says that a token is not for the expected audience.
 	ErrAudience = errors.New("jws: token is for another audience")
-	// ErrKind says that a token has another kind than expected.
+	// ErrKind says that a token was issued for another purpose: its kind is not
+	// the expected one.
 	ErrKind = errors.New("jws: token has another kind")
 )
 

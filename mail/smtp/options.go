@@ -42,9 +42,9 @@ type Options struct {
 	From mail.Address
 	// TLS selects how the connection is encrypted. Default RequireSTARTTLS.
 	TLS TLSMode
-	// TLSConfig is the TLS configuration, or nil. New copies it. If ServerName
-	// is empty, Host is used. MinVersion must be TLS 1.2 or later and defaults
-	// to TLS 1.2.
+	// TLSConfig is the TLS configuration, or nil for the default. New copies
+	// it. If ServerName is empty, it is set to Host. MinVersion must be TLS 1.2
+	// or later, and zero means TLS 1.2.
 	TLSConfig *tls.Config
 	// Timeout is the time limit for sending one message. Default 30 s.
 	Timeout time.Duration
