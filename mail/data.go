@@ -11,12 +11,13 @@ import (
 
 // The kinds of messages. The templates of a kind have its name.
 const (
-	// VerifyEmail asks a new user to open a link that verifies the email
-	// address.
+	// VerifyEmail is sent to a new user. It contains a link that verifies the
+	// email address.
 	VerifyEmail = "verify_email"
-	// ResetPassword contains a link to choose a new password.
+	// ResetPassword is sent to a user who requested a new password. It contains
+	// a link to choose one.
 	ResetPassword = "reset_password"
-	// PasswordChanged informs a user that the password was changed.
+	// PasswordChanged is sent to a user whose password was changed.
 	PasswordChanged = "password_changed"
 	// EmailChange is sent to the new address of an account, with a link that
 	// verifies it.
@@ -24,10 +25,10 @@ const (
 	// EmailChanged is sent to the old address of an account after the address
 	// was changed.
 	EmailChanged = "email_changed"
-	// AlreadyRegistered informs a user that the address was used in another
-	// attempt to register.
+	// AlreadyRegistered is sent to a user whose email address was used in
+	// another registration.
 	AlreadyRegistered = "already_registered"
-	// NewDevice informs a user of a login from an unknown device.
+	// NewDevice is sent to a user after a login from an unknown device.
 	NewDevice = "new_device"
 )
 

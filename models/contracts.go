@@ -105,7 +105,8 @@ type PasswordChanger interface {
 }
 
 // StampChanger is the optional capability of a provider that can replace a
-// user's security stamp. That ends everything issued to the user.
+// user's security stamp. A new stamp ends everything that was issued to the
+// user.
 type StampChanger interface {
 	// ChangeStamp stores a new security stamp if the stored stamp still is
 	// oldStamp. It uses one conditional statement. It returns the stored user,

@@ -93,8 +93,8 @@ func (c *Cache) VerifyClaims(typ, text string) (*Verified, error) {
 	places := c.places(sum)
 	for _, place := range places {
 		// Compare the whole token, so that no other token is accepted. The
-		// comparison takes no constant time. That reveals nothing, because only
-		// a token with the same sum gets here, and the seed is secret.
+		// comparison is not constant-time. That reveals nothing, because only a
+		// token with the same sum gets here, and the seed is secret.
 		if r := place.Load(); r != nil && r.sum == sum && r.text == text && r.typ == typ {
 			return &r.Verified, nil
 		}

@@ -31,7 +31,7 @@ func New[K comparable, V any](n int) *Results[K, V] {
 
 // Get returns the cached value of a key. It returns false if there is none, or
 // if another key took its place. Keys are compared completely, so Get never
-// returns the value of another key. The comparison takes no constant time: keys
+// returns the value of another key. The comparison is not constant-time: keys
 // must not be secrets that a client sends.
 func (r *Results[K, V]) Get(key K) (value V, ok bool) {
 	if known := r.place(key).Load(); known != nil && known.key == key {
