@@ -1,12 +1,13 @@
-// Package bench compares ginauth with other libraries that do parts of its work,
-// and with the least that each part can cost, in one run on one machine.
+// Package bench compares ginauth with other libraries that do parts of its
+// work, and with the minimum that each part can cost, in one run on one
+// machine.
 //
-// The benchmarks are in the tests of this package. Command table runs them all
-// and prints what they say; command load measures a whole process over TCP.
+// The tests of this package contain the benchmarks. Command table runs all of
+// them and prints the results. Command load measures a whole process over TCP.
 //
 //	go -C bench run ./table
 //	go -C bench run ./load
 //
-// The module is apart from ginauth's, so that nothing of what it compares with
-// becomes a dependency of ginauth.
+// This is a separate module, so that the compared libraries do not become
+// dependencies of ginauth.
 package bench

@@ -31,7 +31,7 @@ func gateJobs() []job {
 	}
 }
 
-// rules is how many a gate and a casbin have.
+// rules is the number of rules of the gate and of casbin.
 const rules = 1000
 
 type post struct{ author uint64 }
@@ -44,7 +44,7 @@ func (postPolicy) View(_ context.Context, u *models.User, p *post) bool {
 	return p.author == 1 || (u != nil && u.ID == p.author)
 }
 
-// GuestAbilities opens posts of the first author to everybody.
+// GuestAbilities allows everyone to view posts of the first author.
 func (postPolicy) GuestAbilities() []string { return []string{"view"} }
 
 func defineRules(g *ginauth.Gate) {
@@ -54,7 +54,7 @@ func defineRules(g *ginauth.Gate) {
 	ginauth.RegisterPolicy[*models.User, *post](g, postPolicy{})
 }
 
-// direct returns a target that is asked yes and no in turn.
+// direct returns a target that alternates between allowed and denied checks.
 func direct(ask func(yes bool) bool) target {
 	return target{worker: func() func() bool {
 		yes := false
@@ -79,7 +79,7 @@ func openGate(testing.TB) target {
 	})
 }
 
-// openCall calls the method itself.
+// openCall calls the method directly.
 func openCall(testing.TB) target {
 	u := &models.User{ID: 123456}
 	own, other := &post{author: 123456}, &post{author: 7}
@@ -134,14 +134,14 @@ func openCasbin(cached bool) func(testing.TB) target {
 	}
 }
 
-// thePost finds the resource of every request at hand.
+// thePost returns a loader that returns the same post for every request.
 func thePost(author uint64) ginauth.Resource {
 	p := &post{author: author}
 	return ginauth.Load("id", func(context.Context, string) (*post, bool, error) { return p, true, nil })
 }
 
-// openAuthorizeAlone has no middleware but Authorize, and asks about guests:
-// requests without a token.
+// openAuthorizeAlone uses only the middleware Authorize. Its requests have no
+// token, so it checks guests.
 func openAuthorizeAlone(tb testing.TB) target {
 	auth := newAuth(tb, ginauth.Config{DefaultGuard: "api"})
 	defineRules(auth.Gate())
@@ -156,7 +156,7 @@ func openAuthorizeAlone(tb testing.TB) target {
 	return t
 }
 
-// openAuthorize is a route for users, with Authorize or without.
+// openAuthorize is a route that requires a login, with or without Authorize.
 func openAuthorize(with bool) func(testing.TB) target {
 	return func(tb testing.TB) target {
 		auth := newAuth(tb, ginauth.Config{})

@@ -42,7 +42,7 @@ func hashJobs() []job {
 
 const password = "correct horse battery staple"
 
-// verifying asks about the right password, and in its check about a wrong one.
+// verifying verifies the right password. Its check verifies a wrong one.
 func verifying(verify func(password string) bool) target {
 	return target{
 		worker: func() func() bool { return func() bool { return verify(password) } },
@@ -52,8 +52,8 @@ func verifying(verify func(password string) bool) target {
 			}
 		},
 		report: func(b *testing.B) {
-			// What the process ever had at once from the system: it gives
-			// nothing back to this figure.
+			// The total memory that the process obtained from the system. It
+			// never decreases.
 			var stats runtime.MemStats
 			runtime.ReadMemStats(&stats)
 			b.ReportMetric(float64(stats.Sys)/(1<<20), "MiB")

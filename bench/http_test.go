@@ -18,7 +18,8 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// writer is the cheapest http.ResponseWriter that lets the answer be checked.
+// writer is the cheapest http.ResponseWriter with which the response can be
+// checked.
 type writer struct {
 	header http.Header
 	status int
@@ -47,22 +48,22 @@ func (w *writer) reset() {
 	w.status, w.body = 0, w.body[:0]
 }
 
-// anyBody stands for a body that is another each time.
+// anyBody is the expectation for a body that differs for each request.
 const anyBody = "*"
 
-// expectation is a request with what it has to be answered with.
+// expectation is a request with its expected response.
 type expectation struct {
 	request *http.Request
 	body    string
 }
 
-// serve returns a target that sends the requests in turn. All are answered with
-// 200.
+// serve returns a target that sends the requests in turn. The expected status
+// is 200.
 func serve(handler http.Handler, requests []expectation) target {
 	var started atomic.Int64
 	return target{worker: func() func() bool {
 		var c conversation
-		i := int(started.Add(1)) * 7 // each worker begins elsewhere
+		i := int(started.Add(1)) * 7 // each worker starts with a different request
 		return func() bool {
 			e := &requests[i%len(requests)]
 			i++
@@ -71,14 +72,15 @@ func serve(handler http.Handler, requests []expectation) target {
 	}}
 }
 
-// conversation is what a worker needs to send requests, one after the other.
+// conversation holds the state of a worker that sends requests one after the
+// other.
 type conversation struct {
 	writer  writer
 	request http.Request
 }
 
-// ask sends a copy of a request: a library may keep what it found in the
-// request's context, and the next one must not find it there.
+// ask sends a copy of a request, so that values that a library stores in the
+// context of one request are not in the next one.
 func (c *conversation) ask(handler http.Handler, e *expectation) bool {
 	c.writer.reset()
 	c.request = *e.request
@@ -86,8 +88,8 @@ func (c *conversation) ask(handler http.Handler, e *expectation) bool {
 	return c.writer.status == http.StatusOK && (e.body == anyBody || string(c.writer.body) == e.body)
 }
 
-// newRequest returns a request as a browser sends it, from a client of its own
-// address.
+// newRequest returns a request as a browser sends it, from a client with its
+// own address.
 func newRequest(method, path string, client int, header http.Header) *http.Request {
 	r := httptest.NewRequest(method, path, nil)
 	r.Body = http.NoBody
@@ -104,14 +106,14 @@ func newRequest(method, path string, client int, header http.Header) *http.Reque
 	return r
 }
 
-// send sends one request and returns the answer.
+// send sends one request and returns the response.
 func send(handler http.Handler, method, path string, client int, header http.Header) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, newRequest(method, path, client, header))
 	return w
 }
 
-// want sends a request and checks the answer.
+// want sends a request and checks the response.
 func want(tb testing.TB, handler http.Handler, method, path string, header http.Header, status int, body string) {
 	tb.Helper()
 	w := send(handler, method, path, 0, header)
@@ -120,7 +122,7 @@ func want(tb testing.TB, handler http.Handler, method, path string, header http.
 	}
 }
 
-// cookies returns the Cookie header for what an answer sets.
+// cookies returns the Cookie header for the cookies of a response.
 func cookies(tb testing.TB, w *httptest.ResponseRecorder) http.Header {
 	tb.Helper()
 	var pairs []string
@@ -128,12 +130,12 @@ func cookies(tb testing.TB, w *httptest.ResponseRecorder) http.Header {
 		pairs = append(pairs, c.Name+"="+c.Value)
 	}
 	if w.Code != http.StatusOK || len(pairs) == 0 {
-		tb.Fatalf("%d %q, which sets %d cookies", w.Code, w.Body, len(pairs))
+		tb.Fatalf("status %d, body %q, %d cookies", w.Code, w.Body, len(pairs))
 	}
 	return http.Header{"Cookie": {strings.Join(pairs, "; ")}}
 }
 
-// newEngine returns an engine with the settings of production behind no proxy.
+// newEngine returns an engine with the settings of production, without a proxy.
 func newEngine() *gin.Engine {
 	r := gin.New()
 	_ = r.SetTrustedProxies(nil) // nil is always accepted
@@ -162,8 +164,8 @@ func newAuth(tb testing.TB, config ginauth.Config) *ginauth.Manager {
 
 var testKey = ginauth.NewKey()
 
-// users is a provider of a million users in memory. Looking one up copies it, as
-// a provider has to that keeps users who change.
+// users is a user provider with a million users in memory. It copies each user,
+// as a provider must if its users can change.
 type users struct{}
 
 func (users) UserByID(_ context.Context, id string) (models.Authenticatable, error) {
@@ -180,5 +182,5 @@ func (users) UserByIdentifier(context.Context, string, string) (models.Authentic
 
 func (users) CanonicalIdentifier(_, value string) (string, error) { return value, nil }
 
-// userID returns the id of the user of a client.
+// userID returns the id of a client's user.
 func userID(client int) string { return strconv.Itoa(100_000 + client) }

@@ -19,38 +19,40 @@ import (
 
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
-	log.SetOutput(io.Discard) // gin-jwt logs what it was configured with
+	log.SetOutput(io.Discard) // gin-jwt logs its configuration
 	m.Run()
 }
 
-// A job is something that several libraries can do.
+// job is a task that several libraries can do.
 type job struct {
 	name  string
 	sides []side
-	// modes beyond serial and parallel, or in place of them if only is set.
+	// modes are additional to serial and parallel, or replace them if only is
+	// set.
 	modes []string
 	only  bool
-	// slow jobs are tested less often.
+	// slow jobs are tested with fewer repetitions.
 	slow bool
 }
 
-// A side is one way to do a job.
+// side is one way to do a job.
 type side struct {
 	name string
-	// open prepares everything that is not to be measured.
+	// open prepares everything that is not measured.
 	open func(tb testing.TB) target
 }
 
-// A target is a side that was opened.
+// target is an opened side.
 type target struct {
-	// worker returns a function that does the job once, and reports whether the
-	// answer was the right one. Each goroutine has a worker of its own.
+	// worker returns a function that does the job once and reports whether the
+	// response was correct. Each goroutine has its own worker.
 	worker func() func() bool
-	// prepare, if set, is told how many times the job will be done.
+	// prepare, if set, is called with the number of times the job will be done.
 	prepare func(tb testing.TB, n int)
-	// check, if set, looks closely at answers, also at those that have to be no.
+	// check, if set, tests responses in detail, including those that must be
+	// refusals.
 	check func(tb testing.TB)
-	// report, if set, adds figures to a benchmark.
+	// report, if set, adds metrics to a benchmark.
 	report func(b *testing.B)
 }
 
@@ -66,7 +68,7 @@ func modesOf(j job) []string {
 	return append([]string{bench.Serial, bench.Parallel}, j.modes...)
 }
 
-// goroutinesOf returns how many goroutines a mode has.
+// goroutinesOf returns the number of goroutines of a mode.
 func goroutinesOf(tb testing.TB, mode string) int {
 	switch mode {
 	case bench.Serial:
@@ -76,7 +78,7 @@ func goroutinesOf(tb testing.TB, mode string) int {
 	}
 	n, err := strconv.Atoi(strings.TrimPrefix(mode, "goroutines-"))
 	if err != nil {
-		tb.Fatalf("no mode is named %q", mode)
+		tb.Fatalf("unknown mode %q", mode)
 	}
 	return n
 }
@@ -99,8 +101,8 @@ func BenchmarkJob(b *testing.B) {
 	}
 }
 
-// run does the job b.N times, on goroutines that begin together. Each does the
-// same share.
+// run does the job b.N times, on goroutines that start together and do equal
+// shares.
 func run(b *testing.B, t target, goroutines int) {
 	if t.prepare != nil {
 		t.prepare(b, b.N)
@@ -133,14 +135,14 @@ func run(b *testing.B, t target, goroutines int) {
 	done.Wait()
 	b.StopTimer()
 	if wrong.Load() > 0 {
-		b.Fatal("wrong answer")
+		b.Fatal("wrong response")
 	}
 	if t.report != nil {
 		t.report(b)
 	}
 }
 
-// TestJobs checks that what is measured is the job and not an error.
+// TestJobs checks that each benchmark measures the job and not an error.
 func TestJobs(t *testing.T) {
 	for _, j := range jobs() {
 		t.Run(j.name, func(t *testing.T) {
@@ -168,7 +170,7 @@ func TestJobs(t *testing.T) {
 					}
 					done.Wait()
 					if n := wrong.Load(); n > 0 {
-						t.Fatalf("%d wrong answers", n)
+						t.Fatalf("%d wrong responses", n)
 					}
 					if opened.check != nil {
 						opened.check(t)
@@ -179,7 +181,7 @@ func TestJobs(t *testing.T) {
 	}
 }
 
-// TestRows finds rows of the table that name a benchmark which does not exist.
+// TestRows finds rows of the table that name an unknown benchmark.
 func TestRows(t *testing.T) {
 	known := map[string]bool{"": true}
 	for _, j := range jobs() {

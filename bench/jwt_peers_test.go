@@ -16,7 +16,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// jwtKey signs the tokens of the other libraries: HS256, 32 bytes, as ours.
+// jwtKey signs the tokens of the other libraries: HS256 with 32 bytes, as for
+// ginauth.
 var jwtKey = []byte("a key of 32 bytes to sign tokens")[:32]
 
 // ginJWTApp is an application with gin-jwt.
@@ -50,8 +51,8 @@ func ginJWTApp(tb testing.TB) http.Handler {
 
 func openGinJWT(tb testing.TB) target { return ginJWTTarget(tb, clients) }
 
-// openGinJWTFirst shows as many tokens as openFirst, which do not all lie in the
-// processor's cache.
+// openGinJWTFirst uses as many tokens as openFirst. They do not all fit into
+// the processor's cache.
 func openGinJWTFirst(tb testing.TB) target { return ginJWTTarget(tb, firstTokens(tb)) }
 
 func ginJWTTarget(tb testing.TB, tokens int) target {
@@ -68,7 +69,7 @@ func openGinJWTIssue(tb testing.TB) target {
 	return t
 }
 
-// openGolangJWT verifies the tokens of gin-jwt with golang-jwt alone.
+// openGolangJWT verifies tokens of gin-jwt with golang-jwt only.
 func openGolangJWT(tb testing.TB) target {
 	issuer := ginJWTApp(tb)
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired(), jwt.WithIssuer("ginauth"))
@@ -90,8 +91,8 @@ func openGolangJWT(tb testing.TB) target {
 	return t
 }
 
-// openHMAC checks the signature of tokens of gin-jwt and, if decode is set,
-// decodes the claims. It checks nothing else.
+// openHMAC checks only the signature of tokens of gin-jwt and, if decode is
+// set, decodes the claims.
 func openHMAC(decode bool) func(testing.TB) target {
 	return func(tb testing.TB) target {
 		issuer := ginJWTApp(tb)

@@ -31,14 +31,14 @@ func jwtJobs() []job {
 	}
 }
 
-// tokenApp is an application whose logins are signed tokens.
+// tokenApp is an application whose logins are JWTs.
 type tokenApp struct {
 	http.Handler
 	auth *ginauth.Manager
 }
 
-// newTokenApp returns an application on the given stores. All have one key, so
-// that each takes the tokens of the others.
+// newTokenApp returns an application on the given stores. All applications have
+// the same key, so each accepts the tokens of the others.
 func newTokenApp(tb testing.TB, set stores.Set) tokenApp {
 	auth := newAuth(tb, ginauth.Config{Stores: set})
 	r := newEngine()
@@ -64,7 +64,7 @@ func memoryStores(tb testing.TB) stores.Set {
 	return set
 }
 
-// accessToken logs a client in.
+// accessToken logs a client in and returns its access token.
 func accessToken(tb testing.TB, handler http.Handler, client int) string {
 	tb.Helper()
 	w := send(handler, "POST", "/login/"+userID(client), client, nil)
@@ -79,7 +79,7 @@ func accessToken(tb testing.TB, handler http.Handler, client int) string {
 
 func bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
 
-// tokenRequests logs n clients in and returns a request of each.
+// tokenRequests logs n clients in and returns one request for each.
 func tokenRequests(tb testing.TB, handler http.Handler, n int) []expectation {
 	requests := make([]expectation, n)
 	for i := range requests {
@@ -88,7 +88,7 @@ func tokenRequests(tb testing.TB, handler http.Handler, n int) []expectation {
 	return requests
 }
 
-// openSeen shows the same tokens again and again.
+// openSeen uses the same tokens repeatedly.
 func openSeen(tb testing.TB) target {
 	app := newTokenApp(tb, stores.Set{})
 	t := serve(app, tokenRequests(tb, app, clients))
@@ -104,7 +104,8 @@ func openSeen(tb testing.TB) target {
 	return t
 }
 
-// firstTokens is how many tokens are shown in turn where each is to be a new one.
+// firstTokens is the number of tokens that are used in turn if each must be
+// new.
 func firstTokens(tb testing.TB) int {
 	if isBenchmark(tb) {
 		return 4096
@@ -112,8 +113,8 @@ func firstTokens(tb testing.TB) int {
 	return clients
 }
 
-// openFirst shows no manager a token twice: there are as many managers as it
-// takes, all on the same stores.
+// openFirst never uses a token twice with the same manager. It creates as many
+// managers as needed, all on the same stores.
 func openFirst(tb testing.TB) target {
 	set := memoryStores(tb)
 	issuer := newTokenApp(tb, set)
@@ -139,8 +140,8 @@ func openFirst(tb testing.TB) target {
 	}
 }
 
-// checkTokens checks that a token tells who it is of, and that a forged one and
-// none are refused.
+// checkTokens checks that a token identifies its user, and that forged and
+// missing tokens are refused.
 func checkTokens(tb testing.TB, handler http.Handler) {
 	tb.Helper()
 	token := accessToken(tb, handler, 5)
@@ -151,7 +152,7 @@ func checkTokens(tb testing.TB, handler http.Handler) {
 	want(tb, handler, "GET", "/me", nil, http.StatusUnauthorized, anyBody)
 }
 
-// openIssue answers with an access token and a refresh token.
+// openIssue responds with an access token and a refresh token.
 func openIssue(tb testing.TB) target {
 	app := newTokenApp(tb, stores.Set{})
 	t := serve(app, issueRequests())
@@ -167,7 +168,7 @@ func issueRequests() []expectation {
 	return requests
 }
 
-// openSign makes a token with the claims of an access token of gin-jwt.
+// openSign signs a token with the claims of gin-jwt's access token.
 func openSign(tb testing.TB) target {
 	auth := newAuth(tb, ginauth.Config{})
 	claims := struct {

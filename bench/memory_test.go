@@ -11,12 +11,12 @@ import (
 	"github.com/ginauth/ginauth/stores/memstore"
 )
 
-// memoryBenchmarks names what BenchmarkJob does not run.
+// memoryBenchmarks are the benchmarks that BenchmarkJob does not run.
 func memoryBenchmarks() []string {
 	return []string{"session-memory/ginauth/100k", "session-memory/scs/100k", "session-memory/ginauth-expired/100k"}
 }
 
-// BenchmarkMemory reports what a live session takes in memory.
+// BenchmarkMemory reports the memory of a live session.
 func BenchmarkMemory(b *testing.B) {
 	const n = 100_000
 	b.Run("session-memory", func(b *testing.B) {
@@ -34,14 +34,14 @@ func BenchmarkMemory(b *testing.B) {
 	})
 }
 
-// TestMemory finds a measurement that measures nothing.
+// TestMemory checks that the memory benchmarks measure something.
 func TestMemory(t *testing.T) {
 	const n = 2000
 	ours, theirs, left := memoryOfGinauth(t, n), memoryOfSCS(t, n), memoryOfExpired(t, n)
 	t.Logf("ginauth %.0f, scs %.0f, left after expiry %.0f bytes", ours, theirs, left)
 	for _, each := range []float64{ours, theirs} {
 		if each < 100 || each > 5000 {
-			t.Errorf("a session is said to take %.0f bytes", each)
+			t.Errorf("a session takes %.0f bytes", each)
 		}
 	}
 	if left > ours/2 {
@@ -57,7 +57,8 @@ func memoryOfSCS(tb testing.TB, n int) float64 {
 	return memoryOf(n, func() any { return fill(tb, scsSessions(tb, nil), n) })
 }
 
-// memoryOfExpired measures what is left once all sessions have expired.
+// memoryOfExpired measures the memory that remains after all sessions have
+// expired.
 func memoryOfExpired(tb testing.TB, n int) float64 {
 	return memoryOf(n, func() any {
 		store := memstore.NewSessions(memstore.Options{})
@@ -72,7 +73,7 @@ func memoryOfExpired(tb testing.TB, n int) float64 {
 	})
 }
 
-// fill opens n sessions.
+// fill starts n sessions.
 func fill(tb testing.TB, handler http.Handler, n int) http.Handler {
 	for i := range n {
 		if w := send(handler, "POST", "/open/"+userID(i), i, nil); w.Code != http.StatusOK {
@@ -82,8 +83,8 @@ func fill(tb testing.TB, handler http.Handler, n int) http.Handler {
 	return handler
 }
 
-// memoryOf returns how many bytes of the heap each of n things takes that f
-// makes.
+// memoryOf returns the heap memory of each of n things that f creates, in
+// bytes.
 func memoryOf(n int, f func() any) float64 {
 	before := heap()
 	made := f()
@@ -92,11 +93,11 @@ func memoryOf(n int, f func() any) float64 {
 	return float64(after-before) / float64(n)
 }
 
-// heap returns the size of what is alive.
+// heap returns the size of all live objects in bytes.
 func heap() int64 {
 	var stats runtime.MemStats
 	runtime.GC()
-	runtime.GC() // what pools held at the first one
+	runtime.GC() // the second run frees the contents of pools
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc)
 }

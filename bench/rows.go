@@ -2,59 +2,60 @@ package bench
 
 import "slices"
 
-// Measure says what of two benchmarks a Target is about.
+// Measure is the quantity that a Target limits.
 type Measure uint8
 
-// The measures. Ours is ginauth, and the peer what it is compared with.
+// The measures. Ours is ginauth, and the peer is what it is compared with.
 const (
-	// Ratio is the time of ours by that of the peer.
+	// Ratio is the time of ours divided by that of the peer.
 	Ratio Measure = iota
-	// Speedup is the time of the peer by that of ours: how many times as much
-	// ours gets done.
+	// Speedup is the time of the peer divided by that of ours.
 	Speedup
-	// Difference is the time of ours less that of the peer, in ns.
+	// Difference is the time of ours minus that of the peer, in ns.
 	Difference
-	// Time is the time of ours in ns.
+	// Time is the time of ours, in ns.
 	Time
 	// Allocs is the number of allocations of ours.
 	Allocs
-	// UnitRatio is another figure of ours, named by Unit, by that of the peer.
+	// UnitRatio is another metric of ours, named by Target.Unit, divided by
+	// that of the peer.
 	UnitRatio
-	// Unit is another figure of ours.
+	// Unit is another metric of ours, named by Target.Unit.
 	Unit
 )
 
-// Target is a bound on a measure: the least for Speedup, the most for all others.
+// Target is a limit for a measure. It is the minimum for Speedup and the
+// maximum for all others.
 type Target struct {
 	Measure Measure
 	Bound   float64
-	Unit    string // of Unit and UnitRatio
+	Unit    string // the metric of Unit and UnitRatio
 }
 
-// Row is a line of the table: two benchmarks, and what is asked of them.
+// Row is a line of the table: two benchmarks and their targets.
 type Row struct {
 	Title string
-	// Ours and Peer name benchmarks: job/side/mode. Peer may be empty.
+	// Ours and Peer are names of benchmarks: job/side/mode. Peer may be empty.
 	Ours, Peer string
-	// Targets may be empty, where a figure is only for orientation.
+	// Targets may be empty if the row is only informative.
 	Targets []Target
-	// Growth rows compare ginauth with itself.
+	// Growth says that the row compares ginauth with itself.
 	Growth bool
-	// Benchtime is how much is measured in a pass, as for go test -benchtime,
-	// where that may not depend on the time. Empty: as asked of the command.
+	// Benchtime is the duration of a measurement, as for go test -benchtime. If
+	// it is empty, the flag of the command is used.
 	Benchtime string
-	// GOGC is how often the collector runs, as in the variable of that name.
-	// Empty: as usual.
+	// GOGC is the value of the environment variable GOGC. If it is empty, the
+	// variable is not set.
 	GOGC string
 }
 
 // Modes of a benchmark.
 const (
 	Serial   = "serial"   // one goroutine
-	Parallel = "parallel" // as many as there are processors
+	Parallel = "parallel" // one goroutine for each processor
 )
 
-// Rows returns the lines of the table in their order.
+// Rows returns the lines of the table in order.
 func Rows() []Row {
 	return slices.Concat(sessionRows(), storeRows(), tokenRows(), gateRows(), throttleRows(), hashRows(), growthRows())
 }
@@ -75,7 +76,8 @@ func compare(title, job, ours, peer string, targets ...Target) []Row {
 }
 
 func sessionRows() []Row {
-	// The floor is a middleware that sets three keys, swaps the writer and defers.
+	// The floor is a middleware that sets three keys, replaces the writer and
+	// defers a call.
 	return slices.Concat(
 		compare("StartSession, session not touched, no cookie", "untouched", "ginauth", "floor",
 			atMost(Ratio, 1.5), atMost(Allocs, 4)),
@@ -164,7 +166,7 @@ func hashRows() []Row {
 				Title: "16 parallel argon2id logins, " + job.memory + ", " + side.title,
 				Ours:  job.job + "/" + side.name + "/goroutines-16", Peer: job.job + "/x-crypto/goroutines-16",
 				Targets: []Target{{Measure: Speedup, Bound: side.speedup}, {UnitRatio, 0.2, "MiB"}},
-				// Three for each of the sixteen.
+				// Three hashes for each of the sixteen goroutines.
 				Benchtime: "48x",
 			})
 		}
@@ -172,34 +174,28 @@ func hashRows() []Row {
 	return rows
 }
 
-// noise is how much slower a figure may be that is not to grow. Two runs of one
-// benchmark differ by that much.
+// noise is the ratio up to which a figure counts as not growing. Two runs of
+// one benchmark differ by that much.
 const noise = 1.1
+
+// throughput returns the row that compares all processors with one.
+func throughput(title, job, gogc string) Row {
+	return Row{
+		Title: title + ": throughput of all processors by that of one",
+		Ours:  job + "/ginauth/parallel", Peer: job + "/ginauth/serial", GOGC: gogc,
+		Targets: []Target{{Measure: Speedup, Bound: 1.7}},
+	}
+}
 
 func growthRows() []Row {
 	rows := []Row{
-		{
-			Title: "session read, memory: throughput of all processors by that of one",
-			Ours:  "session-read/ginauth/parallel", Peer: "session-read/ginauth/serial",
-			Targets: []Target{{Measure: Speedup, Bound: 1.7}},
-		},
-		{
-			Title: "session write, memory: throughput of all processors by that of one",
-			Ours:  "session-write/ginauth/parallel", Peer: "session-write/ginauth/serial",
-			Targets: []Target{{Measure: Speedup, Bound: 1.7}},
-		},
-		// One goroutine has the collector on another processor. With a heap of some
-		// 64 MiB, as a server has, it runs seldom, and what is left is our own.
-		{
-			Title: "session read, memory, a heap of 64 MiB: throughput of all processors by that of one",
-			Ours:  "session-read/ginauth/parallel", Peer: "session-read/ginauth/serial", GOGC: "1600",
-			Targets: []Target{{Measure: Speedup, Bound: 1.7}},
-		},
-		{
-			Title: "session write, memory, a heap of 64 MiB: throughput of all processors by that of one",
-			Ours:  "session-write/ginauth/parallel", Peer: "session-write/ginauth/serial", GOGC: "1600",
-			Targets: []Target{{Measure: Speedup, Bound: 1.7}},
-		},
+		throughput("session read, memory", "session-read", ""),
+		throughput("session write, memory", "session-write", ""),
+		// With one goroutine, the garbage collector runs on the other processor.
+		// With a heap of about 64 MiB, as a server has, it runs rarely, so that
+		// ginauth is measured and not the collector.
+		throughput("session read, memory, a heap of 64 MiB", "session-read", "1600"),
+		throughput("session write, memory, a heap of 64 MiB", "session-write", "1600"),
 	}
 	for _, hot := range []struct{ title, name string }{
 		{"session read", "session-read/ginauth"},

@@ -10,7 +10,7 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// sessionJobs are those with sessions in memory.
+// sessionJobs are the jobs with sessions in memory.
 func sessionJobs() []job {
 	ours := func(tb testing.TB) http.Handler { return ginauthSessions(tb, stores.Set{}) }
 	theirs := func(tb testing.TB) http.Handler { return scsSessions(tb, nil) }
@@ -47,13 +47,13 @@ func sessionJobs() []job {
 	}
 }
 
-// static answers without looking at the session.
+// static responds without using the session.
 func static(c *gin.Context) {
 	c.Writer.WriteHeader(http.StatusOK)
 	_, _ = c.Writer.WriteString("hello")
 }
 
-// openUntouched has a session that no handler looks at.
+// openUntouched has a session that no handler uses.
 func openUntouched(cookie bool) func(testing.TB) target {
 	return func(tb testing.TB) target {
 		auth := newAuth(tb, ginauth.Config{})
@@ -81,7 +81,7 @@ func plainRequests(path, body string) []expectation {
 	return requests
 }
 
-// openFloor has a middleware that does the least one with a session has to.
+// openFloor has a middleware that does the minimum of a session middleware.
 func openFloor(testing.TB) target {
 	type session struct{ changed bool }
 	type sessionWriter struct {
@@ -110,9 +110,9 @@ func openGin(testing.TB) target {
 	return serve(r, plainRequests("/static", "hello"))
 }
 
-// openMany has n live sessions in memory, and reads a thousand of them, however
-// many there are: requests that lie in the processor's cache beside some that do
-// not would be measured as well.
+// openMany has n live sessions in memory. It always reads a thousand of them,
+// so that the effect of the processor's cache on the requests does not depend
+// on n.
 func openMany(n int) func(testing.TB) target {
 	return func(tb testing.TB) target {
 		if testing.Short() || !isBenchmark(tb) {

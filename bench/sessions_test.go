@@ -16,8 +16,8 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// sessionCalls are how a library reads and writes the session of a request. All
-// sessions have the same content.
+// sessionCalls are the calls with which a library reads and writes the session
+// of a request. All sessions have the same content.
 type sessionCalls struct {
 	fill   func(c *gin.Context, user string) error
 	user   func(c *gin.Context) string
@@ -27,8 +27,8 @@ type sessionCalls struct {
 
 var errMissing = errors.New("the session has no visits")
 
-// sessionRoutes makes an application with sessions: one that opens a session,
-// one that reads it, one that changes it.
+// sessionRoutes creates an application with three routes: they start a session,
+// read it and change it.
 func sessionRoutes(r *gin.Engine, calls sessionCalls) {
 	answer := func(c *gin.Context, err error, body string) {
 		if err != nil {
@@ -44,7 +44,7 @@ func sessionRoutes(r *gin.Engine, calls sessionCalls) {
 	r.GET("/visits", func(c *gin.Context) { answer(c, nil, strconv.Itoa(calls.visits(c))) })
 }
 
-// ginauthSessions is the application with ginauth. Users can also log in.
+// ginauthSessions is the application with ginauth. It also has a login.
 func ginauthSessions(tb testing.TB, set stores.Set) http.Handler {
 	auth := newAuth(tb, ginauth.Config{Stores: set})
 	r := newEngine()
@@ -80,8 +80,8 @@ func ginauthSessions(tb testing.TB, set stores.Set) http.Handler {
 	return r
 }
 
-// scsSessions is the application with scs, which wraps the engine. A nil store
-// is the one in memory.
+// scsSessions is the application with scs, which wraps the engine. If the store
+// is nil, sessions are in memory.
 func scsSessions(tb testing.TB, store scs.Store) http.Handler {
 	manager := scs.New()
 	manager.Cookie.Secure = true
@@ -151,10 +151,11 @@ var contribKey = []byte("a key of 32 bytes to sign cookies")[:32]
 
 func contribMemory() http.Handler { return contribSessions(contribmemory.NewStore(contribKey)) }
 
-// clients is how many sessions take turns in a benchmark.
+// clients is the number of sessions that take turns in a benchmark.
 const clients = 64
 
-// openSessions opens n sessions and returns, for each, a request to path.
+// openSessions starts n sessions and returns a request to path for each of
+// them.
 func openSessions(tb testing.TB, handler http.Handler, n int, method, path, body string) []expectation {
 	tb.Helper()
 	requests := make([]expectation, n)
@@ -172,7 +173,7 @@ func openSessions(tb testing.TB, handler http.Handler, n int, method, path, body
 	return requests
 }
 
-// readTarget reads sessions at path, which answers with the user's id.
+// readTarget reads sessions at path, which responds with the id of the user.
 func readTarget(tb testing.TB, handler http.Handler, path string) target {
 	tb.Helper()
 	t := serve(handler, openSessions(tb, handler, clients, "GET", path, ""))
@@ -188,8 +189,8 @@ func writeTarget(tb testing.TB, handler http.Handler) target {
 	return t
 }
 
-// checkSessions checks that a session keeps what was written, that a stranger
-// has none, and that a made-up cookie opens none.
+// checkSessions checks that a session keeps written values, and that neither a
+// client without cookie nor one with an invented cookie has a session.
 func checkSessions(tb testing.TB, handler http.Handler, path string) {
 	tb.Helper()
 	header := cookies(tb, send(handler, "POST", "/open/7", 7, nil))
@@ -205,6 +206,6 @@ func checkSessions(tb testing.TB, handler http.Handler, path string) {
 	want(tb, handler, "GET", "/user", forged, http.StatusOK, "")
 	if path == "/me" {
 		want(tb, handler, "GET", "/me", nil, http.StatusUnauthorized, anyBody)
-		want(tb, handler, "GET", "/me", header, http.StatusUnauthorized, anyBody) // nobody logged in
+		want(tb, handler, "GET", "/me", header, http.StatusUnauthorized, anyBody) // no user is logged in
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/ginauth/ginauth/stores/redisstore"
 )
 
-// storeJobs are those with sessions in Redis and in databases.
+// storeJobs are the jobs with sessions in Redis and in databases.
 func storeJobs() []job {
 	return []job{
 		{name: "session-read-redis", sides: []side{
@@ -54,7 +54,7 @@ func sqlSides(open func(testing.TB) *gorm.DB) []side {
 	}
 }
 
-// openSQLite opens a file of the test's own, as the README says to.
+// openSQLite opens a new file with the settings from the README.
 func openSQLite(tb testing.TB) *gorm.DB {
 	file := filepath.Join(tb.TempDir(), "app.db")
 	return testservers.Connect(tb, sqlite.Open(file+"?_journal_mode=WAL&_busy_timeout=1000&_txlock=immediate"))
@@ -70,7 +70,7 @@ func scsRedis(tb testing.TB) http.Handler {
 	return scsSessions(tb, goredisstore.NewWithPrefix(client, prefix))
 }
 
-// openGet asks Redis for one string of the size of a session.
+// openGet gets one string with the size of a session from Redis.
 func openGet(tb testing.TB) target {
 	client, prefix := testservers.Redis(tb)
 	key := prefix + "session"
@@ -90,7 +90,7 @@ func openGet(tb testing.TB) target {
 	return serve(r, plainRequests("/get", "hello"))
 }
 
-// trips counts how often a client waits for the server.
+// trips counts the round trips of a client to the server.
 type trips struct{ n atomic.Int64 }
 
 func (*trips) DialHook(next redis.DialHook) redis.DialHook {
@@ -111,7 +111,7 @@ func (t *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	}
 }
 
-// openCounted reads who is logged in, and counts round trips.
+// openCounted reads the logged-in user and counts round trips.
 func openCounted(tb testing.TB) target {
 	client, prefix := testservers.Redis(tb)
 	counter := new(trips)

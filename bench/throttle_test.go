@@ -21,7 +21,8 @@ import (
 	"github.com/ginauth/ginauth/stores/redisstore"
 )
 
-// plenty is a limit that no benchmark reaches, and few one that a test does.
+// plenty is a limit that no benchmark reaches. few is a limit that a test
+// reaches.
 const (
 	plenty = 1 << 30
 	few    = 3
@@ -50,8 +51,8 @@ func throttleJobs() []job {
 	}
 }
 
-// throttled returns a target whose requests are all within the limit. The check
-// is of another application, whose limit is low.
+// throttled returns a target whose requests are all within the limit. Its check
+// uses another application with a low limit.
 func throttled(app func(tb testing.TB, limit int) http.Handler) func(testing.TB) target {
 	return func(tb testing.TB) target {
 		t := serve(app(tb, plenty), plainRequests("/counted", "hello"))
@@ -60,7 +61,7 @@ func throttled(app func(tb testing.TB, limit int) http.Handler) func(testing.TB)
 	}
 }
 
-// checkLimit checks that a few requests pass and no more.
+// checkLimit checks that only a few requests pass.
 func checkLimit(tb testing.TB, handler http.Handler, path string) {
 	tb.Helper()
 	for range few {
@@ -78,14 +79,14 @@ func openThrottle(open func(testing.TB) stores.Set, path string) func(testing.TB
 	}
 }
 
-// openUnthrottled measures what is there without ThrottleLogins.
+// openUnthrottled measures the same application without ThrottleLogins.
 func openUnthrottled(tb testing.TB) target {
 	return serve(throttleApp(tb, stores.Set{}, plenty), plainRequests("/behind/open", "hello"))
 }
 
-// throttleApp asks, below /refused-early, whether the address may try to log in,
-// and below /counted counts a try: of the address, of the account, and of both
-// together.
+// throttleApp checks, below /refused-early, whether the client's address may
+// attempt to log in. Below /counted it counts an attempt for the address, for
+// the account, and for both together.
 func throttleApp(tb testing.TB, set stores.Set, attempts int) http.Handler {
 	limit := ginauth.Limit{Attempts: attempts, Per: time.Minute}
 	auth := newAuth(tb, ginauth.Config{Stores: set, Throttle: ginauth.ThrottleConfig{
@@ -118,7 +119,7 @@ func ululeApp(_ testing.TB, limit int) http.Handler {
 func redisRateApp(tb testing.TB, limit int) http.Handler {
 	client, prefix := testservers.Redis(tb)
 	limits := redis_rate.NewLimiter(client)
-	// Its keys begin with a prefix of its own, and expire.
+	// The keys have their own prefix, and expire.
 	key := fmt.Sprintf("%s%d:", prefix, limit)
 	allowed := redis_rate.Limit{Rate: limit, Burst: limit, Period: time.Minute}
 	r := newEngine()

@@ -7,20 +7,20 @@ import (
 )
 
 const (
-	// suffixDigits is how much of a hash a line of an answer has.
+	// suffixDigits is the number of hexadecimal digits in a line of a response.
 	suffixDigits = 40 - prefixDigits
-	// maxCount is the length of the longest count, in digits.
+	// maxCount is the maximum number of digits of a count.
 	maxCount = 19
 )
 
-// errAnswer is the fault of a text that is not an answer, such as the page that
-// a proxy put in its place.
-var errAnswer = errors.New("answer is not a list of hashes")
+// errAnswer says that the response is not a list of hashes. It may be a page
+// that a proxy sent instead.
+var errAnswer = errors.New("response is not a list of hashes")
 
-// find reports whether an answer lists a suffix, in upper case. The answer is
-// lines of a suffix, a colon and a count; a count of 0 is padding. All of it is
-// read, whatever it says, and an answer without a line is none: each of the
-// prefixes has known passwords.
+// find reports whether a response lists a suffix, given in upper case. Each line
+// of a response is a suffix, a colon and a count. A count of 0 marks padding.
+// find always reads the whole response. A response without lines is an error,
+// because there are breached passwords for every prefix.
 func find(answer, suffix string) (bool, error) {
 	known, lines := 0, 0
 	for line := range strings.Lines(answer) {

@@ -1,16 +1,17 @@
-// Package breach asks the Pwned Passwords service, or a mirror of it, whether a
-// password is known from a data breach (OWASP ASVS 5.0, 6.2.12).
+// Package breach checks whether a password is known from a data breach (OWASP
+// ASVS 5.0, 6.2.12). It asks the Pwned Passwords service or a mirror of it.
 //
-// The password stays in the process. What leaves it are the first five of the
-// forty hexadecimal digits of its SHA-1, which about one in a million passwords
-// share; the service answers with the rest of all hashes that begin so. It is
-// asked to pad its answer, so that an eavesdropper cannot tell the five digits
-// from the length: https://haveibeenpwned.com/API/v3#PwnedPasswords.
+// The password does not leave the process. The request contains the first five
+// of the forty hexadecimal digits of the password's SHA-1, which about one in a
+// million passwords share. The service responds with the remaining digits of
+// all known hashes that begin so. The request asks for a padded response, so
+// that its length does not reveal the five digits to an eavesdropper. See
+// https://haveibeenpwned.com/API/v3#PwnedPasswords.
 //
-// Ask when a password is set, never at login. When the service does not answer,
-// nothing is known of the password: the error wraps ErrUnavailable, and the
-// password should not be set; a server answers 503. An application that would
-// rather accept it says so in a function of its own around Breached.
+// Check a password when it is set, never at login. If the service cannot be
+// reached, the error wraps ErrUnavailable. The password should then not be set,
+// and a server should respond with 503. An application that accepts passwords
+// in this case must wrap Breached in a function of its own.
 package breach
 
 import (
@@ -28,60 +29,65 @@ import (
 	"time"
 )
 
-// DefaultBaseURL is the address of Have I Been Pwned.
+// DefaultBaseURL is the URL of the Pwned Passwords service of Have I Been
+// Pwned.
 const DefaultBaseURL = "https://api.pwnedpasswords.com"
 
 const (
 	defaultTimeout = time.Second
 	maxTimeout     = 30 * time.Second
-	// maxAnswer is far more than a padded answer, which has about 40 KiB.
+	// maxAnswer is the maximum length of a response, in bytes. A padded
+	// response has about 40 KiB.
 	maxAnswer = 1 << 20
-	// prefixDigits is how much of a hash leaves the process.
+	// prefixDigits is the number of digits of the hash that are sent.
 	prefixDigits = 5
 	userAgent    = "ginauth"
 )
 
 var (
-	// ErrUnavailable says that the service did not answer in time, or not as
-	// its interface describes.
+	// ErrUnavailable says that the service did not respond in time, or sent a
+	// response that is not in its documented format.
 	ErrUnavailable = errors.New("ginauth: breach service is unavailable")
-	// ErrConfig says that a Config is not acceptable.
+	// ErrConfig says that a setting of Config is not acceptable. The error's
+	// text names the setting.
 	ErrConfig = errors.New("ginauth: invalid configuration of the breach service")
 )
 
-// Config says whom to ask. The zero value asks Have I Been Pwned.
+// Config configures a Client. The zero value uses the service of Have I Been
+// Pwned.
 type Config struct {
-	// BaseURL is the address before "/range/". Empty means DefaultBaseURL. It
-	// begins with https, or with http if the host is this machine: whoever can
-	// change an answer can have bad passwords accepted.
+	// BaseURL is the URL before "/range/". Empty means DefaultBaseURL. The
+	// scheme is https, or http if the host is localhost or a loopback address.
+	// Other hosts need https, because an attacker who changes responses could
+	// have breached passwords accepted.
 	BaseURL string
-	// HTTPClient sends the requests. It is copied; its redirects are not
-	// followed and its cookies are not sent. Nil means one with the transport
-	// of http.DefaultClient.
+	// HTTPClient sends the requests. New copies it. The copy follows no
+	// redirects and sends no cookies. Nil means a client with
+	// http.DefaultTransport.
 	HTTPClient *http.Client
-	// Timeout bounds one question, from connecting to the last byte of the
-	// answer. Zero means 1 s. At most 30 s.
+	// Timeout is the time limit for one check, from connecting to the last byte
+	// of the response. Zero means 1 s. The maximum is 30 s.
 	Timeout time.Duration
 }
 
-// A Client asks the service. It is safe for concurrent use.
+// Client checks passwords. It is safe for concurrent use.
 type Client struct {
 	base    string
 	http    http.Client
 	timeout time.Duration
 }
 
-// New returns a client, or all that is wrong with the configuration, joined and
-// wrapping ErrConfig. It asks nobody.
+// New returns a client. The error wraps ErrConfig and joins all faults of the
+// configuration. New sends no request.
 func New(c Config) (*Client, error) {
 	c.BaseURL = strings.TrimSuffix(cmp.Or(c.BaseURL, DefaultBaseURL), "/")
 	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
 	var faults []error
 	if !validBase(c.BaseURL) {
-		faults = append(faults, fmt.Errorf("%w: BaseURL: %q is not an https address without query", ErrConfig, c.BaseURL))
+		faults = append(faults, fmt.Errorf("%w: BaseURL: %q is not an https URL without query, fragment and user", ErrConfig, c.BaseURL))
 	}
 	if c.Timeout < 0 || c.Timeout > maxTimeout {
-		faults = append(faults, fmt.Errorf("%w: Timeout: %v is not up to %v", ErrConfig, c.Timeout, maxTimeout))
+		faults = append(faults, fmt.Errorf("%w: Timeout: %v is not between 0 and %v", ErrConfig, c.Timeout, maxTimeout))
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
@@ -106,11 +112,11 @@ func validBase(base string) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && local
 }
 
-// Breached reports whether the password is known. The error wraps
-// ErrUnavailable, and neither the password nor any part of its hash is in it.
+// Breached reports whether the password is known from a data breach. The error
+// wraps ErrUnavailable. It never contains the password or any part of its hash.
 func (c *Client) Breached(ctx context.Context, password string) (bool, error) {
-	// SHA-1 is the name under which the service lists passwords; nothing is
-	// kept secret by it.
+	// The service identifies passwords by their SHA-1. Nothing depends on the
+	// security of SHA-1.
 	sum := sha1.Sum([]byte(password))
 	digits := strings.ToUpper(hex.EncodeToString(sum[:]))
 	answer, err := c.ask(ctx, digits[:prefixDigits])
@@ -124,7 +130,7 @@ func (c *Client) Breached(ctx context.Context, password string) (bool, error) {
 	return known, nil
 }
 
-// ask returns the service's answer to a prefix.
+// ask requests the hashes with a prefix and returns the response body.
 func (c *Client) ask(ctx context.Context, prefix string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -144,18 +150,18 @@ func (c *Client) ask(ctx context.Context, prefix string) (string, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err == nil {
-		err = ctx.Err() // a connection that the deadline cut may look like an end
+		err = ctx.Err() // a connection cut by the deadline may look like a complete response
 	}
 	switch {
 	case err != nil:
 		return "", withoutURL(err)
 	case len(body) > maxAnswer:
-		return "", fmt.Errorf("answer is longer than %d bytes", maxAnswer)
+		return "", fmt.Errorf("response is longer than %d bytes", maxAnswer)
 	}
 	return string(body), nil
 }
 
-// withoutURL returns what went wrong without the address, which ends with digits
+// withoutURL returns the cause of err without the URL, which ends with digits
 // of the hash.
 func withoutURL(err error) error {
 	for {

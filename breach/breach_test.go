@@ -17,14 +17,15 @@ import (
 	"github.com/ginauth/ginauth/breach"
 )
 
-// The SHA-1 of "password", in the two parts of the range interface.
+// The SHA-1 of "password", split as in the range API, and the suffix of another
+// hash.
 const (
 	prefix = "5BAA6"
 	suffix = "1E4C9B93F3F0682250B6CF8331B7EE68FD8"
 	other  = "0018A45C4D1DEF81644B54AB7F969B88D65"
 )
 
-// ask has a server answer one question about "password".
+// ask checks "password" with a server that runs the handler.
 func ask(t *testing.T, handler http.HandlerFunc, c breach.Config) (bool, error) {
 	t.Helper()
 	server := httptest.NewTLSServer(handler)
@@ -68,8 +69,8 @@ func TestBreached(t *testing.T) {
 	}
 }
 
-// TestUnavailable passes all that must not be taken for "not known".
-func TestUnavailable(t *testing.T) {
+// Responses that must be an error and not mean "not breached".
+func TestUnusableResponseIsUnavailable(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		handler http.HandlerFunc
@@ -107,24 +108,25 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
-// checkNothingLeaks looks for the password and digits of its hash.
+// checkNothingLeaks fails the test if err contains the password or digits of
+// its hash.
 func checkNothingLeaks(t *testing.T, err error) {
 	t.Helper()
 	text := strings.ToUpper(fmt.Sprintf("%v %+v", err, err))
 	if strings.Contains(text, prefix) || strings.Contains(text, suffix[:8]) || strings.Contains(text, "PASSWORD") {
-		t.Errorf("the error tells of the password: %v", err)
+		t.Errorf("the error reveals the password or its hash: %v", err)
 	}
 }
 
-func TestLimitIsOfBytes(t *testing.T) {
+func TestResponseBelowLimitIsRead(t *testing.T) {
 	line := other + ":1\r\n"
 	lines := (1 << 20) / len(line)
 	if _, err := ask(t, answer(strings.Repeat(line, lines)), breach.Config{}); err != nil {
-		t.Errorf("an answer just under the limit: %v", err)
+		t.Errorf("a response just below the limit: %v", err)
 	}
 }
 
-func TestRequest(t *testing.T) {
+func TestRequestSendsOnlyPrefix(t *testing.T) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +161,7 @@ func TestRequest(t *testing.T) {
 	}
 	for name, values := range got.Header {
 		if strings.Contains(strings.ToUpper(fmt.Sprint(name, values)), suffix[:8]) {
-			t.Errorf("header %s tells more of the hash", name)
+			t.Errorf("header %s reveals more of the hash", name)
 		}
 	}
 	if theirs.Jar == nil || theirs.CheckRedirect != nil {
@@ -188,7 +190,7 @@ func TestTimeout(t *testing.T) {
 	checkNothingLeaks(t, err)
 }
 
-func TestTimeoutCoversTheBody(t *testing.T) {
+func TestTimeoutIncludesBody(t *testing.T) {
 	got, err := ask(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, other+":1\r\n")
 		_ = http.NewResponseController(w).Flush()
@@ -199,7 +201,7 @@ func TestTimeoutCoversTheBody(t *testing.T) {
 	}
 }
 
-// transport answers without a network.
+// transport is an http.RoundTripper without a network.
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

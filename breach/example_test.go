@@ -10,7 +10,7 @@ import (
 )
 
 func ExampleClient_Breached() {
-	// A mirror on this machine that knows one password.
+	// A local mirror that knows one password.
 	mirror := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "1E4C9B93F3F0682250B6CF8331B7EE68FD8:10434004")
 	}))

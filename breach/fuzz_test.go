@@ -9,7 +9,7 @@ import (
 	"github.com/ginauth/ginauth/breach"
 )
 
-// FuzzAnswer looks for an answer that is misread.
+// FuzzAnswer searches for responses that are misread.
 func FuzzAnswer(f *testing.F) {
 	for _, seed := range []string{"", suffix + ":1", suffix + ":0\r\n" + other + ":2", other + ":1\r\r\n", suffix + ":1:1", ":1", "\n:\n", suffix} {
 		f.Add(seed)

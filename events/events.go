@@ -1,134 +1,140 @@
-// Package events defines what ginauth tells an application about: one struct
-// for each thing that happened. None holds a secret, and none holds what a
-// stranger typed: an account that may not exist is named by a keyed digest.
+// Package events defines the events of ginauth: one struct for each kind.
+// Events never contain a secret. They never contain an identifier that a client
+// typed: an account that may not exist is identified by a keyed digest.
 //
-// Listeners are added with ginauth.On and run off the request; an audit sink
-// set in the configuration is called in line, exactly once for each event.
+// Applications add listeners with ginauth.On. Listeners run outside the
+// request. The audit sink of the configuration is called synchronously, exactly
+// once for each event.
 package events
 
 import "time"
 
-// Event is implemented by every event, through the Meta it embeds.
+// Event is implemented by all events through the embedded Meta.
 type Event interface {
-	// EventName returns the event's name, as in "login".
+	// EventName returns the name of the event, such as "login".
 	EventName() string
-	// EventMeta returns what all events have in common.
+	// EventMeta returns the fields that all events have.
 	EventMeta() Meta
 }
 
-// Meta is what all events have in common.
+// Meta holds the fields that all events have.
 type Meta struct {
-	Time time.Time
-	// Guard is the name of the guard concerned, or "".
+	Time time.Time // when it happened
+	// Guard is the name of the guard, or "" if the event has none.
 	Guard string
-	// UserID is the identifier of the user concerned, or "" if there is none
-	// or it is not known.
+	// UserID is the identifier of the user, or "" if there is none or it is not
+	// known.
 	UserID string
-	// Account is a keyed digest of the canonical identifier that was tried, or
-	// "". The same account has the same digest under the same key.
+	// Account is a keyed digest of the canonical identifier of a login attempt,
+	// or "". With the same key, the same account always has the same digest.
 	Account string
-	// Address is the client's address without port, or "".
+	// Address is the client's IP address without port, or "".
 	Address string
-	// UserAgent is at most the first 255 bytes of the client's User-Agent.
+	// UserAgent is the client's User-Agent header, cut to 255 bytes.
 	UserAgent string
 }
 
 // EventMeta returns m.
 func (m Meta) EventMeta() Meta { return m }
 
-// Attempting says that credentials are about to be checked.
+// Attempting is dispatched before credentials are checked.
 type Attempting struct{ Meta }
 
-// Authenticated says that credentials were found right. It comes before Login,
-// and without it where no login follows.
+// Authenticated is dispatched when credentials were correct. A Login event
+// follows if the user is then logged in.
 type Authenticated struct{ Meta }
 
-// Login says that a user is logged in, and that this is stored.
+// Login is dispatched when a user is logged in and the login is stored.
 type Login struct {
 	Meta
-	// Remembered says that it was a remember-me cookie that did it.
+	// Remembered reports whether a remember-me cookie logged the user in.
 	Remembered bool
 }
 
-// Failed says that credentials were refused. UserID is set if they named
-// somebody.
+// Failed is dispatched when credentials were refused. UserID is set if a user
+// with this identifier exists.
 type Failed struct{ Meta }
 
-// Logout says that a user logged out.
+// Logout is dispatched when a user logged out.
 type Logout struct{ Meta }
 
-// Lockout says that a try was refused before anything was checked, because
-// there were too many.
+// Lockout is dispatched when a login attempt was refused because there were too
+// many. Nothing else was checked.
 type Lockout struct {
 	Meta
-	// RetryAfter is how long the window that was full still lasts.
+	// RetryAfter is the time until the exhausted throttle window ends.
 	RetryAfter time.Duration
 }
 
-// Registered says that a user was created.
+// Registered is dispatched when a user was created.
 type Registered struct{ Meta }
 
-// Verified says that a user proved an email address.
+// Verified is dispatched when a user verified an email address.
 type Verified struct{ Meta }
 
-// PasswordReset says that a user has a new password by way of a reset.
+// PasswordReset is dispatched when a user set a new password through a reset
+// link.
 type PasswordReset struct{ Meta }
 
-// PasswordResetLinkSent says that a reset link is on its way.
+// PasswordResetLinkSent is dispatched when a reset link was handed to the
+// mailer.
 type PasswordResetLinkSent struct{ Meta }
 
-// CurrentDeviceLogout says that a user logged this device out and kept the
-// others.
+// CurrentDeviceLogout is dispatched when a user logged out of the current
+// device only.
 type CurrentDeviceLogout struct{ Meta }
 
-// OtherDeviceLogout says that a user logged all other devices out.
+// OtherDeviceLogout is dispatched when a user logged out of all other devices.
 type OtherDeviceLogout struct{ Meta }
 
-// PasswordChanged says that a user has given the password and set another.
+// PasswordChanged is dispatched when a user confirmed the current password and
+// set a new one.
 type PasswordChanged struct{ Meta }
 
-// EmailChanged says that a user has another address, and proved that it is
-// theirs.
+// EmailChanged is dispatched when a user verified a new email address and it
+// replaced the old one.
 type EmailChanged struct{ Meta }
 
-// UserRevoked says that everything was ended that had been issued to a user, by
-// Manager.RevokeUser.
+// UserRevoked is dispatched when Manager.RevokeUser ended everything that was
+// issued to a user.
 type UserRevoked struct{ Meta }
 
-// TokenCreated says that a token was issued: a refresh token at a login, or a
-// personal access token.
+// TokenCreated is dispatched when a token was issued: a refresh token at login,
+// or a personal access token.
 type TokenCreated struct {
 	Meta
 	// Kind is "refresh" or "personal".
 	Kind string
-	// TokenID names the token, or its family. It opens nothing.
+	// TokenID is the identifier of the token or of its family. It is not secret
+	// and grants no access.
 	TokenID string
 }
 
-// TokenRefreshed says that a refresh token was replaced by its successor.
+// TokenRefreshed is dispatched when a refresh token was replaced by its
+// successor.
 type TokenRefreshed struct {
 	Meta
-	// TokenID names the family.
+	// TokenID is the identifier of the token family.
 	TokenID string
 }
 
-// TokenReused says that a token was presented that had been used up, so that
-// two parties held it. Everything from the same login has ended.
+// TokenReused is dispatched when a used single-use token was presented again.
+// The token may have been stolen, so everything from the same login has ended.
 type TokenReused struct {
 	Meta
 	// Kind is "refresh" or "remember".
 	Kind string
-	// TokenID names the family.
+	// TokenID is the identifier of the token family.
 	TokenID string
 }
 
-// TokenRevoked says that a token was ended before its time.
+// TokenRevoked is dispatched when a token was revoked before it expired.
 type TokenRevoked struct {
 	Meta
-	// Kind is "access", "refresh" or "personal", or the kind of a token that the
-	// application made.
+	// Kind is "access", "refresh" or "personal", or the kind of a token that
+	// the application defined.
 	Kind string
-	// TokenID names the token, or its family.
+	// TokenID is the identifier of the token or of its family.
 	TokenID string
 }
 

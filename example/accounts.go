@@ -13,11 +13,12 @@ import (
 // User is a user of the blog.
 type User struct {
 	models.User
-	// Admin opens /admin. No request sets it.
+	// Admin gives access to /admin. No request can set it.
 	Admin bool `gorm:"not null" json:"admin"`
 }
 
-// view is what a user is shown of itself: its JSON, which has no secret.
+// view returns the JSON value that represents a user: the user itself, whose
+// JSON contains no secret.
 func view(u models.Authenticatable) any { return u }
 
 func (b *blog) admin(c *gin.Context) {

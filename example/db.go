@@ -10,8 +10,9 @@ import (
 	"gorm.io/gorm"
 )
 
-// dialector reads the -db flag: postgres://user:password@host/database,
-// mysql://user:password@host/database, or the name of a SQLite file.
+// dialector returns the GORM dialector for the flag -db:
+// postgres://user:password@host/database, mysql://user:password@host/database,
+// or the name of a SQLite file.
 func dialector(source string) (gorm.Dialector, error) {
 	scheme, _, found := strings.Cut(source, "://")
 	if !found {
@@ -24,10 +25,10 @@ func dialector(source string) (gorm.Dialector, error) {
 		dsn, err := mysqlDSN(source)
 		return mysql.Open(dsn), err
 	}
-	return nil, fmt.Errorf("-db: the scheme %q is not postgres or mysql", scheme)
+	return nil, fmt.Errorf("-db: unknown scheme %q: use postgres or mysql", scheme)
 }
 
-// mysqlDSN turns a URL into what the driver takes.
+// mysqlDSN converts a URL to the data source name of the driver.
 func mysqlDSN(source string) (string, error) {
 	u, err := url.Parse(source)
 	if err != nil {
@@ -41,11 +42,12 @@ func mysqlDSN(source string) (string, error) {
 	return fmt.Sprintf("%s:%s@tcp(%s)%s?parseTime=true&charset=utf8mb4", u.User.Username(), password, host, u.Path), nil
 }
 
-// connections is how many there are to the database.
+// connections is the maximum number of connections to the database.
 const connections = 20
 
-// keepConnections keeps them open. By itself database/sql keeps two, and opens
-// and closes the others for almost every request of a server that is busy.
+// keepConnections keeps all connections open. By default, database/sql keeps
+// only two idle connections, so that a busy server opens and closes a
+// connection for almost every request.
 func keepConnections(db *gorm.DB) error {
 	pool, err := db.DB()
 	if err != nil {

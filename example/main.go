@@ -1,5 +1,6 @@
-// Command example is a small blog: accounts, posts that only their authors may
-// change, and a page for administrators. It keeps everything in one SQLite file.
+// Command example is a small blog with accounts, posts that only their authors
+// may change, and a page for administrators. By default it stores everything in
+// one SQLite file.
 //
 //	go run ./example
 package main
@@ -41,9 +42,9 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("example", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; port 0 picks one")
-	source := flags.String("db", "example.db", "SQLite `file`, made if there is none, or postgres://… or mysql://…")
-	redisURL := flags.String("redis", "", "keep sessions and limits in Redis at this `URL`, redis://…")
+	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; port 0 selects a free port")
+	source := flags.String("db", "example.db", "SQLite `file`, created if it does not exist, or postgres://… or mysql://…")
+	redisURL := flags.String("redis", "", "store sessions and limits in Redis at this `URL`, redis://…")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return nil
@@ -56,14 +57,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	url := "http://" + reachable(listener.Addr()) // which the links in mails lead to
+	url := "http://" + reachable(listener.Addr()) // the base URL of links in mails
 	b, err := newBlog(ctx, logger, url, *source, *redisURL)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	router := b.routes()
 	for _, finding := range b.auth.Preflight(ctx, router) {
-		logger.Warn("verify: " + finding.String())
+		logger.Warn("preflight: " + finding.String())
 	}
 
 	server := &http.Server{
@@ -82,13 +83,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case <-ctx.Done():
 		err = nil
 	}
-	// The requests end first, then what they use.
+	// Shut the server down first, because requests use the stores.
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return errors.Join(err, server.Shutdown(closing), b.close(closing))
 }
 
-// blog is what the handlers share.
+// blog holds the state that all handlers share.
 type blog struct {
 	auth       *ginauth.Manager
 	users      *gormstore.UserStore[User, *User]
@@ -113,13 +114,13 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 	key := ginauth.Key(os.Getenv("APP_KEY"))
 	if key == "" {
 		key = ginauth.NewKey()
-		logger.Warn("APP_KEY is not set: made a key for this process, and sessions end with it")
+		logger.Warn("APP_KEY is not set: using a temporary key, sessions end with this process")
 	}
 	b.auth, err = ginauth.New(ginauth.Config{
 		Key:    key,
 		Users:  b.users,
 		Stores: set,
-		Mail:   ginauth.MailConfig{Mailer: toLog(logger), BaseURL: url, AppName: "Example"},
+		Mail:   ginauth.MailConfig{Mailer: logMailer(logger), BaseURL: url, AppName: "Example"},
 		Audit:  ginauth.SlogAudit(logger),
 		Logger: logger,
 	})
@@ -134,20 +135,21 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 	return b, nil
 }
 
-// toLog writes mails to the log, with their links: nobody else reads it here.
-func toLog(logger *slog.Logger) mail.Mailer {
+// logMailer returns a mailer that writes mails to the log, with their links. In
+// this example only the developer reads the log.
+func logMailer(logger *slog.Logger) mail.Mailer {
 	return logmail.New(logmail.Options{Logger: logger, InsecureLogLinks: true})
 }
 
-// openDB opens the database and creates what is missing in it. Errors do not
-// quote the source, which may hold a password.
+// openDB opens the database and creates missing tables. Errors do not quote the
+// source, which may contain a password.
 func openDB(ctx context.Context, logger *slog.Logger, source string) (*gorm.DB, error) {
 	dialect, err := dialector(source)
 	if err != nil {
 		return nil, err
 	}
 	db, err := gorm.Open(dialect, &gorm.Config{
-		// Statements are logged without their values.
+		// Log statements without their values.
 		Logger: gormlogger.NewSlogLogger(logger, gormlogger.Config{
 			LogLevel: gormlogger.Warn, SlowThreshold: time.Second, ParameterizedQueries: true,
 		}),
@@ -170,7 +172,7 @@ func closeDB(db *gorm.DB) error {
 	return pool.Close()
 }
 
-// close delivers what events are left, then closes the database.
+// close delivers the remaining events and then closes the database.
 func (b *blog) close(ctx context.Context) error {
 	err := errors.Join(b.auth.Close(ctx), closeDB(b.db))
 	if b.closeRedis != nil {
@@ -179,10 +181,10 @@ func (b *blog) close(ctx context.Context) error {
 	return err
 }
 
-// routes says of every route who may use it.
+// routes returns the routes. Each route states who may use it.
 func (b *blog) routes() *gin.Engine {
 	r := gin.New()
-	// There is no proxy in front, so nobody is believed about addresses.
+	// There is no proxy, so forwarding headers are not trusted.
 	_ = r.SetTrustedProxies(nil) // nil is always accepted
 	r.Use(gin.Logger(), ginauth.Recovery(), ginauth.StartSession())
 
@@ -200,8 +202,8 @@ func (b *blog) routes() *gin.Engine {
 	return r
 }
 
-// reachable returns an address under which this machine reaches a listener: one
-// that listens everywhere is reached by the name localhost.
+// reachable returns the address at which this machine can reach a listener:
+// localhost if it listens on all interfaces.
 func reachable(addr net.Addr) string {
 	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		return fmt.Sprintf("localhost:%d", tcp.Port)

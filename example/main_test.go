@@ -26,7 +26,7 @@ var (
 	database string
 )
 
-// TestMain runs the program as its users do: over HTTP, on a port of its own.
+// TestMain runs the program on a free port. The tests use it over HTTP.
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.TestMode)
 	gin.DefaultWriter = io.Discard
@@ -61,17 +61,17 @@ func testProgram(m *testing.M) int {
 	code := m.Run()
 	stop()
 	if err := <-ended; err != nil {
-		fmt.Println("the program did not end well:", err)
+		fmt.Println("the program ended with an error:", err)
 		code = 1
 	}
-	if strings.Contains(log.String(), "verify:") {
-		fmt.Println("Preflight found something:\n" + log.String())
+	if strings.Contains(log.String(), "preflight:") {
+		fmt.Println("Preflight has findings:\n" + log.String())
 		code = 1
 	}
 	return code
 }
 
-// client is one browser. It checks that no answer holds what none may.
+// client is a browser. It checks that no response contains a secret of a user.
 type client struct {
 	t    *testing.T
 	http http.Client
@@ -88,7 +88,7 @@ func newClient(t *testing.T) *client {
 
 type object = map[string]any
 
-// do sends a request and returns the answer's JSON, if it has the status.
+// do sends a request, checks the status and returns the JSON of the response.
 func (c *client) do(method, path string, body any, status int) object {
 	c.t.Helper()
 	var payload io.Reader
@@ -120,7 +120,7 @@ func (c *client) do(method, path string, body any, status int) object {
 	}
 	for _, secret := range secrets(c.t) {
 		if strings.Contains(string(data), secret) {
-			c.t.Fatalf("%s %s answers with the hash or the stamp of a user: %s", method, path, data)
+			c.t.Fatalf("the response to %s %s contains the hash or the stamp of a user: %s", method, path, data)
 		}
 	}
 	var answer object
@@ -137,14 +137,14 @@ func (c *client) login(email string) {
 	c.do("POST", "/login", object{"email": email, "password": seedPassword}, 200)
 }
 
-// me returns what the client is told of its user.
+// me returns the user object that GET /me shows to the client.
 func (c *client) me() object {
 	c.t.Helper()
 	me, _ := c.do("GET", "/me", nil, 200)["user"].(object)
 	return me
 }
 
-// secrets returns what the database knows of users and no client may.
+// secrets returns the hashes and stamps of all users in the database.
 func secrets(t *testing.T) []string {
 	t.Helper()
 	var found []string
@@ -154,7 +154,7 @@ func secrets(t *testing.T) []string {
 	return found
 }
 
-// rows returns all users as they are in the file.
+// rows returns all users in the database.
 func rows(t *testing.T) []User {
 	t.Helper()
 	db, err := gorm.Open(openSQLite(database), &gorm.Config{})
@@ -180,7 +180,7 @@ func row(t *testing.T, email string) User {
 	return User{}
 }
 
-// newEmail returns an address that nobody has.
+// newEmail returns an unused address.
 func newEmail() string { return strings.ToLower(rand.Text()) + "@example.com" }
 
 func (c *client) url() *url.URL {
@@ -191,7 +191,7 @@ func (c *client) url() *url.URL {
 	return u
 }
 
-// sessionCookie returns the cookie that opens the client's session.
+// sessionCookie returns the client's session cookie.
 func (c *client) sessionCookie() *http.Cookie {
 	c.t.Helper()
 	for _, cookie := range c.http.Jar.Cookies(c.url()) {
@@ -207,7 +207,7 @@ func TestFlow(t *testing.T) {
 	c, email := newClient(t), newEmail()
 	c.do("GET", "/me", nil, 401)
 	c.do("POST", "/register", object{"name": "Carol", "email": email, "password": seedPassword}, 201)
-	c.do("GET", "/me", nil, 401) // to register is not to log in
+	c.do("GET", "/me", nil, 401) // registering does not log in
 	c.login(strings.ToUpper(email))
 	if me := c.me(); me["email"] != email || me["name"] != "Carol" {
 		t.Fatalf("/me = %v", me)
@@ -232,7 +232,7 @@ func TestFlow(t *testing.T) {
 	c.do("GET", "/me", nil, 401)
 	c.do("POST", "/logout", nil, 204)
 	c.http.Jar.SetCookies(c.url(), []*http.Cookie{cookie})
-	c.do("GET", "/me", nil, 401) // the old cookie opens nothing
+	c.do("GET", "/me", nil, 401) // the old cookie is no longer valid
 }
 
 func TestOthersPosts(t *testing.T) {
@@ -243,7 +243,7 @@ func TestOthersPosts(t *testing.T) {
 	post := alice.do("POST", "/posts", object{"title": "Mine", "body": ""}, 201)
 	path := fmt.Sprintf("/posts/%v", post["id"])
 	for _, method := range []string{"GET", "PATCH", "DELETE"} {
-		bob.do(method, path, nil, 404) // nobody learns of a draft
+		bob.do(method, path, nil, 404) // hides the draft
 	}
 	alice.do("POST", path+"/publish", nil, 200)
 	bob.do("GET", path, nil, 200)
@@ -252,7 +252,7 @@ func TestOthersPosts(t *testing.T) {
 	bob.do("DELETE", path, nil, 403)
 	bob.do("POST", path+"/publish", nil, 403)
 	if p := alice.do("GET", path, nil, 200); p["title"] != "Mine" {
-		t.Errorf("after the attempts of another: %v", p)
+		t.Errorf("after the attempts of another user: %v", p)
 	}
 	for _, id := range []string{"0", "-1", "01", "999999", "1%20OR%201=1", "x"} {
 		alice.do("PATCH", "/posts/"+id, object{"title": "x"}, 404)
@@ -287,8 +287,8 @@ func TestAdmin(t *testing.T) {
 	admin.do("GET", "/admin", nil, 200)
 }
 
-// TestMassAssignment registers with fields that are not the client's to set.
-func TestMassAssignment(t *testing.T) {
+// TestClientCannotSetInternalFields sends fields that clients must not set.
+func TestClientCannotSetInternalFields(t *testing.T) {
 	c, email := newClient(t), newEmail()
 	c.do("POST", "/register", object{
 		"name": "Mallory", "email": email, "password": seedPassword,
@@ -310,7 +310,7 @@ func TestMassAssignment(t *testing.T) {
 	}
 }
 
-func TestRegisterRefuses(t *testing.T) {
+func TestRegisterRefusesInvalidInput(t *testing.T) {
 	c, email := newClient(t), newEmail()
 	valid := func() object { return object{"name": "Dave", "email": email, "password": seedPassword} }
 	c.do("POST", "/register", valid(), 201)
@@ -336,18 +336,18 @@ func TestRegisterRefuses(t *testing.T) {
 			body["email"] = newEmail()
 			body[test.field] = test.value
 			if answer := c.do("POST", "/register", body, 422); answer["field"] != test.field {
-				t.Errorf("answer %v, want one about %s", answer, test.field)
+				t.Errorf("response %v, want an error of field %s", answer, test.field)
 			}
 		})
 	}
 }
 
-func TestLoginRefuses(t *testing.T) {
+func TestLoginRefusesUnknownUserAndWrongPassword(t *testing.T) {
 	c, email := newClient(t), newEmail()
 	wrong := c.do("POST", "/login", object{"email": "alice@example.com", "password": "wrong"}, 401)
 	nobody := c.do("POST", "/login", object{"email": email, "password": "wrong"}, 401)
 	if fmt.Sprint(wrong) != fmt.Sprint(nobody) {
-		t.Errorf("a wrong password answers %v, nobody's address %v", wrong, nobody)
+		t.Errorf("the response to a wrong password is %v, to an unknown address %v", wrong, nobody)
 	}
 	for range 4 {
 		c.do("POST", "/login", object{"email": email, "password": "wrong"}, 401)

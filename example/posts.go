@@ -13,7 +13,7 @@ import (
 	"github.com/ginauth/ginauth"
 )
 
-// Post is an article. Until it is published only its author sees it.
+// Post is an article. Only its author can see it until it is published.
 type Post struct {
 	ID          uint64     `gorm:"primaryKey" json:"id"`
 	AuthorID    uint64     `gorm:"not null;index" json:"author_id"`
@@ -30,13 +30,14 @@ const (
 	pageSize = 50     // posts in a list
 )
 
-// PostPolicy says who may do what to a post.
+// PostPolicy decides who may act on a post.
 type PostPolicy struct{}
 
-// GuestAbilities names what is asked about guests too.
+// GuestAbilities returns the abilities that are also checked for guests.
 func (PostPolicy) GuestAbilities() []string { return []string{"view"} }
 
-// View lets everybody read what is published, and authors their drafts.
+// View allows everyone to read published posts, and authors to read their
+// drafts.
 func (PostPolicy) View(_ context.Context, u *User, p *Post) ginauth.Decision {
 	if p.PublishedAt != nil || (u != nil && u.ID == p.AuthorID) {
 		return ginauth.Allow()
@@ -44,23 +45,23 @@ func (PostPolicy) View(_ context.Context, u *User, p *Post) ginauth.Decision {
 	return ginauth.DenyAsNotFound()
 }
 
-// Update lets authors change their posts.
+// Update allows authors to change their posts.
 func (PostPolicy) Update(_ context.Context, u *User, p *Post) ginauth.Decision {
 	return authorOnly(u, p)
 }
 
-// Delete lets authors delete their posts.
+// Delete allows authors to delete their posts.
 func (PostPolicy) Delete(_ context.Context, u *User, p *Post) ginauth.Decision {
 	return authorOnly(u, p)
 }
 
-// Publish lets authors publish their posts.
+// Publish allows authors to publish their posts.
 func (PostPolicy) Publish(_ context.Context, u *User, p *Post) ginauth.Decision {
 	return authorOnly(u, p)
 }
 
-// authorOnly hides drafts from everybody else, as View does: a 403 would say
-// that there is one.
+// authorOnly allows only the author. Drafts of others are reported as not
+// found, because a 403 would reveal that they exist.
 func authorOnly(u *User, p *Post) ginauth.Decision {
 	switch {
 	case u.ID == p.AuthorID:
@@ -78,7 +79,8 @@ func (b *blog) definePolicies() {
 	ginauth.DefineUser(gate, "see-admin", func(_ context.Context, u *User) bool { return u.Admin })
 }
 
-// listPosts shows the latest posts: what is published, and the user's drafts.
+// listPosts responds with the latest posts: all published ones and the user's
+// drafts.
 func (b *blog) listPosts(c *gin.Context) {
 	query := b.db.WithContext(c.Request.Context()).Where("published_at IS NOT NULL")
 	if u, ok := ginauth.UserAs[*User](c); ok {
@@ -111,7 +113,7 @@ func (b *blog) createPost(c *gin.Context) {
 	}
 	u, ok := ginauth.UserAs[*User](c)
 	if !ok {
-		ginauth.Abort(c, ginauth.ErrUnauthenticated) // not without Auth before it
+		ginauth.Abort(c, ginauth.ErrUnauthenticated) // cannot happen after the middleware Auth
 		return
 	}
 	p := &Post{AuthorID: u.ID, Title: in.Title, Body: in.Body}
@@ -123,7 +125,7 @@ func (b *blog) createPost(c *gin.Context) {
 	c.JSON(http.StatusCreated, p)
 }
 
-// updatePost changes the fields that the request has.
+// updatePost changes the fields that are in the request.
 func (b *blog) updatePost(c *gin.Context) {
 	var in struct {
 		Title *string `json:"title"`
@@ -161,9 +163,9 @@ func (b *blog) publishPost(c *gin.Context) {
 	b.store(c, p, []string{"published_at"})
 }
 
-// store writes the named columns of a post and answers with it. Other columns,
-// which a parallel request may be changing, are left alone, and a post that was
-// deleted meanwhile stays so.
+// store updates the named columns of a post and responds with the post. Other
+// columns are not written, because a concurrent request may change them. A
+// deleted post is not created again.
 func (b *blog) store(c *gin.Context, p *Post, columns []string) {
 	res := b.db.WithContext(c.Request.Context()).Model(p).Select(columns).Updates(p)
 	switch {

@@ -8,11 +8,11 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// seedPassword is the password of the users that an empty database is filled
-// with. It is printed at the start: this is an example.
+// seedPassword is the password of the users in a new database. The example
+// prints it at start.
 const seedPassword = "correct horse battery staple"
 
-// seed fills an empty database with three users and two posts.
+// seed adds three users and two posts to an empty database.
 func (b *blog) seed(ctx context.Context) error {
 	db := b.db.WithContext(ctx)
 	var users int64
@@ -36,7 +36,7 @@ func (b *blog) seed(ctx context.Context) error {
 		}
 	}
 	posts := []Post{
-		{AuthorID: alice.ID, Title: "Welcome", Body: "Everybody can read this.", PublishedAt: &now},
+		{AuthorID: alice.ID, Title: "Welcome", Body: "Everyone can read this.", PublishedAt: &now},
 		{AuthorID: bob.ID, Title: "A draft", Body: "Only Bob can read this."},
 	}
 	if err := db.Create(&posts).Error; err != nil {

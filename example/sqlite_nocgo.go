@@ -5,10 +5,10 @@ package main
 import (
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
-	_ "modernc.org/sqlite" // the driver "sqlite", in Go alone
+	_ "modernc.org/sqlite" // the driver "sqlite" in pure Go
 )
 
-// openSQLite opens a file with the settings that gormstore asks for.
+// openSQLite opens a SQLite file with the settings that gormstore requires.
 func openSQLite(file string) gorm.Dialector {
 	return sqlite.New(sqlite.Config{
 		DriverName: "sqlite",

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// bearing returns a client that sends a token with each request.
+// bearing returns a client that sends a bearer token with each request.
 func bearing(t *testing.T, token string) *client {
 	t.Helper()
 	c := newClient(t)
@@ -28,7 +28,7 @@ func TestTokens(t *testing.T) {
 	if me := bob.do("GET", "/api/me", nil, 200)["user"].(object); me["name"] != "Bob" {
 		t.Errorf("me %v", me)
 	}
-	bob.do("POST", "/tokens", object{"name": "script"}, 403) // who knows the password?
+	bob.do("POST", "/tokens", object{"name": "script"}, 403) // the password is not confirmed
 	browser := newClient(t)
 	browser.login("bob@example.com")
 	made := browser.do("POST", "/tokens", object{"name": "script", "abilities": []string{"posts:read"}}, 201)

@@ -20,13 +20,13 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// ActingAs makes a request be from a user, as if the user had logged in before
-// without giving a password, and returns the request. Where the guard (default:
-// the default guard) keeps the login in the session, the request gets the cookie
-// of a session, in place of the one it had, whose values stay; where the guard
-// issues tokens, it gets an access token. The request is one that a handler is
-// given or one that a client sends. The test fails if the user cannot be logged
-// in.
+// ActingAs authenticates a request as a user and returns the request. The user
+// is logged in without a password, with the named guard or the default guard.
+// If the guard uses sessions, the request gets a session cookie. The values of
+// its previous session, if any, are kept. If the guard issues tokens, the
+// request gets an access token. The request may be one for
+// http.Handler.ServeHTTP or one for http.Client.Do. The test fails if the user
+// cannot be logged in.
 func (a *Auth) ActingAs(t testing.TB, r *http.Request, u models.Authenticatable, guard ...string) *http.Request {
 	t.Helper()
 	var tokens *ginauth.TokenPair
@@ -46,8 +46,8 @@ func (a *Auth) ActingAs(t testing.TB, r *http.Request, u models.Authenticatable,
 	return r
 }
 
-// ActingWithJWT makes a request carry an access token of a user's login by a
-// guard that issues tokens, "api" if none is named, and returns the request.
+// ActingWithJWT adds an access token of a user to a request and returns the
+// request. The guard must issue tokens. It is "api" if none is named.
 func (a *Auth) ActingWithJWT(t testing.TB, r *http.Request, u models.Authenticatable, guard ...string) *http.Request {
 	t.Helper()
 	if len(guard) == 0 {
@@ -55,14 +55,15 @@ func (a *Auth) ActingWithJWT(t testing.TB, r *http.Request, u models.Authenticat
 	}
 	r = a.ActingAs(t, r, u, guard...)
 	if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
-		t.Fatalf("ginauthtest: ActingWithJWT: guard %q issues no tokens", guard[0])
+		t.Fatalf("ginauthtest: ActingWithJWT: guard %q issues no access tokens", guard[0])
 	}
 	return r
 }
 
-// ActingWithToken makes a request carry a personal access token of a user of the
-// default guard, with these abilities, and returns the request. Without
-// abilities the token may be used for nothing; "*" is everything.
+// ActingWithToken adds a personal access token to a request and returns the
+// request. The token belongs to a user of the default guard and has the given
+// abilities. Without abilities, the token permits nothing. The ability "*"
+// permits everything.
 func (a *Auth) ActingWithToken(t testing.TB, r *http.Request, u models.Authenticatable, abilities ...string) *http.Request {
 	t.Helper()
 	var text string
@@ -81,9 +82,9 @@ func (a *Auth) ActingWithToken(t testing.TB, r *http.Request, u models.Authentic
 	return r
 }
 
-// WithPassword notes in the session of a request that its user has just given
-// the password, which the ConfirmPassword middleware asks for, and returns the
-// request. The password is Password for users of CreateUser. It comes after
+// WithPassword confirms the user's password in the session of a request and
+// returns the request. The middleware ConfirmPassword then accepts it. Users
+// made by CreateUser have the password Password. Call WithPassword after
 // ActingAs:
 //
 //	r = auth.WithPassword(t, auth.ActingAs(t, r, alice), ginauthtest.Password)
@@ -98,10 +99,10 @@ func (a *Auth) WithPassword(t testing.TB, r *http.Request, password string, guar
 	return r
 }
 
-// LogIn makes what a client sends to a server be from a user, by a session
-// cookie in the client's jar: later requests keep the session as a browser does.
-// The server is named by its URL, as httptest.Server.URL. The client gets a jar
-// if it has none.
+// LogIn logs a user in to a server on behalf of an HTTP client. It adds a
+// session cookie to the client's jar, so later requests use the session as a
+// browser does. The server is given by its URL, such as httptest.Server.URL.
+// The client gets a jar if it has none. The guard must use sessions.
 func (a *Auth) LogIn(t testing.TB, client *http.Client, server string, u models.Authenticatable, guard ...string) {
 	t.Helper()
 	if client.Jar == nil {
@@ -116,7 +117,7 @@ func (a *Auth) LogIn(t testing.TB, client *http.Client, server string, u models.
 	}
 	a.ActingAs(t, r, u, guard...)
 	if r.Header.Get("Authorization") != "" {
-		t.Fatal("ginauthtest: LogIn: the guard issues tokens, which no jar keeps; use ActingWithJWT for each request")
+		t.Fatal("ginauthtest: LogIn: the guard issues tokens, and a cookie jar cannot keep them: use ActingWithJWT for each request")
 	}
 	secure := r.URL.Scheme == "https"
 	var cookies []*http.Cookie
@@ -126,7 +127,7 @@ func (a *Auth) LogIn(t testing.TB, client *http.Client, server string, u models.
 	client.Jar.SetCookies(&url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: "/"}, cookies)
 }
 
-// of returns the handle of a guard, or of the default one.
+// of returns the authenticator of the named guard, or of the default guard.
 func of(a *ginauth.Authenticator, guard []string) *ginauth.Authenticator {
 	if len(guard) == 0 {
 		return a
@@ -136,19 +137,21 @@ func of(a *ginauth.Authenticator, guard []string) *ginauth.Authenticator {
 
 func setBearer(r *http.Request, token string) { r.Header.Set("Authorization", "Bearer "+token) }
 
-// taskKey is where a request of ours carries what is to be done in it.
+// taskKey is the context key of the task that a request carries.
 type taskKey struct{}
 
-// task is done in a request that the manager serves.
+// task is a function that runs in a request to the manager, with its result.
 type task struct {
 	f   func(*gin.Context) error
 	err error
 }
 
-// isOurs reports whether a context is of a request of this package's own.
+// isOurs reports whether the context belongs to a request that this package
+// made.
 func isOurs(ctx context.Context) bool { return ctx.Value(taskKey{}) != nil }
 
-// runTask is the handler of the one route.
+// runTask is the handler of the engine's only route. It runs the task of the
+// request.
 func runTask(c *gin.Context) {
 	t := c.Request.Context().Value(taskKey{}).(*task)
 	if t.err = t.f(c); t.err != nil {
@@ -158,8 +161,8 @@ func runTask(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
-// do runs f in a request that has the session of r and comes from where r does,
-// so that its cookies are what r's client would get, and gives them to r.
+// do runs f in a request to the manager with the session, headers and client
+// address of r, and then copies the cookies of the response to r.
 func (a *Auth) do(r *http.Request, f func(*gin.Context) error) error {
 	t := &task{f: f}
 	w := httptest.NewRecorder()
@@ -174,16 +177,16 @@ func (a *Auth) do(r *http.Request, f func(*gin.Context) error) error {
 	return nil
 }
 
-var errNotStored = errors.New("the login could not be stored")
+var errNotStored = errors.New("the session was not stored")
 
-// twin returns a request with the client, the headers and the cookies of r, and
-// without its token.
+// twin returns a request with the client address, headers and cookies of r, but
+// without its bearer token.
 func twin(r *http.Request) *http.Request {
 	q := httptest.NewRequest(http.MethodGet, "/", nil)
 	q.Header = r.Header.Clone()
 	q.Header.Del("Authorization")
 	q.Host, q.RemoteAddr, q.TLS = cmp.Or(r.Host, r.URL.Host), r.RemoteAddr, r.TLS
-	if r.RemoteAddr == "" { // a client's, which has not been sent yet
+	if r.RemoteAddr == "" { // a client request that has not been sent
 		q.RemoteAddr = "127.0.0.1:1"
 		if r.URL.Scheme == "https" {
 			q.TLS = &tls.ConnectionState{HandshakeComplete: true}
@@ -192,8 +195,8 @@ func twin(r *http.Request) *http.Request {
 	return q
 }
 
-// takeCookies puts cookies that a response sets into a request, in place of
-// those of the same names.
+// takeCookies adds the cookies of a response to a request. They replace cookies
+// with the same name.
 func takeCookies(r *http.Request, set []*http.Cookie) {
 	kept := slices.DeleteFunc(r.Cookies(), func(c *http.Cookie) bool {
 		return slices.ContainsFunc(set, func(s *http.Cookie) bool { return s.Name == c.Name })

@@ -23,10 +23,10 @@ func TestActingAs(t *testing.T) {
 	serve(t, router, get("https://app.test/me"), 401, "")
 	serve(t, router, auth.ActingAs(t, get("https://app.test/me"), alice), 200, "Alice")
 
-	// It is a session like any other.
+	// The session behaves like any other.
 	r := auth.ActingAs(t, get("/me"), alice)
 	serve(t, router, auth.ActingAs(t, r.Clone(t.Context()), bob), 200, "Bob")
-	serve(t, router, r, 401, "") // the id that Bob's has replaced
+	serve(t, router, r, 401, "") // this id was replaced at Bob's login
 	r = auth.ActingAs(t, get("/me"), alice)
 	auth.Clock.Advance(3 * time.Hour)
 	serve(t, router, r, 401, "")
@@ -40,7 +40,7 @@ func TestActingAs(t *testing.T) {
 	serve(t, router, r, 401, "")
 }
 
-func TestActingAsKeepsTheSession(t *testing.T) {
+func TestActingAsKeepsSessionValues(t *testing.T) {
 	auth := ginauthtest.New(t)
 	router := newRouter(auth.Manager)
 	alice := auth.CreateUser(t, "Alice", "alice@example.com")
@@ -54,7 +54,7 @@ func TestActingAsKeepsTheSession(t *testing.T) {
 	}
 }
 
-func TestActingAsByTwoGuards(t *testing.T) {
+func TestActingAsWithTwoGuards(t *testing.T) {
 	staff := new(ginauthtest.Users)
 	auth := ginauthtest.New(t, func(c *ginauth.Config) {
 		c.Guards = map[string]ginauth.GuardConfig{"web": {}, "staff": {Users: staff}}
@@ -143,7 +143,7 @@ func TestLogIn(t *testing.T) {
 			}
 			fetch(client, "/me", 401, "")
 
-			// A request made for a client takes the same way.
+			// Requests for a client work too.
 			r, err := http.NewRequest(http.MethodGet, server.URL+"/me", nil)
 			if err != nil {
 				t.Fatal(err)
@@ -158,7 +158,7 @@ func TestLogIn(t *testing.T) {
 	}
 }
 
-func TestWhoCannotAct(t *testing.T) {
+func TestActingFailsForUnusableUserOrGuard(t *testing.T) {
 	auth := ginauthtest.New(t)
 	now := auth.Clock.Now()
 	off := auth.CreateUser(t, "Off", "off@example.com", func(u *models.User) { u.DisabledAt = &now })
@@ -167,12 +167,12 @@ func TestWhoCannotAct(t *testing.T) {
 	fails(t, "ActingAs: ", func(ft testing.TB) { auth.ActingAs(ft, get("/me"), &models.User{}) })
 	fails(t, "ActingAs: ", func(ft testing.TB) { auth.ActingAs(ft, get("/me"), nil) })
 	fails(t, "unsupported", func(ft testing.TB) { auth.ActingAs(ft, get("/me"), alice, "token") })
-	fails(t, "issues no tokens", func(ft testing.TB) { auth.ActingWithJWT(ft, get("/me"), alice, "web") })
+	fails(t, "issues no access tokens", func(ft testing.TB) { auth.ActingWithJWT(ft, get("/me"), alice, "web") })
 	fails(t, "ActingWithToken: ", func(ft testing.TB) { auth.ActingWithToken(ft, get("/me"), off, "a") })
 	fails(t, "abilities", func(ft testing.TB) { auth.ActingWithToken(ft, get("/me"), alice, "two words") })
 }
 
-func TestActingLeavesNoEvents(t *testing.T) {
+func TestActingRecordsNoEvents(t *testing.T) {
 	auth := ginauthtest.New(t)
 	alice := auth.CreateUser(t, "Alice", "alice@example.com")
 	auth.WithPassword(t, auth.ActingAs(t, get("/me"), alice), ginauthtest.Password)

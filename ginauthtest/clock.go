@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// Clock is a clock that stands still until it is told to move. It is safe for
-// concurrent use. The zero Clock stands at the zero time.
+// Clock is a clock that moves only when a test moves it. It is safe for
+// concurrent use. The zero Clock shows the zero time.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// NewClock returns a clock that stands at a time.
+// NewClock returns a clock that shows the given time.
 func NewClock(now time.Time) *Clock { return &Clock{now: now} }
 
-// Now returns the time of the clock. It is what Config.Now takes.
+// Now returns the time of the clock. Use the method value as Config.Now.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// Advance moves the clock on, or back if d is negative, and returns the new
+// Advance moves the clock by d, which may be negative, and returns the new
 // time.
 func (c *Clock) Advance(d time.Duration) time.Time {
 	c.mu.Lock()
@@ -31,7 +31,7 @@ func (c *Clock) Advance(d time.Duration) time.Time {
 	return c.now
 }
 
-// Set moves the clock to a time.
+// Set sets the time of the clock.
 func (c *Clock) Set(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

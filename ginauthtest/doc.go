@@ -1,6 +1,6 @@
-// Package ginauthtest helps to test applications that use ginauth: a manager in
-// memory, users, a clock that moves when it is told to, a mailbox, a record of
-// events, and requests that are from a user without a login.
+// Package ginauthtest helps to test applications that use ginauth. It provides
+// a manager in memory, users, a clock that tests control, a mailbox, a record
+// of events, and requests that are authenticated without a login form.
 //
 //	func TestProfile(t *testing.T) {
 //		auth := ginauthtest.New(t)
@@ -14,13 +14,15 @@
 //		}
 //	}
 //
-// Nothing is replaced by a stand-in that decides otherwise: ActingAs logs the
-// user in through the manager and gives the request the cookie or the token that
-// a client would have, so that every middleware behaves as in production.
+// The package does not replace the authentication by a mock. ActingAs logs the
+// user in through the manager and gives the request a real cookie or token, so
+// all middlewares behave as in production.
 //
-// An application is easiest to test if its routes are made by a function of the
-// manager, as newRouter above, and use the manager's methods: auth.Auth(), and
-// not ginauth.Auth(), which belongs to the one manager given to SetDefault.
+// Applications are easiest to test if a function creates the routes for a given
+// manager, as newRouter does above. That function should use the methods of the
+// manager, such as auth.Auth(), and not the package-level functions, such as
+// ginauth.Auth(), which use the manager that was passed to SetDefault.
 //
-// It is for tests alone: CheapHashing makes passwords easy to guess.
+// Use this package only in tests: passwords hashed with CheapHashing are easy
+// to guess.
 package ginauthtest

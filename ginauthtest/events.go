@@ -12,38 +12,38 @@ import (
 	"github.com/ginauth/ginauth/events"
 )
 
-// Events is a record of events. It is safe for concurrent use. The zero Events
-// is empty and ready.
+// Events is a record of events. It is safe for concurrent use. Its zero value
+// is empty and ready to use.
 type Events struct {
-	mu    sync.Mutex
-	all   []events.Event
-	noted signal
+	mu       sync.Mutex
+	all      []events.Event
+	recorded signal
 }
 
-// Record notes an event. It is what Config.Audit takes.
+// Record adds an event. Use the method value as Config.Audit.
 func (r *Events) Record(_ context.Context, e events.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all = append(r.all, e)
-	r.noted.send()
+	r.recorded.send()
 }
 
-// All returns all events, the oldest first.
+// All returns all events, oldest first.
 func (r *Events) All() []events.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.all)
 }
 
-// Clear forgets all events.
+// Clear removes all events.
 func (r *Events) Clear() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all = nil
 }
 
-// Of returns the events of type E, the oldest first. With events.Event as E it
-// returns all.
+// Of returns the events of type E, oldest first. If E is events.Event, it
+// returns all events.
 func Of[E events.Event](r *Events) []E {
 	var found []E
 	for _, e := range r.All() {
@@ -54,10 +54,10 @@ func Of[E events.Event](r *Events) []E {
 	return found
 }
 
-// AssertDispatched fails the test unless there was an event of type E for which
-// all of the conditions hold, and returns the first. Events of what runs off
-// the request, as sending a link for a new password, may come a moment later:
-// it waits for up to 10 s before it fails.
+// AssertDispatched fails the test unless an event of type E was dispatched for
+// which all conditions return true. It returns the first such event. Some
+// events are dispatched after the response, for example when a reset link is
+// sent. AssertDispatched therefore waits up to 10 s for the event.
 func AssertDispatched[E events.Event](t testing.TB, r *Events, conditions ...func(E) bool) E {
 	t.Helper()
 	fits := func(e E) bool {
@@ -69,46 +69,46 @@ func AssertDispatched[E events.Event](t testing.TB, r *Events, conditions ...fun
 		return len(found) > 0
 	})
 	if len(found) == 0 {
-		t.Fatalf("no event %s that fits; there were: %s", nameOf[E](), r.names())
+		t.Fatalf("no event %s matches; dispatched: %s", nameOf[E](), r.names())
 	}
 	return found[0]
 }
 
-// AssertNotDispatched fails the test if there was an event of type E for which
-// all of the conditions hold.
+// AssertNotDispatched fails the test if an event of type E was dispatched for
+// which all conditions return true. It does not wait.
 func AssertNotDispatched[E events.Event](t testing.TB, r *Events, conditions ...func(E) bool) {
 	t.Helper()
 	for _, e := range Of[E](r) {
 		if !slices.ContainsFunc(conditions, func(holds func(E) bool) bool { return !holds(e) }) {
-			t.Errorf("there was an event %s, of user %q", nameOf[E](), e.EventMeta().UserID)
+			t.Errorf("event %s was dispatched, of user %q", nameOf[E](), e.EventMeta().UserID)
 			return
 		}
 	}
 }
 
-// AssertCount fails the test unless there were n events of type E. It waits as
-// AssertDispatched does if there are fewer.
+// AssertCount fails the test unless exactly n events of type E were dispatched.
+// It waits up to 10 s while there are fewer.
 func AssertCount[E events.Event](t testing.TB, r *Events, n int) {
 	t.Helper()
 	r.await(func() bool { return len(Of[E](r)) >= n })
 	if got := len(Of[E](r)); got != n {
-		t.Errorf("%d events %s, want %d; there were: %s", got, nameOf[E](), n, r.names())
+		t.Errorf("%d events %s, want %d; dispatched: %s", got, nameOf[E](), n, r.names())
 	}
 }
 
-// await returns once enough is true, or when there is no patience left.
+// await waits until enough returns true, up to 10 s.
 func (r *Events) await(enough func() bool) {
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	for {
 		r.mu.Lock()
-		noted := r.noted.wait()
+		recorded := r.recorded.wait()
 		r.mu.Unlock()
 		if enough() {
 			return
 		}
 		select {
-		case <-noted:
+		case <-recorded:
 		case <-deadline.C:
 			return
 		}

@@ -33,8 +33,8 @@ func TestEvents(t *testing.T) {
 		ginauthtest.AssertCount[events.Login](ft, &r, 2)
 		ginauthtest.AssertCount[events.Failed](ft, &r, 0)
 	})
-	reports(t, `event events.Login, of user "2"`, func(ft testing.TB) { ginauthtest.AssertNotDispatched(ft, &r, ofUser("2")) })
-	reports(t, "2 events events.Login, want 1; there were: login, logout, login", func(ft testing.TB) {
+	reports(t, `event events.Login was dispatched, of user "2"`, func(ft testing.TB) { ginauthtest.AssertNotDispatched(ft, &r, ofUser("2")) })
+	reports(t, "2 events events.Login, want 1; dispatched: login, logout, login", func(ft testing.TB) {
 		ginauthtest.AssertCount[events.Login](ft, &r, 1)
 	})
 	r.Clear()
@@ -43,7 +43,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-func TestEventsAreWaitedFor(t *testing.T) {
+func TestAssertionsWaitForEvents(t *testing.T) {
 	var r ginauthtest.Events
 	var wg sync.WaitGroup
 	for range 4 {
@@ -56,11 +56,11 @@ func TestEventsAreWaitedFor(t *testing.T) {
 	wg.Wait()
 }
 
-func TestEventsThatDoNotCome(t *testing.T) {
+func TestAssertionsFailForMissingEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r ginauthtest.Events
 		r.Record(t.Context(), events.Failed{})
-		fails(t, "no event events.Login that fits; there were: failed", func(ft testing.TB) {
+		fails(t, "no event events.Login matches; dispatched: failed", func(ft testing.TB) {
 			ginauthtest.AssertDispatched[events.Login](ft, &r)
 		})
 		reports(t, "1 events events.Failed, want 2", func(ft testing.TB) {

@@ -17,7 +17,7 @@ import (
 	"github.com/ginauth/ginauth/mail"
 )
 
-// t is what a test is given; examples are given none.
+// t stands for the testing.T of a test, because examples have none.
 var t testing.TB = &fakeT{}
 
 func ExampleAuth_ActingAs() {

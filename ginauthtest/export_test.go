@@ -1,4 +1,4 @@
 package ginauthtest
 
-// FirstLinkForTest is firstLink.
+// FirstLinkForTest exports firstLink.
 func FirstLinkForTest(text string) string { return firstLink(text) }

@@ -18,14 +18,14 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// Password is the password of the users that CreateUser makes.
+// Password is the password of the users that CreateUser creates.
 const Password = "a password for tests alone"
 
-// BaseURL is where links in mails lead to.
+// BaseURL is the base URL of links in mails.
 const BaseURL = "https://app.test"
 
-// CheapHashing returns a configuration that hashes within microseconds. What it
-// makes is easy to guess: it is for tests alone.
+// CheapHashing returns a hashing configuration that takes microseconds for each
+// hash. Passwords hashed with it are easy to guess, so use it only in tests.
 func CheapHashing() hashing.Config {
 	return hashing.Config{
 		Driver: hashing.Argon2id{Memory: 64, Time: 1, Threads: 1}, Concurrency: 4, Queue: 4096,
@@ -33,29 +33,32 @@ func CheapHashing() hashing.Config {
 	}
 }
 
-// Auth is a manager with what tests look into. It is safe for concurrent use.
+// Auth is a manager for tests, together with the objects that tests inspect and
+// control. It is safe for concurrent use.
 type Auth struct {
 	*ginauth.Manager
-	// Clock is the manager's clock. It begins at the time of New, in full
+	// Clock is the manager's clock. It starts at the time of New, truncated to
 	// seconds.
 	Clock *Clock
-	// Users are the manager's users.
+	// Users holds the manager's users.
 	Users *Users
-	// Mailbox has the manager's mails.
+	// Mailbox receives the manager's mails.
 	Mailbox *Mailbox
-	// Events are those of the manager, without those of what this package does
-	// itself, as the logins of ActingAs.
+	// Events records the manager's events, except those caused by this package,
+	// such as the logins of ActingAs.
 	Events *Events
 
-	engine *gin.Engine // of one route, by which requests get a login
+	engine *gin.Engine // has one route, whose handler is runTask
 }
 
-// New returns a manager that keeps everything in memory: cheap hashes, a clock
-// of its own, users, a mailbox, and a record of events. What configure changes
-// about the configuration comes last; where it puts something else in place of
-// what a field of Auth is for, that field has nothing more to do with the
-// manager. Config.Audit is called beside the record. The manager logs to the
-// test, from slog.LevelInfo on, and is closed when the test ends.
+// New returns a manager that keeps everything in memory. It has cheap hashes,
+// its own clock, users, a mailbox and a record of events. The functions in
+// configure can change the configuration before the manager is created. If they
+// replace Users, Now or Mail.Mailer, the corresponding field of Auth is not
+// used. Config.Audit is called in addition to the record of events.
+//
+// The manager logs to the output of the test, from slog.LevelInfo on. It is
+// closed when the test ends. The test fails if the configuration is not valid.
 func New(t testing.TB, configure ...func(*ginauth.Config)) *Auth {
 	t.Helper()
 	a := &Auth{
@@ -88,14 +91,14 @@ func New(t testing.TB, configure ...func(*ginauth.Config)) *Auth {
 	return a
 }
 
-// newKey returns an application key that nobody else has.
+// newKey returns a random application key.
 func newKey() ginauth.Key {
 	var key [32]byte
 	_, _ = rand.Read(key[:]) // never fails
 	return ginauth.Key("base64:" + base64.StdEncoding.EncodeToString(key[:]))
 }
 
-// record returns an audit sink that notes events, and hands them on.
+// record returns an audit sink that records events and passes them to next.
 func (a *Auth) record(next func(context.Context, events.Event)) func(context.Context, events.Event) {
 	return func(ctx context.Context, e events.Event) {
 		if isOurs(ctx) {
@@ -108,9 +111,10 @@ func (a *Auth) record(next func(context.Context, events.Event)) func(context.Con
 	}
 }
 
-// CreateUser stores a user with a verified address and the password Password,
-// changed before as change says, and returns the user as stored. It is not a
-// registration: there is no event and no mail.
+// CreateUser stores a user with a verified email address and the password
+// Password, and returns it. The functions in change can modify the user before
+// it is stored. CreateUser is not a registration: it dispatches no event and
+// sends no mail.
 func (a *Auth) CreateUser(t testing.TB, name, email string, change ...func(*models.User)) *models.User {
 	t.Helper()
 	hash, err := a.Hasher().Hash(context.Background(), Password)
@@ -128,8 +132,8 @@ func (a *Auth) CreateUser(t testing.TB, name, email string, change ...func(*mode
 	return u
 }
 
-// testWriter writes to a test until that has ended: what a goroutine of the
-// application says later must not end the process.
+// testWriter writes to the output of a test until the test ends. A later write
+// to that output would panic.
 type testWriter struct {
 	mu sync.Mutex
 	w  io.Writer

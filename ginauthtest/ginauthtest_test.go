@@ -45,7 +45,7 @@ func TestCheapHashing(t *testing.T) {
 	}
 }
 
-func TestNewClosesTheManager(t *testing.T) {
+func TestNewClosesManagerWhenTestEnds(t *testing.T) {
 	fake := &fakeT{}
 	auth := ginauthtest.New(fake)
 	heard := make(chan struct{})
@@ -61,7 +61,7 @@ func TestNewClosesTheManager(t *testing.T) {
 	}
 }
 
-func TestNewConfigures(t *testing.T) {
+func TestNewAppliesConfiguration(t *testing.T) {
 	var audited []events.Event
 	own := new(ginauthtest.Users)
 	auth := ginauthtest.New(t,
@@ -84,7 +84,7 @@ func TestNewConfigures(t *testing.T) {
 	fails(t, "Passwords", func(ft testing.TB) { ginauthtest.New(ft, func(c *ginauth.Config) { c.Passwords.MinLength = 3 }) })
 }
 
-func TestMailsOfTheManager(t *testing.T) {
+func TestMailboxReceivesMailsOfManager(t *testing.T) {
 	auth := ginauthtest.New(t)
 	alice := auth.CreateUser(t, "Alice", "alice@example.com", func(u *models.User) { u.EmailVerifiedAt = nil })
 	if err := auth.ResendVerification(t.Context(), alice.Email); err != nil {

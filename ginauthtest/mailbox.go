@@ -13,13 +13,13 @@ import (
 	"github.com/ginauth/ginauth/mail"
 )
 
-// patience is how long a test waits for what happens off the request.
+// patience is how long the package waits for events and mails.
 const patience = 10 * time.Second
 
-// Mailbox is a mail.Mailer that keeps the messages it is given. Mails are sent
-// off the request: WaitFor, Link and Token wait for one, the others return what
-// has arrived. It is safe for concurrent use. The zero Mailbox is empty and
-// ready.
+// Mailbox is a mail.Mailer that keeps all messages in memory. The manager sends
+// mails outside the request, so they may arrive after the response. WaitFor,
+// Link and Token wait for a message. The other methods return what has arrived.
+// Mailbox is safe for concurrent use. Its zero value is empty and ready to use.
 type Mailbox struct {
 	mu       sync.Mutex
 	messages []mail.Message
@@ -28,7 +28,8 @@ type Mailbox struct {
 
 var _ mail.Mailer = (*Mailbox)(nil)
 
-// Send keeps the message, if it is fit to be sent.
+// Send stores the message. It returns the error of Message.Check or of ctx, if
+// any.
 func (b *Mailbox) Send(ctx context.Context, m mail.Message) error {
 	if err := m.Check(); err != nil {
 		return err
@@ -43,15 +44,15 @@ func (b *Mailbox) Send(ctx context.Context, m mail.Message) error {
 	return nil
 }
 
-// Messages returns all messages, the oldest first. To know that no more are on
-// their way, close the manager before.
+// Messages returns all messages, oldest first. To be sure that no further
+// messages arrive, close the manager first.
 func (b *Mailbox) Messages() []mail.Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.messages)
 }
 
-// Last returns the newest message, and false if there is none.
+// Last returns the newest message. It returns false if there is none.
 func (b *Mailbox) Last() (mail.Message, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -61,20 +62,21 @@ func (b *Mailbox) Last() (mail.Message, bool) {
 	return b.messages[len(b.messages)-1], true
 }
 
-// To returns the messages to an address, written as the user wrote it.
+// To returns the messages to an address, oldest first. The spelling must be the
+// one that the user wrote.
 func (b *Mailbox) To(address string) []mail.Message {
 	return slices.DeleteFunc(b.Messages(), func(m mail.Message) bool { return m.To.Email != address })
 }
 
-// Clear forgets all messages.
+// Clear removes all messages.
 func (b *Mailbox) Clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.messages = nil
 }
 
-// WaitFor returns the newest message for which match is true, and waits for one
-// as long as there is none. The error is that of ctx, once it has ended.
+// WaitFor returns the newest message for which match returns true. It waits
+// until there is one. If ctx ends first, the error wraps the cause of ctx.
 func (b *Mailbox) WaitFor(ctx context.Context, match func(mail.Message) bool) (mail.Message, error) {
 	for {
 		b.mu.Lock()
@@ -88,14 +90,14 @@ func (b *Mailbox) WaitFor(ctx context.Context, match func(mail.Message) bool) (m
 		select {
 		case <-arrived:
 		case <-ctx.Done():
-			return mail.Message{}, fmt.Errorf("ginauthtest: none of %d messages is the one: %w", len(messages), context.Cause(ctx))
+			return mail.Message{}, fmt.Errorf("ginauthtest: none of %d messages matches: %w", len(messages), context.Cause(ctx))
 		}
 	}
 }
 
-// Link returns the first link in the text of the newest message of a kind, as
-// mail.VerifyEmail. It waits for the message for up to 10 s; without one, or if
-// it has no link, the test fails.
+// Link returns the first link in the text of the newest message of a kind, such
+// as mail.VerifyEmail. It waits up to 10 s for the message. The test fails if
+// there is no message or if it has no link.
 func (b *Mailbox) Link(t testing.TB, kind string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -111,8 +113,8 @@ func (b *Mailbox) Link(t testing.TB, kind string) string {
 	return link
 }
 
-// Token returns what follows "#token=" in the link of the newest message of a
-// kind, as mail.ResetPassword. It waits and fails as Link does.
+// Token returns the part after "#token=" of the link in the newest message of a
+// kind, such as mail.ResetPassword. It waits and fails as Link does.
 func (b *Mailbox) Token(t testing.TB, kind string) string {
 	t.Helper()
 	link := b.Link(t, kind)
@@ -125,7 +127,7 @@ func (b *Mailbox) Token(t testing.TB, kind string) string {
 	return ""
 }
 
-// firstLink returns the first absolute link of a text, or "".
+// firstLink returns the first http or https link in a text, or "".
 func firstLink(text string) string {
 	for word := range strings.FieldsSeq(text) {
 		for _, scheme := range []string{"https://", "http://"} {

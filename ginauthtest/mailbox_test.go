@@ -59,10 +59,10 @@ func TestMailbox(t *testing.T) {
 	}
 }
 
-func TestMailboxRefuses(t *testing.T) {
+func TestMailboxRefusesInvalidMessages(t *testing.T) {
 	var box ginauthtest.Mailbox
 	if err := box.Send(t.Context(), message("x", "nobody", "Hello")); !errors.Is(err, mail.ErrMessage) {
-		t.Errorf("an address that is none: %v", err)
+		t.Errorf("an invalid address: %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -74,7 +74,7 @@ func TestMailboxRefuses(t *testing.T) {
 	}
 }
 
-func TestMailboxWaits(t *testing.T) {
+func TestWaitForReturnsLaterMessage(t *testing.T) {
 	var box ginauthtest.Mailbox
 	var wg sync.WaitGroup
 	for range 8 {
@@ -99,7 +99,7 @@ func TestMailboxWaits(t *testing.T) {
 	}
 }
 
-func TestMailsThatDoNotCome(t *testing.T) {
+func TestTokenFailsWithoutMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var box ginauthtest.Mailbox
 		fails(t, `no mail of kind "reset_password"`, func(ft testing.TB) { box.Token(ft, mail.ResetPassword) })

@@ -19,8 +19,8 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// fakeT stands for the test of a user of the package: it notes how it failed,
-// and its cleanup runs when asked.
+// fakeT is the testing.TB that is passed to the functions under test. It
+// records failures, and runs its cleanup functions when it is told to.
 type fakeT struct {
 	testing.TB
 	failure string
@@ -42,7 +42,8 @@ func (t *fakeT) Fatalf(format string, args ...any) {
 	panic(fatal{})
 }
 
-// fails runs f and asserts that it ended the test it was given, saying what.
+// fails checks that f ends the test that it is given, with an error that
+// contains what.
 func fails(t *testing.T, what string, f func(t testing.TB)) {
 	t.Helper()
 	fake := &fakeT{}
@@ -59,7 +60,8 @@ func fails(t *testing.T, what string, f func(t testing.TB)) {
 	}
 }
 
-// reports runs f and asserts that it reported an error, or none if what is "".
+// reports checks that f reports an error that contains what, or no error if
+// what is "".
 func reports(t *testing.T, what string, f func(t testing.TB)) {
 	t.Helper()
 	fake := &fakeT{}
@@ -75,7 +77,7 @@ func whoami(c *gin.Context) {
 	c.String(http.StatusOK, u.Name)
 }
 
-// newRouter is what an application has.
+// newRouter returns the routes of a typical application.
 func newRouter(auth *ginauth.Manager) *gin.Engine {
 	r := gin.New()
 	r.Use(auth.StartSession())
@@ -100,7 +102,7 @@ func newRouter(auth *ginauth.Manager) *gin.Engine {
 	return r
 }
 
-// serve sends a request and asserts the status and the body.
+// serve sends a request and checks the status and the body.
 func serve(t *testing.T, h http.Handler, r *http.Request, status int, body string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -113,7 +115,8 @@ func serve(t *testing.T, h http.Handler, r *http.Request, status int, body strin
 
 func get(path string) *http.Request { return httptest.NewRequest(http.MethodGet, path, nil) }
 
-// newRouter2 is an application with two guards in one session.
+// newRouter2 returns the routes of an application with two guards in one
+// session.
 func newRouter2(auth *ginauth.Manager) *gin.Engine {
 	r := gin.New()
 	r.Use(auth.StartSession())

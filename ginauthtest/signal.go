@@ -1,7 +1,7 @@
 package ginauthtest
 
-// signal wakes whoever waits. Both methods are called with the lock held of what
-// it is part of.
+// signal wakes all waiting goroutines. The caller of its methods holds the lock
+// of the struct that contains it.
 type signal struct{ c chan struct{} }
 
 // wait returns a channel that is closed at the next send.

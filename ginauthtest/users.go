@@ -14,10 +14,11 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// Users keeps users in memory, of the type models.User, and can do whatever a
-// provider can: register, change passwords, addresses and stamps. Users are
-// found by their field "email". What it returns are copies. It is safe for
-// concurrent use. The zero Users is empty and ready.
+// Users is a user provider that keeps users of type models.User in memory. It
+// has all capabilities of a provider: users can register and change their
+// passwords, addresses and stamps. Users are looked up by the field "email".
+// All methods return copies of the users. Users is safe for concurrent use. Its
+// zero value is empty and ready to use.
 type Users struct {
 	mu   sync.Mutex
 	byID map[string]models.User
@@ -35,29 +36,29 @@ var (
 	_ models.EmailChanger    = (*Users)(nil)
 )
 
-// Get returns a user, or nil if there is none of that identifier.
+// Get returns the user with an identifier, or nil if there is none.
 func (s *Users) Get(id string) *models.User {
 	u, _ := s.change(id, func(*models.User) bool { return true })
 	return u
 }
 
-// Update changes a user as f says, as to disable it, and returns the user as
-// stored, or nil if there is none. Unlike ChangePassword it leaves the security
-// stamp alone.
+// Update calls f to change a user, for example to disable it. It returns the
+// stored user, or nil if there is none. Unlike ChangePassword, it does not
+// change the security stamp.
 func (s *Users) Update(id string, f func(*models.User)) *models.User {
 	u, _ := s.change(id, func(u *models.User) bool { f(u); return true })
 	return u
 }
 
-// Delete removes a user.
+// Delete removes a user. It does nothing if the user does not exist.
 func (s *Users) Delete(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.byID, id)
 }
 
-// change stores what f makes of a user, if f says so, and returns the user as
-// stored, or nil.
+// change calls f with a copy of a user and stores the copy if f returns true.
+// It then returns the stored user, otherwise nil.
 func (s *Users) change(id string, f func(*models.User) bool) (*models.User, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +70,7 @@ func (s *Users) change(id string, f func(*models.User) bool) (*models.User, bool
 	return &u, true
 }
 
-// found keeps a user that is not there from becoming an interface that is.
+// found returns u as an Authenticatable, and a nil interface if u is nil.
 func found(ctx context.Context, u *models.User) (models.Authenticatable, error) {
 	if err := ctx.Err(); err != nil || u == nil {
 		return nil, err
@@ -77,13 +78,13 @@ func found(ctx context.Context, u *models.User) (models.Authenticatable, error) 
 	return u, nil
 }
 
-// UserByID returns a user, or nil.
+// UserByID returns the user with an identifier, or nil.
 func (s *Users) UserByID(ctx context.Context, id string) (models.Authenticatable, error) {
 	return found(ctx, s.Get(id))
 }
 
-// UserByIdentifier returns the user whose address has this canonical form, or
-// nil.
+// UserByIdentifier returns the user whose email address has the canonical form,
+// or nil.
 func (s *Users) UserByIdentifier(ctx context.Context, field, canonical string) (models.Authenticatable, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +94,8 @@ func (s *Users) UserByIdentifier(ctx context.Context, field, canonical string) (
 	return found(ctx, s.byEmail(canonical))
 }
 
-// byEmail is called with the lock held.
+// byEmail returns the user with a canonical address, or nil. The caller holds
+// mu.
 func (s *Users) byEmail(canonical string) *models.User {
 	for _, u := range s.byID {
 		if u.EmailCanonical == canonical {
@@ -103,8 +105,8 @@ func (s *Users) byEmail(canonical string) *models.User {
 	return nil
 }
 
-// CanonicalIdentifier returns the one form of an address that all its spellings
-// share.
+// CanonicalIdentifier returns the canonical form of an email address, which all
+// its spellings share. The field must be "email".
 func (s *Users) CanonicalIdentifier(field, value string) (string, error) {
 	if field != "email" {
 		return "", models.ErrUnknownField
@@ -119,13 +121,13 @@ func (s *Users) CanonicalIdentifier(field, value string) (string, error) {
 // PrototypeUser returns an empty *models.User.
 func (s *Users) PrototypeUser() models.Authenticatable { return new(models.User) }
 
-// CreateUser stores a *models.User under the next free identifier, and sets its
-// canonical address and, if it has none, its stamp. The error wraps
+// CreateUser stores a *models.User and sets its identifier, its canonical
+// address and, if it has none, its security stamp. The error wraps
 // models.ErrTaken or models.ErrBadIdentifier.
 func (s *Users) CreateUser(ctx context.Context, u models.Authenticatable) error {
 	user, ok := u.(*models.User)
 	if !ok || user == nil {
-		return fmt.Errorf("ginauthtest: create user: got %T, want a *models.User", u)
+		return fmt.Errorf("ginauthtest: create user: got %T, want *models.User", u)
 	}
 	canonical, err := s.CanonicalIdentifier("email", user.Email)
 	if err != nil {
@@ -149,7 +151,7 @@ func (s *Users) CreateUser(ctx context.Context, u models.Authenticatable) error 
 	return nil
 }
 
-// RehashPassword replaces the hash if it still is oldHash.
+// RehashPassword replaces the password hash if it still is oldHash.
 func (s *Users) RehashPassword(ctx context.Context, id, oldHash, newHash string) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -162,7 +164,8 @@ func (s *Users) RehashPassword(ctx context.Context, id, oldHash, newHash string)
 	return changed, nil
 }
 
-// ChangePassword stores a hash and a stamp, if the stamp still is oldStamp.
+// ChangePassword stores a password hash and a security stamp, if the stamp
+// still is oldStamp.
 func (s *Users) ChangePassword(ctx context.Context, id, oldStamp, newHash, newStamp string) (models.Authenticatable, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -175,7 +178,7 @@ func (s *Users) ChangePassword(ctx context.Context, id, oldStamp, newHash, newSt
 	return found(ctx, u)
 }
 
-// ChangeStamp stores a stamp, if the stamp still is oldStamp.
+// ChangeStamp stores a security stamp, if the stamp still is oldStamp.
 func (s *Users) ChangeStamp(ctx context.Context, id, oldStamp, newStamp string) (models.Authenticatable, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -192,8 +195,8 @@ func hasStamp(u *models.User, stamp string) bool {
 	return subtle.ConstantTimeCompare([]byte(u.SecurityStamp), []byte(stamp)) == 1
 }
 
-// VerifyEmail records that an address was verified, if it is the user's and was
-// not verified before.
+// VerifyEmail records that an address is verified, if it is the user's address
+// and not verified yet.
 func (s *Users) VerifyEmail(ctx context.Context, id, email string, at time.Time) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -206,8 +209,9 @@ func (s *Users) VerifyEmail(ctx context.Context, id, email string, at time.Time)
 	return changed, nil
 }
 
-// ChangeEmail stores an address, verified, and a stamp, if the stamp still is
-// oldStamp. The error wraps models.ErrTaken if the address is somebody else's.
+// ChangeEmail stores a verified address and a security stamp, if the stamp
+// still is oldStamp. The error wraps models.ErrTaken if another user has the
+// address.
 func (s *Users) ChangeEmail(
 	ctx context.Context, id, oldStamp, email, newStamp string, at time.Time,
 ) (models.Authenticatable, error) {

@@ -27,13 +27,13 @@ func TestUsers(t *testing.T) {
 		t.Errorf("stamps %q and %q", alice.SecurityStamp, bob.SecurityStamp)
 	}
 	if err := s.CreateUser(ctx, &models.User{Email: "ALICE@EXAMPLE.COM"}); !errors.Is(err, models.ErrTaken) {
-		t.Errorf("an address that is taken: %v", err)
+		t.Errorf("a taken address: %v", err)
 	}
 	if err := s.CreateUser(ctx, &models.User{}); !errors.Is(err, models.ErrBadIdentifier) {
-		t.Errorf("no address: %v", err)
+		t.Errorf("an invalid address: %v", err)
 	}
 	if err := s.CreateUser(ctx, nil); err == nil {
-		t.Error("nobody was stored")
+		t.Error("no user was stored")
 	}
 	if u, err := s.UserByIdentifier(ctx, "email", "alice@example.com"); err != nil || u == nil || u.AuthID() != id {
 		t.Errorf("found %v, %v", u, err)
@@ -74,7 +74,7 @@ func TestUsers(t *testing.T) {
 		t.Errorf("address changed under an old stamp: %v, %v", u, err)
 	}
 	if _, err := s.ChangeEmail(ctx, id, "s4", "BOB@example.com", "s5", at); !errors.Is(err, models.ErrTaken) || user().SecurityStamp != "s4" {
-		t.Errorf("address of another: %v", err)
+		t.Errorf("address of another user: %v", err)
 	}
 	if u, err := s.ChangeEmail(ctx, id, "s4", "New@example.com", "s5", at); err != nil || u == nil ||
 		user().Email != "New@example.com" || user().EmailCanonical != "new@example.com" || user().SecurityStamp != "s5" {
@@ -82,7 +82,7 @@ func TestUsers(t *testing.T) {
 	}
 	s.Get(id).Name = "changed"
 	if user().Name != "" {
-		t.Error("Get returns what is stored, not a copy")
+		t.Error("Get returns the stored user, not a copy")
 	}
 	if u := s.Update(id, func(u *models.User) { u.Name = "Alice" }); u.Name != "Alice" || user().Name != "Alice" {
 		t.Errorf("updated %v", u)
@@ -92,15 +92,15 @@ func TestUsers(t *testing.T) {
 		t.Errorf("deleted: %v, %v", u, err)
 	}
 	if u, err := s.ChangeStamp(ctx, id, "s5", "s6"); u != nil || err != nil {
-		t.Errorf("changed who is deleted: %v, %v", u, err)
+		t.Errorf("changed a deleted user: %v, %v", u, err)
 	}
 	carol := &models.User{Email: "carol@example.com"}
 	if err := s.CreateUser(ctx, carol); err != nil || carol.ID != 3 {
-		t.Errorf("an identifier is given again: %v, %v", carol, err)
+		t.Errorf("an identifier is used again: %v, %v", carol, err)
 	}
 }
 
-func TestUsersWithoutTime(t *testing.T) {
+func TestUsersReturnContextError(t *testing.T) {
 	var s ginauthtest.Users
 	ctx, cancel := context.WithCancel(t.Context())
 	alice := &models.User{Email: "alice@example.com", Password: "h"}
@@ -132,7 +132,7 @@ func TestUsersWithoutTime(t *testing.T) {
 	}
 }
 
-func TestUsersAtOnce(t *testing.T) {
+func TestConcurrentCreateUser(t *testing.T) {
 	var s ginauthtest.Users
 	var wg sync.WaitGroup
 	var mu sync.Mutex

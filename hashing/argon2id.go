@@ -9,13 +9,13 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// Ceilings of Argon2id, for stored hashes and for configurations alike. The
-// dearest hash they admit takes some seconds.
+// The maximum costs of Argon2id, for stored hashes and for configurations. The
+// most expensive hash within them takes some seconds.
 const (
 	maxArgon2idMemory  = 256 * 1024 // KiB
 	maxArgon2idTime    = 64
 	maxArgon2idThreads = 64
-	// maxArgon2idWork bounds Memory times Time, in KiB.
+	// maxArgon2idWork is the maximum of Memory times Time, in KiB.
 	maxArgon2idWork = 2 * 1024 * 1024
 )
 
@@ -24,25 +24,26 @@ var argon2idLayout = layout{prefix: "$argon2id$v=19$", names: [3]string{"m", "t"
 var _ Driver = Argon2id{}
 
 // Argon2id is the driver of Argon2id (RFC 9106), version 19. The zero value is
-// the first choice of the OWASP Password Storage Cheat Sheet. Its hashes have
-// 16 bytes of salt and a digest of 32 bytes, in the PHC string format:
+// the first choice of the OWASP Password Storage Cheat Sheet. Its hashes have a
+// salt of 16 bytes and a digest of 32 bytes, in the PHC string format:
 //
 //	$argon2id$v=19$m=19456,t=2,p=1$salt$digest
 //
-// Floors, after ASVS 5.0, appendix C: Memory is at least 46 MiB when Time is 1,
-// 19 MiB when it is 2, and 12 MiB when it is more.
+// The recommended minimum follows OWASP ASVS 5.0, appendix C: Memory is at
+// least 46 MiB if Time is 1, 19 MiB if it is 2, and 12 MiB if it is more.
 //
-// Ceilings: Memory 256 MiB, Time 64, Threads 64, and Memory times Time 2 GiB.
-// A stored hash has 8 to 64 bytes of salt and a digest of 16 to 64 bytes.
+// The maximum is 256 MiB for Memory, 64 for Time, 64 for Threads, and 2 GiB for
+// Memory times Time. Stored hashes may have a salt of 8 to 64 bytes and a
+// digest of 16 to 64 bytes.
 type Argon2id struct {
-	// Memory is the memory that one hash takes, in KiB, at least 8 for each
-	// thread. Zero means 19 * 1024, which is 19 MiB.
+	// Memory is the memory that one hash takes, in KiB. It is at least 8 KiB
+	// for each thread. Zero means 19 * 1024, which is 19 MiB.
 	Memory uint32
 	// Time is the number of passes over the memory. Zero means 2.
 	Time uint32
-	// Threads is the number of lanes, each of which may run on its own
-	// processor. Zero means 1, which suits a server that hashes for many users
-	// at once.
+	// Threads is the number of lanes that can be computed in parallel. Zero
+	// means 1, which suits a server that hashes for many users at the same
+	// time.
 	Threads uint8
 }
 
@@ -58,28 +59,30 @@ func (a Argon2id) costs() [3]int64 {
 	return [3]int64{int64(a.Memory), int64(a.Time), int64(a.Threads)}
 }
 
-// Validate returns the costs that are below a floor or above a ceiling.
+// Validate returns an error that names the costs below the recommended minimum
+// or above the maximum.
 func (a Argon2id) Validate(allowWeak bool) error {
 	costs := a.costs()
 	err := checkArgon2id(costs)
 	if allowWeak {
 		return err
 	}
-	floor, given := int64(12*1024), fmt.Sprintf("Time = %d", costs[1])
+	recommended, given := int64(12*1024), fmt.Sprintf("Time = %d", costs[1])
 	switch costs[1] {
 	case 1:
-		floor = 46 * 1024 // KiB
+		recommended = 46 * 1024 // KiB
 	case 2:
-		floor = 19 * 1024 // KiB
+		recommended = 19 * 1024 // KiB
 	}
-	return errors.Join(err, atLeast("Argon2id.Memory (KiB)", costs[0], floor, given))
+	return errors.Join(err, atLeast("Argon2id.Memory (KiB)", costs[0], recommended, given))
 }
 
-// checkArgon2id returns which costs are impossible or above the ceiling.
+// checkArgon2id returns an error that names the costs that Argon2id does not
+// support or that are above the maximum.
 func checkArgon2id(costs [3]int64) error {
 	memory, time, threads := costs[0], costs[1], costs[2]
 	err := errors.Join(
-		// RFC 9106, section 3.1: eight blocks of 1 KiB for each lane.
+		// RFC 9106, section 3.1: at least eight blocks of 1 KiB for each lane.
 		within("Argon2id.Memory (KiB)", memory, 8*threads, maxArgon2idMemory),
 		within("Argon2id.Time", time, 1, maxArgon2idTime),
 		within("Argon2id.Threads", threads, 1, maxArgon2idThreads),
@@ -96,7 +99,7 @@ func (a Argon2id) Recognizes(encoded string) bool {
 }
 
 // NeedsRehash reports whether the hash has other costs than a, or a salt or
-// digest of another length than Hash makes.
+// digest of another length than new hashes have.
 func (a Argon2id) NeedsRehash(encoded string) (bool, error) {
 	h, err := decodeArgon2id(encoded)
 	if err != nil {
@@ -105,17 +108,17 @@ func (a Argon2id) NeedsRehash(encoded string) (bool, error) {
 	return h.differs(a.costs()), nil
 }
 
-// Hash returns the hash of a password. It takes Memory KiB while it runs.
+// Hash returns the hash of a password. It allocates Memory KiB.
 func (a Argon2id) Hash(password string) (string, error) {
 	if err := a.Validate(true); err != nil {
 		return "", err
 	}
-	h := fresh(a.costs())
+	h := newPHC(a.costs())
 	h.digest = argon2idDigest(password, h)
 	return argon2idLayout.encode(h), nil
 }
 
-// Verify reports whether the password is the hash's.
+// Verify reports whether encoded is a hash of the password.
 func (a Argon2id) Verify(password, encoded string) (bool, error) {
 	h, err := decodeArgon2id(encoded)
 	if err != nil {
@@ -135,8 +138,9 @@ func decodeArgon2id(encoded string) (phc, error) {
 	return h, nil
 }
 
-// argon2idDigest computes a digest as long as h's with the costs and salt of h,
-// which were checked: package argon2 panics on others.
+// argon2idDigest computes the digest of a password with the costs, the salt and
+// the digest length of h. The costs must be checked, because package argon2
+// panics on others.
 func argon2idDigest(password string, h phc) []byte {
 	defer collect(uint64(h.costs[0]) << 10)
 	return argon2.IDKey([]byte(password), h.salt,

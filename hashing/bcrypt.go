@@ -11,14 +11,15 @@ import (
 )
 
 const (
-	// maxBcryptCost is the ceiling for stored hashes and for configurations
-	// alike: some seconds for a hash, where 31 would take a day.
+	// maxBcryptCost is the maximum cost, for stored hashes and for
+	// configurations. A hash with cost 16 takes some seconds, one with cost 31
+	// a day.
 	maxBcryptCost = 16
-	// maxBcryptPassword is all that bcrypt reads of a password, in bytes.
+	// maxBcryptPassword is the number of bytes of a password that bcrypt reads.
 	maxBcryptPassword = 72
 )
 
-// bcryptBase64 is bcrypt's own alphabet.
+// bcryptBase64 is base64 with the alphabet of bcrypt.
 var bcryptBase64 = base64.NewEncoding(
 	"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
 ).WithPadding(base64.NoPadding)
@@ -28,26 +29,28 @@ var (
 	_ PasswordChecker = Bcrypt{}
 )
 
-// Bcrypt is the driver of bcrypt, for applications that have to share their
-// hashes with others. It makes hashes that begin with $2a$ and reads $2a$, $2b$
-// and $2y$, which mean the same here; it refuses $2x$, the mark of hashes made
-// by an implementation that confused passwords.
+// Bcrypt is the driver of bcrypt, for applications that share their hashes with
+// other applications. It makes hashes that begin with $2a$, and reads $2a$,
+// $2b$ and $2y$, which are equivalent here. It refuses $2x$, which marks hashes
+// of an old implementation that confused different passwords.
 //
-// bcrypt ignores what follows 72 bytes and repeats a password after a NUL byte,
-// so that different passwords would match. Bcrypt does not hash such passwords,
-// and verifying one is false after the usual work.
+// bcrypt ignores what follows 72 bytes, and repeats a password after a NUL
+// byte, so that different passwords have the same hash. Bcrypt therefore does
+// not hash passwords of more than 72 bytes or with a NUL byte. Verify takes the
+// usual time for such a password and returns false.
 //
-// The floor is a Cost of 10 (OWASP Password Storage Cheat Sheet), the ceiling
-// 16.
+// The recommended minimum of Cost is 10 (OWASP Password Storage Cheat Sheet).
+// The maximum is 16.
 type Bcrypt struct {
-	// Cost is the binary logarithm of the number of rounds, from 4. Zero means
-	// 12.
+	// Cost is the binary logarithm of the number of rounds. It is at least 4.
+	// Zero means 12.
 	Cost int
 }
 
 func (b Bcrypt) cost() int { return cmp.Or(b.Cost, 12) }
 
-// Validate returns a cost that is below the floor or above the ceiling.
+// Validate returns an error if Cost is below the recommended minimum or above
+// the maximum.
 func (b Bcrypt) Validate(allowWeak bool) error {
 	err := checkBcrypt(b.cost())
 	if err != nil || allowWeak {
@@ -60,12 +63,12 @@ func checkBcrypt(cost int) error {
 	return within("Bcrypt.Cost", int64(cost), int64(bcrypt.MinCost), maxBcryptCost)
 }
 
-// CheckPassword refuses what bcrypt cannot tell from other passwords: more than
-// 72 bytes, or a NUL byte.
+// CheckPassword refuses a password of more than 72 bytes or with a NUL byte.
+// bcrypt cannot distinguish it from other passwords.
 func (b Bcrypt) CheckPassword(password string) error {
 	switch {
 	case len(password) > maxBcryptPassword:
-		return fmt.Errorf("%w: bcrypt reads no more than %d bytes", ErrPasswordTooLong, maxBcryptPassword)
+		return fmt.Errorf("%w: bcrypt reads only %d bytes", ErrPasswordTooLong, maxBcryptPassword)
 	case strings.Contains(password, "\x00"):
 		return fmt.Errorf("%w: bcrypt cannot hash a NUL byte", ErrPassword)
 	}
@@ -102,8 +105,8 @@ func (b Bcrypt) Hash(password string) (string, error) {
 	return string(encoded), nil
 }
 
-// Verify reports whether the password is the hash's. It works as hard for a
-// password that CheckPassword refuses, and reports false.
+// Verify reports whether encoded is a hash of the password. For a password that
+// CheckPassword refuses it takes the same time and returns false.
 func (b Bcrypt) Verify(password, encoded string) (bool, error) {
 	if _, err := decodeBcrypt(encoded); err != nil {
 		return false, err
@@ -111,13 +114,14 @@ func (b Bcrypt) Verify(password, encoded string) (bool, error) {
 	hashable := b.CheckPassword(password) == nil
 	err := bcrypt.CompareHashAndPassword([]byte(encoded), []byte(password))
 	if err != nil && !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
-		return false, badHash("bcrypt cannot read it")
+		return false, badHash("bcrypt refused the hash")
 	}
 	return hashable && err == nil, nil
 }
 
-// decodeBcrypt reads "$2b$12$", 22 characters of salt and 31 of digest, and
-// returns the cost. Package bcrypt is laxer: it ignores what follows.
+// decodeBcrypt checks a hash of the form "$2b$12$", 22 characters of salt and
+// 31 of digest, and returns its cost. Package bcrypt is less strict: it ignores
+// any text after the hash.
 func decodeBcrypt(encoded string) (cost int, err error) {
 	const costAt, saltAt, digestAt, end = 4, 7, 29, 60
 	if len(encoded) != end {
@@ -126,7 +130,7 @@ func decodeBcrypt(encoded string) (cost int, err error) {
 	switch encoded[:costAt] {
 	case "$2a$", "$2b$", "$2y$":
 	default:
-		return 0, badHash("bcrypt of another kind than 2a, 2b or 2y")
+		return 0, badHash("bcrypt hash does not begin with $2a$, $2b$ or $2y$")
 	}
 	tens, ones := encoded[costAt]-'0', encoded[costAt+1]-'0' // bytes below '0' wrap
 	if tens > 9 || ones > 9 || encoded[saltAt-1] != '$' {

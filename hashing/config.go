@@ -7,37 +7,37 @@ import (
 	"runtime"
 )
 
-// NoQueue is the Config.Queue that lets nobody wait.
+// NoQueue is the value of Config.Queue with which no caller waits.
 const NoQueue = -1
 
-// maxCallers bounds Concurrency and Queue, to find slips of the pen.
+// maxCallers is the maximum of Concurrency and of Queue. It catches mistyped
+// values.
 const maxCallers = 1 << 16
 
-// Config says how a Manager hashes. The zero value is safe and good for most
-// servers.
+// Config configures a Manager. The zero value is safe and suits most servers.
 type Config struct {
-	// Driver hashes. Nil means Argon2id{}.
+	// Driver hashes new passwords. Nil means Argon2id{}.
 	Driver Driver
-	// Also lists further drivers to verify with. Argon2id, Bcrypt and Scrypt
-	// are always there, so this is for drivers of one's own. A hash is read by
-	// the first driver that recognizes it: Driver, then these in order, then
-	// the three.
+	// Also lists further drivers to verify stored hashes with. It is meant for
+	// drivers that the application implements: Argon2id, Bcrypt and Scrypt are
+	// always included. The first driver that recognizes a hash reads it. The
+	// order is Driver, Also, then Argon2id, Bcrypt and Scrypt.
 	Also []Driver
-	// Concurrency is how many passwords are hashed at once. Together they take
-	// as many times the memory of a hash. Zero means one less than GOMAXPROCS,
-	// but at least one: with a processor left over, requests that hash nothing
-	// stay fast while many log in. At most 65536.
+	// Concurrency is the maximum number of hashes that are computed at the same
+	// time. Each of them needs the memory of one hash. Zero means GOMAXPROCS
+	// minus one, and at least 1: the remaining processor keeps requests fast
+	// that hash nothing. The maximum is 65536.
 	Concurrency int
-	// Queue is how many callers may wait for others to finish, before further
-	// ones get ErrBusy. Zero means 64, and NoQueue none. At most 65536.
+	// Queue is the maximum number of callers that wait. Further callers get
+	// ErrBusy. Zero means 64, and NoQueue means none. The maximum is 65536.
 	Queue int
-	// InsecureAllowWeakParameters accepts costs of Driver and Also below their
-	// floors. It is meant for tests, which are then fast, and for nothing that
-	// stores the password of a person.
+	// InsecureAllowWeakParameters accepts costs of Driver and Also below the
+	// recommended minimum. Use it only to make tests fast, never where
+	// passwords of real users are stored.
 	InsecureAllowWeakParameters bool
 }
 
-// filled returns the configuration with its defaults. The receiver is a copy.
+// filled returns the configuration with its defaults set.
 func (c Config) filled() Config {
 	if c.Driver == nil {
 		c.Driver = Argon2id{}
@@ -52,7 +52,7 @@ func (c Config) filled() Config {
 	return c
 }
 
-// validate returns all faults of a filled configuration, joined.
+// validate returns all faults of a configuration with defaults, joined.
 func (c Config) validate() error {
 	errs := []error{
 		c.Driver.Validate(c.InsecureAllowWeakParameters),
@@ -69,7 +69,8 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// drivers returns all drivers in the order in which they are asked.
+// drivers returns all drivers in the order in which they are asked to recognize
+// a hash.
 func (c Config) drivers() []Driver {
 	drivers := append([]Driver{c.Driver}, c.Also...)
 	return append(drivers, builtin()...)

@@ -9,9 +9,9 @@ import (
 	"github.com/ginauth/ginauth/hashing"
 )
 
-// Floors of OWASP ASVS 5.0, appendix C. Validate is asked rather than New,
-// which would hash.
-func TestAtFloor(t *testing.T) {
+// The recommended minimums of OWASP ASVS 5.0, appendix C. The test calls
+// Validate and not New, because New hashes.
+func TestRecommendedMinimumIsAccepted(t *testing.T) {
 	for _, driver := range []hashing.Driver{
 		hashing.Argon2id{},
 		hashing.Argon2id{Memory: 46 * 1024, Time: 1},
@@ -33,22 +33,22 @@ func TestAtFloor(t *testing.T) {
 	}
 }
 
-func TestBelowFloor(t *testing.T) {
+func TestCostsBelowRecommendedMinimumAreRefused(t *testing.T) {
 	for _, tt := range []struct {
 		driver hashing.Driver
 		want   string
 	}{
-		{hashing.Argon2id{Time: 1}, "Argon2id.Memory (KiB) = 19456: the floor at Time = 1 is 47104"},
-		{hashing.Argon2id{Memory: 46*1024 - 1, Time: 1}, "Argon2id.Memory (KiB) = 47103: the floor at Time = 1 is 47104"},
-		{hashing.Argon2id{Memory: 19*1024 - 1}, "Argon2id.Memory (KiB) = 19455: the floor at Time = 2 is 19456"},
-		{hashing.Argon2id{Memory: 12*1024 - 1, Time: 3}, "Argon2id.Memory (KiB) = 12287: the floor at Time = 3 is 12288"},
-		{hashing.Argon2id{Memory: 8 * 1024, Time: 64}, "Argon2id.Memory (KiB) = 8192: the floor at Time = 64 is 12288"},
-		{hashing.Scrypt{N: 1 << 14}, "Scrypt.N = 16384: the floor at P = 1 is 131072"},
-		{hashing.Scrypt{N: 1 << 16}, "Scrypt.N = 65536: the floor at P = 1 is 131072"},
-		{hashing.Scrypt{N: 1 << 15, P: 2}, "Scrypt.N = 32768: the floor at P = 2 is 65536"},
-		{hashing.Scrypt{N: 1 << 14, P: 5}, "Scrypt.N = 16384: the floor at P = 5 is 32768"},
-		{hashing.Scrypt{R: 4}, "Scrypt.R = 4: the floor is 8"},
-		{hashing.Bcrypt{Cost: 9}, "Bcrypt.Cost = 9: the floor is 10"},
+		{hashing.Argon2id{Time: 1}, "Argon2id.Memory (KiB) = 19456: the recommended minimum at Time = 1 is 47104"},
+		{hashing.Argon2id{Memory: 46*1024 - 1, Time: 1}, "Argon2id.Memory (KiB) = 47103: the recommended minimum at Time = 1 is 47104"},
+		{hashing.Argon2id{Memory: 19*1024 - 1}, "Argon2id.Memory (KiB) = 19455: the recommended minimum at Time = 2 is 19456"},
+		{hashing.Argon2id{Memory: 12*1024 - 1, Time: 3}, "Argon2id.Memory (KiB) = 12287: the recommended minimum at Time = 3 is 12288"},
+		{hashing.Argon2id{Memory: 8 * 1024, Time: 64}, "Argon2id.Memory (KiB) = 8192: the recommended minimum at Time = 64 is 12288"},
+		{hashing.Scrypt{N: 1 << 14}, "Scrypt.N = 16384: the recommended minimum at P = 1 is 131072"},
+		{hashing.Scrypt{N: 1 << 16}, "Scrypt.N = 65536: the recommended minimum at P = 1 is 131072"},
+		{hashing.Scrypt{N: 1 << 15, P: 2}, "Scrypt.N = 32768: the recommended minimum at P = 2 is 65536"},
+		{hashing.Scrypt{N: 1 << 14, P: 5}, "Scrypt.N = 16384: the recommended minimum at P = 5 is 32768"},
+		{hashing.Scrypt{R: 4}, "Scrypt.R = 4: the recommended minimum is 8"},
+		{hashing.Bcrypt{Cost: 9}, "Bcrypt.Cost = 9: the recommended minimum is 10"},
 	} {
 		_, err := hashing.New(hashing.Config{Driver: tt.driver})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -60,27 +60,28 @@ func TestBelowFloor(t *testing.T) {
 	}
 }
 
-// What cannot work, or is above a ceiling, is refused with weak costs allowed.
-func TestImpossibleCosts(t *testing.T) {
+// Costs that the algorithm does not support, or above the maximum, are refused
+// even if weak costs are allowed.
+func TestUnsupportedCostsAreRefused(t *testing.T) {
 	for _, tt := range []struct {
 		driver hashing.Driver
 		want   string
 	}{
-		{hashing.Argon2id{Memory: 256*1024 + 1}, "Argon2id.Memory (KiB) = 262145: the ceiling is 262144"},
+		{hashing.Argon2id{Memory: 256*1024 + 1}, "Argon2id.Memory (KiB) = 262145: the maximum is 262144"},
 		{hashing.Argon2id{Memory: 31, Threads: 4}, "Argon2id.Memory (KiB) = 31: the minimum is 32"},
-		{hashing.Argon2id{Time: 65}, "Argon2id.Time = 65: the ceiling is 64"},
-		{hashing.Argon2id{Threads: 65}, "Argon2id.Threads = 65: the ceiling is 64"},
-		{hashing.Argon2id{Memory: 256 * 1024, Time: 9}, "Argon2id.Memory (KiB) * Time = 2359296: the ceiling is 2097152"},
+		{hashing.Argon2id{Time: 65}, "Argon2id.Time = 65: the maximum is 64"},
+		{hashing.Argon2id{Threads: 65}, "Argon2id.Threads = 65: the maximum is 64"},
+		{hashing.Argon2id{Memory: 256 * 1024, Time: 9}, "Argon2id.Memory (KiB) * Time = 2359296: the maximum is 2097152"},
 		{hashing.Scrypt{N: 1000}, "Scrypt.N = 1000: not a power of two"},
 		{hashing.Scrypt{N: 1}, "Scrypt.N = 1: not a power of two"},
 		{hashing.Scrypt{N: -8}, "Scrypt.N = -8: not a power of two"},
-		{hashing.Scrypt{N: 1 << 31}, "Scrypt.N (as a power of 2) = 31: the ceiling is 20"},
-		{hashing.Scrypt{N: 1 << 19}, "Scrypt 128 * N * R (bytes) = 536870912: the ceiling is 268435456"},
-		{hashing.Scrypt{P: 9}, "Scrypt 128 * N * R * P (bytes) = 1207959552: the ceiling is 1073741824"},
+		{hashing.Scrypt{N: 1 << 31}, "Scrypt.N (as a power of 2) = 31: the maximum is 20"},
+		{hashing.Scrypt{N: 1 << 19}, "Scrypt 128 * N * R (bytes) = 536870912: the maximum is 268435456"},
+		{hashing.Scrypt{P: 9}, "Scrypt 128 * N * R * P (bytes) = 1207959552: the maximum is 1073741824"},
 		{hashing.Scrypt{R: -1}, "Scrypt.R = -1: the minimum is 1"},
 		{hashing.Scrypt{P: -1}, "Scrypt.P = -1: the minimum is 1"},
 		{hashing.Bcrypt{Cost: 3}, "Bcrypt.Cost = 3: the minimum is 4"},
-		{hashing.Bcrypt{Cost: 17}, "Bcrypt.Cost = 17: the ceiling is 16"},
+		{hashing.Bcrypt{Cost: 17}, "Bcrypt.Cost = 17: the maximum is 16"},
 		{hashing.Bcrypt{Cost: -1}, "Bcrypt.Cost = -1: the minimum is 4"},
 	} {
 		_, err := hashing.New(hashing.Config{Driver: tt.driver, InsecureAllowWeakParameters: true})
@@ -88,12 +89,12 @@ func TestImpossibleCosts(t *testing.T) {
 			t.Errorf("%+v: error %v, want %q", tt.driver, err, tt.want)
 		}
 		if _, err := tt.driver.Hash("secret"); err == nil {
-			t.Errorf("%+v: the driver alone hashes", tt.driver)
+			t.Errorf("%+v: Hash of the driver accepts it", tt.driver)
 		}
 	}
 }
 
-func TestAllFaultsAtOnce(t *testing.T) {
+func TestNewReportsAllFaults(t *testing.T) {
 	_, err := hashing.New(hashing.Config{
 		Driver:      hashing.Argon2id{Memory: 1024, Time: 100},
 		Also:        []hashing.Driver{nil, hashing.Bcrypt{Cost: 4}},
@@ -112,15 +113,15 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	}
 }
 
-func TestTooManyCallers(t *testing.T) {
+func TestConcurrencyAndQueueHaveMaximum(t *testing.T) {
 	_, err := hashing.New(hashing.Config{Concurrency: 65537, Queue: int(^uint(0) >> 1)})
 	if err == nil || !strings.Contains(err.Error(), "Concurrency = 65537") || !strings.Contains(err.Error(), "Queue = ") {
 		t.Errorf("error %v", err)
 	}
 }
 
-// The caller's configuration stays as it was, and changing it later changes
-// nothing.
+// New does not modify the caller's configuration, and changing it later has no
+// effect.
 func TestConfigIsCopied(t *testing.T) {
 	also := make([]hashing.Driver, 1, 8)
 	also[0] = cheapBcrypt
@@ -135,8 +136,8 @@ func TestConfigIsCopied(t *testing.T) {
 	}
 }
 
-// A driver that does not read what it wrote is found by New.
-func TestInconsistentDriver(t *testing.T) {
+// New refuses a driver that cannot read its own hashes.
+func TestNewRefusesInconsistentDriver(t *testing.T) {
 	for _, tt := range []struct{ name, writes string }{
 		{"not recognized", "$other$"},
 		{"too long", "$gate$" + strings.Repeat("x", 1024)},
@@ -155,7 +156,7 @@ func TestInconsistentDriver(t *testing.T) {
 
 func TestManagerPrintsNoHash(t *testing.T) {
 	m := cheap(t, cheapArgon2id)
-	encoded, err := json.Marshal(m) //lint:ignore SA9005 what it shows is the point
+	encoded, err := json.Marshal(m) //lint:ignore SA9005 the test checks what is shown
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,26 +1,26 @@
-// Package hashing turns passwords into hashes that are safe to store, and
-// checks passwords against them.
+// Package hashing hashes passwords for storage, and verifies passwords against
+// stored hashes.
 //
-// A Manager hashes with one Driver (Argon2id unless told otherwise) and
-// verifies hashes of all of them, so an application can change its algorithm
-// or its costs at any time: users log in with the hash they have, and
-// NeedsRehash says which to replace while the password is at hand.
+// A [Manager] hashes with one [Driver], by default [Argon2id]. It verifies the
+// hashes of all drivers. An application can therefore change its algorithm or
+// its costs at any time: users log in with the hash they have, and
+// [Manager.NeedsRehash] reports which hashes to replace at that login.
 //
-// What the package promises:
+// The package guarantees:
 //
-//   - The costs it hashes with are at least those of the OWASP Password Storage
+//   - The costs of new hashes are at least those of the OWASP Password Storage
 //     Cheat Sheet and of OWASP ASVS 5.0, appendix C.
-//   - The costs it finds in a stored hash are bounded before any work is done:
-//     a hash that somebody planted in the database cannot exhaust memory or
-//     time.
-//   - No more hashes are computed at once than Config.Concurrency, no more
-//     callers wait than Config.Queue, and the rest learn so at once (ErrBusy).
-//   - A user who does not exist costs as much as one who does (VerifyDummy).
-//   - No error carries a password or a hash.
+//   - The costs in a stored hash are checked before any work is done. A hash that
+//     an attacker wrote into the database cannot exhaust memory or time.
+//   - At most Config.Concurrency hashes are computed at the same time, and at most
+//     Config.Queue callers wait. Further callers get [ErrBusy] at once.
+//   - A login as an unknown user takes as long as one as a known user, if the
+//     application calls [Manager.VerifyDummy].
+//   - No error contains a password or a hash.
 //
-// Passwords are hashed byte for byte: nothing is trimmed, folded or
-// normalized. An application that wants one password to match in every Unicode
-// form normalizes it before Hash and before Verify alike. Beware that
-// encoding/json replaces invalid UTF-8 by U+FFFD, which makes different
-// passwords equal before this package sees them.
+// Passwords are hashed byte for byte. Nothing is trimmed, folded or normalized.
+// An application that accepts a password in every Unicode form must normalize
+// it before both Hash and Verify. Beware that encoding/json replaces invalid
+// UTF-8 with U+FFFD, so that different passwords become equal before this
+// package sees them.
 package hashing

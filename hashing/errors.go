@@ -7,38 +7,38 @@ import (
 	"unicode/utf8"
 )
 
-// MaxPassword is the length of the longest password, in bytes. ASVS 6.2.9 asks
-// for 64 characters at least, which is up to 256 bytes; a bound there must be,
-// since hashing reads all of it.
+// MaxPassword is the length of the longest password, in bytes. ASVS 5.0, 6.2.9
+// requires at least 64 characters, which take up to 256 bytes. There is a limit
+// because hashing reads the whole password.
 const MaxPassword = 4096
 
-// The errors of this package. Compare them with errors.Is; they are returned
-// wrapped together with what is wrong, and never with the password or the hash
-// that is.
+// The errors of this package. They are returned wrapped in errors that give the
+// reason, so compare them with errors.Is. They never contain a password or a
+// hash.
 var (
 	// ErrPassword says that a password can be neither hashed nor verified. It
-	// depends on the password alone, never on a user or on a stored hash.
+	// depends only on the password, never on a user or a stored hash.
 	ErrPassword = errors.New("ginauth: unacceptable password")
-	// ErrPasswordEmpty is the ErrPassword of a password of no bytes.
+	// ErrPasswordEmpty says that the password is empty. It wraps ErrPassword.
 	ErrPasswordEmpty = fmt.Errorf("%w: empty", ErrPassword)
-	// ErrPasswordTooLong is the ErrPassword of a password longer than
-	// MaxPassword, or than what the driver that hashes can take.
+	// ErrPasswordTooLong says that the password is longer than MaxPassword, or
+	// longer than the driver supports. It wraps ErrPassword.
 	ErrPasswordTooLong = fmt.Errorf("%w: too long", ErrPassword)
-	// ErrPasswordNotUTF8 is the ErrPassword of a password that is not valid
-	// UTF-8.
+	// ErrPasswordNotUTF8 says that the password is not valid UTF-8. It wraps
+	// ErrPassword.
 	ErrPasswordNotUTF8 = fmt.Errorf("%w: not UTF-8", ErrPassword)
 
-	// ErrBadHash says that a stored hash is empty, of no known format,
-	// malformed, or asks for more work than is ever done. No work was done.
+	// ErrBadHash says that a stored hash is empty, has an unknown format, is
+	// malformed, or has costs above the maximum. Nothing was computed.
 	ErrBadHash = errors.New("ginauth: unreadable password hash")
 
-	// ErrBusy says that as many passwords are being hashed, and as many callers
-	// are waiting, as the configuration allows. It is returned at once; a
-	// server answers 503 with a Retry-After.
+	// ErrBusy says that Config.Concurrency hashes are being computed and
+	// Config.Queue callers are waiting. It is returned at once. A server should
+	// respond with 503 and a Retry-After header.
 	ErrBusy = errors.New("ginauth: too many passwords are being hashed")
 )
 
-// checkPassword returns why no driver should see the password.
+// checkPassword returns an error if no driver may be called with the password.
 func checkPassword(password string) error {
 	switch {
 	case password == "":
@@ -51,31 +51,31 @@ func checkPassword(password string) error {
 	return nil
 }
 
-// badHash returns an ErrBadHash. The reason must not quote what was read: it
-// may be a password that somebody stored in plain text.
+// badHash returns an error that wraps ErrBadHash. The reason must not quote the
+// stored text, which may be a password in plain text.
 func badHash(reason string) error { return fmt.Errorf("%w: %s", ErrBadHash, reason) }
 
-// within returns what is wrong with a cost that is not in [low, high]. The
-// field's unit, if any, is part of its name: "Argon2id.Memory (KiB)".
+// within returns an error if value is not in [low, high]. The name of the field
+// includes its unit, if any, as in "Argon2id.Memory (KiB)".
 func within(field string, value, low, high int64) error {
 	switch {
 	case value < low:
 		return fmt.Errorf("%s = %d: the minimum is %d", field, value, low)
 	case value > high:
-		return fmt.Errorf("%s = %d: the ceiling is %d", field, value, high)
+		return fmt.Errorf("%s = %d: the maximum is %d", field, value, high)
 	}
 	return nil
 }
 
-// atLeast returns what is wrong with a cost below a recommended floor. The
-// other costs that the floor depends on are given as "Time = 2".
-func atLeast(field string, value, floor int64, given ...string) error {
-	if value >= floor {
+// atLeast returns an error if a cost is below its recommended minimum. Given
+// lists the other costs that the minimum depends on, as in "Time = 2".
+func atLeast(field string, value, recommended int64, given ...string) error {
+	if value >= recommended {
 		return nil
 	}
 	where := ""
 	if len(given) > 0 {
 		where = " at " + strings.Join(given, ", ")
 	}
-	return fmt.Errorf("%s = %d: the floor%s is %d", field, value, where, floor)
+	return fmt.Errorf("%s = %d: the recommended minimum%s is %d", field, value, where, recommended)
 }

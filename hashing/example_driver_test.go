@@ -23,7 +23,7 @@ const djangoPrefix = "pbkdf2_sha256$"
 
 func (d Django) Validate(allowWeak bool) error {
 	if d.Iterations < 600_000 && !allowWeak || d.Iterations < 1 || d.Iterations > 2_000_000 {
-		return fmt.Errorf("Django.Iterations = %d: not 600000 to 2000000", d.Iterations)
+		return fmt.Errorf("Django.Iterations = %d: want 600000 to 2000000", d.Iterations)
 	}
 	return nil
 }
@@ -35,7 +35,8 @@ func (d Django) NeedsRehash(encoded string) (bool, error) {
 	return iterations != d.Iterations, err
 }
 
-// CheckPassword refuses what HMAC pads a short password with.
+// CheckPassword refuses a NUL byte at the end, because HMAC pads short
+// passwords with NUL bytes.
 func (d Django) CheckPassword(password string) error {
 	if strings.HasSuffix(password, "\x00") {
 		return fmt.Errorf("%w: NUL byte at the end", hashing.ErrPassword)
@@ -64,24 +65,26 @@ func (d Django) Verify(password, encoded string) (bool, error) {
 	return subtle.ConstantTimeCompare(got, want) == 1 && d.CheckPassword(password) == nil, err
 }
 
-// decode caps what the hash asks for: it is data, and may be hostile.
+// decode limits the iterations of a stored hash, because the hash may be
+// hostile.
 func (d Django) decode(encoded string) (iterations int, salt string, digest []byte, err error) {
 	fields := strings.Split(strings.TrimPrefix(encoded, djangoPrefix), "$")
 	if len(fields) != 3 {
-		return 0, "", nil, fmt.Errorf("%w: three fields expected", hashing.ErrBadHash)
+		return 0, "", nil, fmt.Errorf("%w: want three fields", hashing.ErrBadHash)
 	}
 	iterations, err = strconv.Atoi(fields[0])
 	if err != nil || iterations < 1 || iterations > 2_000_000 {
-		return 0, "", nil, fmt.Errorf("%w: iterations are not 1 to 2000000", hashing.ErrBadHash)
+		return 0, "", nil, fmt.Errorf("%w: iterations are not from 1 to 2000000", hashing.ErrBadHash)
 	}
 	digest, err = base64.StdEncoding.Strict().DecodeString(fields[2])
 	if err != nil || len(digest) != sha256.Size {
-		return 0, "", nil, fmt.Errorf("%w: digest", hashing.ErrBadHash)
+		return 0, "", nil, fmt.Errorf("%w: digest is not base64 of 32 bytes", hashing.ErrBadHash)
 	}
 	return iterations, fields[1], digest, nil
 }
 
-// A driver of one's own reads the hashes that an older application left.
+// An application implements a driver to read the hashes of an older
+// application.
 func ExampleDriver() {
 	ctx := context.Background()
 	passwords, err := hashing.New(hashing.Config{Also: []hashing.Driver{Django{Iterations: 600_000}}})

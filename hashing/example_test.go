@@ -10,7 +10,7 @@ import (
 )
 
 func Example() {
-	ctx := context.Background() // in a server, the request's
+	ctx := context.Background() // in a server, use the request's context
 	passwords, err := hashing.New(hashing.Config{})
 	if err != nil {
 		log.Fatal(err)
@@ -30,8 +30,8 @@ func Example() {
 	// false <nil>
 }
 
-// An application that used bcrypt changes to Argon2id: nobody is locked out, and
-// each hash is replaced when its owner logs in.
+// An application changes from bcrypt to Argon2id. All users can still log in,
+// and each hash is replaced when its user logs in.
 func ExampleManager_NeedsRehash() {
 	ctx := context.Background()
 	passwords, err := hashing.New(hashing.Config{Driver: hashing.Argon2id{}})
@@ -56,12 +56,12 @@ func ExampleManager_NeedsRehash() {
 	// false
 }
 
-// A login does the same work whether or not the user exists, has a password, or
-// has a hash that can be read.
+// A login computes one hash in all cases: if the user does not exist, has no
+// password, or has an unreadable hash.
 func ExampleManager_VerifyDummy() {
 	passwords, err := hashing.New(hashing.Config{
 		Driver:                      hashing.Argon2id{Memory: 64, Time: 1},
-		InsecureAllowWeakParameters: true, // an example is a test
+		InsecureAllowWeakParameters: true, // keeps this example fast
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -96,6 +96,6 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// ginauth: hashing configuration:
-	// Argon2id.Memory (KiB) = 8192: the floor at Time = 1 is 47104
+	// Argon2id.Memory (KiB) = 8192: the recommended minimum at Time = 1 is 47104
 	// Concurrency = -1: the minimum is 1
 }

@@ -1,7 +1,7 @@
 package hashing
 
-// Recode decodes a hash of the given PHC layout and encodes it again. It
-// returns the work that verifying would take, in bytes of memory passed over.
+// Recode decodes a PHC hash and encodes it again. It returns the cost of
+// verifying the hash, as the number of bytes of memory that are passed over.
 func Recode(encoded string) (again string, work int64, err error) {
 	if (Scrypt{}).Recognizes(encoded) {
 		h, err := decodeScrypt(encoded)

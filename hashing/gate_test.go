@@ -7,8 +7,8 @@ import (
 	"github.com/ginauth/ginauth/hashing"
 )
 
-// gate is a Driver whose Verify waits until the test lets it go on. It shows
-// who runs at the same time without a clock.
+// gate is a Driver whose Verify waits until the test lets it continue. It shows
+// which calls run at the same time, without a clock.
 type gate struct {
 	started chan struct{} // receives one value from every Verify that begins
 	open    chan struct{} // closed to let all of them go on

@@ -8,14 +8,15 @@ import (
 	"github.com/ginauth/ginauth/hashing"
 )
 
-// Costs for tests in which the costs are not the point.
+// Low costs, for tests that do not test the costs.
 var (
 	cheapArgon2id = hashing.Argon2id{Memory: 64, Time: 1}
 	cheapBcrypt   = hashing.Bcrypt{Cost: 4}
 	cheapScrypt   = hashing.Scrypt{N: 16, R: 1}
 )
 
-// cheap returns a manager that hashes with the driver, whatever its costs.
+// cheap returns a manager that hashes with the driver, also if its costs are
+// weak.
 func cheap(t testing.TB, driver hashing.Driver) *hashing.Manager {
 	t.Helper()
 	return must(t, hashing.Config{Driver: driver, InsecureAllowWeakParameters: true})
@@ -50,7 +51,7 @@ func verify(t testing.TB, m *hashing.Manager, password, encoded string) bool {
 
 // Vectors from the reference implementation of Argon2 (test.c), RFC 7914
 // (section 12), and crypt_blowfish (wrapper.c).
-func TestKnownAnswers(t *testing.T) {
+func TestPublishedTestVectors(t *testing.T) {
 	m := cheap(t, cheapArgon2id)
 	for _, tt := range []struct{ name, password, encoded string }{
 		{"argon2id", "password", "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"},
@@ -105,8 +106,9 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// Every driver can verify the hashes of every other, and says to replace them.
-func TestChangeOfDriver(t *testing.T) {
+// A manager of each driver verifies the hashes of every other driver, and
+// reports that they need a rehash.
+func TestManagerVerifiesHashesOfOtherDrivers(t *testing.T) {
 	drivers := []hashing.Driver{cheapArgon2id, cheapBcrypt, cheapScrypt}
 	for _, old := range drivers {
 		encoded := hash(t, cheap(t, old), "secret")
@@ -154,7 +156,7 @@ func TestNeedsRehash(t *testing.T) {
 	}
 }
 
-func TestPasswordRules(t *testing.T) {
+func TestUnacceptablePasswords(t *testing.T) {
 	m := cheap(t, cheapArgon2id)
 	stored := hash(t, m, "secret")
 	for _, tt := range []struct {
@@ -188,7 +190,7 @@ func TestPasswordRules(t *testing.T) {
 	}
 }
 
-// Passwords that an algorithm, or a careless reader, could take for each other.
+// Passwords that an algorithm, or a normalization, could confuse.
 func TestDistinctPasswords(t *testing.T) {
 	a72 := strings.Repeat("a", 72)
 	for _, driver := range []hashing.Driver{cheapArgon2id, cheapScrypt, cheapBcrypt} {
@@ -214,7 +216,7 @@ func TestDistinctPasswords(t *testing.T) {
 	}
 }
 
-// Argon2id and scrypt take every password in full.
+// Argon2id and scrypt read passwords completely.
 func TestLongPasswordsAndNUL(t *testing.T) {
 	for _, driver := range []hashing.Driver{cheapArgon2id, cheapScrypt} {
 		m := cheap(t, driver)
@@ -226,13 +228,13 @@ func TestLongPasswordsAndNUL(t *testing.T) {
 		} {
 			encoded := hash(t, m, tt.password)
 			if !verify(t, m, tt.password, encoded) || verify(t, m, tt.other, encoded) {
-				t.Errorf("%T: %s: not told from another password", driver, tt.name)
+				t.Errorf("%T: %s: another password matches", driver, tt.name)
 			}
 		}
 	}
 }
 
-func TestUnhashable(t *testing.T) {
+func TestDriverRefusesPasswordItCannotHash(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
 		driver        hashing.Driver
@@ -253,7 +255,7 @@ func TestUnhashable(t *testing.T) {
 			t.Errorf("%T: %s: %d hashes computed", tt.driver, tt.name, n)
 		}
 		if _, err := tt.driver.Hash(tt.password); !errors.Is(err, tt.want) {
-			t.Errorf("%T: %s: the driver alone: error %v", tt.driver, tt.name, err)
+			t.Errorf("%T: %s: Hash of the driver: error %v", tt.driver, tt.name, err)
 		}
 	}
 }

@@ -16,7 +16,8 @@ const (
 	digest31 = "E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
 )
 
-// Stored hashes that an attacker, an accident or another program left.
+// Stored hashes that an attacker, an accident or another program may have
+// written.
 var hostile = []struct{ name, encoded string }{
 	{"empty", ""},
 	{"plain text", "hunter2hunter2"},
@@ -30,7 +31,7 @@ var hostile = []struct{ name, encoded string }{
 
 	{"argon2id 1 MiB", "$argon2id$v=19$m=64,t=1,p=1$" + salt22 + "$" + strings.Repeat("A", 1<<20)},
 	{"argon2id m=8 GiB", "$argon2id$v=19$m=8388608,t=1,p=1$" + salt22 + "$" + digest43},
-	{"argon2id m above ceiling", "$argon2id$v=19$m=262145,t=1,p=1$" + salt22 + "$" + digest43},
+	{"argon2id m above maximum", "$argon2id$v=19$m=262145,t=1,p=1$" + salt22 + "$" + digest43},
 	{"argon2id m largest", "$argon2id$v=19$m=4294967295,t=4294967295,p=1$" + salt22 + "$" + digest43},
 	{"argon2id m of 33 bits", "$argon2id$v=19$m=4294967360,t=1,p=1$" + salt22 + "$" + digest43},
 	{"argon2id m of 400 digits", "$argon2id$v=19$m=" + strings.Repeat("9", 400) + ",t=1,p=1$" + salt22 + "$" + digest43},
@@ -77,12 +78,12 @@ var hostile = []struct{ name, encoded string }{
 
 	{"scrypt ln=31", "$scrypt$ln=31,r=8,p=1$" + salt22 + "$" + digest43},
 	{"scrypt ln=64", "$scrypt$ln=64,r=8,p=1$" + salt22 + "$" + digest43},
-	{"scrypt ln above ceiling", "$scrypt$ln=21,r=1,p=1$" + salt22 + "$" + digest43},
+	{"scrypt ln above maximum", "$scrypt$ln=21,r=1,p=1$" + salt22 + "$" + digest43},
 	{"scrypt ln=0", "$scrypt$ln=0,r=8,p=1$" + salt22 + "$" + digest43},
 	{"scrypt ln not whole", "$scrypt$ln=9.97,r=8,p=1$" + salt22 + "$" + digest43},
 	{"scrypt N=1000", "$scrypt$N=1000,r=8,p=1$" + salt22 + "$" + digest43},
-	{"scrypt memory above ceiling", "$scrypt$ln=19,r=8,p=1$" + salt22 + "$" + digest43},
-	{"scrypt work above ceiling", "$scrypt$ln=17,r=8,p=9$" + salt22 + "$" + digest43},
+	{"scrypt memory above maximum", "$scrypt$ln=19,r=8,p=1$" + salt22 + "$" + digest43},
+	{"scrypt work above maximum", "$scrypt$ln=17,r=8,p=9$" + salt22 + "$" + digest43},
 	{"scrypt r=0", "$scrypt$ln=4,r=0,p=1$" + salt22 + "$" + digest43},
 	{"scrypt r absurd", "$scrypt$ln=4,r=1073741823,p=1$" + salt22 + "$" + digest43},
 	{"scrypt p=0", "$scrypt$ln=4,r=8,p=0$" + salt22 + "$" + digest43},
@@ -114,7 +115,7 @@ var hostile = []struct{ name, encoded string }{
 	{"bcrypt prefix only", "$2a$"},
 }
 
-func TestHostileHashes(t *testing.T) {
+func TestManagerRefusesHostileHashes(t *testing.T) {
 	m := cheap(t, cheapArgon2id)
 	for _, tt := range hostile {
 		t.Run(tt.name, func(t *testing.T) {
@@ -125,7 +126,7 @@ func TestHostileHashes(t *testing.T) {
 				fastest       = time.Hour
 			)
 			runtime.ReadMemStats(&before)
-			for range 3 { // a busy machine may interrupt one
+			for range 3 { // a busy machine may delay one run
 				start := time.Now()
 				ok, err = m.Verify(t.Context(), "hunter2hunter2", tt.encoded)
 				stale = m.NeedsRehash(tt.encoded)
@@ -137,7 +138,7 @@ func TestHostileHashes(t *testing.T) {
 				t.Errorf("Verify = %v, %v; NeedsRehash = %v", ok, err, stale)
 			}
 			if err != nil && (strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "AAAA") || len(err.Error()) > 300) {
-				t.Errorf("the error quotes what was stored: %v", err)
+				t.Errorf("the error quotes the stored hash: %v", err)
 			}
 			if fastest > 10*time.Millisecond {
 				t.Errorf("took %v", fastest)
@@ -152,8 +153,8 @@ func TestHostileHashes(t *testing.T) {
 	}
 }
 
-// The drivers defend themselves also when no manager stands before them.
-func TestHostileHashesWithoutManager(t *testing.T) {
+// The drivers refuse hostile hashes also without a manager.
+func TestDriversRefuseHostileHashes(t *testing.T) {
 	for _, driver := range []hashing.Driver{hashing.Argon2id{}, hashing.Scrypt{}, hashing.Bcrypt{}} {
 		for _, tt := range hostile {
 			if ok, err := driver.Verify("hunter2hunter2", tt.encoded); ok || !errors.Is(err, hashing.ErrBadHash) {
@@ -184,9 +185,9 @@ func FuzzParse(f *testing.F) {
 		case err == nil && again != encoded:
 			t.Fatalf("%q and %q are the same hash", encoded, again)
 		case err != nil && !bcrypt && !m.NeedsRehash(encoded):
-			t.Fatalf("%q is unreadable and needs no rehash", encoded)
+			t.Fatalf("%q is unreadable, but NeedsRehash is false", encoded)
 		}
-		// Computing is left to hashes that are cheap, or refused.
+		// Verify only hashes that are cheap or refused.
 		dear := err == nil && work > 1<<20 || bcrypt && !strings.HasPrefix(encoded[4:], "04")
 		if dear {
 			return

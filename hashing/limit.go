@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// limit lets a number of callers run and a number wait. The one who leaves lets
-// in the one who has waited longest, since blocked sends on a channel proceed
-// in order.
+// limit admits a number of callers to run and a number to wait. Waiting callers
+// are served in the order in which they came, because a channel serves blocked
+// senders in order.
 type limit struct {
 	running  chan struct{}
 	admitted chan struct{} // running or waiting
@@ -20,9 +20,9 @@ func newLimit(concurrency, queue int) limit {
 	}
 }
 
-// enter returns when the caller may run, and it must leave afterwards. It
-// returns ErrBusy at once if there is no room to wait, and an error that wraps
-// the context's if that ended first.
+// enter waits until the caller may run. If it returns nil, the caller must call
+// leave. It returns ErrBusy at once if too many callers are waiting, and an
+// error that wraps the context's error if ctx ends first.
 func (l limit) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return notHashed(err)
@@ -38,7 +38,7 @@ func (l limit) enter(ctx context.Context) error {
 		<-l.admitted
 		return notHashed(ctx.Err())
 	}
-	// With both ready, select chooses at random.
+	// If both channels were ready, select chose at random.
 	if err := ctx.Err(); err != nil {
 		l.leave()
 		return notHashed(err)
@@ -46,13 +46,13 @@ func (l limit) enter(ctx context.Context) error {
 	return nil
 }
 
-// leave makes room. The order matters: whoever is admitted because of it finds
-// what ran gone.
+// leave lets the next caller in. It reads running first: a caller that is
+// admitted by the second read must not see the place in running still taken.
 func (l limit) leave() {
 	<-l.running
 	<-l.admitted
 }
 
 func notHashed(err error) error {
-	return fmt.Errorf("ginauth: no password was hashed: %w", err)
+	return fmt.Errorf("ginauth: password was not hashed: %w", err)
 }

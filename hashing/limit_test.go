@@ -12,8 +12,8 @@ import (
 	"github.com/ginauth/ginauth/hashing"
 )
 
-// Of many callers released at once, Concurrency run, Queue wait, and the rest
-// are turned away while the first are still running.
+// If many callers start at the same time, Concurrency of them run, Queue of
+// them wait, and the others are refused while the first are still running.
 func TestLimit(t *testing.T) {
 	for _, tt := range []struct {
 		name                      string
@@ -56,15 +56,15 @@ func testLimit(t *testing.T, concurrency, queue, waits int) {
 		}
 	}
 	if peak, n := g.peak.Load(), m.Computations(); peak != int64(concurrency) || n != uint64(admitted) {
-		t.Errorf("%d computed, %d at once; want %d and %d", n, peak, admitted, concurrency)
+		t.Errorf("%d computed, %d at the same time; want %d and %d", n, peak, admitted, concurrency)
 	}
 	if !verify(t, m, "secret", "$gate$secret") {
-		t.Error("no room after all have left")
+		t.Error("the manager is still busy after all calls returned")
 	}
 }
 
 // releaseAtOnce starts callers that all verify the right password at the same
-// moment, and returns their errors as they come.
+// time, and returns a channel of their errors.
 func releaseAtOnce(t *testing.T, m *hashing.Manager, callers int) <-chan error {
 	start, results := make(chan struct{}), make(chan error, callers)
 	for range callers {
@@ -96,8 +96,8 @@ func TestDefaultConcurrency(t *testing.T) {
 	})
 }
 
-// A caller who gives up while waiting gets the context's error, computes
-// nothing, and leaves room for others.
+// A caller whose context ends while it waits gets the context's error, computes
+// nothing, and makes room for others.
 func TestCancelWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
@@ -118,7 +118,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 		call(t.Context(), hashing.ErrBusy)
 		cancel(errors.New("client went away"))
 		synctest.Wait()
-		call(t.Context(), nil) // waits in the room they left
+		call(t.Context(), nil) // waits in the place of a canceled call
 		call(t.Context(), nil)
 		call(t.Context(), hashing.ErrBusy)
 		close(g.open)
@@ -129,7 +129,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 	})
 }
 
-// Those who wait are served in the order in which they came.
+// Waiting callers are served in the order in which they came.
 func TestQueueIsFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
@@ -144,7 +144,7 @@ func TestQueueIsFair(t *testing.T) {
 				if err := m.VerifyDummy(t.Context(), "secret"); err != nil {
 					t.Error(err)
 				}
-				order = append(order, i) // one at a time: the test lets one go, then waits
+				order = append(order, i) // no race: the test lets one call continue and waits for it
 			})
 			synctest.Wait()
 		}
@@ -167,7 +167,7 @@ func TestEndedContext(t *testing.T) {
 	before := m.Computations()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for range 100 { // more than once: select chooses at random
+	for range 100 { // repeated, because select chooses at random
 		_, hashErr := m.Hash(ctx, "secret")
 		ok, verifyErr := m.Verify(ctx, "secret", stored)
 		dummyErr := m.VerifyDummy(ctx, "secret")
@@ -177,7 +177,7 @@ func TestEndedContext(t *testing.T) {
 			}
 		}
 		if ok {
-			t.Fatal("match under an ended context")
+			t.Fatal("password matches although the context has ended")
 		}
 	}
 	if n := m.Computations() - before; n != 0 {
@@ -188,7 +188,7 @@ func TestEndedContext(t *testing.T) {
 	}
 }
 
-// A driver that panics gives its slot back.
+// A driver that panics does not keep its place.
 func TestPanicFreesSlot(t *testing.T) {
 	g := newGate()
 	m := must(t, hashing.Config{Driver: g, Concurrency: 1, Queue: hashing.NoQueue})
@@ -210,8 +210,8 @@ func TestPanicFreesSlot(t *testing.T) {
 	}
 }
 
-// What needs no work is answered although everything is busy.
-func TestRefusalsDoNotQueue(t *testing.T) {
+// Errors that need no computation are returned also while all places are taken.
+func TestRefusedInputDoesNotWait(t *testing.T) {
 	g := newGate()
 	m := must(t, hashing.Config{Driver: g, Concurrency: 1, Queue: hashing.NoQueue})
 	var all sync.WaitGroup
@@ -230,7 +230,7 @@ func TestRefusalsDoNotQueue(t *testing.T) {
 	all.Wait()
 }
 
-// An unknown user costs as many hashes as a known one, whatever the driver.
+// VerifyDummy computes as many hashes as Verify, with every driver.
 func TestDummyCostsTheSame(t *testing.T) {
 	for _, driver := range []hashing.Driver{cheapArgon2id, cheapBcrypt, cheapScrypt} {
 		m := cheap(t, driver)

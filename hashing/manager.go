@@ -8,18 +8,18 @@ import (
 	"sync/atomic"
 )
 
-// Manager hashes and verifies passwords. It is safe for concurrent use and owns
-// no goroutine. New makes one; the zero value is not usable.
+// Manager hashes and verifies passwords. It is safe for concurrent use and
+// starts no goroutines. Create one with New: the zero value is not usable.
 type Manager struct {
-	drivers      []Driver // the first one hashes
+	drivers      []Driver // the first one makes new hashes
 	limit        limit
-	dummy        string // hash of a password nobody knows
+	dummy        string // hash of a random password
 	computations atomic.Uint64
 }
 
-// New returns a Manager, or an error that joins all faults of the configuration.
-// It computes one hash, which VerifyDummy compares with, so it takes as long as
-// a login.
+// New returns a Manager, or an error that joins all faults of the
+// configuration. It computes one hash for VerifyDummy, so it takes as long as a
+// login.
 func New(config Config) (*Manager, error) {
 	config = config.filled()
 	if err := config.validate(); err != nil {
@@ -36,8 +36,8 @@ func New(config Config) (*Manager, error) {
 	}, nil
 }
 
-// newDummy hashes a random password, and makes sure that the driver reads what
-// it wrote.
+// newDummy hashes a random password. It returns an error if the driver cannot
+// read the result.
 func newDummy(driver Driver) (string, error) {
 	encoded, err := driver.Hash(rand.Text())
 	if err != nil {
@@ -48,18 +48,18 @@ func newDummy(driver Driver) (string, error) {
 	}
 	stale, err := driver.NeedsRehash(encoded)
 	if err == nil && stale {
-		err = errors.New("the driver would rehash its own hash")
+		err = errors.New("the driver reports that its own hash needs a rehash")
 	}
 	return encoded, err
 }
 
 // Hash returns the hash of a password, made by the configured driver with a
-// random salt, so two hashes of one password differ.
+// random salt. Two hashes of the same password differ.
 //
 // The error wraps ErrPassword if the password is not 1 to MaxPassword bytes of
-// valid UTF-8 or the driver cannot hash it, ErrBusy if too many callers are
-// waiting, and the context's error if that ended before the work began. Work
-// that has begun is finished.
+// valid UTF-8 or if the driver cannot hash it. It wraps ErrBusy if too many
+// callers are waiting, and the error of ctx if ctx ended before the computation
+// began. A computation that has begun is not interrupted.
 func (m *Manager) Hash(ctx context.Context, password string) (string, error) {
 	if err := checkPassword(password); err != nil {
 		return "", err
@@ -76,17 +76,19 @@ func (m *Manager) Hash(ctx context.Context, password string) (string, error) {
 	return driver.Hash(password)
 }
 
-// Verify reports whether the password is the one that a hash was made of,
-// whichever driver made it. A wrong password is false without an error.
+// Verify reports whether encoded is a hash of the password. It verifies the
+// hashes of all drivers. For a wrong password it returns false and no error.
 //
 // The error wraps ErrPassword if the password is not 1 to MaxPassword bytes of
-// valid UTF-8, and ErrBadHash if the hash is empty or unreadable or would cost
-// too much; both are found before any work. Otherwise it is as in Hash. A
-// caller that gets ErrBadHash, as for an account without a password, calls
-// VerifyDummy and then refuses, lest such accounts be told by their speed.
+// valid UTF-8. It wraps ErrBadHash if encoded is empty or malformed or has
+// costs above the maximum. Neither case computes anything. The other errors are
+// those of Hash. After ErrBadHash, which is returned also for an account
+// without a password, the caller must call VerifyDummy and then refuse the
+// login. Otherwise the response time reveals such accounts.
 //
-// Passwords that the algorithm of the hash would confuse with others (see Bcrypt
-// and Scrypt) never match it, after the usual work.
+// A password that the algorithm of the hash would confuse with another one (see
+// Bcrypt and Scrypt) never matches. It takes the same time as any other
+// password.
 func (m *Manager) Verify(ctx context.Context, password, encoded string) (bool, error) {
 	if err := checkPassword(password); err != nil {
 		return false, err
@@ -98,11 +100,11 @@ func (m *Manager) Verify(ctx context.Context, password, encoded string) (bool, e
 	return m.verify(ctx, driver, password, encoded)
 }
 
-// VerifyDummy does the work of a Verify of a hash with the configured driver
-// and costs, and has the same errors, ErrBadHash apart. It is for a user who
-// does not exist: the answer then takes as long as for one who does. Users
-// whose hash has older costs still take another time, until they log in and
-// are rehashed.
+// VerifyDummy computes a hash as Verify does, with the configured driver and
+// costs. A login calls it for a user that does not exist, so that the response
+// takes as long as for one that does. Its errors are those of Verify without
+// ErrBadHash. Users whose hash has older costs still take a different time,
+// until they log in and their hash is replaced.
 func (m *Manager) VerifyDummy(ctx context.Context, password string) error {
 	if err := checkPassword(password); err != nil {
 		return err
@@ -121,17 +123,17 @@ func (m *Manager) verify(ctx context.Context, driver Driver, password, encoded s
 	return ok && err == nil, err
 }
 
-// NeedsRehash reports whether a hash is not what Hash would make today: it is
-// of another driver than the configured one, has other costs, or cannot be
-// read. An application asks after a Verify that matched, and stores a new hash
-// of the password.
+// NeedsRehash reports whether a hash differs from what Hash would make now: it
+// is from another driver, has other costs, or is unreadable. Call it after
+// Verify returned true. If it reports true, hash the password again and store
+// the result.
 func (m *Manager) NeedsRehash(encoded string) bool {
 	_, current, err := m.read(encoded)
 	return err != nil || !current
 }
 
-// read returns the driver of a hash that is safe to verify, and whether the
-// hash is what the configured driver would make.
+// read returns the driver of a hash that is safe to verify, and reports whether
+// the configured driver would make such a hash.
 func (m *Manager) read(encoded string) (driver Driver, current bool, err error) {
 	if encoded == "" {
 		return nil, false, badHash("empty")
@@ -148,12 +150,12 @@ func (m *Manager) read(encoded string) (driver Driver, current bool, err error) 
 	return nil, false, badHash("unknown format")
 }
 
-// Computations returns how many hashes were computed or are being computed, by
-// Hash, Verify and VerifyDummy together. Tests and monitoring read it: two
-// logins that must not be told apart raise it by the same number.
+// Computations returns the number of hashes that were computed or are being
+// computed by Hash, Verify and VerifyDummy. Use it in monitoring, and in tests
+// that check that two logins cost the same.
 func (m *Manager) Computations() uint64 { return m.computations.Load() }
 
-// Format writes the type of the driver for every verb, and no hash.
+// Format writes the type of the driver, for every verb. It writes no hash.
 func (m *Manager) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "hashing.Manager(%T)", m.drivers[0])
 }

@@ -6,18 +6,18 @@ import (
 )
 
 const (
-	// largeBlock is from where on the memory of one hash is worth giving back at
-	// once, in bytes.
+	// largeBlock is the smallest memory of one hash, in bytes, that is returned
+	// to the system at once.
 	largeBlock = 32 << 20
-	// largeHeap is how many such blocks a heap has to hold to be left alone:
-	// collecting it would cost more than it yields.
+	// largeHeap is the size of a heap, in such blocks, from which on nothing is
+	// returned. Collecting a heap that large costs too much.
 	largeHeap = 4
 )
 
-// collect gives the memory of a hash that has ended back to the system.
-// Otherwise the blocks of several hashes lie dead beside the one in use until
-// the collector finds them, and even then the next one may not fit where they
-// were: a server that was given room for one is killed for three.
+// collect returns the memory of a finished hash to the operating system.
+// Otherwise the blocks of several hashes stay allocated until the garbage
+// collector runs, and the next block may not fit into the freed space. A server
+// with memory for one hash could then be killed for using the memory of three.
 func collect(block uint64) {
 	if block < largeBlock {
 		return

@@ -9,9 +9,10 @@ import (
 	"strings"
 )
 
-// What is made, and what is accepted in a stored hash, in bytes. A digest of
-// less than 128 bits could be matched by chance or by search; eight bytes of
-// salt are the least of the Argon2 reference implementation.
+// Lengths of salts and digests in bytes: of new hashes, and the limits for
+// stored hashes. A digest shorter than 128 bits could be matched by chance or
+// by search. The reference implementation of Argon2 requires at least 8 bytes
+// of salt.
 const (
 	newSalt   = 16
 	newDigest = 32
@@ -19,12 +20,12 @@ const (
 	minSalt, maxSalt     = 8, 64
 	minDigest, maxDigest = 16, 64
 
-	// maxEncoded bounds the hashes of any driver. The longest that the drivers
-	// here accept has less than 256 bytes.
+	// maxEncoded is the length of the longest hash of any driver, in bytes. The
+	// built-in drivers accept less than 256.
 	maxEncoded = 1024
 )
 
-// phc is a hash in the PHC string format.
+// phc is a decoded hash in the PHC string format.
 type phc struct {
 	// costs are in the order of the layout's names.
 	costs  [3]int64
@@ -32,14 +33,14 @@ type phc struct {
 	digest []byte
 }
 
-// layout is the form of an algorithm's PHC strings:
-// prefix, "m=1,t=2,p=3", "$", salt, "$", digest.
+// layout describes the PHC strings of an algorithm: prefix, "m=1,t=2,p=3", "$",
+// salt, "$", digest.
 type layout struct {
 	prefix string
 	names  [3]string
 }
 
-// encode returns the one spelling of h that decode accepts.
+// encode returns the only spelling of h that decode accepts.
 func (l layout) encode(h phc) string {
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("%s%s=%d,%s=%d,%s=%d$%s$%s", l.prefix,
@@ -47,8 +48,8 @@ func (l layout) encode(h phc) string {
 		b64.EncodeToString(h.salt), b64.EncodeToString(h.digest))
 }
 
-// decode reads what encode wrote and nothing else: every hash has one spelling.
-// The costs are numbers, but not yet known to be bearable.
+// decode reads exactly what encode writes, so every hash has only one spelling.
+// It does not check the costs against their limits.
 func (l layout) decode(encoded string) (phc, error) {
 	rest, ok := strings.CutPrefix(encoded, l.prefix)
 	if !ok || len(encoded) > maxEncoded {
@@ -56,7 +57,7 @@ func (l layout) decode(encoded string) (phc, error) {
 	}
 	fields := strings.Split(rest, "$")
 	if len(fields) != 3 {
-		return phc{}, badHash("costs, salt and digest expected after " + l.prefix)
+		return phc{}, badHash("want costs, salt and digest after " + l.prefix)
 	}
 	costs, err := l.decodeCosts(fields[0])
 	if err != nil {
@@ -77,25 +78,26 @@ func (l layout) decode(encoded string) (phc, error) {
 func (l layout) decodeCosts(field string) (costs [3]int64, err error) {
 	pairs := strings.Split(field, ",")
 	if len(pairs) != len(costs) {
-		return costs, badHash("three costs expected")
+		return costs, badHash("want three costs")
 	}
 	for i, name := range l.names {
 		digits, ok := strings.CutPrefix(pairs[i], name+"=")
 		n, err := strconv.ParseUint(digits, 10, 32)
-		// ParseUint knows no sign; writing the number again finds leading zeros.
+		// ParseUint accepts no sign. Formatting the number again detects
+		// leading zeros.
 		if !ok || err != nil || strconv.FormatUint(n, 10) != digits {
-			return costs, badHash("cost " + name + " is not a plain number of 32 bits")
+			return costs, badHash("cost " + name + " is not a 32-bit number in decimal")
 		}
 		costs[i] = int64(n)
 	}
 	return costs, nil
 }
 
-// decodeBase64 decodes a field strictly: no padding, no stray bits at the end,
-// and no line breaks, which package base64 would skip.
+// decodeBase64 decodes a field strictly. It accepts no padding, no stray bits
+// at the end, and no line breaks, which package base64 would skip.
 func decodeBase64(b64 *base64.Encoding, name, field string, low, high int) ([]byte, error) {
 	if n := b64.DecodedLen(len(field)); n < low || n > high {
-		return nil, badHash(fmt.Sprintf("%s of %d bytes, not of %d to %d", name, n, low, high))
+		return nil, badHash(fmt.Sprintf("%s has %d bytes, want %d to %d", name, n, low, high))
 	}
 	data, err := b64.Strict().DecodeString(field)
 	if err != nil || strings.ContainsAny(field, "\r\n") {
@@ -104,19 +106,21 @@ func decodeBase64(b64 *base64.Encoding, name, field string, low, high int) ([]by
 	return data, nil
 }
 
-// matches reports in constant time whether the digest is h's.
+// matches reports in constant time whether digest equals the digest of h.
 func (h phc) matches(digest []byte) bool {
 	return subtle.ConstantTimeCompare(h.digest, digest) == 1
 }
 
-// fresh returns a hash yet to be computed, with a random salt.
-func fresh(costs [3]int64) phc {
+// newPHC returns a hash with a random salt and a digest that is not computed
+// yet.
+func newPHC(costs [3]int64) phc {
 	h := phc{costs: costs, salt: make([]byte, newSalt), digest: make([]byte, newDigest)}
-	rand.Read(h.salt) // never fails: the program ends if it does
+	rand.Read(h.salt) // never fails: crypto/rand ends the program instead
 	return h
 }
 
-// differs reports whether h is other than fresh would make it with the costs.
+// differs reports whether h has other costs than the given ones, or a salt or
+// digest of another length than new hashes have.
 func (h phc) differs(costs [3]int64) bool {
 	return h.costs != costs || len(h.salt) != newSalt || len(h.digest) != newDigest
 }

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/crypto/scrypt"
 )
 
-// Ceilings of Scrypt, for stored hashes and for configurations alike. The
-// dearest hash they admit takes some seconds.
+// The maximum costs of Scrypt, for stored hashes and for configurations. The
+// most expensive hash within them takes some seconds.
 const (
 	maxScryptLogN   = 20
 	maxScryptR      = 32
@@ -28,29 +28,30 @@ var (
 )
 
 // Scrypt is the driver of scrypt (RFC 7914). The zero value is the first choice
-// of the OWASP Password Storage Cheat Sheet and takes 128 MiB for each hash.
-// Its hashes have 16 bytes of salt and a digest of 32 bytes, in the PHC string
-// format, where ln is the binary logarithm of N:
+// of the OWASP Password Storage Cheat Sheet for scrypt. It takes 128 MiB for
+// each hash. Its hashes have a salt of 16 bytes and a digest of 32 bytes, in
+// the PHC string format, where ln is the binary logarithm of N:
 //
 //	$scrypt$ln=17,r=8,p=1$salt$digest
 //
-// scrypt begins with HMAC, which pads a short password with NUL bytes, so that
-// "a" and "a\x00" would match. Scrypt does not hash a password that ends in a
-// NUL byte, and verifying one is false after the usual work.
+// The HMAC in scrypt pads short passwords with NUL bytes, so that "a" and
+// "a\x00" have the same hash. Scrypt therefore does not hash a password that
+// ends in a NUL byte. Verify takes the usual time for such a password and
+// returns false.
 //
-// Floors, after ASVS 5.0, appendix C: R is at least 8; N is at least 2^17 when P
-// is 1, 2^16 when it is 2, and 2^15 when it is more.
+// The recommended minimum follows OWASP ASVS 5.0, appendix C: R is at least 8,
+// and N is at least 2^17 if P is 1, 2^16 if it is 2, and 2^15 if it is more.
 //
-// Ceilings: N 2^20, R 32, P 16, the memory of 128 * N * R bytes 256 MiB, and
-// that memory times P 1 GiB. A stored hash has 8 to 64 bytes of salt and a
-// digest of 16 to 64 bytes.
+// The maximum is 2^20 for N, 32 for R, 16 for P, 256 MiB for the memory of 128
+// * N * R bytes, and 1 GiB for that memory times P. Stored hashes may have a
+// salt of 8 to 64 bytes and a digest of 16 to 64 bytes.
 type Scrypt struct {
-	// N is the cost in time and memory, a power of two above one. Zero means
-	// 1 << 17.
+	// N is the cost in time and memory. It is a power of two greater than 1.
+	// Zero means 1 << 17.
 	N int
 	// R is the block size, in units of 128 bytes. Zero means 8.
 	R int
-	// P is how often the work is done, one after the other. Zero means 1.
+	// P is the number of sequential repetitions of the work. Zero means 1.
 	P int
 }
 
@@ -61,37 +62,37 @@ func (s Scrypt) filled() Scrypt {
 	return s
 }
 
-// costs returns the costs as they are encoded, given an N that is a power of
-// two.
+// costs returns the costs as they are encoded. N must be a power of two.
 func (s Scrypt) costs() [3]int64 {
 	s = s.filled()
 	return [3]int64{int64(bits.Len(uint(s.N)) - 1), int64(s.R), int64(s.P)}
 }
 
-// Validate returns the costs that are below a floor or above a ceiling, and an
-// N that is not a power of two.
+// Validate returns an error that names the costs below the recommended minimum
+// or above the maximum, or N if it is not a power of two.
 func (s Scrypt) Validate(allowWeak bool) error {
 	s = s.filled()
 	if s.N < 2 || s.N&(s.N-1) != 0 {
-		return fmt.Errorf("Scrypt.N = %d: not a power of two above 1", s.N)
+		return fmt.Errorf("Scrypt.N = %d: not a power of two greater than 1", s.N)
 	}
 	err := checkScrypt(s.costs())
 	if allowWeak {
 		return err
 	}
-	floor := int64(1 << 15)
+	recommended := int64(1 << 15)
 	switch s.P {
 	case 1:
-		floor = 1 << 17
+		recommended = 1 << 17
 	case 2:
-		floor = 1 << 16
+		recommended = 1 << 16
 	}
 	return errors.Join(err,
-		atLeast("Scrypt.N", int64(s.N), floor, fmt.Sprintf("P = %d", s.P)),
+		atLeast("Scrypt.N", int64(s.N), recommended, fmt.Sprintf("P = %d", s.P)),
 		atLeast("Scrypt.R", int64(s.R), 8))
 }
 
-// checkScrypt returns which costs are impossible or above the ceiling.
+// checkScrypt returns an error that names the costs that scrypt does not
+// support or that are above the maximum.
 func checkScrypt(costs [3]int64) error {
 	logN, r, p := costs[0], costs[1], costs[2]
 	err := errors.Join(
@@ -109,8 +110,8 @@ func checkScrypt(costs [3]int64) error {
 	)
 }
 
-// CheckPassword refuses what scrypt cannot tell from other passwords: a NUL byte
-// at the end.
+// CheckPassword refuses a password that ends in a NUL byte. scrypt cannot
+// distinguish it from the password without that byte.
 func (s Scrypt) CheckPassword(password string) error {
 	if strings.HasSuffix(password, "\x00") {
 		return fmt.Errorf("%w: scrypt cannot hash a NUL byte at the end", ErrPassword)
@@ -124,7 +125,7 @@ func (s Scrypt) Recognizes(encoded string) bool {
 }
 
 // NeedsRehash reports whether the hash has other costs than s, or a salt or
-// digest of another length than Hash makes.
+// digest of another length than new hashes have.
 func (s Scrypt) NeedsRehash(encoded string) (bool, error) {
 	h, err := decodeScrypt(encoded)
 	if err != nil {
@@ -133,8 +134,8 @@ func (s Scrypt) NeedsRehash(encoded string) (bool, error) {
 	return h.differs(s.costs()), nil
 }
 
-// Hash returns the hash of a password, or the error of CheckPassword. It takes
-// 128 * N * R bytes while it runs.
+// Hash returns the hash of a password, or the error of CheckPassword. It
+// allocates 128 * N * R bytes.
 func (s Scrypt) Hash(password string) (string, error) {
 	if err := s.Validate(true); err != nil {
 		return "", err
@@ -142,7 +143,7 @@ func (s Scrypt) Hash(password string) (string, error) {
 	if err := s.CheckPassword(password); err != nil {
 		return "", err
 	}
-	h := fresh(s.costs())
+	h := newPHC(s.costs())
 	digest, err := scryptDigest(password, h)
 	if err != nil {
 		return "", err
@@ -151,8 +152,8 @@ func (s Scrypt) Hash(password string) (string, error) {
 	return scryptLayout.encode(h), nil
 }
 
-// Verify reports whether the password is the hash's. It works as hard for a
-// password that CheckPassword refuses, and reports false.
+// Verify reports whether encoded is a hash of the password. For a password that
+// CheckPassword refuses it takes the same time and returns false.
 func (s Scrypt) Verify(password, encoded string) (bool, error) {
 	h, err := decodeScrypt(encoded)
 	if err != nil {
@@ -176,7 +177,8 @@ func decodeScrypt(encoded string) (phc, error) {
 	return h, nil
 }
 
-// scryptDigest computes a digest as long as h's with the costs and salt of h.
+// scryptDigest computes the digest of a password with the costs, the salt and
+// the digest length of h.
 func scryptDigest(password string, h phc) ([]byte, error) {
 	defer collect(128 * uint64(h.costs[1]) << h.costs[0])
 	digest, err := scrypt.Key([]byte(password), h.salt,

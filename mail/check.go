@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// maxEmail and maxLocal are the longest address and the longest part of one
-	// before the "@", in bytes (RFC 5321, 4.5.3.1).
+	// maxEmail is the length of the longest address, and maxLocal that of the
+	// longest part before the "@", in bytes (RFC 5321, 4.5.3.1).
 	maxEmail = 254
 	maxLocal = 64
-	// maxLabel is the longest part of a domain between two dots, in bytes (RFC
+	// maxLabel is the length of the longest label of a domain, in bytes (RFC
 	// 1035, 2.3.4).
 	maxLabel = 63
-	// maxLine is the longest name or subject, in bytes.
+	// maxLine is the length of the longest name or subject, in bytes.
 	maxLine = 255
-	// maxBody is the longest text, in bytes.
+	// maxBody is the length of the longest text, in bytes.
 	maxBody = 256 << 10
 	maxKind = 64
 	maxID   = 64
@@ -28,8 +28,9 @@ func refuse(format string, args ...any) error {
 	return Permanent(fmt.Errorf("%w: %s", ErrMessage, fmt.Sprintf(format, args...)))
 }
 
-// Check reports the first thing that makes a message unfit to be sent. The
-// errors wrap ErrMessage and ErrPermanent and quote nothing of the message.
+// Check returns an error if the message cannot be sent. The error describes the
+// first fault found. It wraps ErrMessage and ErrPermanent, and quotes no part
+// of the message.
 func (m Message) Check() error {
 	switch {
 	case !isKind(m.Kind):
@@ -53,11 +54,11 @@ func (m Message) Check() error {
 	return checkBody("HTML", m.HTML)
 }
 
-// Check reports what is wrong with an address. Email has to be exactly one
-// address and nothing else, of the form local@domain: no name, comment, list or
-// group around it, no quoted local part, no address literal, no white space and
-// no invisible characters. Characters outside ASCII are allowed (RFC 6531). The
-// errors are as those of Message.Check.
+// Check returns an error if the address is not acceptable. Email must be
+// exactly one address of the form local@domain. It must not contain a name,
+// comment, list, group, quoted local part, address literal, white space or
+// invisible characters. Characters outside ASCII are allowed (RFC 6531). The
+// errors are those of Message.Check.
 func (a Address) Check() error {
 	if err := checkLine("name of the address", a.Name); err != nil {
 		return err
@@ -72,20 +73,20 @@ func (a Address) Check() error {
 	if !ok || local == "" || domain == "" {
 		return refuse("address is not of the form local@domain")
 	}
-	// The parser accepts more than an address; what it returns is the address
-	// alone.
+	// The parser also accepts text around the address, but returns only the
+	// address.
 	parsed, err := mail.ParseAddress(a.Email)
 	if err != nil || parsed.Name != "" || parsed.Address != a.Email {
 		return refuse("address is not exactly one address")
 	}
 	if len(local) > maxLocal || !isDomain(domain) {
-		return refuse("address has an impossible local part or domain")
+		return refuse("address has a local part longer than %d bytes or an invalid domain", maxLocal)
 	}
 	return nil
 }
 
-// isDomain reports whether s is a host name: labels of letters, digits and
-// hyphens, or of anything outside ASCII.
+// isDomain reports whether s is a host name. Its labels consist of letters,
+// digits, hyphens and characters outside ASCII.
 func isDomain(s string) bool {
 	for label := range strings.SplitSeq(s, ".") {
 		if label == "" || len(label) > maxLabel || label[0] == '-' || label[len(label)-1] == '-' ||
@@ -117,7 +118,7 @@ func checkLine(field, s string) error {
 	case !utf8.ValidString(s):
 		return refuse("%s is not valid UTF-8", field)
 	case strings.ContainsFunc(s, notInLine):
-		return refuse("%s has line breaks, control characters or marks that change the direction of writing", field)
+		return refuse("%s has line breaks, control characters or characters that change the text direction", field)
 	}
 	return nil
 }
@@ -132,13 +133,14 @@ func checkBody(field, s string) error {
 	return nil
 }
 
-// notInLine reports whether r has no place in a header: it breaks the line, or
-// makes it read other than it is written.
+// notInLine reports whether r is not allowed in a header: it is a control
+// character or line break, or it changes the direction of the text.
 func notInLine(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
-// invisible reports whether r has no place in an address.
+// invisible reports whether r is not allowed in an address because it is white
+// space or cannot be seen.
 func invisible(r rune) bool {
 	return r == utf8.RuneError || !unicode.IsGraphic(r) || unicode.IsSpace(r) ||
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)

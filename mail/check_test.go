@@ -102,10 +102,10 @@ func TestMessages(t *testing.T) {
 		{"valid", valid(), true},
 		{"no HTML", change(func(m *mail.Message) { m.HTML = "" }), true},
 		{"no name", change(func(m *mail.Message) { m.To.Name = "" }), true},
-		{"names and subjects of the world", change(func(m *mail.Message) {
+		{"names and subjects in other scripts", change(func(m *mail.Message) {
 			m.To.Name, m.Subject = "Ünal 陳 👩\u200d👧 نام\u200cه", "Grüße 🎉"
 		}), true},
-		{"lines in the text", change(func(m *mail.Message) { m.Text = "a\r\nBcc: e@x\n\nb" }), true},
+		{"line that looks like a header in the text", change(func(m *mail.Message) { m.Text = "a\r\nBcc: e@x\n\nb" }), true},
 		{"an id", change(func(m *mail.Message) { m.ID = "Ab-19" }), true},
 		{"no kind", change(func(m *mail.Message) { m.Kind = "" }), false},
 		{"kind that is a path", change(func(m *mail.Message) { m.Kind = "../x" }), false},
@@ -139,8 +139,8 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// TestNothingOfAMessageIsShown prints messages and data in every way there is.
-func TestNothingOfAMessageIsShown(t *testing.T) { // L01
+// TestMessagePrintsPlaceholder prints messages and data in all ways.
+func TestMessagePrintsPlaceholder(t *testing.T) { // L01
 	const canary = "CANARY-1"
 	m := mail.Message{
 		Kind: "kind", ID: canary, To: mail.Address{Name: canary, Email: canary + "@example.com"},

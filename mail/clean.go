@@ -6,10 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// cleanLine makes one line of s, of at most limit bytes: what has no place in a
-// header becomes white space, and white space one blank.
+// cleanLine returns s as one line of at most limit bytes. Characters that are
+// not allowed in a header become white space, and each run of white space
+// becomes one space.
 func cleanLine(s string, limit int) string {
-	// More is never needed, whatever is removed from it.
+	// Limits the work. The result rarely needs more, even if characters are
+	// removed.
 	s = cut(s, 16*limit)
 	s = strings.ToValidUTF8(s, " ")
 	s = strings.Map(func(r rune) rune {
@@ -21,7 +23,7 @@ func cleanLine(s string, limit int) string {
 	return strings.TrimSpace(cut(strings.Join(strings.Fields(s), " "), limit))
 }
 
-// cut returns at most limit bytes of s, and no part of a character.
+// cut returns at most limit bytes of s. It does not split characters.
 func cut(s string, limit int) string {
 	if len(s) <= limit {
 		return s
@@ -32,10 +34,11 @@ func cut(s string, limit int) string {
 	return s[:limit]
 }
 
-// cleanStranger is cleanLine for what somebody else than the reader may have
-// chosen. It returns "" for what a mail program would make a link of: messages
-// that this site sends to anybody's address are no place for others' links.
-func cleanStranger(s string, limit int) string {
+// cleanUntrusted is like cleanLine, for values that somebody other than the
+// recipient may have chosen. It returns "" if a mail program would show a link
+// in s. Otherwise an attacker could send links to any address in the name of
+// this site.
+func cleanUntrusted(s string, limit int) string {
 	s = cleanLine(s, limit)
 	if looksLikeLink(s) {
 		return ""
@@ -43,16 +46,16 @@ func cleanStranger(s string, limit int) string {
 	return s
 }
 
-// looksLikeLink reports whether s has a scheme, an address, or a dot between what
-// could be two parts of a domain: a letter or digit before, and two letters or
-// more after it. "J.R.R." and "5.0" are none.
+// looksLikeLink reports whether s contains a scheme, an email address or a
+// domain. A domain is recognized by a dot that follows a letter or digit and
+// precedes at least two letters. "J.R.R." and "5.0" are not domains.
 func looksLikeLink(s string) bool {
 	if strings.Contains(s, "://") || strings.ContainsAny(s, "@＠") {
 		return true
 	}
 	var before rune // the character before r
 	afterDot := false
-	letters := 0 // since that dot
+	letters := 0 // after that dot
 	for _, r := range s {
 		switch {
 		case isDot(r):
@@ -69,5 +72,5 @@ func looksLikeLink(s string) bool {
 	return false
 }
 
-// isDot reports whether r separates parts of a domain (RFC 3490, 3.1).
+// isDot reports whether r separates the labels of a domain (RFC 3490, 3.1).
 func isDot(r rune) bool { return r == '.' || r == '。' || r == '．' || r == '｡' }

@@ -9,73 +9,79 @@ import (
 	"time"
 )
 
-// The kinds of messages. Each has templates, of the name of the kind.
+// The kinds of messages. The templates of a kind have its name.
 const (
-	// VerifyEmail asks a new user to open a link that proves the address.
+	// VerifyEmail is sent to a new user. It contains a link that verifies the
+	// email address.
 	VerifyEmail = "verify_email"
-	// ResetPassword has a link to choose a new password.
+	// ResetPassword is sent to a user who requested a new password. It contains
+	// a link to choose one.
 	ResetPassword = "reset_password"
-	// PasswordChanged tells a user that the password is another now.
+	// PasswordChanged is sent to a user whose password was changed.
 	PasswordChanged = "password_changed"
-	// EmailChange goes to the address that an account is to be moved to, with a
-	// link that proves it.
+	// EmailChange is sent to the new address of an account, with a link that
+	// verifies it.
 	EmailChange = "email_change"
-	// EmailChanged tells the address an account had before that it has another.
+	// EmailChanged is sent to the old address of an account after the address
+	// was changed.
 	EmailChanged = "email_changed"
-	// AlreadyRegistered tells a user that somebody tried to register the address
-	// once more.
+	// AlreadyRegistered is sent to a user whose email address was used in
+	// another registration.
 	AlreadyRegistered = "already_registered"
-	// NewDevice tells a user of a login from a device not seen before.
+	// NewDevice is sent to a user after a login from an unknown device.
 	NewDevice = "new_device"
 )
 
-// Kinds returns the kinds that Templates knows.
+// Kinds returns all kinds for which Templates has messages.
 func Kinds() []string {
 	return []string{
 		VerifyEmail, ResetPassword, PasswordChanged, EmailChange, EmailChanged, AlreadyRegistered, NewDevice,
 	}
 }
 
-// needsLink reports whether a message of a kind is of no use without a link.
+// needsLink reports whether messages of a kind must contain a link.
 func needsLink(kind string) bool {
 	return slices.Contains([]string{VerifyEmail, ResetPassword, EmailChange}, kind)
 }
 
-// Data is what templates are executed with. It hides itself in fmt, slog and
-// JSON.
+// Data is the data that templates are executed with. It prints as a placeholder
+// in fmt, slog and JSON.
 type Data struct {
-	// AppName is the name of the application as its users know it. It is
+	// AppName is the name of the application, as its users know it. It is
 	// required.
 	AppName string
-	// Name is what to call the user, or "". A name that reads like a link is
-	// taken for "", because strangers can send it to others' addresses.
+	// Name is the name of the user, or "". It is omitted if it looks like a
+	// link, because an attacker can register other people's addresses with any
+	// name.
 	Name string
-	// Email is the address of the account, or "".
+	// Email is the email address of the account, or "".
 	Email string
-	// URL is the link of the message: absolute, with http or https, of at most
-	// 2048 bytes, made from the configured address of the application and
-	// nothing of the request. VerifyEmail, ResetPassword and EmailChange need
-	// one. In the others it leads to the page where the user can put things
-	// right, as by asking for a new password, and may be "".
+	// URL is the link in the message. It is an absolute http or https URL of at
+	// most 2048 bytes. It must be made from the configured URL of the
+	// application, and never from the request. VerifyEmail, ResetPassword and
+	// EmailChange require it. In other kinds it may be "". There it leads to a
+	// page where the user can secure the account, for example by requesting a
+	// new password.
 	URL string
-	// Expires is how long the link works, or 0 to leave it unsaid.
+	// Expires is the time for which the link is valid, or 0 to omit it.
 	Expires time.Duration
-	// At is when it happened, or the zero time to leave it unsaid.
+	// At is the time of the event that the message reports, or the zero time to
+	// omit it.
 	At time.Time
-	// Address is the network address of the client, or "".
+	// Address is the IP address of the client, or "".
 	Address string
-	// Device says what the client is, as in "Firefox on Linux", or "". One that
-	// reads like a link is taken for "".
+	// Device describes the client, as in "Firefox on Linux", or is "". It is
+	// omitted if it looks like a link.
 	Device string
 }
 
-// Format writes a placeholder, whatever the verb.
+// Format writes a placeholder, for every verb.
 func (Data) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
 
 // LogValue returns a placeholder.
 func (Data) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns a placeholder, which is also what JSON gets.
+// MarshalText returns a placeholder. Package encoding/json uses it too.
 func (Data) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 const (
@@ -84,13 +90,13 @@ const (
 	maxURL    = 2048
 )
 
-// clean returns data that is safe to put into a message of a kind. Its errors do
-// not quote the link.
+// clean returns a copy of d that is safe in a message of the kind. The errors
+// do not quote the link.
 func (d Data) clean(kind string) (Data, error) {
 	d.AppName = cleanLine(d.AppName, maxName)
-	d.Name = cleanStranger(d.Name, maxName)
-	d.Address = cleanStranger(d.Address, maxName)
-	d.Device = cleanStranger(d.Device, maxDevice)
+	d.Name = cleanUntrusted(d.Name, maxName)
+	d.Address = cleanUntrusted(d.Address, maxName)
+	d.Device = cleanUntrusted(d.Device, maxDevice)
 	switch {
 	case d.AppName == "":
 		return d, fmt.Errorf("%w: AppName is empty", ErrTemplate)
@@ -101,12 +107,13 @@ func (d Data) clean(kind string) (Data, error) {
 	case d.URL == "" && needsLink(kind):
 		return d, fmt.Errorf("%w: %s needs a URL", ErrTemplate, kind)
 	case d.URL != "" && !isLink(d.URL):
-		return d, fmt.Errorf("%w: URL is not an absolute one with http or https", ErrTemplate)
+		return d, fmt.Errorf("%w: URL is not an absolute http or https URL", ErrTemplate)
 	}
 	return d, nil
 }
 
-// isLink reports whether s can stand in a text as it is and be followed.
+// isLink reports whether s is an http or https URL that can appear in a text
+// without escaping.
 func isLink(s string) bool {
 	if len(s) > maxURL || strings.ContainsFunc(s, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"<>\\^`{|}", r)

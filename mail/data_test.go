@@ -9,7 +9,8 @@ import (
 	"github.com/ginauth/ginauth/mail"
 )
 
-// TestHostileData puts into data what users and strangers may have chosen.
+// TestHostileData renders messages with values that an attacker may have
+// chosen.
 func TestHostileData(t *testing.T) { // W12, X08
 	templates := newTemplates(t, "", map[string]string{
 		"verify_email.txt":  `{{define "subject"}}{{.Name}}|{{.AppName}}{{end}}{{.Name}}|{{.Device}}|{{.Address}}|{{.URL}}`,
@@ -29,8 +30,8 @@ func TestHostileData(t *testing.T) { // W12, X08
 		{"an address", "203.0.113.9", "203.0.113.9"},
 		{"a link", "win https://evil", ""},
 		{"a domain", "go to evil.com now", ""},
-		{"a domain of other dots", "evil。com", ""},
-		{"a domain in other letters", "зло.рф", ""},
+		{"a domain with an ideographic full stop", "evil。com", ""},
+		{"a domain in Cyrillic letters", "зло.рф", ""},
 		{"a domain that ends in a digit", "evil1.io", ""},
 		{"a mail address", "evil@localhost", ""},
 		{"a link in several lines", "evil.\ncom x.co", ""},

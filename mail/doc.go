@@ -1,6 +1,6 @@
-// Package mail defines what an authentication suite sends by email and how:
-// the contract of a Mailer, the messages, the templates they are made from and
-// a queue that sends them off the request.
+// Package mail defines how ginauth sends email: the Mailer interface, the
+// messages, the templates they are made from, and a queue that sends them
+// outside the request.
 //
 //	templates, err := mail.NewTemplates(mail.TemplateOptions{})
 //	mailer, err := smtp.New(smtp.Options{Host: "smtp.example.com", From: …})
@@ -10,24 +10,26 @@
 //	m, err := templates.Message(mail.ResetPassword, "en", mail.Address{Name: name, Email: email}, data)
 //	err = queue.Enqueue(m)
 //
-// Transports are in packages of their own: mail/smtp sends by SMTP, and for
-// development mail/filemail writes files and mail/logmail writes to a log.
-// Anything else is a Mailer of the application's own; it has one method.
+// Each transport has its own package. Package mail/smtp sends by SMTP. For
+// development, mail/filemail writes messages to files and mail/logmail writes
+// to a log. For other transports, implement Mailer, which has one method.
 //
 // # Secrets
 //
-// The text of a message holds links that let whoever has them into an account.
-// Message and Data hide themselves in fmt, slog and JSON, and the queue logs
-// neither subject, text nor links, and of an address the domain alone.
+// The text of a message contains links that give access to an account. Message
+// and Data therefore print as a placeholder in fmt, slog and JSON. The queue
+// logs only the domain of an address, and never the subject, text or links of a
+// message.
 //
 // # Header injection
 //
-// Message.Check refuses whatever could become a second header or a second
-// recipient: control characters, lists of addresses, addresses with a name,
-// comment, quoted part or route. The queue and every transport here call it
-// first, so that neither a user's name nor an address somebody typed can
-// change where a message goes or what it is.
+// Message.Check refuses everything that could become a second header or a
+// second recipient: control characters, lists of addresses, and addresses with
+// a name, comment, quoted part or route. The queue and all transports of this
+// module call it first. A user's name or an address that a client sent
+// therefore cannot change the recipient or the meaning of a message.
 //
-// What strangers may choose in a message to somebody else, as the name given at
-// registration, is left out by Templates if it reads like a link.
+// Some values in a message can be chosen by somebody other than the recipient,
+// for example the name given at registration. Templates omits such values if
+// they look like a link.
 package mail

@@ -9,8 +9,8 @@ import (
 	"github.com/ginauth/ginauth/mail"
 )
 
-// An application has a German message of its own, which would be in files it
-// embeds, and the embedded English ones.
+// An application has its own German message. It would usually embed the files.
+// For English it uses the embedded templates.
 func ExampleTemplates_Render() {
 	own := fstest.MapFS{"de/reset_password.txt": {Data: []byte(
 		`{{define "subject"}}Neues Passwort für {{.AppName}}{{end -}}
@@ -44,13 +44,13 @@ Der Link gilt {{minutes .Expires}} Minuten.`)}}
 	// Choose a new password for Example
 	// Hello Ann,
 	//
-	// Somebody, most likely you, asked for a new password for your account at Example. To choose one, open this link:
+	// We received a request for a new password for your account at Example. To choose one, open this link:
 	//
 	//     https://example.com/reset?token=abc
 	//
 	// The link is valid for 1 hour.
 	//
-	// If it was not you, you can ignore this message. Your password stays as it is. Please do not pass the link on to anybody.
+	// If it was not you, you can ignore this message. Your password does not change. Do not share the link with anyone.
 	//
 	// Example
 	//
@@ -58,7 +58,7 @@ Der Link gilt {{minutes .Expires}} Minuten.`)}}
 }
 
 func ExampleQueue() {
-	// In place of smtp.New.
+	// Use smtp.New in production.
 	mailer := mail.MailerFunc(func(_ context.Context, m mail.Message) error {
 		fmt.Println("sent:", m.Subject)
 		return nil
@@ -75,7 +75,7 @@ func ExampleQueue() {
 	if err != nil {
 		fmt.Println(err)
 	}
-	// When the application stops.
+	// When the application shuts down.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := queue.Close(ctx); err != nil {

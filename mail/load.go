@@ -21,14 +21,14 @@ const (
 	subjectName = "subject"
 )
 
-// languageTag is what the name of a directory has to be: a language of two or
-// three letters, and subtags as those of script and region (RFC 5646).
+// languageTag matches the name of a directory: a language of two or three
+// letters and subtags, such as script and region (RFC 5646).
 var languageTag = regexp.MustCompile(`^[a-z]{2,3}(-[a-z0-9]{1,8})*$`)
 
 func isLanguage(s string) bool { return len(s) <= 35 && languageTag.MatchString(s) }
 
-// lookup returns what to look for when a language is asked for: the tag itself and
-// shorter ones, down to the language without region (RFC 4647, 3.4).
+// lookup returns a language tag and its shorter forms, down to the language
+// without region (RFC 4647, 3.4).
 func lookup(tag string) []string {
 	var tags []string
 	for tag != "" {
@@ -38,8 +38,8 @@ func lookup(tag string) []string {
 	return tags
 }
 
-// normalize returns the form of a language tag that sets are kept under, or ""
-// for one that is too long.
+// normalize returns a language tag in the form used as a map key, or "" if the
+// tag is too long.
 func normalize(tag string) string {
 	if len(tag) > 35 {
 		return ""
@@ -47,16 +47,16 @@ func normalize(tag string) string {
 	return strings.ToLower(strings.ReplaceAll(tag, "_", "-"))
 }
 
-// loader reads templates from file systems and collects what is wrong with
-// them.
+// loader reads templates from file systems and collects their faults.
 type loader struct {
 	fallback string
-	// own and builtin are the texts of files by language and name.
+	// own and builtin hold the contents of files by language and name.
 	own, builtin map[string]map[string]string
 	faults       []error
 }
 
-// fault adds what is wrong, once: a broken layout breaks many messages.
+// fault adds a fault, unless it was added before: a broken layout affects many
+// messages.
 func (l *loader) fault(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	if !errors.Is(err, ErrTemplate) {
@@ -67,8 +67,8 @@ func (l *loader) fault(format string, args ...any) {
 	}
 }
 
-// read reads all files that are templates, and complains of those whose name
-// says that they would never be used.
+// read reads all template files. It reports files that would never be used
+// because of their name.
 func (l *loader) read(fsys fs.FS, builtin bool) {
 	files := map[string]map[string]string{}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
@@ -78,11 +78,11 @@ func (l *loader) read(fsys fs.FS, builtin bool) {
 		dir, base := path.Split(name)
 		language := normalize(strings.TrimSuffix(dir, "/"))
 		if language != "" && !isLanguage(language) {
-			l.fault("%s: directory is not a language; fs.Sub gives the part of a file system that has templates at its top", name)
+			l.fault("%s: directory is not a language tag; if the templates are in a subdirectory of FS, pass that directory with fs.Sub", name)
 			return nil
 		}
 		if !isKnownFile(base) {
-			l.fault("%s: is not the template of a message", name)
+			l.fault("%s: no kind of message has this name", name)
 			return nil
 		}
 		text, err := fs.ReadFile(fsys, name)
@@ -103,7 +103,7 @@ func (l *loader) read(fsys fs.FS, builtin bool) {
 		return
 	}
 	if len(files) == 0 && len(l.faults) == 0 {
-		l.fault("FS holds no templates")
+		l.fault("FS has no templates")
 	}
 	l.own = files
 }
@@ -117,7 +117,8 @@ func isKnownFile(base string) bool {
 	return slices.Contains(Kinds(), name) || name == layoutName && extension == "html"
 }
 
-// parse returns the messages of all languages, and those that are embedded.
+// parse returns the messages of the application by language, and the embedded
+// messages.
 func (l *loader) parse() (sets map[string]map[string]*template, builtin map[string]*template) {
 	sets = map[string]map[string]*template{}
 	for _, language := range slices.Sorted(maps.Keys(l.own)) {
@@ -136,14 +137,14 @@ func (l *loader) parse() (sets map[string]map[string]*template, builtin map[stri
 	return sets, builtin
 }
 
-// message parses what files hold for a kind, or returns nil if that is nothing.
+// message parses the files of a kind. It returns nil if there are none.
 func (l *loader) message(files map[string]string, language, kind string) *template {
 	text, hasText := files[kind+".txt"]
 	html, hasHTML := files[kind+".html"]
 	name := strings.TrimPrefix(language+"/"+kind, "/")
 	switch {
 	case !hasText && hasHTML:
-		l.fault("%s.html: has no %s.txt beside it, which every message needs", name, kind)
+		l.fault("%s.html: every message needs a text, but %s.txt is missing", name, kind)
 		return nil
 	case !hasText:
 		return nil
@@ -176,11 +177,12 @@ func (l *loader) message(files map[string]string, language, kind string) *templa
 	return t
 }
 
-// parseHTML parses a whole HTML part, or one that is put into the layout.
+// parseHTML parses a complete HTML part, or the content for the layout.
 func (t *template) parseHTML(text, layout string, functions map[string]any) error {
 	set, err := htmltemplate.New(t.root).Funcs(functions).Parse(text)
 	if err == nil && set.Lookup(contentName) != nil {
-		// Once more, after the layout, whose definitions it replaces.
+		// Parse the text again after the layout, so that its definitions
+		// replace those of the layout.
 		set, err = htmltemplate.New(layoutName).Funcs(functions).Parse(layout)
 		if err == nil {
 			_, err = set.New(t.root).Parse(text)
@@ -191,7 +193,7 @@ func (t *template) parseHTML(text, layout string, functions map[string]any) erro
 	return err
 }
 
-// layout returns the frame for messages in a language.
+// layout returns the layout for messages in a language.
 func (l *loader) layout(language string) string {
 	for _, tag := range slices.Concat(lookup(language), lookup(l.fallback), []string{""}) {
 		if text, ok := l.own[tag][layoutName+".html"]; ok {
@@ -201,8 +203,8 @@ func (l *loader) layout(language string) string {
 	return l.builtin[""][layoutName+".html"]
 }
 
-// try executes a template with all data there can be and with as little as there
-// can be, for mistakes that parsing does not find.
+// try executes a template with complete data and with minimal data. It finds
+// mistakes that parsing does not find.
 func (l *loader) try(t *template, kind string) {
 	full := Data{
 		AppName: "Example", Name: "Ann", Email: "ann@example.com", URL: "https://example.com/?token=example",
@@ -216,9 +218,9 @@ func (l *loader) try(t *template, kind string) {
 	if err == nil && needsLink(kind) {
 		switch {
 		case !strings.Contains(text, full.URL):
-			err = fmt.Errorf("%w: %s.txt does not show {{.URL}}", ErrTemplate, t.name)
+			err = fmt.Errorf("%w: %s.txt does not contain {{.URL}}", ErrTemplate, t.name)
 		case html != "" && !strings.Contains(html, full.URL):
-			err = fmt.Errorf("%w: %s.html does not show {{.URL}}", ErrTemplate, t.name)
+			err = fmt.Errorf("%w: %s.html does not contain {{.URL}}", ErrTemplate, t.name)
 		}
 	}
 	_, _, _, errLeast := t.render(least)

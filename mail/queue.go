@@ -12,80 +12,84 @@ import (
 	"time"
 )
 
-// QueueOptions set up a Queue. The zero value is good.
+// QueueOptions configure a Queue. The zero value suits most applications.
 type QueueOptions struct {
-	// Size is how many messages are kept at most, counting those that wait, that
-	// wait to be tried again and that are being sent. Default 256.
+	// Size is the maximum number of messages in the queue. It includes messages
+	// that wait for a retry or are being sent. Default 256.
 	Size int
-	// Workers is how many messages are sent at the same time. Default 2.
+	// Workers is the maximum number of messages that are sent at the same time.
+	// Default 2.
 	Workers int
-	// Attempts is how often a message is tried in all. Default 5.
+	// Attempts is the maximum number of attempts to send a message. Default 5.
 	Attempts int
-	// Backoff is the wait after the first try. It doubles with each further one.
-	// Of each wait a random part of up to a half is left out, so that
-	// messages that failed together are not tried together. Default 1 s.
+	// Backoff is the wait after the first attempt. It doubles with each further
+	// attempt. Each wait is shortened by a random part of up to a half, so that
+	// messages that failed together are not retried together. Default 1 s.
 	Backoff time.Duration
-	// MaxBackoff is the longest wait. Default 1 min.
+	// MaxBackoff is the longest wait between two attempts. Default 1 min, or
+	// Backoff if that is longer.
 	MaxBackoff time.Duration
-	// Timeout is how long one try may take. Default 30 s.
+	// Timeout is the time limit of one attempt. Default 30 s.
 	Timeout time.Duration
-	// Logger hears of every failure and of messages that are given up. Default
-	// slog.Default().
+	// Logger receives a record for each failed attempt and each message that is
+	// dropped. Default slog.Default().
 	Logger *slog.Logger
-	// AfterFunc returns at once and calls f after d, unless stop is called
-	// before. It is for tests, which do not want to wait. Default
-	// time.AfterFunc.
+	// AfterFunc calls f after d, unless stop is called before. It returns at
+	// once. Tests set it to control time. Default time.AfterFunc.
 	AfterFunc func(d time.Duration, f func()) (stop func() bool)
 }
 
-// Queue sends messages off the request. It is kept in memory: what has not been
-// sent when the process dies is lost, so every link in a message has to be one
-// that the user can ask for again. All methods are safe for concurrent use.
+// Queue sends messages outside the request. It is safe for concurrent use.
+//
+// The queue is kept in memory. Unsent messages are lost if the process ends
+// without Close. The application must therefore let users request every link
+// again.
 type Queue struct {
 	mailer  Mailer
 	options QueueOptions
 	log     *slog.Logger
-	// base is the context of all tries; abort ends it.
+	// base is the parent context of all attempts. abort cancels it.
 	base  context.Context
 	abort context.CancelFunc
-	// ready has room for every message that is kept, so that sending to it
-	// never blocks.
+	// ready has capacity for every message in the queue, so sending to it never
+	// blocks.
 	ready chan *job
-	// done is closed by the last worker.
+	// done is closed when the last worker ends.
 	done chan struct{}
 
 	mu      sync.Mutex
 	closed  bool
 	workers int
 	kept    int
-	waiting map[*job]func() bool // by message what stops its timer
+	waiting map[*job]func() bool // stops the timer of the message
 	stats   QueueStats
 	lost    int // messages that failed after Close was called
 }
 
-// QueueStats say what a queue has done.
+// QueueStats are the counters of a Queue.
 type QueueStats struct {
-	// Pending messages wait or are being sent.
+	// Pending is the number of messages that wait or are being sent.
 	Pending int
-	// Sent messages were accepted by the Mailer.
+	// Sent is the number of messages that the Mailer accepted.
 	Sent uint64
-	// Failed messages were given up.
+	// Failed is the number of messages that were dropped after an error.
 	Failed uint64
-	// Refused messages found the queue full or closed.
+	// Refused is the number of messages that Enqueue refused because the queue
+	// was full or closed.
 	Refused uint64
 }
 
-// job is a message on its way. It is kept behind pointers alone, of which fmt
-// prints no more than the address.
+// job is a message in the queue. It is used only through pointers, of which fmt
+// prints only the address.
 type job struct {
 	message Message
 	tries   int
-	// final says that the last try began after Close was called.
+	// final says that the last attempt began after Close was called.
 	final bool
 }
 
-// NewQueue returns a queue that sends by mailer, with its workers running until
-// Close. The error wraps ErrConfig and tells of all faults at once.
+// NewQueue returns a queue that sends through mailer. It starts the workers,
+// which run until Close. The error wraps ErrConfig and joins all faults.
 func NewQueue(mailer Mailer, options QueueOptions) (*Queue, error) {
 	if err := options.complete(); err != nil || mailer == nil {
 		if mailer == nil {
@@ -104,29 +108,29 @@ func NewQueue(mailer Mailer, options QueueOptions) (*Queue, error) {
 	return q, nil
 }
 
-// complete checks options and fills in defaults.
+// complete checks the options and sets the defaults.
 func (o *QueueOptions) complete() error {
 	var faults []error
-	number := func(name string, n *int, otherwise int) {
+	number := func(name string, n *int, fallback int) {
 		if *n < 0 {
 			faults = append(faults, fmt.Errorf("%w: %s: %d is negative", ErrConfig, name, *n))
 		} else if *n == 0 {
-			*n = otherwise
+			*n = fallback
 		}
 	}
-	span := func(name string, d *time.Duration, otherwise time.Duration) {
+	duration := func(name string, d *time.Duration, fallback time.Duration) {
 		if *d < 0 {
 			faults = append(faults, fmt.Errorf("%w: %s: %v is negative", ErrConfig, name, *d))
 		} else if *d == 0 {
-			*d = otherwise
+			*d = fallback
 		}
 	}
 	number("Size", &o.Size, 256)
 	number("Workers", &o.Workers, 2)
 	number("Attempts", &o.Attempts, 5)
-	span("Backoff", &o.Backoff, time.Second)
-	span("MaxBackoff", &o.MaxBackoff, max(time.Minute, o.Backoff))
-	span("Timeout", &o.Timeout, 30*time.Second)
+	duration("Backoff", &o.Backoff, time.Second)
+	duration("MaxBackoff", &o.MaxBackoff, max(time.Minute, o.Backoff))
+	duration("Timeout", &o.Timeout, 30*time.Second)
 	if len(faults) == 0 && o.MaxBackoff < o.Backoff {
 		faults = append(faults, fmt.Errorf("%w: MaxBackoff: %v is less than Backoff, %v", ErrConfig, o.MaxBackoff, o.Backoff))
 	}
@@ -139,9 +143,9 @@ func (o *QueueOptions) complete() error {
 	return errors.Join(faults...)
 }
 
-// Enqueue takes over a message, and never blocks. The error wraps ErrMessage if
-// the message fails its Check, ErrQueueFull if there is no room, which is counted
-// and logged too, or ErrQueueClosed.
+// Enqueue adds a message to the queue. It never blocks. The error wraps
+// ErrMessage if Message.Check fails, ErrQueueFull if the queue is full, or
+// ErrQueueClosed. A full queue is also logged and counted in QueueStats.
 func (q *Queue) Enqueue(m Message) error {
 	if err := m.Check(); err != nil {
 		return err
@@ -149,16 +153,18 @@ func (q *Queue) Enqueue(m Message) error {
 	if m.ID == "" {
 		m.ID = rand.Text()
 	}
-	refused, err := q.take(&job{message: m})
-	// One line for each power of two: a flood of messages is no flood of lines.
+	refused, err := q.add(&job{message: m})
+	// Log only the refusals that are a power of two, so that many refusals do
+	// not flood the log.
 	if errors.Is(err, ErrQueueFull) && bits.OnesCount64(refused) == 1 {
-		q.log.Error("mail: queue is full, messages are refused", "refused", refused, "kind", m.Kind)
+		q.log.Error("mail: queue is full, message refused", "refused", refused, "kind", m.Kind)
 	}
 	return err
 }
 
-// take puts a job in the queue, or returns how many have been refused.
-func (q *Queue) take(j *job) (refused uint64, err error) {
+// add puts a job in the queue. If it refuses the job, it returns the number of
+// all refused messages.
+func (q *Queue) add(j *job) (refused uint64, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
@@ -175,11 +181,11 @@ func (q *Queue) take(j *job) (refused uint64, err error) {
 	return q.stats.Refused, err
 }
 
-// Format writes the name of the type alone: fmt would show the Mailer with all
-// that is in it, and read what other goroutines write.
+// Format writes only the name of the type. Otherwise fmt would print the fields
+// of the Mailer, and read fields that other goroutines write.
 func (*Queue) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("mail.Queue")) }
 
-// Stats returns what the queue has done so far.
+// Stats returns the current counters.
 func (q *Queue) Stats() QueueStats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -188,11 +194,11 @@ func (q *Queue) Stats() QueueStats {
 	return stats
 }
 
-// Close refuses new messages and waits until those that are left were tried, each
-// once more and at once, whatever its backoff. It stops waiting when ctx ends,
-// which also ends the context of the tries that run. The error is an
-// *UnsentError if a message was not sent. Close may be called again, and
-// returns the same as soon as the first call could.
+// Close refuses new messages and tries each pending message once more, at once.
+// It returns when all of them were tried, or when ctx ends. If ctx ends, Close
+// also cancels the attempts in progress. The error is an *UnsentError if a
+// message was not sent. Further calls of Close wait in the same way and return
+// the same error.
 func (q *Queue) Close(ctx context.Context) error {
 	q.mu.Lock()
 	if !q.closed {
@@ -220,7 +226,7 @@ func (q *Queue) Close(ctx context.Context) error {
 	return q.unsent(nil)
 }
 
-// unsent returns what was lost since Close was called as an error.
+// unsent returns an *UnsentError if messages were lost since Close was called.
 func (q *Queue) unsent(cause error) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -230,7 +236,7 @@ func (q *Queue) unsent(cause error) error {
 	return nil
 }
 
-// closeIfEmpty lets the workers go when nothing can come any more. The caller
+// closeIfEmpty ends the workers if the queue is closed and empty. The caller
 // holds mu.
 func (q *Queue) closeIfEmpty() {
 	if q.closed && q.kept == 0 {
@@ -238,7 +244,7 @@ func (q *Queue) closeIfEmpty() {
 	}
 }
 
-// backoff returns the wait after a number of tries.
+// backoff returns the wait after the given number of attempts.
 func (o *QueueOptions) backoff(tries int) time.Duration {
 	d := o.Backoff
 	for range tries - 1 {

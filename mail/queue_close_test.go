@@ -12,10 +12,10 @@ import (
 	"github.com/ginauth/ginauth/mail"
 )
 
-func TestCloseTriesWhatWaits(t *testing.T) {
+func TestCloseTriesWaitingMessages(t *testing.T) {
 	for _, c := range []struct {
 		name        string
-		fails       int // of the tries after Close was called
+		fails       int // number of attempts after Close was called that fail
 		err         error
 		tries, sent int
 	}{
@@ -54,7 +54,8 @@ func TestCloseTriesWhatWaits(t *testing.T) {
 	}
 }
 
-// TestCloseTriesOnceMore has a try under way when Close is called, which fails.
+// TestCloseTriesOnceMore calls Close while an attempt is in progress that then
+// fails.
 func TestCloseTriesOnceMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -78,8 +79,8 @@ func TestCloseTriesOnceMore(t *testing.T) {
 	})
 }
 
-// TestCloseGivesUp has a mailer that hangs until its context ends.
-func TestCloseGivesUp(t *testing.T) {
+// TestCloseEndsWithContext uses a mailer that blocks until its context ends.
+func TestCloseEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &post{answer: func(ctx context.Context, _ int, _ mail.Message) error { <-ctx.Done(); return context.Cause(ctx) }}
 		q, log := newQueue(t, p, mail.QueueOptions{Timeout: time.Hour})
@@ -93,12 +94,12 @@ func TestCloseGivesUp(t *testing.T) {
 		if !ok || unsent.Messages != 10 || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, mail.ErrUnsent) || time.Since(before) != 5*time.Second {
 			t.Errorf("%v after %v", err, time.Since(before))
 		}
-		// The test would not end if a worker were left.
+		// synctest.Test would fail if a worker were still running.
 		synctest.Wait()
 		if tries, sent := p.counts(); tries != 2 || sent != 0 {
 			t.Errorf("%d tries, %d sent", tries, sent)
 		}
-		if stats := q.Stats(); stats != (mail.QueueStats{Failed: 10}) || strings.Contains(log.String(), "again") || strings.Count(log.String(), "attempt=0") != 8 {
+		if stats := q.Stats(); stats != (mail.QueueStats{Failed: 10}) || strings.Contains(log.String(), "retry") || strings.Count(log.String(), "attempt=0") != 8 {
 			t.Errorf("%+v\n%s", stats, log)
 		}
 		if err := q.Close(t.Context()); !errors.Is(err, mail.ErrUnsent) {
@@ -107,8 +108,8 @@ func TestCloseGivesUp(t *testing.T) {
 	})
 }
 
-// TestEnqueueWhileClosing releases many goroutines at once. Whatever is accepted
-// is sent.
+// TestEnqueueWhileClosing enqueues from many goroutines while Close runs. Every
+// accepted message must be sent.
 func TestEnqueueWhileClosing(t *testing.T) {
 	for range 20 {
 		p := &post{answer: func(_ context.Context, try int, _ mail.Message) error {

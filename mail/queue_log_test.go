@@ -12,8 +12,8 @@ import (
 	"github.com/ginauth/ginauth/mail"
 )
 
-// TestLogKeepsSecrets has mailers that put all they know into their errors.
-func TestLogKeepsSecrets(t *testing.T) { // W08, L01
+// TestLogContainsNoSecrets uses mailers whose errors contain the whole message.
+func TestLogContainsNoSecrets(t *testing.T) { // W08, L01
 	m := mail.Message{
 		Kind: mail.ResetPassword, To: mail.Address{Name: "CANARY-NAME", Email: "CANARY-LOCAL@example.com"},
 		Subject: "CANARY-SUBJECT of it", Text: "see https://example.com/reset?token=CANARY-TOKEN-0123456789abcdef0123456789abcdef",

@@ -17,7 +17,8 @@ import (
 
 var errTemporary = errors.New("try later")
 
-// post is a Mailer that notes when it was called and answers as it is told.
+// post is a Mailer that records the times of its calls and returns the errors
+// of answer.
 type post struct {
 	answer func(ctx context.Context, try int, m mail.Message) error
 
@@ -48,7 +49,7 @@ func (p *post) counts() (tries, sent int) {
 	return len(p.tries), len(p.sent)
 }
 
-// logBuffer is a log that several goroutines write.
+// logBuffer is a log that is safe for concurrent use.
 type logBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -81,7 +82,7 @@ func newQueue(t *testing.T, mailer mail.Mailer, options mail.QueueOptions) (*mai
 	return q, log
 }
 
-// enqueue hands messages to a queue, with the numbers 0 to n-1 as their texts.
+// enqueue adds n messages to a queue. Their texts are the numbers 0 to n-1.
 func enqueue(t *testing.T, q *mail.Queue, n int) {
 	t.Helper()
 	for i := range n {
@@ -93,7 +94,8 @@ func enqueue(t *testing.T, q *mail.Queue, n int) {
 	}
 }
 
-// pass moves the clock of a bubble, and waits until all is done that is due.
+// pass advances the clock of the synctest bubble and waits until all goroutines
+// are blocked.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -129,7 +131,7 @@ func TestQueueSends(t *testing.T) {
 	})
 }
 
-func TestQueueTriesAgain(t *testing.T) {
+func TestQueueRetriesTemporaryErrors(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		answer       func(ctx context.Context, try int, m mail.Message) error
@@ -142,8 +144,8 @@ func TestQueueTriesAgain(t *testing.T) {
 			}
 			return nil
 		}, 4, 1, 0},
-		{"temporary for ever", func(context.Context, int, mail.Message) error { return errTemporary }, 5, 0, 1},
-		{"panic for ever", func(context.Context, int, mail.Message) error { panic("CANARY") }, 5, 0, 1},
+		{"temporary every time", func(context.Context, int, mail.Message) error { return errTemporary }, 5, 0, 1},
+		{"panic every time", func(context.Context, int, mail.Message) error { panic("CANARY") }, 5, 0, 1},
 		{"permanent", func(context.Context, int, mail.Message) error { return mail.Permanent(errTemporary) }, 1, 0, 1},
 		{"permanent, wrapped", func(context.Context, int, mail.Message) error {
 			return fmt.Errorf("x: %w", mail.Permanent(errTemporary))
@@ -209,7 +211,7 @@ func TestBackoffIsLimited(t *testing.T) {
 	})
 }
 
-// TestQueueIsBounded fills a queue whose mailer hangs.
+// TestQueueIsBounded fills a queue whose mailer blocks.
 func TestQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -240,9 +242,9 @@ func TestQueueIsBounded(t *testing.T) {
 	})
 }
 
-// TestRetriesCountAgainstTheSize has all room taken by messages that wait to be
-// tried again.
-func TestRetriesCountAgainstTheSize(t *testing.T) {
+// TestRetriesCountAgainstSize fills a queue with messages that wait for a
+// retry.
+func TestRetriesCountAgainstSize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &post{answer: func(_ context.Context, try int, _ mail.Message) error {
 			if try <= 3 {
@@ -264,9 +266,9 @@ func TestRetriesCountAgainstTheSize(t *testing.T) {
 	})
 }
 
-// TestTimersOfTheCaller waits for nothing: AfterFunc only notes what it was
-// asked.
-func TestTimersOfTheCaller(t *testing.T) {
+// TestAfterFuncReplacesTimers uses an AfterFunc that only records its
+// arguments.
+func TestAfterFuncReplacesTimers(t *testing.T) {
 	type timer struct {
 		d time.Duration
 		f func()
@@ -302,7 +304,7 @@ func TestTimersOfTheCaller(t *testing.T) {
 	if !stopped {
 		t.Error("Close left a timer running")
 	}
-	second.f() // as a timer that could not be stopped in time
+	second.f() // like a timer that fired while it was being stopped
 }
 
 func TestQueueRefuses(t *testing.T) {

@@ -15,79 +15,81 @@ import (
 //go:embed templates
 var embedded embed.FS
 
-// TemplateOptions say where an application's own templates are. The zero value
-// is for the embedded ones, in English.
+// TemplateOptions configure Templates. The zero value uses the embedded
+// templates in English.
 type TemplateOptions struct {
-	// FS holds templates that take the place of the embedded ones, or nil. See
+	// FS holds templates that replace the embedded ones, or is nil. See
 	// Templates for its layout.
 	FS fs.FS
-	// Language is that of the templates at the top of FS, and what is used where
-	// another language is missing, as a tag like "de" or "pt-BR". Default "en".
+	// Language is the default language, as a tag like "de" or "pt-BR". It is
+	// the language of the templates in the root of FS, and is used for messages
+	// that are not available in the requested language. Default "en".
 	Language string
 }
 
-// Templates make messages. It is safe for concurrent use.
+// Templates renders messages from templates. It is safe for concurrent use.
 //
-// A message of a kind is made from two files, as verify_email.txt and
+// Each kind of message has two files, such as verify_email.txt and
 // verify_email.html, in the syntax of text/template and html/template. Both are
-// executed with a Data. The .txt file defines the subject and is otherwise the
-// text:
+// executed with a Data. The .txt file defines the subject, and the rest of the
+// file is the text:
 //
 //	{{define "subject"}}Welcome to {{.AppName}}{{end}}
 //	Hello {{.Name}}, please open {{.URL}}
 //
-// The .html file is the whole HTML part or, if it defines "content", what
-// layout.html puts around that with {{template "content" .}}. So an application
-// can replace the frame of all messages with one file.
+// The .html file is the complete HTML part. If it defines "content", it is
+// instead inserted into layout.html by {{template "content" .}}. An application
+// can therefore change the frame of all messages with one file.
 //
-// Files of TemplateOptions.FS are at its top, in the default language, or in a
-// directory named by a language, as de/verify_email.txt. For each message
-// the first of these that has it is used:
+// The files of TemplateOptions.FS in the default language are in its root. The
+// files of other languages are in a directory named by the language, as in
+// de/verify_email.txt. For each message, the first of these that exists is
+// used:
 //
-//	the language asked for, as pt-BR, then the same without its region, as pt
-//	the embedded one, if English was asked for
+//	the requested language, such as pt-BR, then without region, such as pt
+//	the embedded message, if English was requested
 //	the default language
-//	the top of FS
-//	the embedded one
+//	the root of FS
+//	the embedded message
 //
-// The two files of a message stay together, because a message in two languages
-// helps nobody: a .txt file alone makes a message without HTML, and a .html file
-// alone is an error. The layout is looked up by itself.
+// A message never combines two languages: if a .txt file has no .html file next
+// to it, the message has no HTML part, and a .html file without a .txt file is
+// an error. The layout is looked up separately.
 //
-// Beside the functions of text/template there are
+// Templates can use these additional functions:
 //
 //	duration .Expires   in English words, as "1 hour"
-//	minutes .Expires    as a number, rounded down
+//	minutes .Expires    the number of minutes, rounded down
 //	language            the language of the file, as in <html lang="{{language}}">
 type Templates struct {
 	fallback string
-	// sets are the messages of each language; "" is the top of FS.
+	// sets are the messages by language and kind. The key "" is the root of FS.
 	sets map[string]map[string]*template
-	// builtin are the embedded messages.
+	// builtin are the embedded messages by kind.
 	builtin map[string]*template
 }
 
-// template makes the messages of one kind in one language.
+// template renders the messages of one kind in one language.
 type template struct {
-	// name is that of the files without extension, as "de/verify_email".
+	// name is the name of the files without extension, as in "de/verify_email".
 	name string
 	text *texttemplate.Template
-	// html is nil for a message of text alone.
+	// html is nil if the message has only text.
 	html *htmltemplate.Template
 	// root is the name of the template to execute in html.
 	root string
 }
 
-// NewTemplates parses all templates and executes each of them with examples, so
-// that a mistake in one shows here and not when the message is needed. It
-// reports all mistakes at once; the error wraps ErrTemplate.
+// NewTemplates parses all templates and executes each of them with example
+// data, so that mistakes are found before a message is needed. The error wraps
+// ErrTemplate and joins all mistakes.
 func NewTemplates(options TemplateOptions) (*Templates, error) {
 	t := &Templates{fallback: normalize(options.Language)}
 	if options.Language == "" {
 		t.fallback = english
 	}
 	if !isLanguage(t.fallback) {
-		return nil, fmt.Errorf("%w: Language %q is not a language", ErrTemplate, options.Language)
+		return nil, fmt.Errorf("%w: Language %q is not a language tag", ErrTemplate, options.Language)
 	}
 	inner, err := fs.Sub(embedded, "templates")
 	if err != nil {
@@ -105,11 +107,11 @@ func NewTemplates(options TemplateOptions) (*Templates, error) {
 	return t, nil
 }
 
-// Message renders a message of a kind, and checks it. The name of the address is
-// left out if it would be left out of the text. The errors are those of Render
-// and Message.Check.
+// Message renders a message of a kind and checks it. A name in the address that
+// looks like a link is omitted. The errors are those of Render and
+// Message.Check.
 func (t *Templates) Message(kind, language string, to Address, data Data) (Message, error) {
-	m := Message{Kind: kind, To: Address{Name: cleanStranger(to.Name, maxName), Email: to.Email}}
+	m := Message{Kind: kind, To: Address{Name: cleanUntrusted(to.Name, maxName), Email: to.Email}}
 	var err error
 	if m.Subject, m.Text, m.HTML, err = t.Render(kind, language, data); err != nil {
 		return Message{}, err
@@ -120,14 +122,15 @@ func (t *Templates) Message(kind, language string, to Address, data Data) (Messa
 	return m, nil
 }
 
-// Render returns the parts of a message of a kind, in the language nearest to the
-// one asked for; html is "" if there is no HTML part. A language is a tag, as
-// "de" or "pt-BR". One that is unknown, malformed or "" is the default one, so
-// that what a client asks for can be passed on. The error wraps ErrTemplate.
+// Render returns the parts of a message in the requested language or the
+// nearest available one. The html part is "" if there is none. The language is
+// a tag such as "de" or "pt-BR". If it is unknown, malformed or "", the default
+// language is used, so a language requested by a client can be passed
+// unchecked. The error wraps ErrTemplate.
 func (t *Templates) Render(kind, language string, data Data) (subject, text, html string, err error) {
 	found := t.find(kind, language)
 	if found == nil {
-		return "", "", "", fmt.Errorf("%w: there is no kind %q", ErrTemplate, cut(kind, maxKind))
+		return "", "", "", fmt.Errorf("%w: unknown kind %q", ErrTemplate, cut(kind, maxKind))
 	}
 	if data, err = data.clean(kind); err != nil {
 		return "", "", "", err
@@ -161,8 +164,7 @@ func isEnglish(tag string) bool {
 	return base == english
 }
 
-// render executes a template. Subjects are one line of limited length whatever
-// the template does.
+// render executes a template. The subject is always one line of limited length.
 func (t *template) render(data Data) (subject, text, html string, err error) {
 	var b bytes.Buffer
 	if err := t.text.ExecuteTemplate(&b, subjectName, data); err != nil {
@@ -192,10 +194,11 @@ func (t *template) render(data Data) (subject, text, html string, err error) {
 	return subject, text, html, nil
 }
 
-// maxSubject is the longest subject that is made, in bytes. Programs show less.
+// maxSubject is the length of the longest subject of a rendered message, in
+// bytes. Mail programs show less.
 const maxSubject = 150
 
-// words returns a time span in English, never a longer one than d.
+// words returns a duration in English words, rounded down.
 func words(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {

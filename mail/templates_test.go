@@ -61,7 +61,7 @@ func TestEmbeddedTemplates(t *testing.T) {
 			if href == nil || html.UnescapeString(href[1]) != link {
 				t.Errorf("the link is not in the HTML: %q", href)
 			}
-			// Nothing is loaded from elsewhere, and nothing runs.
+			// The HTML must load nothing and contain no scripts.
 			if remote := regexp.MustCompile(`(?i)<(img|script|link|iframe|object|form|style)|src=|url\(|@import`).FindString(page); remote != "" {
 				t.Errorf("HTML has %q", remote)
 			}
@@ -77,7 +77,7 @@ func TestEmbeddedTemplates(t *testing.T) {
 	}
 }
 
-func TestWhatIsLeftUnsaid(t *testing.T) {
+func TestOmittedDataIsNotRendered(t *testing.T) {
 	templates := newTemplates(t, "", nil)
 	for _, kind := range mail.Kinds() {
 		d := mail.Data{AppName: "Shop"}
@@ -163,7 +163,8 @@ func TestLanguages(t *testing.T) {
 		}
 	}
 	templates := newTemplates(t, "", files)
-	// What is missing in a language comes whole from the next, never half.
+	// A message that is missing in a language is taken as a whole from the next
+	// language.
 	if subject, _, page, err := templates.Render(mail.ResetPassword, "de", data()); subject != "de" || page != "" || err != nil {
 		t.Errorf("%q %q %v", subject, page, err)
 	}
@@ -207,14 +208,14 @@ func TestBrokenTemplates(t *testing.T) {
 		{"no subject", map[string]string{"verify_email.txt": "x {{.URL}}"}, []string{"subject"}},
 		{"empty subject", map[string]string{"verify_email.txt": `{{define "subject"}} {{end}}x {{.URL}}`}, []string{"subject", "empty"}},
 		{"no text", map[string]string{"new_device.txt": `{{define "subject"}}x{{end}}`}, []string{"empty"}},
-		{"HTML alone", map[string]string{"verify_email.html": "x {{.URL}}"}, []string{"verify_email.txt"}},
+		{"HTML without text", map[string]string{"verify_email.html": "x {{.URL}}"}, []string{"verify_email.txt"}},
 		{"misspelt name", map[string]string{"verify-email.txt": good}, []string{"verify-email.txt"}},
 		{"layout of text", map[string]string{"layout.txt": good}, []string{"layout.txt"}},
 		{"not a language", map[string]string{"templates/verify_email.txt": good}, []string{"templates/verify_email.txt", "fs.Sub"}},
 		{"too deep", map[string]string{"de/at/verify_email.txt": good}, []string{"de/at/verify_email.txt"}},
 		{"nothing", map[string]string{"README.md": "x"}, []string{"no templates"}},
-		{"link forgotten in the text", map[string]string{"reset_password.txt": `{{define "subject"}}x{{end}}x`}, []string{"URL"}},
-		{"link forgotten in the HTML", map[string]string{"reset_password.txt": good, "reset_password.html": "x"}, []string{"URL"}},
+		{"link missing in the text", map[string]string{"reset_password.txt": `{{define "subject"}}x{{end}}x`}, []string{"URL"}},
+		{"link missing in the HTML", map[string]string{"reset_password.txt": good, "reset_password.html": "x"}, []string{"URL"}},
 		{"unsafe HTML", map[string]string{"reset_password.txt": good, "reset_password.html": `<a href="{{if .Name}}x{{else}}"y{{end}}">{{.URL}}`}, []string{"reset_password.html"}},
 		{"misspelt content", map[string]string{"reset_password.txt": good, "reset_password.html": `{{define "contents"}}{{.URL}}{{end}}`}, []string{"reset_password.html"}},
 		{"layout without content", map[string]string{"layout.html": `<p>Ours`}, []string{"URL"}},

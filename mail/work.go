@@ -10,9 +10,9 @@ import (
 	"unicode"
 )
 
-// errPanicked stands for a Mailer that panicked. The value may hold anything the
-// Mailer knew, so its type is all that is told of it.
-var errPanicked = errors.New("mailer panicked")
+// errPanicked says that a Mailer panicked. The log contains only the type of
+// the panic value, because the value may contain parts of the message.
+var errPanicked = errors.New("Mailer panicked")
 
 // work sends messages until the queue is closed and empty.
 func (q *Queue) work() {
@@ -54,24 +54,24 @@ func (q *Queue) try(m Message) (err error) {
 	return q.mailer.Send(ctx, m)
 }
 
-// settle decides what becomes of a message after a try.
+// settle drops a message after an attempt or schedules a retry.
 func (q *Queue) settle(j *job, err error) {
 	if err == nil {
 		q.finish(true)
-		q.report(slog.LevelDebug, "mail: sent", j, nil, 0)
+		q.report(slog.LevelDebug, "mail: message sent", j, nil, 0)
 		return
 	}
 	wait, again := q.again(j, err)
 	if !again {
 		q.finish(false)
-		q.report(slog.LevelError, "mail: given up", j, err, 0)
+		q.report(slog.LevelError, "mail: message dropped", j, err, 0)
 		return
 	}
-	q.report(slog.LevelWarn, "mail: not sent, will be tried again", j, err, wait)
+	q.report(slog.LevelWarn, "mail: message not sent, will retry", j, err, wait)
 	q.postpone(j, wait)
 }
 
-// again reports whether a message that failed is tried once more, and when.
+// again reports whether a failed message is retried, and after which wait.
 func (q *Queue) again(j *job, err error) (time.Duration, bool) {
 	if errors.Is(err, ErrPermanent) || j.tries >= q.options.Attempts || j.final || q.base.Err() != nil {
 		return 0, false
@@ -79,7 +79,7 @@ func (q *Queue) again(j *job, err error) (time.Duration, bool) {
 	return q.options.backoff(j.tries), true
 }
 
-// finish forgets a message.
+// finish removes a message from the queue.
 func (q *Queue) finish(sent bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -107,7 +107,7 @@ func (q *Queue) postpone(j *job, wait time.Duration) {
 	q.waiting[j] = q.options.AfterFunc(wait, func() { q.resume(j) })
 }
 
-// resume ends the wait of a message, if it still waits.
+// resume puts a message back into the queue if it still waits for its retry.
 func (q *Queue) resume(j *job) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -117,8 +117,8 @@ func (q *Queue) resume(j *job) {
 	}
 }
 
-// report logs what may be known of a message: neither its address nor anything
-// in it.
+// report logs the outcome of an attempt. The log contains neither the content
+// of the message nor its address, only the domain.
 func (q *Queue) report(level slog.Level, text string, j *job, err error, wait time.Duration) {
 	m := &j.message
 	attributes := []slog.Attr{
@@ -135,19 +135,20 @@ func (q *Queue) report(level slog.Level, text string, j *job, err error, wait ti
 }
 
 const (
-	// maxError is how much of an error is logged, in bytes.
+	// maxError is the maximum length of a logged error, in bytes.
 	maxError = 300
-	// maxWord is the longest word of an error that is logged, in bytes. Secrets
-	// are longer.
+	// maxWord is the length of the longest word of an error that is logged, in
+	// bytes. Secrets are longer.
 	maxWord = 32
 )
 
-// describe returns the text of an error without what it may quote of the message:
-// servers repeat the address they refuse, and services the whole request.
+// describe returns the text of an error without the parts that may quote the
+// message. Servers repeat the address that they refuse, and some services
+// repeat the whole request.
 func describe(err error, m *Message) string {
 	text := cut(err.Error(), 1<<14)
 	for _, quoted := range []string{m.Subject, m.To.Name} {
-		if len(quoted) > 2 { // what is shorter is in every text
+		if len(quoted) > 2 { // shorter text occurs everywhere
 			text = strings.ReplaceAll(text, quoted, redacted)
 		}
 	}

@@ -6,151 +6,167 @@ import (
 	"time"
 )
 
-// Authenticatable is a user that can be logged in. Implementations are read
-// from several goroutines at once and must not change what they return.
+// Authenticatable is a user that can log in. A user may be read by several
+// goroutines at once, so implementations must not modify the user in these
+// methods.
 type Authenticatable interface {
 	// AuthID returns the user's identifier in its canonical text form, such as
-	// "42". It is never empty for a user that exists.
+	// "42". It is never empty for a stored user.
 	AuthID() string
-	// AuthPassword returns the stored password hash, or "" for a user that has
-	// no password and therefore cannot log in with one.
+	// AuthPassword returns the stored password hash. It returns "" if the user
+	// has no password. Such a user cannot log in with a password.
 	AuthPassword() string
 }
 
-// EmailVerifiable is the capability of a user whose email address can be
-// verified. EnsureEmailVerified refuses users without it.
+// EmailVerifiable is the optional capability of a user whose email address can
+// be verified. EnsureEmailVerified refuses users without this capability.
 type EmailVerifiable interface {
-	// AuthEmail returns the current address.
+	// AuthEmail returns the current email address.
 	AuthEmail() string
-	// AuthEmailVerified reports whether the current address was verified.
+	// AuthEmailVerified reports whether the current email address is verified.
 	AuthEmailVerified() bool
 }
 
-// Disableable is the capability of a user that can be disabled. A disabled
-// user is refused by every guard at the next request.
+// Disableable is the optional capability of a user that can be disabled. Every
+// guard refuses a disabled user from the next request on.
 type Disableable interface {
 	// AuthDisabled reports whether the user is disabled.
 	AuthDisabled() bool
 }
 
-// Stamped is the capability of a user that carries a security stamp: a random
-// string that changes whenever everything issued to the user must end, as at a
-// change of password. Users without it are bound to their password hash
-// instead, and are then not rehashed at login.
+// Stamped is the optional capability of a user that has a security stamp. The
+// stamp is a random string. It changes when everything issued to the user must
+// end, for example when the password changes. The sessions and tokens of users
+// without a stamp are bound to the password hash instead. The password of such
+// users is not rehashed at login.
 type Stamped interface {
-	// AuthStamp returns the stamp. It is never empty.
+	// AuthStamp returns the security stamp. It is never empty.
 	AuthStamp() string
 }
 
-// Registrable is the capability of a user type that the manager can register:
-// it takes what a registration says, and nothing else a client may send.
+// Registrable is the optional capability of a user type that Manager.Register
+// can create. Only the values of AuthRegister come from the client.
 type Registrable interface {
-	// AuthRegister sets the name, the email address as written, and the hash of
-	// the password of a new user. The provider sets everything else.
+	// AuthRegister sets the name, the email address as the user wrote it, and
+	// the password hash of a new user. The provider sets all other fields.
 	AuthRegister(name, email, passwordHash string)
 }
 
-// Named is the capability of a user that mails can address by name.
+// Named is the optional capability of a user that has a name. Mails address the
+// user by it.
 type Named interface {
-	// AuthName returns the name, or "".
+	// AuthName returns the name, or "" if there is none.
 	AuthName() string
 }
 
 // UserProvider loads users. Implementations are safe for concurrent use.
 //
-// A user that does not exist is a nil user and a nil error. An error means that
-// the question could not be answered, and becomes 503: it never means "nobody".
+// If a user does not exist, the methods return a nil user and a nil error. An
+// error means that the look-up failed. The response is then 503, and the client
+// does not become anonymous.
 type UserProvider interface {
-	// UserByID returns the user with the identifier that AuthID returned
-	// earlier, or nil. The text comes from outside: an implementation parses
-	// it to the type of its key first, and text that is not one is nobody.
+	// UserByID returns the user with the given identifier, in the form that
+	// AuthID returns, or nil if there is none. The id may come from a client.
+	// If it cannot be parsed as the provider's key type, UserByID returns a nil
+	// user and no error.
 	UserByID(ctx context.Context, id string) (Authenticatable, error)
-	// UserByIdentifier returns the user whose field has the value that
-	// CanonicalIdentifier returned, or nil.
+	// UserByIdentifier returns the user whose field has the given value, or nil
+	// if there is none. The value is in the form that CanonicalIdentifier
+	// returns.
 	UserByIdentifier(ctx context.Context, field, canonical string) (Authenticatable, error)
-	// CanonicalIdentifier returns the one form that all spellings of an
-	// identifier share, which is both looked up and counted by the throttle.
-	// An error, wrapping ErrUnknownField or ErrBadIdentifier, says that no
-	// user can be named so.
+	// CanonicalIdentifier returns the canonical form of an identifier. All
+	// spellings of one identifier have the same canonical form. Users are
+	// looked up by it, and login attempts are counted by it. The error wraps
+	// ErrUnknownField or ErrBadIdentifier if no user can have this identifier.
 	CanonicalIdentifier(field, value string) (string, error)
 }
 
-// PasswordUpdater is the capability of a provider that can store a new hash of
-// an unchanged password.
+// PasswordUpdater is the optional capability of a provider that can replace the
+// hash of an unchanged password. Hashes are replaced when their algorithm or
+// costs are outdated.
 type PasswordUpdater interface {
-	// RehashPassword replaces the user's hash if the stored one is still
-	// oldHash, by one conditional statement, and reports whether it did. The
-	// security stamp does not change.
+	// RehashPassword replaces the user's password hash if the stored hash still
+	// is oldHash, and reports whether it did. It uses one conditional
+	// statement. The security stamp does not change.
 	RehashPassword(ctx context.Context, id, oldHash, newHash string) (bool, error)
 }
 
-// PasswordChanger is the capability of a provider that can store a new
+// PasswordChanger is the optional capability of a provider that can store a new
 // password.
 type PasswordChanger interface {
 	// ChangePassword stores the hash of a new password and a new security
-	// stamp, if the stamp still is oldStamp, by one conditional statement. It
-	// returns the user as stored, or nil if there is none with that stamp: of
-	// any number of changes of a user as it was at one time, one is stored.
-	// Everything bound to the old stamp ends with it. Of a user type without a
-	// stamp, oldStamp is the password hash.
+	// stamp, if the stored stamp still is oldStamp. It uses one conditional
+	// statement: of several concurrent changes with the same oldStamp, only one
+	// is stored. For user types without a stamp, oldStamp is the password hash.
+	//
+	// It returns the stored user, or nil if no user has this id and stamp.
+	// Everything bound to the old stamp ends.
 	ChangePassword(ctx context.Context, id, oldStamp, newHash, newStamp string) (Authenticatable, error)
 }
 
-// StampChanger is the capability of a provider that can end everything that was
-// issued to a user.
+// StampChanger is the optional capability of a provider that can replace a
+// user's security stamp. A new stamp ends everything that was issued to the
+// user.
 type StampChanger interface {
-	// ChangeStamp stores a new security stamp, if the stamp still is oldStamp, by
-	// one conditional statement. It returns the user as stored, or nil if there
-	// is none with that stamp.
+	// ChangeStamp stores a new security stamp if the stored stamp still is
+	// oldStamp. It uses one conditional statement. It returns the stored user,
+	// or nil if no user has this id and stamp.
 	ChangeStamp(ctx context.Context, id, oldStamp, newStamp string) (Authenticatable, error)
 }
 
-// EmailVerifier is the capability of a provider that can record that an address
-// was verified.
+// EmailVerifier is the optional capability of a provider that can record that a
+// user's email address is verified.
 type EmailVerifier interface {
-	// VerifyEmail records that the user's address was verified at a time, if the
-	// address still is the one given and was not verified before, by one
-	// conditional statement, and reports whether it did.
+	// VerifyEmail records that the user's email address was verified at the
+	// given time, and reports whether it did. It changes nothing if the stored
+	// address differs from email or is already verified. It uses one
+	// conditional statement.
 	VerifyEmail(ctx context.Context, id, email string, at time.Time) (bool, error)
 }
 
-// EmailChanger is the capability of a provider that can store another address.
+// EmailChanger is the optional capability of a provider that can store a new
+// email address.
 type EmailChanger interface {
-	// ChangeEmail stores a new address, verified at a time, and a new security
-	// stamp, if the stamp still is oldStamp, by one conditional statement. It
-	// returns the user as stored, or nil if there is none with that stamp. The
-	// error wraps ErrTaken if the address belongs to somebody else.
+	// ChangeEmail stores a new email address, verified at the given time, and a
+	// new security stamp, if the stored stamp still is oldStamp. It uses one
+	// conditional statement. It returns the stored user, or nil if no user has
+	// this id and stamp. The error wraps ErrTaken if another user has the
+	// address.
 	ChangeEmail(ctx context.Context, id, oldStamp, email, newStamp string, at time.Time) (Authenticatable, error)
 }
 
-// ManyIdentifiers is the capability of a provider whose users can be named by
-// more than one field, as by an address and by a name. Tries are then counted
-// under the user as well, so that each name is not a fresh set of tries.
+// ManyIdentifiers is the optional capability of a provider that looks users up
+// by more than one field, such as email address and user name. Login attempts
+// are then also counted by user. Otherwise an attacker would get a separate
+// number of attempts for each field.
 type ManyIdentifiers interface {
-	// ManyIdentifiers reports whether there is more than one field.
+	// ManyIdentifiers reports whether the provider looks users up by more than
+	// one field.
 	ManyIdentifiers() bool
 }
 
-// Registrar is the capability of a provider that can create users.
+// Registrar is the optional capability of a provider that can create users.
 type Registrar interface {
-	// CreateUser stores a new user. It returns an error wrapping ErrTaken if
-	// the identifier belongs to somebody.
+	// CreateUser stores a new user. The error wraps ErrTaken if another user
+	// has the identifier.
 	CreateUser(ctx context.Context, u Authenticatable) error
 }
 
-// Prototype is the capability of a provider that knows the type of its users.
-// Manager.Preflight uses it to find rules that no user can match, and
-// Manager.Register to make users.
+// Prototype is the optional capability of a provider that can make an empty
+// user. Manager.Preflight uses it to find rules that no user can match.
+// Manager.Register uses it to create users.
 type Prototype interface {
 	// PrototypeUser returns a new, empty user of the type that the provider
-	// returns.
+	// loads.
 	PrototypeUser() Authenticatable
 }
 
-// IsNil reports whether u is nil or a nil pointer in an interface.
+// IsNil reports whether u is nil or holds a nil pointer, map, func, slice or
+// channel.
 func IsNil(u Authenticatable) bool { return isNil(u) }
 
-// IsNilProvider reports whether p is nil or a nil pointer in an interface.
+// IsNilProvider reports whether p is nil or holds a nil pointer, map, func,
+// slice or channel.
 func IsNilProvider(p UserProvider) bool { return isNil(p) }
 
 func isNil(v any) bool {

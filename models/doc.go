@@ -1,8 +1,7 @@
-// Package models holds what ginauth knows about users and what it keeps in a
-// database: the contracts a user type and a user provider fulfil, and the GORM
-// models of users, sessions, tokens and throttle windows.
+// Package models defines the contracts that user types and user providers
+// implement, and the GORM models of users, sessions, tokens and throttle
+// windows.
 //
-// The package imports the standard library alone. GORM tags are strings, so a
-// program that keeps its users elsewhere does not pull GORM in by using the
-// contracts.
+// The package imports only the standard library. GORM tags are plain strings,
+// so an application that stores its users without GORM does not depend on GORM.
 package models

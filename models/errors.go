@@ -2,14 +2,15 @@ package models
 
 import "errors"
 
-// The errors of user providers. Compare them with errors.Is.
+// The errors of user providers. Providers return them wrapped, so compare them
+// with errors.Is.
 var (
-	// ErrUnknownField says that a credential names a field that the provider
-	// does not look users up by.
+	// ErrUnknownField says that the provider does not look users up by the
+	// named credential field.
 	ErrUnknownField = errors.New("ginauth: unknown credential field")
-	// ErrBadIdentifier says that a value can name no user: it is empty, too
-	// long or not valid text.
+	// ErrBadIdentifier says that a value is empty, too long or not valid text,
+	// so that it cannot identify a user.
 	ErrBadIdentifier = errors.New("ginauth: malformed identifier")
-	// ErrTaken says that a new user's identifier belongs to another user.
+	// ErrTaken says that another user already has the identifier.
 	ErrTaken = errors.New("ginauth: identifier is taken")
 )

@@ -29,21 +29,21 @@ func TestUserHidesItsSecrets(t *testing.T) { // D05, L06
 		}
 		text := string(data) + fmt.Sprintf("%v %+v %#v %s %d", v, v, v, v, v) + log.String()
 		if strings.Contains(text, "CANARY") {
-			t.Errorf("%T shows %s", v, text)
+			t.Errorf("%T reveals a secret: %s", v, text)
 		}
 		if !strings.Contains(string(data), `"email":"alice@example.com"`) {
 			t.Errorf("JSON %s", data)
 		}
 	}
 	if data, _ := json.Marshal(embedding{User: u, Company: "acme"}); !strings.Contains(string(data), "acme") {
-		t.Errorf("embedding loses a field: %s", data)
+		t.Errorf("JSON of an embedding type misses a field: %s", data)
 	}
 }
 
 func TestUserCapabilities(t *testing.T) {
 	var u models.User
 	if u.AuthID() != "" || u.AuthEmailVerified() || u.AuthDisabled() {
-		t.Error("a new user has an id, a verified address or is disabled")
+		t.Error("a new user has an id or a verified address, or is disabled")
 	}
 	u.ID = 42
 	if u.AuthID() != "42" {

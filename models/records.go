@@ -1,27 +1,28 @@
 package models
 
-// Times in these records are Unix times in microseconds: one meaning on every
-// database, whatever its time zone and the precision of its date types.
+// Times in these records are Unix times in microseconds. They mean the same on
+// every database, whatever its time zone and the precision of its date types.
 
-// Session is the table behind a session store.
+// Session is one row of the session table.
 type Session struct {
-	// Row names the row for as long as it lives. It is random, and public.
+	// Row is the identifier of the row. It never changes, also when the session
+	// id changes. It is random and not secret.
 	Row string `gorm:"primaryKey;size:32"`
 	// Digest is the SHA-256 of the secret half of the current session id.
 	Digest []byte `gorm:"size:32;not null"`
-	// Owner names the user logged in, or is "".
+	// Owner is the id of the user who is logged in, or "".
 	Owner string `gorm:"size:255;not null;index"`
 	// Payload is the encoded stores.Values.
 	Payload []byte `gorm:"size:1048576;not null"`
-	// Version is bumped by every change, so that a driver that reports changed
-	// instead of matched rows still reports one.
+	// Version is incremented by every change. MySQL reports the number of
+	// changed rows, not of matched rows, so every update must change a column.
 	Version int64 `gorm:"not null"`
-	// Address and UserAgent describe the client that opened the session.
+	// Address and UserAgent describe the client that started the session.
 	Address   string `gorm:"size:64;not null"`
 	UserAgent string `gorm:"size:255;not null"`
 	Created   int64  `gorm:"not null"`
 	LastSeen  int64  `gorm:"not null"`
-	// Renamed is when Digest last changed, or 0.
+	// Renamed is the time of the last change of Digest, or 0.
 	Renamed int64 `gorm:"not null"`
 	Expires int64 `gorm:"not null;index"`
 }
@@ -30,24 +31,27 @@ type Session struct {
 func (Session) TableName() string { return "auth_sessions" }
 
 // TokenFamily is the root record of a family of tokens. Its Revoked column
-// decides whether any member lives, and every rotation and revocation writes it
-// first, so the two cannot pass each other.
+// decides whether the members are valid. Every rotation and revocation writes
+// this record first, so that concurrent rotations and revocations are
+// serialized.
 type TokenFamily struct {
 	Family  string `gorm:"primaryKey;size:32"`
 	Kind    string `gorm:"size:32;not null"`
 	Owner   string `gorm:"size:255;not null;index:idx_auth_token_families_owner"`
 	Version int64  `gorm:"not null"`
 	Created int64  `gorm:"not null"`
-	// Expires is when the family ends whatever its members do.
+	// Expires is the time at which the family ends, even if its members expire
+	// later.
 	Expires int64 `gorm:"not null;index"`
-	// Revoked is when the family was revoked, or 0.
+	// Revoked is the time of revocation, or 0.
 	Revoked int64 `gorm:"not null"`
 }
 
 // TableName returns "auth_token_families".
 func (TokenFamily) TableName() string { return "auth_token_families" }
 
-// Token is one token: refresh, remember, reset, personal or revoked.
+// Token is one token: a refresh, remember-me, password reset, personal access
+// or revoked token.
 type Token struct {
 	ID     string `gorm:"primaryKey;size:32"`
 	Family string `gorm:"size:32;not null;index"`
@@ -58,28 +62,30 @@ type Token struct {
 	Name   string `gorm:"size:255;not null"`
 	// Abilities is a JSON array of strings.
 	Abilities string `gorm:"type:text;not null"`
-	// Data is what the kind needs beside the above, such as the fingerprint of
-	// the owner's security stamp.
+	// Data holds data specific to the kind, such as the fingerprint of the
+	// owner's security stamp.
 	Data    []byte `gorm:"size:4096;not null"`
 	Version int64  `gorm:"not null"`
 	Created int64  `gorm:"not null"`
 	Expires int64  `gorm:"not null;index"`
-	// Consumed is when the token was used up, or 0.
+	// Consumed is the time at which a single-use token was used, or 0.
 	Consumed int64 `gorm:"not null"`
-	// LastUsed is when the token was last presented, or 0.
+	// LastUsed is the time at which the token was last presented, or 0.
 	LastUsed int64 `gorm:"not null"`
 }
 
 // TableName returns "auth_tokens".
 func (Token) TableName() string { return "auth_tokens" }
 
-// Attempt is one window of the throttle.
+// Attempt is one throttle window: the attempts counted for one subject in a
+// period of time.
 type Attempt struct {
-	// ID is the hexadecimal digest of what is counted.
+	// ID is the hexadecimal digest of the subject that is counted.
 	ID string `gorm:"primaryKey;size:64"`
-	// Taken is how many slots of the window are taken.
+	// Taken is the number of attempts in the window.
 	Taken int64 `gorm:"not null"`
-	// Opened names the window: its beginning. A new window has another.
+	// Opened is the time at which the window began. It distinguishes the window
+	// from later windows of the same subject.
 	Opened  int64 `gorm:"not null"`
 	Expires int64 `gorm:"not null;index"`
 	Version int64 `gorm:"not null"`
@@ -88,9 +94,9 @@ type Attempt struct {
 // TableName returns "auth_attempts".
 func (Attempt) TableName() string { return "auth_attempts" }
 
-// All returns one value of every model, for db.AutoMigrate(models.All()...).
-// An application with a user type of its own migrates that as well and may
-// leave the table of User empty.
+// All returns a value of every model, for db.AutoMigrate(models.All()...). An
+// application with its own user type also migrates that type, and may leave the
+// table of User empty.
 func All() []any {
 	return []any{&User{}, &Session{}, &TokenFamily{}, &Token{}, &Attempt{}}
 }

@@ -7,32 +7,34 @@ import (
 	"time"
 )
 
-// User is a complete user, to use as it is or to embed:
+// User is a complete user model. Applications use it as it is, or embed it:
 //
 //	type User struct {
 //		models.User
 //		Company string
 //	}
 //
-// The password hash, the security stamp and the canonical address never appear
-// in its JSON.
+// JSON output never contains the password hash, the security stamp and the
+// canonical email address.
 type User struct {
 	ID   uint64 `gorm:"primaryKey" json:"id"`
 	Name string `gorm:"size:255;not null" json:"name"`
-	// Email is the address as the user wrote it, which is where mail goes.
+	// Email is the email address as the user wrote it. Mail is sent to it.
 	Email string `gorm:"size:254;not null" json:"email"`
-	// EmailCanonical is the form that all spellings of Email share. It is what
-	// users are looked up by, and unique. Providers fill it when they create a
-	// user.
+	// EmailCanonical is the canonical form of Email, the same for all
+	// spellings. It is unique, and users are looked up by it. Providers set it
+	// when they create a user.
 	EmailCanonical string `gorm:"size:254;not null;uniqueIndex" json:"-"`
-	// Password is the encoded hash, or "" for a user without one.
+	// Password is the encoded password hash, or "" if the user has no password.
 	Password string `gorm:"size:255;not null" json:"-"`
-	// EmailVerifiedAt is when Email was proved to be the user's; nil: not yet.
+	// EmailVerifiedAt is the time at which the user proved control of Email, or
+	// nil.
 	EmailVerifiedAt *time.Time `json:"email_verified_at"`
-	// DisabledAt is since when the user is refused everywhere; nil: never was.
+	// DisabledAt is the time at which the user was disabled, or nil. A disabled
+	// user is refused everywhere.
 	DisabledAt *time.Time `json:"-"`
-	// SecurityStamp is random and changes when everything issued to the user
-	// must end.
+	// SecurityStamp is a random string. It changes when everything issued to
+	// the user must end.
 	SecurityStamp string    `gorm:"size:64;not null" json:"-"`
 	CreatedAt     time.Time `json:"created_at"`
 	UpdatedAt     time.Time `json:"updated_at"`
@@ -47,14 +49,15 @@ var (
 	_ Named           = (*User)(nil)
 )
 
-// Format writes the identifier alone, whatever the verb: the hash and the stamp
-// must not reach a log by way of a %v.
+// Format writes only the identifier, for every verb. The password hash and the
+// security stamp must not reach a log through %v.
 func (u User) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "User(%d)", u.ID) }
 
-// LogValue returns the identifier alone.
+// LogValue returns only the identifier.
 func (u User) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("User(%d)", u.ID)) }
 
-// AuthID returns the primary key in decimal, and "" for a user not yet stored.
+// AuthID returns the primary key in decimal, or "" if the user is not stored
+// yet.
 func (u *User) AuthID() string {
 	if u.ID == 0 {
 		return ""
@@ -65,10 +68,10 @@ func (u *User) AuthID() string {
 // AuthPassword returns the encoded password hash.
 func (u *User) AuthPassword() string { return u.Password }
 
-// AuthEmail returns the address as the user wrote it.
+// AuthEmail returns the email address as the user wrote it.
 func (u *User) AuthEmail() string { return u.Email }
 
-// AuthEmailVerified reports whether the address was verified.
+// AuthEmailVerified reports whether the email address is verified.
 func (u *User) AuthEmailVerified() bool { return u.EmailVerifiedAt != nil }
 
 // AuthDisabled reports whether the user is disabled.
@@ -77,7 +80,7 @@ func (u *User) AuthDisabled() bool { return u.DisabledAt != nil }
 // AuthStamp returns the security stamp.
 func (u *User) AuthStamp() string { return u.SecurityStamp }
 
-// AuthRegister sets the fields that a registration names.
+// AuthRegister sets the name, the email address and the password hash.
 func (u *User) AuthRegister(name, email, passwordHash string) {
 	u.Name, u.Email, u.Password = name, email, passwordHash
 }

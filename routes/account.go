@@ -15,13 +15,13 @@ func (s *server) accountRoutes() []endpoint {
 	requests := s.m.ThrottleRequests("mails", standard)
 	guesses := s.m.ThrottleFailures("links", standard)
 	return []endpoint{
-		{Register, s.can.Register, open(registrations), s.answer(Register, s.register)},
-		{ForgotPassword, mails && s.can.ChangePassword, open(requests), s.answer(ForgotPassword, s.forgotPassword)},
-		{ResetPassword, mails && s.can.ChangePassword, open(guesses), s.answer(ResetPassword, s.resetPassword)},
-		{VerifyEmail, mails && s.can.VerifyEmail, open(guesses), s.answer(VerifyEmail, s.verifyEmail)},
-		{ResendVerification, mails && s.can.VerifyEmail, open(requests), s.answer(ResendVerification, s.resendVerification)},
+		{Register, s.can.Register, public(registrations), s.answer(Register, s.register)},
+		{ForgotPassword, mails && s.can.ChangePassword, public(requests), s.answer(ForgotPassword, s.forgotPassword)},
+		{ResetPassword, mails && s.can.ChangePassword, public(guesses), s.answer(ResetPassword, s.resetPassword)},
+		{VerifyEmail, mails && s.can.VerifyEmail, public(guesses), s.answer(VerifyEmail, s.verifyEmail)},
+		{ResendVerification, mails && s.can.VerifyEmail, public(requests), s.answer(ResendVerification, s.resendVerification)},
 		{ChangeEmail, mails && s.can.ChangeEmail, s.users(requests, s.confirmed()), s.answer(ChangeEmail, s.changeEmail)},
-		{ConfirmEmail, mails && s.can.ChangeEmail, open(guesses), s.answer(ConfirmEmail, s.confirmEmail)},
+		{ConfirmEmail, mails && s.can.ChangeEmail, public(guesses), s.answer(ConfirmEmail, s.confirmEmail)},
 	}
 }
 
@@ -40,10 +40,10 @@ func (s *server) register(c *gin.Context, a *ginauth.Authenticator) (reply, erro
 	if err != nil {
 		return reply{}, err
 	}
-	if u == nil { // the answer must not tell whether the address was free
+	if u == nil { // the response must not reveal whether the address has an account
 		return accepted, nil
 	}
-	return s.signedIn(http.StatusCreated, &ginauth.LoginResult{User: u}), nil
+	return s.userReply(http.StatusCreated, &ginauth.LoginResult{User: u}), nil
 }
 
 type emailInput struct {

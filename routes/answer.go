@@ -13,11 +13,11 @@ import (
 	"github.com/ginauth/ginauth"
 )
 
-// reply is what a route has to say.
+// reply is the successful response of a route.
 type reply struct {
 	status int
 	body   any    // JSON, or nil
-	page   string // where a browser goes in place of Page.Done
+	page   string // for browsers, instead of Page.Done
 }
 
 var (
@@ -25,7 +25,7 @@ var (
 	accepted = reply{status: http.StatusAccepted, body: map[string]bool{"accepted": true}}
 )
 
-// answer makes the handler of a route.
+// answer returns the handler of a route. It calls work and writes the response.
 func (s *server) answer(route Route, work func(c *gin.Context, a *ginauth.Authenticator) (reply, error)) gin.HandlerFunc {
 	page := s.options.Pages[route]
 	return func(c *gin.Context) {
@@ -48,7 +48,8 @@ func (s *server) answer(route Route, work func(c *gin.Context, a *ginauth.Authen
 	}
 }
 
-// correctable reports whether the user of a form can do something about an error.
+// correctable reports whether the user of a form can correct the cause of an
+// error.
 func correctable(err error) bool {
 	if ginauth.StatusOf(err) >= http.StatusInternalServerError {
 		return false
@@ -63,7 +64,7 @@ func correctable(err error) bool {
 	return false
 }
 
-// redirectFailed sends a browser to the page that shows an error.
+// redirectFailed redirects a browser to the page that shows the error.
 func redirectFailed(c *gin.Context, page string, err error) {
 	query := url.Values{"error": {ginauth.CodeOf(err)}}
 	var input *ginauth.InputError
@@ -83,14 +84,14 @@ func redirectFailed(c *gin.Context, page string, err error) {
 	c.Redirect(http.StatusSeeOther, page+separator+query.Encode())
 }
 
-// signedIn is the answer that shows a user.
-func (s *server) signedIn(status int, res *ginauth.LoginResult) reply {
+// userReply returns a response that contains the user.
+func (s *server) userReply(status int, res *ginauth.LoginResult) reply {
 	return reply{status: status, body: map[string]any{"user": s.options.User(res.User)}}
 }
 
-// goesOn is the answer to a login that goes on under another id: in a cookie, or
-// with tokens.
-func goesOn(res *ginauth.LoginResult) reply {
+// continued returns the response after a login got a new session id or new
+// tokens.
+func continued(res *ginauth.LoginResult) reply {
 	if res.Tokens == nil {
 		return done
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// users is a provider that tests can look into.
+// users is a user provider whose users tests can change and remove.
 type users interface {
 	models.UserProvider
 	models.Registrar
@@ -16,7 +16,7 @@ type users interface {
 	count() int
 }
 
-// sqlUsers are users in a database.
+// sqlUsers is a user provider on a database.
 type sqlUsers struct{ testbackends.SQLUsers }
 
 func (p sqlUsers) change(id string, f func(*models.User)) { p.Change(id, f) }
@@ -34,7 +34,7 @@ func eachBackend(t *testing.T, test func(t *testing.T, b backend)) {
 	testbackends.Each(t, func(t *testing.T, opened testbackends.Backend) { test(t, backendOn(opened)) })
 }
 
-// eachOfAccounts is eachBackend for tests that are not about sessions.
+// eachOfAccounts is like eachBackend, for tests that do not test sessions.
 func eachOfAccounts(t *testing.T, test func(t *testing.T, b backend)) {
 	t.Helper()
 	testbackends.EachOfAccounts(t, func(t *testing.T, opened testbackends.Backend) { test(t, backendOn(opened)) })
@@ -42,7 +42,7 @@ func eachOfAccounts(t *testing.T, test func(t *testing.T, b backend)) {
 
 func memory(t *testing.T) backend { t.Helper(); return backendOn(testbackends.Memory(t)) }
 
-// backendOn adds users, in the database if there is one.
+// backendOn adds a user provider to a backend: in its database, if it has one.
 func backendOn(opened testbackends.Backend) backend {
 	b := backend{opened, newMemoryUsers()}
 	if opened.DB != nil {

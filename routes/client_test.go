@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// client is a browser, more or less: it keeps cookies and follows no redirects.
+// client is an HTTP client that keeps cookies and follows no redirects.
 type client struct {
 	a       *app
 	cookies map[string]string
@@ -25,14 +25,14 @@ func (a *app) client() *client {
 	}}
 }
 
-// browser is a client that asks for HTML.
+// browser returns a client that accepts HTML.
 func (a *app) browser() *client {
 	c := a.client()
 	c.header.Set("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
 	return c
 }
 
-// bearer is a client that shows a token and keeps no cookies.
+// bearer returns a client that sends a token and keeps no cookies.
 func (a *app) bearer(token string) *client {
 	c := a.client()
 	c.header.Set("Authorization", "Bearer "+token)
@@ -80,7 +80,7 @@ func (c *client) do(method, path, contentType, body string) *response {
 	c.a.keepAnswer(path, answer)
 	c.a.mu.Lock()
 	defer c.a.mu.Unlock()
-	// Not those that hand tokens out.
+	// Leave out responses that are meant to contain tokens.
 	if !bytes.Contains(data, []byte(`"token":`)) && !bytes.Contains(data, []byte(`"access_token":`)) && path != "/form-token" {
 		c.a.bodies.Write(data)
 	}
@@ -89,7 +89,7 @@ func (c *client) do(method, path, contentType, body string) *response {
 
 func (c *client) get(path string) *response { c.a.Helper(); return c.do("GET", path, "", "") }
 
-// call sends a JSON body; v is a text of JSON, or a value.
+// call sends a JSON body. If v is a string, it is the JSON text itself.
 func (c *client) call(method, path string, v any) *response {
 	c.a.Helper()
 	text, ok := v.(string)
@@ -126,14 +126,14 @@ func (a *app) loggedIn(email string) *client {
 
 const sessionCookie = "__Host-ginauth"
 
-// with returns a client that has one session cookie and nothing else.
+// with returns a client that has only one session cookie.
 func (a *app) with(session string) *client {
 	c := a.client()
 	c.cookies[sessionCookie] = session
 	return c
 }
 
-// want fails the test if the status is another one.
+// want fails the test if the status is not as expected.
 func (r *response) want(t testing.TB, status int) *response {
 	t.Helper()
 	if r.StatusCode != status {
@@ -142,7 +142,7 @@ func (r *response) want(t testing.TB, status int) *response {
 	return r
 }
 
-// wantField asserts a 422 that names a field.
+// wantField fails the test if the response is not a 422 that names the field.
 func (r *response) wantField(t testing.TB, name string) {
 	t.Helper()
 	r.want(t, 422)
@@ -168,12 +168,12 @@ func (r *response) json(t testing.TB, into any) {
 	}
 }
 
-// same asserts that two answers cannot be told apart: status, headers but for
-// Date and the values of cookies, and body.
+// same fails the test if two responses can be distinguished by status, headers
+// (except Date and the values of cookies) or body.
 func same(t testing.TB, a, b *response) {
 	t.Helper()
 	if got, want := fingerprint(a), fingerprint(b); got != want {
-		t.Errorf("answers differ:\n%s\n\n%s", got, want)
+		t.Errorf("responses differ:\n%s\n\n%s", got, want)
 	}
 }
 

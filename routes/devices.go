@@ -34,5 +34,5 @@ func (s *server) logoutDevices(c *gin.Context, a *ginauth.Authenticator) (reply,
 	if err != nil {
 		return reply{}, err
 	}
-	return goesOn(res), nil
+	return continued(res), nil
 }

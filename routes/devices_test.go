@@ -19,8 +19,8 @@ func (a *app) devices(c *client) map[string][]ginauth.Device {
 	return kinds
 }
 
-// S16: a user sees the own devices, and ends one at once.
-func TestDevices(t *testing.T) {
+// S16: a user lists their own devices and ends one of them at once.
+func TestRevokedDeviceEndsAtOnce(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		b.NotInCookies(t, "no store lists them")
 		a := newApp(t, b, setup{})
@@ -37,7 +37,7 @@ func TestDevices(t *testing.T) {
 			}
 		}
 		if r := c.get("/devices"); containsAny(r.body, c.cookies[sessionCookie], second.cookies[sessionCookie], tokens.RefreshToken) {
-			t.Error("the list shows a secret")
+			t.Error("the list contains a secret")
 		}
 		current, firefox := 0, ginauth.Device{}
 		for _, d := range kinds["session"] {
@@ -55,7 +55,8 @@ func TestDevices(t *testing.T) {
 		c.do("DELETE", "/devices/session-"+strings.Repeat("0", 32), "", "").want(t, 404)
 		remembered.get("/me").want(t, 200)
 		c.do("DELETE", "/devices/"+firefox.ID, "", "").want(t, 204)
-		// At once, and not back by what it was remembered by.
+		// The device is logged out at once, and its remember-me cookie does not
+		// log it in again.
 		remembered.get("/me").want(t, 401)
 		c.do("DELETE", "/devices/"+firefox.ID, "", "").want(t, 404)
 		c.do("DELETE", "/devices/"+kinds["refresh"][0].ID, "", "").want(t, 204)
@@ -65,14 +66,14 @@ func TestDevices(t *testing.T) {
 	})
 }
 
-func TestRevokeTheCurrentDevice(t *testing.T) {
+func TestRevokingCurrentDeviceLogsOut(t *testing.T) {
 	a := newApp(t, memory(t), setup{})
 	c := a.loggedIn(alice)
 	for _, d := range a.devices(c)["session"] {
 		c.do("DELETE", "/devices/"+d.ID, "", "").want(t, 204)
 	}
 	if c.cookies[sessionCookie] != "" {
-		t.Error("the cookie is left")
+		t.Error("the cookie was not deleted")
 	}
 	c.get("/me").want(t, 401)
 	wantEvents[events.CurrentDeviceLogout](a, 1)

@@ -1,31 +1,33 @@
-// Package routes has ready-made endpoints for accounts: registration, login and
+// Package routes provides HTTP endpoints for accounts: registration, login and
 // logout, passwords, email addresses, devices and tokens.
 //
 //	routes.Mount(r, auth, routes.Options{})
 //
-// mounts all that the manager's configuration can serve: those by mail only
-// with Config.Mail, those that issue tokens only with their guards, and so on.
+// mounts all endpoints that the manager's configuration supports. For example,
+// endpoints that send mail need Config.Mail, and endpoints that issue tokens
+// need their guards.
 //
 // # Routes
 //
-// The paths are below the group's. A body is a JSON object with the fields named
-// here, all of them texts unless noted, or a form (application/x-www-form-urlencoded)
-// with the same fields. Fields with other names are ignored, at POST /register but
-// for those that Options.RegisterFields names. "User" is what
-// Options.User makes of a user; a "pair" is the answer of RFC 6749, 5.1.
+// The paths are relative to the group. A request body is a JSON object, or an
+// HTML form (application/x-www-form-urlencoded), with the fields listed here.
+// Fields are strings unless noted. Other fields are ignored, except that POST
+// /register also reads the fields of Options.RegisterFields. "User" is the
+// result of Options.User. A "pair" is an access token and a refresh token in
+// the token response of RFC 6749, 5.1.
 //
 //	POST   /register            name, email, password              201 {"user": User}, or 202 with Account.HideAccountExistence
 //	POST   /login               email, password, remember (bool)   200 {"user": User}
-//	POST   /logout                                                 204, also for nobody; 401 for a token that is not valid
+//	POST   /logout                                                 204, also without a login; 401 for an invalid token
 //	GET    /me                                                     200 {"user": User}
 //	PUT    /password            current_password, password         204, or 200 with a pair
 //	POST   /confirm-password    password                           204
 //	GET    /confirm-password                                       200 {"confirmed": bool, "expires_in": seconds}
-//	POST   /forgot-password     email                              202, whoever has the address
+//	POST   /forgot-password     email                              202 for every address
 //	POST   /reset-password      email, token, password             204
 //	GET    /verify-email/…                                         200 {"verified": true}
-//	POST   /verify-email/resend email                              202, whoever has the address
-//	PUT    /email               email                              202, whoever has the address
+//	POST   /verify-email/resend email                              202 for every address
+//	PUT    /email               email                              202 for every address
 //	GET    /confirm-email/…                                        200 {"confirmed": true}
 //	GET    /devices                                                200 {"devices": [ginauth.Device]}
 //	DELETE /devices/:id                                            204
@@ -38,36 +40,46 @@
 //	DELETE /tokens/:id                                             204
 //	GET    /.well-known/jwks.json                                  200 with a JWK Set (RFC 7517)
 //
-// A 202 has the body {"accepted": true}. Routes answer with a pair to whoever
-// came with an access token: the one before has ended. In a form, remember is on
-// for "on", "1" and "true", and abilities are separated by spaces.
+// A 202 response has the body {"accepted": true}. It is the same whether or not
+// an account has the address. PUT /password and DELETE /devices respond with a
+// new pair if the request was authenticated by an access token, because the old
+// tokens are no longer valid. In a form, the values "on", "1" and "true" set
+// remember, and spaces separate abilities.
 //
 // # Errors
 //
-// Errors are answered by ginauth.Abort: 400 for a body that is not JSON or breaks
-// off, 401 for nobody, a wrong password at a login, and a token that is not valid,
-// 403 for what is not allowed, for a link that is not valid, for a request from
-// another site and where the password is to be given again, 404, 409 for a request
-// that lost to another change of the session or the user, 413 for a body over 64
-// KiB, 415 for one that is neither JSON nor such a form, 422 for a field that is not
-// acceptable, also one that comes twice, 429 with Retry-After, and 503 with
-// Retry-After.
+// ginauth.Abort responds to errors with these statuses:
+//
+//	400  the body is not JSON or ended early
+//	401  the request has no user, the login failed, or a token is not valid
+//	403  the action is not allowed, a link is not valid, another site sent the
+//	     request, or the password must be confirmed first
+//	404  the resource does not exist
+//	409  the session or the user was changed by another request
+//	413  the body is larger than 64 KiB
+//	415  the body is neither JSON nor a form
+//	422  a field is not acceptable or occurs twice
+//	429  too many requests, with Retry-After
+//	503  a store failed or the server is overloaded, with Retry-After
 //
 // # Protection
 //
-// Every route starts a session, if none was started before, and so has its
-// protection against requests from other sites. Logins share the throttle of the
-// manager. Requests that make mails, users or failures are counted by address:
-// as many of each kind as Throttle.Address says.
+// Every route starts a session if none was started, which includes the
+// protection against cross-site requests. Logins are counted by the manager's
+// login throttle. Requests that send mail, requests that create users, and
+// failed requests are counted separately by client address. The limit of each
+// is Throttle.Address.
 //
-// Changing the address, and making a personal access token, need a session whose
-// user gave the password within Account.ConfirmLifetime, and no login by tokens. A
-// personal access token reaches GET /me and nothing else here.
+// Changing the email address and creating a personal access token require a
+// session whose user confirmed the password within Account.ConfirmLifetime. An
+// access token is not sufficient. With a personal access token, only GET /me is
+// allowed.
 //
 // # Browsers
 //
-// Whoever asks for HTML (ginauth.WantsHTML) is redirected, with 303, where
-// Options.Pages names a page for the route, and after a login to where it was
-// going or to Config.Pages.Home. HTML forms can only GET and POST: the routes
-// with PUT and DELETE are for scripts. There is no override of the method.
+// Browsers (clients for which ginauth.WantsHTML is true) are redirected with
+// 303 to the page that Options.Pages names for the route. After a login they
+// are redirected to the page that they requested before, or to
+// Config.Pages.Home. HTML forms support only GET and POST, so routes with PUT
+// and DELETE need a script. The method cannot be overridden.
 package routes

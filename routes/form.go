@@ -15,30 +15,31 @@ import (
 	"github.com/ginauth/ginauth"
 )
 
-// field is a field of a body by the name that clients use, and where it goes: one
-// of the five.
+// field is a field of a form, with exactly one destination.
 type field struct {
 	name   string
 	text   *string
 	flag   *bool
 	list   *[]string
 	number *int64
-	into   map[string]string // under the field's name
+	into   map[string]string // the key is the name of the field
 }
 
-// input is what a route reads. Its struct tags say the same of JSON.
+// input is a request body. Its struct tags define the same fields for JSON.
 type input interface{ fields() []field }
 
 const (
 	formType = "application/x-www-form-urlencoded"
-	// maxPairs is how many fields a form may have, those that are ignored too.
+	// maxPairs is the maximum number of fields in a form, including ignored
+	// ones.
 	maxPairs = 64
-	// maxField is how much of a field's name an error repeats, in bytes.
+	// maxField is the maximum length of a client's field name in an error, in
+	// bytes.
 	maxField = 64
 )
 
-// decode reads the request's body, and nothing else of the request, into an
-// input. The errors are those of ginauth.DecodeJSON.
+// decode reads the request's body, JSON or form, into an input. It does not
+// read the query. The errors are those of ginauth.DecodeJSON.
 func decode(c *gin.Context, in input) error {
 	types := c.Request.Header["Content-Type"]
 	if len(types) != 1 || !isForm(types[0]) {
@@ -57,15 +58,17 @@ func decode(c *gin.Context, in input) error {
 	return readForm(string(body), in.fields())
 }
 
-// isForm reports whether a Content-Type header is that of HTML forms.
+// isForm reports whether a Content-Type header is that of an HTML form in
+// UTF-8.
 func isForm(header string) bool {
 	media, params, err := mime.ParseMediaType(header)
 	charset, named := params["charset"]
 	return err == nil && media == formType && (!named || strings.EqualFold(charset, "utf-8"))
 }
 
-// readForm reads a form so that it has one meaning: no field twice, none in
-// another case, no text that is not UTF-8.
+// readForm parses a form strictly, so that it has only one meaning: it refuses
+// names that occur twice, also in another case, and text that is not valid
+// UTF-8.
 func readForm(body string, fields []field) error {
 	seen := make(map[string]bool)
 	for pair := range strings.SplitSeq(body, "&") {
@@ -81,7 +84,7 @@ func readForm(body string, fields []field) error {
 		folded := strings.ToLower(name)
 		switch {
 		case seen[folded]:
-			return &ginauth.InputError{Field: shown(name), Reason: "occurs twice"}
+			return &ginauth.InputError{Field: quoteName(name), Reason: "occurs twice"}
 		case len(seen) == maxPairs:
 			return &ginauth.InputError{Field: "body", Reason: "has too many fields"}
 		}
@@ -93,15 +96,16 @@ func readForm(body string, fields []field) error {
 	return nil
 }
 
-// setField stores a value where it goes. A name that nobody asked for is ignored,
-// but not one that another reader would take for one that is.
+// setField stores a value in the field with the name. Unknown names are
+// ignored. A name that differs from a field only in case is refused, because
+// another parser could accept it.
 func setField(fields []field, name, value string) error {
 	for _, f := range fields {
 		if f.name == name {
 			return f.set(value)
 		}
 		if strings.EqualFold(f.name, name) {
-			return &ginauth.InputError{Field: shown(name), Reason: "is not a field; its name is in lower case"}
+			return &ginauth.InputError{Field: quoteName(name), Reason: "is not a field; its name is in lower case"}
 		}
 	}
 	return nil
@@ -137,8 +141,9 @@ func (f *field) set(value string) error {
 	return nil
 }
 
-// shown returns a name that a client made up as errors may repeat it.
-func shown(name string) string {
+// quoteName returns a client's field name as it may appear in an error: escaped
+// and shortened.
+func quoteName(name string) string {
 	quoted := strconv.QuoteToASCII(name)
 	return strings.ToValidUTF8(quoted[1:min(len(quoted)-1, maxField)], "")
 }

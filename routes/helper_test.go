@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// Secrets of the tests say that they are: see leaks_test.go.
+// All secrets in the tests contain CANARY. See leaks_test.go.
 const (
 	alice   = "alice@example.com"
 	bob     = "bob@example.com"
@@ -54,8 +54,8 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// app is an application whose only routes are those of the package, and a few that
-// show what the tests ask about.
+// app is an application with the routes of the package and a few routes for the
+// tests.
 type app struct {
 	*testing.T
 	b      backend
@@ -66,16 +66,16 @@ type app struct {
 	alice  string // the identifiers of two users
 	bob    string
 	mails  chan mail.Message
-	heard  chan events.Event // as well as in events
-	// opening counts the connections that are still to be opened.
+	heard  chan events.Event // the same events as in events
+	// opening counts the connections that are not open yet.
 	opening sync.WaitGroup
 
 	mu      sync.Mutex
 	events  []events.Event
 	logs    bytes.Buffer
-	bodies  bytes.Buffer // of all answers, but for the routes that show secrets
-	broken  error        // what the mailer answers
-	secrets []string     // that answers and mails have handed out
+	bodies  bytes.Buffer // of all responses that must contain no secret
+	broken  error        // the error of the mailer
+	secrets []string     // secrets in responses and mails
 }
 
 func (a *app) Write(p []byte) (int, error) {
@@ -84,7 +84,7 @@ func (a *app) Write(p []byte) (int, error) {
 	return a.logs.Write(p)
 }
 
-// setup is what a test changes.
+// setup holds the settings that a test changes.
 type setup struct {
 	config  func(*ginauth.Config)
 	options routes.Options
@@ -102,7 +102,7 @@ func newApp(t *testing.T, b backend, s setup) *app {
 		Logger:       slog.New(slog.NewTextHandler(a, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		StoreTimeout: 20 * time.Second, // the race detector is slow
 		Hashing: hashing.Config{
-			Driver:      hashing.Argon2id{Memory: 64, Time: 1, Threads: 1}, // good for tests alone
+			Driver:      hashing.Argon2id{Memory: 64, Time: 1, Threads: 1}, // for tests only
 			Concurrency: 4, Queue: 4096, InsecureAllowWeakParameters: true,
 		},
 		Mail:  ginauth.MailConfig{Mailer: mail.MailerFunc(a.send), BaseURL: baseURL, AppName: "Example"},
@@ -139,7 +139,7 @@ func newApp(t *testing.T, b backend, s setup) *app {
 		c.String(200, token)
 	})
 	a.srv = httptest.NewUnstartedServer(a.engine)
-	a.srv.Config.ErrorLog = log.New(a, "", 0) // a panic would be told there
+	a.srv.Config.ErrorLog = log.New(a, "", 0) // receives the text of panics
 	a.srv.StartTLS()
 	t.Cleanup(a.srv.Close)
 	transport := a.srv.Client().Transport.(*http.Transport)
@@ -179,7 +179,7 @@ func (a *app) send(_ context.Context, m mail.Message) error {
 	return a.broken
 }
 
-// mail waits for the next mail and checks what it is.
+// mail waits for the next mail and checks its kind and recipient.
 func (a *app) mail(kind, to string) mail.Message {
 	a.Helper()
 	select {
@@ -196,7 +196,7 @@ func (a *app) mail(kind, to string) mail.Message {
 
 var linkPattern = regexp.MustCompile(`https?://\S+`)
 
-// link returns the path of the link in a mail, with query and fragment.
+// link returns the path, query and fragment of the link in a mail.
 func (a *app) link(m mail.Message) string {
 	a.Helper()
 	links := linkPattern.FindAllString(m.Text, -1)
@@ -208,8 +208,8 @@ func (a *app) link(m mail.Message) string {
 	return link
 }
 
-// rest closes the manager, which waits for what it does in the background, and
-// returns the kinds of the mails that nobody has asked for.
+// rest closes the manager, which waits for its background work. It returns the
+// kinds of the mails that the test has not read.
 func (a *app) rest() []string {
 	a.Helper()
 	if err := a.m.Close(context.Background()); err != nil && a.broken == nil {
@@ -232,11 +232,11 @@ func (a *app) audit(_ context.Context, e events.Event) {
 	a.events = append(a.events, e)
 	select {
 	case a.heard <- e:
-	default: // nobody waits for one among so many
+	default: // full; no test reads that many
 	}
 }
 
-// await waits for an event that is told after the answer.
+// await waits for an event that is dispatched after the response.
 func await[E events.Event](a *app) {
 	a.Helper()
 	for {
@@ -263,8 +263,8 @@ func eventsOf[E events.Event](a *app) []E {
 	return found
 }
 
-// wantEvents asserts how many events of a type there were, and that each says
-// when, and where from.
+// wantEvents checks the number of events of a type, and that each has a time
+// and an address.
 func wantEvents[E events.Event](a *app, n int) []E {
 	a.Helper()
 	found := eventsOf[E](a)
@@ -279,8 +279,8 @@ func wantEvents[E events.Event](a *app, n int) []E {
 	return found
 }
 
-// together runs f n times at once: all goroutines wait for one signal, and the
-// connections for what they send are open already.
+// together calls f n times at the same time. All goroutines wait for one
+// signal, and the connections of their requests are already open.
 func (a *app) together(n int, f func(i int)) {
 	a.Helper()
 	a.open(n)
@@ -296,7 +296,8 @@ func (a *app) together(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// open opens n connections: the server answers when it has seen n requests.
+// open opens n connections. The server responds when it has received n
+// requests.
 func (a *app) open(n int) {
 	a.Helper()
 	a.opening.Add(n)
@@ -307,8 +308,8 @@ func (a *app) open(n int) {
 	done.Wait()
 }
 
-// racers is how many requests race: enough to find out, and fewer where the tests
-// are to be quick.
+// racers returns the number of concurrent requests in tests of races. It is
+// lower with -short.
 func racers() int {
 	if testing.Short() {
 		return 40

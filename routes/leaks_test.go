@@ -17,7 +17,7 @@ import (
 	"github.com/ginauth/ginauth/routes"
 )
 
-// keep remembers a secret, for checkLeaks.
+// keep records a secret for checkLeaks.
 func (a *app) keep(secrets ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -28,7 +28,8 @@ func (a *app) keep(secrets ...string) {
 	}
 }
 
-// keepAnswer remembers the secrets in an answer: cookies, tokens, tokens of forms.
+// keepAnswer records the secrets in a response: cookies, tokens and form
+// tokens.
 func (a *app) keepAnswer(path string, r *response) {
 	for _, cookie := range r.Cookies() {
 		a.keep(cookie.Value)
@@ -45,9 +46,9 @@ func (a *app) keepAnswer(path string, r *response) {
 	}
 }
 
-// checkLeaks runs after every test of this package, when nothing runs any more.
-// L01: no log, event, or panic has a secret. D05: nor has an answer, but for the
-// one that hands it out.
+// checkLeaks runs after every test of this package, when no goroutine runs any
+// more. L01: no log, event or panic contains a secret. D05: neither does a
+// response, except for the one that issues the secret.
 func (a *app) checkLeaks() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -66,7 +67,7 @@ func (a *app) checkLeaks() {
 	}
 }
 
-// panicky panics with a secret, as a driver might.
+// panicky panics with a secret, as a database driver could.
 type panicky struct{ *memoryUsers }
 
 func (p panicky) UserByIdentifier(ctx context.Context, field, canonical string) (models.Authenticatable, error) {
@@ -79,8 +80,9 @@ func (p panicky) UserByIdentifier(ctx context.Context, field, canonical string) 
 	return p.memoryUsers.UserByIdentifier(ctx, field, canonical)
 }
 
-// L01, L02, F11: a panic is a 500 that says nothing, and the next request is fine.
-func TestPanicsTellNothing(t *testing.T) {
+// L01, L02, F11: the response to a panic is a 500 without details, and the next
+// request works.
+func TestPanicResponseHasNoDetails(t *testing.T) {
 	b := memory(t)
 	b.users = panicky{b.users.(*memoryUsers)}
 	a := newApp(t, b, setup{})
@@ -93,9 +95,9 @@ func TestPanicsTellNothing(t *testing.T) {
 	a.client().login(alice, pass).want(t, 200)
 }
 
-// L02, F02: an outage is a 503 that says nothing, sets no cookie, and is no fault of
-// a form that the user could put right.
-func TestOutagesTellNothing(t *testing.T) {
+// L02, F02: the response to an outage is a 503 without details and cookies.
+// Browsers are not redirected to the page of the form.
+func TestOutageResponseHasNoDetails(t *testing.T) {
 	b := memory(t)
 	b.users = panicky{b.users.(*memoryUsers)}
 	pages := map[routes.Route]routes.Page{}
@@ -114,8 +116,8 @@ func TestOutagesTellNothing(t *testing.T) {
 	}
 }
 
-// L04: each thing that happens is told once.
-func TestEachEventOnce(t *testing.T) {
+// L04: each action dispatches its events exactly once.
+func TestEachEventIsDispatchedOnce(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		c := a.client()
@@ -132,7 +134,7 @@ func TestEachEventOnce(t *testing.T) {
 			{"wrong password", func() { a.client().login(alice, "wrong").want(t, 401) }, "attempting failed"},
 			{"unknown account", func() { a.client().login("x@example.com", "wrong").want(t, 401) }, "attempting failed"},
 			{"wrong own password", func() { c.post("/confirm-password", fields{"password": "wrong"}).want(t, 422) }, "failed"},
-			{"no tries left", func() {
+			{"throttled", func() {
 				for range 4 {
 					a.client().login("x@example.com", "wrong").want(t, 401)
 				}
@@ -160,7 +162,7 @@ func TestEachEventOnce(t *testing.T) {
 				a.client().post("/token/refresh", fields{"refresh_token": tokens.RefreshToken}).want(t, 401)
 			}, "token_reused"},
 			{"personal token", func() { personal = a.personalToken(c, fields{"name": "x"}) }, "token_created"},
-			{"its end", func() { c.do("DELETE", "/tokens/"+personal.ID, "", "").want(t, 204) }, "token_revoked"},
+			{"personal token revoked", func() { c.do("DELETE", "/tokens/"+personal.ID, "", "").want(t, 204) }, "token_revoked"},
 			{"address", func() {
 				link = a.changeEmailAfter(c, "new@example.com")
 				c.get(link).want(t, 200)
@@ -191,7 +193,7 @@ func TestEachEventOnce(t *testing.T) {
 	})
 }
 
-// changeEmailAfter is changeEmail past the mails that wait already.
+// changeEmailAfter is like changeEmail, but skips mails that were sent before.
 func (a *app) changeEmailAfter(c *client, email string) string {
 	a.Helper()
 	c.call("PUT", "/email", fields{"email": email}).want(a, 202)

@@ -12,8 +12,8 @@ import (
 func (s *server) loginRoutes() []endpoint {
 	throttle := s.m.ThrottleLogins()
 	return []endpoint{
-		{Login, s.sessions, open(throttle), s.answer(Login, s.login)},
-		{Logout, true, open(), s.answer(Logout, s.logout)},
+		{Login, s.sessions, public(throttle), s.answer(Login, s.login)},
+		{Logout, true, public(), s.answer(Logout, s.logout)},
 		{Me, true, []gin.HandlerFunc{s.m.Auth(s.guards()...)}, s.answer(Me, s.me)},
 		{ChangePassword, s.can.ChangePassword, s.users(throttle), s.answer(ChangePassword, s.changePassword)},
 		{ConfirmPassword, s.sessions, s.sessionUsers(throttle), s.answer(ConfirmPassword, s.confirmPassword)},
@@ -21,10 +21,11 @@ func (s *server) loginRoutes() []endpoint {
 	}
 }
 
-// sessionUsers is for who is logged in by a session.
+// sessionUsers returns the middlewares of a route that requires a login by
+// session.
 func (s *server) sessionUsers(before ...gin.HandlerFunc) []gin.HandlerFunc {
 	if !s.sessions {
-		return nil // not served
+		return nil // the route is not mounted
 	}
 	return append([]gin.HandlerFunc{s.m.Auth(s.options.SessionGuard)}, before...)
 }
@@ -58,21 +59,21 @@ func (s *server) login(c *gin.Context, a *ginauth.Authenticator) (reply, error) 
 	if err != nil {
 		return reply{}, err
 	}
-	r := s.signedIn(http.StatusOK, res)
-	r.page = a.Intended() // used up, whoever logs in
+	r := s.userReply(http.StatusOK, res)
+	r.page = a.Intended() // removes it, so that the next user does not get it
 	return r, nil
 }
 
-// logout ends whatever the request is logged in by: a session, a login by access
-// tokens, or both. Nobody is no error, but a token that is not valid is: its login
-// may go on.
+// logout ends the login by session and the login by access token, if there are
+// any. Without a login it succeeds. An invalid token is an error, because its
+// login may still exist.
 func (s *server) logout(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
 	ctx := c.Request.Context()
 	if s.access {
 		api := a.Guard(s.options.AccessGuard)
 		u, err := api.User(ctx)
 		if err == nil && u == nil && c.Request.Header.Get("Authorization") != "" {
-			a.Use(s.options.AccessGuard) // whose challenge is the answer's
+			a.Use(s.options.AccessGuard) // the 401 carries its challenge
 			err = ginauth.ErrUnauthenticated
 		}
 		if err == nil {
@@ -95,7 +96,7 @@ func (s *server) me(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return s.signedIn(http.StatusOK, &ginauth.LoginResult{User: u}), nil
+	return s.userReply(http.StatusOK, &ginauth.LoginResult{User: u}), nil
 }
 
 type changePasswordInput struct {
@@ -116,7 +117,7 @@ func (s *server) changePassword(c *gin.Context, a *ginauth.Authenticator) (reply
 	if err != nil {
 		return reply{}, err
 	}
-	return goesOn(res), nil
+	return continued(res), nil
 }
 
 type passwordInput struct {

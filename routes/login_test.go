@@ -24,14 +24,14 @@ func TestLoginShowsTheUser(t *testing.T) {
 		}
 		c.do("POST", "/logout", "", "").want(t, 204)
 		c.get("/me").want(t, 401)
-		c.do("POST", "/logout", "", "").want(t, 204) // nobody, and no error
+		c.do("POST", "/logout", "", "").want(t, 204) // also without a login
 		wantEvents[events.Login](a, 1)
 		wantEvents[events.Logout](a, 1)
 	})
 }
 
-// E01: nobody finds out why a login is refused.
-func TestLoginTellsNothing(t *testing.T) {
+// E01: the response does not reveal why a login was refused.
+func TestFailedLoginsHaveSameResponse(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		wrong := a.client().login(alice, "wrong password")
@@ -58,8 +58,9 @@ func TestLoginTellsNothing(t *testing.T) {
 	})
 }
 
-// E08: who is locked out learns nothing of the account, nor of the password.
-func TestLockoutTellsNothing(t *testing.T) {
+// E08: the response during a lockout reveals nothing about the account or the
+// password.
+func TestLockoutsHaveSameResponse(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		for range 5 {
@@ -80,7 +81,8 @@ func TestLockoutTellsNothing(t *testing.T) {
 	})
 }
 
-// S02: each step has another id, and the one before is dead.
+// S02: each login and logout changes the session id, and the old id is no
+// longer valid.
 func TestSessionIDChangesAtEachStep(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
@@ -93,7 +95,7 @@ func TestSessionIDChangesAtEachStep(t *testing.T) {
 			id := c.cookies[sessionCookie]
 			for _, old := range ids {
 				if old == id {
-					t.Errorf("%s %s: the id stays", r.Request.Method, r.Request.URL.Path)
+					t.Errorf("%s %s: the id did not change", r.Request.Method, r.Request.URL.Path)
 				}
 				a.with(old).get("/me").want(t, 401)
 			}
@@ -106,13 +108,14 @@ func TestSessionIDChangesAtEachStep(t *testing.T) {
 		c.get("/me").want(t, 200)
 		step(c.do("POST", "/logout", "", ""), 204)
 		if ids[len(ids)-1] != "" {
-			t.Error("a cookie is left after the logout")
+			t.Error("the cookie was not deleted at logout")
 		}
 	})
 }
 
-// X04: the token of a form is of one id, and bearers need none.
-func TestFormTokenChanges(t *testing.T) {
+// X04: a form token is bound to the session id. Requests with a bearer token
+// need none.
+func TestFormTokenChangesWithSessionID(t *testing.T) {
 	a := newApp(t, memory(t), setup{})
 	c := a.client()
 	tokens := map[string]bool{c.get("/form-token").body: true}
@@ -122,12 +125,12 @@ func TestFormTokenChanges(t *testing.T) {
 	} {
 		step()
 		if token := c.get("/form-token").want(t, 200).body; tokens[token] {
-			t.Error("the token stays")
+			t.Error("the token did not change")
 		} else {
 			tokens[token] = true
 		}
 	}
-	// A bearer is not the browser's doing; with a cookie it may be.
+	// A browser does not add a bearer token by itself. It adds cookies.
 	pair := tokensOf(t, a.client().post("/token", fields{"email": alice, "password": pass}).want(t, 200))
 	program := a.bearer(pair.AccessToken)
 	program.header.Set("Sec-Fetch-Site", "cross-site")
@@ -136,8 +139,8 @@ func TestFormTokenChanges(t *testing.T) {
 	program.do("DELETE", "/devices/none", "", "").want(t, 403)
 }
 
-// X01, X02: what another site makes a browser send has no effect.
-func TestOtherSitesAreRefused(t *testing.T) {
+// X01, X02: a request that another site makes a browser send has no effect.
+func TestCrossSiteRequestsAreRefused(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		c := a.loggedIn(alice)
@@ -161,7 +164,7 @@ func TestOtherSitesAreRefused(t *testing.T) {
 }
 
 // M02, M07: a remembered device logs in without a password, until it logs out.
-func TestRemember(t *testing.T) {
+func TestRememberedDeviceLogsInUntilLogout(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		c := a.client()
@@ -170,7 +173,7 @@ func TestRemember(t *testing.T) {
 		c.get("/me").want(t, 200)
 		var body struct{ Confirmed bool }
 		if c.get("/confirm-password").want(t, 200).json(t, &body); body.Confirmed {
-			t.Error("a remembered device has given its password")
+			t.Error("the password of a remembered device counts as confirmed")
 		}
 		c.call("PUT", "/email", fields{"email": "new@example.com"}).want(t, 403)
 		remembered := c.cookies["__Host-ginauth_remember_web"]

@@ -15,7 +15,7 @@ import (
 	"github.com/ginauth/ginauth/routes"
 )
 
-// all are the routes that a manager with everything serves.
+// all are the routes of a manager that supports everything.
 var all = []routes.Route{
 	routes.Register, routes.Login, routes.Logout, routes.Me, routes.ChangePassword, routes.ConfirmPassword,
 	routes.PasswordConfirmed, routes.ForgotPassword, routes.ResetPassword, routes.VerifyEmail, routes.ResendVerification,
@@ -23,7 +23,7 @@ var all = []routes.Route{
 	routes.RefreshTokens, routes.RevokeToken, routes.PersonalTokens, routes.CreateToken, routes.DeleteToken, routes.JWKS,
 }
 
-// plainUsers is a provider that can look users up, and nothing else.
+// plainUsers is a user provider that can only look users up.
 type plainUsers struct{ models.UserProvider }
 
 func mounted(t *testing.T, cfg ginauth.Config, o routes.Options) []routes.Route {
@@ -42,7 +42,7 @@ func mounted(t *testing.T, cfg ginauth.Config, o routes.Options) []routes.Route 
 	return found
 }
 
-func TestMountServesWhatTheManagerCan(t *testing.T) {
+func TestMountServesSupportedRoutes(t *testing.T) {
 	users := newMemoryUsers()
 	mails := ginauth.MailConfig{Mailer: mail.MailerFunc(func(context.Context, mail.Message) error { return nil }), BaseURL: baseURL}
 	mailed := []routes.Route{
@@ -103,13 +103,13 @@ func TestMountPanics(t *testing.T) {
 		options routes.Options
 		group   string
 	}{
-		`there is no route "GET /logout"`: {options: routes.Options{Without: []routes.Route{"GET /logout"}}},
-		`there is no route "login"`:       {options: routes.Options{Pages: map[routes.Route]routes.Page{"login": {}}}},
-		`"//evil.example" is not a path`:  {options: routes.Options{Pages: map[routes.Route]routes.Page{routes.Logout: {Done: "//evil.example"}}}},
-		`"sign-in" is not a path`:         {options: routes.Options{Pages: map[routes.Route]routes.Page{routes.Login: {Failed: "sign-in"}}}},
-		`Config.Pages.Home`:               {options: routes.Options{Pages: map[routes.Route]routes.Page{routes.Login: {Done: "/x"}}}},
-		`neither "a" is a guard`:          {options: routes.Options{SessionGuard: "a", AccessGuard: "b"}},
-		`neither "api" is a guard`:        {options: routes.Options{SessionGuard: "api", AccessGuard: "web"}},
+		`unknown route "GET /logout"`:    {options: routes.Options{Without: []routes.Route{"GET /logout"}}},
+		`unknown route "login"`:          {options: routes.Options{Pages: map[routes.Route]routes.Page{"login": {}}}},
+		`"//evil.example" is not a path`: {options: routes.Options{Pages: map[routes.Route]routes.Page{routes.Logout: {Done: "//evil.example"}}}},
+		`"sign-in" is not a path`:        {options: routes.Options{Pages: map[routes.Route]routes.Page{routes.Login: {Failed: "sign-in"}}}},
+		`Config.Pages.Home`:              {options: routes.Options{Pages: map[routes.Route]routes.Page{routes.Login: {Done: "/x"}}}},
+		`guard "a" has no sessions`:      {options: routes.Options{SessionGuard: "a", AccessGuard: "b"}},
+		`guard "api" has no sessions`:    {options: routes.Options{SessionGuard: "api", AccessGuard: "web"}},
 		`set Config.Mail.VerifyPath to "/auth/verify-email"`: {
 			config: ginauth.Config{Mail: mails}, group: "/auth",
 		},
@@ -134,8 +134,9 @@ func TestMountPanics(t *testing.T) {
 	}
 }
 
-// A group below the address of the site, and a proxy that takes a path off.
-func TestMountBelowAPath(t *testing.T) {
+// The group is below the base URL of the site, and a proxy removes a prefix of
+// the path.
+func TestMountInGroupWithPrefix(t *testing.T) {
 	for name, c := range map[string]struct{ baseURL, verifyPath, confirmPath, link string }{
 		"group":         {baseURL, "/auth/verify-email", "/auth/confirm-email", "/auth/verify-email/"},
 		"path of group": {baseURL + "/auth", "/verify-email", "/confirm-email", "/auth/verify-email/"},
@@ -154,7 +155,7 @@ func TestMountBelowAPath(t *testing.T) {
 	}
 }
 
-func TestVerifyFindsEveryRouteDecided(t *testing.T) {
+func TestPreflightFindsNoUndecidedRoutes(t *testing.T) {
 	a := newApp(t, memory(t), setup{})
 	for _, finding := range a.m.Preflight(context.Background(), a.engine) {
 		if strings.Contains(finding.Problem, "neither Auth nor Guest") {

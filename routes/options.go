@@ -13,40 +13,43 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// Options say what Mount mounts. The zero value mounts all that the manager can
-// serve.
+// Options configure Mount. The zero value mounts all routes that the manager
+// supports.
 type Options struct {
-	// Without lists routes that are left out.
+	// Without lists routes that are not mounted.
 	Without []Route
-	// SessionGuard, AccessGuard and PersonalGuard name the guards that read
-	// sessions, access tokens and personal access tokens. Routes of a guard that
-	// does not exist are left out. Default "web", "api" and "token". Their users
-	// are the same ones: those of SessionGuard, where they differ.
+	// SessionGuard, AccessGuard and PersonalGuard are the names of the guards
+	// for sessions, access tokens and personal access tokens. Routes of a guard
+	// that does not exist are not mounted. All three should have the same
+	// users. If they differ, the routes use the users of SessionGuard. Default
+	// "web", "api" and "token".
 	SessionGuard  string
 	AccessGuard   string
 	PersonalGuard string
-	// Pages are where browsers are redirected to. A route without one answers
-	// them as it answers programs.
+	// Pages are the pages to which browsers are redirected. A route without a
+	// page responds to browsers as to API clients.
 	Pages map[Route]Page
-	// RegisterFields name further fields of POST /register, which Config.Account's
-	// Prepare finds in Registration.Fields: texts as the client sent them, for
-	// Prepare to check, and only those that it did send. A field that is not
-	// named here is ignored. Default none.
+	// RegisterFields lists additional fields of POST /register. The hook
+	// Config.Account.Prepare receives them in Registration.Fields: the strings
+	// that the client sent, unchecked, and only the fields that it sent. Fields
+	// that are not listed are ignored. Default none.
 	RegisterFields []string
-	// User returns what JSON shows of a user to that user. Default: the
-	// identifier as "id", and as far as the type knows them "name", "email" and
-	// "email_verified"; never the user itself, whose fields nobody has looked at.
+	// User returns the JSON value that represents a user in responses to that
+	// user. By default it is an object with the identifier as "id" and, if the
+	// user type provides them, "name", "email" and "email_verified". The user
+	// value itself is not encoded, because its fields may contain secrets.
 	User func(u models.Authenticatable) any
 }
 
-// Page is where browsers are redirected to: paths on this site.
+// Page holds the paths on this site to which browsers are redirected.
 type Page struct {
-	// Done is for requests that succeed. For Login it is Config.Pages.Home, and
-	// left empty here.
+	// Done is the page after a successful request. It must be empty for Login,
+	// for which Config.Pages.Home is used.
 	Done string
-	// Failed is for requests that the user can put right. Its query gets "error",
-	// the code of the error, and "field" where one is at fault. Outages, and
-	// requests that no form of the application sends, are not redirected.
+	// Failed is the page after an error that the user can correct: wrong
+	// credentials, invalid input, an invalid link or too many attempts. The
+	// query gets "error" with the code of the error, and "field" if a field is
+	// not acceptable. Browsers are not redirected after other errors.
 	Failed string
 }
 
@@ -62,11 +65,11 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// check panics if the options name what does not exist.
+// check panics if the options are not acceptable.
 func (o *Options) check(endpoints []endpoint) {
 	exists := func(option string, r Route) {
 		if !slices.ContainsFunc(endpoints, func(e endpoint) bool { return e.route == r }) {
-			panic(fmt.Sprintf("routes: Mount: Options.%s: there is no route %q", option, r))
+			panic(fmt.Sprintf("routes: Mount: Options.%s: unknown route %q", option, r))
 		}
 	}
 	for _, route := range o.Without {
@@ -76,7 +79,7 @@ func (o *Options) check(endpoints []endpoint) {
 	for route, page := range o.Pages {
 		exists("Pages", route)
 		if route == Login && page.Done != "" {
-			panic("routes: Mount: Options.Pages: after a login browsers go to Config.Pages.Home: set that")
+			panic("routes: Mount: Options.Pages: Login must have no Done: set Config.Pages.Home instead")
 		}
 		for _, path := range []string{page.Done, page.Failed} {
 			if path != "" && ginauth.SafeRedirect(path, "") != path {
@@ -86,24 +89,25 @@ func (o *Options) check(endpoints []endpoint) {
 	}
 }
 
-// checkRegisterFields panics if a name could be taken for that of another field.
+// checkRegisterFields panics if a name is not valid or is the name of another
+// field.
 func (o *Options) checkRegisterFields() {
 	taken := []string{"name", "email", "password"}
 	for _, name := range o.RegisterFields {
 		if !fieldName.MatchString(name) {
-			panic(fmt.Sprintf("routes: Mount: Options.RegisterFields: %q is not a name: use lower-case letters, digits and _", name))
+			panic(fmt.Sprintf("routes: Mount: Options.RegisterFields: %q is not a field name: use lower-case letters, digits and _", name))
 		}
 		if slices.Contains(taken, name) {
-			panic(fmt.Sprintf("routes: Mount: Options.RegisterFields: %q is a field already", name))
+			panic(fmt.Sprintf("routes: Mount: Options.RegisterFields: field %q already exists", name))
 		}
 		taken = append(taken, name)
 	}
 }
 
-// fieldName matches names of fields.
+// fieldName matches valid names of fields.
 var fieldName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
-// pathOf returns the path of a URL.
+// pathOf returns the path of a URL without a trailing slash.
 func pathOf(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -112,7 +116,7 @@ func pathOf(text string) string {
 	return strings.TrimSuffix(u.Path, "/")
 }
 
-// defaultUser shows what ginauth itself knows of a user.
+// defaultUser is the default of Options.User.
 func defaultUser(u models.Authenticatable) any {
 	view := map[string]any{"id": u.AuthID()}
 	if n, ok := u.(models.Named); ok {

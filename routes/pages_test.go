@@ -8,8 +8,8 @@ import (
 	"github.com/ginauth/ginauth/routes"
 )
 
-// X05: nothing is done by GET, and no header or field makes one method another.
-func TestMethods(t *testing.T) {
+// X05: GET changes nothing, and no header or field overrides the method.
+func TestMethodCannotBeOverridden(t *testing.T) {
 	a := newApp(t, memory(t), setup{})
 	c := a.loggedIn(alice)
 	c.get("/logout").want(t, 404)
@@ -22,8 +22,8 @@ func TestMethods(t *testing.T) {
 	c.get("/me").want(t, 200)
 }
 
-// X10, W09: what answers may be shown in, kept by, and told to.
-func TestHeaders(t *testing.T) {
+// X10, W09: headers forbid frames, caching and Referer.
+func TestResponsesHaveSecurityHeaders(t *testing.T) {
 	a := newApp(t, memory(t), setup{})
 	c := a.loggedIn(alice)
 	for _, r := range []*response{
@@ -45,8 +45,9 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// X11: programs get a status, browsers a page; Accept and the prefix decide.
-func TestPagesAreForBrowsers(t *testing.T) {
+// X11: API clients get a status and browsers a redirect, depending on Accept
+// and the path prefix.
+func TestOnlyBrowsersAreRedirected(t *testing.T) {
 	a := newApp(t, memory(t), setup{config: func(c *ginauth.Config) { c.Pages.APIPrefixes = []string{"/devices"} }})
 	program := a.client()
 	for _, accept := range []string{"", "*/*", "application/json", "application/json, text/html"} {
@@ -61,9 +62,9 @@ func TestPagesAreForBrowsers(t *testing.T) {
 	browser.get("/devices").want(t, 401)
 }
 
-// X07: after the login a browser goes where it was going, once, and the next user
-// of it does not.
-func TestIntended(t *testing.T) {
+// X07: after a login, a browser is redirected once to the page that it
+// requested before. The next user of the browser is not.
+func TestLoginRedirectsToIntendedPage(t *testing.T) {
 	a := newApp(t, memory(t), setup{options: routes.Options{Pages: map[routes.Route]routes.Page{
 		routes.Login:  {Failed: "/sign-in?again=1"},
 		routes.Logout: {Done: "/bye"},
@@ -76,12 +77,12 @@ func TestIntended(t *testing.T) {
 	c.get("/page?x=1").wantRedirect(t, "/sign-in")
 	c.form("/login", "email=alice%40example.com&password=wrong").wantRedirect(t, "/sign-in?again=1&error=invalid_credentials")
 	c.form("/login", login).wantRedirect(t, "/page?x=1")
-	c.form("/login", login).wantRedirect(t, "/home") // once
+	c.form("/login", login).wantRedirect(t, "/home") // only once
 
 	c.form("/logout", "").wantRedirect(t, "/bye")
 	c.get("/page").wantRedirect(t, "/sign-in")
 	c.form("/logout", "").wantRedirect(t, "/bye")
-	c.form("/login", login).wantRedirect(t, "/home") // dropped
+	c.form("/login", login).wantRedirect(t, "/home") // the logout removed it
 
 	other := a.browser()
 	other.header.Set("Sec-Fetch-Mode", "cors")
@@ -102,6 +103,6 @@ func TestFailedFormNamesTheField(t *testing.T) {
 	c.form("/register", "name=Ann&email=ann%40example.com&password=short").wantRedirect(t, "/sign-up?error=invalid_input&field=password")
 	c.form("/register", "name=Ann&name=Bob").wantRedirect(t, "/sign-up?error=invalid_input&field=name")
 	c.form("/register", "name=Ann&email=ann%40example.com&password=CANARY+ocelots+juggle+nine").wantRedirect(t, "/welcome")
-	// A program is told in JSON, whatever the page.
+	// API clients get JSON, also if there is a page.
 	a.client().form("/register", "name=Ann&email=ann%40example.com&password=short").wantField(t, "password")
 }

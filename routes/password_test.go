@@ -12,7 +12,8 @@ func change(current, password string) fields {
 	return fields{"current_password": current, "password": password}
 }
 
-// P12: a change needs the current password, and ends all other logins.
+// P12: a password change requires the current password and ends all other
+// logins.
 func TestChangePassword(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
@@ -37,15 +38,16 @@ func TestChangePassword(t *testing.T) {
 		remembered.get("/me").want(t, 401)
 		a.bearer(tokens.AccessToken).get("/me").want(t, 401)
 		a.client().post("/token/refresh", fields{"refresh_token": tokens.RefreshToken}).want(t, 401)
-		a.bearer(personal.Text).get("/me").want(t, 200) // belongs to a program
+		a.bearer(personal.Text).get("/me").want(t, 200) // is not ended by default
 		a.client().login(alice, pass).want(t, 401)
 		a.client().login(alice, newPass).want(t, 200)
 		wantEvents[events.PasswordChanged](a, 1)
 	})
 }
 
-// P12: a login by tokens goes on with new ones.
-func TestChangePasswordByToken(t *testing.T) {
+// P12: after a password change, a login by access token continues with new
+// tokens.
+func TestChangePasswordReturnsNewTokens(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		session := a.loggedIn(alice)
@@ -63,8 +65,8 @@ func TestChangePasswordByToken(t *testing.T) {
 	})
 }
 
-// P12, T08: guesses at the current password share the count of the login, on
-// each of the routes that ask for it.
+// P12, T08: wrong current passwords are counted together with failed logins, on
+// every route that asks for the password.
 func TestOwnPasswordIsThrottled(t *testing.T) {
 	for path, method := range map[string]string{"/password": "PUT", "/confirm-password": "POST", "/devices": "DELETE"} {
 		t.Run(path, func(t *testing.T) {
@@ -73,7 +75,7 @@ func TestOwnPasswordIsThrottled(t *testing.T) {
 				c := a.loggedIn(alice)
 				for name := range c.cookies {
 					if name != sessionCookie {
-						delete(c.cookies, name) // not a device that is known
+						delete(c.cookies, name) // so that the device is unknown
 					}
 				}
 				for range 5 {
@@ -132,7 +134,7 @@ func TestConfirmPassword(t *testing.T) {
 
 		a.client().get("/confirm-password").want(t, 401)
 		tokens := tokensOf(t, a.client().post("/token", fields{"email": alice, "password": pass}).want(t, 200))
-		a.bearer(tokens.AccessToken).post("/confirm-password", fields{"password": pass}).want(t, 401) // has no session
+		a.bearer(tokens.AccessToken).post("/confirm-password", fields{"password": pass}).want(t, 401) // no session
 		a.bearer(tokens.AccessToken).call("PUT", "/email", fields{"email": "new@example.com"}).want(t, 403)
 		a.bearer(tokens.AccessToken).post("/tokens", fields{"name": "x"}).want(t, 403)
 	})

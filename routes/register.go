@@ -7,14 +7,15 @@ import (
 	"github.com/ginauth/ginauth"
 )
 
-// registerInput is what POST /register reads.
+// registerInput is the body of POST /register.
 type registerInput struct {
 	registerFields
-	// declared are the further fields of a form, which go into more.
+	// declared are the names of the additional fields. Their values in a form
+	// are stored in more.
 	declared []string
 	more     map[string]string
-	// sent are the fields of JSON, all of them: it is read into an input that
-	// knows nothing of what is declared.
+	// sent are all fields of a JSON body. They are kept because the decoder
+	// calls UnmarshalJSON on a new value, which has no declared.
 	sent map[string]json.RawMessage
 }
 
@@ -42,11 +43,12 @@ func (in *registerInput) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, &in.sent)
 }
 
-// further returns the declared fields that the client sent. Names of JSON match as
-// those of the other fields do, and none occurs twice, in whatever case.
+// further returns the additional fields that the client sent. As for all JSON
+// fields, names match in any case. The decoder has refused names that differ
+// only in case.
 func (in *registerInput) further(declared []string) (map[string]string, error) {
 	if in.sent == nil {
-		return in.more, nil // a form
+		return in.more, nil // the body is a form
 	}
 	more := make(map[string]string)
 	for key, value := range in.sent {

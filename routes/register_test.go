@@ -47,8 +47,9 @@ func TestRegister(t *testing.T) {
 	})
 }
 
-// E06: with HideAccountExistence an address that is taken is answered as one that is free, and
-// its owner is told, once a minute.
+// E06: with HideAccountExistence the response is the same for a free address
+// and a taken one. The owner of a taken address is informed, at most once a
+// minute.
 func TestRegisterHidesTaken(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{config: hideTaken})
@@ -56,7 +57,7 @@ func TestRegisterHidesTaken(t *testing.T) {
 		taken := a.client().post("/register", registration("Alice@Example.COM"))
 		same(t, taken, fresh)
 		got := map[string]string{}
-		for range 2 { // in any order
+		for range 2 { // the order is not defined
 			m := <-a.mails
 			got[m.Kind] = m.To.Email
 		}
@@ -65,7 +66,7 @@ func TestRegisterHidesTaken(t *testing.T) {
 		}
 		same(t, a.client().post("/register", registration(alice)), fresh)
 		if u := a.user(a.alice); u.Name != "Alice" {
-			t.Error("the owner changed")
+			t.Error("the existing user was changed")
 		}
 		a.client().login(alice, newPass).want(t, 401)
 		a.client().login(alice, pass).want(t, 200)
@@ -75,8 +76,9 @@ func TestRegisterHidesTaken(t *testing.T) {
 	})
 }
 
-// EXP-10, D04: of registrations of one address at once, however it is spelled, one
-// makes a user, and sends a mail. Without HideAccountExistence all others are told.
+// EXP-10, D04: of concurrent registrations of one address, in any spelling, one
+// creates a user and sends a mail. Without HideAccountExistence the others get
+// an error.
 func TestRegistrationsRace(t *testing.T) {
 	for _, hidden := range []bool{false, true} {
 		t.Run(fmt.Sprintf("hidden=%v", hidden), func(t *testing.T) {
@@ -123,7 +125,7 @@ func (a *app) raceRegistrations(round int, hidden bool) {
 		}
 	}
 	if want := map[bool]int{true: len(answers), false: 1}[hidden]; len(made) != want {
-		a.Errorf("%d answers of success, want %d", len(made), want)
+		a.Errorf("%d successful responses, want %d", len(made), want)
 	}
 	if len(refused) > 0 {
 		refused[0].wantField(a, "email")
@@ -132,11 +134,12 @@ func (a *app) raceRegistrations(round int, hidden bool) {
 		a.Errorf("%d users, want %d", n, want)
 	}
 	wantEvents[events.Registered](a, round+1)
-	// Another normalization of it is no address at all.
+	// This spelling is not a valid address.
 	a.client().post("/register", registration(fmt.Sprintf("kate%d@bu\u0308cher.example", round))).wantField(a, "email")
 }
 
-// D01: nobody becomes more than a user by naming fields.
+// D01: additional fields in the body of a registration do not set fields of the
+// user.
 func TestRegisterIgnoresOtherFields(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
@@ -156,20 +159,19 @@ func TestRegisterIgnoresOtherFields(t *testing.T) {
 		for _, id := range []string{"3", "4"} {
 			u := a.user(id)
 			if u.EmailVerifiedAt != nil || u.DisabledAt != nil || u.SecurityStamp == "x" || !strings.HasPrefix(u.Password, "$argon2id$") {
-				t.Errorf("user %s has what the client said", id)
+				t.Errorf("user %s has a value that the client sent", id)
 			}
 			if u.CreatedAt.Year() == 2020 {
-				t.Errorf("user %s was created when the client said", id)
+				t.Errorf("user %s has a creation time that the client sent", id)
 			}
 		}
 		if a.user("1").Name != "Alice" {
-			t.Error("another user changed")
+			t.Error("another user was changed")
 		}
 	})
 }
 
-// D01: fields of the application's own reach Prepare if they are declared, as
-// texts, and no others do.
+// D01: Prepare receives the declared fields as strings, and no other fields.
 func TestRegisterFields(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		var got []map[string]string
@@ -209,7 +211,7 @@ func TestRegisterFields(t *testing.T) {
 		want := map[string]string{"company": "Acme & Sons", "country": ""}
 		a.client().post("/register", with(sent)).want(t, 201)
 		a.client().form("/register", encode(with(sent))).want(t, 201)
-		a.client().post("/register", with(fields{"Company": "Acme & Sons", "country": ""})).want(t, 201) // as of other fields
+		a.client().post("/register", with(fields{"Company": "Acme & Sons", "country": ""})).want(t, 201) // names match in any case, as those of other fields
 		for i, fields := range got {
 			if !maps.Equal(fields, want) {
 				t.Errorf("registration %d: %q, want %q", i, fields, want)
@@ -231,13 +233,13 @@ func TestRegisterFields(t *testing.T) {
 		a.client().form("/register", encode(with(fields{"company": "a"}))+"&company=b").wantField(t, "company")
 		a.client().form("/register", encode(with(fields{"Company": "a"}))).wantField(t, "Company")
 		if len(got) != 0 {
-			t.Errorf("what is not acceptable was prepared: %q", got)
+			t.Errorf("Prepare was called with refused fields: %q", got)
 		}
 		a.client().post("/register", with(fields{"country": "Atlantis"})).wantField(t, "country")
 	})
 }
 
-func TestRegisterFieldsAreNamedOnce(t *testing.T) {
+func TestMountRefusesDuplicateRegisterFields(t *testing.T) {
 	m, err := ginauth.New(ginauth.Config{Users: newMemoryUsers()})
 	if err != nil {
 		t.Fatal(err)
@@ -255,15 +257,15 @@ func TestRegisterFieldsAreNamedOnce(t *testing.T) {
 	}
 }
 
-// P01, P02, P03, P04, P05, P09, P13: which passwords an account can have, and that
-// it has exactly the one.
+// P01, P02, P03, P04, P05, P09, P13: which passwords are accepted, and that
+// only exactly the same password logs in.
 func TestNewPasswords(t *testing.T) {
 	a := newApp(t, memory(t), setup{})
 	n := 0
 	register := func(password string) *response {
 		a.clock.advance(time.Minute)
 		n++
-		quoted := `"` + password + `"` // as it is: the cases write escapes
+		quoted := `"` + password + `"` // not escaped: some cases are JSON escapes
 		return a.client().post("/register", fmt.Sprintf(`{"name":"N","email":"n%d@example.org","password":%s}`, n, quoted))
 	}
 	login := func(password string) *response {
@@ -294,12 +296,12 @@ func TestNewPasswords(t *testing.T) {
 	login(`tundra plum elk \u0000 c`).want(t, 200)
 
 	register(`  tundra plum \u00e9lk  `).want(t, 201)
-	login(`  tundra plum e\u0301lk  `).want(t, 401) // passwords are not normalized
-	login(`tundra plum \u00e9lk`).want(t, 401)      // nor trimmed
+	login(`  tundra plum e\u0301lk  `).want(t, 401) // passwords are not trimmed
+	login(`tundra plum \u00e9lk`).want(t, 401)      // nor normalized
 	login(`  tundra plum élk  `).want(t, 200)
 }
 
-// P05, X03, X09: bodies that are not what the route reads.
+// P05, X03, X09: bodies with another format than the route expects are refused.
 func TestBodies(t *testing.T) {
 	a := newApp(t, memory(t), setup{})
 	c := a.client()
@@ -310,7 +312,7 @@ func TestBodies(t *testing.T) {
 		"application/x-www-form-urlencoded; charset=utf-16", "application/json; charset=latin1", "text/html"} {
 		c.do("POST", query, contentType, good).want(t, 415)
 		if r := c.do("POST", query, contentType, form).want(t, 415); strings.Contains(r.body, "JSON") {
-			t.Errorf("a form is also read, and the answer is %s", r.body)
+			t.Errorf("the response to a form is %s", r.body)
 		}
 	}
 	double := a.client()
@@ -323,7 +325,7 @@ func TestBodies(t *testing.T) {
 	c.form("/login", form+"&x="+huge).want(t, 413)
 	c.post("/login", `{"email":"`+alice+`","password":"`+huge[:5000]+`"}`).wantField(t, "password")
 
-	c.post(query, "{}").wantField(t, "password") // nothing comes from the query
+	c.post(query, "{}").wantField(t, "password") // the query is not read
 	c.form(query, "").wantField(t, "password")
 	for _, body := range []string{"", "{", good + good, "email"} {
 		c.post("/login", body).want(t, 400)
@@ -347,7 +349,7 @@ func TestBodies(t *testing.T) {
 	c.get("/me").want(t, 401)
 	c.form("/login", form+"&remember=on&other=1").want(t, 200)
 	if c.cookies["__Host-ginauth_remember_web"] == "" {
-		t.Error("the form did not remember")
+		t.Error("the form did not set a remember-me cookie")
 	}
 }
 
@@ -359,8 +361,9 @@ func manyFields(n int) string {
 	return b.String()
 }
 
-// W12: what is no address gets no mail, and a mail goes to the address as stored.
-func TestAddresses(t *testing.T) {
+// W12: no mail is sent to an invalid address. Mail is sent to the stored
+// address.
+func TestMailGoesOnlyToStoredAddress(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		for _, path := range []string{"/forgot-password", "/verify-email/resend", "/register"} {
@@ -376,7 +379,8 @@ func TestAddresses(t *testing.T) {
 				}
 			}
 		}
-		// The case of the letters, the Kelvin sign and full width are the same account.
+		// These spellings are the same account: other case, Kelvin sign, full
+		// width letters.
 		a.addUser("Kay", "Kay.ss@example.com")
 		for _, typed := range []string{"KAY.SS@example.com", "\u212aay.ss@example.com", "kay.ß@example.com", "ｋay.ss@example.com"} {
 			a.clock.advance(time.Hour)
@@ -384,15 +388,15 @@ func TestAddresses(t *testing.T) {
 			a.mail(mail.ResetPassword, "Kay.ss@example.com")
 		}
 		a.clock.advance(time.Hour)
-		a.client().post("/forgot-password", fields{"email": "kay.s\u0131@example.com"}).want(t, 202) // somebody else
+		a.client().post("/forgot-password", fields{"email": "kay.s\u0131@example.com"}).want(t, 202) // a different account
 		if rest := a.rest(); len(rest) != 0 {
 			t.Errorf("mails %v", rest)
 		}
 	})
 }
 
-// W11: one address cannot have mails sent to any number of accounts.
-func TestMailsAreCountedByAddress(t *testing.T) {
+// W11: one client address cannot cause mails to any number of accounts.
+func TestMailRequestsAreLimitedByAddress(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		for i := range 30 {
@@ -403,14 +407,14 @@ func TestMailsAreCountedByAddress(t *testing.T) {
 		if r.Header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")
 		}
-		a.client().login(alice, pass).want(t, 200) // has a count of its own
+		a.client().login(alice, pass).want(t, 200) // counted separately
 		wantEvents[events.Lockout](a, 1)
 		a.clock.advance(time.Minute)
 		a.client().post("/forgot-password", fields{"email": alice}).want(t, 202)
 	})
 }
 
-// D05: the default of Options.User shows nothing that nobody has looked at.
+// D05: the default of Options.User returns only the documented fields.
 func TestUserOption(t *testing.T) {
 	a := newApp(t, memory(t), setup{})
 	var body map[string]json.RawMessage

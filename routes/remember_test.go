@@ -18,7 +18,8 @@ import (
 
 const rememberCookie = "__Host-ginauth_remember_web"
 
-// remembered is a device that Alice ticked the box on, after its session has ended.
+// remembered returns a client on which Alice logged in with remember-me, after
+// its session has ended.
 func (a *app) remembered() *client {
 	a.Helper()
 	c := a.client()
@@ -30,14 +31,14 @@ func (a *app) remembered() *client {
 	return c
 }
 
-// holding is a client that has this remember-me cookie and nothing else.
+// holding returns a client that has only this remember-me cookie.
 func (a *app) holding(value string) *client {
 	c := a.client()
 	c.cookies[rememberCookie] = value
 	return c
 }
 
-// M01, M02: each use of the cookie replaces it.
+// M01, M02: every use of a remember-me cookie replaces it.
 func TestRememberRotates(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
@@ -55,9 +56,9 @@ func TestRememberRotates(t *testing.T) {
 	})
 }
 
-// M03: of a stolen cookie and the owner's one is found out, and both are worth
-// nothing.
-func TestRememberTheft(t *testing.T) {
+// M03: if a stolen cookie is used by both thief and owner, this is detected and
+// all logins from the cookie end.
+func TestReusedRememberCookieEndsLogins(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		owner := a.remembered()
@@ -66,7 +67,7 @@ func TestRememberTheft(t *testing.T) {
 		a.clock.advance(time.Hour)
 		wantEvents[events.TokenReused](a, 0)
 		owner.get("/me").want(t, 401)
-		thief.get("/me").want(t, 401) // the session that it was good for
+		thief.get("/me").want(t, 401) // the session from the stolen cookie
 		a.holding(thief.cookies[rememberCookie]).get("/me").want(t, 401)
 		for _, e := range wantEvents[events.TokenReused](a, 1) {
 			if e.UserID != a.alice || e.Kind != "remember" {
@@ -76,7 +77,7 @@ func TestRememberTheft(t *testing.T) {
 	})
 }
 
-// M04, EXP-11: fifty tabs opened at once all get in.
+// M04, EXP-11: fifty tabs opened at the same time are all logged in.
 func TestRememberInManyTabs(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
@@ -91,12 +92,12 @@ func TestRememberInManyTabs(t *testing.T) {
 				}
 			})
 			if n := in.Load(); int(n) != len(tabs) {
-				t.Fatalf("%d of %d tabs got in", n, len(tabs))
+				t.Fatalf("%d of %d tabs are logged in", n, len(tabs))
 			}
 			last := tabs[0].cookies[rememberCookie]
 			for _, tab := range tabs {
 				if tab.cookies[rememberCookie] != last {
-					t.Fatal("there are two successors")
+					t.Fatal("the cookie has two successors")
 				}
 			}
 		}
@@ -104,8 +105,8 @@ func TestRememberInManyTabs(t *testing.T) {
 	})
 }
 
-// M05: what a remembered device has not shown is the password.
-func TestRememberedIsNotConfirmed(t *testing.T) {
+// M05: a login by remember-me cookie does not confirm the password.
+func TestRememberLoginDoesNotConfirmPassword(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		c := a.remembered()
@@ -118,8 +119,8 @@ func TestRememberedIsNotConfirmed(t *testing.T) {
 	})
 }
 
-// M08: whatever is wrong with a cookie, it opens nothing and is deleted.
-func TestBadRememberCookies(t *testing.T) {
+// M08: an invalid remember-me cookie gives no access and is deleted.
+func TestInvalidRememberCookieIsDeleted(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		good, other := a.remembered().cookies[rememberCookie], a.remembered().cookies[rememberCookie]
@@ -132,7 +133,7 @@ func TestBadRememberCookies(t *testing.T) {
 			c := a.holding(value)
 			c.get("/me").want(t, 401)
 			if _, kept := c.cookies[rememberCookie]; kept {
-				t.Errorf("%s: the cookie stays", name)
+				t.Errorf("%s: the cookie was not deleted", name)
 			}
 		}
 		a.holding(good).get("/me").want(t, 200)
@@ -140,7 +141,8 @@ func TestBadRememberCookies(t *testing.T) {
 	})
 }
 
-// M09: the server ends it, whatever the browser keeps.
+// M09: the server ends a remember-me login, even if the browser keeps the
+// cookie.
 func TestRememberExpires(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
@@ -152,8 +154,9 @@ func TestRememberExpires(t *testing.T) {
 	})
 }
 
-// S17, M07: a disabled user is refused with the next request, by whatever it shows.
-func TestDisabledIsNotRemembered(t *testing.T) {
+// S17, M07: every credential of a disabled user is refused from the next
+// request on.
+func TestDisabledUserIsRefused(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		device, session := a.remembered(), a.loggedIn(alice)
@@ -163,9 +166,9 @@ func TestDisabledIsNotRemembered(t *testing.T) {
 	})
 }
 
-// P10, P11: whoever has a hash of another algorithm logs in, and has one of the
-// configured algorithm afterwards.
-func TestHashOfAnotherAlgorithm(t *testing.T) {
+// P10, P11: a user with a hash of another algorithm can log in, and then has a
+// hash of the configured algorithm.
+func TestLoginReplacesHashOfOtherAlgorithm(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		former, err := hashing.New(hashing.Config{Driver: hashing.Bcrypt{Cost: 4}, InsecureAllowWeakParameters: true})
@@ -187,7 +190,7 @@ func TestHashOfAnotherAlgorithm(t *testing.T) {
 	})
 }
 
-// downTokens are tokens in a store that can be taken down.
+// downTokens is a token store that a test can make fail.
 type downTokens struct {
 	stores.Tokens
 	down atomic.Bool
@@ -200,8 +203,8 @@ func (s *downTokens) Find(ctx context.Context, family, id string) (stores.Token,
 	return s.Tokens.Find(ctx, family, id)
 }
 
-// M10: an outage is no reason to forget a device.
-func TestRememberOutage(t *testing.T) {
+// M10: an outage does not delete the remember-me cookie.
+func TestOutageKeepsRememberCookie(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		tokens := &downTokens{Tokens: b.Set.Tokens}
 		b.Set.Tokens = tokens

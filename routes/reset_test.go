@@ -19,7 +19,7 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// forgot asks for a link and returns its token.
+// forgot requests a reset link and returns its token.
 func (a *app) forgot(email string) string {
 	a.Helper()
 	a.client().post("/forgot-password", fields{"email": email}).want(a, 202)
@@ -36,8 +36,9 @@ func (a *app) reset(email, token, password string) *response {
 	return a.client().post("/reset-password", fields{"email": email, "token": token, "password": password})
 }
 
-// W01, W10: a reset ends everything, logs nobody in, tells the owner, and works once.
-func TestReset(t *testing.T) {
+// W01, W10: a reset ends everything that was issued to the user, does not log
+// in, informs the owner, and works only once.
+func TestResetEndsEverythingAndWorksOnce(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		session, remembered := a.loggedIn(alice), a.client()
@@ -66,19 +67,20 @@ func TestReset(t *testing.T) {
 	})
 }
 
-// E03, E07: who asks for a link does not learn whose address it is.
-func TestForgotTellsNothing(t *testing.T) {
+// E03, E07: the response to a request for a link does not reveal whether an
+// account has the address.
+func TestForgotHidesAccounts(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		a.b.users.change(a.bob, func(u *models.User) { u.EmailVerifiedAt = nil })
 		for _, path := range []string{"/forgot-password", "/verify-email/resend"} {
 			unknown := a.client().post(path, fields{"email": "nobody@example.com"}).want(t, 202)
 			same(t, a.client().post(path, fields{"email": bob}), unknown)
-			for range 3 { // throttled, the unknown one as well
+			for range 3 { // both are throttled in the same way
 				same(t, a.client().post(path, fields{"email": bob}), unknown)
 				same(t, a.client().post(path, fields{"email": "nobody@example.com"}), unknown)
 			}
-			same(t, a.client().post(path, fields{"email": alice}), unknown) // verified
+			same(t, a.client().post(path, fields{"email": alice}), unknown) // an address that is already verified
 		}
 		rest := a.rest()
 		slices.Sort(rest)
@@ -88,15 +90,16 @@ func TestForgotTellsNothing(t *testing.T) {
 	})
 }
 
-// E03, E07: nor from the time it takes: a mail is made when the answer is out.
-func TestMailsAreMadeOffTheRequest(t *testing.T) {
+// E03, E07: the response time does not reveal it either: mails are made after
+// the response.
+func TestMailsAreMadeAfterResponse(t *testing.T) {
 	answered := make(chan struct{}, 1)
 	a := newApp(t, memory(t), setup{config: func(c *ginauth.Config) {
 		c.Mail.Language = func(models.Authenticatable) string {
 			select {
 			case <-answered:
 			case <-time.After(10 * time.Second):
-				t.Error("a mail was made before the answer")
+				t.Error("a mail was made before the response")
 			}
 			return ""
 		}
@@ -109,8 +112,8 @@ func TestMailsAreMadeOffTheRequest(t *testing.T) {
 	}
 }
 
-// E04: nor does who asks while no mail can be sent.
-func TestForgotWithABrokenMailer(t *testing.T) {
+// E04: the response is the same if no mail can be sent.
+func TestForgotHidesMailerFailure(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		a.mu.Lock()
@@ -124,8 +127,9 @@ func TestForgotWithABrokenMailer(t *testing.T) {
 	})
 }
 
-// E05, W07: a wrong token, another user's, and an unknown address are one answer.
-func TestResetTellsNothing(t *testing.T) {
+// E05, W07: the response is the same for a wrong token, another user's token
+// and an unknown address.
+func TestFailedResetsHaveSameResponse(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		token := a.forgot(alice)
@@ -143,13 +147,13 @@ func TestResetTellsNothing(t *testing.T) {
 		a.client().login(alice, pass).want(t, 200)
 		a.client().login(bob, pass).want(t, 200)
 		a.client().login(alice, newPass).want(t, 401)
-		a.reset(alice, token, "short").wantField(t, "password") // does not use it up
+		a.reset(alice, token, "short").wantField(t, "password") // does not consume the token
 		a.reset(alice, token, newPass).want(t, 204)
 	})
 }
 
-// W02, W04, W05: when a token is dead.
-func TestDeadResetTokens(t *testing.T) {
+// W02, W04, W05: the cases in which a reset token is no longer valid.
+func TestResetTokenBecomesInvalid(t *testing.T) {
 	for name, kill := range map[string]func(a *app){
 		"expired": func(a *app) { a.clock.advance(time.Hour + time.Second) },
 		"newer": func(a *app) {
@@ -177,7 +181,7 @@ func TestDeadResetTokens(t *testing.T) {
 			})
 		})
 	}
-	t.Run("just in time", func(t *testing.T) {
+	t.Run("just before it expires", func(t *testing.T) {
 		a := newApp(t, memory(t), setup{})
 		token := a.forgot(alice)
 		a.clock.advance(time.Hour - time.Second)
@@ -185,11 +189,12 @@ func TestDeadResetTokens(t *testing.T) {
 	})
 }
 
-// W03, EXP-03: of resets at once one is done, and its password is the one.
-func TestResetsRace(t *testing.T) {
+// W03, EXP-03: of concurrent resets with one token, one succeeds, and its
+// password is stored.
+func TestConcurrentResetsSucceedOnce(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
-		// Those that are let in at all meet after the token was looked up, and
-		// before it is used up.
+		// The requests that the throttle admits wait for each other after the
+		// token was looked up and before it is consumed.
 		var now atomic.Pointer[meeting]
 		a := newApp(t, b, setup{config: func(c *ginauth.Config) {
 			manyLinks(c)
@@ -212,14 +217,14 @@ func TestResetsRace(t *testing.T) {
 	})
 }
 
-// meeting begins when five have come, which is how many resets of an account are
-// let in at once.
+// meeting is a barrier for five goroutines. The throttle admits five resets of
+// an account at the same time.
 type meeting struct {
 	came  atomic.Int32
 	begun chan struct{}
 }
 
-// join waits until the meeting begins.
+// join waits until five goroutines have called it.
 func (m *meeting) join() {
 	if m.came.Add(1) == 5 {
 		close(m.begun)
@@ -238,7 +243,7 @@ func (a *app) raceResets(round int) {
 		switch r.StatusCode {
 		case 204:
 			if winner >= 0 {
-				a.Errorf("%d and %d were first", winner, i)
+				a.Errorf("%d and %d both succeeded", winner, i)
 			}
 			winner = i
 		case 422, 429:
@@ -247,7 +252,7 @@ func (a *app) raceResets(round int) {
 		}
 	}
 	if winner < 0 {
-		a.Fatal("nobody was first")
+		a.Fatal("no reset succeeded")
 	}
 	a.clock.advance(time.Hour)
 	a.client().login(alice, password(winner)).want(a, 200)
@@ -256,8 +261,8 @@ func (a *app) raceResets(round int) {
 	wantEvents[events.PasswordReset](a, round+1)
 }
 
-// W06: nothing that a request says gets into a link.
-func TestLinksAreOfTheConfiguredSite(t *testing.T) {
+// W06: no part of a request appears in a link.
+func TestLinksUseConfiguredBaseURL(t *testing.T) {
 	a := newApp(t, memory(t), setup{})
 	for name, value := range map[string]string{
 		"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "javascript", "X-Forwarded-Prefix": "/evil",
@@ -281,23 +286,23 @@ func TestLinksAreOfTheConfiguredSite(t *testing.T) {
 		_ = res.Body.Close()
 		m := a.mail(mail.ResetPassword, alice)
 		if a.link(m); strings.Contains(m.Text+m.HTML+m.Subject, "evil") {
-			t.Errorf("with %s the mail says %s", name, m.Text)
+			t.Errorf("with %s the mail is %s", name, m.Text)
 		}
 	}
-	// Another origin, and it names itself.
+	// A request that comes from another origin and says so.
 	c := a.client()
 	c.header.Set("Origin", "https://evil.example")
 	c.post("/forgot-password", fields{"email": bob}).want(t, 403)
-	// A mailer without the address of the site is refused at the start.
+	// New refuses a mailer without BaseURL.
 	_, err := ginauth.New(ginauth.Config{Mail: ginauth.MailConfig{Mailer: mail.MailerFunc(a.send)}})
 	if !errors.Is(err, ginauth.ErrConfig) {
 		t.Errorf("New without a BaseURL: %v", err)
 	}
 }
 
-// W08: what is stored opens nothing, and logs do not have it. W09: a GET uses
-// nothing up.
-func TestResetTokenAtRest(t *testing.T) {
+// W08: the reset token is neither in the store nor in logs. W09: a GET request
+// does not consume it.
+func TestResetTokenIsNotStored(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		token := a.forgot(alice)
@@ -323,8 +328,8 @@ func TestResetTokenAtRest(t *testing.T) {
 	})
 }
 
-// W11: five wrong tokens of an account, and then 429.
-func TestGuessesAtResetTokens(t *testing.T) {
+// W11: after five wrong tokens for an account the response is 429.
+func TestWrongResetTokensAreThrottled(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		token := a.forgot(alice)
@@ -334,14 +339,14 @@ func TestGuessesAtResetTokens(t *testing.T) {
 		}
 		known := a.reset(alice, token, newPass).want(t, 429)
 		same(t, a.reset("nobody@example.com", token, newPass), known)
-		a.reset(bob, "gpr_wrong", newPass).wantField(t, "token") // is another account
+		a.reset(bob, "gpr_wrong", newPass).wantField(t, "token") // another account is not affected
 		a.clock.advance(15 * time.Minute)
 		a.reset(alice, token, newPass).want(t, 204)
 	})
 }
 
-// W11: a mail of a kind to an account once a minute and five times an hour.
-func TestMailsToAnAccount(t *testing.T) {
+// W11: an account gets one mail of a kind per minute and five per hour.
+func TestMailsToAccountAreLimited(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		for minute := range 7 {
@@ -349,7 +354,7 @@ func TestMailsToAnAccount(t *testing.T) {
 				a.client().post("/forgot-password", fields{"email": alice}).want(t, 202)
 			}
 			if minute < 5 {
-				a.mail(mail.ResetPassword, alice) // they are written after the answer
+				a.mail(mail.ResetPassword, alice) // they are made after the response
 			}
 			a.clock.advance(time.Minute + time.Second)
 		}

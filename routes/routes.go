@@ -10,10 +10,10 @@ import (
 	"github.com/ginauth/ginauth"
 )
 
-// Route names one endpoint by its method and its path below the group.
+// Route identifies an endpoint by its method and its path below the group.
 type Route string
 
-// The routes.
+// The routes. The documentation of the package describes them.
 const (
 	Register           Route = "POST /register"
 	Login              Route = "POST /login"
@@ -40,16 +40,19 @@ const (
 	JWKS               Route = "GET /.well-known/jwks.json"
 )
 
-// Router is where routes are mounted: a *gin.Engine or a *gin.RouterGroup.
+// Router is the interface of *gin.Engine and *gin.RouterGroup that Mount needs.
 type Router interface {
 	gin.IRoutes
 	BasePath() string
 }
 
-// Mount registers the routes that the manager can serve and that the options do
-// not leave out. It panics, as Gin does for a wrong route, if the options name
-// what does not exist or a page that is not on this site, and if the links in
-// mails would lead elsewhere than to the group.
+// Mount registers the routes that the manager supports, except those in
+// Options.Without.
+//
+// It panics if the manager is nil or has no suitable guard, if the options name
+// a route that does not exist or a page on another site, or if the links in
+// mails do not lead to the group. Mount must not run while the router serves
+// requests.
 func Mount(group Router, manager *ginauth.Manager, options Options) {
 	s := newServer(manager, options)
 	endpoints := s.endpoints()
@@ -62,21 +65,22 @@ func Mount(group Router, manager *ginauth.Manager, options Options) {
 		s.checkLinks(e.route, group.BasePath())
 		chain := []gin.HandlerFunc{pageHeaders, manager.StartSession()}
 		if e.route == JWKS {
-			chain = nil // it is for everybody's caches
+			chain = nil // the response is public and may be cached
 		}
 		chain = append(chain, e.before...)
 		group.Handle(method, path, append(chain, e.handler)...)
 	}
 }
 
-// server is what the handlers share.
+// server holds the state that all handlers share.
 type server struct {
 	m       *ginauth.Manager
 	options Options
-	// main is the guard whose users the routes are about, and what it can do.
+	// main is the guard whose users the routes manage, and can its
+	// capabilities.
 	main string
 	can  ginauth.Capabilities
-	// sessions, access and personal say which of the guards there are.
+	// sessions, access and personal report which guards exist.
 	sessions, access, personal bool
 }
 
@@ -98,16 +102,16 @@ func newServer(m *ginauth.Manager, o Options) *server {
 	case s.access:
 		s.main, s.can = o.AccessGuard, api
 	default:
-		panic(fmt.Sprintf("routes: Mount: neither %q is a guard with sessions and users nor %q one with access tokens and users",
+		panic(fmt.Sprintf("routes: Mount: guard %q has no sessions with users, and guard %q has no access tokens with users: set Options.SessionGuard or Options.AccessGuard",
 			o.SessionGuard, o.AccessGuard))
 	}
 	return s
 }
 
-// endpoint is a route with what comes before its handler.
+// endpoint is a route with its middlewares and its handler.
 type endpoint struct {
 	route   Route
-	served  bool // by this manager
+	served  bool // whether the manager supports it
 	before  []gin.HandlerFunc
 	handler gin.HandlerFunc
 }
@@ -116,28 +120,29 @@ func (s *server) endpoints() []endpoint {
 	return slices.Concat(s.loginRoutes(), s.accountRoutes(), s.deviceRoutes(), s.tokenRoutes())
 }
 
-// open is for everybody.
-func open(before ...gin.HandlerFunc) []gin.HandlerFunc {
+// public returns the middlewares of a route that needs no login.
+func public(before ...gin.HandlerFunc) []gin.HandlerFunc {
 	return append([]gin.HandlerFunc{ginauth.Public()}, before...)
 }
 
-// users is for who is logged in, by a session or by access tokens. A personal
-// access token is known there, to be told that it may not.
+// users returns the middlewares of a route that requires a login by session or
+// access token. Personal access tokens are authenticated too, but only to
+// refuse them with 403.
 func (s *server) users(before ...gin.HandlerFunc) []gin.HandlerFunc {
-	return append([]gin.HandlerFunc{s.m.Auth(s.guards()...), notScoped}, before...)
+	return append([]gin.HandlerFunc{s.m.Auth(s.guards()...), refusePersonalTokens}, before...)
 }
 
-// guards are those that a request may be authenticated by.
+// guards returns the names of the guards that authenticate requests.
 func (s *server) guards() []string {
 	var names []string
-	for name, there := range map[string]bool{
+	for name, exists := range map[string]bool{
 		s.options.SessionGuard: s.sessions, s.options.AccessGuard: s.access, s.options.PersonalGuard: s.personal,
 	} {
-		if there {
+		if exists {
 			names = append(names, name)
 		}
 	}
-	// The session's comes first: its challenge is that of a 401.
+	// The session guard is first, because its challenge is sent with a 401.
 	slices.SortFunc(names, func(a, b string) int { return s.rank(a) - s.rank(b) })
 	return names
 }
@@ -146,9 +151,9 @@ func (s *server) rank(guard string) int {
 	return slices.Index([]string{s.options.SessionGuard, s.options.AccessGuard, s.options.PersonalGuard}, guard)
 }
 
-// notScoped keeps personal access tokens out: they were made for the routes of
-// the application.
-func notScoped(c *gin.Context) {
+// refusePersonalTokens refuses personal access tokens. They are meant for the
+// routes of the application.
+func refusePersonalTokens(c *gin.Context) {
 	token, err := ginauth.From(c).Token(c.Request.Context())
 	switch {
 	case err != nil:
@@ -158,12 +163,13 @@ func notScoped(c *gin.Context) {
 	}
 }
 
-// confirmed asks users for their password again. A login by tokens cannot give
-// it: whoever stole a refresh token must not turn it into the account.
+// confirmed requires a confirmed password. A login by access token cannot
+// confirm it: otherwise a stolen refresh token would be enough to take over the
+// account.
 func (s *server) confirmed() gin.HandlerFunc { return s.m.ConfirmPassword() }
 
-// pageHeaders keeps answers out of caches, frames and Referer headers (OWASP ASVS
-// 5.0, 3.4.4 to 3.4.6, 14.3.2).
+// pageHeaders keeps responses out of caches, frames and Referer headers (OWASP
+// ASVS 5.0, 3.4.4 to 3.4.6, 14.3.2).
 func pageHeaders(c *gin.Context) {
 	h := c.Writer.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -172,7 +178,7 @@ func pageHeaders(c *gin.Context) {
 	h.Set("Content-Security-Policy", "frame-ancestors 'none'")
 }
 
-// checkLinks panics if mails lead elsewhere than to the route.
+// checkLinks panics if the links in mails do not lead to the route.
 func (s *server) checkLinks(route Route, base string) {
 	mails := s.m.MailConfig()
 	setting, linked := "", ""
@@ -187,7 +193,7 @@ func (s *server) checkLinks(route Route, base string) {
 	_, path, _ := strings.Cut(string(route), " ")
 	mounted := strings.TrimSuffix(base, "/") + path[:strings.Index(path, "/:")]
 	if linked != mounted && pathOf(mails.BaseURL)+linked != mounted {
-		panic(fmt.Sprintf("routes: Mount: mails link to %s%s, and %q is mounted at %s: set Config.Mail.%s to %q, or leave the route out",
+		panic(fmt.Sprintf("routes: Mount: mails link to %s%s, but %q is mounted at %s: set Config.Mail.%s to %q, or add the route to Options.Without",
 			mails.BaseURL, linked, route, mounted, setting, mounted))
 	}
 }

@@ -13,18 +13,18 @@ func (s *server) tokenRoutes() []endpoint {
 	var standard ginauth.Limit
 	guesses := s.m.ThrottleFailures("tokens", standard)
 	return []endpoint{
-		{IssueTokens, s.access, open(s.m.ThrottleLogins()), s.answer(IssueTokens, s.issueTokens)},
-		{RefreshTokens, s.access, open(guesses), s.answer(RefreshTokens, s.refreshTokens)},
-		{RevokeToken, s.access || s.personal, open(guesses), s.answer(RevokeToken, s.revokeToken)},
+		{IssueTokens, s.access, public(s.m.ThrottleLogins()), s.answer(IssueTokens, s.issueTokens)},
+		{RefreshTokens, s.access, public(guesses), s.answer(RefreshTokens, s.refreshTokens)},
+		{RevokeToken, s.access || s.personal, public(guesses), s.answer(RevokeToken, s.revokeToken)},
 		{PersonalTokens, s.personal, s.users(), s.answer(PersonalTokens, s.personalTokens)},
 		{CreateToken, s.personal, s.users(s.confirmed()), s.answer(CreateToken, s.createToken)},
 		{DeleteToken, s.personal, s.users(), s.answer(DeleteToken, s.deleteToken)},
-		{JWKS, s.access, open(), s.m.JWKS()},
+		{JWKS, s.access, public(), s.m.JWKS()},
 	}
 }
 
 func (s *server) issueTokens(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
-	var in loginInput // a login by tokens has its own end: remember is of no use
+	var in loginInput // remember is ignored: a refresh token has its own lifetime
 	if err := decode(c, &in); err != nil {
 		return reply{}, err
 	}
@@ -32,7 +32,7 @@ func (s *server) issueTokens(c *gin.Context, a *ginauth.Authenticator) (reply, e
 	if err != nil {
 		return reply{}, err
 	}
-	return goesOn(res), nil
+	return continued(res), nil
 }
 
 type refreshInput struct {
@@ -52,7 +52,7 @@ func (s *server) refreshTokens(c *gin.Context, a *ginauth.Authenticator) (reply,
 	if err != nil {
 		return reply{}, err
 	}
-	return goesOn(res), nil
+	return continued(res), nil
 }
 
 type revokeInput struct {
@@ -77,7 +77,7 @@ func (s *server) personalTokens(c *gin.Context, a *ginauth.Authenticator) (reply
 type tokenInput struct {
 	Name      string   `json:"name"`
 	Abilities []string `json:"abilities"`
-	ExpiresIn int64    `json:"expires_in"` // in seconds; 0: Config.PersonalTokens.Lifetime
+	ExpiresIn int64    `json:"expires_in"` // in seconds; 0 means Config.PersonalTokens.Lifetime
 }
 
 func (in *tokenInput) fields() []field {
@@ -86,8 +86,8 @@ func (in *tokenInput) fields() []field {
 	}
 }
 
-// maxLifetime is the longest life of a token, in seconds: a century is for ever,
-// and far from what overflows.
+// maxLifetime is the longest accepted lifetime of a token, in seconds. A
+// century is practically unlimited and cannot overflow a time.Duration.
 const maxLifetime = 100 * 365 * 24 * 60 * 60
 
 func (s *server) createToken(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
@@ -104,12 +104,12 @@ func (s *server) createToken(c *gin.Context, a *ginauth.Authenticator) (reply, e
 	return reply{status: http.StatusCreated, body: token}, err
 }
 
-// maxName is the longest name of a token that a path is read for, in bytes.
-const maxName = 64
+// maxTokenID is the length of the longest token id that is looked up, in bytes.
+const maxTokenID = 64
 
 func (s *server) deleteToken(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
 	id := c.Param("id")
-	if len(id) > maxName {
+	if len(id) > maxTokenID {
 		return reply{}, ginauth.ErrNotFound
 	}
 	return done, a.RevokeToken(c.Request.Context(), id)

@@ -49,7 +49,7 @@ func TestTokenRoutes(t *testing.T) {
 		a.bearer(first.AccessToken).get("/me").want(t, 200)
 		second := tokensOf(t, a.client().form("/token/refresh", "refresh_token="+first.RefreshToken).want(t, 200))
 		a.clock.advance(time.Minute)
-		a.client().post("/token/refresh", fields{"refresh_token": first.RefreshToken}).want(t, 401) // stolen, or so it seems
+		a.client().post("/token/refresh", fields{"refresh_token": first.RefreshToken}).want(t, 401) // a reused token may be stolen
 		a.bearer(second.AccessToken).get("/me").want(t, 401)
 		wantEvents[events.TokenReused](a, 1)
 
@@ -75,8 +75,8 @@ func TestTokenRoutes(t *testing.T) {
 	})
 }
 
-// T08: guesses are limited, and honest clients are not.
-func TestTokenGuesses(t *testing.T) {
+// T08: invalid tokens are limited, valid ones are not.
+func TestInvalidTokensAreThrottled(t *testing.T) {
 	a := newApp(t, memory(t), setup{})
 	tokens := tokensOf(t, a.client().post("/token", fields{"email": alice, "password": pass}).want(t, 200))
 	for range 40 {
@@ -104,7 +104,7 @@ func TestPersonalTokens(t *testing.T) {
 			var body struct{ Tokens []ginauth.PersonalToken }
 			r := c.get("/tokens").want(t, 200)
 			if r.json(t, &body); strings.Contains(r.body, token.Text) {
-				t.Error("the list shows the text")
+				t.Error("the list contains the text of the token")
 			}
 			return body.Tokens
 		}
@@ -136,8 +136,8 @@ func TestPersonalTokens(t *testing.T) {
 	})
 }
 
-// Z04: a personal access token reaches GET /me and nothing else.
-func TestPersonalTokenIsNoLogin(t *testing.T) {
+// Z04: with a personal access token only GET /me is allowed.
+func TestPersonalTokenReachesOnlyMe(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		c := a.loggedIn(alice)
@@ -155,7 +155,7 @@ func TestPersonalTokenIsNoLogin(t *testing.T) {
 		program.post("/confirm-password", fields{"password": pass}).want(t, 401)
 		program.do("POST", "/logout", "", "").want(t, 401)
 		program.get("/me").want(t, 200)
-		program.post("/token/revoke", fields{"token": token.Text}).want(t, 204) // its holder may end it
+		program.post("/token/revoke", fields{"token": token.Text}).want(t, 204) // a token can revoke itself
 		program.get("/me").want(t, 401)
 		if rest := a.rest(); len(rest) != 0 {
 			t.Errorf("mails %v", rest)

@@ -10,7 +10,7 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// memoryUsers is a user provider with every capability.
+// memoryUsers is a user provider with all capabilities.
 type memoryUsers struct {
 	mu   sync.Mutex
 	byID map[string]models.User
@@ -65,7 +65,7 @@ func (p *memoryUsers) CreateUser(_ context.Context, user models.Authenticatable)
 	return nil
 }
 
-// update changes a user if a condition holds, and returns what is stored then.
+// update changes a user if a condition holds, and returns the stored user.
 func (p *memoryUsers) update(id string, change func(*models.User) bool) models.Authenticatable {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -15,7 +15,8 @@ import (
 	"github.com/ginauth/ginauth/routes"
 )
 
-// unverified makes bob's address unproved and returns the link that proves it.
+// unverified marks Bob's address as not verified and returns a verification
+// link.
 func (a *app) unverified() string {
 	a.Helper()
 	a.b.users.change(a.bob, func(u *models.User) { u.EmailVerifiedAt = nil })
@@ -25,13 +26,13 @@ func (a *app) unverified() string {
 
 func (a *app) verified(id string) bool { return a.user(id).EmailVerifiedAt != nil }
 
-// manyLinks lets a test try more links than an address may.
+// manyLinks raises the number of links that a client address may try.
 func manyLinks(c *ginauth.Config) {
 	c.Throttle.Address = ginauth.Limit{Attempts: 1000, Per: time.Minute}
 }
 
-// V01: only the text of the link as it was sent passes.
-func TestVerifyLinkHasOneText(t *testing.T) {
+// V01: only exactly the text of the link verifies the address.
+func TestChangedVerifyLinkIsRefused(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{config: manyLinks})
 		link := a.unverified()
@@ -49,7 +50,7 @@ func TestVerifyLinkHasOneText(t *testing.T) {
 			strings.Replace(link, "&", ";", 1), strings.Replace(link, "&", "&&", 1), link + "=", link + "A", link + "%00",
 			path + "?" + query[:len(query)-1] + url.QueryEscape("+"), path + "?" + strings.Repeat("a", 5000),
 		}
-		for i := range query { // each byte of it
+		for i := range query {
 			if query[i] != 'A' {
 				forged = append(forged, path+"?"+query[:i]+"A"+query[i+1:])
 			}
@@ -57,24 +58,25 @@ func TestVerifyLinkHasOneText(t *testing.T) {
 		refused := a.client().get(path+"?expires=1&signature=x").want(t, 403)
 		for _, text := range forged {
 			if text == link {
-				t.Fatalf("%s is the link", text)
+				t.Fatalf("%s was not changed", text)
 			}
 			if r := a.client().get(text); r.StatusCode != 403 || r.body != refused.body {
 				t.Errorf("%s: status %d, body %s", text, r.StatusCode, r.body)
 			}
 		}
 		if a.verified(a.bob) {
-			t.Error("verified by another link")
+			t.Error("a changed link verified the address")
 		}
 		a.client().get(link).want(t, 200)
 		if !a.verified(a.bob) {
-			t.Error("not verified by its link")
+			t.Error("the link did not verify the address")
 		}
 	})
 }
 
-// E10: a link for nobody is answered as one with a wrong signature.
-func TestVerifyLinkOfNobody(t *testing.T) {
+// E10: the response to a link of an unknown user is that of a link with a wrong
+// signature.
+func TestVerifyLinkOfUnknownUser(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		link := a.unverified()
@@ -89,8 +91,9 @@ func TestVerifyLinkOfNobody(t *testing.T) {
 	})
 }
 
-// V02: a link verifies whom it was made for, whoever opens it.
-func TestVerifyLinkOpenedByAnother(t *testing.T) {
+// V02: a link verifies the address of the user it was made for, no matter who
+// opens it.
+func TestVerifyLinkOpenedByOtherUser(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		link := a.unverified()
@@ -106,7 +109,8 @@ func TestVerifyLinkOpenedByAnother(t *testing.T) {
 	})
 }
 
-// V03, V04, EXP-03: again, at once, too late, and after the address changed.
+// V03, V04, EXP-03: a link opened again, concurrently, too late, and after the
+// address changed.
 func TestVerifyLinkAgain(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{config: manyLinks})
@@ -146,8 +150,9 @@ func TestVerifyPages(t *testing.T) {
 	a.browser().get(link).wantRedirect(t, "/welcome")
 }
 
-// V05: what was signed or sealed for one purpose is nothing for another.
-func TestPurposes(t *testing.T) {
+// V05: a value that was signed or sealed for one purpose is refused for
+// another.
+func TestSignedValuesAreBoundToPurpose(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		verify := a.unverified()
@@ -175,14 +180,15 @@ func TestPurposes(t *testing.T) {
 	})
 }
 
-// changeEmail asks for another address and returns the link.
+// changeEmail requests a change of the email address and returns the link.
 func (a *app) changeEmail(c *client, email string) string {
 	a.Helper()
 	c.call("PUT", "/email", fields{"email": email}).want(a, 202)
 	return a.link(a.mail(mail.EmailChange, email))
 }
 
-// V07: the address stays until the other one is proved, and its owner is told.
+// V07: the email address does not change until the new one is verified. The
+// owner is informed.
 func TestChangeEmail(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
@@ -190,7 +196,7 @@ func TestChangeEmail(t *testing.T) {
 		reset := a.forgot(alice)
 		link := a.changeEmail(c, "New@example.com")
 		if u := a.user(a.alice); u.Email != alice {
-			t.Errorf("the address is %s before it is proved", u.Email)
+			t.Errorf("the address is %s before it is verified", u.Email)
 		}
 		old := c.cookies[sessionCookie]
 		c.get(link).want(t, 200)
@@ -203,11 +209,11 @@ func TestChangeEmail(t *testing.T) {
 		other.get("/me").want(t, 401)
 		a.reset(alice, reset, newPass).wantField(t, "token")
 		a.reset("new@example.com", reset, newPass).wantField(t, "token")
-		c.get(link).want(t, 403) // once
-		// A link is no password.
+		c.get(link).want(t, 403) // only once
+		// Opening a link does not confirm the password.
 		var body struct{ Confirmed bool }
 		if c.get("/confirm-password").want(t, 200).json(t, &body); body.Confirmed {
-			t.Error("the password counts as given")
+			t.Error("the password counts as confirmed")
 		}
 		a.client().login(alice, pass).want(t, 401)
 		a.client().login("new@example.com", pass).want(t, 200)
@@ -215,8 +221,8 @@ func TestChangeEmail(t *testing.T) {
 	})
 }
 
-// V07: the link works for whoever opens it, and logs nobody in.
-func TestConfirmEmailWithoutALogin(t *testing.T) {
+// V07: the link works without a login and does not log in.
+func TestConfirmEmailWithoutLogin(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		c := a.loggedIn(alice)
@@ -230,22 +236,23 @@ func TestConfirmEmailWithoutALogin(t *testing.T) {
 	})
 }
 
-// E06, V07: an address that is taken is answered as any other, and its owner told.
-func TestChangeEmailToATakenAddress(t *testing.T) {
+// E06, V07: the response for a taken address is that for any other. The owner
+// is informed.
+func TestChangeEmailHidesTakenAddress(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{})
 		c := a.loggedIn(alice)
 		taken := c.call("PUT", "/email", fields{"email": "BOB@example.com"}).want(t, 202)
 		a.mail(mail.AlreadyRegistered, bob)
 		a.clock.advance(time.Minute)
-		c.get("/me").want(t, 200) // notes that the session was used
+		c.get("/me").want(t, 200) // records that the session was used
 		free := c.call("PUT", "/email", fields{"email": "new@example.com"}).want(t, 202)
 		same(t, taken, free)
 		link := a.link(a.mail(mail.EmailChange, "new@example.com"))
 		for _, email := range []any{"new", "a@b@example.com", "", 7, "new@example.com\nBcc: x@example.com"} {
 			c.call("PUT", "/email", fields{"email": email}).want(t, 422)
 		}
-		a.addUser("Eve", "new@example.com") // was faster
+		a.addUser("Eve", "new@example.com") // gets the address first
 		c.get(link).wantField(t, "email")
 		if u := a.user(a.alice); u.Email != alice {
 			t.Errorf("the address is %s", u.Email)
@@ -253,8 +260,8 @@ func TestChangeEmailToATakenAddress(t *testing.T) {
 	})
 }
 
-// EXP-03: of confirmations at once one changes the address.
-func TestEmailChangesRace(t *testing.T) {
+// EXP-03: of concurrent confirmations one changes the address.
+func TestConcurrentEmailChangesSucceedOnce(t *testing.T) {
 	eachOfAccounts(t, func(t *testing.T, b backend) {
 		a := newApp(t, b, setup{config: manyLinks})
 		email := alice
@@ -274,7 +281,7 @@ func TestEmailChangesRace(t *testing.T) {
 				}
 			}
 			if first != 1 {
-				t.Fatalf("%d were first", first)
+				t.Fatalf("%d confirmations succeeded", first)
 			}
 			a.mail(mail.EmailChanged, before)
 			wantEvents[events.EmailChanged](a, round+1)
@@ -285,8 +292,8 @@ func TestEmailChangesRace(t *testing.T) {
 	})
 }
 
-// V04, W05: when a link to another address is dead.
-func TestDeadEmailChanges(t *testing.T) {
+// V04, W05: the cases in which a confirmation link is no longer valid.
+func TestEmailChangeLinkBecomesInvalid(t *testing.T) {
 	for name, kill := range map[string]func(a *app){
 		"expired": func(a *app) { a.clock.advance(time.Hour) },
 		"disabled": func(a *app) {
@@ -311,8 +318,9 @@ func TestDeadEmailChanges(t *testing.T) {
 	}
 }
 
-// V06: what needs a proved address is refused to guests, and to users without one.
-func TestEnsureVerified(t *testing.T) {
+// V06: routes that require a verified address refuse guests and users without
+// one.
+func TestEnsureEmailVerifiedRefusesUnverified(t *testing.T) {
 	a := newApp(t, memory(t), setup{})
 	a.engine.GET("/verified", a.m.StartSession(), a.m.EnsureEmailVerified())
 	link := a.unverified()

@@ -14,18 +14,18 @@ import (
 	"time"
 )
 
-// result is what one measurement says.
+// result is the result of one measurement.
 type result struct {
-	each        time.Duration // the time of the measurement by the number of requests
+	each        time.Duration // the time of the measurement divided by the number of requests
 	median, p99 time.Duration
 }
 
-// warmUp is how long requests are sent before they count.
+// warmUp is the time for which requests are sent before the measurement.
 const warmUp = 500 * time.Millisecond
 
 // attack sends requests to addr for warmUp and then for a duration, over one
-// connection for each header. All answers have to be 200 with a body that
-// contains want.
+// connection for each header. Every response must be a 200 whose body contains
+// want.
 func attack(ctx context.Context, addr string, headers []http.Header, want string, duration time.Duration) (result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -37,7 +37,7 @@ func attack(ctx context.Context, addr string, headers []http.Header, want string
 	for i, header := range headers {
 		done.Go(func() {
 			if took[i], errs[i] = talk(ctx, addr, header, want, begin, end); errs[i] != nil {
-				cancel() // one wrong answer makes the rest worthless
+				cancel() // one wrong response invalidates the measurement
 			}
 		})
 	}
@@ -55,8 +55,8 @@ func attack(ctx context.Context, addr string, headers []http.Header, want string
 	}, nil
 }
 
-// talk sends requests over one connection and returns how long those took that
-// were answered between begin and end.
+// talk sends requests over one connection. It returns the durations of the
+// requests that were answered between begin and end.
 func talk(ctx context.Context, addr string, header http.Header, want string, begin, end time.Time) ([]time.Duration, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", addr)
@@ -87,13 +87,13 @@ func talk(ctx context.Context, addr string, header http.Header, want string, beg
 	}
 }
 
-// requestText returns the bytes of a request of a browser.
+// requestText returns the bytes of a browser's request.
 func requestText(addr string, header http.Header) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "GET /me HTTP/1.1\r\nHost: %s\r\n", addr)
 	b.WriteString("User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n")
 	b.WriteString("Accept: application/json\r\nAccept-Language: en-GB,en;q=0.5\r\n")
-	_ = header.Write(&b) // to memory
+	_ = header.Write(&b) // writing to memory cannot fail
 	b.WriteString("\r\n")
 	return b.Bytes()
 }
@@ -108,7 +108,7 @@ func readAnswer(from *bufio.Reader, want string) error {
 		return err
 	}
 	if answer.StatusCode != http.StatusOK || !bytes.Contains(body, []byte(want)) {
-		return fmt.Errorf("answer %d %.200q, want 200 with %q", answer.StatusCode, body, want)
+		return fmt.Errorf("status %d, body %.200q, want 200 with %q", answer.StatusCode, body, want)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// start serves an application of a kind that needs no server.
+// start serves an application of a kind that needs no external server.
 func start(t *testing.T, kind string) string {
 	t.Helper()
 	gin.SetMode(gin.ReleaseMode)
@@ -40,7 +40,7 @@ func TestAttack(t *testing.T) {
 	if got.each <= 0 || got.median <= 0 || got.p99 < got.median {
 		t.Errorf("%+v", got)
 	}
-	// An answer that is no answer is an error, and not fast.
+	// A wrong response is an error and does not count as a fast one.
 	if _, err := attack(t.Context(), addr, []http.Header{nil}, "Alice", time.Minute); err == nil {
 		t.Error("requests of nobody are answered with Alice")
 	}

@@ -1,13 +1,15 @@
-// Command load measures a whole process over TCP on this machine: requests per
-// second and how long they take, for a route that answers who is logged in, with
-// sessions in memory, in Redis and in PostgreSQL, and beside it the same route
-// without ginauth. It also measures the example of this repository as it is.
+// Command load measures a whole process over TCP on this machine. It reports
+// the number of requests per second and their latency for a route that returns
+// the logged-in user, with sessions in memory, in Redis and in PostgreSQL, and
+// for the same route without ginauth. It also measures the example of this
+// repository.
 //
 //	go -C bench run ./load [-connections n] [-duration t] [-passes n] [-run pattern]
 //
-// Server and client share the processors. The client sends the next request of a
-// connection when the last one is answered. Redis and PostgreSQL are found by
-// GINAUTH_TEST_REDIS and GINAUTH_TEST_POSTGRES; without, their lines say so.
+// Server and client share the processors. A connection sends its next request
+// when the last one was answered. GINAUTH_TEST_REDIS and GINAUTH_TEST_POSTGRES
+// contain the addresses of the servers. Measurements without a server are
+// marked as not run.
 package main
 
 import (
@@ -24,11 +26,11 @@ import (
 )
 
 func main() {
-	connections := flag.Int("connections", 16, "how many `connections` send requests at once")
-	duration := flag.Duration("duration", 3*time.Second, "how long one measurement takes")
-	passes := flag.Int("passes", 3, "how many `times` everything is measured")
+	connections := flag.Int("connections", 16, "number of `connections` that send requests in parallel")
+	duration := flag.Duration("duration", 3*time.Second, "duration of one measurement")
+	passes := flag.Int("passes", 3, "number of `times` to repeat all measurements")
 	pattern := flag.String("run", "", "measure only the servers whose name matches this `regexp`")
-	serve := flag.String("serve", "", "be the server of this `kind`; used by the command itself")
+	serve := flag.String("serve", "", "run the server of this `kind`; used by the command itself")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -79,7 +81,7 @@ func run(ctx context.Context, out io.Writer, connections, passes int, duration t
 	return nil
 }
 
-// line returns a server's medians as Markdown.
+// line returns the medians of a server as a line of Markdown.
 func line(name, missing string, results []result) string {
 	if missing != "" {
 		return fmt.Sprintf("| %s | not run: needs %s | | |", name, missing)

@@ -32,14 +32,15 @@ const (
 	postgresVariable = testservers.PostgresVariable
 )
 
-// contestant is a server that is measured.
+// contestant is a measured server.
 type contestant struct {
 	name string
-	// kind is that of runServer, or "example" for the example.
+	// kind is an argument of runServer, or begins with "example" for the
+	// example.
 	kind string
-	// bare has no login.
+	// bare says that the server has no login.
 	bare  bool
-	needs []string // variables
+	needs []string // environment variables
 }
 
 func contestants() []contestant {
@@ -55,14 +56,14 @@ func contestants() []contestant {
 	}
 }
 
-// setup is what the servers of a run share.
+// setup holds the resources that the servers of a run share.
 type setup struct {
-	dir    string // of files
-	schema string // of PostgreSQL, or ""; the example has another after it
-	prefix string // of keys in Redis
+	dir    string // directory of files
+	schema string // schema in PostgreSQL, or ""; the example uses another one named after it
+	prefix string // prefix of keys in Redis
 }
 
-// prepare makes a directory, a schema and a prefix of this run's own, and builds
+// prepare creates a new directory, schema and prefix for this run, and builds
 // the example.
 func prepare(ctx context.Context) (*setup, error) {
 	dir, err := os.MkdirTemp("", "ginauth-load")
@@ -98,7 +99,7 @@ func (s *setup) execute(statement string) error {
 	return errors.Join(db.Exec(statement).Error, pool.Close())
 }
 
-// close removes what prepare and the servers have made.
+// close removes everything that prepare and the servers created.
 func (s *setup) close() {
 	_ = os.RemoveAll(s.dir)
 	if s.schema != "" {
@@ -130,7 +131,8 @@ func deleteKeys(address, prefix string) error {
 	return found.Err()
 }
 
-// missing returns a variable that the server needs and that is not set.
+// missing returns the first environment variable that the server needs and that
+// is not set, or "".
 func (s *setup) missing(c contestant) string {
 	for _, name := range c.needs {
 		if os.Getenv(name) == "" {
@@ -152,7 +154,7 @@ func (s *setup) dsn(schema string) string {
 	return u.String()
 }
 
-// command returns how a server is started.
+// command returns the command that starts a server.
 func (s *setup) command(ctx context.Context, c contestant) (*exec.Cmd, error) {
 	example := filepath.Join(s.dir, "example")
 	switch c.kind {
@@ -193,20 +195,21 @@ func (s *setup) measure(ctx context.Context, c contestant, connections int, dura
 	output := bufio.NewReader(stdout)
 	got, err := attackListener(ctx, output, c, connections, duration)
 	cancel()
-	_ = cmd.Wait() // it was told to end
+	_ = cmd.Wait() // fails, because the process was terminated
 	if err != nil {
 		return result{}, fmt.Errorf("%w\n%s", err, log.Bytes())
 	}
 	return got, nil
 }
 
-// attackListener measures the server that says where it listens.
+// attackListener reads the server's address from its output and measures the
+// server.
 func attackListener(ctx context.Context, output *bufio.Reader, c contestant, connections int, duration time.Duration) (result, error) {
 	first, err := output.ReadString('\n')
 	if err != nil {
 		return result{}, fmt.Errorf("the server ended: %w", err)
 	}
-	go func() { _, _ = io.Copy(io.Discard, output) }() // it may log each request
+	go func() { _, _ = io.Copy(io.Discard, output) }() // the server may log every request
 	base := strings.TrimPrefix(strings.TrimSpace(first), "listening on ")
 	headers := make([]http.Header, connections)
 	if !c.bare {
@@ -239,7 +242,7 @@ func login(ctx context.Context, base string) (http.Header, error) {
 	if err != nil || answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("login: %d %.200q: %w", answer.StatusCode, said, cmp.Or(err, errNotOK))
 	}
-	// The cookie is Secure, and here it travels over loopback without TLS.
+	// The cookie is Secure, but is sent over loopback without TLS here.
 	var pairs []string
 	for _, cookie := range answer.Cookies() {
 		pairs = append(pairs, cookie.Name+"="+cookie.Value)

@@ -26,15 +26,16 @@ import (
 	"github.com/ginauth/ginauth/stores/redisstore"
 )
 
-// The variables by which a server gets what prepare has made for it.
+// The environment variables that pass the resources of prepare to a server.
 const (
 	schemaVariable = "GINAUTH_BENCH_POSTGRES"
 	prefixVariable = "GINAUTH_BENCH_PREFIX"
 )
 
-// runServer serves an application of one kind until ctx ends: "memory", "redis"
-// and "postgres" say where sessions are, and a prefix "bare-" that there are
-// none. Users are in PostgreSQL for those of that name, and else in memory.
+// runServer serves an application of one kind until ctx ends. The kinds
+// "memory", "redis" and "postgres" name the store of sessions. A kind that
+// begins with "bare-" has no sessions. Users are in PostgreSQL if the kind
+// names it, and otherwise in memory.
 func runServer(ctx context.Context, out io.Writer, kind string) error {
 	gin.SetMode(gin.ReleaseMode)
 	handler, err := newServer(ctx, kind)
@@ -45,7 +46,7 @@ func runServer(ctx context.Context, out io.Writer, kind string) error {
 	if err != nil {
 		return err
 	}
-	// As in the example.
+	// The timeouts of the example.
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -82,7 +83,7 @@ func newServer(ctx context.Context, kind string) (http.Handler, error) {
 			return nil, err
 		}
 	default:
-		return nil, fmt.Errorf("no server is of the kind %q", kind)
+		return nil, fmt.Errorf("unknown kind of server %q", kind)
 	}
 	r := gin.New()
 	_ = r.SetTrustedProxies(nil) // nil is always accepted
@@ -98,7 +99,7 @@ func newServer(ctx context.Context, kind string) (http.Handler, error) {
 	return r, nil
 }
 
-// bareRoutes answers with the first user, whoever asks.
+// bareRoutes responds with the first user, for every request.
 func bareRoutes(r *gin.Engine, provider models.UserProvider) {
 	r.Use(gin.LoggerWithWriter(io.Discard), gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) {
 		c.AbortWithStatus(http.StatusInternalServerError)
@@ -113,8 +114,8 @@ func bareRoutes(r *gin.Engine, provider models.UserProvider) {
 	})
 }
 
-// authRoutes answers with the user who is logged in, as the example does. The
-// login asks for no password: hashing is not measured here.
+// authRoutes responds with the logged-in user, as the example does. The login
+// requires no password, because hashing is not measured.
 func authRoutes(r *gin.Engine, auth *ginauth.Manager) {
 	r.Use(gin.LoggerWithWriter(io.Discard), auth.Recovery(), auth.StartSession())
 	r.POST("/login", func(c *gin.Context) {
@@ -135,10 +136,10 @@ func authRoutes(r *gin.Engine, auth *ginauth.Manager) {
 	})
 }
 
-// users is how many there are.
+// users is the number of users.
 const users = 1000
 
-// memoryUsers is a provider in memory.
+// memoryUsers is a user provider in memory.
 type memoryUsers struct{}
 
 func (memoryUsers) UserByID(_ context.Context, id string) (models.Authenticatable, error) {
@@ -161,8 +162,8 @@ func newUser(n uint64) *models.User {
 	return &models.User{Name: "Alice", Email: fmt.Sprintf("alice%d@example.com", n), Password: "none", SecurityStamp: "stamp"}
 }
 
-// openPostgres opens the schema of a run, and makes its tables and users if they
-// are missing.
+// openPostgres opens the schema of a run, and creates its tables and users if
+// they are missing.
 func openPostgres(ctx context.Context, dsn string) (models.UserProvider, stores.Set, error) {
 	db, err := gorm.Open(postgres.Open(dsn), &gorm.Config{Logger: logger.Discard})
 	if err != nil {

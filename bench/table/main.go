@@ -1,14 +1,14 @@
 // Command table runs the benchmarks of this module in several passes and prints
-// what they say as Markdown: for each job the figures of ginauth and of what it
-// is compared with, the median and the spread of what they are to each other
-// within a pass, and whether that meets its target.
+// the results as Markdown. For each job it prints the figures of ginauth and of
+// the peer, the median and the spread of their ratio within a pass, and whether
+// the target is met.
 //
 //	go -C bench run ./table [-passes n] [-benchtime t] [-run pattern] [-load=false]
 //
-// Each benchmark runs in a process of its own, so that none works on the heap
-// that another left. Those of a row run one right after the other, in turn first.
-// The rows that need Redis or PostgreSQL find them by GINAUTH_TEST_REDIS and
-// GINAUTH_TEST_POSTGRES, and say so where they do not.
+// Each benchmark runs in its own process, so that none uses the heap of an
+// earlier one. The benchmarks of a row run directly after each other, in
+// alternating order. GINAUTH_TEST_REDIS and GINAUTH_TEST_POSTGRES contain the
+// addresses of the servers. Rows without a server are marked as not run.
 package main
 
 import (
@@ -28,8 +28,8 @@ import (
 )
 
 func main() {
-	passes := flag.Int("passes", 7, "how many `times` everything is measured")
-	benchtime := flag.String("benchtime", "250ms", "how long one measurement takes, as for go test")
+	passes := flag.Int("passes", 7, "number of `times` to repeat all measurements")
+	benchtime := flag.String("benchtime", "250ms", "duration of one measurement, as for go test")
 	pattern := flag.String("run", "", "measure only the rows whose title or benchmarks match this `regexp`")
 	load := flag.Bool("load", true, "also measure a whole process; not with -run")
 	flag.Parse()
@@ -53,7 +53,7 @@ func run(ctx context.Context, out io.Writer, passes int, benchtime, pattern stri
 		}
 	}
 	if len(rows) == 0 || passes < 1 {
-		return fmt.Errorf("nothing to measure")
+		return fmt.Errorf("nothing to measure: no row matches -run, or -passes is less than 1")
 	}
 	dir, err := os.MkdirTemp("", "ginauth-bench")
 	if err != nil {

@@ -18,19 +18,19 @@ import (
 	"github.com/ginauth/ginauth/bench"
 )
 
-// figures are what one run of a benchmark says, by unit.
+// figures are the results of one run of a benchmark, by unit.
 type figures map[string]float64
 
-// The units that go test itself writes.
+// The standard units of go test.
 const (
 	unitTime   = "ns/op"
 	unitAllocs = "allocs/op"
 )
 
-// binary is the compiled benchmarks.
+// binary is the compiled test binary.
 type binary struct {
 	path, benchtime string
-	cpu             string // as a run of it says
+	cpu             string // as printed by the binary
 }
 
 func (b *binary) build(ctx context.Context) error {
@@ -39,8 +39,8 @@ func (b *binary) build(ctx context.Context) error {
 	return c.Run()
 }
 
-// run runs one benchmark of a row in a process of its own. Where a server is
-// missing it returns the name of the variable that is to hold its address.
+// run runs one benchmark of a row in a new process. If a server is missing, it
+// returns the environment variable for the server's address.
 func (b *binary) run(ctx context.Context, row bench.Row, name string) (got figures, missing string, err error) {
 	pattern := "^Benchmark(Job|Memory)$"
 	for part := range strings.SplitSeq(name, "/") {
@@ -71,7 +71,7 @@ var (
 	needs   = regexp.MustCompile(`GINAUTH_TEST_[A-Z]+`)
 )
 
-// parse returns the figures of the first line that has some.
+// parse returns the figures of the first line that contains figures.
 func parse(output []byte) figures {
 	for line := range bytes.Lines(output) {
 		fields := strings.Fields(string(line))
@@ -93,18 +93,18 @@ func parse(output []byte) figures {
 	return nil
 }
 
-// pair is what one pass measured for a row.
+// pair is the result of one pass for a row.
 type pair struct{ ours, peer figures }
 
-// measuredRow is a row with what was measured for it.
+// measuredRow is a row with its results.
 type measuredRow struct {
 	bench.Row
 	passes  []pair
-	missing string // the variable of a server that is not there
+	missing string // the environment variable of a missing server
 }
 
-// measure runs the benchmarks of the row once. Which comes first changes from
-// pass to pass.
+// measure runs the benchmarks of the row once. Their order alternates between
+// passes.
 func (r *measuredRow) measure(ctx context.Context, b *binary, pass int) error {
 	if r.missing != "" {
 		return nil
@@ -135,7 +135,7 @@ func (r *measuredRow) measure(ctx context.Context, b *binary, pass int) error {
 	return nil
 }
 
-// compared are the modules whose versions the table names.
+// compared are the modules whose versions are printed.
 var compared = []string{
 	"github.com/gin-gonic/gin", "github.com/alexedwards/scs/v2", "github.com/alexedwards/scs/goredisstore",
 	"github.com/gin-contrib/sessions", "github.com/appleboy/gin-jwt/v3", "github.com/golang-jwt/jwt/v5",
@@ -143,9 +143,9 @@ var compared = []string{
 	"github.com/redis/go-redis/v9", "gorm.io/gorm", "golang.org/x/crypto",
 }
 
-// describe writes what was measured with what, where and when.
+// describe prints the date, the machine and the versions of the measurement.
 func (b *binary) describe(ctx context.Context, out io.Writer, begun time.Time, before string, passes int) error {
-	// The build information of a test does not list what it was built from.
+	// The build information of a test binary does not list its modules.
 	list := exec.CommandContext(ctx, "go", append([]string{"list", "-m", "-f", "{{.Path}} {{.Version}}"}, compared...)...)
 	list.Stderr = os.Stderr
 	modules, err := list.Output()
@@ -162,8 +162,8 @@ func (b *binary) describe(ctx context.Context, out io.Writer, begun time.Time, b
 	return nil
 }
 
-// loadAverage returns how busy the machine was in the last minute, where that
-// is known.
+// loadAverage returns the load average of the last minute, or "" if it is
+// unknown.
 func loadAverage() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/ginauth/ginauth/bench"
 )
 
-// printRows writes the tables.
+// printRows prints the tables.
 func printRows(out io.Writer, rows []*measuredRow) {
 	for _, growth := range []bool{false, true} {
 		first := true
@@ -59,8 +59,8 @@ func (r *measuredRow) line() string {
 		strings.Join(measured, "; "), strings.Join(asked, "; "), strings.Join(results, "; "))
 }
 
-// peerName returns what a row compares with: the side, or where that is the same
-// the mode.
+// peerName returns the name of the peer: its side, or its mode if both have the
+// same side.
 func (r *measuredRow) peerName() string {
 	a, b := strings.Split(r.Ours, "/"), strings.Split(r.Peer, "/")
 	switch {
@@ -75,8 +75,8 @@ func (r *measuredRow) peerName() string {
 func ours(p pair) figures  { return p.ours }
 func peers(p pair) figures { return p.peer }
 
-// figure returns the median time of one side or, where the row is about another
-// unit, of that; and of the allocations, which belong to the time.
+// figure returns the median time and allocations of one side. If the row has a
+// target for another unit, it returns the median of that unit.
 func (r *measuredRow) figure(side func(pair) figures) (value, allocs string) {
 	if side(r.passes[0]) == nil {
 		return "", ""
@@ -84,11 +84,10 @@ func (r *measuredRow) figure(side func(pair) figures) (value, allocs string) {
 	middle := func(unit string) float64 {
 		return median(each(r.passes, func(p pair) float64 { return side(p)[unit] }))
 	}
-	for _, t := range r.Targets {
-		if t.Measure != bench.Unit && t.Measure != bench.UnitRatio {
-			break
+	if len(r.Targets) > 0 {
+		if t := r.Targets[0]; t.Measure == bench.Unit || t.Measure == bench.UnitRatio {
+			return digits(middle(t.Unit)) + " " + t.Unit, ""
 		}
-		return digits(middle(t.Unit)) + " " + t.Unit, ""
 	}
 	return duration(middle(unitTime)), fmt.Sprint(middle(unitAllocs))
 }
@@ -101,7 +100,7 @@ func each(passes []pair, f func(pair) float64) []float64 {
 	return values
 }
 
-// summary is what all passes say about one measure.
+// summary is the summary of all passes for one measure.
 type summary struct{ median, min, max float64 }
 
 func summarize(passes []pair, t bench.Target) summary {
@@ -109,7 +108,7 @@ func summarize(passes []pair, t bench.Target) summary {
 	return summary{median(values), slices.Min(values), slices.Max(values)}
 }
 
-// value returns what one pass says about a measure.
+// value returns the result of one pass for a measure.
 func value(p pair, t bench.Target) float64 {
 	switch t.Measure {
 	case bench.Ratio:
@@ -128,14 +127,14 @@ func value(p pair, t bench.Target) float64 {
 	return p.ours[t.Unit]
 }
 
-// median returns the middle of the values, or of the two in the middle.
+// median returns the median of the values.
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
-// write returns a value with the unit of its measure.
+// write formats a value with the unit of its measure.
 func write(v float64, t bench.Target) string {
 	switch t.Measure {
 	case bench.Ratio, bench.Speedup:
@@ -165,7 +164,8 @@ func boundText(t bench.Target) string {
 	return sign + " " + write(t.Bound, t)
 }
 
-// result says whether the median meets the target, or by how much it does not.
+// result returns "met" if the median meets the target, and otherwise by how
+// much it misses it.
 func (s summary) result(t bench.Target) string {
 	over := s.median - t.Bound
 	if t.Measure == bench.Speedup {
@@ -180,7 +180,7 @@ func (s summary) result(t bench.Target) string {
 	return fmt.Sprintf("missed by %.0f %%", max(1, math.Round(100*over/t.Bound)))
 }
 
-// duration writes nanoseconds.
+// duration formats nanoseconds.
 func duration(ns float64) string {
 	switch abs := math.Abs(ns); {
 	case abs >= 1e6:
@@ -191,7 +191,7 @@ func duration(ns float64) string {
 	return digits(ns) + " ns"
 }
 
-// digits writes a figure with as many digits as it is good for: three, or all
+// digits formats a number with three significant digits, or with all digits
 // before the point.
 func digits(v float64) string {
 	switch abs := math.Abs(v); {

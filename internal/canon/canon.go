@@ -1,4 +1,5 @@
-// Package canon defines when two texts name the same account.
+// Package canon computes canonical identifiers. Two texts identify the same
+// account if and only if their canonical forms are equal.
 package canon
 
 import (
@@ -12,40 +13,45 @@ import (
 )
 
 const (
-	// MaxInput is the longest text that is looked at, in bytes.
+	// MaxInput is the length of the longest text that Identifier processes, in
+	// bytes.
 	MaxInput = 1024
-	// MaxIdentifier is the longest identifier, in bytes: the longest email
-	// address (RFC 5321, 4.5.3.1.3, without its angle brackets).
+	// MaxIdentifier is the length of the longest identifier, in bytes. It is
+	// the length of the longest email address (RFC 5321, 4.5.3.1.3, without its
+	// angle brackets).
 	MaxIdentifier = 254
 )
 
-// What is wrong with an identifier.
+// The errors of Identifier.
 var (
-	// ErrEmpty says that nothing is left but white space.
+	// ErrEmpty says that an identifier is empty or has only white space.
 	ErrEmpty = errors.New("identifier is empty")
-	// ErrTooLong says that an identifier is over its limit.
+	// ErrTooLong says that an identifier is longer than MaxIdentifier, or the
+	// input longer than MaxInput.
 	ErrTooLong = errors.New("identifier is too long")
-	// ErrMalformed says that an identifier is not UTF-8, or contains white
-	// space or characters that cannot be seen.
+	// ErrMalformed says that an identifier is not valid UTF-8, or contains
+	// white space or invisible characters.
 	ErrMalformed = errors.New("identifier is malformed")
 )
 
-// maxRounds bounds the search for a stable form. Every known text needs two
-// rounds at most, the last of which only finds that nothing changed.
+// maxRounds limits the search for a stable form. All known texts need at most
+// two rounds, the last of which only confirms that nothing changed.
 const maxRounds = 4
 
-// Identifier returns the canonical form of an email address or user name: white
-// space around it trimmed, in Unicode normalization form KC, case-folded. It
-// is the form to store, to look up and to count under: whatever has the same
-// one is the same account.
+// Identifier returns the canonical form of an email address or user name:
+// surrounding white space is trimmed, the text is normalized to Unicode form
+// NFKC, and its case is folded. Identifiers are stored, looked up and counted
+// in this form.
 //
-// So "ＡNN", " ann" and "Ann" are one account, and "STRASSE" and "straße" are.
-// Not folded, because they belong to other people, are "ı" (U+0131) to "i",
-// "ann+tag" to "ann", and "example.org." to "example.org".
+// For example, "ＡNN", " ann" and "Ann" are one account, and so are "STRASSE"
+// and "straße". Different accounts are "ı" (U+0131) and "i", "ann+tag" and
+// "ann", and "example.org." and "example.org", because they can belong to
+// different people.
 //
-// The result is its own canonical form. Text with white space inside, with
-// control, format or other invisible characters, or with characters that no
-// version of Unicode known here assigns, names nobody and is refused.
+// The canonical form of a result is the result itself. Identifier refuses text
+// with white space inside, with control, format or other invisible characters,
+// and with characters that are not assigned in the Unicode version of package
+// unicode.
 func Identifier(s string) (string, error) {
 	if len(s) > MaxInput {
 		return "", ErrTooLong
@@ -57,8 +63,8 @@ func Identifier(s string) (string, error) {
 	if s == "" {
 		return "", ErrEmpty
 	}
-	// Normalization makes spaces of some visible characters and may drop none
-	// of the invisible ones, so both its input and its output are checked.
+	// Normalization turns some visible characters into spaces and keeps some
+	// invisible ones, so the text is checked both before and after it.
 	if strings.ContainsFunc(s, unacceptable) {
 		return "", ErrMalformed
 	}
@@ -72,8 +78,8 @@ func Identifier(s string) (string, error) {
 	return s, nil
 }
 
-// fold normalizes and folds until nothing changes: folding can undo the
-// normalization, and normalizing can bring back upper case.
+// fold normalizes and folds the text until it no longer changes. Folding can
+// undo the normalization, and normalization can produce upper case again.
 func fold(s string) (string, bool) {
 	folder := cases.Fold() // not safe for concurrent use
 	s = norm.NFKC.String(s)
@@ -87,8 +93,9 @@ func fold(s string) (string, bool) {
 	return "", false
 }
 
-// foldCherokee folds the small letters of that script to the capital ones, as
-// Unicode does. Package cases exchanges the two, which never ends.
+// foldCherokee folds lower case Cherokee letters to upper case, as Unicode
+// does. Package cases exchanges upper and lower case instead, so that folding
+// would never end.
 func foldCherokee(r rune) rune {
 	switch {
 	case 0xab70 <= r && r <= 0xabbf:
@@ -99,10 +106,10 @@ func foldCherokee(r rune) rune {
 	return r
 }
 
-// unacceptable reports whether r has no place in an identifier. Graphic
-// characters exclude control, format, private and unassigned ones; of them the
-// replacement character stands for text that was lost on the way here, so that
-// it would make one account of many.
+// unacceptable reports whether r is not allowed in an identifier.
+// unicode.IsGraphic excludes control, format, private and unassigned
+// characters. The replacement character stands for lost text: identifiers that
+// differ only in the lost text would become equal.
 func unacceptable(r rune) bool {
 	return r == utf8.RuneError || !unicode.IsGraphic(r) || unicode.IsSpace(r) ||
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)

@@ -94,11 +94,11 @@ func TestIdentifierRefuses(t *testing.T) {
 	}
 }
 
-// TestEveryRune checks each character by itself, which random text rarely
-// reaches.
+// TestEveryRune checks every single character, because random texts contain few
+// of them.
 func TestEveryRune(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
-		// The many characters of Han and Hangul have no case.
+		// Han and Hangul characters have no case, so most of them are skipped.
 		if !unicode.IsGraphic(r) || unicode.In(r, unicode.Han, unicode.Hangul) {
 			continue
 		}
@@ -134,7 +134,7 @@ func checkIdentifier(t *testing.T, s string) {
 		t.Errorf("Identifier(%+q) = %+q", s, id)
 	}
 	if again, err := canon.Identifier(id); err != nil || again != id {
-		t.Errorf("Identifier(%+q) = %+q, whose own is %+q, %v", s, id, again, err)
+		t.Errorf("Identifier(%+q) = %+q, whose canonical form is %+q, %v", s, id, again, err)
 	}
 	if spaced, err := canon.Identifier(" " + id + "\n"); err != nil || spaced != id {
 		t.Errorf("Identifier(%+q) with spaces = %+q, %v", id, spaced, err)

@@ -1,5 +1,5 @@
-// Package clientaddr reduces the address of a peer to what is counted as one
-// client.
+// Package clientaddr parses the addresses of clients and reduces them to the
+// key under which a client is counted.
 package clientaddr
 
 import (
@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// prefixBits is the part of an IPv6 address that a provider gives to one
-// client, who chooses the rest freely.
+// prefixBits is the length of the part of an IPv6 address that a provider
+// assigns to one client. The client can choose the remaining bits freely.
 const prefixBits = 64
 
-// Prefix returns the key under which a peer is counted: an IPv4 address as it
-// is, also one mapped to IPv6, and otherwise the /64 network without its zone.
-// remote is an address, or an address and a port as in
-// http.Request.RemoteAddr. It reports false for anything else, such as the
+// Prefix returns the key under which a client is counted. For IPv4, also mapped
+// to IPv6, the key is the address. For IPv6 it is the /64 network without zone.
+// Remote is an address, or an address with a port as in
+// http.Request.RemoteAddr. Prefix returns false for any other text, such as the
 // address of a Unix socket.
 func Prefix(remote string) (key string, ok bool) {
 	addr, ok := Parse(remote)
@@ -31,8 +31,9 @@ func Prefix(remote string) (key string, ok bool) {
 	return prefix.String(), true
 }
 
-// Parse returns the address in remote, which has the forms that Prefix
-// accepts: without its zone, and IPv4 if it is mapped to IPv6.
+// Parse returns the address in remote, without zone and port. Addresses that
+// are mapped to IPv6 are returned as IPv4. Remote has the forms that Prefix
+// accepts.
 func Parse(remote string) (netip.Addr, bool) {
 	withPort, err := netip.ParseAddrPort(remote)
 	addr := withPort.Addr()
@@ -45,17 +46,18 @@ func Parse(remote string) (netip.Addr, bool) {
 	return addr.WithZone("").Unmap(), true
 }
 
-// WithoutPort returns the part of remote that decides what Prefix returns: that
-// before the port, where there is one.
+// WithoutPort returns remote without its port, if it has one. Prefix returns
+// the same key for both.
 func WithoutPort(remote string) string {
 	i := strings.LastIndexByte(remote, ':')
 	if i > 0 && (remote[i-1] == ']' || strings.IndexByte(remote, ':') == i) {
 		return remote[:i]
 	}
-	return remote // IPv6, or nothing but an address
+	return remote // an address without a port
 }
 
-// Host returns the address in remote as Parse reads it, or "" if there is none.
+// Host returns the address in remote as Parse returns it, or "" if there is
+// none.
 func Host(remote string) string {
 	addr, ok := Parse(remote)
 	if !ok {
@@ -64,6 +66,6 @@ func Host(remote string) string {
 	return addr.String()
 }
 
-// Loopback reports whether addr is one by which a machine talks to itself:
-// 127.0.0.0/8, also mapped to IPv6, or ::1. The zero Addr is none.
+// Loopback reports whether addr is a loopback address: 127.0.0.0/8, also mapped
+// to IPv6, or ::1. It returns false for the zero Addr.
 func Loopback(addr netip.Addr) bool { return addr.Unmap().IsLoopback() }

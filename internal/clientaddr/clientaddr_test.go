@@ -31,15 +31,15 @@ func TestPrefix(t *testing.T) {
 	}
 }
 
-// garbage is what is no address: the last ones are what Gin and net/http give
-// for Unix sockets and tests.
+// garbage are texts that are not addresses. The last ones are the values of Gin
+// and net/http for Unix sockets and tests.
 var garbage = []string{
 	"", " ", "192.0.2", "192.0.2.256", "192.0.02.1", "0x7f000001", "192.0.2.1:", "192.0.2.1:99999", "192.0.2.1:http",
 	" 192.0.2.1", "192.0.2.1\n", "192.0.2.1, 192.0.2.2", "192.0.2.0/24", "[192.0.2.1]:80", "[::1]", "::1]:80", "2001:db8:::1",
 	"::1%", "localhost", "localhost:80", ":80", "@", "/run/app.sock", "<nil>", "pipe", "unknown",
 }
 
-// checkWithoutPort checks that a port is all that WithoutPort leaves out.
+// checkWithoutPort checks that WithoutPort removes only the port.
 func checkWithoutPort(t *testing.T, remote, want string) {
 	t.Helper()
 	host := clientaddr.WithoutPort(remote)
@@ -63,7 +63,7 @@ func TestWithoutPort(t *testing.T) {
 	}
 }
 
-func TestGarbage(t *testing.T) {
+func TestInvalidAddresses(t *testing.T) {
 	for _, remote := range garbage {
 		if key, ok := clientaddr.Prefix(remote); ok || key != "" {
 			t.Errorf("Prefix(%q) = %q, %t", remote, key, ok)

@@ -1,6 +1,5 @@
-// Package emailaddr tells email addresses that mail can be sent to from other
-// text, by their shape alone. Whether an address exists, and whose it is, only
-// a message to it can tell.
+// Package emailaddr checks the syntax of email addresses. Only a message to an
+// address can show whether it exists and who owns it.
 package emailaddr
 
 import (
@@ -13,14 +12,15 @@ import (
 	"github.com/ginauth/ginauth/internal/canon"
 )
 
-// The limits, in bytes: RFC 5321, 4.5.3.1, and for labels RFC 1035, 2.3.4.
+// The limits in bytes, from RFC 5321, 4.5.3.1, and for labels from RFC 1035,
+// 2.3.4.
 const (
 	MaxAddress = canon.MaxIdentifier // without angle brackets
 	maxLocal   = 64
 	maxLabel   = 63
 )
 
-// An Error says what is wrong with an address. It does not quote it.
+// Error says what is wrong with an address. It does not quote the address.
 type Error struct {
 	// Reason completes the sentence "The email address …", as in "must have a
 	// domain with a dot in it".
@@ -30,7 +30,7 @@ type Error struct {
 // Error returns the reason.
 func (e *Error) Error() string { return "email address " + e.Reason }
 
-// What is wrong with an address: the reasons of an Error.
+// The reasons of an Error.
 const (
 	reasonEmpty    = "is required"
 	reasonLong     = "must have at most 254 bytes"
@@ -43,19 +43,20 @@ const (
 	reasonIdentity = "has characters that look like others or cannot be seen"
 )
 
-// Check returns nil for one address of the form local@domain, or an *Error. The
-// whole text has to be the address: white space around it, a name beside it,
+// Check returns nil if the text is exactly one address of the form
+// local@domain, and otherwise an *Error. Surrounding white space, names,
 // comments and angle brackets are refused.
 //
-// The local part is a dot-atom of ASCII (RFC 5321, 4.1.2; the characters are
-// those of an email field in HTML); quoted ones are refused, which exist in
-// theory and break software in practice. The domain has two labels or more of
-// letters, digits and hyphens, in ASCII or in Unicode letters in the form that
-// IDNA compares (as normalized by NFKC); names without a dot, such as
-// localhost, and addresses of machines are refused.
+// The local part is a dot-atom in ASCII (RFC 5321, 4.1.2) with the characters
+// that HTML allows in email fields. Quoted local parts are refused, because
+// they are practically unused and much software does not support them. The
+// domain has at least two labels of letters, digits and hyphens, in ASCII or in
+// Unicode. A Unicode domain must be normalized by NFKC, the form that IDNA
+// compares. Names without a dot, such as localhost, and IP addresses are
+// refused.
 //
-// Whatever passes has a canonical form (package canon), is read by net/mail as
-// the same address, and cannot end a header or a list of addresses.
+// An accepted address has a canonical form (package canon). net/mail parses it
+// as the same address. It cannot end a header or a list of addresses.
 func Check(address string) error {
 	if reason := fault(address); reason != "" {
 		return &Error{Reason: reason}
@@ -85,7 +86,7 @@ func fault(address string) string {
 	return ""
 }
 
-// localFault returns what is wrong with what is before the @.
+// localFault returns what is wrong with the part before the @.
 func localFault(local string) string {
 	if local == "" || len(local) > maxLocal {
 		return reasonLocal
@@ -101,12 +102,13 @@ func localFault(local string) string {
 	return ""
 }
 
-// domainFault returns what is wrong with what is behind the @.
+// domainFault returns what is wrong with the part after the @.
 func domainFault(domain string) string {
 	if strings.ContainsFunc(domain, notDomain) || !strings.Contains(domain, ".") {
 		return reasonDomain
 	}
-	// Full-width letters and the like are other ways to write a domain.
+	// Full-width letters and similar characters are other spellings of a
+	// domain.
 	if !norm.NFKC.IsNormalString(domain) {
 		return reasonIdentity
 	}
@@ -127,8 +129,8 @@ func letterOrDigit(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// notDomain reports whether r stands in no domain. Accents are marks, which
-// some scripts cannot be written without.
+// notDomain reports whether r is not allowed in a domain. Marks are allowed,
+// because some scripts need them.
 func notDomain(r rune) bool {
 	if r < utf8.RuneSelf {
 		return !letterOrDigit(byte(r)) && r != '-' && r != '.'

@@ -128,7 +128,8 @@ func TestCheckRefuses(t *testing.T) { // W12, T03
 	}
 }
 
-// checkAccepted checks what Check promises of an address it accepts.
+// checkAccepted checks the properties that Check guarantees for an accepted
+// address.
 func checkAccepted(t *testing.T, address string) {
 	t.Helper()
 	if strings.ContainsAny(address, "\r\n\x00,;:<>()[]\\\" ") || strings.ContainsFunc(address, unicode.IsControl) || len(address) > emailaddr.MaxAddress {

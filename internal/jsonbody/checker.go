@@ -8,14 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// checker looks for texts and keys with more than one reading. Its data is
-// valid JSON of bounded depth, so it checks no syntax and may recurse.
+// checker searches for strings and keys that have more than one interpretation.
+// Its data is valid JSON of limited depth, so it does not check the syntax and
+// may recurse.
 type checker struct {
 	data []byte
 	pos  int
 }
 
-// next skips white space and returns the byte behind it, or 0 at the end.
+// next skips white space and returns the next byte, or 0 at the end.
 func (c *checker) next() byte {
 	for ; c.pos < len(c.data); c.pos++ {
 		switch b := c.data[c.pos]; b {
@@ -96,8 +97,9 @@ func (c *checker) key() (string, error) {
 	return key, err
 }
 
-// text returns the literal at the current position with its quotes. The rest of
-// the data is UTF-8 already: only escapes can hide half of a surrogate pair.
+// text returns the string literal at the current position, including its
+// quotes. The data is valid UTF-8, so only escapes can contain half of a
+// surrogate pair.
 func (c *checker) text() ([]byte, error) {
 	start := c.pos
 	for c.pos++; c.data[c.pos] != '"'; c.pos++ {
@@ -123,7 +125,7 @@ func (c *checker) text() ([]byte, error) {
 	return c.data[start:c.pos], nil
 }
 
-// hex returns the four hexadecimal digits at i as a number.
+// hex returns the value of the four hexadecimal digits at i.
 func (c *checker) hex(i int) rune {
 	n, err := strconv.ParseUint(string(c.data[i:i+4]), 16, 16)
 	if err != nil {
@@ -132,9 +134,9 @@ func (c *checker) hex(i int) rune {
 	return rune(n)
 }
 
-// fold returns the same text for all texts that encoding/json takes for one
-// key: those equal under simple case folding, of which it has the smallest
-// character of each kind.
+// fold returns the same text for all keys that encoding/json treats as equal,
+// which are those equal under simple case folding. It replaces each character
+// by the smallest one that folds to the same.
 func fold(key string) string {
 	folded := make([]byte, 0, len(key))
 	for _, r := range key {
@@ -147,7 +149,7 @@ func smallest(r rune) rune {
 	for {
 		next := unicode.SimpleFold(r)
 		if next <= r {
-			return next // the cycle begins again, at its smallest
+			return next // the smallest character begins the cycle
 		}
 		r = next
 	}

@@ -13,32 +13,34 @@ import (
 	"github.com/ginauth/ginauth/autherr"
 )
 
-// What is wrong with a body.
+// The errors of Decode. Decode may also return a *FieldError, or the error of
+// the reader.
 var (
-	// ErrTooLarge says that a body is over its limit.
+	// ErrTooLarge says that a body is longer than its limit.
 	ErrTooLarge = errors.New("body is too large")
-	// ErrSyntax says that a body is not JSON, or empty.
+	// ErrSyntax says that a body is empty or not JSON.
 	ErrSyntax = errors.New("body is not JSON")
-	// ErrTrailing says that something follows the value.
+	// ErrTrailing says that more text follows the JSON value.
 	ErrTrailing = errors.New("body has more than one JSON value")
 	// ErrDepth says that a body is nested deeper than MaxDepth.
 	ErrDepth = errors.New("body is nested too deeply")
-	// ErrText says that a text is not UTF-8 or has half of a surrogate pair.
-	// encoding/json would replace either, and make one text of many.
+	// ErrText says that a string is not valid UTF-8 or has half of a surrogate
+	// pair. encoding/json would replace both by U+FFFD, which makes different
+	// strings equal.
 	ErrText = errors.New("body has text that is not Unicode")
-	// ErrDuplicate says that an object has two keys that encoding/json takes
-	// for one. The error is a *DuplicateError.
+	// ErrDuplicate says that an object has two keys that encoding/json treats
+	// as equal. It is wrapped by a *DuplicateError.
 	ErrDuplicate = errors.New("body has a key twice")
 )
 
-// maxKey is how much of a key an error repeats, in bytes.
+// maxKey is the maximum length of a key in an error, in bytes.
 const maxKey = 64
 
 // DuplicateError names a key that occurs twice in one object. It wraps
 // ErrDuplicate.
 type DuplicateError struct {
-	// Key is the second of the two keys, cut to 64 bytes. What does not print
-	// is escaped as in a Go string.
+	// Key is the second of the two keys, cut to 64 bytes. Characters that are
+	// not printable are escaped as in a Go string.
 	Key string
 }
 
@@ -60,13 +62,13 @@ func duplicateError(key string) error {
 	return &DuplicateError{Key: quoted[1 : len(quoted)-1]}
 }
 
-// FieldError says that a value does not fit where it would be stored.
+// FieldError says that a value does not fit the type of its field.
 type FieldError struct {
-	// Field is the path of the field in the JSON, its parts joined by dots, or
-	// "body" if it is the whole or not known.
+	// Field is the path of the field in the JSON, its parts joined by dots. It
+	// is "body" for the whole body or an unknown field.
 	Field string
-	// Reason completes the sentence "The field …", as in "must be a string".
-	// It names no Go type and repeats nothing of the body.
+	// Reason completes the sentence "The field …", as in "must be a string". It
+	// contains no Go types and no part of the body.
 	Reason string
 
 	err error
@@ -75,11 +77,11 @@ type FieldError struct {
 // Error returns the field and the reason.
 func (e *FieldError) Error() string { return e.Field + " " + e.Reason }
 
-// Unwrap returns the error of encoding/json or of the type's own decoding,
-// which may repeat parts of the body.
+// Unwrap returns the error of encoding/json or of the type's own decoder. That
+// error may quote parts of the body.
 func (e *FieldError) Unwrap() error { return e.err }
 
-// fieldError explains an error of json.Unmarshal on verified data.
+// fieldError converts an error of json.Unmarshal for verified data.
 func fieldError(err error) error {
 	e := &FieldError{Field: "body", Reason: "has an unacceptable value", err: err}
 	var mismatch *json.UnmarshalTypeError
@@ -100,7 +102,7 @@ var (
 	jsonNumber      = reflect.TypeFor[json.Number]()
 )
 
-// describe names in the words of JSON what fits a Go type.
+// describe returns the JSON type that fits a Go type.
 func describe(t reflect.Type) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()

@@ -1,5 +1,5 @@
-// Package jsonbody reads JSON request bodies so strictly that every reader of
-// the same bytes sees the same values.
+// Package jsonbody decodes JSON request bodies strictly. It refuses every body
+// that different JSON parsers could interpret differently.
 package jsonbody
 
 import (
@@ -13,20 +13,20 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deeply arrays and objects may be nested.
+// MaxDepth is the maximum nesting depth of arrays and objects.
 const MaxDepth = 32
 
 // Decode reads one JSON value of at most limit bytes and stores it in the value
-// that into points to. It refuses more than encoding/json does: see the errors
-// of this package.
+// that into points to. It refuses more than encoding/json does. The errors of
+// this package list what is refused.
 //
-// The value is decoded by encoding/json into a new one, which replaces the old
-// one as a whole: nothing of the old one remains, and after an error all of it
-// does. Decode panics if into is not a pointer.
+// The old value is replaced completely: fields that are missing in the JSON are
+// set to zero. After an error the old value is unchanged. Decode panics if into
+// is not a pointer.
 func Decode(r io.Reader, limit int64, into any) error {
 	target := reflect.ValueOf(into)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
-		panic(fmt.Sprintf("jsonbody: Decode into %T, not into a pointer to a value", into))
+		panic(fmt.Sprintf("jsonbody: Decode into %T: want a non-nil pointer", into))
 	}
 	data, err := read(r, limit)
 	if err != nil {
@@ -55,13 +55,13 @@ func read(r io.Reader, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// verify returns nil if data is one JSON value that has one meaning.
+// verify returns nil if data is one unambiguous JSON value.
 func verify(data []byte) error {
 	switch {
 	case depth(data) > MaxDepth:
 		return ErrDepth
 	case !json.Valid(data):
-		// Either the first value is bad, or what follows it is.
+		// Find out whether the first value is invalid or followed by more text.
 		var first json.RawMessage
 		if json.NewDecoder(bytes.NewReader(data)).Decode(&first) == nil {
 			return ErrTrailing
@@ -74,8 +74,8 @@ func verify(data []byte) error {
 	return c.value()
 }
 
-// depth returns how deeply the brackets of data are nested. It does not need
-// valid JSON, so that it can come before anything that takes longer.
+// depth returns the maximum nesting depth of the brackets in data. It does not
+// require valid JSON, so it can run before more expensive checks.
 func depth(data []byte) int {
 	deepest, current := 0, 0
 	quoted := false

@@ -202,7 +202,7 @@ func TestFieldErrors(t *testing.T) {
 	}
 }
 
-func TestDecodeReplaces(t *testing.T) {
+func TestDecodeReplacesOldValue(t *testing.T) {
 	inner := map[string]int{"a": 1}
 	into := target{Name: "old", More: inner}
 	if err := decode(`{"age":7,"more":{"b":2}}`, &into); err != nil {
@@ -216,7 +216,7 @@ func TestDecodeReplaces(t *testing.T) {
 	}
 }
 
-func TestDecodePanics(t *testing.T) {
+func TestDecodePanicsWithoutPointer(t *testing.T) {
 	for _, into := range []any{nil, target{}, (*target)(nil)} {
 		func() {
 			defer func() {
@@ -229,7 +229,7 @@ func TestDecodePanics(t *testing.T) {
 	}
 }
 
-// endless is a body that never ends, and counts what was read of it.
+// endless is a body that never ends. It counts the bytes that were read.
 type endless struct{ n int }
 
 func (r *endless) Read(p []byte) (int, error) {
@@ -237,7 +237,7 @@ func (r *endless) Read(p []byte) (int, error) {
 	return copy(p, bytes.Repeat([]byte("["), len(p))), nil
 }
 
-func TestReading(t *testing.T) {
+func TestDecodeStopsAtLimit(t *testing.T) {
 	var into any
 	body := new(endless)
 	if err := jsonbody.Decode(body, limit, &into); !errors.Is(err, jsonbody.ErrTooLarge) || body.n != limit+1 {
@@ -274,7 +274,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		if !reflect.DeepEqual(got, want) {
-			t.Errorf("%q is %#v, for encoding/json %#v", body, got, want)
+			t.Errorf("%q decodes to %#v, with encoding/json to %#v", body, got, want)
 		}
 		checkKeys(t, got)
 		var object map[string]json.RawMessage

@@ -6,8 +6,8 @@ import (
 )
 
 // MediaType reports whether a Content-Type header says that the body is JSON:
-// application/json, or a type such as application/problem+json, in UTF-8 if a
-// charset is named.
+// application/json, or a type such as application/problem+json. If the header
+// has a charset, it must be UTF-8.
 func MediaType(header string) bool {
 	mediaType, params, err := mime.ParseMediaType(header)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// The types of keys (RFC 7518, 6.1; RFC 8037, 2).
+// The key types (RFC 7518, 6.1; RFC 8037, 2).
 const (
 	typeSecret = "oct"
 	typeRSA    = "RSA"
@@ -16,16 +16,16 @@ const (
 	typeOKP    = "OKP"
 )
 
-// algorithm is how signatures are made and checked (RFC 7518, 3.1).
+// algorithm is a signature algorithm (RFC 7518, 3.1).
 type algorithm struct {
 	name    string
 	keyType string
 	hash    crypto.Hash
-	curve   elliptic.Curve    // of EC keys
-	method  jwt.SigningMethod // of keys that are not secrets
+	curve   elliptic.Curve    // for EC keys
+	method  jwt.SigningMethod // nil for HMAC
 }
 
-// find returns the algorithm of a name, for keys of a type.
+// find returns the algorithm with a name. It must support the key type.
 func find(name, keyType string) (algorithm, error) {
 	for _, a := range algorithms() {
 		if a.name != name {
@@ -39,18 +39,19 @@ func find(name, keyType string) (algorithm, error) {
 	return algorithm{}, fmt.Errorf("%w: algorithm %.32q is not supported", ErrKey, name)
 }
 
-// defaultFor returns the algorithm of keys of a type and, of EC keys, a curve.
+// defaultFor returns the default algorithm for a key type and, for EC keys, a
+// curve.
 func defaultFor(keyType string, curve elliptic.Curve) (algorithm, error) {
 	for _, a := range algorithms() {
 		if a.keyType == keyType && a.curve == curve {
 			return a, nil
 		}
 	}
-	return algorithm{}, fmt.Errorf("%w: its curve is not P-256, P-384 or P-521", ErrKey)
+	return algorithm{}, fmt.Errorf("%w: curve is not P-256, P-384 or P-521", ErrKey)
 }
 
-// algorithms returns all there are. The first of each type and curve is the one
-// of keys that name none.
+// algorithms returns all algorithms. The first one of a key type and curve is
+// its default.
 func algorithms() []algorithm {
 	return []algorithm{
 		{"HS256", typeSecret, crypto.SHA256, nil, nil},

@@ -6,7 +6,7 @@ import (
 	"github.com/ginauth/ginauth/internal/jws"
 )
 
-// benchKeys are one key of each family.
+// benchKeys are one key of each algorithm family.
 func benchKeys(b *testing.B) []jws.Key {
 	return []jws.Key{
 		hmacKey(b, "k1", "HS256", sample(32)), cryptoKey(b, "k1", "RS256", rsaPair()),
@@ -14,7 +14,7 @@ func benchKeys(b *testing.B) []jws.Key {
 	}
 }
 
-// benchPayload is as long as that of an access token.
+// benchPayload has the length of a typical access token's payload.
 func benchPayload(b *testing.B) []byte {
 	c := validClaims()
 	c.ID = "0123456789abcdefghijkl"
@@ -47,8 +47,8 @@ func BenchmarkPayload(b *testing.B) {
 	}
 }
 
-// BenchmarkVerify verifies a token and checks its claims, as a request does that
-// brings it for the first time.
+// BenchmarkVerify verifies a token and checks its claims, as the first request
+// with that token does.
 func BenchmarkVerify(b *testing.B) {
 	content := benchPayload(b)
 	for _, key := range benchKeys(b) {
@@ -76,7 +76,7 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// BenchmarkRefuse is what a forged token costs.
+// BenchmarkRefuse measures the cost of a forged token.
 func BenchmarkRefuse(b *testing.B) {
 	set := newSet(b, hmacKey(b, "k1", "HS256", sample(32)))
 	for name, token := range map[string]string{

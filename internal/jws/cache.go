@@ -6,73 +6,76 @@ import (
 	"sync/atomic"
 )
 
-// The bounds of a Cache: how many tokens it remembers, and of how many bytes at
-// most. With tokens of the usual 400 bytes a full one takes some 4 MiB.
+// The limits of a Cache: the number of tokens and the maximum length of a token
+// in bytes. With tokens of 400 bytes, a full cache takes about 4 MiB.
 const (
 	cacheTokens = 4096
 	cacheLength = 2 << 10
 )
 
-// A Verified token is one that a key of a set signed, with its claims. Several
-// requests share it: it must not be changed.
+// Verified is a token with a valid signature and its claims. Several requests
+// share it, so it must not be changed.
 type Verified struct {
 	Claims
 	// Payload is the JSON object of all claims.
 	Payload string
-	// KeyIndex is the number of the key that signed: 0 is the signing one.
+	// KeyIndex is the index of the key that signed the token. 0 is the signing
+	// key.
 	KeyIndex int
 
 	bound   [fingerprintSize]byte
 	isBound bool
 }
 
-// fingerprintSize is how long a fingerprint is that Bound returns, in bytes.
+// fingerprintSize is the length of a fingerprint in bytes.
 const fingerprintSize = 32
 
-// Bound returns the fingerprint itself, of which the claim is the base64url. It is
-// not ok if that is not 32 bytes.
+// Bound returns the fingerprint, decoded from base64url. It returns false if
+// the claim is not the encoding of 32 bytes.
 func (v *Verified) Bound() (fingerprint [fingerprintSize]byte, ok bool) { return v.bound, v.isBound }
 
-// bind reads the fingerprint.
+// bind decodes the fingerprint.
 func (v *Verified) bind() {
 	if len(v.Fingerprint) == encoding.EncodedLen(fingerprintSize) {
 		_, v.isBound = decode(v.bound[:], v.Fingerprint)
 	}
 }
 
-// Cache verifies tokens with a set and remembers the latest of those that were
-// good, so that the signature of a token is checked, and its payload read, once or
-// twice and not in each request. What is remembered never changes: whether the token
-// is acceptable now is for Claims.Check to say, each time.
+// Cache verifies tokens with a set and caches recently verified tokens, so that
+// the signature and the payload of a token need not be checked for every
+// request. A cached result never changes. The caller must call Claims.Check for
+// every request, because whether a token is currently acceptable is not cached.
 //
-// A token under a secret is remembered when it comes again: those that come once cost
-// no memory, and push none out that come often. Under a key pair it is remembered at
-// once, because to check such a signature costs many times what that does.
+// A token signed with a secret is cached when it is verified the second time.
+// Tokens that are used only once then take no memory and do not evict tokens
+// that are used often. A token signed with a key pair is cached at once,
+// because verifying its signature costs much more than caching it.
 //
-// A Cache is bounded, whatever is shown to it, and safe for concurrent use.
-// Looking a token up takes no lock.
+// The memory of a Cache is limited, independent of the tokens it receives. A
+// Cache is safe for concurrent use. Looking a token up takes no lock.
 type Cache struct {
 	set   *Set
 	seed  maphash.Seed
 	slots []atomic.Pointer[remembered]
-	// met holds marks of good tokens that were met. It decides nothing but whether
-	// one is remembered now, so that it does not matter if two have one mark.
+	// met holds marks of valid tokens that were verified once. A mark only
+	// decides whether a token is cached the next time, so it does not matter if
+	// two tokens have the same mark.
 	met    []atomic.Uint32
-	atOnce bool // without a look at met
+	atOnce bool // cache tokens at once, without met
 }
 
-// remembered is a token with what is known of it, in two blocks of memory: this
-// one, and one of text.
+// remembered is a cached token. It consists of two memory blocks: this struct
+// and one string.
 type remembered struct {
 	Verified
 	sum       uint64
 	typ, text string
-	audience  [1]string // where Audience is if there is one
+	audience  [1]string // holds Audience if it has one element
 }
 
-// NewCache returns an empty cache of what a set verifies.
+// NewCache returns an empty cache for the tokens of a set.
 func NewCache(s *Set) *Cache {
-	list := s.entries() // all secrets, or none
+	list := s.entries() // either all keys are secrets or none
 	return &Cache{
 		set: s, seed: maphash.MakeSeed(),
 		slots: make([]atomic.Pointer[remembered], cacheTokens), met: make([]atomic.Uint32, cacheTokens),
@@ -80,8 +83,8 @@ func NewCache(s *Set) *Cache {
 	}
 }
 
-// VerifyClaims returns what Set.VerifyClaims does, with the same errors. It keeps
-// typ, and of text a copy.
+// VerifyClaims returns the result of Set.VerifyClaims, with the same errors. It
+// may keep typ and a copy of text.
 func (c *Cache) VerifyClaims(typ, text string) (*Verified, error) {
 	if len(text) > MaxToken {
 		return nil, ErrTooLong
@@ -89,9 +92,9 @@ func (c *Cache) VerifyClaims(typ, text string) (*Verified, error) {
 	sum := maphash.String(c.seed, text)
 	places := c.places(sum)
 	for _, place := range places {
-		// All of the token is compared, so no other one passes for it. Nobody can
-		// feel the way to a token by the time this takes: only one with the same
-		// sum gets here, and the seed is secret.
+		// Compare the whole token, so that no other token is accepted. The
+		// comparison is not constant-time. That reveals nothing, because only a
+		// token with the same sum gets here, and the seed is secret.
 		if r := place.Load(); r != nil && r.sum == sum && r.text == text && r.typ == typ {
 			return &r.Verified, nil
 		}
@@ -102,7 +105,7 @@ func (c *Cache) VerifyClaims(typ, text string) (*Verified, error) {
 	}
 	r, err := c.verify(typ, text, kept)
 	switch {
-	case err != nil: // what nobody signed leaves no trace
+	case err != nil: // invalid tokens are not marked
 		return nil, err
 	case kept == "":
 		mark.Store(uint32(sum))
@@ -113,7 +116,7 @@ func (c *Cache) VerifyClaims(typ, text string) (*Verified, error) {
 	return &r.Verified, nil
 }
 
-// remember puts a token in one of its places.
+// remember stores a token in one of its places.
 func (c *Cache) remember(r *remembered, places [2]*atomic.Pointer[remembered]) {
 	free := places[0]
 	if free.Load() != nil && (places[1].Load() == nil || r.sum>>63 == 1) {
@@ -122,8 +125,8 @@ func (c *Cache) remember(r *remembered, places [2]*atomic.Pointer[remembered]) {
 	free.Store(r)
 }
 
-// verify verifies a token. What it returns has a copy of kept, which is the text if
-// the token is to be remembered.
+// verify verifies a token. The result contains a copy of kept, which is the
+// text if the token is to be cached.
 func (c *Cache) verify(typ, text, kept string) (*remembered, error) {
 	var room [cacheLength * 3 / 4]byte
 	payload, key, err := c.set.verify(room[:], typ, text)
@@ -143,7 +146,7 @@ func (c *Cache) verify(typ, text, kept string) (*remembered, error) {
 	return r, nil
 }
 
-// places returns the two where a token of this sum may be.
+// places returns the two places for tokens with a sum.
 func (c *Cache) places(sum uint64) [2]*atomic.Pointer[remembered] {
 	n := uint64(len(c.slots))
 	return [2]*atomic.Pointer[remembered]{&c.slots[sum%n], &c.slots[(sum>>32)%n]}

@@ -10,8 +10,8 @@ import (
 	"github.com/ginauth/ginauth/internal/jws"
 )
 
-// cached returns a set, a cache of what it verifies, and a token that the cache
-// has seen.
+// cached returns a set, a cache of the set, and a token that the cache
+// contains.
 func cached(t testing.TB) (*jws.Set, *jws.Cache, string) {
 	t.Helper()
 	set := must(jws.NewSet(must(jws.NewHMAC("k", "", sample(32)))))
@@ -25,8 +25,8 @@ func cached(t testing.TB) (*jws.Set, *jws.Cache, string) {
 	return set, cache, token
 }
 
-// A token under a secret is remembered when it comes again, one under a key pair at
-// once, and none that is too long for that.
+// A token signed with a secret is cached the second time, and one signed with a
+// key pair at once. Long tokens are not cached.
 func TestCacheRemembers(t *testing.T) {
 	long := with(`"a":"` + strings.Repeat("a", 2<<10) + `"`)
 	for _, key := range everyKey(t, "k") {
@@ -53,7 +53,7 @@ func TestCacheRemembers(t *testing.T) {
 	}
 }
 
-func TestCacheOfNoKeys(t *testing.T) {
+func TestCacheOfZeroSet(t *testing.T) {
 	_, _, token := cached(t)
 	for _, set := range []*jws.Set{nil, {}} {
 		if v, err := jws.NewCache(set).VerifyClaims(typ, token); v != nil || !errors.Is(err, jws.ErrUnknownKey) {
@@ -82,7 +82,7 @@ func TestBound(t *testing.T) {
 		c := validClaims()
 		c.Fingerprint = tt.claim
 		token := must(set.SignClaims(typ, c, nil))
-		for range 3 { // read, read again, remembered
+		for range 3 { // verified twice, then cached
 			v, err := cache.VerifyClaims(typ, token)
 			if err != nil {
 				t.Fatal(err)
@@ -94,8 +94,8 @@ func TestBound(t *testing.T) {
 	}
 }
 
-// Who shows what nobody signed leaves no trace of it: it is read anew each time.
-func TestCacheForgetsForged(t *testing.T) {
+// A forged token is never cached, and is verified again each time.
+func TestCacheIgnoresForgedTokens(t *testing.T) {
 	_, cache, token := cached(t)
 	forged := forge(headerOf("HS256", "k"), string(payload()), hs256(sample(33)))
 	for range 4 {
@@ -108,12 +108,12 @@ func TestCacheForgetsForged(t *testing.T) {
 		t.Fatal(err)
 	}
 	if after, err := cache.VerifyClaims(typ, token); after != before || err != nil {
-		t.Errorf("the token was forgotten: %v", err)
+		t.Errorf("the valid token is not accepted: %v", err)
 	}
 }
 
-// A token that was seen opens the door to no other one.
-func TestCacheRefuses(t *testing.T) {
+// A cached token does not make any other token acceptable.
+func TestCacheRefusesSimilarTokens(t *testing.T) {
 	_, cache, token := cached(t)
 	for i := range token {
 		for _, c := range []byte("A\n.=") {
@@ -142,9 +142,9 @@ func TestCacheRefuses(t *testing.T) {
 	}
 }
 
-// More tokens than there is room for push each other out, and none is taken for
-// another.
-func TestCacheOverflows(t *testing.T) {
+// If there are more tokens than places, they replace each other, and none is
+// confused with another.
+func TestFullCacheReplacesTokens(t *testing.T) {
 	set, cache, _ := cached(t)
 	const n = 10_000
 	tokens := make([]string, n)

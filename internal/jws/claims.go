@@ -7,44 +7,45 @@ import (
 )
 
 const (
-	// MaxText is how long the text of a claim of Claims may be, in bytes: an
-	// issuer, a subject, an identifier, a kind, each audience.
+	// MaxText is the maximum length of a string in Claims, in bytes: issuer,
+	// subject, identifier, kind, family, fingerprint and each audience.
 	MaxText = 255
-	// MaxAudiences is how many audiences a token may name.
+	// MaxAudiences is the maximum number of audiences of a token.
 	MaxAudiences = 16
-	// maxTime is the first second of the year 9999.
+	// maxTime is the first second of the year 9999, as a Unix time.
 	maxTime = 253370764800
 )
 
-// Claims are the claims of a payload that this package reads and writes (RFC
-// 7519, 4.1). Times are in UTC.
+// Claims are the claims that this package reads and writes (RFC 7519, 4.1).
+// Times are in UTC.
 type Claims struct {
-	// Issuer is who issued the token (iss). Empty if there is none.
+	// Issuer is the issuer of the token (iss), or "".
 	Issuer string
-	// Subject is whom the token is about (sub). Never empty.
+	// Subject is the subject of the token (sub). It is never empty.
 	Subject string
-	// Audience is whom the token is for (aud). Empty if it is for nobody.
+	// Audience lists the audiences of the token (aud). It may be empty.
 	Audience []string
-	// Expiry is from when on the token is not valid (exp). Never zero.
+	// Expiry is the time from which on the token is not valid (exp). It is
+	// never zero.
 	Expiry time.Time
-	// NotBefore is from when on the token is valid (nbf). Zero if it is always.
+	// NotBefore is the time from which on the token is valid (nbf), or zero.
 	NotBefore time.Time
-	// IssuedAt is when the token was issued (iat). Never zero.
+	// IssuedAt is the time at which the token was issued (iat). It is never
+	// zero.
 	IssuedAt time.Time
-	// ID identifies the token (jti). Never empty.
+	// ID identifies the token (jti). It is never empty.
 	ID string
-	// Kind is what the token is good for (kind), so that none is taken for one
-	// of another kind. Never empty.
+	// Kind is the purpose of the token (kind), so that a token for one purpose
+	// is refused for another. It is never empty.
 	Kind string
-	// Family names the login that the token is of (fam). Empty if it is of none.
+	// Family identifies the login that the token belongs to (fam), or is "".
 	Family string
-	// Fingerprint binds the token to a state of its subject (fpr). Empty if it
-	// is bound to none.
+	// Fingerprint binds the token to a state of its subject (fpr), or is "".
 	Fingerprint string
 }
 
-// ParseClaims reads the claims of a payload as VerifyClaims does, without a
-// signature. An error wraps ErrPayload or ErrClaim.
+// ParseClaims parses the claims of a payload as VerifyClaims does, without
+// checking a signature. The error wraps ErrPayload or ErrClaim.
 func ParseClaims(payload []byte) (Claims, error) {
 	var c Claims
 	if err := c.parse(string(payload), nil); err != nil {
@@ -53,8 +54,8 @@ func ParseClaims(payload []byte) (Claims, error) {
 	return c, nil
 }
 
-// reserved reports whether a name, or another that a reader may take for it, is
-// that of a claim of Claims.
+// reserved reports whether a name is one of the names in Claims, or a JSON
+// parser could treat it as equal to one.
 func reserved(literal string) bool {
 	if len(literal) < len("iss") {
 		return false
@@ -67,9 +68,9 @@ func reserved(literal string) bool {
 	return false
 }
 
-// parse reads the claims of a payload, and all the rest of it to see that it is
-// one JSON object. Texts of the claims are parts of text. A single audience is put
-// in a slice that has room for one.
+// parse parses the claims of a payload, and checks that the whole text is one
+// JSON object. The strings of the claims are substrings of text. A single
+// audience is appended to audience, which has room for one.
 func (c *Claims) parse(text string, audience []string) error {
 	var s scanner
 	s.start(text)
@@ -112,7 +113,7 @@ func (c *Claims) parse(text string, audience []string) error {
 	}
 }
 
-// complete reports a required claim that is missing.
+// complete returns an error if a required claim is missing.
 func (c *Claims) complete() error {
 	switch {
 	case c.Subject == "":
@@ -131,14 +132,16 @@ func (c *Claims) complete() error {
 
 func missing(name string) error { return fmt.Errorf("%w: %s is missing", ErrClaim, name) }
 
-// Check reports why a token with these claims is not acceptable at a time: the
-// kind, the issuer and one audience must be the wanted ones, of which none may
-// be empty, and the time must be one at which the token is valid. The clocks of
-// issuer and reader may differ by leeway, which is not negative: a token is over
-// at exp + leeway, and valid from nbf - leeway and iat - leeway on.
+// Check returns an error if a token with these claims is not acceptable at a
+// time. The kind, the issuer and one audience must be the given ones, which
+// must not be empty, and the token must be valid at that time. Leeway is the
+// tolerated difference between the clocks of the issuer and the reader. It must
+// not be negative. A token is valid from the later of iat - leeway and nbf -
+// leeway until before exp + leeway.
 //
-// The error wraps ErrKind, ErrIssuer, ErrAudience, ErrNotYet or ErrExpired, the
-// first of these that applies: what has expired is acceptable otherwise.
+// The error wraps ErrKind, ErrIssuer, ErrAudience, ErrNotYet or ErrExpired,
+// whichever applies first in this order. A token with ErrExpired is acceptable
+// in all other respects.
 func (c *Claims) Check(now time.Time, leeway time.Duration, issuer, audience, kind string) error {
 	switch latest := now.Add(leeway); {
 	case kind == "" || c.Kind != kind:

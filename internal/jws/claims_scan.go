@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// failClaim fails because of a claim rather than the JSON around it.
+// failClaim records an error of a claim, as opposed to one of the JSON syntax.
 func (s *scanner) failClaim(name, says string) {
 	if s.err == nil {
 		s.claim = true
@@ -14,7 +14,7 @@ func (s *scanner) failClaim(name, says string) {
 	}
 }
 
-// claimText reads a text of 1 to MaxText bytes without control characters.
+// claimText reads a string of 1 to MaxText bytes without control characters.
 func (s *scanner) claimText(name string) string {
 	if s.peek() != '"' {
 		s.failClaim(name, "is not a string")
@@ -29,13 +29,14 @@ func (s *scanner) claimText(name string) string {
 		s.failClaim(name, "is empty")
 	case len(text) > MaxText:
 		s.failClaim(name, "is too long")
-	case len(text) < len(literal) && hasControl(text): // which are in escapes
+	case len(text) < len(literal) && hasControl(text): // only escapes can contain them
 		s.failClaim(name, "has control characters")
 	}
 	return text
 }
 
-// hasControl looks at bytes: in UTF-8 none of another character is that small.
+// hasControl reports whether text has ASCII control characters. In UTF-8, no
+// other character contains these bytes.
 func hasControl(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' {
@@ -45,7 +46,8 @@ func hasControl(text string) bool {
 	return false
 }
 
-// claimTexts reads a text, which it appends, or an array of them.
+// claimTexts reads a string and appends it to a slice, or reads an array of
+// strings.
 func (s *scanner) claimTexts(name string, to []string) []string {
 	if s.peek() != '[' {
 		return append(to, s.claimText(name))
@@ -61,8 +63,8 @@ func (s *scanner) claimTexts(name string, to []string) []string {
 	return texts
 }
 
-// claimTime reads seconds since 1970, not negative and before the year 9999, in
-// decimal notation. Of fractions, what is below a nanosecond is dropped.
+// claimTime reads a Unix time in seconds in decimal notation, from 0 to before
+// the year 9999. Fractions of a nanosecond are dropped.
 func (s *scanner) claimTime(name string) time.Time {
 	if c := s.peek(); c != '-' && !isDigit(c) {
 		s.failClaim(name, "is not a number")
@@ -77,8 +79,8 @@ func (s *scanner) claimTime(name string) time.Time {
 	return time.Unix(seconds, nanoseconds).UTC()
 }
 
-// parseTime splits a JSON number into seconds and nanoseconds. It takes no sign
-// and no exponent.
+// parseTime splits a JSON number into seconds and nanoseconds. It accepts no
+// sign and no exponent.
 func parseTime(number string) (seconds, nanoseconds int64, ok bool) {
 	whole, fraction, _ := strings.Cut(number, ".")
 	for _, c := range []byte(whole) {

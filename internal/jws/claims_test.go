@@ -10,13 +10,13 @@ import (
 	"github.com/ginauth/ginauth/internal/jws"
 )
 
-// with returns a payload of valid claims and some more members.
+// with returns a payload of valid claims with additional members.
 func with(members string) string {
 	return strings.TrimSuffix(string(payload()), "}") + "," + members + "}"
 }
 
-// claim returns a payload of valid claims of which one, of those that are
-// required, has another value, or is missing if the value is empty.
+// claim returns a payload of valid claims in which one claim has another value,
+// or is missing if the value is empty.
 func claim(name, value string) string {
 	values := map[string]string{
 		"iss": `"` + issuer + `"`, "sub": `"42"`, "aud": `"` + audience + `"`, "jti": `"id"`, "kind": `"access"`,
@@ -171,7 +171,7 @@ func TestParseClaims(t *testing.T) { // J07, J08, J11
 				t.Fatalf("ParseClaims = %v, want %v", err, tt.want)
 			}
 			if err != nil && !reflect.ValueOf(claims).IsZero() {
-				t.Errorf("claims beside an error: %+v", claims)
+				t.Errorf("claims returned with an error: %+v", claims)
 			}
 			if err != nil && errors.Is(err, jws.ErrClaim) == errors.Is(err, jws.ErrPayload) {
 				t.Errorf("%v does not wrap one of ErrClaim and ErrPayload", err)
@@ -181,8 +181,8 @@ func TestParseClaims(t *testing.T) { // J07, J08, J11
 	}
 }
 
-// verifyAlike expects of Verify and VerifyClaims on a signed payload what
-// ParseClaims said of it.
+// verifyAlike checks that Verify and VerifyClaims treat a signed payload as
+// ParseClaims does.
 func verifyAlike(t *testing.T, payload string, parseErr error) {
 	t.Helper()
 	secret := sample(32)
@@ -229,8 +229,8 @@ func TestCheck(t *testing.T) { // J08, J09
 		{"after the end", func(c *jws.Claims) { c.Expiry = now.Add(-leeway - second) }, issuer, audience, kind, jws.ErrExpired},
 		{"from 1970", func(c *jws.Claims) { c.Expiry = time.Unix(0, 0) }, issuer, audience, kind, jws.ErrExpired},
 		{"issued now", func(c *jws.Claims) { c.IssuedAt = now }, issuer, audience, kind, nil},
-		{"issued as far ahead as may be", func(c *jws.Claims) { c.IssuedAt = now.Add(leeway) }, issuer, audience, kind, nil},
-		{"issued too far ahead", func(c *jws.Claims) { c.IssuedAt = now.Add(leeway + 1) }, issuer, audience, kind, jws.ErrNotYet},
+		{"issued in the future, within leeway", func(c *jws.Claims) { c.IssuedAt = now.Add(leeway) }, issuer, audience, kind, nil},
+		{"issued in the future, beyond leeway", func(c *jws.Claims) { c.IssuedAt = now.Add(leeway + 1) }, issuer, audience, kind, jws.ErrNotYet},
 		{"valid from now on", func(c *jws.Claims) { c.NotBefore = now }, issuer, audience, kind, nil},
 		{"valid soon enough", func(c *jws.Claims) { c.NotBefore = now.Add(leeway) }, issuer, audience, kind, nil},
 		{"not valid yet", func(c *jws.Claims) { c.NotBefore = now.Add(leeway + 1) }, issuer, audience, kind, jws.ErrNotYet},

@@ -1,14 +1,14 @@
 // Package jws signs and verifies JSON Web Tokens: JSON objects in the compact
-// serialization of RFC 7515, under keys that are known beforehand.
+// serialization of RFC 7515, with keys that are known in advance.
 //
-// It accepts less than those standards allow. A token is verified by the key
-// that its kid names and by that key's algorithm, whatever the token says of
-// itself; of a key, a certificate or an address in a token nothing is read and
-// nothing is fetched. There is one text for each signed token, but for ECDSA,
-// where the counterpart (r, n-s) of a signature (r, s) is a signature too: so a
-// list of revoked tokens holds their identifiers, never their text.
+// It accepts less than the standards allow. A token is verified with the key
+// that its kid names and with the algorithm of that key. Keys, certificates and
+// URLs in a token are never used. Each signed token has only one valid text,
+// except with ECDSA: if (r, s) is a valid ECDSA signature, (r, n-s) is valid
+// too. A list of revoked tokens must therefore contain the identifiers of
+// tokens and not their texts.
 //
-// The signatures are made and checked by package github.com/golang-jwt/jwt/v5.
-// Its parser is not used: it takes an empty HMAC key and a line break in a
-// signature, ignores crit, and lets the later of two members win.
+// Package github.com/golang-jwt/jwt/v5 computes the signatures. Its parser is
+// not used, because it accepts an empty HMAC key and line breaks in a
+// signature, ignores crit, and uses the last of duplicate members.
 package jws

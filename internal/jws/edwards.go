@@ -8,8 +8,8 @@ import (
 )
 
 // isSoundPoint reports whether an Ed25519 public key is a point of the curve
-// (RFC 8032, 5.1.3) and not of small order, under which some signatures fit
-// every message.
+// (RFC 8032, 5.1.3) that does not have small order. With a key of small order,
+// some signatures are valid for every message.
 func isSoundPoint(key ed25519.PublicKey) bool {
 	one := big.NewInt(1)
 	p := new(big.Int).Lsh(one, 255)
@@ -22,8 +22,9 @@ func isSoundPoint(key ed25519.PublicKey) bool {
 		return false
 	}
 
-	// With d = -121665/121666, x² = (y²-1) / (dy²+1) must be a square, and so
-	// must be (y²-1) (dy²+1). Both sides times 121666 have no fraction.
+	// With d = -121665/121666, x² = (y²-1) / (dy²+1) must be a square. This
+	// holds if and only if (y²-1) (dy²+1) is a square. Both factors are
+	// multiplied by 121666 to avoid fractions.
 	y2 := new(big.Int).Mul(y, y)
 	numerator := new(big.Int).Sub(y2, one)
 	denominator := new(big.Int).Mul(y2, big.NewInt(-121665))
@@ -34,8 +35,9 @@ func isSoundPoint(key ed25519.PublicKey) bool {
 		return false
 	}
 
-	// The same point on Curve25519 has u = (1+y) / (1-y). X25519 multiplies by
-	// eight at least and refuses the points of which nothing remains.
+	// The same point on Curve25519 has u = (1+y) / (1-y). X25519 multiplies it
+	// by a multiple of eight and refuses points of small order, for which the
+	// result is zero.
 	inverse := new(big.Int).Sub(one, y)
 	if inverse.Mod(inverse, p).Sign() == 0 {
 		return false // the neutral element

@@ -2,16 +2,16 @@ package jws
 
 import "encoding/base64"
 
-// MaxToken is how long a token may be, in bytes.
+// MaxToken is the maximum length of a token, in bytes.
 const MaxToken = 8 << 10
 
-// encoding is base64url without padding, which refuses a last character with
-// stray bits.
+// encoding is base64url without padding. It refuses stray bits in the last
+// character.
 var encoding = base64.RawURLEncoding.Strict()
 
-// decode decodes text, in a buffer if that is large enough. There is one text for
-// each result: the decoder skips line breaks even when strict, and a text with one
-// is longer than that of its result.
+// decode decodes text into buf if it is large enough, or else into a new
+// buffer. It accepts only one text for each result: Strict skips line breaks,
+// so decode compares the lengths.
 func decode(buf []byte, text string) ([]byte, bool) {
 	if size := encoding.DecodedLen(len(text)); size > len(buf) {
 		buf = make([]byte, size)

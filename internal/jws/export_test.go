@@ -1,12 +1,12 @@
 package jws
 
-// CheckObject is what Verify and Sign ask of a payload.
+// CheckObject is the check that Verify and Sign apply to a payload.
 func CheckObject(text string) error { return checkObject(text) }
 
-// SignInput signs a text that need not be a token of this package.
+// SignInput signs any text, also one that is not a token.
 func SignInput(k Key, input string) ([]byte, error) { return k.material().sign([]byte(input)) }
 
-// VerifyInput verifies what SignInput signs.
+// VerifyInput verifies a signature of SignInput.
 func VerifyInput(k Key, input string, signature []byte) bool {
 	return k.material().verify(input, signature)
 }

@@ -17,9 +17,9 @@ import (
 	"github.com/ginauth/ginauth/internal/jws"
 )
 
-// TestConfusion: the public key is used as the secret of HMAC, in every form in
-// which an attacker may guess that it is stored.
-func TestConfusion(t *testing.T) { // J02
+// TestPublicKeyIsNotHMACSecret uses the public key as an HMAC secret, in every
+// encoding in which it may be stored.
+func TestPublicKeyIsNotHMACSecret(t *testing.T) { // J02
 	for _, pair := range []struct {
 		alg    string
 		key    any
@@ -61,8 +61,9 @@ func TestConfusion(t *testing.T) { // J02
 	}
 }
 
-// TestOtherKeys: whatever key an attacker has and whatever the header says.
-func TestOtherKeys(t *testing.T) { // J02
+// TestTokenOfOtherKeyIsRefused signs with other keys and writes any algorithm
+// into the header.
+func TestTokenOfOtherKeyIsRefused(t *testing.T) { // J02
 	other := map[string]signature{
 		"HMAC": hs256(sample(32)), "RSA": rs256(otherRSA()), "EC": es256(newEC(elliptic.P256())),
 		"none": unsigned, "zeros": func(string) []byte { return make([]byte, 64) }, "PSS": ps256(otherRSA()),
@@ -82,8 +83,8 @@ func TestOtherKeys(t *testing.T) { // J02
 	}
 }
 
-// TestPSS: the same RSA key with the other padding.
-func TestPSS(t *testing.T) {
+// TestPSSIsRefused signs with the same RSA key and PSS padding.
+func TestPSSIsRefused(t *testing.T) {
 	set := newSet(t, cryptoKey(t, "k", "", rsaPair()))
 	for alg, want := range map[string]error{"RS256": jws.ErrSignature, "PS256": jws.ErrAlgorithm} {
 		if _, _, err := set.Verify(typ, forge(headerOf(alg, "k"), string(payload()), ps256(rsaPair()))); !errors.Is(err, want) {
@@ -97,8 +98,8 @@ func TestPSS(t *testing.T) {
 	}
 }
 
-// TestMalleability: no other text is the same token.
-func TestMalleability(t *testing.T) { // J17
+// TestTokenHasOneText checks that no changed text of a token is accepted.
+func TestTokenHasOneText(t *testing.T) { // J17
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	for _, key := range everyKey(t, "k") {
 		set := newSet(t, key)
@@ -109,7 +110,7 @@ func TestMalleability(t *testing.T) { // J17
 				t.Errorf("%s: %s accepted: %q", key.Algorithm(), what, changed)
 			}
 		}
-		step := 1 // every byte, which takes seconds
+		step := 1 // every byte; takes seconds
 		if os.Getenv("GINAUTH_LONG") != "1" && key.Algorithm() != "HS256" {
 			step = 23
 		}
@@ -151,8 +152,9 @@ func TestMalleability(t *testing.T) { // J17
 	}
 }
 
-// TestStandardAlphabet: a signature in the other alphabet of base64.
-func TestStandardAlphabet(t *testing.T) {
+// TestStandardAlphabetIsRefused encodes a signature with the standard alphabet
+// of base64.
+func TestStandardAlphabetIsRefused(t *testing.T) {
 	set := newSet(t, hmacKey(t, "k", "", sample(32)))
 	for i := 0; ; i++ {
 		token := must(set.Sign(typ, must(validClaims().Payload([]byte(`{"i":"`+strings.Repeat("x", i)+`"}`)))))
@@ -165,8 +167,9 @@ func TestStandardAlphabet(t *testing.T) {
 	}
 }
 
-// TestECDSASignature: the forms of a signature of ES256, RFC 7518, 3.4.
-func TestECDSASignature(t *testing.T) {
+// TestECDSASignatureForms checks the forms of an ES256 signature (RFC 7518,
+// 3.4).
+func TestECDSASignatureForms(t *testing.T) {
 	set := newSet(t, cryptoKey(t, "k", "", ecPair()))
 	n := elliptic.P256().Params().N
 	valid := es256(ecPair())
@@ -176,8 +179,8 @@ func TestECDSASignature(t *testing.T) {
 		ok     bool
 	}{
 		{"as it is", func(_, _ *big.Int, fixed []byte) []byte { return fixed }, true},
-		// ECDSA has it so, and golang-jwt and crypto/ecdsa accept it: see the
-		// package's comment.
+		// A property of ECDSA, which golang-jwt and crypto/ecdsa do not
+		// prevent. See the documentation of the package.
 		{"counterpart", func(_, s *big.Int, fixed []byte) []byte {
 			return append(fixed[:32:32], new(big.Int).Sub(n, s).FillBytes(make([]byte, 32))...)
 		}, true},
@@ -202,9 +205,9 @@ func TestECDSASignature(t *testing.T) {
 	}
 }
 
-// TestEdDSASignature: S + L is the same number to a verifier that does not
-// reduce (RFC 8032, 8.4).
-func TestEdDSASignature(t *testing.T) {
+// TestEdDSASignatureIsReduced checks that S + L is refused. A verifier that
+// does not reduce treats it as the same number as S (RFC 8032, 8.4).
+func TestEdDSASignatureIsReduced(t *testing.T) {
 	set := newSet(t, cryptoKey(t, "k", "", edPair()))
 	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
 	token := forge(headerOf("EdDSA", "k"), string(payload()), func(input string) []byte {
@@ -220,8 +223,9 @@ func TestEdDSASignature(t *testing.T) {
 	}
 }
 
-// TestHashOfAlgorithm: the right key with another hash of the family.
-func TestHashOfAlgorithm(t *testing.T) {
+// TestOtherHashIsRefused signs with the right key and another hash of the same
+// family.
+func TestOtherHashIsRefused(t *testing.T) {
 	set := newSet(t, hmacKey(t, "k", "", sample(64)))
 	long := func(input string) []byte {
 		sum := sha512.Sum512([]byte(input))
@@ -236,9 +240,9 @@ func TestHashOfAlgorithm(t *testing.T) {
 	}
 }
 
-// TestSignatureComesFirst: what is wrong in a payload is not looked at before
-// who signed it is known.
-func TestSignatureComesFirst(t *testing.T) { // J16
+// TestSignatureIsCheckedFirst checks that a payload is not parsed before its
+// signature is verified.
+func TestSignatureIsCheckedFirst(t *testing.T) { // J16
 	set := newSet(t, hmacKey(t, "k", "", sample(32)))
 	expired := validClaims()
 	expired.Expiry = now.Add(-time.Hour)

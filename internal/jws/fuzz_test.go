@@ -13,7 +13,7 @@ import (
 )
 
 // FuzzChangedToken signs claims, changes one to three bytes of the token or of
-// what its segments decode to, and expects a refusal.
+// its decoded segments, and expects an error.
 func FuzzChangedToken(f *testing.F) {
 	f.Add("42", uint8(0), uint16(3), uint8(1), uint16(0), uint8(0), uint16(0), uint8(0))
 	f.Add("a@example.com", uint8(6), uint16(300), uint8(0x20), uint16(60), uint8(0x80), uint16(1), uint8(255))
@@ -60,7 +60,8 @@ func FuzzChangedToken(f *testing.F) {
 	})
 }
 
-// FuzzVerify expects that no text is a token, and that none ends the program.
+// FuzzVerify expects that no text is accepted as a token and that none causes a
+// panic.
 func FuzzVerify(f *testing.F) {
 	set := newSet(f, hmacKey(f, "", "", sample(32)), hmacKey(f, "k", "HS512", sample(64)))
 	f.Add("a.b.c")
@@ -78,8 +79,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzHeader signs any header and expects one that is accepted to have one
-// meaning for encoding/json too.
+// FuzzHeader signs any header. It expects that encoding/json reads an accepted
+// header in the same way.
 func FuzzHeader(f *testing.F) {
 	set := newSet(f, hmacKey(f, "k", "", sample(32)))
 	f.Add(headerOf("HS256", "k"))
@@ -96,7 +97,7 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
-// FuzzClaims compares what ParseClaims reads with what encoding/json does.
+// FuzzClaims compares ParseClaims with encoding/json.
 func FuzzClaims(f *testing.F) {
 	f.Add(payload())
 	f.Add([]byte(`{"exp":1893553500.125,"iat":0,"nbf":7.5,"iss":"i\"\u00e9","sub":"\ud83d\ude00","aud":["a","b"],"jti":"j","kind":"k","x":{"a":[1e5,null]}}`))
@@ -134,8 +135,7 @@ func FuzzClaims(f *testing.F) {
 	})
 }
 
-// sameTime reports whether a time is that of a number, rounded down to the
-// nanosecond.
+// sameTime reports whether a time equals a number, rounded down to nanoseconds.
 func sameTime(t time.Time, number json.Number) bool {
 	if number == "" || t.IsZero() {
 		return number == "" && t.IsZero()
@@ -150,7 +150,7 @@ func sameTime(t time.Time, number json.Number) bool {
 	return want.Add(want, big.NewInt(int64(t.Nanosecond()))).Cmp(nanoseconds) == 0
 }
 
-// FuzzObject expects the scanner to know JSON when it sees it.
+// FuzzObject expects that the scanner accepts only valid JSON.
 func FuzzObject(f *testing.F) {
 	for _, text := range []string{`{}`, ` {"a":[1,-0.5e+3,true,false,null,"\u00e9\n"],"b":{}} `, `{"a":01}`, `{"a":"\ud800"}`, `{"a":1,}`, "{\"\x00\":1}", `[]`, `{"a":.5}`} {
 		f.Add(text)
@@ -164,7 +164,8 @@ func FuzzObject(f *testing.F) {
 	})
 }
 
-// FuzzKeys expects no text to end the program, and what is read to be usable.
+// FuzzKeys expects that no text causes a panic and that every parsed key is
+// usable.
 func FuzzKeys(f *testing.F) {
 	f.Add([]byte(`{` + edMembers + edSeed + `}`))
 	f.Add([]byte(`{` + ecMembers + ecScalar + `}`))

@@ -5,15 +5,16 @@ import (
 	"fmt"
 )
 
-// header is what counts of a header. A kid or type that is missing is empty.
+// header holds the members of a header that are used. A missing kid or typ is
+// "".
 type header struct {
 	alg, kid, typ string
 }
 
-// parseHeader reads an encoded header.
+// parseHeader parses an encoded header.
 func parseHeader(encoded string) (header, error) {
 	if len(encoded) > maxHeader {
-		return header{}, fmt.Errorf("%w: it is too long", ErrHeader)
+		return header{}, fmt.Errorf("%w: too long", ErrHeader)
 	}
 	data, ok := decode(nil, encoded)
 	if !ok {
@@ -31,7 +32,7 @@ func parseHeader(encoded string) (header, error) {
 		case "typ":
 			h.typ = s.headerText()
 		case "crit", "b64":
-			// RFC 7515, 4.1.11 and RFC 7797, 6: not to be ignored.
+			// RFC 7515, 4.1.11, and RFC 7797, 6, forbid to ignore these.
 			s.fail(ErrCritical)
 		case "jwk", "jku", "x5c", "x5u":
 			s.fail(errOwnKey)
@@ -51,13 +52,13 @@ func parseHeader(encoded string) (header, error) {
 	return h, nil
 }
 
-// What else is wrong with a header.
+// Other errors of a header.
 var (
-	errOwnKey = errors.New("it brings its own key")
-	errNoText = errors.New("alg, kid or typ is not a text")
+	errOwnKey = errors.New("contains a key or a reference to one")
+	errNoText = errors.New("alg, kid or typ is not a non-empty string")
 )
 
-// headerText reads a text that is not empty.
+// headerText reads a string that is not empty.
 func (s *scanner) headerText() string {
 	if s.peek() != '"' {
 		s.fail(errNoText)
@@ -70,7 +71,8 @@ func (s *scanner) headerText() string {
 	return text
 }
 
-// misspelt reports whether a reader may take a name for one with a meaning.
+// misspelt reports whether a JSON parser could treat a name as equal to one
+// that is used.
 func misspelt(literal string) bool {
 	for _, name := range [...]string{"alg", "kid", "typ", "crit", "b64", "jwk", "jku", "x5c", "x5u"} {
 		if equalFold(literal, name) {

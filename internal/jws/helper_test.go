@@ -27,7 +27,7 @@ const (
 
 var now = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// sample returns n bytes that look random enough.
+// sample returns n bytes that pass the checks for weak secrets.
 func sample(n int) []byte {
 	data := make([]byte, n)
 	for i := range data {
@@ -36,7 +36,7 @@ func sample(n int) []byte {
 	return data
 }
 
-// The key pairs of all tests, made once.
+// The key pairs of all tests. They are created once.
 var (
 	rsaPair    = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
 	otherRSA   = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
@@ -66,10 +66,10 @@ func validClaims() *jws.Claims {
 	}
 }
 
-// payload is what validClaims are as JSON.
+// payload returns the JSON of validClaims.
 func payload() []byte { return claimsOnce() }
 
-// newSet returns a set of one key, with a kid and without.
+// newSet returns a set with one key.
 func newSet(t testing.TB, keys ...jws.Key) *jws.Set {
 	t.Helper()
 	set, err := jws.NewSet(keys[0], keys[1:]...)
@@ -97,7 +97,7 @@ func cryptoKey(t testing.TB, kid, alg string, key any) jws.Key {
 	return k
 }
 
-// everyKey returns a key of each algorithm, of a kid.
+// everyKey returns a key of each algorithm with a kid.
 func everyKey(t testing.TB, kid string) []jws.Key {
 	t.Helper()
 	return []jws.Key{
@@ -108,8 +108,8 @@ func everyKey(t testing.TB, kid string) []jws.Key {
 	}
 }
 
-// A signature makes the last segment of a token. These use nothing of package
-// jws, so that they sign what it would not.
+// A signature creates the last segment of a token. The implementations do not
+// use package jws, so they can sign what it refuses to sign.
 type signature func(input string) []byte
 
 func hs256(secret []byte) signature {
@@ -164,7 +164,7 @@ func forge(header, payload string, sign signature) string {
 	return input + "." + b64(string(sign(input)))
 }
 
-// headerOf returns a header of an algorithm, a kid and the type of the tests.
+// headerOf returns a header with an algorithm, a kid and the type of the tests.
 func headerOf(alg, kid string) string {
 	return fmt.Sprintf(`{"alg":"%s","kid":"%s","typ":"%s"}`, alg, kid, typ)
 }

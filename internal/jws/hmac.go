@@ -11,18 +11,20 @@ import (
 	"sync"
 )
 
-// maxSecret is the longest secret in bytes.
+// maxSecret is the length of the longest secret in bytes.
 const maxSecret = 1024
 
-// NewHMAC returns a key for an algorithm of HMAC: HS256, which is also that of
-// the empty name, HS384 or HS512. It keeps a copy of the secret.
+// NewHMAC returns a key for HS256, HS384 or HS512. The empty name means HS256.
+// NewHMAC copies the secret.
 //
-// The secret must be at least as long as the algorithm's hash, which is 32, 48
-// or 64 bytes (RFC 7518, 3.2), and at most 1024 bytes. Refused with an error
-// that wraps ErrKey are also secrets that are not secret: a placeholder from
-// somebody's documentation, a simple pattern, or a text that is a key of another
-// type in PEM, DER, base64 of DER or JSON, for a verifier that takes a public
-// key for a secret accepts what anybody signed.
+// The secret must be at least as long as the hash of the algorithm, which is
+// 32, 48 or 64 bytes (RFC 7518, 3.2), and at most 1024 bytes. The error wraps
+// ErrKey.
+//
+// NewHMAC also refuses text that is not secret: placeholders from
+// documentation, simple patterns, and keys of other types in PEM, DER, base64
+// of DER, or JSON. If a public key were used as a secret, everyone who has the
+// public key could sign tokens.
 func NewHMAC(kid, alg string, secret []byte) (Key, error) {
 	if alg == "" {
 		alg = "HS256"
@@ -32,10 +34,10 @@ func NewHMAC(kid, alg string, secret []byte) (Key, error) {
 		return Key{}, err
 	}
 	if n := len(secret); n < a.hash.Size() || n > maxSecret {
-		return Key{}, fmt.Errorf("%w: a secret for %s has %d to %d bytes, not %d", ErrKey, alg, a.hash.Size(), maxSecret, n)
+		return Key{}, fmt.Errorf("%w: want a secret of %d to %d bytes for %s, got %d bytes", ErrKey, a.hash.Size(), maxSecret, alg, n)
 	}
 	if says := weakness(secret); says != "" {
-		return Key{}, fmt.Errorf("%w: its secret %s", ErrKey, says)
+		return Key{}, fmt.Errorf("%w: secret %s", ErrKey, says)
 	}
 	secret = bytes.Clone(secret)
 	return newKey(kid, &material{
@@ -46,16 +48,16 @@ func NewHMAC(kid, alg string, secret []byte) (Key, error) {
 	})
 }
 
-// hmacSigner computes what golang-jwt's HMAC does, with the state of the key
-// remembered, which halves the work and allocates nothing.
+// hmacSigner computes the same signatures as golang-jwt. It reuses the state of
+// the key, which halves the work and avoids allocations.
 type hmacSigner struct {
 	hash crypto.Hash
-	pool sync.Pool // of *hmacState
+	pool sync.Pool // holds *hmacState
 }
 
 type hmacState struct {
 	hmac hash.Hash
-	buf  []byte // keeps input and result off the heap
+	buf  []byte // avoids allocations for input and result
 }
 
 func newHMACSigner(h crypto.Hash, secret []byte) *hmacSigner {
@@ -68,7 +70,7 @@ func (s *hmacSigner) size() int { return s.hash.Size() }
 
 func (s *hmacSigner) sign(input []byte) ([]byte, error) { return s.appendMAC(nil, input), nil }
 
-// maxMAC is the longest signature under a secret, in bytes.
+// maxMAC is the length of the longest HMAC signature, in bytes.
 const maxMAC = sha512.Size
 
 // appendMAC appends the signature of input.
@@ -84,7 +86,7 @@ func (s *hmacSigner) verify(input string, signature []byte) bool {
 	return hmac.Equal(signature, state.sum(append(state.buf[:0], input...)))
 }
 
-// sum returns the HMAC of input, which it overwrites. The result is valid until
+// sum returns the HMAC of input. It overwrites input. The result is valid until
 // the next call.
 func (s *hmacState) sum(input []byte) []byte {
 	s.hmac.Reset()

@@ -14,23 +14,24 @@ import (
 	"strings"
 )
 
-// maxKeyText is the longest text of a key in bytes.
+// maxKeyText is the length of the longest encoded key, in bytes.
 const maxKeyText = 32 << 10
 
-// jwk is a JSON Web Key whose members are not decoded yet.
+// jwk is a JSON Web Key with undecoded members.
 type jwk map[string]json.RawMessage
 
-// ParseJWK reads a JSON Web Key (RFC 7517): a secret (oct), or an RSA, EC or
-// Ed25519 key (OKP, RFC 8037), private or public. The algorithm is that of its
-// alg or else the default of NewHMAC and NewCryptoKey, and what these refuse is
-// refused. Members without a meaning for signatures are ignored.
+// ParseJWK parses a JSON Web Key (RFC 7517): a secret (oct), or a private or
+// public key of type RSA, EC or Ed25519 (OKP, RFC 8037). The algorithm is the
+// alg of the key, or the default of NewHMAC or NewCryptoKey. The keys that
+// these functions refuse are refused. Members that do not concern signatures
+// are ignored.
 //
-// A key whose use is not "sig", or whose key_ops have neither "sign" nor
-// "verify", is refused, for it is marked for something else. A private key
-// without "sign" among its key_ops only verifies.
+// A key with a use other than "sig", or with key_ops that contain neither
+// "sign" nor "verify", is refused. A private key without "sign" in its key_ops
+// only verifies.
 func ParseJWK(data []byte) (Key, error) {
 	if len(data) > maxKeyText {
-		return Key{}, fmt.Errorf("%w: a JWK has at most %d bytes", ErrKey, maxKeyText)
+		return Key{}, fmt.Errorf("%w: JWK is longer than %d bytes", ErrKey, maxKeyText)
 	}
 	if err := checkObject(string(data)); err != nil {
 		return Key{}, fmt.Errorf("%w: JWK: %w", ErrKey, err)
@@ -44,7 +45,7 @@ func ParseJWK(data []byte) (Key, error) {
 	return p.key()
 }
 
-// jwkReader remembers what was wrong first.
+// jwkReader decodes the members of a JWK and records the first error.
 type jwkReader struct {
 	jwk
 	err error
@@ -56,7 +57,8 @@ func (p *jwkReader) fail(format string, args ...any) {
 	}
 }
 
-// names refuses names that a reader may take for one with a meaning.
+// names refuses names that a JSON parser could treat as equal to one that is
+// used.
 func (p *jwkReader) names() {
 	for name := range p.jwk {
 		for _, known := range [...]string{
@@ -105,10 +107,10 @@ func (p *jwkReader) key() (Key, error) {
 	return k, nil
 }
 
-// operations checks what the key is marked for, and reports whether it may sign.
+// operations checks the use of the key, and reports whether it may sign.
 func (p *jwkReader) operations() (signs bool) {
 	if _, ok := p.jwk["use"]; ok && p.text("use") != "sig" {
-		p.fail("use is not sig: the key is not for signatures")
+		p.fail("use is not sig, the key is not for signatures")
 	}
 	raw, ok := p.jwk["key_ops"]
 	if !ok {
@@ -127,13 +129,13 @@ func (p *jwkReader) operations() (signs bool) {
 	_, private := p.jwk["d"]
 	_, secret := p.jwk["k"]
 	if !verifies && (!signs || !private && !secret) {
-		p.fail("key_ops does not allow to sign or verify with the key")
+		p.fail("key_ops allows neither to sign nor to verify with the key")
 	}
 	return signs
 }
 
-// cryptoKey returns the key as a type of package crypto, for NewCryptoKey to
-// check.
+// cryptoKey returns the key as a type of package crypto. NewCryptoKey checks
+// it.
 func (p *jwkReader) cryptoKey(keyType string) any {
 	_, private := p.jwk["d"]
 	switch keyType {
@@ -156,7 +158,8 @@ func (p *jwkReader) cryptoKey(keyType string) any {
 	return ed25519.PrivateKey(append(seed, x...))
 }
 
-// rsaKey reads an RSA key. What the primes tell is computed anew.
+// rsaKey decodes an RSA key. The values that can be computed from the primes
+// are not read.
 func (p *jwkReader) rsaKey(private bool) any {
 	n, e := p.number("n"), p.number("e")
 	if !e.IsInt64() || e.Int64() > maxExponent {
@@ -173,7 +176,8 @@ func (p *jwkReader) rsaKey(private bool) any {
 	return &rsa.PrivateKey{PublicKey: public, D: p.number("d"), Primes: []*big.Int{p.number("p"), p.number("q")}}
 }
 
-// ecKey reads an EC key. Its numbers have the full length (RFC 7518, 6.2).
+// ecKey decodes an EC key. Its numbers must have the full length (RFC 7518,
+// 6.2).
 func (p *jwkReader) ecKey(private bool) any {
 	var curve elliptic.Curve
 	switch name := p.text("crv"); name {
@@ -204,7 +208,7 @@ func (p *jwkReader) ecKey(private bool) any {
 	return key
 }
 
-// text returns a member that is a string, or nothing if there is none or null.
+// text returns a string member, or "" if the member is missing or null.
 func (p *jwkReader) text(name string) (text string) {
 	raw, ok := p.jwk[name]
 	if ok && json.Unmarshal(raw, &text) != nil {
@@ -213,7 +217,7 @@ func (p *jwkReader) text(name string) (text string) {
 	return text
 }
 
-// bytes returns a member that must be there, in base64url.
+// bytes returns a required member in base64url.
 func (p *jwkReader) bytes(name string) []byte {
 	text := p.text(name)
 	data, ok := decode(make([]byte, encoding.DecodedLen(len(text))), text)
@@ -223,7 +227,7 @@ func (p *jwkReader) bytes(name string) []byte {
 	return data
 }
 
-// number returns a member that must be a number without leading zeros.
+// number returns a required number without leading zeros.
 func (p *jwkReader) number(name string) *big.Int {
 	data := p.bytes(name)
 	if len(data) > 0 && data[0] == 0 {
@@ -232,8 +236,8 @@ func (p *jwkReader) number(name string) *big.Int {
 	return new(big.Int).SetBytes(data)
 }
 
-// PublicJWK returns the public part of the key as a JSON Web Key, or nil if it
-// is a secret.
+// PublicJWK returns the public key as a JSON Web Key, or nil if the key is a
+// secret.
 func (k Key) PublicJWK() []byte {
 	if k.material == nil || k.material().public == nil {
 		return nil
@@ -248,7 +252,7 @@ func (k Key) PublicJWK() []byte {
 	return append(to, `"}`...)
 }
 
-// publicMembers returns the members that make a public key, in the order of a
+// publicMembers returns the members of a public key, in the order of a
 // thumbprint (RFC 7638, 3.2).
 func publicMembers(public crypto.PublicKey) []byte {
 	b64 := encoding.EncodeToString
@@ -259,7 +263,7 @@ func publicMembers(public crypto.PublicKey) []byte {
 	case *ecdsa.PublicKey:
 		point, err := public.Bytes()
 		if err != nil {
-			panic("jws: " + err.Error()) // only for a point that copyECPublic refused
+			panic("jws: " + err.Error()) // cannot happen: copyECPublic checked the point
 		}
 		x, y := point[1:1+len(point)/2], point[1+len(point)/2:]
 		return fmt.Appendf(nil, `"crv":"%s","kty":"EC","x":"%s","y":"%s"`, public.Params().Name, b64(x), b64(y))

@@ -13,7 +13,7 @@ import (
 
 func b64Int(n *big.Int) string { return base64.RawURLEncoding.EncodeToString(n.Bytes()) }
 
-// The keys of the tests as members of JWKs.
+// The keys of the tests as the members of JWKs.
 var (
 	octMembers = `"kty":"oct","k":"` + base64.RawURLEncoding.EncodeToString(sample(64)) + `"`
 	edX        = base64.RawURLEncoding.EncodeToString(edPair()[32:])
@@ -132,7 +132,7 @@ func TestParseJWKRefuses(t *testing.T) { // J03
 		{"KID alone", octMembers + `,"KID":"k"`, "ambiguous"},
 		{"use with long s", octMembers + ",\"u\u017fe\":\"enc\"", "ambiguous"},
 		{"comma behind", octMembers + `,`, "not a JSON object"},
-		{"too long", octMembers + `,"z":"` + strings.Repeat("z", 32<<10) + `"`, "at most"},
+		{"too long", octMembers + `,"z":"` + strings.Repeat("z", 32<<10) + `"`, "longer than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := jws.ParseJWK([]byte("{" + tt.members + "}"))
@@ -162,7 +162,7 @@ func TestPublicJWK(t *testing.T) {
 			text := key.PublicJWK()
 			if strings.Contains(members, "oct") {
 				if text != nil {
-					t.Errorf("a secret as %s", text)
+					t.Errorf("public JWK of a secret: %s", text)
 				}
 				continue
 			}

@@ -14,10 +14,10 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// jwtSigner signs and verifies by a method of golang-jwt.
+// jwtSigner signs and verifies with a method of golang-jwt.
 type jwtSigner struct {
 	method  jwt.SigningMethod
-	private any // nil if the key only verifies
+	private any // nil for a key that only verifies
 	public  crypto.PublicKey
 	length  int
 }
@@ -35,7 +35,7 @@ func (s *jwtSigner) verify(input string, signature []byte) bool {
 	return s.method.Verify(input, signature, s.public) == nil
 }
 
-// signatureSize returns the length of a key's signatures in bytes.
+// signatureSize returns the length of a signature in bytes.
 func signatureSize(public crypto.PublicKey) int {
 	switch public := public.(type) {
 	case *rsa.PublicKey:
@@ -46,10 +46,10 @@ func signatureSize(public crypto.PublicKey) int {
 	return ed25519.SignatureSize
 }
 
-// scalarSize returns the length of a coordinate of a key's curve in bytes.
+// scalarSize returns the length of a coordinate on the key's curve, in bytes.
 func scalarSize(public *ecdsa.PublicKey) int { return (public.Params().BitSize + 7) / 8 }
 
-// foreignSigner signs with a private key that Go does not hold.
+// foreignSigner signs with a crypto.Signer whose private key is not accessible.
 type foreignSigner struct {
 	algorithm
 	signer crypto.Signer
@@ -72,15 +72,15 @@ func (s foreignSigner) sign(input []byte) ([]byte, error) {
 	return signature, nil
 }
 
-// fixedSize returns an ECDSA signature in ASN.1 as its two numbers, each of size
-// bytes (RFC 7518, 3.4).
+// fixedSize converts an ECDSA signature from ASN.1 to two numbers of size bytes
+// each (RFC 7518, 3.4).
 func fixedSize(der []byte, size int) ([]byte, error) {
 	var inner cryptobyte.String
 	var r, s big.Int
 	outer := cryptobyte.String(der)
 	if !outer.ReadASN1(&inner, asn1.SEQUENCE) || !outer.Empty() ||
 		!inner.ReadASN1Integer(&r) || !inner.ReadASN1Integer(&s) || !inner.Empty() {
-		return nil, errors.New("signer returned no ECDSA signature")
+		return nil, errors.New("signer did not return an ECDSA signature")
 	}
 	for _, n := range []*big.Int{&r, &s} {
 		if n.Sign() <= 0 || n.BitLen() > size*8 {

@@ -1,4 +1,4 @@
-//lint:file-ignore SA1019 keys that are spoilt are made number by number
+//lint:file-ignore SA1019 invalid keys are made number by number
 package jws_test
 
 import (
@@ -59,7 +59,7 @@ func TestNewCryptoKey(t *testing.T) {
 	}
 }
 
-// elsewhere is a signer of which the private key cannot be had.
+// elsewhere is a crypto.Signer whose private key is not accessible.
 type elsewhere struct{ signer crypto.Signer }
 
 func (e elsewhere) Public() crypto.PublicKey { return e.signer.Public() }
@@ -153,9 +153,10 @@ type itself struct{ elsewhere }
 
 func (itself) Public() crypto.PublicKey { return edPair() }
 
-// TestSmallOrder: the points under which a signature of zeros or the like fits
-// some messages or all, in every encoding, and points of no curve.
-func TestSmallOrder(t *testing.T) {
+// TestSmallOrderPointsAreRefused tests all encodings of the points with which
+// trivial signatures are valid for some or all messages, and points that are
+// not on the curve.
+func TestSmallOrderPointsAreRefused(t *testing.T) {
 	p := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
 	eight, _ := new(big.Int).SetString("55188659117513257062467267217118295137698188065244968500265048394206261417927", 10)
 	one := big.NewInt(1)
@@ -188,8 +189,8 @@ func TestSmallOrder(t *testing.T) {
 	}
 }
 
-// TestKeyIsACopy: what happens to a key later is none of the set's business.
-func TestKeyIsACopy(t *testing.T) {
+// TestKeyIsCopied changes a key after NewCryptoKey.
+func TestKeyIsCopied(t *testing.T) {
 	own := must(rsa.GenerateKey(rand.Reader, 2048))
 	ec := newEC(elliptic.P256())
 	ed := slices.Clone(edPair())

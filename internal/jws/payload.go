@@ -8,18 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-// Payload returns the JSON object of the claims and of the application's own,
-// which are a JSON object too or nil. Times are written in whole seconds,
-// rounded down.
+// Payload returns the JSON object of the claims together with the claims of the
+// application, which are a JSON object or nil. Times are written in whole
+// seconds, rounded down.
 //
-// An error wraps ErrInput: ParseClaims would refuse the payload, or the
-// application's claims have a name of this package's, in whatever case, or are
-// longer than any token.
+// The error wraps ErrInput. It is returned if ParseClaims would refuse the
+// payload, if an application claim has a name of Claims in any case, or if the
+// application claims are longer than MaxToken.
 func (c *Claims) Payload(application []byte) ([]byte, error) {
 	return c.payload(make([]byte, 0, 256+len(application)), application)
 }
 
-// payload is Payload in a buffer, which is empty.
+// payload is like Payload and appends to buf, which must be empty.
 func (c *Claims) payload(buf, application []byte) ([]byte, error) {
 	if err := c.writable(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInput, err)
@@ -46,20 +46,21 @@ func (c *Claims) payload(buf, application []byte) ([]byte, error) {
 	return append(append(appendComma(payload), own...), '}'), nil
 }
 
-// members returns how many members are written of claims that are complete.
+// members returns the number of members that payload writes for complete
+// claims.
 func (c *Claims) members() int {
 	n := 5 // sub, exp, iat, jti, kind
-	for _, there := range [...]bool{
+	for _, present := range [...]bool{
 		c.Issuer != "", len(c.Audience) > 0, !c.NotBefore.IsZero(), c.Family != "", c.Fingerprint != "",
 	} {
-		if there {
+		if present {
 			n++
 		}
 	}
 	return n
 }
 
-// writable reports why parse would refuse claims that were written out.
+// writable returns an error if parse would refuse the written claims.
 func (c *Claims) writable() error {
 	for _, text := range [...]struct{ name, is string }{
 		{"iss", c.Issuer}, {"sub", c.Subject}, {"jti", c.ID}, {"kind", c.Kind}, {"fam", c.Family}, {"fpr", c.Fingerprint},
@@ -81,7 +82,7 @@ func (c *Claims) writable() error {
 	}
 	for _, at := range [...]time.Time{c.Expiry, c.NotBefore, c.IssuedAt} {
 		if s := at.Unix(); !at.IsZero() && (s < 0 || s >= maxTime) {
-			return fmt.Errorf("%w: a time is not one from 1970 to the year 9999", ErrClaim)
+			return fmt.Errorf("%w: a time is before 1970 or after the year 9998", ErrClaim)
 		}
 	}
 	return c.complete()
@@ -91,7 +92,7 @@ func writableText(name, text string) error {
 	switch {
 	case len(text) > MaxText:
 		return fmt.Errorf("%w: %s is too long", ErrClaim, name)
-	case plain(text): // as usual, and seen in one look
+	case plain(text): // the common case
 	case hasControl(text):
 		return fmt.Errorf("%w: %s has control characters", ErrClaim, name)
 	case !utf8.ValidString(text):
@@ -100,8 +101,7 @@ func writableText(name, text string) error {
 	return nil
 }
 
-// plain reports whether a text has ASCII characters alone, none of which is a
-// control character.
+// plain reports whether text has only printable ASCII characters and DEL.
 func plain(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c >= utf8.RuneSelf {
@@ -111,8 +111,8 @@ func plain(text string) bool {
 	return true
 }
 
-// checkApplication reports what is wrong with an application's claims, which come
-// behind a number of ours: together they may be too many.
+// checkApplication checks the claims of an application. Together with the given
+// number of own members there may be too many.
 func checkApplication(application string, ours int) error {
 	if application == "" {
 		return nil
@@ -125,14 +125,14 @@ func checkApplication(application string, ours int) error {
 	s.open = ours
 	for in := s.object(); s.next(&in); {
 		if reserved(in.name) {
-			s.fail(fmt.Errorf("%w: %q has a meaning already", ErrDuplicate, in.name))
+			s.fail(fmt.Errorf("%w: %q is a reserved claim", ErrDuplicate, in.name))
 		}
 		s.skip()
 	}
 	return s.end()
 }
 
-// members returns what is between the braces of an object.
+// members returns the text between the braces of an object.
 func members(object string) string {
 	text := strings.TrimSpace(object)
 	if text == "" {
@@ -141,7 +141,7 @@ func members(object string) string {
 	return strings.TrimSpace(text[1 : len(text)-1])
 }
 
-// appendComma appends a comma unless what follows is the first member.
+// appendComma appends a comma, except before the first member.
 func appendComma(to []byte) []byte {
 	if to[len(to)-1] == '{' {
 		return to
@@ -149,14 +149,15 @@ func appendComma(to []byte) []byte {
 	return append(to, ',')
 }
 
-// appendName appends the name of a member and what is before and behind it.
+// appendName appends the name of a member, with the comma before it and the
+// colon after it.
 func appendName(to []byte, name string) []byte {
 	to = append(appendComma(to), '"')
 	to = append(to, name...)
 	return append(to, '"', ':')
 }
 
-// appendText appends a member unless its text is empty.
+// appendText appends a string member, unless its text is empty.
 func appendText(to []byte, name, text string) []byte {
 	if text == "" {
 		return to
@@ -164,7 +165,8 @@ func appendText(to []byte, name, text string) []byte {
 	return appendString(appendName(to, name), text)
 }
 
-// appendTexts appends a member with one text or an array, unless there is none.
+// appendTexts appends a member with one string or an array of strings, unless
+// there are none.
 func appendTexts(to []byte, name string, texts []string) []byte {
 	switch len(texts) {
 	case 0:
@@ -180,7 +182,7 @@ func appendTexts(to []byte, name string, texts []string) []byte {
 	return append(to, ']')
 }
 
-// appendTime appends a member unless its time is zero.
+// appendTime appends a time member, unless the time is zero.
 func appendTime(to []byte, name string, t time.Time) []byte {
 	if t.IsZero() {
 		return to

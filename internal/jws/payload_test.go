@@ -44,8 +44,8 @@ func TestPayloadRoundTrip(t *testing.T) {
 	}
 }
 
-// How many members a payload may have is the same for who writes it and who reads
-// it, whatever is open at once.
+// Payload and ParseClaims have the same limit for the number of members, also
+// of enclosing objects.
 func TestPayloadMembers(t *testing.T) {
 	full := validClaims()
 	full.NotBefore, full.Family, full.Fingerprint = now, "f", "p"
@@ -61,10 +61,10 @@ func TestPayloadMembers(t *testing.T) {
 				readErr := jws.CheckObject(strings.TrimSuffix(ours, "}") + "," + application[1:])
 				text, err := c.Payload([]byte(application))
 				if (err == nil) != (readErr == nil) || err != nil && !errors.Is(err, jws.ErrMembers) {
-					t.Errorf("%d members: Payload = %v, the reader says %v", n, err, readErr)
+					t.Errorf("%d members: Payload = %v, CheckObject = %v", n, err, readErr)
 				}
 				if _, readErr := jws.ParseClaims(text); err == nil && readErr != nil {
-					t.Errorf("%d members are written and not read: %v", n, readErr)
+					t.Errorf("Payload accepts %d members, but ParseClaims does not: %v", n, readErr)
 				}
 			}
 		}

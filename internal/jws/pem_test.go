@@ -23,7 +23,7 @@ func block(kind string, der []byte) string {
 func pkcs8(key any) string  { return block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(key))) }
 func public(key any) string { return block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(key))) }
 
-// certificate returns one that signs itself.
+// certificate returns a self-signed certificate.
 func certificate(key crypto.Signer, usage x509.KeyUsage) string {
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), KeyUsage: usage}
 	return block("CERTIFICATE", must(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)))
@@ -73,14 +73,14 @@ func TestParsePEMRefuses(t *testing.T) {
 		{"broken block first", "", "-----BEGIN PRIVATE KEY-----\n*\n" + private, "more than one"},
 		{"text before", "", "Key:\n" + private, "not PEM"},
 		{"text behind", "", private + "Key", "more than one"},
-		{"too long", "", private + strings.Repeat("\n", 32<<10), "at most"},
+		{"too long", "", private + strings.Repeat("\n", 32<<10), "longer than"},
 		{"encrypted PKCS #8", "", block("ENCRYPTED PRIVATE KEY", sample(100)), "encrypted"},
 		{"encrypted PKCS #1", "", encrypted, "encrypted"},
 		{"SSH", "", block("OPENSSH PRIVATE KEY", sample(100)), "not supported"},
 		{"request", "", block("CERTIFICATE REQUEST", sample(100)), "not supported"},
-		{"no DER", "", block("PRIVATE KEY", sample(100)), "not what"},
-		{"another type", "", strings.ReplaceAll(private, "PRIVATE", "PUBLIC"), "not what"},
-		{"PKCS #8 as PKCS #1", "", strings.ReplaceAll(pkcs8(rsaPair()), "PRIVATE", "RSA PRIVATE"), "not what"},
+		{"no DER", "", block("PRIVATE KEY", sample(100)), "not a valid"},
+		{"another type", "", strings.ReplaceAll(private, "PRIVATE", "PUBLIC"), "not a valid"},
+		{"PKCS #8 as PKCS #1", "", strings.ReplaceAll(pkcs8(rsaPair()), "PRIVATE", "RSA PRIVATE"), "not a valid"},
 		{"no certificate", "", block("CERTIFICATE", sample(100)), "certificate"},
 		{"certificate for encryption", "", certificate(rsaPair(), x509.KeyUsageKeyEncipherment), "digital signatures"},
 		{"certificate for certificates", "", certificate(rsaPair(), x509.KeyUsageCertSign), "digital signatures"},

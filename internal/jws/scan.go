@@ -5,40 +5,40 @@ import (
 	"unicode/utf8"
 )
 
-// The limits of a JSON text. What is open at once is counted, so that a scanner
-// needs no memory but its own.
+// The limits of a JSON text. maxMembers limits the members of all open objects
+// together, so that a scanner needs no additional memory.
 const (
 	maxDepth   = 32
 	maxMembers = 128
 )
 
-// scanner reads one JSON object of bounded depth. It remembers the first error
-// and then finds nothing more, so that a caller may look for it at the end. It
-// allocates nothing unless text has to be unescaped.
+// scanner parses one JSON object of limited depth. After the first error it
+// finds nothing more, so callers need to check the error only at the end. It
+// allocates memory only to unescape strings.
 type scanner struct {
 	text  string
 	pos   int
 	depth int
 	err   error
-	claim bool // whether err is about a claim
-	// names are those of the members of all open objects, of which there are
-	// open.
+	claim bool // whether err is an error of a claim
+	// names are the names of the members of all open objects. open is their
+	// number.
 	names [maxMembers]member
 	open  int
 }
 
-// member is where the name of a member is in the text.
+// member is the position of a member's name in the text.
 type member struct {
-	folded     uint32 // hash
+	folded     uint32 // hash of the folded name
 	start, end int32
 }
 
 // container is an open object or array.
 type container struct {
-	// name is that of the current member as it is written, without quotes.
+	// name is the name of the current member as written, without quotes.
 	name    string
 	begun   bool
-	members int // of the objects around this one
+	members int // number of members of the enclosing objects
 }
 
 func (s *scanner) fail(err error) {
@@ -48,7 +48,7 @@ func (s *scanner) fail(err error) {
 	s.pos = len(s.text)
 }
 
-// peek skips white space and returns the byte behind it, or 0 at the end.
+// peek skips white space and returns the next byte, or 0 at the end.
 func (s *scanner) peek() byte {
 	for ; s.pos < len(s.text); s.pos++ {
 		switch c := s.text[s.pos]; c {
@@ -68,7 +68,7 @@ func (s *scanner) at() byte {
 	return 0
 }
 
-// begin opens an object or array, of which c is the first byte.
+// begin opens an object or array that starts with the byte c.
 func (s *scanner) begin(c byte) container {
 	switch {
 	case s.peek() != c:
@@ -82,7 +82,7 @@ func (s *scanner) begin(c byte) container {
 	return container{members: s.open}
 }
 
-// more reports whether there is another element before the byte that closes the
+// more reports whether another element follows before the closing byte of the
 // container.
 func (s *scanner) more(in *container, closing byte) bool {
 	switch c := s.peek(); {
@@ -105,12 +105,12 @@ func (s *scanner) more(in *container, closing byte) bool {
 	return s.err == nil
 }
 
-// object opens an object. The caller asks for each member with next and then
-// reads its value.
+// object opens an object. The caller then calls next for each member and reads
+// its value.
 func (s *scanner) object() container { return s.begin('{') }
 
-// next reads the name of another member. It refuses names that are equal under
-// folding to one before.
+// next reads the name of the next member. It refuses a name that is equal under
+// case folding to an earlier one.
 func (s *scanner) next(in *container) bool {
 	if !s.more(in, '}') {
 		return false
@@ -139,7 +139,7 @@ func (s *scanner) next(in *container) bool {
 	return s.err == nil
 }
 
-// end fails unless the text is at its end, and returns the first error.
+// end returns the first error. It fails if the text continues.
 func (s *scanner) end() error {
 	if s.peek(); s.pos < len(s.text) {
 		s.fail(ErrSyntax)
@@ -147,7 +147,7 @@ func (s *scanner) end() error {
 	return s.err
 }
 
-// skip reads any value.
+// skip reads and ignores any value.
 func (s *scanner) skip() {
 	switch c := s.peek(); {
 	case c == '{':
@@ -173,8 +173,8 @@ func (s *scanner) skip() {
 	}
 }
 
-// number reads a number and returns it as it is written. A digit too many, as
-// in 01, is found when the next token is read.
+// number reads a number and returns it as written. An invalid leading zero, as
+// in 01, is detected when the next token is read.
 func (s *scanner) number() string {
 	start := s.pos
 	s.accept('-')
@@ -204,7 +204,7 @@ func (s *scanner) accept(c byte) bool {
 	return false
 }
 
-// digits reads one digit or more.
+// digits reads one or more digits.
 func (s *scanner) digits() {
 	start := s.pos
 	for s.pos < len(s.text) && isDigit(s.text[s.pos]) {
@@ -217,7 +217,7 @@ func (s *scanner) digits() {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// start begins to read a text. All strings are then known to be UTF-8.
+// start begins to read a text. It checks that the text is valid UTF-8.
 func (s *scanner) start(text string) {
 	s.text = text
 	if !utf8.ValidString(text) {
@@ -225,7 +225,7 @@ func (s *scanner) start(text string) {
 	}
 }
 
-// checkObject reports what is wrong with a text that should be a JSON object.
+// checkObject returns an error if text is not one unambiguous JSON object.
 func checkObject(text string) error {
 	var s scanner
 	s.start(text)

@@ -8,31 +8,31 @@ import (
 	"github.com/ginauth/ginauth/internal/keys"
 )
 
-// Set is one key that signs tokens and any number that verify them. It is
-// immutable, safe for concurrent use, and shows nothing of itself in fmt, slog
-// and JSON. The zero Set has no keys: it signs and verifies nothing.
+// Set is one key that signs tokens and any number of keys that verify them. It
+// is immutable, safe for concurrent use, and prints as a placeholder in fmt,
+// slog and JSON. The zero Set has no keys: signing and verifying fail.
 type Set struct {
 	keys.Redacted
-	list func() []entry // in a closure, because it holds keys
+	list func() []entry // a function, because fmt would print the keys in a slice
 	jwks []byte
 }
 
-// entry is a key as its set uses it.
+// entry is a key with precomputed parts of its header.
 type entry struct {
 	*material
 	id string
-	// prefix is the beginning of a header of this key, encoded as far as it
-	// fills groups of three bytes, and rest is what remains of it.
+	// prefix is the encoded beginning of the header, as far as it fills groups
+	// of three bytes. rest is its unencoded remainder.
 	prefix, rest string
 }
 
-// NewSet returns a set that signs with one key and verifies with all. An error
-// names all faults at once and wraps ErrKey: a key that is not set, a signing
-// key that cannot sign, two keys with one kid or without any, secrets together
-// with other keys, one key with two algorithms (RFC 8725, 3.1).
+// NewSet returns a set that signs with one key and verifies with all. The error
+// wraps ErrKey and joins all faults: a zero key, a signing key that cannot
+// sign, two keys with the same kid or both without kid, a mix of secrets and
+// key pairs, and one key with two algorithms (RFC 8725, 3.1).
 //
-// The signing key signs a text and verifies it, so a key management service is
-// asked once.
+// NewSet signs a text with the signing key to test it. A key management service
+// is therefore called once.
 func NewSet(signing Key, verifying ...Key) (*Set, error) {
 	all := append([]Key{signing}, verifying...)
 	var faults []error
@@ -54,17 +54,17 @@ func NewSet(signing Key, verifying ...Key) (*Set, error) {
 	return &Set{list: func() []entry { return list }, jwks: jwks(all)}, nil
 }
 
-// setFaults returns what is wrong with a key beside those before it.
+// setFaults returns the faults of a key together with the keys before it.
 func setFaults(key Key, before []Key) (faults []error) {
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf("%w: "+format, append([]any{ErrKey}, args...)...))
 	}
 	if key.material == nil {
-		fault("key number %d of the set is not set", len(before)+1)
+		fault("key number %d of the set is the zero Key", len(before)+1)
 		return faults
 	}
 	if len(before) == 0 && !key.CanSign() {
-		fault("%s is to sign and cannot", key.describe())
+		fault("%s cannot sign, but is the signing key", key.describe())
 	}
 	m := key.material()
 	for _, other := range before {
@@ -78,30 +78,30 @@ func setFaults(key Key, before []Key) (faults []error) {
 			fault("two keys have the kid %q", key.id)
 		}
 		if (m.public == nil) != (o.public == nil) {
-			fault("%s and %s are a secret and a key pair; a set has keys of one of the two sorts", other.describe(), key.describe())
+			fault("%s and %s are a secret and a key pair: use either secrets or key pairs", other.describe(), key.describe())
 		}
 		if m.thumbprint == o.thumbprint && m.name != o.name {
-			fault("%s and %s are one key with two algorithms", other.describe(), key.describe())
+			fault("%s and %s are the same key with two algorithms", other.describe(), key.describe())
 		}
 	}
 	return faults
 }
 
-// probe reports whether what a key signs is what it verifies.
+// probe returns an error if the key cannot sign or cannot verify its signature.
 func probe(key Key) error {
-	// No token: it has no dots.
-	const input = "a text that is no token"
+	// This text is not a token, because it has no dots.
+	const input = "a text that is not a token"
 	signature, err := key.material().sign([]byte(input))
 	if err != nil {
 		return fmt.Errorf("%w: %s cannot sign: %w", ErrKey, key.describe(), err)
 	}
 	if !key.material().verify(input, signature) {
-		return fmt.Errorf("%w: %s does not verify what it signs", ErrKey, key.describe())
+		return fmt.Errorf("%w: %s does not verify its own signature", ErrKey, key.describe())
 	}
 	return nil
 }
 
-// jwks returns a JWK set of the public keys.
+// jwks returns the JWK Set of the public keys.
 func jwks(all []Key) []byte {
 	var list [][]byte
 	for _, key := range all {
@@ -113,8 +113,8 @@ func jwks(all []Key) []byte {
 	return append(to, "]}"...)
 }
 
-// JWKS returns the public keys as a JWK Set (RFC 7517, 5) in the order in which
-// they were given to NewSet. Secrets are never part of it.
+// JWKS returns the public keys as a JWK Set (RFC 7517, 5), in the order in
+// which they were passed to NewSet. It never contains secrets.
 func (s *Set) JWKS() []byte {
 	if s.list == nil {
 		return jwks(nil)
@@ -122,7 +122,7 @@ func (s *Set) JWKS() []byte {
 	return bytes.Clone(s.jwks)
 }
 
-// entries returns the keys of the set. One that could not be made has none.
+// entries returns the keys of the set. The zero Set has none.
 func (s *Set) entries() []entry {
 	if s == nil || s.list == nil {
 		return nil

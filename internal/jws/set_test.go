@@ -39,10 +39,10 @@ func TestNewSetRefuses(t *testing.T) { // J03
 		keys []jws.Key
 		says []string
 	}{
-		{"zero key", []jws.Key{{}}, []string{"number 1 of the set is not set"}},
+		{"zero key", []jws.Key{{}}, []string{"number 1 of the set is the zero Key"}},
 		{"zero keys", []jws.Key{secret, {}, {}}, []string{"number 2 of", "number 3 of"}},
-		{"public key to sign", []jws.Key{public}, []string{`"p" is to sign`}},
-		{"key not for signing", []jws.Key{must(jws.ParseJWK([]byte(`{` + octMembers + `,"key_ops":["verify"]}`)))}, []string{"the key without a kid is to sign"}},
+		{"public key to sign", []jws.Key{public}, []string{`"p" cannot sign`}},
+		{"key not for signing", []jws.Key{must(jws.ParseJWK([]byte(`{` + octMembers + `,"key_ops":["verify"]}`)))}, []string{"the key without a kid cannot sign"}},
 		{"same kid", []jws.Key{secret, hmacKey(t, "s", "", sample(40))}, []string{`kid "s"`}},
 		{"same key twice", []jws.Key{private, private}, []string{`kid "r"`}},
 		{"two without a kid", []jws.Key{none, otherNone}, []string{"no kid"}},
@@ -50,12 +50,12 @@ func TestNewSetRefuses(t *testing.T) { // J03
 		{"both sorts, otherwise", []jws.Key{private, none}, []string{`key "r" and the key without a kid`}},
 		{"secret of two algorithms", []jws.Key{secret, hmacKey(t, "s5", "HS512", sample(64))}, []string{"two algorithms"}},
 		{"key pair of two algorithms", []jws.Key{private, cryptoKey(t, "p5", "RS512", &rsaPair().PublicKey)}, []string{"two algorithms"}},
-		{"signer that fails", []jws.Key{cryptoKey(t, "f", "", failing{elsewhere{ecPair()}})}, []string{"no hardware"}},
+		{"failing signer", []jws.Key{cryptoKey(t, "f", "", failing{elsewhere{ecPair()}})}, []string{"no hardware"}},
 		{"signer with another key", []jws.Key{cryptoKey(t, "f", "", mismatched{elsewhere{ecPair()}})}, []string{"does not verify"}},
-		{"signer of garbage", []jws.Key{cryptoKey(t, "f", "", garbage{elsewhere{ecPair()}})}, []string{"no ECDSA signature"}},
+		{"signer of garbage", []jws.Key{cryptoKey(t, "f", "", garbage{elsewhere{ecPair()}})}, []string{"did not return an ECDSA signature"}},
 		{"signer of garbage RSA", []jws.Key{cryptoKey(t, "f", "", garbage{elsewhere{rsaPair()}})}, []string{"does not verify"}},
 		{"all at once", []jws.Key{public, none, otherNone, {}, cryptoKey(t, "p", "", edPair())},
-			[]string{`"p" is to sign`, "no kid", "number 4", `kid "p"`, "a secret and a key pair"}},
+			[]string{`"p" cannot sign`, "no kid", "number 4", `kid "p"`, "a secret and a key pair"}},
 	} {
 		set, err := jws.NewSet(tt.keys[0], tt.keys[1:]...)
 		if set != nil || !errors.Is(err, jws.ErrKey) {
@@ -87,9 +87,9 @@ type garbage struct{ elsewhere }
 
 func (garbage) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return sample(70), nil }
 
-// TestSignerFailsLater: a key management service that is gone is an error, not a
-// token.
-func TestSignerFailsLater(t *testing.T) {
+// TestSignReturnsSignerError checks that an unavailable key management service
+// causes an error and not a token.
+func TestSignReturnsSignerError(t *testing.T) {
 	signer := &flaky{elsewhere: elsewhere{edPair()}}
 	set := newSet(t, cryptoKey(t, "k", "", signer))
 	if _, err := set.Sign(typ, payload()); err != nil {
@@ -113,7 +113,7 @@ func (f *flaky) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte
 	return f.elsewhere.Sign(r, digest, opts)
 }
 
-func TestZeroSet(t *testing.T) {
+func TestZeroSetHasNoKeys(t *testing.T) {
 	var set jws.Set
 	if _, err := set.Sign(typ, payload()); !errors.Is(err, jws.ErrKey) {
 		t.Errorf("Sign = %v", err)
@@ -153,7 +153,7 @@ func TestJWKS(t *testing.T) {
 	}
 }
 
-func TestRedaction(t *testing.T) { // L06
+func TestKeysPrintPlaceholder(t *testing.T) { // L06
 	secret := sample(32)
 	keys := []jws.Key{hmacKey(t, "k", "", secret), cryptoKey(t, "k", "", edPair()), cryptoKey(t, "k", "", rsaPair()), cryptoKey(t, "k", "", ecPair())}
 	type holder struct {
@@ -203,7 +203,7 @@ func TestRedaction(t *testing.T) { // L06
 	}
 }
 
-func TestConcurrently(t *testing.T) {
+func TestSetIsSafeForConcurrentUse(t *testing.T) {
 	for _, key := range everyKey(t, "k") {
 		set := newSet(t, key)
 		release := make(chan struct{})

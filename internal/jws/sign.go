@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// maxType is how long a type may be, in bytes.
+// maxType is the length of the longest type, in bytes.
 const maxType = 64
 
-// tailSize is the room for the end of a header: what is left of its beginning,
-// its type, and the two characters that close it.
+// tailSize is the length of the longest end of a header: the remainder of its
+// beginning, the type, and the two closing characters.
 const tailSize = 2 + maxType + 2
 
-// usualToken is the room on the stack for a token, in bytes: that of an access
-// token with some claims of the application.
+// usualToken is the size of the buffer on the stack for a token, in bytes. An
+// access token with some application claims fits.
 const usualToken = 1 << 10
 
 func newEntry(key Key) entry {
@@ -32,7 +32,7 @@ func newEntry(key Key) entry {
 	}
 }
 
-// appendTail appends the end of an encoded header, which follows the prefix.
+// appendTail appends the encoded end of a header, which follows the prefix.
 func (e *entry) appendTail(to []byte, typ string) []byte {
 	var room [tailSize]byte
 	tail := append(room[:0], e.rest...)
@@ -41,8 +41,9 @@ func (e *entry) appendTail(to []byte, typ string) []byte {
 	return encoding.AppendEncode(to, tail)
 }
 
-// isType reports whether a text can be the type of tokens: the characters of a
-// media type (RFC 6838, 4.2), of which none is escaped in JSON.
+// isType reports whether a text can be the type of a token. It must consist of
+// the characters of a media type (RFC 6838, 4.2), which need no escapes in
+// JSON.
 func isType(typ string) bool {
 	if typ == "" || len(typ) > maxType {
 		return false
@@ -56,12 +57,13 @@ func isType(typ string) bool {
 	return true
 }
 
-// Sign returns a token of a type, such as "at+jwt", with a payload, which must be
-// a JSON object as Verify accepts it, as that of Claims.Payload. The header has
-// the members alg, typ and, unless the key's is empty, kid.
+// Sign returns a token with a type, such as "at+jwt", and a payload. The
+// payload must be a JSON object that Verify accepts, such as the result of
+// Claims.Payload. The header has the members alg, typ and, if the key has one,
+// kid.
 //
-// An error wraps ErrInput if the token would be refused, and is else one of the
-// signing key.
+// The error wraps ErrInput if Verify would refuse the token. Otherwise it is
+// the error of the signing key.
 func (s *Set) Sign(typ string, payload []byte) (string, error) {
 	if err := checkObject(string(payload)); err != nil {
 		return "", fmt.Errorf("%w: payload: %w", ErrInput, err)
@@ -69,8 +71,9 @@ func (s *Set) Sign(typ string, payload []byte) (string, error) {
 	return s.sign(typ, payload)
 }
 
-// SignClaims returns a token of a type with what Claims.Payload returns for the
-// same arguments. The errors are those of both.
+// SignClaims returns a token with a type and the payload that Claims.Payload
+// returns for the same arguments. Its errors are those of Claims.Payload and
+// Sign.
 func (s *Set) SignClaims(typ string, c *Claims, application []byte) (string, error) {
 	var room [usualToken]byte
 	payload, err := c.payload(room[:0], application)
@@ -80,7 +83,7 @@ func (s *Set) SignClaims(typ string, c *Claims, application []byte) (string, err
 	return s.sign(typ, payload)
 }
 
-// sign signs a payload that is known to be a JSON object.
+// sign signs a payload that is a checked JSON object.
 func (s *Set) sign(typ string, payload []byte) (string, error) {
 	list := s.entries()
 	if len(list) == 0 {

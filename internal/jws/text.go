@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// literal reads a string and returns it as it is written, without quotes.
+// literal reads a string and returns it as written, without quotes.
 func (s *scanner) literal() string {
 	if s.peek() != '"' {
 		s.fail(ErrSyntax)
@@ -29,8 +29,8 @@ func (s *scanner) literal() string {
 	}
 }
 
-// ordinary returns how many bytes at the beginning of a text are themselves in a
-// string: all but the quote, the backslash and control characters.
+// ordinary returns the number of bytes at the start of text that need no escape
+// in a string: all except quotes, backslashes and control characters.
 func ordinary(text string) int {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c == '"' || c == '\\' {
@@ -40,7 +40,7 @@ func ordinary(text string) int {
 	return len(text)
 }
 
-// escape reads an escape sequence, or the two that are a surrogate pair.
+// escape reads an escape sequence, or two that form a surrogate pair.
 func (s *scanner) escape() {
 	rest := s.text[s.pos:]
 	switch {
@@ -71,7 +71,7 @@ func (s *scanner) escape() {
 	s.pos += 12
 }
 
-// hex4 returns the number that the first four hexadecimal digits are.
+// hex4 returns the value of the first four hexadecimal digits.
 func hex4(s string) (r rune, ok bool) {
 	if len(s) < 4 {
 		return 0, false
@@ -89,8 +89,8 @@ func hex4(s string) (r rune, ok bool) {
 	return r, true
 }
 
-// first returns the first character of a literal that the scanner has read, and
-// how many bytes of it that takes.
+// first returns the first character of a checked literal, and its length in
+// bytes.
 func first(literal string) (r rune, size int) {
 	if c := literal[0]; c < utf8.RuneSelf && c != '\\' {
 		return rune(c), 1
@@ -120,7 +120,7 @@ func first(literal string) (r rune, size int) {
 	}
 }
 
-// unescape returns the text of a literal that the scanner has read.
+// unescape returns the text of a checked literal.
 func unescape(literal string) string {
 	if strings.IndexByte(literal, '\\') < 0 {
 		return literal
@@ -134,8 +134,9 @@ func unescape(literal string) string {
 	return string(text)
 }
 
-// equalFold reports whether two literals are the same text under simple case
-// folding, as encoding/json compares names: U+017F is an s and U+212A a k.
+// equalFold reports whether two literals are equal under simple case folding,
+// as encoding/json compares names. For example, U+017F equals s and U+212A
+// equals k.
 func equalFold(a, b string) bool {
 	for a != "" && b != "" {
 		r, n := first(a)
@@ -148,8 +149,8 @@ func equalFold(a, b string) bool {
 	return a == b
 }
 
-// foldedHash returns the same number (FNV-1a) for literals that are equal under
-// folding.
+// foldedHash returns an FNV-1a hash that is the same for all literals that are
+// equal under folding.
 func foldedHash(literal string) uint32 {
 	hash := uint32(2166136261)
 	for literal != "" {
@@ -163,7 +164,7 @@ func foldedHash(literal string) uint32 {
 	return hash
 }
 
-// smallest returns the smallest of the characters that fold to one.
+// smallest returns the smallest character that folds to the same as r.
 func smallest(r rune) rune {
 	switch {
 	case 'a' <= r && r <= 'z':
@@ -178,13 +179,13 @@ func smallestFold(r rune) rune {
 	for {
 		next := unicode.SimpleFold(r)
 		if next <= r {
-			return next // the cycle begins again, at its smallest
+			return next // the smallest character begins the cycle
 		}
 		r = next
 	}
 }
 
-// appendString appends a JSON string, which must be UTF-8.
+// appendString appends a JSON string. Text must be valid UTF-8.
 func appendString(to []byte, text string) []byte {
 	const digits = "0123456789abcdef"
 	to = append(to, '"')

@@ -10,11 +10,11 @@ import (
 	"github.com/ginauth/ginauth/internal/jws"
 )
 
-// The payload of the examples of RFC 7515, A.1 to A.3, and of RFC 7519, 3.1.
+// The payload of the examples in RFC 7515, A.1 to A.3, and in RFC 7519, 3.1.
 const exampleBody = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
 
-// vectors are examples of the standards: a private key, what is signed, and the
-// signature, which deterministic algorithms make again.
+// vectors are examples from the standards: a private key, the signed text and
+// its signature. Deterministic algorithms must produce the same signature.
 var vectors = []struct {
 	name, jwk, header, body, signature string
 	deterministic                      bool
@@ -76,7 +76,7 @@ func TestVectors(t *testing.T) {
 				t.Errorf("Sign = %x, %v; want %x", got, err, want)
 			}
 
-			// As tokens, only the one with a type is complete.
+			// Only the example with a typ is a complete token.
 			set := newSet(t, key)
 			token := input + "." + tt.signature
 			content, _, err := set.Verify("JWT", token)
@@ -98,7 +98,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestKeyVectors reads the keys of RFC 7517, A.1 and A.3.
+// TestKeyVectors parses the keys of RFC 7517, A.1 and A.3.
 func TestKeyVectors(t *testing.T) {
 	for _, tt := range []struct{ name, jwk, alg, says string }{
 		{"A.1 EC for encryption", `{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","use":"enc","kid":"1"}`, "", "not for signatures"},

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// maxHeader is how long an encoded header may be, in bytes: room for the longest
-// kid and type.
+// maxHeader is the length of the longest encoded header, in bytes. The longest
+// kid and type fit.
 const maxHeader = 2 << 10
 
-// Verify returns the payload of a token of the wanted type that a key of the set
-// signed, and which: 0 is the signing key. The payload is a JSON object without
-// ambiguous members. Its claims are still to be checked; see VerifyClaims.
+// Verify verifies a token that must have the given type. It returns the payload
+// and the index of the key that signed it; 0 is the signing key. The payload is
+// a JSON object without ambiguous members. Verify does not check the claims.
 //
-// The error wraps the reason, one of ErrTooLong to ErrPayload.
+// The error wraps one of ErrTooLong to ErrPayload.
 func (s *Set) Verify(typ, token string) (payload []byte, keyIndex int, err error) {
 	payload, keyIndex, err = s.verify(nil, typ, token)
 	if err != nil {
@@ -25,9 +25,9 @@ func (s *Set) Verify(typ, token string) (payload []byte, keyIndex int, err error
 	return payload, keyIndex, nil
 }
 
-// VerifyClaims does what Verify does and returns the claims as well. An error
-// may then wrap ErrClaim too. Whether the claims are those of a token that is
-// wanted now is for Claims.Check to say.
+// VerifyClaims is like Verify and also returns the claims. The error may also
+// wrap ErrClaim. The caller must call Claims.Check to find out whether the
+// token is acceptable now.
 func (s *Set) VerifyClaims(typ, token string) (claims Claims, payload []byte, keyIndex int, err error) {
 	payload, keyIndex, err = s.verify(nil, typ, token)
 	if err == nil {
@@ -39,8 +39,8 @@ func (s *Set) VerifyClaims(typ, token string) (claims Claims, payload []byte, ke
 	return claims, payload, keyIndex, nil
 }
 
-// verify returns the payload of a signed token unread, in a buffer if that is
-// large enough.
+// verify returns the unparsed payload of a signed token, in buf if it is large
+// enough.
 func (s *Set) verify(buf []byte, typ, token string) (payload []byte, keyIndex int, err error) {
 	if len(token) > MaxToken {
 		return nil, -1, ErrTooLong
@@ -69,8 +69,8 @@ func (s *Set) verify(buf []byte, typ, token string) (payload []byte, keyIndex in
 	return payload, i, nil
 }
 
-// segments splits a token at its first two dots. No segment is empty. A third
-// dot is part of the signature, and no base64url.
+// segments splits a token at its first two dots. No segment may be empty. A
+// third dot would be part of the signature, where base64url does not allow it.
 func segments(token string) (header, payload, signature string, ok bool) {
 	header, rest, ok1 := strings.Cut(token, ".")
 	payload, signature, ok2 := strings.Cut(rest, ".")
@@ -78,13 +78,14 @@ func segments(token string) (header, payload, signature string, ok bool) {
 	return header, payload, signature, ok
 }
 
-// choose returns the index of the key for a header of a wanted type.
+// choose returns the index of the key for a header. The header must have the
+// given type.
 func choose(list []entry, typ, header string) (int, error) {
 	if !isType(typ) {
 		return -1, ErrType
 	}
-	// What the set itself writes needs no reading: these bytes are the header
-	// of this key and type. An old key's are as good.
+	// A header that the set itself would write for a key and type needs no
+	// parsing. This also holds for keys that no longer sign.
 	for i := range list {
 		var room [tailSize * 2]byte
 		tail, ok := strings.CutPrefix(header, list[i].prefix)

@@ -34,8 +34,8 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestHeader covers J01, J02 and J04 to J07 for the header: what else is in a
-// header that the key itself has signed.
+// TestHeader covers J01, J02 and J04 to J07: headers that are signed with the
+// right key, but must be refused.
 func TestHeader(t *testing.T) {
 	secret := sample(32)
 	set := newSet(t, hmacKey(t, "k", "", secret), hmacKey(t, "old", "", sample(40)))
@@ -45,7 +45,7 @@ func TestHeader(t *testing.T) {
 		name, header string
 		want         error
 	}{
-		{"as we write it", `{"alg":"HS256","kid":"k","typ":"at+jwt"}`, nil},
+		{"as Sign writes it", `{"alg":"HS256","kid":"k","typ":"at+jwt"}`, nil},
 		{"other order and space", "{ \"typ\" : \"at+jwt\",\r\n\t\"kid\":\"k\", \"alg\":\"HS256\"} ", nil},
 		{"escapes in values", `{"alg":"HS\u003256","kid":"\u006b","typ":"at\u002bjwt"}`, nil},
 		{"members without a meaning", `{"alg":"HS256","kid":"k","typ":"at+jwt","cty":"x","n":{"a":[1,{"a":null}]},"x5t":"y"}`, nil},
@@ -151,7 +151,7 @@ func TestHeader(t *testing.T) {
 	})
 }
 
-// manyMembers returns n members, each behind a comma.
+// manyMembers returns n members, each after a comma.
 func manyMembers(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -160,9 +160,9 @@ func manyMembers(n int) string {
 	return b.String()
 }
 
-// TestOwnKey: a token that brings a key or its address, with a server there that
-// counts who comes.
-func TestOwnKey(t *testing.T) { // J05
+// TestKeyInTokenIsIgnored verifies tokens that contain a key or the URL of one.
+// A server counts the requests to the URL.
+func TestKeyInTokenIsIgnored(t *testing.T) { // J05
 	var hits atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
 	defer server.Close()
@@ -192,7 +192,7 @@ func TestOwnKey(t *testing.T) { // J05
 	}
 }
 
-func TestSize(t *testing.T) { // J12
+func TestLongTokensAreRefusedCheaply(t *testing.T) { // J12
 	set := newSet(t, hmacKey(t, "k", "", sample(32)))
 	for _, tt := range []struct {
 		name, token string
@@ -245,7 +245,7 @@ func TestSignRefuses(t *testing.T) {
 		}
 	}
 	if _, _, err := set.Verify("", forge(`{"alg":"HS256","kid":"k"}`, `{}`, hs256(sample(32)))); !errors.Is(err, jws.ErrType) {
-		t.Errorf("no type is wanted: %v", err)
+		t.Errorf("Verify without a type: %v", err)
 	}
 	if _, err := set.Sign(typ, []byte(`{"a":"`+strings.Repeat("a", 6000)+`"}`)); err != nil {
 		t.Errorf("6000 bytes: %v", err)

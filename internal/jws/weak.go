@@ -9,11 +9,13 @@ import (
 	"strings"
 )
 
-// minDistinct is how many different byte values a secret must have. Of 32
-// random hexadecimal digits fewer than 8 are different once in 20 million.
+// minDistinct is the minimum number of different byte values in a secret. Of
+// random texts of 32 hexadecimal digits, only one in 20 million has fewer than
+// 8.
 const minDistinct = 8
 
-// weakness says why a secret is not one, or nothing. It never quotes it.
+// weakness returns why a text must not be used as a secret, or "". It never
+// quotes the text.
 func weakness(secret []byte) string {
 	switch {
 	case isPublicText(secret) || isDER(secret) || isEncodedDER(secret):
@@ -26,8 +28,8 @@ func weakness(secret []byte) string {
 	return ""
 }
 
-// isPublicText reports whether data is a key as a file of text: PEM, a JWK, or
-// a line of SSH.
+// isPublicText reports whether data is an encoded key: PEM, a JWK, or a line of
+// SSH.
 func isPublicText(data []byte) bool {
 	data = bytes.TrimSpace(data)
 	if bytes.Contains(data, []byte("-----BEGIN ")) || bytes.HasPrefix(data, []byte("{")) && json.Valid(data) {
@@ -41,10 +43,10 @@ func isPublicText(data []byte) bool {
 	return false
 }
 
-// isDER reports whether data is a key or certificate of X.509 or of PKCS #1 or
-// #8.
+// isDER reports whether data is an X.509, PKCS #1 or PKCS #8 key or a
+// certificate in DER.
 func isDER(data []byte) bool {
-	if len(data) == 0 || data[0] != 0x30 { // a sequence
+	if len(data) == 0 || data[0] != 0x30 { // not an ASN.1 sequence
 		return false
 	}
 	for _, parse := range []func([]byte) error{
@@ -62,8 +64,8 @@ func isDER(data []byte) bool {
 	return false
 }
 
-// isEncodedDER reports whether data is DER in base64, as in PEM without its
-// first and last line, or in hexadecimal.
+// isEncodedDER reports whether data is DER in hexadecimal or in base64, such as
+// PEM without its first and last line.
 func isEncodedDER(data []byte) bool {
 	text := strings.Join(strings.Fields(string(data)), "")
 	if der, err := hex.DecodeString(text); err == nil && isDER(der) {
@@ -74,9 +76,9 @@ func isEncodedDER(data []byte) bool {
 	return err == nil && isDER(der)
 }
 
-// hasPlaceholder reports whether a secret contains what is written where one is
-// to be filled in. The words are so long that base64 has one by chance once in a
-// thousand million secrets.
+// hasPlaceholder reports whether a secret contains a word that is common in
+// placeholders. The words are long: a random secret in base64 contains one of
+// them with a probability of one in a thousand million.
 func hasPlaceholder(secret []byte) bool {
 	letters := strings.Map(func(r rune) rune {
 		switch {
@@ -102,7 +104,7 @@ func hasPlaceholder(secret []byte) bool {
 	return false
 }
 
-// isPattern reports whether data has few different bytes, repeats itself or
+// isPattern reports whether data has few different bytes, repeats itself, or
 // counts up or down.
 func isPattern(data []byte) bool {
 	distinct := make(map[byte]bool)

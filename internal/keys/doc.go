@@ -1,3 +1,3 @@
-// Package keys reads application keys and derives from them one subkey for
-// each purpose, so that what is made for one purpose is refused for another.
+// Package keys parses application keys and derives one subkey for each purpose.
+// A value made for one purpose is therefore refused for every other.
 package keys

@@ -11,8 +11,8 @@ import (
 	"github.com/ginauth/ginauth/internal/keys"
 )
 
-// sample returns n bytes that look random enough, and whose base64 uses both
-// characters in which the alphabets differ.
+// sample returns n bytes that pass the check for weak keys, and whose base64
+// contains both characters in which the alphabets differ.
 func sample(n int) []byte {
 	key := make([]byte, n)
 	for i := range key {

@@ -5,18 +5,19 @@ import (
 	"crypto/sha256"
 )
 
-// label precedes the purpose in the info of HKDF. Its version changes if ever
-// the derivation does.
+// label is the prefix of the HKDF info, followed by the purpose. Its version
+// changes if the derivation changes.
 const label = "ginauth/v1/"
 
-// Ring is the current application key and those before it. It is immutable.
+// Ring is the current application key and the previous keys. It is immutable.
 type Ring struct {
 	Redacted
 	keys []secret
 }
 
-// NewRing returns a ring of keys that Parse returned. The current key makes
-// new values, and all of them are tried on old ones. It keeps copies.
+// NewRing returns a ring of keys that Parse returned. New values are made with
+// the current key. All keys are tried for existing values. NewRing copies the
+// keys.
 func NewRing(current []byte, previous ...[]byte) *Ring {
 	r := &Ring{keys: []secret{hide(current)}}
 	for _, key := range previous {
@@ -25,16 +26,17 @@ func NewRing(current []byte, previous ...[]byte) *Ring {
 	return r
 }
 
-// Derive returns the subkeys for a purpose. Subkeys of different purposes say
-// nothing about each other. Deriving takes microseconds: do it once for each
-// purpose and keep the result.
+// Derive returns the subkeys for a purpose. A subkey reveals nothing about
+// those of other purposes. Deriving takes microseconds, so callers should do it
+// once for each purpose and keep the result.
 func (r *Ring) Derive(purpose string) Subkeys {
 	s := Subkeys{purpose: purpose, list: make([]*subkey, len(r.keys))}
 	for i, key := range r.keys {
 		derived, err := hkdf.Key(sha256.New, key(), nil, label+purpose, KeySize)
 		if err != nil {
-			// Only a length over 255 digests, or in FIPS 140-only mode a key
-			// under 14 bytes, is refused: Parse lets neither pass.
+			// hkdf.Key fails only for results longer than 255 digests, or in
+			// FIPS 140-only mode for keys shorter than 14 bytes. Parse accepts
+			// no such keys.
 			panic("keys: " + err.Error())
 		}
 		s.list[i] = newSubkey(derived)

@@ -54,11 +54,11 @@ func TestMAC(t *testing.T) {
 	message := "\x00\x00\x00\x00\x00\x00\x00\x02ab" + "\x00\x00\x00\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x01c"
 	want := hmac.New(sha256.New, subkeys.Bytes(0))
 	want.Write([]byte(message))
-	for range 2 { // the second time with a state from the pool
+	for range 2 { // the second time uses a state from the pool
 		if got := subkeys.MAC([]byte("ab"), nil, []byte("c")); !bytes.Equal(got[:], want.Sum(nil)) {
 			t.Fatalf("MAC = %x, want %x", got, want.Sum(nil))
 		}
-		subkeys.MAC(make([]byte, 10_000)) // more than the pool keeps
+		subkeys.MAC(make([]byte, 10_000)) // too long to be kept in the pool
 	}
 }
 
@@ -66,7 +66,7 @@ func TestMACOf(t *testing.T) {
 	subkeys := keys.NewRing(sample(32)).Derive("p")
 	parts := [][]byte{[]byte("a"), []byte("bc"), nil}
 	if subkeys.MACOf(parts[0], parts[1:]) != subkeys.MAC(parts...) {
-		t.Error("a list in two parts has another MAC")
+		t.Error("MACOf differs from MAC for the same parts")
 	}
 }
 
@@ -119,11 +119,11 @@ func TestVerify(t *testing.T) {
 		})
 	}
 	if _, ok := (keys.Subkeys{}).Verify(mac(a, "p"), part); ok {
-		t.Error("no keys verified a MAC")
+		t.Error("Subkeys without keys verified a MAC")
 	}
 }
 
-func TestMACConcurrently(t *testing.T) {
+func TestMACIsSafeForConcurrentUse(t *testing.T) {
 	subkeys := keys.NewRing(sample(32)).Derive("p")
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -141,7 +141,7 @@ func TestMACConcurrently(t *testing.T) {
 	wg.Wait()
 }
 
-func TestRedaction(t *testing.T) {
+func TestKeysPrintPlaceholder(t *testing.T) {
 	ring := keys.NewRing(sample(32))
 	subkeys := ring.Derive("p")
 	type holder struct {

@@ -15,8 +15,8 @@ const (
 	MACSize = sha256.Size
 )
 
-// Subkeys are the subkeys of one purpose, the current one first. They are
-// immutable and safe for concurrent use. The zero value has no keys: it
+// Subkeys are the subkeys for one purpose, the current one first. They are
+// immutable and safe for concurrent use. The zero value has no keys and
 // verifies nothing.
 type Subkeys struct {
 	Redacted
@@ -24,39 +24,40 @@ type Subkeys struct {
 	list    []*subkey
 }
 
-// Purpose returns what the subkeys were derived for.
+// Purpose returns the purpose of the subkeys.
 func (s Subkeys) Purpose() string { return s.purpose }
 
 // Len returns the number of subkeys.
 func (s Subkeys) Len() int { return len(s.list) }
 
-// Bytes returns a copy of subkey i; 0 is the current one.
+// Bytes returns a copy of subkey i. Subkey 0 is the current one.
 func (s Subkeys) Bytes(i int) []byte { return bytes.Clone(s.list[i].key()) }
 
-// MAC returns the HMAC-SHA256 of the parts under the current subkey. Each part
-// is preceded by its length, so that no two lists of parts are one message. It
-// panics if there are no subkeys.
+// MAC returns the HMAC-SHA256 of the parts with the current subkey. Each part
+// is preceded by its length, so different lists of parts are different
+// messages. MAC panics if there are no subkeys.
 func (s Subkeys) MAC(parts ...[]byte) [MACSize]byte {
 	return s.list[0].mac(nil, parts)
 }
 
-// MACOf returns what MAC returns for a part and the parts after it. A caller
-// that has these in a list need not make a longer one.
+// MACOf returns the MAC of first and the parts in more. It saves callers from
+// concatenating them.
 func (s Subkeys) MACOf(first []byte, more [][]byte) [MACSize]byte {
 	return s.list[0].mac([][]byte{first}, more)
 }
 
-// MACUnder is MAC under subkey i; 0 is the current one.
+// MACUnder is like MAC, but uses subkey i. Subkey 0 is the current one.
 func (s Subkeys) MACUnder(i int, parts ...[]byte) [MACSize]byte { return s.list[i].mac(nil, parts) }
 
-// Verify reports whether mac is the MAC of the parts under one of the subkeys,
-// and which. An index over 0 is an old key's: what it made should be made
-// again.
+// Verify reports whether mac is the MAC of the parts with one of the subkeys,
+// and returns the index of that subkey. An index greater than 0 is that of a
+// previous key. The caller should then make the value again with the current
+// key.
 func (s Subkeys) Verify(mac []byte, parts ...[]byte) (index int, ok bool) {
 	for i, key := range s.list {
 		want := key.mac(nil, parts)
-		// Returning at the first match tells how old the key is, which is no
-		// secret; each comparison takes the same time for every mac.
+		// The time until the first match reveals only the age of the key, which
+		// is not secret. Each comparison takes constant time.
 		if hmac.Equal(mac, want[:]) {
 			return i, true
 		}
@@ -66,18 +67,18 @@ func (s Subkeys) Verify(mac []byte, parts ...[]byte) (index int, ok bool) {
 
 type subkey struct {
 	key  secret
-	pool sync.Pool // of *macState
+	pool sync.Pool // holds *macState
 }
 
-// macState is an HMAC that remembers its key's state, which halves the work of
-// a short message, and room for the message, which keeps the caller's parts
-// and the result off the heap.
+// macState is an HMAC that keeps the state of its key, which halves the work
+// for a short message, and a buffer for the message, which avoids allocations
+// for the parts and the result.
 type macState struct {
 	hmac hash.Hash
 	buf  []byte
 }
 
-// maxPooled bounds the room that a pooled state keeps, in bytes.
+// maxPooled is the largest buffer that is kept in the pool, in bytes.
 const maxPooled = 4096
 
 func newSubkey(key []byte) *subkey {

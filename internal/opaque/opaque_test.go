@@ -58,16 +58,16 @@ func TestSuccessorIsDerived(t *testing.T) {
 	child := parent.Successor(ring(t, first), 0)
 	again, _ := opaque.Parse("grt_", parent.Text("grt_"))
 	if got := again.Successor(ring(t, second, first), 1); got.Text("") != child.Text("") {
-		t.Error("another successor under the same key")
+		t.Error("the same key gives another successor")
 	}
 	if other := parent.Successor(ring(t, second), 0); other.ID == child.ID || other.Digest() == child.Digest() {
-		t.Error("the same successor under another key")
+		t.Error("another key gives the same successor")
 	}
 	if child.Family != parent.Family || child.ID == parent.ID || child.Digest() == parent.Digest() {
-		t.Error("the successor is no other member of the family")
+		t.Error("the successor is not a different member of the family")
 	}
 	if grandchild := child.Successor(ring(t, first), 0); grandchild.Digest() == child.Digest() {
-		t.Error("the successor of the successor is itself")
+		t.Error("a token is its own successor")
 	}
 }
 
@@ -95,7 +95,7 @@ func TestPersonal(t *testing.T) {
 	}
 }
 
-func TestTokensHideTheirSecrets(t *testing.T) { // L06
+func TestTokensPrintPlaceholder(t *testing.T) { // L06
 	token, personal := opaque.New(), opaque.NewPersonal("gat")
 	type holder struct {
 		a opaque.Token
@@ -107,7 +107,8 @@ func TestTokensHideTheirSecrets(t *testing.T) { // L06
 	}
 }
 
-// FuzzParse checks that every token has one text, and that nothing else is one.
+// FuzzParse checks that each token has only one text and that other texts are
+// refused.
 func FuzzParse(f *testing.F) {
 	f.Add("grt_" + strings.Repeat("A", 86))
 	f.Add(opaque.New().Text("grt_"))
@@ -115,7 +116,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("gat_\x00")
 	f.Fuzz(func(t *testing.T, text string) {
 		if token, ok := opaque.Parse("grt_", text); ok && token.Text("grt_") != text {
-			t.Errorf("%q and %q are one token", text, token.Text("grt_"))
+			t.Errorf("%q and %q are the same token", text, token.Text("grt_"))
 		}
 		if token, ok := opaque.ParsePersonal("gat", text); ok && (token.Text() != text || len(token.ID) != 32) {
 			t.Errorf("%q is read as %v", text, token)

@@ -10,26 +10,27 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// A personal token is written
+// A personal token has the form
 //
 //	prefix _ 32 hexadecimal digits _ 43 digits of base 62 and 6 of a checksum
 //
-// in letters, digits and underscores alone, so that a double click selects it
-// whole and scanners for leaked secrets can be told its shape. The first part
-// names the token, the 43 digits are its secret of 256 bits. The checksum is
-// no protection: it keeps typing errors and wild guesses from the store.
+// It consists of letters, digits and underscores, so that a double click
+// selects it as a whole and scanners for leaked secrets can recognize it. The
+// hexadecimal digits identify the token. The 43 digits are its secret of 256
+// bits. The checksum adds no security: it avoids store look-ups for mistyped
+// and invented tokens.
 const (
 	secretDigits   = 43
 	checksumDigits = 6
 	digits         = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
-// Personal is the text of a personal token, taken apart.
+// Personal is a parsed personal token.
 type Personal struct {
 	keys.Redacted
-	// ID names the token in a store, and its family. It is public.
+	// ID identifies the token and its family in a store. It is not secret.
 	ID   string
-	text func() string // a closure, because it holds the secret
+	text func() string // a function, because fmt would print the secret in a field
 }
 
 // NewPersonal returns a random personal token.
@@ -40,22 +41,22 @@ func NewPersonal(prefix string) Personal {
 	return Personal{ID: name, text: func() string { return text }}
 }
 
-// Text returns the token's text.
+// Text returns the text of the token.
 func (p Personal) Text() string { return p.text() }
 
-// Digest returns the digest of the secret, for a store.
+// Digest returns the digest of the secret, which is what stores keep.
 func (p Personal) Digest() stores.Digest {
 	text := p.text()
 	return stores.DigestOf([]byte(text[len(text)-secretDigits-checksumDigits : len(text)-checksumDigits]))
 }
 
-// LooksPersonal reports whether a text claims to be a personal token.
+// LooksPersonal reports whether a text has the prefix of a personal token.
 func LooksPersonal(prefix, text string) bool {
 	rest, ok := strings.CutPrefix(text, prefix)
 	return ok && strings.HasPrefix(rest, "_")
 }
 
-// ParsePersonal reads a text that NewPersonal made.
+// ParsePersonal parses a text that NewPersonal made.
 func ParsePersonal(prefix, text string) (Personal, bool) {
 	const name = 2 * nameSize
 	if !LooksPersonal(prefix, text) || len(text) != len(prefix)+1+name+1+secretDigits+checksumDigits {
@@ -77,8 +78,8 @@ func ParsePersonal(prefix, text string) (Personal, bool) {
 	return Personal{ID: id, text: func() string { return text }}, true
 }
 
-// randomDigits returns a secret. Bytes over the largest multiple of 62 are
-// drawn again, so that no digit is likelier than another.
+// randomDigits returns a secret. It draws again for bytes from the largest
+// multiple of 62 on, so that all digits are equally likely.
 func randomDigits() string {
 	const fair = 256 - 256%len(digits)
 	var secret [secretDigits]byte

@@ -6,9 +6,9 @@ import (
 	"unicode"
 )
 
-// commonList holds common passwords of published leaks, folded to lower case:
-// one in a line, of minWord characters or more and maxEntry bytes or fewer,
-// sorted by bytes, none twice. It has no comments.
+// commonList holds common passwords from published leaks, folded to lower case,
+// one per line. They have at least minWord characters and at most maxEntry
+// bytes. They are sorted by bytes and unique. The list has no comments.
 //
 //go:embed common.txt
 var commonList string
@@ -16,12 +16,12 @@ var commonList string
 // maxEntry is the length of the longest line of commonList, in bytes.
 const maxEntry = 40
 
-// lookBack is how many bytes of an entry may stand before the password's first
-// letter, as those of "$3cr3t" do.
+// lookBack is the maximum number of bytes of an entry before the first letter
+// of the password, as in "$3cr3t".
 const lookBack = 12
 
-// common reports whether a folded password is an entry of the list, or one that
-// was made longer; see RuleCommon.
+// common reports whether a folded password is an entry of the list or an
+// extension of one, as RuleCommon describes.
 func common(s string) bool {
 	first := strings.IndexFunc(s, letter)
 	if first < 0 {
@@ -35,8 +35,8 @@ func common(s string) bool {
 	return commonLetters(s)
 }
 
-// commonFrom looks for an entry in a spelling of s that covers the byte at first,
-// such that little else is in s.
+// commonFrom reports whether a spelling of s contains an entry that covers the
+// byte at first, and s contains little else.
 func commonFrom(s, spelling string, first int) bool {
 	for begin := max(0, first-lookBack); begin <= first; begin++ {
 		last := min(len(spelling), begin+maxEntry)
@@ -50,7 +50,7 @@ func commonFrom(s, spelling string, first int) bool {
 }
 
 // littleBeside reports whether all letters of s belong to repetitions of an
-// entry, and little else is there.
+// entry, and s contains little else.
 func littleBeside(s, spelling, entry string) bool {
 	covered := make([]bool, len(s))
 	cover(covered, spelling, entry)
@@ -62,8 +62,8 @@ func littleBeside(s, spelling, entry string) bool {
 	return little(s, covered)
 }
 
-// commonLetters reports whether the letters of s alone are an entry, as those
-// of "i love you" are, and little is between and around them.
+// commonLetters reports whether the letters of s form an entry, as in "i love
+// you", with little between and around them.
 func commonLetters(s string) bool {
 	letters := make([]rune, 0, maxEntry)
 	covered := make([]bool, len(s))

@@ -23,7 +23,7 @@ func entries(t *testing.T) []string {
 	return lines[:len(lines)-1]
 }
 
-func TestListIsInOrder(t *testing.T) {
+func TestListIsSortedAndFolded(t *testing.T) {
 	list := entries(t)
 	long := 0
 	for i, entry := range list {
@@ -40,13 +40,13 @@ func TestListIsInOrder(t *testing.T) {
 			long++
 		}
 	}
-	if long < 3000 { // ASVS 6.2.4, of passwords that are long enough
+	if long < 3000 { // ASVS 6.2.4 requires 3000 entries that are long enough
 		t.Errorf("%d of %d entries have %d characters or more, want 3000", long, len(list), passpolicy.Floor)
 	}
 }
 
-// TestEveryEntryIsRefused tries each entry alone where it is long enough, and
-// with a year of birth and signs otherwise.
+// TestEveryEntryIsRefused checks each entry alone, if it is long enough, and
+// with a year and punctuation.
 func TestEveryEntryIsRefused(t *testing.T) {
 	p := policy(t, passpolicy.Config{MinLength: passpolicy.Floor})
 	for _, entry := range entries(t) {
@@ -75,7 +75,7 @@ func TestDates(t *testing.T) {
 	}
 }
 
-func TestNeighboursOfEntriesAreNotListed(t *testing.T) {
+func TestSimilarTextsAreNotListed(t *testing.T) {
 	p := policy(t, passpolicy.Config{MinLength: passpolicy.Floor})
 	for _, password := range []string{"passwordx", "xpassword", "passwora", "passworddrowssapx", "\x00\x01\x02\x03gkwvmz", "~~zz~zgkwvmz", "zyzzyvas"} {
 		if got := rule(t, p.Check(t.Context(), password)); got != "" {

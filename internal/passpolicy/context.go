@@ -8,18 +8,18 @@ import (
 )
 
 const (
-	// minWord is the length of the shortest word that is looked for, in
+	// minWord is the length of the shortest word that is searched for, in
 	// characters.
 	minWord = 4
-	// maxText is the length of the longest text that is looked at, in bytes. It
-	// is that of the longest identifier and name; longer ones are ignored, since
-	// what they weaken is their own user's password.
+	// maxText is the length of the longest text that is split, in bytes. It is
+	// the length of the longest identifier and name. Longer texts are ignored,
+	// which weakens only the password of the user who chose the text.
 	maxText = 1024
-	// maxWords bounds the words of one password's user.
+	// maxWords is the maximum number of words of a user.
 	maxWords = 64
 )
 
-// wordsOf returns the words of texts; see RuleContext.
+// wordsOf splits texts into words as RuleContext describes.
 func wordsOf(texts ...string) []string {
 	var words []string
 	add := func(word string) {
@@ -43,7 +43,7 @@ func wordsOf(texts ...string) []string {
 	return words
 }
 
-// nearWords reports whether a folded password has some of the words in it, and
+// nearWords reports whether a folded password contains some of the words and
 // little else.
 func nearWords(s string, lists ...[]string) bool {
 	covered := make([]bool, len(s))

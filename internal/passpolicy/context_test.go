@@ -72,7 +72,7 @@ func TestLongTextsAreIgnored(t *testing.T) {
 	}
 }
 
-// TestHostileWords passes what a user may choose freely.
+// TestHostileWords uses names and addresses that an attacker may choose.
 func TestHostileWords(t *testing.T) {
 	p := policy(t, passpolicy.Config{})
 	for name, words := range map[string][]string{

@@ -6,9 +6,9 @@ import (
 	"unicode"
 )
 
-// date reports whether s, which has no letters, is a date of a life in eight
-// digits, in any order and with any signs between. There are some 70,000 of
-// them, and published leaks are full of them.
+// date reports whether s, which has no letters, is a date from 1900 to 2099 in
+// eight digits, in a common order and with any separators. There are only about
+// 70,000 such dates, and they are frequent in published leaks.
 func date(s string) bool {
 	digits := strings.Map(func(r rune) rune {
 		if unicode.IsDigit(r) {

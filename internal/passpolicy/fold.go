@@ -6,19 +6,20 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// fold returns the form in which passwords are compared with words.
+// fold returns the form in which passwords and words are compared.
 func fold(s string) string { return norm.NFKC.String(strings.ToLower(norm.NFKC.String(s))) }
 
-// lookalikes are the characters commonly typed for letters, and the letters. The
-// digit one and its like stand for two: see spellings.
+// lookalikes are the characters that are commonly typed instead of letters, and
+// meant are these letters. The characters in ambiguous stand for two letters;
+// see spellings.
 const (
 	lookalikes = "0346578@$+"
 	meant      = "oeagstbast"
 	ambiguous  = "1!|"
 )
 
-// spellings returns a folded text as it is, and as it reads with lookalikes for
-// letters. All have letters at the same places, counted in bytes.
+// spellings returns a folded text, and its variants with letters instead of
+// lookalikes. Letters have the same byte positions in all of them.
 func spellings(s string) []string {
 	if !strings.ContainsAny(s, lookalikes+ambiguous) {
 		return []string{s}
@@ -38,9 +39,9 @@ func respell(s string, one byte) string {
 	return string(b)
 }
 
-// little reports whether what is not covered of s is too little to make a
-// strong password of the words that are: fewSigns or fewer, or with letters
-// fewer than Floor. The runs of each uncovered piece are its own.
+// little reports whether the uncovered part of s is too short to make a strong
+// password of the covered words: at most fewSigns parts, or fewer than Floor if
+// it contains letters. Runs do not cross covered parts.
 func little(s string, covered []bool) bool {
 	n, limit := 0, fewSigns
 	for i := 0; i < len(s); {
@@ -59,7 +60,7 @@ func little(s string, covered []bool) bool {
 	return n <= limit
 }
 
-// cover marks where word stands in s, and returns how often it does.
+// cover marks all occurrences of word in s and returns their number.
 func cover(covered []bool, s, word string) int {
 	n := 0
 	for i := 0; ; n++ {

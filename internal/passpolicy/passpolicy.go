@@ -1,11 +1,12 @@
-// Package passpolicy decides which passwords may be set. It is asked when a
-// password is set and never when one is used: who has an old one still gets in.
+// Package passpolicy decides which new passwords are acceptable. It applies
+// when a password is set, never when it is used: users with an older password
+// can still log in.
 //
-// There are no rules of composition (OWASP ASVS 5.0, 6.2.5), and any character
-// is accepted. A password is judged and later hashed exactly as typed: nothing
-// is trimmed, folded or normalized (ASVS 6.2.8), so that "é" as one code point
-// and as two are different passwords. Only the comparisons with lists of words
-// are made on a folded copy.
+// There are no composition rules (OWASP ASVS 5.0, 6.2.5), and every character
+// is accepted. A password is checked and later hashed exactly as typed. Nothing
+// is trimmed, folded or normalized (ASVS 6.2.8), so "é" as one code point and
+// "é" as two are different passwords. Only comparisons with word lists use a
+// folded copy.
 package passpolicy
 
 import (
@@ -19,43 +20,44 @@ import (
 )
 
 const (
-	// Floor is the least MinLength, and the default for users who also give a
-	// second factor: NIST SP 800-63B-4, 3.1.1.2, and ASVS 6.2.1.
+	// Floor is the smallest MinLength. It is meant for users who also use a
+	// second factor (NIST SP 800-63B-4, 3.1.1.2; ASVS 6.2.1).
 	Floor = 8
-	// DefaultMinLength is for passwords that are the only factor: NIST SP
-	// 800-63B-4, 3.1.1.2.
+	// DefaultMinLength is the default of MinLength, for passwords that are the
+	// only factor (NIST SP 800-63B-4, 3.1.1.2).
 	DefaultMinLength = 15
-	// MaxMinLength is the greatest MinLength. Every password of 64 characters
-	// has to be accepted: ASVS 6.2.9.
+	// MaxMinLength is the largest MinLength. All passwords of 64 characters
+	// must be accepted (ASVS 6.2.9).
 	MaxMinLength = 64
 	// MaxBytes is the length of the longest password, in bytes.
 	MaxBytes = hashing.MaxPassword
 )
 
-// ErrBreachUnknown says that Config.Breached could not tell, so that nothing is
-// known of the password. It is wrapped together with the hook's own error. A
-// server answers 503 and sets no password.
-var ErrBreachUnknown = errors.New("breached-password check did not answer")
+// ErrBreachUnknown says that Config.Breached failed, so it is unknown whether
+// the password is breached. It is wrapped together with the error of Breached.
+// A server should respond with 503 and not set the password.
+var ErrBreachUnknown = errors.New("breached-password check failed")
 
-// Config says which passwords may be set. The zero value is for passwords that
-// are the only factor of a login.
+// Config configures a Policy. The zero value suits passwords that are the only
+// factor of a login.
 type Config struct {
-	// MinLength is the length of the shortest password in characters, counted
-	// as Unicode code points. Zero means 15. From 8 to 64.
+	// MinLength is the minimum length of a password in characters, which are
+	// Unicode code points. Zero means 15. The range is 8 to 64.
 	MinLength int
-	// ContextWords are words that anybody would try here, such as the name of
-	// the application or of its owner (ASVS 6.2.11). They are split as the
-	// words of Check are. At most 64 of at most 256 bytes each.
+	// ContextWords are words that attackers would try for this application,
+	// such as its name or the name of its owner (ASVS 6.2.11). They are split
+	// as the words of Check are. There may be at most 64, each of at most 256
+	// bytes.
 	ContextWords []string
-	// Breached reports whether the password is known from a breach (ASVS
-	// 6.2.12). It is asked last, of passwords that pass all other rules. Nil
-	// means that nobody is asked. It bounds its own time, and its errors do not
-	// quote the password.
+	// Breached reports whether the password is known from a data breach (ASVS
+	// 6.2.12). It is called last, only for passwords that pass all other rules.
+	// Nil disables the check. Breached must limit its own time, and its errors
+	// must not quote the password.
 	Breached func(ctx context.Context, password string) (bool, error)
 }
 
-// A Policy checks new passwords. It is safe for concurrent use if the Breached
-// function is.
+// Policy checks new passwords. It is safe for concurrent use if Config.Breached
+// is.
 type Policy struct {
 	minLength int
 	words     []string
@@ -67,7 +69,7 @@ const (
 	maxContextWord  = 256 // bytes
 )
 
-// New returns the policy of a Config, or all that is wrong with it, joined. Each
+// New returns the policy of a Config, or an error that joins all faults. Each
 // fault begins with the name of its field.
 func New(c Config) (*Policy, error) {
 	if c.MinLength == 0 {
@@ -76,10 +78,10 @@ func New(c Config) (*Policy, error) {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	if c.MinLength < Floor || c.MinLength > MaxMinLength {
-		fault("MinLength: %d is not from %d to %d", c.MinLength, Floor, MaxMinLength)
+		fault("MinLength: %d is not between %d and %d", c.MinLength, Floor, MaxMinLength)
 	}
 	if len(c.ContextWords) > maxContextWords {
-		fault("ContextWords: %d are more than %d", len(c.ContextWords), maxContextWords)
+		fault("ContextWords: %d words, at most %d are allowed", len(c.ContextWords), maxContextWords)
 	}
 	p := &Policy{minLength: c.MinLength, breached: c.Breached}
 	for i, text := range c.ContextWords {
@@ -88,7 +90,7 @@ func New(c Config) (*Policy, error) {
 		case len(text) > maxContextWord:
 			fault("ContextWords[%d]: longer than %d bytes", i, maxContextWord)
 		case len(words) == 0:
-			fault("ContextWords[%d]: %q has no word of %d characters or more", i, text, minWord)
+			fault("ContextWords[%d]: %q has no word of at least %d characters", i, text, minWord)
 		}
 		p.words = append(p.words, words...)
 	}
@@ -98,15 +100,15 @@ func New(c Config) (*Policy, error) {
 	return p, nil
 }
 
-// MinLength returns the length of the shortest password, in characters.
+// MinLength returns the minimum length of a password, in characters.
 func (p *Policy) MinLength() int { return p.minLength }
 
-// Check returns nil if the password may be set, or a *Violation that names the
-// first rule it breaks. The error wraps ErrBreachUnknown if the Breached
-// function failed. No error quotes the password.
+// Check returns nil if the password may be set. Otherwise it returns a
+// *Violation of the first rule that the password breaks, or an error that wraps
+// ErrBreachUnknown if Config.Breached failed. Errors never quote the password.
 //
-// The words are what is known of the user, as it is stored: the name, the email
-// address, the user name. They are split into their words; see RuleContext.
+// The words are texts about the user, as they are stored: name, email address,
+// user name. They are split into words as RuleContext describes.
 func (p *Policy) Check(ctx context.Context, password string, words ...string) error {
 	switch {
 	case len(password) > MaxBytes:

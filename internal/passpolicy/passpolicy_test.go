@@ -11,7 +11,7 @@ import (
 	"github.com/ginauth/ginauth/internal/passpolicy"
 )
 
-// random has no word, no run and no repetition in it.
+// random contains no word, no run and no repetition.
 const random = "xK9#mQ2vT7!wZ4p"
 
 func policy(t testing.TB, c passpolicy.Config) *passpolicy.Policy {
@@ -23,7 +23,7 @@ func policy(t testing.TB, c passpolicy.Config) *passpolicy.Policy {
 	return p
 }
 
-// rule returns the rule that an error names, "" for none.
+// rule returns the rule in an error, or "" if the error is nil.
 func rule(t testing.TB, err error) passpolicy.Rule {
 	t.Helper()
 	if err == nil {
@@ -31,7 +31,7 @@ func rule(t testing.TB, err error) passpolicy.Rule {
 	}
 	var v *passpolicy.Violation
 	if !errors.As(err, &v) || v.Rule == "" || v.Reason == "" {
-		t.Fatalf("%v is no *Violation with a rule and a reason", err)
+		t.Fatalf("%v is not a *Violation with a rule and a reason", err)
 	}
 	return v.Rule
 }
@@ -52,10 +52,10 @@ func TestNewReportsAllFaults(t *testing.T) {
 		}
 	}
 	if strings.Contains(err.Error(), "ContextWords[2]") {
-		t.Errorf("a good word is a fault:\n%v", err)
+		t.Errorf("a valid word is reported as a fault:\n%v", err)
 	}
 	if _, err := passpolicy.New(passpolicy.Config{MinLength: 65}); err == nil {
-		t.Error("no fault in a minimum over 64 characters")
+		t.Error("a minimum of more than 64 characters is accepted")
 	}
 }
 
@@ -138,7 +138,7 @@ func TestFirstBrokenRuleIsNamed(t *testing.T) {
 		}
 	}
 	if asked != 0 {
-		t.Errorf("the breach service was asked %d times about passwords that are refused anyway", asked)
+		t.Errorf("Breached was called %d times for passwords that break other rules", asked)
 	}
 	if got := rule(t, p.Check(t.Context(), random)); got != passpolicy.RuleBreached || asked != 1 {
 		t.Errorf("breaks %q after %d questions", got, asked)
@@ -162,7 +162,7 @@ func TestBreached(t *testing.T) { // P13
 			typed := " " + random + "\u0065\u0301 "
 			p := policy(t, passpolicy.Config{Breached: func(ctx context.Context, password string) (bool, error) {
 				if password != typed || ctx.Value(key{}) != "request" {
-					t.Error("the service is not asked about the password as typed, with the caller's context")
+					t.Error("Breached was not called with the password as typed and the caller's context")
 				}
 				return tt.breached, tt.err
 			}})

@@ -6,15 +6,16 @@ import (
 )
 
 const (
-	// fewSigns is the number of parts, none of them a letter, that make no
-	// strong password of a word: those of a date, as in "23.04.1985".
+	// fewSigns is the number of parts without letters that can be added to a
+	// word without making a strong password. It is the number of parts of a
+	// date, as in "23.04.1985".
 	fewSigns = 10
 	// minRun is the length of the shortest run that counts as one part.
 	minRun = 3
 )
 
-// rows are sequences of keys: rows of keyboards in use, rows of digits, and
-// ways to go from one to the next. They are followed in both directions.
+// rows are sequences of keys: rows of common keyboard layouts, rows of digits,
+// and zigzag paths between rows. Runs follow them in both directions.
 const rows = "qwertyuiop[]\nasdfghjkl;'\nzxcvbnm,./\n" +
 	"qwertzuiop\nyxcvbnm\nazertyuiop\nqsdfghjklm\nwxcvbn\n" +
 	"`12345678901234567890-=\n!@#$%^&*()_+\n" +
@@ -23,8 +24,8 @@ const rows = "qwertyuiop[]\nasdfghjkl;'\nzxcvbnm,./\n" +
 	"1a2b3c4d5e6f7g8h9i0\na1b2c3d4e5f6g7h8i9\n" +
 	"147258369\n741852963\n789456123\n"
 
-// unitOf returns the shortest text that, repeated twice or more, is s; the last
-// repetition may be cut short. It returns s if there is none.
+// unitOf returns the shortest text whose repetition, at least twice, is s. The
+// last repetition may be incomplete. It returns s if s is not a repetition.
 func unitOf(s []rune) []rune {
 	// border[i] is the length of the longest proper prefix of s[:i+1] that is
 	// also its suffix.
@@ -48,14 +49,15 @@ func unitOf(s []rune) []rune {
 	return s
 }
 
-// repetitive reports whether a unit breaks RuleRepetition. What is no repetition
-// is its own unit, of minLength characters or more.
+// repetitive reports whether a unit breaks RuleRepetition. The unit of a
+// password that is not a repetition is the password itself, which has at least
+// minLength characters.
 func repetitive(unit []rune, minLength int) bool {
 	return len(unit) < Floor || 2*parts(unit, minLength) < minLength
 }
 
-// parts counts the parts of s: single characters, and runs of them. It stops at
-// enough.
+// parts returns the number of parts of s, which are single characters and runs.
+// It stops counting at enough.
 func parts(s []rune, enough int) int {
 	n := 0
 	for ; len(s) > 0 && n < enough; n++ {
@@ -68,8 +70,8 @@ func parts(s []rune, enough int) int {
 	return n
 }
 
-// steps returns how many characters at the beginning of s are equal, or follow
-// one another up or down the order of Unicode.
+// steps returns the length of the run at the beginning of s whose characters
+// are equal, or ascend or descend by one code point.
 func steps(s []rune) int {
 	if len(s) < minRun {
 		return 1
@@ -85,7 +87,8 @@ func steps(s []rune) int {
 	return n
 }
 
-// keys returns how many characters at the beginning of s follow one of rows.
+// keys returns the length of the run at the beginning of s that follows one of
+// rows.
 func keys(s []rune) int {
 	longest := 1
 	if len(s) < minRun || s[0] > unicode.MaxASCII {
@@ -101,8 +104,8 @@ func keys(s []rune) int {
 	}
 }
 
-// along returns how many characters of s stand in rows from a place on, in one
-// direction.
+// along returns the number of characters of s that match rows from a position
+// on, in one direction.
 func along(s []rune, at, direction int) int {
 	n := 0
 	for ; n < len(s) && 0 <= at && at < len(rows) && rows[at] != '\n' && rune(rows[at]) == s[n]; n++ {
@@ -111,5 +114,5 @@ func along(s []rune, at, direction int) int {
 	return n
 }
 
-// letter reports whether r belongs to a word. Accents do.
+// letter reports whether r belongs to a word. Combining marks do.
 func letter(r rune) bool { return unicode.IsLetter(r) || unicode.IsMark(r) }

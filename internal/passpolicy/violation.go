@@ -1,56 +1,59 @@
 package passpolicy
 
-// A Rule names what a password has to satisfy. Its text is stable: programs may
+// Rule identifies a rule for passwords. Its text is stable: applications may
 // compare it and send it to clients.
 type Rule string
 
 // The rules, in the order in which they are checked.
 const (
-	// RuleSize bounds the password at MaxBytes, because hashing reads all of it.
+	// RuleSize limits the length to MaxBytes, because hashing reads the whole
+	// password.
 	RuleSize Rule = "size"
-	// RuleEncoding asks for valid UTF-8 without U+FFFD, the character that
-	// decoders put in place of what they could not read: passwords that differ
-	// only there would be one.
+	// RuleEncoding requires valid UTF-8 without U+FFFD. Decoders insert that
+	// character for invalid input, so passwords that differ only there would be
+	// equal.
 	RuleEncoding Rule = "encoding"
-	// RuleLength is the minimum length.
+	// RuleLength requires the minimum length.
 	RuleLength Rule = "length"
-	// RuleRepetition refuses what is as easily guessed as a listed password
-	// without being on any list: a unit of fewer than 8 characters typed again
-	// and again ("abcabcabcabcabc"), and fewer parts than half the minimum length,
-	// where a part is one character, or three and more that are equal,
-	// consecutive, or in a row on a keyboard ("qwertyuiop123456").
+	// RuleRepetition refuses passwords that are as easy to guess as a common
+	// one without being on a list: repetitions of fewer than 8 characters
+	// ("abcabcabcabcabc"), and passwords with fewer parts than half the minimum
+	// length. A part is a single character, or a run of at least three
+	// characters that are equal, consecutive, or adjacent on a keyboard
+	// ("qwertyuiop123456").
 	//
-	// A longer password that is a repetition is judged by the rules below as if
-	// its unit had been typed once.
+	// If a longer password is a repetition, the following rules check only one
+	// repetition.
 	RuleRepetition Rule = "repetition"
-	// RuleCommon refuses the passwords of the bundled list (ASVS 6.2.4), in any
-	// case, and what they are commonly made longer with: repetition, digits for
-	// letters ("p4ssw0rd"), and before, after or between its letters others that
-	// make ten parts or fewer, none of them a letter, as a date does. So each
-	// entry stands for many passwords of the length that is asked for. A date
-	// alone is as common. All of the password is compared: one that contains a
-	// listed word beside others passes (NIST SP 800-63B-4, 3.1.1.2).
+	// RuleCommon refuses the passwords of the bundled list (ASVS 6.2.4) and
+	// their common extensions, in any case: repetitions, digits for letters
+	// ("p4ssw0rd"), and up to ten additional parts without letters before,
+	// after or between the letters, such as a date. Each entry of the list
+	// therefore covers many passwords of the required length. Dates alone are
+	// refused too. The rule compares the whole password: a password that
+	// contains a listed word next to other words passes (NIST SP 800-63B-4,
+	// 3.1.1.2).
 	RuleCommon Rule = "common"
-	// RuleContext refuses a password of which fewer than eight parts remain, or
-	// ten or fewer that have no letter, once the words of the account and of the
-	// application are taken out of it, in any case and also with digits for
-	// letters.
+	// RuleContext refuses passwords that consist mainly of words of the account
+	// or the application. Without these words, fewer than eight parts remain,
+	// or at most ten parts without letters. Words are recognized in any case
+	// and with digits for letters.
 	//
-	// The words are those between spaces and signs of the texts given, with and
-	// without digits at their ends, and all those of a name, of the local part
-	// or of the domain of an email address written together. Words of fewer
-	// than 4 characters are ignored.
+	// The words are the parts of the given texts between spaces and
+	// punctuation, with and without digits at their ends. In addition, the
+	// words of a name, of the local part and of the domain of an email address
+	// are joined. Words of fewer than 4 characters are ignored.
 	RuleContext Rule = "context"
-	// RuleBreached refuses what Config.Breached reports.
+	// RuleBreached refuses passwords that Config.Breached reports.
 	RuleBreached Rule = "breached"
 )
 
-// A Violation is the error of a password that may not be set.
+// Violation is the error for a password that is not acceptable.
 type Violation struct {
-	// Rule is the rule that is broken.
+	// Rule is the rule that the password breaks.
 	Rule Rule
 	// Reason completes the sentence "The password …", as in "must have at least
-	// 15 characters". It is the same for all passwords.
+	// 15 characters". It does not depend on the password.
 	Reason string
 }
 

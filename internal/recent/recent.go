@@ -1,4 +1,4 @@
-// Package recent remembers results that are dear to make and never change.
+// Package recent caches results that are expensive to compute and never change.
 package recent
 
 import (
@@ -6,32 +6,33 @@ import (
 	"sync/atomic"
 )
 
-// Results are the latest results of a function of K that gives the same result
-// for the same key each time. They are bounded: each key has one place, which the
-// next key that falls there takes from it. Results are safe for concurrent use,
-// and looking one up takes no lock.
+// Results is a cache for a function that always returns the same result for the
+// same key. Its size is fixed: each key has one place, and a new key replaces
+// the key in its place. Results is safe for concurrent use. Looking a result up
+// takes no lock.
 type Results[K comparable, V any] struct {
 	seed   maphash.Seed
 	places []atomic.Pointer[result[K, V]]
 }
 
-// result is a key with its value. It does not change.
+// result is an immutable pair of key and value.
 type result[K comparable, V any] struct {
 	key   K
 	value V
 }
 
-// New returns room for n results. It panics if n is not positive.
+// New returns a cache with n places. It panics if n is not positive.
 func New[K comparable, V any](n int) *Results[K, V] {
 	if n <= 0 {
-		panic("recent: no room")
+		panic("recent: New: n must be positive")
 	}
 	return &Results[K, V]{seed: maphash.MakeSeed(), places: make([]atomic.Pointer[result[K, V]], n)}
 }
 
-// Get returns what was put under the key, unless another key took its place.
-// Keys are compared whole, so no other key's value is ever returned. The time
-// this takes may depend on the keys: none is to be a secret that a client sends.
+// Get returns the cached value of a key. It returns false if there is none, or
+// if another key took its place. Keys are compared completely, so Get never
+// returns the value of another key. The comparison is not constant-time: keys
+// must not be secrets that a client sends.
 func (r *Results[K, V]) Get(key K) (value V, ok bool) {
 	if known := r.place(key).Load(); known != nil && known.key == key {
 		return known.value, true
@@ -39,7 +40,7 @@ func (r *Results[K, V]) Get(key K) (value V, ok bool) {
 	return value, false
 }
 
-// Put remembers the value of a key.
+// Put caches the value of a key.
 func (r *Results[K, V]) Put(key K, value V) {
 	r.place(key).Store(&result[K, V]{key, value})
 }

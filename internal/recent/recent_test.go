@@ -27,15 +27,15 @@ func TestResults(t *testing.T) {
 	}
 }
 
-// TestBound checks that another key takes the place, and never passes for the
-// one before.
-func TestBound(t *testing.T) {
+// TestFullCacheReplacesResults checks that a new key replaces the key in its
+// place, and that values are never confused.
+func TestFullCacheReplacesResults(t *testing.T) {
 	r := recent.New[string, int](8)
 	kept := 0
 	for i := range 1000 {
 		r.Put(strconv.Itoa(i), i)
 		if v, ok := r.Get(strconv.Itoa(i)); !ok || v != i {
-			t.Fatalf("%d is not remembered: %d, %t", i, v, ok)
+			t.Fatalf("%d is not cached: %d, %t", i, v, ok)
 		}
 	}
 	for i := range 1000 {
@@ -56,7 +56,7 @@ func TestBound(t *testing.T) {
 	recent.New[string, int](0)
 }
 
-func TestParallel(t *testing.T) {
+func TestResultsAreSafeForConcurrentUse(t *testing.T) {
 	r := recent.New[string, int](16)
 	var done sync.WaitGroup
 	begin := make(chan struct{})
@@ -76,13 +76,13 @@ func TestParallel(t *testing.T) {
 	done.Wait()
 }
 
-func TestAllocations(t *testing.T) {
+func TestGetDoesNotAllocate(t *testing.T) {
 	r := recent.New[key, [32]byte](16)
 	k := key{"some", "key"}
 	r.Put(k, [32]byte{1})
 	if n := testing.AllocsPerRun(100, func() {
 		if v, ok := r.Get(k); !ok || v[0] != 1 {
-			t.Error("not remembered")
+			t.Error("not cached")
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)

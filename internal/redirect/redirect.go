@@ -1,5 +1,4 @@
-// Package redirect tells redirect targets inside the application from those
-// that lead a browser elsewhere.
+// Package redirect checks that a redirect target is inside the application.
 package redirect
 
 import (
@@ -9,17 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-// MaxTarget is the longest target, in bytes.
+// MaxTarget is the length of the longest target, in bytes.
 const MaxTarget = 2048
 
-// Clean returns target without its fragment, and whether it is safe to redirect
-// to: a path beginning with one slash, and perhaps a query. It is "" if not.
+// Clean returns target without its fragment and reports whether it is safe to
+// redirect to. A safe target is a path that begins with exactly one slash,
+// optionally followed by a query. For other targets Clean returns "" and false.
 //
-// Browsers read a backslash as a slash, drop tabs and line breaks wherever they
-// are, and remove dot segments before anything else looks at the path; some
-// proxies decode escapes before they do the same. So the path must have none of
-// these even when decoded. A browser never asks for such a path: only targets
-// written by hand are refused.
+// Browsers treat a backslash as a slash, remove tabs and line breaks, and
+// resolve dot segments before they use the path. Some proxies decode escapes
+// before they do the same. Clean therefore refuses paths that contain any of
+// these, even after decoding. Browsers never request such paths, so only
+// manipulated targets are refused.
 func Clean(target string) (string, bool) {
 	if len(target) > MaxTarget || !utf8.ValidString(target) || strings.ContainsFunc(target, unicode.IsControl) {
 		return "", false
@@ -33,8 +33,7 @@ func Clean(target string) (string, bool) {
 	return target, true
 }
 
-// safePath reports whether a path without escapes can be resolved only to
-// itself.
+// safePath reports whether a decoded path resolves only to itself.
 func safePath(path string) bool {
 	rest, rooted := strings.CutPrefix(path, "/")
 	if !rooted || strings.HasPrefix(rest, "/") {

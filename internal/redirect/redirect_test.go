@@ -41,7 +41,8 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// refused are targets that lead elsewhere, or might under some reading.
+// refused are targets that lead, or could be interpreted to lead, to another
+// site.
 var refused = []struct{ name, target string }{
 	{"nothing", ""},
 	{"fragment alone", "#top"},
@@ -106,7 +107,7 @@ func TestCleanRefuses(t *testing.T) {
 	}
 }
 
-// TestResolve checks the check: the resolver sees through the usual tricks.
+// TestResolve checks that the resolver of the tests detects common tricks.
 func TestResolve(t *testing.T) {
 	for _, tt := range []struct{ target, want string }{
 		{"", ownOrigin},
@@ -151,7 +152,7 @@ func FuzzClean(f *testing.F) {
 			t.Errorf("Clean(%q) = %q, which leads to %q", target, got, origin)
 		}
 		if again, ok := redirect.Clean(got); !ok || again != got || !strings.HasPrefix(target, got) {
-			t.Errorf("Clean(%q) = %q, whose own is %q, %t", target, got, again, ok)
+			t.Errorf("Clean(%q) = %q, which Clean changes to %q, %t", target, got, again, ok)
 		}
 	})
 }

@@ -2,14 +2,14 @@ package redirect_test
 
 import "strings"
 
-// ownOrigin is the origin of https://app.example/x/y, which targets are
-// resolved against.
+// ownOrigin is the origin of https://app.example/x/y, the base URL of the
+// targets.
 const ownOrigin = "https://app.example"
 
-// resolve returns the origin, with any user information, that a browser goes
-// to, or the scheme of an address without one. It follows the WHATWG URL
-// standard, 4.4, as far as the authority, and shares nothing with the package
-// under test.
+// resolve returns the origin, including user information, that a browser
+// requests for a target, or the scheme of a URL without origin. It follows
+// section 4.4 of the WHATWG URL standard up to the authority. It shares no code
+// with the package under test.
 func resolve(target string) string {
 	target = strings.TrimFunc(target, func(r rune) bool { return r <= ' ' })
 	target = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(target)
@@ -23,7 +23,7 @@ func resolve(target string) string {
 	case !special(scheme):
 		return scheme + ":"
 	case scheme == "https" && (!isSlash(rest, 0) || !isSlash(rest, 1)):
-		return ownOrigin // the scheme of the base, and no authority
+		return ownOrigin // has the scheme of the base and no authority
 	}
 	for isSlash(rest, 0) {
 		rest = rest[1:]

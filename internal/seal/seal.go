@@ -1,5 +1,5 @@
-// Package seal encrypts and authenticates small values that a client keeps for
-// us, such as cookies.
+// Package seal encrypts and authenticates small values that clients store for
+// the server, such as cookies.
 package seal
 
 import (
@@ -17,12 +17,12 @@ import (
 	"github.com/ginauth/ginauth/internal/keys"
 )
 
-// A sealed value is, in base64url without padding:
+// A sealed value is the base64url encoding, without padding, of
 //
 //	version (1 byte) | nonce (24 bytes) | ciphertext | tag (16 bytes)
 //
-// and its plaintext is the times of issue and of expiry, in milliseconds since
-// 1970 as 8 bytes each, followed by the value.
+// The plaintext is the time of issue and the time of expiry, each as 8 bytes
+// with the milliseconds since 1970, followed by the value.
 const (
 	version   = 1
 	nonceSize = chacha20poly1305.NonceSizeX
@@ -31,23 +31,23 @@ const (
 )
 
 const (
-	// MaxText is the longest sealed value, in bytes: about what browsers
-	// accept of a cookie.
+	// MaxText is the length of the longest sealed value, in bytes. It is about
+	// the limit of browsers for a cookie.
 	MaxText = 4096
-	// MaxValue is the longest value that can be sealed, in bytes.
+	// MaxValue is the length of the longest value that can be sealed, in bytes.
 	MaxValue = MaxText/4*3 - overhead
 )
 
-// maxSkew is how far the clocks of two machines may differ: a value issued
-// further in the future was not issued by a machine of ours, or its clock is
-// wrong and so is the expiry.
+// maxSkew is the tolerated difference between the clocks of two machines. A
+// value issued further in the future is refused, because its expiry would be
+// wrong too.
 const maxSkew = time.Minute
 
-// ErrTooLong says that a value is over MaxValue.
+// ErrTooLong says that a value is longer than MaxValue.
 var ErrTooLong = errors.New("seal: value is too long")
 
-// encoding refuses a last character with stray bits, so that no two texts are
-// one value.
+// encoding refuses stray bits in the last character, so that each sealed value
+// has only one text.
 var encoding = base64.RawURLEncoding.Strict()
 
 // Sealer seals values for one purpose. It is immutable and safe for concurrent
@@ -55,27 +55,28 @@ var encoding = base64.RawURLEncoding.Strict()
 type Sealer struct {
 	keys.Redacted
 	purpose string
-	aeads   func() []cipher.AEAD // in a closure, because it holds keys
+	aeads   func() []cipher.AEAD // a function, because fmt would print the keys in a slice
 }
 
-// New returns a Sealer for the purpose of the subkeys. It seals under the
-// current one and opens under all of them.
+// New returns a Sealer for the purpose of the subkeys. It seals with the
+// current subkey and opens with all of them.
 func New(subkeys keys.Subkeys) *Sealer {
 	aeads := make([]cipher.AEAD, subkeys.Len())
 	for i := range aeads {
 		aead, err := chacha20poly1305.NewX(subkeys.Bytes(i))
 		if err != nil {
-			panic("seal: " + err.Error()) // only for another size than keys.KeySize
+			panic("seal: " + err.Error()) // cannot happen: subkeys have keys.KeySize bytes
 		}
 		aeads[i] = aead
 	}
 	return &Sealer{purpose: subkeys.Purpose(), aeads: func() []cipher.AEAD { return aeads }}
 }
 
-// Seal returns value as text that Open opens until lifetime has passed since
-// now, given the same context: what the value belongs to, such as the name of
-// its cookie. The text has 4 characters for every 3 bytes of the value and at
-// most 77 more.
+// Seal returns value as text that Open accepts until lifetime has passed since
+// now. Context binds the text to its use, such as the name of a cookie: Open
+// must get the same context. The text has 4 characters for every 3 bytes of the
+// value and at most 77 more. The error wraps ErrTooLong if the value is longer
+// than MaxValue.
 func (s *Sealer) Seal(now time.Time, lifetime time.Duration, value []byte, context ...[]byte) (string, error) {
 	if len(value) > MaxValue {
 		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrTooLong, len(value), MaxValue)
@@ -96,10 +97,11 @@ func (s *Sealer) Seal(now time.Time, lifetime time.Duration, value []byte, conte
 	return encoding.EncodeToString(sealed), nil
 }
 
-// Open returns the value sealed in text, and the index of the subkey that it
-// was sealed under: over 0 is an old one, and the value should be sealed again.
-// It reports false, and never why, if the text was not made by Seal for this
-// purpose and context or is not valid now.
+// Open returns the value in a sealed text and the index of the subkey that
+// sealed it. An index greater than 0 is that of a previous key, and the caller
+// should seal the value again. Open returns false if Seal did not make the text
+// for this purpose and context, or if the text is not valid at now. It does not
+// tell which.
 func (s *Sealer) Open(now time.Time, text string, context ...[]byte) (value []byte, index int, ok bool) {
 	sealed, ok := decode(text)
 	if !ok {
@@ -120,10 +122,10 @@ func (s *Sealer) Open(now time.Time, text string, context ...[]byte) (value []by
 	return nil, -1, false
 }
 
-// decode returns the bytes of a text of the right form: at least overhead, and
-// the known version.
+// decode decodes a text. It must have the known version and at least overhead
+// bytes.
 func decode(text string) ([]byte, bool) {
-	// The decoder skips line breaks even when strict.
+	// The strict decoder still skips line breaks.
 	if len(text) > MaxText || strings.ContainsAny(text, "\r\n") {
 		return nil, false
 	}
@@ -140,8 +142,9 @@ func valid(now time.Time, plaintext []byte) bool {
 	return now.Before(expires) && !now.Add(maxSkew).Before(issued)
 }
 
-// bind returns the additional data: the version, and the purpose and each part
-// of the context preceded by its length, so that no two lists are the same.
+// bind returns the additional authenticated data: the version, then the purpose
+// and each part of the context, each preceded by its length. Different lists
+// have different data.
 func (s *Sealer) bind(context [][]byte) []byte {
 	data := append(make([]byte, 0, 64), version)
 	data = appendPart(data, []byte(s.purpose))

@@ -57,10 +57,12 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// golden is "golden", sealed for an hour since now under the name "name".
+// golden is the value "golden", sealed for an hour since now with the context
+// "name".
 const golden = "AR7kL3oXtbHnLqfajETH2wPVZ9qfgoBLLXoWfgEH_DexLwGg38a_DFxkd79Q8sjAcMV0dcb1TaDyk9gwmoX5"
 
-// TestFormat holds the format still: what one release sealed the next opens.
+// TestFormat checks that the format does not change: each release must open
+// what earlier releases sealed.
 func TestFormat(t *testing.T) {
 	got, _, ok := sealer("session", 1).Open(now, golden, []byte("name"))
 	if !ok || string(got) != "golden" {
@@ -71,7 +73,7 @@ func TestFormat(t *testing.T) {
 func TestSealRefuses(t *testing.T) {
 	s := sealer("p", 1)
 	if _, err := s.Seal(now, time.Hour, make([]byte, seal.MaxValue+1)); !errors.Is(err, seal.ErrTooLong) {
-		t.Errorf("too long a value: %v", err)
+		t.Errorf("value longer than MaxValue: %v", err)
 	}
 	for _, lifetime := range []time.Duration{0, -time.Second} {
 		if _, err := s.Seal(now, lifetime, nil); err == nil {
@@ -80,7 +82,7 @@ func TestSealRefuses(t *testing.T) {
 	}
 }
 
-func TestTimes(t *testing.T) {
+func TestOpenChecksTimes(t *testing.T) {
 	s := sealer("p", 1)
 	text := mustSeal(t, s, "v")
 	for _, tt := range []struct {
@@ -103,7 +105,7 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-func TestBinding(t *testing.T) {
+func TestOpenChecksKeyPurposeAndContext(t *testing.T) {
 	name, user := []byte("name"), []byte("7")
 	text := mustSeal(t, sealer("session", 1), "v", name, user)
 	for _, tt := range []struct {
@@ -132,7 +134,7 @@ func TestBinding(t *testing.T) {
 	}
 }
 
-func TestTampering(t *testing.T) {
+func TestOpenRefusesChangedText(t *testing.T) {
 	s := sealer("p", 1)
 	// A value of one byte leaves two stray bits in the last character.
 	text := mustSeal(t, s, "v")
@@ -167,7 +169,7 @@ func TestTampering(t *testing.T) {
 	refused("two halves", text[:len(text)/2]+other[len(text)/2:])
 }
 
-func TestRedaction(t *testing.T) {
+func TestSealerPrintsPlaceholder(t *testing.T) {
 	s := sealer("p", 1)
 	secret := keys.NewRing(key(1)).Derive("p").Bytes(0)
 	type holder struct{ inner *seal.Sealer }
@@ -181,7 +183,7 @@ func TestRedaction(t *testing.T) {
 	}
 }
 
-// FuzzOpen checks that nothing opens but what was sealed.
+// FuzzOpen checks that only sealed texts can be opened.
 func FuzzOpen(f *testing.F) {
 	s := sealer("session", 1, 2)
 	for _, text := range []string{"", golden, golden[:80], golden + "A", golden[:10] + "\n" + golden[10:], strings.ToLower(golden)} {
@@ -192,12 +194,12 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("Open(%q) = %t", text, ok)
 		}
 		if _, _, ok := s.Open(now, text, []byte("eman")); ok {
-			t.Errorf("opened %q under another name", text)
+			t.Errorf("opened %q with another context", text)
 		}
 	})
 }
 
-// FuzzSeal checks that every value comes back.
+// FuzzSeal checks that every value can be sealed and opened.
 func FuzzSeal(f *testing.F) {
 	s := sealer("p", 1)
 	f.Add([]byte("value"), []byte("context"))

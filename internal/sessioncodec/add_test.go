@@ -12,7 +12,7 @@ func TestAdd(t *testing.T) {
 	for _, tt := range []struct {
 		v    any
 		by   int64
-		want any // of the type of v, or nil if the sum fits nowhere
+		want any // has the type of v, or is nil if the sum is out of range
 	}{
 		{0, 1, 1}, {5, -7, -2}, {5, 0, 5}, {math.MaxInt, 1, nil}, {math.MinInt, -1, nil},
 		{int8(126), 1, int8(127)}, {int8(127), 1, nil}, {int8(-128), -1, nil},

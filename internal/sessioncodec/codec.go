@@ -1,10 +1,10 @@
-// Package sessioncodec encodes the values of a session so that they come back
-// with the type they had.
+// Package sessioncodec encodes the values of a session together with their
+// types.
 //
 // An encoded value is a tag byte and a payload. Integers are varints in their
-// shortest form, floating point numbers their IEEE 754 bits, times the varints
-// of their Unix seconds, nanoseconds and offset from UTC in seconds. Whatever
-// has no tag of its own is JSON. No value has two encodings, JSON excepted.
+// shortest form. Floating point numbers are their IEEE 754 bits. Times are the
+// varints of their Unix seconds, nanoseconds and offset from UTC in seconds.
+// All other values are JSON. Except for JSON, each value has only one encoding.
 package sessioncodec
 
 import (
@@ -14,16 +14,16 @@ import (
 )
 
 var (
-	// ErrCorrupt says that data was not made by Encode.
+	// ErrCorrupt says that Encode did not make the data.
 	ErrCorrupt = errors.New("session value is corrupt")
-	// ErrType says that a value is of another type than the one asked for, or
-	// does not fit it.
+	// ErrType says that a value has another type than requested, or does not
+	// fit the type.
 	ErrType = errors.New("session value has another type")
 	// ErrUnsupported says that a value cannot be encoded.
-	ErrUnsupported = errors.New("value cannot be kept in a session")
+	ErrUnsupported = errors.New("value cannot be stored in a session")
 )
 
-// The tags. They are stored: none may change its meaning.
+// The tags. They are stored, so their meaning must never change.
 const (
 	tagBool    = 'b'
 	tagInt     = 'i'
@@ -44,7 +44,7 @@ const (
 	tagJSON    = 'j'
 )
 
-// JSON is a value that has no tag of its own. It marshals as itself.
+// JSON is a value that was encoded as JSON. It marshals as itself.
 type JSON []byte
 
 // MarshalJSON returns j, or null if it is empty.
@@ -56,11 +56,11 @@ func (j *JSON) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// corrupt returns an error that names the tag of malformed data, and nothing of
-// what may be secret in it.
+// corrupt returns an error that contains the tag and length of malformed data,
+// and no part of the payload, which may be secret.
 func corrupt(data string) error {
 	if data == "" {
-		return fmt.Errorf("%w: it is empty", ErrCorrupt)
+		return fmt.Errorf("%w: empty", ErrCorrupt)
 	}
 	return fmt.Errorf("%w: tag %q, %d bytes", ErrCorrupt, data[0], len(data))
 }

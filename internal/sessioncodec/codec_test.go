@@ -20,7 +20,7 @@ type (
 	point  struct{ X, Y int }
 )
 
-// values are values that come back as they are.
+// values are values that are decoded unchanged.
 var values = []any{
 	true, false,
 	0, 1, -1, 63, 64, -64, -65, math.MaxInt, math.MinInt,
@@ -60,7 +60,7 @@ func TestRoundTrip(t *testing.T) {
 		fromBytes, err1 := sessioncodec.Decode(data)
 		fromText, err2 := sessioncodec.Decode(string(data))
 		if err1 != nil || err2 != nil || !reflect.DeepEqual(fromBytes, v) || !reflect.DeepEqual(fromText, v) {
-			t.Errorf("%T %.40v came back as %T %.40v, %v and %T %.40v, %v", v, v, fromBytes, fromBytes, err1, fromText, fromText, err2)
+			t.Errorf("%T %.40v decoded as %T %.40v, %v and %T %.40v, %v", v, v, fromBytes, fromBytes, err1, fromText, fromText, err2)
 		}
 	}
 }
@@ -69,12 +69,12 @@ func TestNaN(t *testing.T) {
 	for _, bits := range []uint64{math.Float64bits(math.NaN()), 0xfff8000000000123} {
 		got, err := sessioncodec.Decode(mustEncode(t, math.Float64frombits(bits)))
 		if f, ok := got.(float64); err != nil || !ok || math.Float64bits(f) != bits {
-			t.Errorf("NaN %x came back as %T %v, %v", bits, got, got, err)
+			t.Errorf("NaN %x decoded as %T %v, %v", bits, got, got, err)
 		}
 	}
 	got, err := sessioncodec.Decode(mustEncode(t, float32(math.NaN())))
 	if f, ok := got.(float32); err != nil || !ok || f == f {
-		t.Errorf("float32 NaN came back as %T %v, %v", got, got, err)
+		t.Errorf("float32 NaN decoded as %T %v, %v", got, got, err)
 	}
 }
 
@@ -83,12 +83,12 @@ func TestTimes(t *testing.T) {
 		value, err := sessioncodec.Decode(mustEncode(t, want))
 		got, ok := value.(time.Time)
 		if err != nil || !ok {
-			t.Errorf("%v came back as %T, %v", want, value, err)
+			t.Errorf("%v decoded as %T, %v", want, value, err)
 			continue
 		}
 		_, wantOffset := want.Zone()
 		if _, offset := got.Zone(); !got.Equal(want) || offset != wantOffset || got.IsZero() != want.IsZero() {
-			t.Errorf("%v came back as %v", want, got)
+			t.Errorf("%v decoded as %v", want, got)
 		}
 	}
 	for _, offset := range []int{86400, -86400, 1 << 40} {
@@ -119,11 +119,11 @@ func TestJSON(t *testing.T) {
 	} {
 		got, err := sessioncodec.Decode(mustEncode(t, tt.v))
 		if text, ok := got.(sessioncodec.JSON); err != nil || !ok || string(text) != tt.want {
-			t.Errorf("%T came back as %T %s, %v; want %s", tt.v, got, got, err, tt.want)
+			t.Errorf("%T decoded as %T %s, %v; want %s", tt.v, got, got, err, tt.want)
 		}
 	}
 	if got, err := sessioncodec.Decode(mustEncode(t, []byte(nil))); err != nil || !reflect.DeepEqual(got, []byte{}) {
-		t.Errorf("nil byte slice came back as %#v, %v", got, err)
+		t.Errorf("nil byte slice decoded as %#v, %v", got, err)
 	}
 }
 
@@ -140,7 +140,7 @@ func TestUnsupported(t *testing.T) {
 	}
 }
 
-// malformed is data that Encode makes of nothing.
+// malformed is data that Encode never makes.
 var malformed = []struct{ name, data string }{
 	{"nothing", ""},
 	{"unknown tag", "z"},
@@ -197,8 +197,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestFormat holds the format still: what is stored must be read by later
-// releases.
+// TestFormat checks that the format does not change, because later releases
+// must read stored values.
 func TestFormat(t *testing.T) {
 	for _, tt := range []struct {
 		v    any
@@ -228,8 +228,8 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// FuzzDecode checks that data is either refused or a value that encodes to the
-// same data, so that no two encodings are one value.
+// FuzzDecode checks that data is either refused or decodes to a value that
+// encodes to the same data. Each value then has only one encoding.
 func FuzzDecode(f *testing.F) {
 	for _, v := range values {
 		if data := mustEncode(f, v); len(data) < 100 {
@@ -267,8 +267,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// checkInto fails if valid data is called corrupt, or an error comes with a
-// value.
+// checkInto fails if DecodeInto reports valid data as corrupt, or returns a
+// value with an error.
 func checkInto[T any](t *testing.T, data []byte) {
 	t.Helper()
 	v, err := sessioncodec.DecodeInto[T](data)

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Decode returns the value that Encode encoded, of the same type; JSON for what
-// was encoded as JSON, nil included. It returns an error wrapping ErrCorrupt if
-// data is anything else.
+// Decode decodes a value that Encode encoded. The value has its original type,
+// or is a JSON if it was encoded as JSON, also for nil. The error wraps
+// ErrCorrupt if Encode did not make the data.
 func Decode[S string | []byte](data S) (any, error) {
 	return decode(string(data))
 }
@@ -51,7 +51,7 @@ func decode(data string) (any, error) {
 	return nil, corrupt(data)
 }
 
-// bigEndian returns the number of which s has the bytes.
+// bigEndian returns the number with the given bytes.
 func bigEndian(s string) (n uint64) {
 	for i := range len(s) {
 		n = n<<8 | uint64(s[i])
@@ -73,12 +73,12 @@ func decodeTime(payload string) (time.Time, bool) {
 	return t.In(time.FixedZone("", int(offset))), true
 }
 
-// cutUvarint reads a varint, and no other form of it than the shortest.
+// cutUvarint reads a varint. It accepts only the shortest form.
 func cutUvarint(s string) (n uint64, rest string, ok bool) {
 	for i := range len(s) {
 		b := s[i]
 		if i == 9 && b > 1 {
-			return 0, "", false // over 64 bits
+			return 0, "", false // more than 64 bits
 		}
 		n |= uint64(b&0x7f) << (7 * i)
 		if b < 0x80 {

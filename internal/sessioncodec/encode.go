@@ -8,12 +8,13 @@ import (
 	"time"
 )
 
-// Encode returns v with its type. Booleans, integers, floating point numbers,
-// strings, byte slices and times are kept as the type they are; a time keeps
-// its nanoseconds and its offset from UTC, but not the name of its location nor
-// a monotonic reading; a nil byte slice comes back as an empty one. All else, types defined in terms of these among it, is
-// encoded by encoding/json, nil as null. It returns an error wrapping
-// ErrUnsupported if that cannot be.
+// Encode encodes a value with its type. Booleans, integers, floating point
+// numbers, strings, byte slices and times keep their types. A time keeps its
+// nanoseconds and its offset from UTC, but neither the name of its location nor
+// its monotonic clock reading. A nil byte slice is decoded as an empty one.
+//
+// All other values, including types defined in terms of these, are encoded by
+// encoding/json, nil as null. The error wraps ErrUnsupported if that fails.
 func Encode(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case bool:
@@ -46,7 +47,7 @@ func appendTagged[S string | []byte](tag byte, s S) []byte {
 	return append(tagged(tag, len(s)), s...)
 }
 
-// encodeInteger returns nil if v is no integer.
+// encodeInteger returns nil if v is not an integer.
 func encodeInteger(v any) []byte {
 	switch v := v.(type) {
 	case int:
@@ -81,21 +82,21 @@ func unsigned(tag byte, v uint64) []byte {
 	return binary.AppendUvarint(tagged(tag, binary.MaxVarintLen64), v)
 }
 
-// tagged returns a tag with room for a payload.
+// tagged returns a tag, with capacity for a payload.
 func tagged(tag byte, room int) []byte {
 	data := make([]byte, 1, 1+room)
 	data[0] = tag
 	return data
 }
 
-// maxOffset bounds the offset of a time from UTC, in seconds: a day, which no
-// place on Earth reaches.
+// maxOffset limits the offset of a time from UTC, in seconds. All time zones on
+// Earth are within one day.
 const maxOffset = 24 * 60 * 60
 
 func encodeTime(t time.Time) ([]byte, error) {
 	_, offset := t.Zone()
 	if offset <= -maxOffset || offset >= maxOffset {
-		return nil, fmt.Errorf("%w: a time %d s from UTC", ErrUnsupported, offset)
+		return nil, fmt.Errorf("%w: time with an offset of %d s from UTC", ErrUnsupported, offset)
 	}
 	data := binary.AppendVarint(tagged(tagTime, 2*binary.MaxVarintLen64), t.Unix())
 	data = binary.AppendUvarint(data, uint64(t.Nanosecond()))

@@ -5,15 +5,15 @@ import (
 	"math"
 )
 
-// integer is an integer of any type: its absolute value and its sign, so that
-// all of int64 and uint64 compare.
+// integer is an integer of any type, as absolute value and sign, so that all
+// values of int64 and uint64 can be compared.
 type integer struct {
 	magnitude uint64
 	negative  bool
 }
 
-// decodeInteger reads data with the tag of an integer. It reports false if the
-// tag is another, or the integer is not one of its type.
+// decodeInteger decodes data with the tag of an integer type. It returns false
+// if the data has another tag or a value that does not fit the type.
 func decodeInteger(data string) (n integer, ok bool) {
 	rest := ""
 	switch {
@@ -77,7 +77,7 @@ func (n integer) within(least int64, most uint64) bool {
 	return n.magnitude <= most
 }
 
-// int64 returns n, which fits.
+// int64 returns n, which must fit.
 func (n integer) int64() int64 {
 	if n.negative {
 		return int64(-n.magnitude)
@@ -85,7 +85,7 @@ func (n integer) int64() int64 {
 	return int64(n.magnitude)
 }
 
-// value returns n as the type with the given tag, which it fits.
+// value returns n as the type with the given tag, which it must fit.
 func (n integer) value(tag byte) any {
 	switch tag {
 	case tagInt:
@@ -110,12 +110,13 @@ func (n integer) value(tag byte) any {
 	return n.magnitude
 }
 
-// Zero is what Encode returns of an int64 that is 0.
+// Zero is the encoding of int64(0).
 const Zero = string(tagInt64) + "\x00"
 
-// Add adds to an integer that Encode encoded. It returns the sum, which is of the
-// same type, also encoded. The error wraps ErrCorrupt if Encode did not make data,
-// and ErrType if that is no integer, or the sum fits neither its type nor an int64.
+// Add adds a number to an encoded integer. It returns the sum, also encoded
+// with the type of the integer. The error wraps ErrCorrupt if Encode did not
+// make the data, and ErrType if the value is not an integer or the sum does not
+// fit its type or an int64.
 func Add[S string | []byte](data S, by int64) (sum int64, encoded []byte, err error) {
 	s := string(data)
 	if s == "" {
@@ -126,12 +127,12 @@ func Add[S string | []byte](data S, by int64) (sum int64, encoded []byte, err er
 		if _, err := decode(s); err != nil {
 			return 0, nil, err
 		}
-		return 0, nil, fmt.Errorf("%w: it is no integer", ErrType)
+		return 0, nil, fmt.Errorf("%w: not an integer", ErrType)
 	}
 	before := n.int64()
 	sum = before + by
 	if !n.within(math.MinInt64, math.MaxInt64) || (sum > before) != (by > 0) || !integerOf(sum).fits(s[0]) {
-		return 0, nil, fmt.Errorf("%w: the sum does not fit it", ErrType)
+		return 0, nil, fmt.Errorf("%w: the sum is out of range", ErrType)
 	}
 	if isSigned(s[0]) {
 		return sum, signed(s[0], sum), nil

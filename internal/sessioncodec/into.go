@@ -6,12 +6,12 @@ import (
 	"reflect"
 )
 
-// DecodeInto returns the value that Encode encoded as a T. What was encoded as
-// JSON is decoded by encoding/json. What was encoded with its type must be a T,
-// but an integer may be of any other type of integer than T that it fits, and
-// any T that is an interface takes what implements it. It returns an error
-// wrapping ErrCorrupt if Encode did not make data, and one wrapping ErrType if
-// the value is no T.
+// DecodeInto decodes a value that Encode encoded as a T. Values that were
+// encoded as JSON are decoded by encoding/json. Other values must be a T, with
+// two exceptions: an integer may have any integer type that it fits, and an
+// interface type T accepts every value that implements it. The error wraps
+// ErrCorrupt if Encode did not make the data, and ErrType if the value is not a
+// T.
 func DecodeInto[T any, S string | []byte](data S) (T, error) {
 	var v, none T
 	s := string(data)
@@ -21,7 +21,7 @@ func DecodeInto[T any, S string | []byte](data S) (T, error) {
 	case s[0] == tagJSON:
 		return fromJSON[T](s)
 	case s[0] == tagString:
-		if p, ok := any(&v).(*string); ok { // spares boxing the string
+		if p, ok := any(&v).(*string); ok { // avoids boxing the string
 			*p = s[1:]
 			return v, nil
 		}
@@ -38,10 +38,10 @@ func DecodeInto[T any, S string | []byte](data S) (T, error) {
 	if v, ok := value.(T); ok {
 		return v, nil
 	}
-	return none, fmt.Errorf("%w: a %T is no %v, or does not fit it", ErrType, value, reflect.TypeFor[T]())
+	return none, fmt.Errorf("%w: %T is not a %v or does not fit it", ErrType, value, reflect.TypeFor[T]())
 }
 
-// integerTag returns the tag of v's type, or 0 if it is no integer.
+// integerTag returns the tag of v's type, or 0 if it is not an integer type.
 func integerTag(v any) byte {
 	switch v.(type) {
 	case int:
@@ -69,7 +69,7 @@ func integerTag(v any) byte {
 }
 
 // fromJSON decodes data with the tag of JSON. Its error does not wrap that of
-// encoding/json, which may repeat the value.
+// encoding/json, which may quote the value.
 func fromJSON[T any](data string) (T, error) {
 	var v, none T
 	text := []byte(data[1:])
@@ -78,15 +78,16 @@ func fromJSON[T any](data string) (T, error) {
 		return none, corrupt(data)
 	case string(text) == "null" && !takesNull[T](),
 		json.Unmarshal(text, &v) != nil:
-		return none, fmt.Errorf("%w: the JSON is no %v", ErrType, reflect.TypeFor[T]())
+		return none, fmt.Errorf("%w: the JSON is not a %v", ErrType, reflect.TypeFor[T]())
 	}
 	return v, nil
 }
 
 var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
 
-// takesNull reports whether null is a value of T. encoding/json would leave any
-// other T as it is, and make a zero of nothing: a user with id 0, say.
+// takesNull reports whether null is a value of T. For other types,
+// encoding/json ignores null and leaves the zero value, for example a user with
+// id 0.
 func takesNull[T any]() bool {
 	t := reflect.TypeFor[T]()
 	switch t.Kind() {

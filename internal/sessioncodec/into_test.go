@@ -11,7 +11,7 @@ import (
 	"github.com/ginauth/ginauth/internal/sessioncodec"
 )
 
-// into decodes what v is encoded as into a T.
+// into encodes v and decodes it as a T.
 func into[T any](t *testing.T, v any) (T, error) {
 	t.Helper()
 	data := mustEncode(t, v)
@@ -98,7 +98,7 @@ func TestDecodeIntoIntegers(t *testing.T) {
 	refuses[uint](t, time.Duration(-1))
 }
 
-func TestDecodeIntoAnotherType(t *testing.T) {
+func TestDecodeIntoRefusesOtherType(t *testing.T) {
 	refuses[float64](t, 1)
 	refuses[float32](t, uint8(1))
 	refuses[int](t, 1.0)
@@ -113,7 +113,7 @@ func TestDecodeIntoAnotherType(t *testing.T) {
 	refuses[bool](t, 1)
 	refuses[bool](t, "true")
 	refuses[time.Time](t, 1)
-	refuses[role](t, "admin") // a role was never put: its own rules were not asked
+	refuses[role](t, "admin") // the UnmarshalJSON of role was never called for this value
 	refuses[userID](t, 7)
 	refuses[point](t, "text")
 	refuses[*int](t, 7)

@@ -1,13 +1,14 @@
-// Storerules prints which rule of stores/storetest holds on which store, as a
-// table in Markdown. What it says is what the tests said:
+// Storerules prints a Markdown table of the rules of stores/storetest and the
+// stores on which they hold. It reads the results from the output of the tests:
 //
-//	go run ./internal/storerules             runs them and prints the table
-//	go run ./internal/storerules -update     runs them and writes stores/RULES.md
+//	go run ./internal/storerules             runs the tests and prints the table
+//	go run ./internal/storerules -update     runs the tests and writes stores/RULES.md
 //	go run ./internal/storerules -check LOG  compares stores/RULES.md with the
 //	                                         output of an earlier go test -v
 //
-// It is run in the module's directory. The servers are found by the variables
-// that CONTRIBUTING.md lists; a store without its server is missing in the table.
+// Run it in the directory of the module. CONTRIBUTING.md lists the environment
+// variables with the addresses of the servers. Without all servers, the table
+// cannot be made.
 package main
 
 import (
@@ -22,7 +23,7 @@ const file = "stores/RULES.md"
 
 func main() {
 	update := flag.Bool("update", false, "write "+file)
-	log := flag.String("check", "", "compare "+file+" with what is in this `file`, the output of go test -v")
+	log := flag.String("check", "", "compare "+file+" with this `file`, the output of go test -v")
 	flag.Parse()
 	if err := run(*update, *log); err != nil {
 		fmt.Fprintln(os.Stderr, "storerules:", err)
@@ -54,7 +55,7 @@ func run(update bool, log string) error {
 	case log != "":
 		written, err := os.ReadFile(file)
 		if err == nil && string(written) != made {
-			err = errors.New(file + " is not current; go run ./internal/storerules -update writes it")
+			err = errors.New(file + " is outdated: run go run ./internal/storerules -update")
 		}
 		return err
 	}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestRulesAreListed compares the rules that stores/RULES.md names with those of
-// the suite. What the stores do about them is compared by .ci/run.
+// TestRulesAreListed compares the rules in stores/RULES.md with the rules in
+// stores/storetest. .ci/run compares the results of the tests.
 func TestRulesAreListed(t *testing.T) {
 	rules, err := readRules("../../stores/storetest")
 	if err != nil {
@@ -30,14 +30,14 @@ func TestRulesAreListed(t *testing.T) {
 		got = append(got, m[1])
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("%s (%d rules) is not what the suite has (%d); go run ./internal/storerules -update writes it", file, len(got), len(want))
+		t.Errorf("%s has %d rules and differs from the suite, which has %d: run go run ./internal/storerules -update", file, len(got), len(want))
 	}
 	if len(want) < 60 {
 		t.Errorf("only %d rules were found", len(want))
 	}
 }
 
-// output is what go test -v says, for a suite of two rules.
+// output is the output of go test -v for a suite of two rules.
 const output = `=== RUN   TestSessions
 --- PASS: TestSessions (0.10s)
     --- PASS: TestSessions/one (0.05s)
@@ -60,7 +60,7 @@ func TestCells(t *testing.T) {
 	for _, row := range []struct {
 		store string
 		rule  rule
-		mark  string // "" is an error
+		mark  string // "" if an error is expected
 	}{
 		{"memstore", rule{"TestSessions", "one", ""}, "yes"},
 		{"memstore", rule{"TestSessions", "two", ""}, "–"},

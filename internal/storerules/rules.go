@@ -11,14 +11,14 @@ import (
 	"strconv"
 )
 
-// A rule is one sentence of a contract.
+// rule is one rule of a contract, in one sentence.
 type rule struct{ test, name, says string }
 
-// tests are the names of the tests that run the suite, by the type that the
-// rules of a contract have in it.
+// tests maps the type parameter of a contract's rules to the name of the test
+// that runs them.
 var tests = map[string]string{"sessions": "TestSessions", "tokens": "TestTokens", "limiter": "TestLimiter", "carrier": "TestClientSessions"}
 
-// readRules reads the rules from the source of the suite, in its order.
+// readRules reads the rules from the source of the suite. It keeps their order.
 func readRules(dir string) ([]rule, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
@@ -43,7 +43,7 @@ func readRules(dir string) ([]rule, error) {
 	return rules, nil
 }
 
-// declared returns the rules of variables of type []rule[…].
+// declared returns the rules in variables of type []rule[…].
 func declared(d *ast.GenDecl) (rules []rule) {
 	for _, spec := range d.Specs {
 		value, ok := spec.(*ast.ValueSpec)
@@ -61,7 +61,7 @@ func declared(d *ast.GenDecl) (rules []rule) {
 				continue
 			}
 			name, says := text(fields.Elts[0]), text(fields.Elts[1])
-			if name != "options" { // which lists what is missing
+			if name != "options" { // it only lists missing capabilities
 				rules = append(rules, rule{test, name, says})
 			}
 		}
@@ -69,7 +69,7 @@ func declared(d *ast.GenDecl) (rules []rule) {
 	return rules
 }
 
-// contract returns the x of a type []rule[x], or "".
+// contract returns x for the type []rule[x], or "".
 func contract(e ast.Expr) string {
 	array, ok := e.(*ast.ArrayType)
 	if !ok {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// columns are the stores of the table: the package, and the engine that its tests
-// name.
+// columns are the stores of the table, each with its package and the engine in
+// the names of its subtests.
 var columns = []struct{ title, store string }{
 	{"memory", "memstore"},
 	{"files", "filestore"},
@@ -23,7 +23,7 @@ var columns = []struct{ title, store string }{
 	{"cookies", "cookiestore"},
 }
 
-// titles are the names of the contracts, in the order of the table.
+// titles are the tests and names of the contracts, in the order of the tables.
 var titles = []struct{ test, title string }{
 	{"TestSessions", "Sessions"}, {"TestTokens", "Tokens"}, {"TestLimiter", "Limiter"}, {"TestClientSessions", "ClientSessions"},
 }
@@ -33,20 +33,19 @@ var (
 	packageLine = regexp.MustCompile(`^(?:ok|FAIL)\s+(\S+)`)
 )
 
-// A result is what became of the rules of one store: PASS, SKIP or FAIL by test
-// and rule.
+// result holds the results of one store, PASS, SKIP or FAIL, by test and rule.
 type result map[string]string
 
-// readResults reads the output of go test -v, by store.
+// readResults reads the output of go test -v and returns the results by store.
 func readResults(output string) map[string]result {
 	results := map[string]result{}
-	pending := map[string]string{} // the results of the package whose name comes next
+	pending := map[string]string{} // results of the package that the next package line names
 	for line := range strings.Lines(output) {
 		if m := resultLine.FindStringSubmatch(line); m != nil {
 			pending[m[2]] = m[1]
 		} else if m := packageLine.FindStringSubmatch(line); m != nil {
 			for name, what := range pending {
-				note(results, path.Base(m[1]), name, what)
+				record(results, path.Base(m[1]), name, what)
 			}
 			clear(pending)
 		}
@@ -54,8 +53,9 @@ func readResults(output string) map[string]result {
 	return results
 }
 
-// note notes the result of a test that is called Test/rule or Test/engine/rule.
-func note(results map[string]result, store, name, what string) {
+// record stores the result of a test with the name Test/rule or
+// Test/engine/rule.
+func record(results map[string]result, store, name, what string) {
 	parts := strings.Split(name, "/")
 	if len(parts) == 3 {
 		store, parts = store+"/"+parts[1], []string{parts[0], parts[2]}
@@ -69,15 +69,15 @@ func note(results map[string]result, store, name, what string) {
 	results[store][parts[0]+"/"+parts[1]] = what
 }
 
-// table returns the table, or an error if a rule did not hold, or was not tested
-// on a store that has the contract.
+// table returns the table. It returns an error if a rule failed, or was not
+// tested on a store that has the contract.
 func table(rules []rule, results map[string]result) (string, error) {
 	var b strings.Builder
 	b.WriteString(`# Rules of stores
 
 Which rule of [storetest](storetest) holds on which store. A dash means that the rule is about an optional capability that the
 store does not have, or that the store does not implement the contract. ` + "`go run ./internal/storerules -update`" + ` writes this file
-from what the tests say, and ` + "`.ci/run`" + ` checks that it is current.
+from the results of the tests, and ` + "`.ci/run`" + ` checks that it is current.
 `)
 	for _, contract := range titles {
 		fmt.Fprintf(&b, "\n## %s\n\n| rule |", contract.title)
@@ -104,12 +104,12 @@ from what the tests say, and ` + "`.ci/run`" + ` checks that it is current.
 	return b.String(), nil
 }
 
-// durability is about what a suite of rules cannot find out.
+// durability describes properties that the suite cannot test.
 const durability = `
 ## What Redis keeps
 
-The rules hold on a server that is up. What one that went down keeps of what it acknowledged is a matter of its settings,
-which the stores' ` + "`Check`" + ` looks at and ` + "`Manager.Preflight`" + ` reports:
+The rules hold while the server runs. Which acknowledged writes survive a crash depends on the settings of Redis. The stores'
+` + "`Check`" + ` reads these settings, and ` + "`Manager.Preflight`" + ` reports unsafe ones:
 
 | setting | the process is killed | the power fails |
 | --- | --- | --- |
@@ -127,13 +127,13 @@ func cell(r rule, store string, results result) (string, error) {
 	case what == "SKIP":
 		return "–", nil
 	case what == "FAIL":
-		return "", fmt.Errorf("%s does not hold rule %s of %s", store, r.name, r.test)
+		return "", fmt.Errorf("%s breaks rule %s of %s", store, r.name, r.test)
 	case len(results) == 0:
 		return "", fmt.Errorf("no test ran on %s", store)
 	case slices.ContainsFunc(keys(results), func(name string) bool { return strings.HasPrefix(name, r.test+"/") }):
 		return "", fmt.Errorf("rule %s of %s was not tested on %s", r.name, r.test, store)
 	}
-	return "–", nil // the store has no such contract
+	return "–", nil // the store does not implement the contract
 }
 
 func keys(r result) (names []string) {

@@ -1,5 +1,6 @@
-// Package testbackends opens what the tests of whole applications run on: each
-// kind of store there is, those of servers included.
+// Package testbackends opens the stores on which tests of whole applications
+// run. There is a backend for each kind of store, including those that need a
+// server.
 package testbackends
 
 import (
@@ -21,23 +22,23 @@ import (
 	"github.com/ginauth/ginauth/stores/redisstore"
 )
 
-// Backend is one set of stores, empty, that ends with its test.
+// Backend is an empty set of stores. It is closed when the test ends.
 type Backend struct {
 	// Name is memory, sqlite, file, cookie, postgres, mysql or redis.
 	Name string
 	Set  stores.Set
-	// DB is the database with the tables of all models, or nil.
+	// DB is the database, with the tables of all models, or nil.
 	DB *gorm.DB
-	// Dir is where sessions are kept in files, or "".
+	// Dir is the directory of the session files, or "".
 	Dir string
-	// Redis is a client of the server, or nil. What is the test's own has keys
-	// that begin with Prefix.
+	// Redis is a client of the server, or nil. The keys of the test begin with
+	// Prefix.
 	Redis  *redis.Client
 	Prefix string
 }
 
-// Each runs a test on memory, on SQLite, with sessions in files and in their
-// cookies, and, where time is not short, on the servers that are there.
+// Each runs a test with stores in memory, on SQLite, with sessions in files and
+// with sessions in cookies. Without -short it also uses the available servers.
 func Each(t *testing.T, test func(t *testing.T, b Backend)) {
 	t.Helper()
 	t.Run("file", func(t *testing.T) { test(t, File(t)) })
@@ -45,8 +46,8 @@ func Each(t *testing.T, test func(t *testing.T, b Backend)) {
 	EachOfAccounts(t, test)
 }
 
-// EachOfAccounts is Each without the backends that differ from memory in sessions
-// alone: for tests of users, tokens and counts.
+// EachOfAccounts is like Each, without the backends that differ from memory
+// only in their sessions. It is meant for tests of users, tokens and limits.
 func EachOfAccounts(t *testing.T, test func(t *testing.T, b Backend)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) { test(t, Memory(t)) })
@@ -59,7 +60,7 @@ func EachOfAccounts(t *testing.T, test func(t *testing.T, b Backend)) {
 	t.Run("redis", func(t *testing.T) { test(t, Redis(t)) })
 }
 
-// Memory keeps everything in this process.
+// Memory returns a backend that keeps everything in memory.
 func Memory(t testing.TB) Backend {
 	t.Helper()
 	set := memstore.New(memstore.Options{PruneEvery: -1})
@@ -67,7 +68,8 @@ func Memory(t testing.TB) Backend {
 	return Backend{Name: "memory", Set: set}
 }
 
-// Cookie keeps sessions in their cookies, and the rest in this process.
+// Cookie returns a backend that keeps sessions in cookies and everything else
+// in memory.
 func Cookie(t testing.TB) Backend {
 	t.Helper()
 	b := Memory(t)
@@ -75,7 +77,8 @@ func Cookie(t testing.TB) Backend {
 	return b
 }
 
-// File keeps sessions in files, and the rest in this process.
+// File returns a backend that keeps sessions in files and everything else in
+// memory.
 func File(t testing.TB) Backend {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "sessions")
@@ -89,15 +92,16 @@ func File(t testing.TB) Backend {
 	return b
 }
 
-// SQLite keeps everything in a file. It is not flushed, which tests have no use
-// for.
+// SQLite returns a backend that keeps everything in a SQLite file. The file is
+// not flushed, because tests do not need it after a crash.
 func SQLite(t testing.TB) Backend {
 	t.Helper()
 	dsn := "file:" + filepath.Join(t.TempDir(), "test.db") + "?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate&_synchronous=off"
 	return SQL(t, "sqlite", testservers.Connect(t, sqlite.Open(dsn)))
 }
 
-// SQL keeps everything in a database, which it migrates.
+// SQL returns a backend that keeps everything in a database. It migrates the
+// database.
 func SQL(t testing.TB, name string, db *gorm.DB) Backend {
 	t.Helper()
 	if err := db.AutoMigrate(models.All()...); err != nil {
@@ -106,15 +110,16 @@ func SQL(t testing.TB, name string, db *gorm.DB) Backend {
 	return Backend{Name: name, Set: gormstore.New(db), DB: db}
 }
 
-// Redis keeps everything on the server.
+// Redis returns a backend that keeps everything on the Redis server.
 func Redis(t testing.TB) Backend {
 	t.Helper()
 	client, prefix := testservers.Redis(t)
 	return Backend{Name: "redis", Set: redisstore.New(client, redisstore.WithPrefix(prefix)), Redis: client, Prefix: prefix}
 }
 
-// NotInCookies skips a rule that package cookiestore says it cannot promise, or
-// that is about the rows of a store.
+// NotInCookies skips the test if sessions are kept in cookies. It is meant for
+// rules that package cookiestore does not promise, and for rules about the rows
+// of a store.
 func (b Backend) NotInCookies(t testing.TB, reason string) {
 	t.Helper()
 	if b.Set.ClientSessions != nil {
@@ -122,16 +127,17 @@ func (b Backend) NotInCookies(t testing.TB, reason string) {
 	}
 }
 
-// SQLUsers is a provider of the users in a database that tests can look into.
+// SQLUsers is a user provider on a database whose users tests can change,
+// remove and count.
 type SQLUsers struct {
 	*gormstore.UserStore[models.User, *models.User]
 	db *gorm.DB
 }
 
-// Users returns the provider of the users in the backend's database.
+// Users returns the user provider of the backend's database.
 func (b Backend) Users() SQLUsers { return SQLUsers{gormstore.Users[models.User](b.DB), b.DB} }
 
-// Change stores what f makes of a user. It panics if that fails.
+// Change calls f to change a user and stores the user. It panics if that fails.
 func (p SQLUsers) Change(id string, f func(*models.User)) {
 	n, _ := strconv.ParseUint(id, 10, 64)
 	u := models.User{ID: n}
@@ -151,7 +157,7 @@ func (p SQLUsers) Remove(id string) {
 	}
 }
 
-// Count returns how many users there are. It panics if that fails.
+// Count returns the number of users. It panics if that fails.
 func (p SQLUsers) Count() int {
 	var n int64
 	if err := p.db.Model(&models.User{}).Count(&n).Error; err != nil {

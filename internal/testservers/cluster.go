@@ -19,10 +19,10 @@ import (
 	"gorm.io/gorm/logger"
 )
 
-// A PostgresCluster is a PostgreSQL server of the test's own, with the settings
-// it has by default. It ends with the test.
+// PostgresCluster is a PostgreSQL server for one test, with default settings.
+// It is stopped when the test ends.
 type PostgresCluster struct {
-	// DSN is the URL of its database.
+	// DSN is the URL of the database.
 	DSN  string
 	bin  string
 	dir  string
@@ -31,14 +31,14 @@ type PostgresCluster struct {
 	out  *bytes.Buffer
 }
 
-// NewPostgresCluster makes and starts a cluster, or skips the test where there is
-// no PostgreSQL. Root, whom PostgreSQL refuses to serve, runs it as the user
-// postgres.
+// NewPostgresCluster creates and starts a cluster. It skips the test if
+// PostgreSQL is not installed. PostgreSQL refuses to run as root. A test that
+// runs as root therefore starts it as the user postgres.
 func NewPostgresCluster(t testing.TB) *PostgresCluster {
 	t.Helper()
 	c := &PostgresCluster{bin: postgresBin(t), port: FreePort(t)}
 	c.DSN = fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", c.port)
-	dir, err := os.MkdirTemp("", "ginauth-postgres-") // t.TempDir is closed to other users
+	dir, err := os.MkdirTemp("", "ginauth-postgres-") // other users cannot access t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func NewPostgresCluster(t testing.TB) *PostgresCluster {
 	if os.Geteuid() == 0 {
 		u, err := user.Lookup("postgres")
 		if err != nil {
-			t.Skip("needs a user postgres: ", err)
+			t.Skip("needs the user postgres: ", err)
 		}
 		uid, _ := strconv.Atoi(u.Uid)
 		gid, _ := strconv.Atoi(u.Gid)
@@ -66,7 +66,7 @@ func NewPostgresCluster(t testing.TB) *PostgresCluster {
 	return c
 }
 
-// postgresBin returns the folder of the newest PostgreSQL there is.
+// postgresBin returns the directory of the newest installed PostgreSQL.
 func postgresBin(t testing.TB) string {
 	t.Helper()
 	if path, err := exec.LookPath("initdb"); err == nil {
@@ -83,7 +83,7 @@ func postgresBin(t testing.TB) string {
 	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) }))
 }
 
-// command returns a command of PostgreSQL, as a user that may run it.
+// command returns a PostgreSQL command that runs as a permitted user.
 func (c *PostgresCluster) command(name string, args ...string) *exec.Cmd {
 	args = append([]string{filepath.Join(c.bin, name)}, args...)
 	if os.Geteuid() == 0 {
@@ -94,8 +94,9 @@ func (c *PostgresCluster) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Start starts the server on what it left, and waits until it answers. What a
-// killed one left in memory has to go first, so it may take several tries.
+// Start starts the server with its existing data and waits until it replies.
+// After a kill this may need several attempts, because the shared memory of the
+// killed server must be released first.
 func (c *PostgresCluster) Start(t testing.TB) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
@@ -117,7 +118,7 @@ func (c *PostgresCluster) Start(t testing.TB) {
 	t.Fatalf("the PostgreSQL server does not start:\n%s", c.out)
 }
 
-// answers reports whether the server answers before it ends.
+// answers reports whether the server replies before it ends.
 func (c *PostgresCluster) answers(ended <-chan struct{}, deadline time.Time) bool {
 	for time.Now().Before(deadline) {
 		if err := c.ask(func(*gorm.DB) error { return nil }); err == nil {
@@ -148,8 +149,8 @@ func (c *PostgresCluster) ask(f func(db *gorm.DB) error) error {
 	return f(db.WithContext(ctx))
 }
 
-// Kill ends the server's first process at once, as kill -9 does. The others end
-// when they notice.
+// Kill ends the main process of the server as kill -9 does. The other processes
+// end when they notice.
 func (c *PostgresCluster) Kill() {
 	if c.cmd != nil && c.cmd.Process != nil {
 		_ = c.cmd.Process.Kill()
@@ -163,8 +164,8 @@ func (c *PostgresCluster) Kill() {
 	}
 }
 
-// KillBackend kills one process that serves a connection, upon which the server
-// ends all others and recovers.
+// KillBackend kills one process that serves a connection. The server then ends
+// all other connections and recovers.
 func (c *PostgresCluster) KillBackend() error {
 	return c.ask(func(db *gorm.DB) error {
 		var pid int

@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// Mode is what a Proxy does to connections.
+// Mode is the behavior of a Proxy.
 type Mode int
 
 const (
-	// Forward passes everything on.
+	// Forward forwards all data.
 	Forward Mode = iota
-	// Refuse ends new connections, and those there are.
+	// Refuse closes new and existing connections.
 	Refuse
-	// Reset lets connections begin, and resets each when it asks something.
+	// Reset accepts connections and resets each of them at its first request.
 	Reset
-	// Hang says nothing more.
+	// Hang keeps connections open and forwards nothing.
 	Hang
-	// Slow passes requests on after the delay.
+	// Slow forwards requests after the delay of SetDelay.
 	Slow
-	// Flaky resets a share of the connections that ask something.
+	// Flaky resets the connections of a share of the requests, set by SetShare.
 	Flaky
 )
 
-// A Proxy stands between clients and a server, and behaves badly on demand. It
-// is safe for concurrent use.
+// Proxy is a TCP proxy between clients and a server that can simulate failures.
+// It is safe for concurrent use.
 type Proxy struct {
 	server string
 	lis    net.Listener
@@ -40,7 +40,7 @@ type Proxy struct {
 	group sync.WaitGroup
 }
 
-// NewProxy returns a proxy before a server. It ends with the test.
+// NewProxy returns a proxy for a server. It is closed when the test ends.
 func NewProxy(t testing.TB, server string) *Proxy {
 	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
@@ -57,11 +57,11 @@ func NewProxy(t testing.TB, server string) *Proxy {
 	return p
 }
 
-// Address returns where the proxy listens, as in 127.0.0.1:4321.
+// Address returns the address of the proxy, as in 127.0.0.1:4321.
 func (p *Proxy) Address() string { return p.lis.Addr().String() }
 
-// Set changes what the proxy does. Connections from before a change end with
-// it, unless it only makes them slow or flaky.
+// Set changes the mode. Existing connections are reset if the old mode was
+// Hang, Reset or Refuse, or if the new mode is Refuse.
 func (p *Proxy) Set(m Mode) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,15 +72,15 @@ func (p *Proxy) Set(m Mode) {
 	}
 }
 
-// SetDelay sets how late a request is passed on in mode Slow.
+// SetDelay sets the delay of requests in mode Slow.
 func (p *Proxy) SetDelay(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = d
 }
 
-// SetShare sets the share of requests, from 0 to 1, that end their connection in
-// mode Flaky.
+// SetShare sets the share of requests, from 0 to 1, whose connection is reset
+// in mode Flaky.
 func (p *Proxy) SetShare(share float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,7 +94,7 @@ func (p *Proxy) closeAll() {
 	clear(p.conns)
 }
 
-// reset ends a connection without a farewell.
+// reset closes a connection with a TCP reset.
 func reset(conn *net.TCPConn) {
 	_ = conn.SetLinger(0)
 	_ = conn.Close()
@@ -136,7 +136,7 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	p.copy(server, client, p.pass)
 }
 
-// forget ends a connection.
+// forget closes and removes a connection.
 func (p *Proxy) forget(conn *net.TCPConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -150,8 +150,8 @@ func (p *Proxy) is(m Mode) bool {
 	return p.mode == m
 }
 
-// pass waits as long as a request is to be late, and reports whether it is to be
-// passed on.
+// pass waits for the delay of a request and reports whether the request is
+// forwarded.
 func (p *Proxy) pass() bool {
 	p.mu.Lock()
 	mode, delay, share := p.mode, p.delay, p.share
@@ -167,8 +167,8 @@ func (p *Proxy) pass() bool {
 	return true
 }
 
-// copy copies until one side ends, or pass says that what came ends the
-// connection. What comes while the proxy is silent is swallowed.
+// copy copies data until one side is closed or pass returns false. In mode
+// Hang, data is dropped.
 func (p *Proxy) copy(to, from *net.TCPConn, pass func() bool) {
 	buffer := make([]byte, 64*1024)
 	for {

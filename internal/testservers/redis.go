@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// RedisOptions returns the options of a client of the single server, with
-// deadlines that follow the caller's context.
+// RedisOptions returns the options of a client of the single server. Its
+// deadlines are those of the contexts.
 func RedisOptions(t testing.TB) *redis.Options {
 	t.Helper()
 	options, err := redis.ParseURL(Address(t, RedisVariable))
@@ -21,8 +21,8 @@ func RedisOptions(t testing.TB) *redis.Options {
 	return options
 }
 
-// Redis opens a client of the single server, and returns a prefix for keys. What
-// has a key with this prefix is deleted when the test ends.
+// Redis opens a client of the single server and returns a prefix for keys. Keys
+// with this prefix are deleted when the test ends.
 func Redis(t testing.TB) (client *redis.Client, prefix string) {
 	t.Helper()
 	client = redis.NewClient(RedisOptions(t))

@@ -16,7 +16,8 @@ import (
 	"gorm.io/gorm/logger"
 )
 
-// Connections is how many connections a database of this package has at most.
+// Connections is the maximum number of connections to a database of this
+// package.
 const Connections = 20
 
 // Connect opens a database and closes it when the test ends.
@@ -36,8 +37,7 @@ func Connect(t testing.TB, dialector gorm.Dialector) *gorm.DB {
 	return db
 }
 
-// PostgresDSN returns a data source name whose schema is the test's own and
-// empty.
+// PostgresDSN returns a data source name with a new, empty schema for the test.
 func PostgresDSN(t testing.TB) string {
 	t.Helper()
 	server := Address(t, PostgresVariable)
@@ -52,14 +52,14 @@ func PostgresDSN(t testing.TB) string {
 	}
 }
 
-// Postgres opens a schema of the test's own.
+// Postgres opens a new schema for the test.
 func Postgres(t testing.TB) *gorm.DB {
 	t.Helper()
 	return Connect(t, postgres.Open(PostgresDSN(t)))
 }
 
-// MySQL opens a database of the test's own, with the collation that confuses
-// most letters.
+// MySQL opens a new database for the test, with the collation that treats the
+// most letters as equal.
 func MySQL(t testing.TB) *gorm.DB {
 	t.Helper()
 	server := Address(t, MySQLVariable)
@@ -72,7 +72,7 @@ func MySQL(t testing.TB) *gorm.DB {
 	return Connect(t, mysql.Open(config.FormatDSN()))
 }
 
-// create creates a database or schema with a new name, and drops it when the
+// create creates a database or schema with a new name. It is dropped when the
 // test ends.
 func create(t testing.TB, server gorm.Dialector, statement, drop string) string {
 	t.Helper()
@@ -89,13 +89,13 @@ func create(t testing.TB, server gorm.Dialector, statement, drop string) string 
 	return name
 }
 
-// Behind returns a proxy before the server of a PostgreSQL data source name,
-// which is a URL, and the name that leads through it.
+// Behind returns a proxy for the server of a PostgreSQL data source name, which
+// must be a URL, and the data source name that uses the proxy.
 func Behind(t testing.TB, dsn string) (p *Proxy, through string) {
 	t.Helper()
 	u, err := url.Parse(dsn)
 	if err != nil || u.Host == "" {
-		t.Fatalf("%s has to hold a URL", PostgresVariable)
+		t.Fatalf("%s must be a URL", PostgresVariable)
 	}
 	p = NewProxy(t, net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "5432")))
 	u.Host = p.Address()

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// FreePort returns a port of 127.0.0.1 on which nobody listens.
+// FreePort returns an unused port of 127.0.0.1.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
@@ -21,22 +21,22 @@ func FreePort(t testing.TB) int {
 	return lis.Addr().(*net.TCPAddr).Port
 }
 
-// A RedisServer is a server of the test's own, with an append-only file that is
-// flushed before each answer. It ends with the test.
+// RedisServer is a Redis server for one test. Its append-only file is flushed
+// before each reply. It is stopped when the test ends.
 //
-// Flushed once a second would not do where a kill must lose nothing: while the
-// disk is busy with one flush the server puts off the next write for up to two
-// seconds, and answers nevertheless.
+// A flush every second would lose data if the server is killed: while the disk
+// is busy with one flush, Redis delays the next write for up to two seconds and
+// still replies.
 type RedisServer struct {
-	// Address is host and port.
+	// Address is the host and port.
 	Address  string
 	dir      string
 	settings []string
 	cmd      *exec.Cmd
 }
 
-// NewRedisServer starts a server, or skips the test where there is no
-// redis-server. Further settings are arguments of its command line, as in
+// NewRedisServer starts a server. It skips the test if there is no
+// redis-server. The settings are additional command-line arguments, such as
 // "--appendfsync", "everysec".
 func NewRedisServer(t testing.TB, settings ...string) *RedisServer {
 	t.Helper()
@@ -49,26 +49,26 @@ func NewRedisServer(t testing.TB, settings ...string) *RedisServer {
 	return s
 }
 
-// Start starts the server on what it left, and waits until it answers.
+// Start starts the server with its existing data and waits until it replies.
 func (s *RedisServer) Start(t testing.TB) {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(s.Address)
 	arguments := []string{"--bind", host, "--port", port, "--dir", s.dir,
 		"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"}
-	s.cmd = exec.Command("redis-server", append(arguments, s.settings...)...) // of two the later holds
+	s.cmd = exec.Command("redis-server", append(arguments, s.settings...)...) // later arguments override earlier ones
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	client := redis.NewClient(&redis.Options{Addr: s.Address})
 	defer client.Close()
-	for deadline := time.Now().Add(20 * time.Second); client.Ping(t.Context()).Err() != nil; { // which pauses between its own tries
+	for deadline := time.Now().Add(20 * time.Second); client.Ping(t.Context()).Err() != nil; { // Ping waits between its retries
 		if time.Now().After(deadline) {
-			t.Fatal("the Redis server does not answer")
+			t.Fatal("the Redis server does not reply")
 		}
 	}
 }
 
-// Kill ends the server at once, as kill -9 does, and waits until it has ended.
+// Kill ends the server as kill -9 does, and waits until it has ended.
 func (s *RedisServer) Kill() {
 	if s.cmd == nil {
 		return

@@ -1,7 +1,7 @@
 // Package testservers opens databases and Redis servers for the tests of this
-// module. A test that needs a server finds its address in the environment, and
-// is skipped without it. What a test creates is its own, has a name that nothing
-// else has, and is deleted when the test ends.
+// module. The environment contains the addresses of the servers. Tests whose
+// server is missing are skipped. Tests use databases, schemas and keys with
+// unique names, which are deleted when the test ends.
 package testservers
 
 import (
@@ -9,15 +9,15 @@ import (
 	"testing"
 )
 
-// The environment variables that hold the addresses of servers.
+// The environment variables with the addresses of the servers.
 const (
 	PostgresVariable = "GINAUTH_TEST_POSTGRES"
 	MySQLVariable    = "GINAUTH_TEST_MYSQL"
 	RedisVariable    = "GINAUTH_TEST_REDIS"
 )
 
-// Address returns the address that an environment variable holds, or skips the
-// test with a message that begins "needs GINAUTH_TEST_".
+// Address returns the address in an environment variable. If it is not set,
+// Address skips the test with a message that begins with "needs GINAUTH_TEST_".
 func Address(t testing.TB, variable string) string {
 	t.Helper()
 	address := os.Getenv(variable)

@@ -1,5 +1,5 @@
-// Package testsize says how large the experiments among the tests of this module
-// are. By default each is as short as fits a build.
+// Package testsize determines the size of the experiments among the tests of
+// this module. By default they are short enough for every build.
 package testsize
 
 import (
@@ -8,11 +8,12 @@ import (
 	"testing"
 )
 
-// Full reports whether experiments run at full size, as GINAUTH_LONG=1 asks for.
+// Full reports whether experiments run at full size, which GINAUTH_LONG=1
+// requests.
 func Full() bool { return os.Getenv("GINAUTH_LONG") == "1" }
 
-// Of returns full if experiments run at full size, and short otherwise: a quarter
-// of it, and at least one, with the flag -short.
+// Of returns full if experiments run at full size. Otherwise it returns short,
+// or with -short a quarter of it and at least 1.
 func Of(full, short int) int {
 	switch {
 	case Full():
@@ -23,8 +24,8 @@ func Of(full, short int) int {
 	return short
 }
 
-// Rounds is Of for how often something is repeated, which GINAUTH_CYCLES=n
-// overrides.
+// Rounds is like Of, for the number of repetitions. GINAUTH_CYCLES=n overrides
+// it.
 func Rounds(full, short int) int {
 	if n, err := strconv.Atoi(os.Getenv("GINAUTH_CYCLES")); err == nil && n > 0 {
 		return n

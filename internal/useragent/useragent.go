@@ -1,14 +1,15 @@
-// Package useragent names a client for its user, from what the client says of
-// itself. Nothing is decided by it: anybody may say anything.
+// Package useragent returns a display name for a client, derived from its
+// User-Agent header. Use it only for display, because clients can send any
+// text.
 package useragent
 
 import "strings"
 
-// maxName is how much of an unknown client's own words is shown, in bytes.
+// maxName is the maximum length of the name of an unknown client, in bytes.
 const maxName = 60
 
-// mark is a part of a User-Agent header that tells a browser or a system. The
-// order matters: most browsers also claim to be others.
+// mark is a part of a User-Agent header that identifies a browser or a system.
+// The order matters, because most browsers also contain the marks of others.
 type mark struct{ text, name string }
 
 var (
@@ -23,8 +24,9 @@ var (
 	}
 )
 
-// Name returns what to call a client, as in "Firefox on Linux", the first word
-// of its User-Agent header if it is no known browser, or "Unknown device".
+// Name returns the display name of a client, as in "Firefox on Linux". For an
+// unknown browser it returns the first word of the User-Agent header, or
+// "Unknown device".
 func Name(userAgent string) string {
 	browser, system := find(browsers[:], userAgent), find(systems[:], userAgent)
 	switch {
@@ -57,7 +59,8 @@ func find(marks []mark, text string) string {
 	return ""
 }
 
-// visible drops what is no visible ASCII character.
+// visible removes all characters except visible ASCII characters, and removes
+// "<" and ">".
 func visible(r rune) rune {
 	if r <= ' ' || r >= 0x7f || r == '<' || r == '>' {
 		return -1

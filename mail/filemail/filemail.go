@@ -1,8 +1,8 @@
 // Package filemail writes messages to files, for development and tests. Mail
-// programs open them, with a double click in most cases.
+// programs can open the files.
 //
-// The files hold links that let whoever reads them into an account, and nobody
-// deletes them. So this is nothing for a server that others use.
+// The files contain links that give access to accounts, and the package never
+// deletes them. Do not use it on a server with real users.
 package filemail
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/ginauth/ginauth/mail/internal/compose"
 )
 
-// Mailer is a mail.Mailer that writes each message to a file of its own. It is
-// safe for concurrent use, also by several processes.
+// Mailer is a mail.Mailer that writes each message to a new file. It is safe
+// for concurrent use, also by several processes.
 type Mailer struct {
 	dir  string
 	from mail.Address
@@ -28,10 +28,10 @@ type Mailer struct {
 
 var _ mail.Mailer = (*Mailer)(nil)
 
-// New returns a Mailer that writes to a directory, which it creates if there is
-// none, messages from an address. A directory that other users can use in any
-// way is refused, except on Windows, where that is not checked: its permissions
-// have to be 0700 or less. The error wraps mail.ErrConfig.
+// New returns a Mailer that writes messages from an address to files in dir. It
+// creates the directory if it does not exist. An existing directory must not be
+// accessible to other users: its permissions must be 0700 or less, which is not
+// checked on Windows. The error wraps mail.ErrConfig.
 func New(dir string, from mail.Address) (*Mailer, error) {
 	var faults []error
 	if err := from.Check(); err != nil {
@@ -49,7 +49,7 @@ func New(dir string, from mail.Address) (*Mailer, error) {
 
 func makeDir(dir string) (string, error) {
 	if dir == "" {
-		return "", errors.New("directory has no name")
+		return "", errors.New("dir is empty")
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -63,20 +63,20 @@ func makeDir(dir string) (string, error) {
 		return "", err
 	}
 	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
-		return "", fmt.Errorf("directory %s is open to other users (%#o): its permissions have to be 0700", dir, mode)
+		return "", fmt.Errorf("directory %s is accessible to other users (%#o): set its permissions to 0700", dir, mode)
 	}
 	return dir, nil
 }
 
 // Send writes a message to a file with a name like
-// 20300102T030405.000000000Z-verify_email-ID.eml, so that the order of names is
-// that of time. A file of that form is complete.
+// 20300102T030405.000000000Z-verify_email-ID.eml, so that file names sort by
+// time. The name appears only when the file is complete.
 func (m *Mailer) Send(ctx context.Context, message mail.Message) error {
 	if message.ID == "" {
 		message.ID = rand.Text()
 	}
 	now := time.Now().UTC()
-	// Composing checks the message, and with it what is put into the name.
+	// Compose also checks Kind and ID, which become part of the name.
 	data, err := compose.Compose(m.from, message, now)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (m *Mailer) Send(ctx context.Context, message mail.Message) error {
 }
 
 func write(dir, name string, data []byte) error {
-	// Of 0600, and of no name there is already.
+	// CreateTemp creates a new file with permissions 0600.
 	f, err := os.CreateTemp(dir, ".*.tmp")
 	if err != nil {
 		return err

@@ -1,4 +1,5 @@
-// Package logmail logs that a message would have been sent, for development.
+// Package logmail writes a log record for each message instead of sending it,
+// for development.
 package logmail
 
 import (
@@ -10,12 +11,13 @@ import (
 	"github.com/ginauth/ginauth/mail"
 )
 
-// Options set up a Mailer.
+// Options configure a Mailer.
 type Options struct {
-	// Logger is written to. Default slog.Default().
+	// Logger receives the records. Default slog.Default().
 	Logger *slog.Logger
-	// InsecureLogLinks adds the links in the text, so that a developer can
-	// follow them. Whoever reads such a log gets into the accounts.
+	// InsecureLogLinks adds the links in the text to the log, so that a
+	// developer can open them. Everyone who can read the log then gets access
+	// to the accounts.
 	InsecureLogLinks bool
 }
 
@@ -24,8 +26,8 @@ type Mailer struct{ options Options }
 
 var _ mail.Mailer = (*Mailer)(nil)
 
-// New returns a Mailer that logs the kind and the address of each message, and
-// nothing of what is in it unless Options say so.
+// New returns a Mailer that logs the kind and the recipient of each message. It
+// logs no content, except the links if InsecureLogLinks is set.
 func New(options Options) *Mailer {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
@@ -33,7 +35,7 @@ func New(options Options) *Mailer {
 	return &Mailer{options}
 }
 
-// link matches what begins like a link, up to what cannot be in one.
+// link matches a URL up to the first character that cannot be part of one.
 var link = regexp.MustCompile(`https?://[^\s<>"]+`)
 
 // Send logs a message.
@@ -48,6 +50,6 @@ func (m *Mailer) Send(ctx context.Context, message mail.Message) error {
 	if m.options.InsecureLogLinks {
 		attributes = append(attributes, slog.Any("links", link.FindAllString(message.Text, -1)))
 	}
-	m.options.Logger.LogAttrs(ctx, slog.LevelInfo, "mail: not sent, only logged", attributes...)
+	m.options.Logger.LogAttrs(ctx, slog.LevelInfo, "mail: message logged, not sent", attributes...)
 	return nil
 }

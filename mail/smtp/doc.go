@@ -9,25 +9,25 @@
 //
 // # Encryption
 //
-// A message and the password are sent over TLS with a verified certificate or
-// not at all. By default the connection begins in the clear and is encrypted
-// by STARTTLS; a server that does not offer it, or somebody on the way who
-// removes the offer, gets nothing. ImplicitTLS encrypts from the first byte.
-// InsecurePlaintext is for a server on the same machine that catches mail in
-// development; it sends no password.
+// Messages and passwords are sent only over TLS with a verified certificate. By
+// default, the connection begins unencrypted and STARTTLS encrypts it. If
+// STARTTLS is not offered, by the server or because an attacker removed the
+// offer, nothing is sent. ImplicitTLS encrypts from the first byte.
+// InsecurePlaintext is meant for a server on the same machine that catches mail
+// during development. It sends no password.
 //
 // # Connections
 //
-// Each message has a connection of its own. Logging in anew takes some round
-// trips, which happen off the request, and there is no connection that the
-// server or a firewall has dropped in the meantime.
+// Each message uses a new connection. The additional round trips happen outside
+// the request. A message never fails because a server or firewall closed an
+// idle connection.
 //
 // # Errors
 //
-// A reply of 500 to 599 is permanent, so that the message is not tried again; so
-// is a message that fails its check, and an address outside ASCII on a server
-// without SMTPUTF8. Everything else is temporary: replies of 400 to 499, time that
-// ran out, a certificate that does not verify, STARTTLS not offered. When the
-// server has accepted the message the result is nil, whatever happens to the
-// connection after that.
+// A reply of 500 to 599 is a permanent error: the message is not retried. A
+// message that fails its check is a permanent error too, and so is an address
+// outside ASCII if the server does not support SMTPUTF8. All other errors are
+// temporary: replies of 400 to 499, timeouts, a certificate that cannot be
+// verified, and STARTTLS not offered. Once the server has accepted the message,
+// the error is nil, even if the connection fails later.
 package smtp

@@ -18,7 +18,7 @@ import (
 	"github.com/ginauth/ginauth/mail/smtp"
 )
 
-func TestReplies(t *testing.T) {
+func TestErrorRepliesArePermanentOrTemporary(t *testing.T) {
 	reply := func(code int) error {
 		return &gosmtp.SMTPError{Code: code, EnhancedCode: gosmtp.EnhancedCode{code / 100, 1, 2}, Message: "says the server"}
 	}
@@ -39,7 +39,7 @@ func TestReplies(t *testing.T) {
 			if err != nil && strings.Contains(err.Error(), testPassword) || len(s.received()) != 0 {
 				t.Errorf("%s, %d: %v", step, code, err)
 			}
-			<-s.ended // the connection is closed also after an error
+			<-s.ended // the connection must be closed also after an error
 		}
 	}
 }
@@ -53,13 +53,14 @@ func TestWrongPassword(t *testing.T) { // L01
 	}
 }
 
-// goOn asks for the message.
+// goOn is the reply to DATA.
 const goOn = "354 go on"
 
-// script is a server that says fixed lines: the first as its greeting, each of
-// the others after a line that it reads. After the last it keeps the connection
-// open, silent, until the client goes. It returns the port, and what tells that
-// all was said and that the client is gone.
+// script starts a server that sends fixed lines: the first as its greeting,
+// each of the others after it read a line. After the last line it keeps the
+// connection open without sending, until the client disconnects. It returns the
+// port, a channel that is closed when all lines were sent, and a channel that
+// is closed when the client disconnected.
 func script(t *testing.T, lines ...string) (port int, said, gone <-chan struct{}) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -87,10 +88,11 @@ func script(t *testing.T, lines ...string) (port int, said, gone <-chan struct{}
 	return l.Addr().(*net.TCPAddr).Port, silent, ended
 }
 
-// speak says the lines of script, and reports whether the connection stays open.
+// speak sends the lines of script. It reports whether the connection stays
+// open.
 func speak(conn net.Conn, r *bufio.Reader, lines []string) bool {
 	for i, line := range lines {
-		// The line after goOn answers the message, which was read already.
+		// The line after goOn replies to the message, which was read already.
 		if i > 0 && lines[i-1] != goOn {
 			if _, err := r.ReadString('\n'); err != nil {
 				return false
@@ -110,7 +112,7 @@ func speak(conn net.Conn, r *bufio.Reader, lines []string) bool {
 	return true
 }
 
-// TestServersThatHang has servers fall silent at each step.
+// TestServersThatHang uses servers that stop sending at each step.
 func TestServersThatHang(t *testing.T) {
 	steps := []string{"220 here", "250 hello", "250 ok", "250 ok", goOn}
 	for n := range len(steps) + 1 {
@@ -148,16 +150,16 @@ func TestServersThatBreak(t *testing.T) {
 		ok    bool
 		says  string
 	}{
-		{"hangs up after it accepted", append(slices.Clone(accepted), "hang up"), true, ""},
-		{"says nonsense after it accepted", append(slices.Clone(accepted), "500 what"), true, ""},
-		{"never says goodbye", accepted, true, ""},
-		{"hangs up before it answers the message", append(slices.Clone(accepted[:5]), "hang up"), false, ""},
+		{"hangs up after accepting the message", append(slices.Clone(accepted), "hang up"), true, ""},
+		{"sends an error after accepting the message", append(slices.Clone(accepted), "500 what"), true, ""},
+		{"never replies to QUIT", accepted, true, ""},
+		{"hangs up before replying to the message", append(slices.Clone(accepted[:5]), "hang up"), false, ""},
 		{"hangs up at once", []string{"hang up"}, false, ""},
 		{"speaks another protocol", []string{"HTTP/1.1 400 Bad Request"}, false, ""},
-		{"sends long nonsense", []string{strings.Repeat("x", 500<<10)}, false, ""},
-		{"refuses at length", []string{"450-" + strings.Repeat("x", 500<<10) + "\r\n450 x"}, false, "450"},
-		{"sends without end", []string{strings.Repeat("220-x\r\n", 1<<18)}, false, "without end"},
-		{"sends a line without end", []string{strings.Repeat("x", 2<<20)}, false, "without end"},
+		{"sends a long invalid line", []string{strings.Repeat("x", 500<<10)}, false, ""},
+		{"refuses with a long reply", []string{"450-" + strings.Repeat("x", 500<<10) + "\r\n450 x"}, false, "450"},
+		{"sends endless lines", []string{strings.Repeat("220-x\r\n", 1<<18)}, false, "too much data"},
+		{"sends an endless line", []string{strings.Repeat("x", 2<<20)}, false, "too much data"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			port, _, gone := script(t, c.lines...)

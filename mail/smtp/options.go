@@ -11,61 +11,65 @@ import (
 	"github.com/ginauth/ginauth/mail"
 )
 
-// TLSMode says how a connection is encrypted.
+// TLSMode selects how a connection is encrypted.
 type TLSMode int
 
 const (
-	// RequireSTARTTLS begins in the clear and goes on over TLS, or not at all.
+	// RequireSTARTTLS begins unencrypted and sends nothing until STARTTLS
+	// succeeded.
 	RequireSTARTTLS TLSMode = iota
-	// ImplicitTLS is TLS from the first byte.
+	// ImplicitTLS uses TLS from the first byte.
 	ImplicitTLS
-	// InsecurePlaintext is no encryption: everybody on the way can read the
-	// links in the messages, and use them.
+	// InsecurePlaintext uses no encryption: anyone on the network path can read
+	// and use the links in the messages.
 	InsecurePlaintext
 )
 
-// Options set up a Mailer. Host and From are required.
+// Options configure a Mailer. Host and From are required.
 type Options struct {
-	// Host is the name or IP address of the server, without port.
+	// Host is the host name or IP address of the server, without port.
 	Host string
-	// Port is that of the server. Default 587 with RequireSTARTTLS, 465 with
-	// ImplicitTLS, 25 with InsecurePlaintext.
+	// Port is the port of the server. Default 587 with RequireSTARTTLS, 465
+	// with ImplicitTLS, 25 with InsecurePlaintext.
 	Port int
-	// Username and Password log in, with the mechanism PLAIN or else LOGIN. Both
-	// are empty for a server that asks for none. They are sent over TLS alone.
+	// Username and Password authenticate the client, with the mechanism PLAIN
+	// or LOGIN. Leave both empty if the server requires no authentication. They
+	// are sent only over TLS.
 	Username string
 	Password Password
-	// From is the sender, in the message as well as for replies that it cannot
-	// be delivered.
+	// From is the sender, both in the message header and in the SMTP envelope.
+	// Delivery failures are reported to it.
 	From mail.Address
-	// TLS is how the connection is encrypted. Default RequireSTARTTLS.
+	// TLS selects how the connection is encrypted. Default RequireSTARTTLS.
 	TLS TLSMode
-	// TLSConfig is what TLS is set up with, or nil. It is copied. Where its
-	// ServerName is empty it is Host, and its MinVersion is TLS 1.2 at least.
+	// TLSConfig is the TLS configuration, or nil for the default. New copies
+	// it. If ServerName is empty, it is set to Host. MinVersion must be TLS 1.2
+	// or later, and zero means TLS 1.2.
 	TLSConfig *tls.Config
-	// Timeout is how long sending a message may take in all. Default 30 s.
+	// Timeout is the time limit for sending one message. Default 30 s.
 	Timeout time.Duration
-	// HELO is the name this host introduces itself with. Default "localhost".
-	// Servers that receive from the whole internet want the full name of the
-	// host; those one logs in to do not care.
+	// HELO is the host name that the client sends in EHLO. Default "localhost".
+	// A server that accepts mail from the whole internet expects the full name
+	// of this host. A server that requires authentication usually ignores it.
 	HELO string
 }
 
-// Password is a password that hides itself in fmt, slog and JSON.
+// Password is a password that prints as a placeholder in fmt, slog and JSON.
 type Password string
 
 const redacted = "[REDACTED]"
 
-// Format writes a placeholder, whatever the verb.
+// Format writes a placeholder, for every verb.
 func (Password) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
 
 // LogValue returns a placeholder.
 func (Password) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns a placeholder, which is also what JSON gets.
+// MarshalText returns a placeholder. Package encoding/json uses it too.
 func (Password) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// complete checks options, all at once, and fills in defaults.
+// complete checks the options, reports all faults at once, and sets the
+// defaults.
 func (o *Options) complete() error {
 	var faults []error
 	fault := func(field, format string, args ...any) {
@@ -73,7 +77,7 @@ func (o *Options) complete() error {
 	}
 	ports := map[TLSMode]int{RequireSTARTTLS: 587, ImplicitTLS: 465, InsecurePlaintext: 25}
 	if ports[o.TLS] == 0 {
-		fault("TLS", "%d is no mode", o.TLS)
+		fault("TLS", "%d is not a TLSMode", o.TLS)
 	}
 	if o.Port == 0 {
 		o.Port = ports[o.TLS]
@@ -85,13 +89,13 @@ func (o *Options) complete() error {
 		o.Timeout = 30 * time.Second
 	}
 	if !isHost(o.Host) {
-		fault("Host", "%q is not the name or address of a host, without port", o.Host)
+		fault("Host", "%q is not a host name or IP address without port", o.Host)
 	}
 	if o.Port < 0 || o.Port > 65535 {
-		fault("Port", "%d is no port", o.Port)
+		fault("Port", "%d is not a port number", o.Port)
 	}
-	if !isHost(strings.Trim(o.HELO, "[]")) { // of an address literal
-		fault("HELO", "%q is not the name of a host", o.HELO)
+	if !isHost(strings.Trim(o.HELO, "[]")) { // brackets enclose an address literal
+		fault("HELO", "%q is not a host name", o.HELO)
 	}
 	if o.Timeout < 0 {
 		fault("Timeout", "%v is negative", o.Timeout)
@@ -109,16 +113,16 @@ func (o *Options) checkLogin(fault func(field, format string, args ...any)) {
 	case o.Username == "" && o.Password == "":
 		return
 	case o.Username == "":
-		fault("Username", "is missing beside Password")
+		fault("Username", "is required if Password is set")
 	case o.Password == "":
-		fault("Password", "is missing beside Username")
+		fault("Password", "is required if Username is set")
 	}
 	if o.TLS == InsecurePlaintext {
-		fault("TLS", "a password is not sent without encryption")
+		fault("TLS", "InsecurePlaintext cannot be used with a password")
 	}
-	// What separates the two in the mechanism PLAIN (RFC 4616, 2).
+	// The mechanism PLAIN separates the fields with zero bytes (RFC 4616, 2).
 	if strings.ContainsRune(o.Username+string(o.Password), 0) {
-		fault("Username and Password", "must not hold a zero byte")
+		fault("Username and Password", "must not contain a zero byte")
 	}
 }
 
@@ -134,13 +138,14 @@ func (o *Options) completeTLS(fault func(field, format string, args ...any)) {
 		config.MinVersion = tls.VersionTLS12
 	}
 	if config.MinVersion < tls.VersionTLS12 {
-		fault("TLSConfig.MinVersion", "is older than TLS 1.2")
+		fault("TLSConfig.MinVersion", "must be TLS 1.2 or later")
 	}
 	o.TLSConfig = config
 }
 
-// isHost reports whether s can be a host: letters, digits and what else there is
-// in names and addresses. A single colon would be that before a port.
+// isHost reports whether s can be a host: it consists of letters, digits and
+// the other characters of host names and IP addresses. It must not contain
+// exactly one colon, which would separate a port.
 func isHost(s string) bool {
 	return s != "" && len(s) <= 255 && strings.Count(s, ":") != 1 && !strings.ContainsFunc(s, func(r rune) bool {
 		return !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') && !strings.ContainsRune(".-_:%", r)

@@ -19,7 +19,7 @@ func TestOptions(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		set   func(o *smtp.Options)
-		fault string // the field, or "" for none
+		fault string // the field that is refused, or ""
 	}{
 		{"good", func(*smtp.Options) {}, ""},
 		{"IPv6", func(o *smtp.Options) { o.Host = "::1" }, ""},

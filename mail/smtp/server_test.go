@@ -24,20 +24,20 @@ import (
 	"github.com/ginauth/ginauth/mail/smtp"
 )
 
-// server is an SMTP server on the loopback interface. What it is told, and over
-// which kind of connection, it notes.
+// server is an SMTP server on the loopback interface. It records the commands
+// it receives and whether the connection was encrypted.
 type server struct {
 	port  int
 	roots *x509.CertPool
 
-	// Set before it starts.
+	// Set before the server starts.
 	mechanisms []string
-	answer     func(step string) error // of MAIL, RCPT and DATA
+	answer     func(step string) error // reply to MAIL, RCPT and DATA
 
 	mu    sync.Mutex
 	steps []string // "AUTH PLAIN tls", "MAIL tls" …
 	mails []envelope
-	ended chan struct{} // told of each connection that has ended
+	ended chan struct{} // receives a value for each connection that has ended
 }
 
 type envelope struct {
@@ -105,7 +105,7 @@ func (s *server) received() []envelope {
 	return slices.Clone(s.mails)
 }
 
-// conversation is one session of a server.
+// conversation is one session of the server.
 type conversation struct {
 	server *server
 	conn   *gosmtp.Conn
@@ -173,7 +173,7 @@ func (c *conversation) Logout() error {
 	return nil
 }
 
-// loginServer is the server's side of the mechanism LOGIN.
+// loginServer is the server side of the mechanism LOGIN.
 type loginServer struct {
 	check    func(username, password string) error
 	step     int
@@ -192,7 +192,7 @@ func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err er
 	return nil, true, l.check(l.username, string(response))
 }
 
-// newCertificate returns a certificate for 127.0.0.1 that signs itself.
+// newCertificate returns a self-signed certificate for 127.0.0.1.
 func newCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -219,7 +219,7 @@ func newCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 
 const testPassword = "CANARY-PASSWORD"
 
-// options returns what a mailer needs for a server.
+// options returns the options of a mailer that uses the server.
 func (s *server) options() smtp.Options {
 	return smtp.Options{
 		Host: "127.0.0.1", Port: s.port, From: mail.Address{Name: "Söhne & Co.", Email: "no-reply@example.org"},

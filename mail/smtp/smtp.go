@@ -17,18 +17,18 @@ import (
 	"github.com/ginauth/ginauth/mail/internal/compose"
 )
 
-// Mailer is a mail.Mailer that sends by SMTP. It is safe for concurrent use and
-// has no connection open but while Send runs.
+// Mailer is a mail.Mailer that sends by SMTP. It is safe for concurrent use. It
+// has an open connection only while Send runs.
 type Mailer struct {
-	// options is a closure, of which fmt prints the address: there is a password
-	// in them.
+	// options is a function because the options contain a password. fmt prints
+	// only the address of a function.
 	options func() *Options
 }
 
 var _ mail.Mailer = (*Mailer)(nil)
 
-// New returns a Mailer. It connects to nothing. The error wraps mail.ErrConfig
-// and tells of all faults at once.
+// New returns a Mailer. It opens no connection. The error wraps mail.ErrConfig
+// and joins all faults of the options.
 func New(options Options) (*Mailer, error) {
 	if err := options.complete(); err != nil {
 		return nil, err
@@ -36,8 +36,8 @@ func New(options Options) (*Mailer, error) {
 	return &Mailer{options: func() *Options { return &options }}, nil
 }
 
-// Send sends a message over a connection of its own. See the package for which
-// errors are permanent.
+// Send sends a message over a new connection. The documentation of the package
+// lists the permanent errors.
 func (m *Mailer) Send(ctx context.Context, message mail.Message) error {
 	o := m.options()
 	data, err := compose.Compose(o.From, message, time.Now())
@@ -50,8 +50,8 @@ func (m *Mailer) Send(ctx context.Context, message mail.Message) error {
 	if err != nil {
 		return wrap(ctx, "connect", err)
 	}
-	defer conn.Close() // whatever went wrong, or after QUIT
-	// Ends every read and write that is under way.
+	defer conn.Close()
+	// Interrupts all reads and writes in progress.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
@@ -62,20 +62,20 @@ func (m *Mailer) Send(ctx context.Context, message mail.Message) error {
 	if err := s.send(message.To.Email, data); err != nil {
 		return err
 	}
-	// The message is the server's already. What is left is a courtesy.
+	// The server has accepted the message. Errors of QUIT do not matter.
 	_ = conn.SetDeadline(time.Now().Add(maxQuit))
 	_ = s.client.Quit()
 	return nil
 }
 
-// session is one conversation with a server.
+// session is one SMTP session.
 type session struct {
 	options *Options
 	ctx     context.Context
 	client  *smtp.Client
 }
 
-// open greets the server, turns on encryption and logs in.
+// open introduces the client, starts encryption and logs in.
 func (s *session) open(conn net.Conn) error {
 	o := s.options
 	if o.TLS == ImplicitTLS {
@@ -90,7 +90,7 @@ func (s *session) open(conn net.Conn) error {
 	}
 	if o.TLS == RequireSTARTTLS {
 		if ok, _ := s.client.Extension("STARTTLS"); !ok {
-			return errors.New("mail/smtp: server does not offer STARTTLS, so nothing was sent")
+			return errors.New("mail/smtp: server does not offer STARTTLS, nothing was sent")
 		}
 		if err := s.client.StartTLS(o.TLSConfig); err != nil {
 			return wrap(s.ctx, "STARTTLS", err)
@@ -116,7 +116,7 @@ func (s *session) login() error {
 		}
 	}
 	if auth == nil {
-		return errors.New("mail/smtp: server offers neither of the mechanisms PLAIN and LOGIN to log in")
+		return errors.New("mail/smtp: server does not offer the AUTH mechanisms PLAIN and LOGIN")
 	}
 	if err := s.client.Auth(auth); err != nil {
 		return wrap(s.ctx, "AUTH", err)
@@ -124,14 +124,14 @@ func (s *session) login() error {
 	return nil
 }
 
-// send hands over one message.
+// send sends one message.
 func (s *session) send(to string, data []byte) error {
 	from := s.options.From.Email
-	// The extension is asked for where it is needed and not elsewhere: a message
-	// with it is refused by every later server that lacks it.
+	// SMTPUTF8 is requested only if it is needed, because every later server
+	// without SMTPUTF8 would refuse the message.
 	international := !isASCII(from + to)
 	if ok, _ := s.client.Extension("SMTPUTF8"); international && !ok {
-		return mail.Permanent(errors.New("mail/smtp: server does not take addresses outside ASCII"))
+		return mail.Permanent(errors.New("mail/smtp: server does not support addresses outside ASCII (SMTPUTF8)"))
 	}
 	s.client.SkipSMTPUTF8(!international)
 	if err := s.client.Mail("<" + from + ">"); err != nil {
@@ -153,15 +153,15 @@ func (s *session) send(to string, data []byte) error {
 	return nil
 }
 
-// wrap returns an error that says at which step it happened, and marks it as
-// permanent if the server did.
+// wrap returns an error that names the step at which err happened. It marks
+// replies of 500 to 599 as permanent.
 func wrap(ctx context.Context, step string, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf("mail/smtp: %s: %w", step, cause)
 	}
-	// What the server said can be of any length.
-	if nonsense, ok := errors.AsType[textproto.ProtocolError](err); ok {
-		err = textproto.ProtocolError(cut(string(nonsense)))
+	// The server's text can be of any length.
+	if protocol, ok := errors.AsType[textproto.ProtocolError](err); ok {
+		err = textproto.ProtocolError(cut(string(protocol)))
 	}
 	reply, ok := errors.AsType[*textproto.Error](err)
 	if !ok {
@@ -186,25 +186,26 @@ func isASCII(s string) bool {
 }
 
 const (
-	// maxReplies is how much is read from a server for one message, in bytes. A
-	// conversation is a few kilobytes, certificates among them.
+	// maxReplies is the maximum number of bytes read from a server for one
+	// message. A session takes a few kilobytes, including certificates.
 	maxReplies = 1 << 20
-	// maxReply is how much an error holds of what the server said, in bytes.
+	// maxReply is the maximum length of a server reply in an error, in bytes.
 	maxReply = 512
-	// maxQuit is how long the server may take to say goodbye.
+	// maxQuit is the time limit for QUIT.
 	maxQuit = time.Second
 )
 
-// limitedConn is a connection that a server cannot fill memory by.
+// limitedConn is a connection that limits the number of bytes read, so that a
+// server cannot fill the memory.
 type limitedConn struct {
 	net.Conn
 	left int
 }
 
-// Read returns an error when the limit is reached.
+// Read returns an error if the limit is exceeded.
 func (c *limitedConn) Read(p []byte) (int, error) {
 	if c.left <= 0 {
-		return 0, errors.New("server sends without end")
+		return 0, errors.New("server sent too much data")
 	}
 	n, err := c.Conn.Read(p)
 	c.left -= n

@@ -47,7 +47,7 @@ func TestEncryption(t *testing.T) {
 			"AUTH LOGIN tls,MAIL tls,RCPT tls,DATA tls", ""},
 		{"implicit TLS", serverOptions{implicitTLS: true}, []string{"PLAIN"},
 			[]set{login, func(o *smtp.Options) { o.TLS = smtp.ImplicitTLS }}, "AUTH PLAIN tls,MAIL tls,RCPT tls,DATA tls", ""},
-		{"plaintext where it is asked for", serverOptions{withoutTLS: true}, nil,
+		{"plaintext with InsecurePlaintext", serverOptions{withoutTLS: true}, nil,
 			[]set{func(o *smtp.Options) { o.TLS = smtp.InsecurePlaintext }}, "MAIL plain,RCPT plain,DATA plain", ""},
 		{"no STARTTLS", serverOptions{withoutTLS: true}, nil, nil, "", "STARTTLS"},
 		{"no STARTTLS, login offered", serverOptions{withoutTLS: true, insecureAuth: true}, []string{"PLAIN"}, []set{login}, "", "STARTTLS"},
@@ -55,12 +55,12 @@ func TestEncryption(t *testing.T) {
 			"AUTH PLAIN tls,MAIL tls,RCPT tls,DATA tls", ""},
 		{"unknown certificate", serverOptions{}, []string{"PLAIN"},
 			[]set{login, func(o *smtp.Options) { o.TLSConfig.RootCAs = x509.NewCertPool() }}, "", "certificate"},
-		{"certificate of another", serverOptions{}, []string{"PLAIN"},
+		{"certificate of another host", serverOptions{}, []string{"PLAIN"},
 			[]set{login, func(o *smtp.Options) { o.TLSConfig.ServerName = "smtp.example.com" }}, "", "certificate"},
 		{"unknown certificate, implicit", serverOptions{implicitTLS: true}, []string{"PLAIN"},
 			[]set{login, func(o *smtp.Options) { o.TLS, o.TLSConfig = smtp.ImplicitTLS, nil }}, "", "certificate"},
 		{"no login offered", serverOptions{}, nil, []set{login}, "", "PLAIN and LOGIN"},
-		{"no login we know", serverOptions{}, []string{"XOAUTH2"}, []set{login}, "", "PLAIN and LOGIN"},
+		{"no supported mechanism", serverOptions{}, []string{"XOAUTH2"}, []set{login}, "", "PLAIN and LOGIN"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := startServer(t, &server{mechanisms: c.mechanisms}, c.server)
@@ -82,9 +82,9 @@ func TestEncryption(t *testing.T) {
 	}
 }
 
-// TestReadBack sends what the templates make through a queue, reads it as a mail
-// program does and follows the links.
-func TestReadBack(t *testing.T) {
+// TestSentMessageCanBeRead sends messages made from the templates through a
+// queue, decodes them as a mail program does, and follows the links.
+func TestSentMessageCanBeRead(t *testing.T) {
 	var followed []string
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		followed = append(followed, r.URL.Query().Get("token")+r.URL.Query().Get("more"))
@@ -184,7 +184,7 @@ func read(t *testing.T, data []byte) (header netmail.Header, text, page string) 
 	return m.Header, text, page
 }
 
-// TestHostileHeaders sends names and subjects that try to be more than that.
+// TestHostileHeaders sends names and subjects that attempt header injection.
 func TestHostileHeaders(t *testing.T) { // W12, X08
 	s := startServer(t, &server{}, serverOptions{})
 	mailer := newMailer(t, s.options())
@@ -198,7 +198,7 @@ func TestHostileHeaders(t *testing.T) { // W12, X08
 		{"end of the header", "Ann\r\n\r\nbody", false},
 		{"NUL", "Ann\x00", false},
 		{"end of the message", "Ann\r\n.\r\nMAIL FROM:<evil@example.com>", false},
-		{"what UTF-16 makes of LF", "Ann\u010aBcc: evil@example.com\u010d", true},
+		{"code points that end in the byte of CR or LF", "Ann\u010aBcc: evil@example.com\u010d", true},
 		{"encoded CRLF", "=?utf-8?q?Ann=0D=0ABcc:_evil@example.com?=", true},
 		{"quotes", `Ann" <evil@example.com>, "`, true},
 		{"brackets", "Ann <evil@example.com>,", true},
@@ -230,7 +230,7 @@ func TestHostileHeaders(t *testing.T) { // W12, X08
 			if subject, err := new(mime.WordDecoder).DecodeHeader(header.Get("Subject")); err != nil || subject != strings.TrimSpace(c.in) && subject != c.in {
 				t.Errorf("subject is %q, %v", subject, err)
 			}
-			// Received is the server's.
+			// The test server adds Received.
 			if header.Get("Bcc") != "" || len(header) != 8 || text != "Text\r\n.\r\nend" {
 				t.Errorf("%v\n%q", header, text)
 			}
@@ -258,7 +258,7 @@ func TestAddressesOutsideASCII(t *testing.T) {
 	}
 }
 
-func TestManyAtOnce(t *testing.T) {
+func TestSendIsSafeForConcurrentUse(t *testing.T) {
 	s := startServer(t, &server{mechanisms: []string{"PLAIN"}}, serverOptions{})
 	o := s.options()
 	o.Username, o.Password = "app", testPassword
@@ -281,7 +281,7 @@ func TestManyAtOnce(t *testing.T) {
 	wg.Wait()
 	for _, m := range s.received() {
 		if _, text, _ := read(t, m.data); text != m.to {
-			t.Errorf("%s got what is for %s", m.to, text)
+			t.Errorf("%s received the message for %s", m.to, text)
 		}
 	}
 	for range n {

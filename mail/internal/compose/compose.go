@@ -1,5 +1,5 @@
-// Package compose writes messages in the format that mail servers and .eml files
-// have (RFC 5322, MIME).
+// Package compose encodes messages in the internet message format (RFC 5322,
+// MIME). Mail servers and .eml files use it.
 package compose
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/ginauth/ginauth/mail"
 )
 
-// Compose checks a message and returns it as it is sent: a text, or a
-// multipart/alternative of text and HTML. The errors are permanent.
+// Compose checks a message and encodes it: as plain text, or as
+// multipart/alternative with text and HTML. The errors are permanent.
 func Compose(from mail.Address, m mail.Message, at time.Time) ([]byte, error) {
 	if err := m.Check(); err != nil {
 		return nil, err
@@ -27,14 +27,15 @@ func Compose(from mail.Address, m mail.Message, at time.Time) ([]byte, error) {
 		id = rand.Text()
 	}
 	msg := gomail.NewMsg(gomail.WithEncoding(gomail.EncodingQP), gomail.WithNoDefaultUserAgent())
-	// Encoded here: in names the library leaves backslashes as they are, which
-	// net/mail cannot read, and in all it leaves what looks encoded already.
+	// These headers are encoded here. The library does not escape backslashes
+	// in names, which net/mail cannot read then, and does not encode text that
+	// looks encoded.
 	msg.SetGenHeaderPreformatted("From", mailbox(from))
 	msg.SetGenHeaderPreformatted("To", mailbox(m.To))
 	msg.SetGenHeaderPreformatted("Subject", line(m.Subject))
 	msg.SetDateWithValue(at)
 	msg.SetMessageIDWithValue(id + "@" + from.Domain())
-	// Keeps answering machines from answering (RFC 3834, 5).
+	// Keeps automatic responders from replying (RFC 3834, 5).
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
 	if m.HTML != "" {

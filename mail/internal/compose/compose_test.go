@@ -21,7 +21,7 @@ var (
 	at   = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 )
 
-// read is what a mail program makes of a message.
+// read is a decoded message, as a mail program reads it.
 type read struct {
 	header netmail.Header
 	parts  map[string]string // by media type
@@ -45,7 +45,7 @@ func parse(t *testing.T, data []byte) read {
 		t.Fatal(err)
 	}
 	if mediaType != "multipart/alternative" {
-		// A multipart of one, for its decoding of quoted-printable.
+		// A multipart reader decodes quoted-printable.
 		part := "--x\r\nContent-Transfer-Encoding: " + msg.Header.Get("Content-Transfer-Encoding") + "\r\nContent-Type: " + msg.Header.Get("Content-Type") + "\r\n\r\n"
 		msg.Body, params = io.MultiReader(strings.NewReader(part), msg.Body, strings.NewReader("\r\n--x--\r\n")), map[string]string{"boundary": "x"}
 	}
@@ -95,7 +95,7 @@ func TestCompose(t *testing.T) {
 		t.Errorf("subject is %q, %v", subject, err)
 	}
 	for _, word := range strings.Fields(r.header.Get("Subject")) {
-		// No character is spread over two words (RFC 2047, 5).
+		// Encoded words must not split a character (RFC 2047, 5).
 		if text, err := new(mime.WordDecoder).Decode(word); err != nil || !utf8.ValidString(text) || len(word) > 75 {
 			t.Errorf("%s is %q, %v", word, text, err)
 		}
@@ -133,8 +133,8 @@ func TestComposeChecks(t *testing.T) {
 	}
 }
 
-// FuzzCompose looks for names, addresses and subjects that pass the check and
-// become something else than they are.
+// FuzzCompose searches for names, addresses and subjects that pass the check
+// and change their meaning when they are encoded.
 func FuzzCompose(f *testing.F) { // W12, X08
 	for _, s := range []string{"Ann", "Ann\r\nBcc: e@x", "\"Ann\"", "a, b", "<a@x>", "(a)", "=?utf-8?q?=0D=0ABcc:_e@x?=", "ä", "a\\", "  ", "a:b;", strings.Repeat("=?x", 80)} {
 		f.Add(s, "ann@example.com", s)

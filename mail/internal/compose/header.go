@@ -8,7 +8,7 @@ import (
 	"github.com/ginauth/ginauth/mail"
 )
 
-// mailbox returns an address as it stands in a header. The address was checked.
+// mailbox returns a checked address in the form of a header.
 func mailbox(a mail.Address) string {
 	switch {
 	case a.Name == "":
@@ -19,7 +19,7 @@ func mailbox(a mail.Address) string {
 	return encode(a.Name) + "\r\n <" + a.Email + ">"
 }
 
-// line returns text as it stands in a header. It was checked and is one line.
+// line returns a checked line of text in the form of a header.
 func line(text string) string {
 	if isPlain(text) && strings.TrimSpace(text) == text {
 		return text
@@ -27,23 +27,23 @@ func line(text string) string {
 	return encode(text)
 }
 
-// maxPlain is the longest text that shares a line with the name of its header.
+// maxPlain is the length of the longest text that fits on a line with the
+// header name.
 const maxPlain = 60
 
-// isPlain reports whether text is ASCII that needs neither to be folded nor to be
-// encoded, and that nobody takes for encoded.
+// isPlain reports whether text is ASCII that needs no folding and no encoding,
+// and cannot be mistaken for encoded text.
 func isPlain(text string) bool {
 	return len(text) <= maxPlain && !strings.Contains(text, "=?") &&
 		!strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
-// maxWord is how many bytes one encoded word holds, of which 75 characters make
-// the longest one (RFC 2047, 2).
+// maxWord is the maximum number of bytes in an encoded word, which has at most
+// 75 characters (RFC 2047, 2).
 const maxWord = 45
 
-// encode returns text as encoded words in base64, one in a line, in which every
-// character stands for itself alone. White space between them is not part of the
-// text.
+// encode returns text as encoded words in base64, one per line. It does not
+// split characters. White space between encoded words is not part of the text.
 func encode(text string) string {
 	var words []string
 	for text != "" {
