@@ -232,7 +232,7 @@ func (a *Authenticator) PasswordConfirmed(ctx context.Context) (time.Duration, e
 // requireUser makes a middleware that responds with 401 to anonymous requests and otherwise
 // asks check.
 func (m *Manager) requireUser(check func(context.Context, *requestState, models.Authenticatable) error) gin.HandlerFunc {
-	return m.mark(kindNeutral, func(c *gin.Context) {
+	return func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			ctx := c.Request.Context()
 			u, err := x.auth.User(ctx)
@@ -244,7 +244,7 @@ func (m *Manager) requireUser(check func(context.Context, *requestState, models.
 			}
 			return check(ctx, x, u)
 		})
-	})
+	}
 }
 
 // ConfirmPassword requires that the user confirmed the password within

@@ -1,9 +1,6 @@
 package ginauth
 
 import (
-	"encoding/hex"
-	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -13,20 +10,18 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/internal/cookies"
+	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/internal/keys"
-	"github.com/ginauth/ginauth/internal/redirect"
-	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/settings"
 	"github.com/ginauth/ginauth/internal/throttle"
-	"github.com/ginauth/ginauth/stores"
-	"github.com/ginauth/ginauth/stores/memstore"
+	"github.com/ginauth/ginauth/internal/tokens"
 )
 
 // Defaults of Config that more than one place needs.
 const (
 	defaultGuard = "web"
 	defaultGrace = 10 * time.Second
-	maxLeeway    = time.Minute
 	maxLinkTime  = 24 * time.Hour
 )
 
@@ -125,326 +120,123 @@ func (c *Config) setGuardDefaults() {
 	}
 }
 
-// faults collects what is wrong with a Config, so that New reports all of it at once.
-type faults []error
-
-func (f *faults) add(field, format string, args ...any) {
-	*f = append(*f, fmt.Errorf("%w: %s: %s", ErrConfig, field, fmt.Sprintf(format, args...)))
-}
-
-func (f faults) err() error { return errors.Join(f...) }
-
-// check finds the faults that a Config shows by itself. Keys, hashing, guards and
-// features report theirs when they are made.
-func (c *Config) check(f *faults) {
-	for field, d := range map[string]time.Duration{
+// check finds the faults that a Config shows by itself. Keys, hashing, guards and features
+// report theirs when they are made.
+func (c *Config) check(f *faults.List) {
+	f.AtLeast(0, map[string]time.Duration{
 		"StoreTimeout": c.StoreTimeout, "Session.IdleTimeout": c.Session.IdleTimeout,
 		"Session.AbsoluteTimeout": c.Session.AbsoluteTimeout, "Session.TouchInterval": c.Session.TouchInterval,
-	} {
-		if d < 0 {
-			f.add(field, "%v is negative", d)
-		}
-	}
+		"Session.Cookie.MaxAge": c.Session.Cookie.MaxAge, "EventQueue": time.Duration(c.EventQueue),
+	})
 	if c.Session.TouchInterval >= c.Session.IdleTimeout && c.Session.IdleTimeout > 0 {
-		f.add("Session.TouchInterval", "%v is not shorter than IdleTimeout, %v: a session in use would end",
+		f.Add("Session.TouchInterval", "%v is not shorter than IdleTimeout, %v: a session in use would end",
 			c.Session.TouchInterval, c.Session.IdleTimeout)
 	}
-	if c.EventQueue < 0 {
-		f.add("EventQueue", "%d is negative", c.EventQueue)
-	}
 	if _, ok := c.Guards[c.DefaultGuard]; !ok {
-		f.add("DefaultGuard", "no guard is named %q", c.DefaultGuard)
+		f.Add("DefaultGuard", "no guard is named %q", c.DefaultGuard)
 	}
-	c.Session.Cookie.check(f)
-	c.Throttle.check(f)
-	c.Pages.check(f)
-	c.checkTokens(f)
-	c.checkAccounts(f)
-	c.checkMail(f)
-	c.checkStores(f)
-}
-
-func (c *CookieConfig) check(f *faults) {
-	host := strings.HasPrefix(c.Name, cookies.HostPrefix)
-	switch {
-	case !request.IsToken(c.Name):
-		f.add("Session.Cookie.Name", "%q is not a cookie name (RFC 6265, 4.1.1)", c.Name)
-	case host && c.Domain != "":
-		f.add("Session.Cookie.Domain", "a cookie named %s… has no domain", cookies.HostPrefix)
-	case host && c.Path != "/":
-		f.add("Session.Cookie.Path", "a cookie named %s… has the path /", cookies.HostPrefix)
-	}
-	if c.InsecureAllowHTTP && (host || strings.HasPrefix(c.Name, cookies.SecurePrefix)) {
-		f.add("Session.Cookie.InsecureAllowHTTP", "a cookie named %q is never sent without TLS", c.Name)
-	}
-	if !strings.HasPrefix(c.Path, "/") || strings.ContainsFunc(c.Path, notCookieAttribute) {
-		f.add("Session.Cookie.Path", "%q is not a path", c.Path)
-	}
-	if strings.ContainsFunc(c.Domain, notCookieAttribute) {
-		f.add("Session.Cookie.Domain", "%q is not a domain", c.Domain)
-	}
-	if c.MaxAge < 0 {
-		f.add("Session.Cookie.MaxAge", "%v is negative", c.MaxAge)
-	}
-	switch c.SameSite {
-	case http.SameSiteLaxMode, http.SameSiteStrictMode:
-	case http.SameSiteNoneMode:
-		if c.InsecureAllowHTTP {
-			f.add("Session.Cookie.SameSite", "None needs a Secure cookie")
-		}
-	default:
-		f.add("Session.Cookie.SameSite", "%d is not Lax, Strict or None", c.SameSite)
-	}
-}
-
-// notCookieAttribute reports whether a character cannot be in a cookie's attribute.
-func notCookieAttribute(r rune) bool { return r <= ' ' || r >= 0x7f || r == ';' }
-
-func (c *ThrottleConfig) check(f *faults) {
-	for field, limit := range map[string]Limit{
-		"Throttle.AccountAddress": c.AccountAddress, "Throttle.Address": c.Address,
-		"Throttle.Account": c.Account, "Throttle.Device": c.Device,
-	} {
-		if err := limit.check(); err != nil {
-			f.add(field, "%v", err)
-		}
-	}
-}
-
-func (l Limit) check() error { return throttle.Limit(l).Check() }
-
-func (c *PagesConfig) check(f *faults) {
-	for field, path := range map[string]string{
-		"Pages.Login": c.Login, "Pages.Home": c.Home, "Pages.VerifyEmail": c.VerifyEmail, "Pages.ConfirmPassword": c.ConfirmPassword,
-	} {
-		if clean, ok := redirect.Clean(path); path != "" && (!ok || clean != path) {
-			f.add(field, "%q is not a path on this site", path)
-		}
-	}
-	for _, prefix := range c.APIPrefixes {
+	settings.Stores(f, c.Stores)
+	settings.Paths(f, map[string]string{
+		"Pages.Login": c.Pages.Login, "Pages.Home": c.Pages.Home, "Pages.VerifyEmail": c.Pages.VerifyEmail,
+		"Pages.ConfirmPassword": c.Pages.ConfirmPassword,
+	})
+	for _, prefix := range c.Pages.APIPrefixes {
 		if !strings.HasPrefix(prefix, "/") {
-			f.add("Pages.APIPrefixes", "%q does not begin with a slash", prefix)
+			f.Add("Pages.APIPrefixes", "%q does not begin with a slash", prefix)
 		}
 	}
+	cookie, limits, tokens := c.Session.Cookie.attributes(), c.Throttle.limits(), c.tokens()
+	cookie.Check(f)
+	limits.CheckLimits("Throttle.", f)
+	tokens.Check(f)
+	c.checkAccounts(f)
 }
 
-// checkStores refuses a Set with gaps. Memory in place of a forgotten database would lose
-// data silently.
-func (c *Config) checkStores(f *faults) {
-	s := c.Stores
-	if s == (stores.Set{}) {
-		return
-	}
-	const missing = "is missing beside the others; name one, of package memstore if memory is meant"
-	switch {
-	case s.Sessions == nil && s.ClientSessions == nil:
-		f.add("Stores.Sessions", missing)
-	case s.Sessions != nil && s.ClientSessions != nil:
-		f.add("Stores.ClientSessions", "is named beside Stores.Sessions: sessions are in a store or in their cookies, so one of the two is nil")
-	}
-	switch {
-	case s.Tokens == nil && s.ClientSessions != nil:
-		f.add("Stores.Tokens", "is missing: nothing else remembers that a session in a cookie has ended, and a logout would not hold")
-	case s.Tokens == nil:
-		f.add("Stores.Tokens", missing)
-	}
-	if s.Limiter == nil {
-		f.add("Stores.Limiter", missing)
-	}
-}
-
-func (c *Config) checkTokens(f *faults) {
-	for field, text := range map[string]string{"JWT.Issuer": c.JWT.Issuer, "JWT.Audience": c.JWT.Audience} {
-		// An empty one would check nothing.
-		if text == "" {
-			f.add(field, "is required with JWT.SigningKey")
-		} else if len(text) > 255 {
-			f.add(field, "is longer than 255 bytes")
-		}
-	}
-	if c.JWT.Leeway > maxLeeway {
-		f.add("JWT.Leeway", "%v is over %v", c.JWT.Leeway, maxLeeway)
-	}
-	for field, d := range map[string]time.Duration{
-		"JWT.Lifetime": c.JWT.Lifetime, "Refresh.IdleTimeout": c.Refresh.IdleTimeout,
-		"Refresh.AbsoluteTimeout": c.Refresh.AbsoluteTimeout, "PersonalTokens.Lifetime": c.PersonalTokens.Lifetime,
-	} {
-		if d < time.Second {
-			f.add(field, "%v is under 1 s", d)
-		}
-	}
-	if !validPrefix(c.PersonalTokens.Prefix) {
-		f.add("PersonalTokens.Prefix", "%q is not 1 to 16 letters and digits", request.Cut(c.PersonalTokens.Prefix, 32))
-	}
-}
-
-func validPrefix(s string) bool {
-	for i := range len(s) {
-		if c := s[i] | 0x20; (c < 'a' || c > 'z') && (s[i] < '0' || s[i] > '9') {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 16
-}
-
-func (c *Config) checkAccounts(f *faults) {
+func (c *Config) checkAccounts(f *faults.List) {
 	for field, d := range map[string]time.Duration{"Account.VerifyLifetime": c.Account.VerifyLifetime, "Account.ResetLifetime": c.Account.ResetLifetime} {
 		if d < time.Minute || d > maxLinkTime {
-			f.add(field, "%v is not between 1 min and %v", d, maxLinkTime)
+			f.Add(field, "%v is not between 1 min and %v", d, maxLinkTime)
 		}
 	}
-	if d := c.Account.ConfirmLifetime; d < time.Second {
-		f.add("Account.ConfirmLifetime", "%v is under 1 s", d)
-	}
-	if d := c.Account.RememberLifetime; d < time.Minute {
-		f.add("Account.RememberLifetime", "%v is under 1 min", d)
-	}
+	f.AtLeast(time.Second, map[string]time.Duration{"Account.ConfirmLifetime": c.Account.ConfirmLifetime})
+	f.AtLeast(time.Minute, map[string]time.Duration{"Account.RememberLifetime": c.Account.RememberLifetime})
 	if c.Account.MailPerMinute < 1 || c.Account.MailPerHour < 1 {
-		f.add("Account", "MailPerMinute and MailPerHour are at least 1")
+		f.Add("Account", "MailPerMinute and MailPerHour are at least 1")
 	}
-	if c.Account.HideAccountExistence && c.Mail.Mailer == nil {
-		f.add("Account.HideAccountExistence", "needs a Mail.Mailer: the owner of a taken address hears of it by mail")
-	}
-}
-
-func (c *Config) checkMail(f *faults) {
 	if c.Mail.Mailer == nil {
+		if c.Account.HideAccountExistence {
+			f.Add("Account.HideAccountExistence", "needs a Mail.Mailer: the owner of a taken address is told by mail")
+		}
 		return
 	}
-	if err := checkBaseURL(c.Mail.BaseURL); err != nil {
-		f.add("Mail.BaseURL", "%v", err)
-	}
-	for field, path := range map[string]string{
+	settings.BaseURL(f, "Mail.BaseURL", c.Mail.BaseURL)
+	settings.LinkPaths(f, map[string]string{
 		"Mail.VerifyPath": c.Mail.VerifyPath, "Mail.ResetPath": c.Mail.ResetPath,
 		"Mail.ForgotPath": c.Mail.ForgotPath, "Mail.ConfirmPath": c.Mail.ConfirmPath,
-	} {
-		if clean, ok := redirect.Clean(path); !ok || clean != path || strings.ContainsAny(path, "?#") {
-			f.add(field, "%q is not a path on this site", path)
-		}
+	})
+}
+
+// attributes returns the attributes that all cookies share.
+func (c *CookieConfig) attributes() cookies.Config {
+	return cookies.Config{Name: c.Name, Path: c.Path, Domain: c.Domain, SameSite: c.SameSite, Insecure: c.InsecureAllowHTTP}
+}
+
+// limits returns the limits as the engine has them.
+func (c *ThrottleConfig) limits() throttle.Limits {
+	return throttle.Limits{
+		AccountAddress: throttle.Limit(c.AccountAddress), Address: throttle.Limit(c.Address),
+		Account: throttle.Limit(c.Account), Device: throttle.Limit(c.Device), Disabled: c.InsecureDisable,
 	}
 }
 
-// checkBaseURL refuses a text that links cannot be made of. Links are never made of a
-// request's Host header: its sender would choose where a user's secret goes.
-func checkBaseURL(text string) error {
-	base, err := url.Parse(text)
+// tokens returns the configuration of the engine of tokens, without keys.
+func (c *Config) tokens() tokens.Config {
+	return tokens.Config{
+		Issuer: c.JWT.Issuer, Audience: c.JWT.Audience, Lifetime: c.JWT.Lifetime, Leeway: c.JWT.Leeway,
+		Claims: c.JWT.Claims, IgnoreRevocationOutage: c.JWT.InsecureIgnoreRevocationOutage,
+		RefreshIdle: c.Refresh.IdleTimeout, RefreshAbsolute: c.Refresh.AbsoluteTimeout,
+		RefreshGrace: c.Refresh.Grace, RememberGrace: defaultGrace,
+		PersonalPrefix: c.PersonalTokens.Prefix, PersonalLifetime: c.PersonalTokens.Lifetime, MaxPersonal: maxPersonalTokens,
+	}
+}
+
+// ring returns the application's keys, or nil if there are faults.
+func (c *Config) ring(memory bool, f *faults.List) *keys.Ring {
+	var previous []string
+	for _, key := range c.PreviousKeys {
+		previous = append(previous, string(key))
+	}
+	return settings.Ring(f, string(c.Key), previous, memory)
+}
+
+// keySet returns the keys of signed tokens, or nil if there are faults.
+func (c *JWTConfig) keySet(ring *keys.Ring, f *faults.List) *jws.Set {
+	var list []jws.Key
 	switch {
-	case text == "":
-		return fmt.Errorf("is required with a Mailer: links are made of it")
-	case err != nil, base.Scheme != "https" && base.Scheme != "http", base.Host == "",
-		base.User != nil, base.RawQuery != "", base.Fragment != "", strings.HasSuffix(base.Path, "/"):
-		return fmt.Errorf("%q is not of the form https://app.example", request.Cut(text, 128))
-	}
-	return nil
-}
-
-// inMemory reports whether no store outlives the process. ClientSessions store nothing:
-// what they seal under a key that was generated for this process opens in no other.
-func inMemory(s stores.Set) bool {
-	_, sessions := s.Sessions.(*memstore.Sessions)
-	_, tokens := s.Tokens.(*memstore.Tokens)
-	_, limiter := s.Limiter.(*memstore.Limiter)
-	return (sessions || s.ClientSessions != nil) && tokens && limiter
-}
-
-// ring parses the application's keys.
-func (c *Config) ring(memory bool, f *faults) *keys.Ring {
-	if c.Key == "" {
-		if !memory {
-			f.add("Key", "is empty, which is accepted only while all stores are in memory: set one, as NewKey makes")
+	case !c.SigningKey.unset():
+		if c.SigningKey.err != nil {
+			f.Add("JWT.SigningKey", "%v", c.SigningKey.err)
 		}
-		if len(c.PreviousKeys) > 0 {
-			f.add("PreviousKeys", "are set, and Key is not")
+		list = append(list, c.SigningKey.key)
+	case ring != nil:
+		var err error
+		if list, err = tokens.DerivedKeys(ring); err != nil {
+			f.Add("JWT", "%v", err)
 		}
-		// What this process issues ends with the process, as its stores do.
-		generated, err := keys.Parse(keys.Generate())
-		if err != nil {
-			f.add("Key", "%v", err)
-		}
-		return keys.NewRing(generated)
-	}
-	current, err := keys.Parse(string(c.Key))
-	if err != nil {
-		f.add("Key", "%v", err)
-	}
-	var previous [][]byte
-	for i, key := range c.PreviousKeys {
-		old, err := keys.Parse(string(key))
-		if err != nil {
-			f.add(fmt.Sprintf("PreviousKeys[%d]", i), "%v", err)
-			continue
-		}
-		previous = append(previous, old)
-	}
-	if len(*f) > 0 {
-		return nil
-	}
-	return keys.NewRing(current, previous...)
-}
-
-// keySet builds the keys of signed tokens.
-func (c *JWTConfig) keySet(ring *keys.Ring, f *faults) *jws.Set {
-	var verifying []jws.Key
-	signing := c.SigningKey
-	if signing.unset() && ring != nil {
-		derived := ring.Derive("jwt")
-		signing = derivedKey(derived, 0)
-		for i := 1; i < derived.Len(); i++ {
-			verifying = append(verifying, derivedKey(derived, i).key)
-		}
-	}
-	if signing.err != nil {
-		f.add("JWT.SigningKey", "%v", signing.err)
 	}
 	for i, key := range c.VerifyingKeys {
-		if key.err != nil || key.unset() {
-			f.add("JWT.VerifyingKeys", "key %d: %v", i, key.fault())
+		if err := key.fault(); err != nil {
+			f.Add("JWT.VerifyingKeys", "key %d: %v", i, err)
 			continue
 		}
-		verifying = append(verifying, key.key)
+		list = append(list, key.key)
 	}
 	if len(*f) > 0 {
 		return nil
 	}
-	set, err := jws.NewSet(signing.key, verifying...)
+	set, err := jws.NewSet(list[0], list[1:]...)
 	if err != nil {
-		f.add("JWT", "%v", err)
+		f.Add("JWT", "%v", err)
 	}
 	return set
-}
-
-// derivedKey returns the key that stands for application key i.
-func derivedKey(derived keys.Subkeys, i int) JWTKey {
-	mac := derived.MACUnder(i, []byte("kid"))
-	return JWTSecret(hex.EncodeToString(mac[:4]), "HS256", derived.Bytes(i))
-}
-
-// protection returns the check against requests from other sites.
-func (c *CrossOriginConfig) protection(f *faults) *http.CrossOriginProtection {
-	if c.InsecureDisable {
-		return nil
-	}
-	p := http.NewCrossOriginProtection()
-	for _, origin := range c.TrustedOrigins {
-		if err := p.AddTrustedOrigin(origin); err != nil {
-			f.add("CrossOrigin.TrustedOrigins", "%v", err)
-		}
-	}
-	for _, pattern := range c.InsecureBypassPatterns {
-		if err := addBypass(p, pattern); err != nil {
-			f.add("CrossOrigin.InsecureBypassPatterns", "%v", err)
-		}
-	}
-	return p
-}
-
-// addBypass turns the panic of http.ServeMux's patterns into an error.
-func addBypass(p *http.CrossOriginProtection, pattern string) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%q: %v", pattern, r)
-		}
-	}()
-	p.AddInsecureBypassPattern(pattern)
-	return nil
 }

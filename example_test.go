@@ -203,7 +203,7 @@ func ExampleSafeRedirect() {
 	// /
 }
 
-func ExampleManager_Verify() {
+func ExampleManager_Preflight() {
 	auth, err := ginauth.New(ginauth.Config{Key: ginauth.NewKey(), Users: exampleUsers()})
 	if err != nil {
 		panic(err)
@@ -222,6 +222,6 @@ func ExampleManager_Verify() {
 		fmt.Println(finding)
 	}
 	// Output:
-	// ability "see-report": Authorize asks for it and nobody defined it: everybody is denied
-	// GET /invoices: has neither Auth nor Guest: add one, or Public if everybody may use it
+	// ability "see-report": Authorize asks for it and no rule defines it: every request is denied
+	// GET /invoices: has neither Auth nor Guest: add one, or Public if every client may use it
 }

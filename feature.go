@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/seal"
@@ -33,10 +34,10 @@ type LoginCheck func(ctx context.Context, a *Authenticator, r *LoginRequest) err
 // Setup is what a Feature is set up with. It is valid only during the call of
 // Feature.Setup.
 type Setup struct {
-	m      *Manager
-	name   string
-	ring   *keys.Ring
-	faults *faults
+	m    *Manager
+	name string
+	ring *keys.Ring
+	f    *faults.List
 }
 
 // features are the hooks of features, in the order of Config.Features.
@@ -48,7 +49,7 @@ type features struct {
 }
 
 // setupFeatures sets up what is built in, and then the configured features.
-func (m *Manager) setupFeatures(ring *keys.Ring, f *faults) {
+func (m *Manager) setupFeatures(ring *keys.Ring, f *faults.List) {
 	m.features.before = append(m.features.before, m.refuseUnverified)
 	m.features.after = append(m.features.after, m.tellNewDevice, m.rememberDevice)
 	if ring == nil {
@@ -58,17 +59,17 @@ func (m *Manager) setupFeatures(ring *keys.Ring, f *faults) {
 	for i, feature := range m.cfg.Features {
 		field := fmt.Sprintf("Features[%d]", i)
 		if feature == nil {
-			f.add(field, "is nil")
+			f.Add(field, "is nil")
 			continue
 		}
 		name := feature.Name()
-		if !request.IsToken(name) || names[name] {
-			f.add(field, "%q is not a name, or the name of another feature", request.Cut(name, 64))
+		if !faults.IsToken(name) || names[name] {
+			f.Add(field, "%q is not a name, or the name of another feature", request.Cut(name, 64))
 			continue
 		}
 		names[name] = true
 		if err := feature.Setup(&Setup{m, name, ring, f}); err != nil {
-			f.add(fmt.Sprintf("Features[%q]", name), "%v", err)
+			f.Add(fmt.Sprintf("Features[%q]", name), "%v", err)
 		}
 	}
 }
@@ -96,7 +97,7 @@ func (s *Setup) SessionSlot(key string) SessionSlot {
 // Guard adds a guard, as Config.Guards does. A name that is taken is a configuration error.
 func (s *Setup) Guard(name string, c GuardConfig) {
 	if _, taken := s.m.cfg.Guards[name]; taken {
-		s.faults.add(fmt.Sprintf("Features[%q]", s.name), "adds a guard %q, which there is already", request.Cut(name, 64))
+		s.f.Add(fmt.Sprintf("Features[%q]", s.name), "adds a guard %q, which there is already", request.Cut(name, 64))
 		return
 	}
 	s.m.cfg.Guards[name] = c

@@ -139,7 +139,7 @@ func (l *loader[R]) find(ctx context.Context, c *gin.Context) (any, bool, error)
 func (m *Manager) Authorize(ability string, resource ...any) gin.HandlerFunc {
 	source := checkResource(ability, resource)
 	m.usage.ability(ability)
-	return m.mark(kindNeutral, func(c *gin.Context) {
+	return func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			ctx, span := x.Span(c.Request.Context())
 			defer span.End()
@@ -155,7 +155,7 @@ func (m *Manager) Authorize(ability string, resource ...any) gin.HandlerFunc {
 			}
 			return x.gate.Authorize(ctx, ability, value)
 		})
-	})
+	}
 }
 
 // checkResource returns the Resource among the arguments of Authorize, or nil. It

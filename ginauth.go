@@ -18,6 +18,7 @@ import (
 	"github.com/ginauth/ginauth/internal/background"
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/dispatch"
+	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/passpolicy"
 	"github.com/ginauth/ginauth/internal/passwords"
@@ -25,6 +26,7 @@ import (
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/seal"
 	"github.com/ginauth/ginauth/internal/session"
+	"github.com/ginauth/ginauth/internal/settings"
 	"github.com/ginauth/ginauth/internal/stamp"
 	"github.com/ginauth/ginauth/internal/throttle"
 	"github.com/ginauth/ginauth/internal/tokens"
@@ -70,21 +72,20 @@ type Manager struct {
 // ErrConfig. Close the Manager when the application ends.
 func New(config Config) (*Manager, error) {
 	cfg := config.withDefaults()
-	var f faults
+	var f faults.List
 	cfg.check(&f)
 	m := &Manager{cfg: cfg, stores: cfg.Stores, gate: NewGate(), keyless: cfg.Key == ""}
 	m.env = &request.Env{
 		Now: cfg.Now, Log: cfg.Logger, StoreTimeout: cfg.StoreTimeout, Background: background.New(cfg.Logger),
 		Events: dispatch.New(dispatch.Config{Log: cfg.Logger, Queue: cfg.EventQueue, Audit: cfg.Audit}),
 	}
-	m.memory = cfg.Stores == (stores.Set{}) || inMemory(cfg.Stores)
-	m.cookies = cookies.Config{
-		Name: cfg.Session.Cookie.Name, Path: cfg.Session.Cookie.Path, Domain: cfg.Session.Cookie.Domain,
-		SameSite: cfg.Session.Cookie.SameSite, Insecure: cfg.Session.Cookie.InsecureAllowHTTP,
-	}
+	m.memory = cfg.Stores == (stores.Set{}) || settings.InMemory(cfg.Stores)
+	m.cookies = cfg.Session.Cookie.attributes()
 	ring := cfg.ring(m.memory, &f)
 	m.jwt = &JWT{m: m, set: cfg.JWT.keySet(ring, &f)}
-	m.origins = cfg.CrossOrigin.protection(&f)
+	if origins := settings.CrossOrigin(&f, cfg.CrossOrigin.TrustedOrigins, cfg.CrossOrigin.InsecureBypassPatterns); !cfg.CrossOrigin.InsecureDisable {
+		m.origins = origins
+	}
 	m.makePasswords(&f)
 	if m.stores == (stores.Set{}) {
 		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true
@@ -96,7 +97,7 @@ func New(config Config) (*Manager, error) {
 		m.makeEngines(ring)
 	}
 	if len(f) > 0 {
-		return nil, errors.Join(f.err(), m.Close(context.Background()))
+		return nil, errors.Join(f.Err(), m.Close(context.Background()))
 	}
 	m.cfg.Key, m.cfg.PreviousKeys = "", nil // not needed again
 	m.cfg.JWT.SigningKey, m.cfg.JWT.VerifyingKeys = JWTKey{}, nil
@@ -105,20 +106,20 @@ func New(config Config) (*Manager, error) {
 	return m, nil
 }
 
-func (m *Manager) makePasswords(f *faults) {
+func (m *Manager) makePasswords(f *faults.List) {
 	var err error
 	if m.hasher, err = hashing.New(m.cfg.Hashing); err != nil {
-		f.add("Hashing", "%v", err)
+		f.Add("Hashing", "%v", err)
 	}
 	policy, err := passpolicy.New(passpolicy.Config{MinLength: m.cfg.Passwords.MinLength, Breached: m.cfg.Passwords.Breached})
 	if err != nil {
-		f.add("Passwords", "%v", err)
+		f.Add("Passwords", "%v", err)
 	}
 	m.passwords = &passwords.Service{Env: m.env, Hasher: m.hasher, Policy: policy, AppName: m.cfg.Mail.AppName}
 }
 
 // makeMails starts the mail queue.
-func (m *Manager) makeMails(f *faults) {
+func (m *Manager) makeMails(f *faults.List) {
 	cfg := &m.cfg.Mail
 	if cfg.Mailer == nil || len(*f) > 0 {
 		return
@@ -126,12 +127,12 @@ func (m *Manager) makeMails(f *faults) {
 	var err error
 	if cfg.Templates == nil {
 		if cfg.Templates, err = mail.NewTemplates(mail.TemplateOptions{}); err != nil {
-			f.add("Mail.Templates", "%v", err)
+			f.Add("Mail.Templates", "%v", err)
 		}
 	}
 	queue, err := mail.NewQueue(cfg.Mailer, cfg.Queue)
 	if err != nil {
-		f.add("Mail.Queue", "%v", err)
+		f.Add("Mail.Queue", "%v", err)
 		return
 	}
 	m.mails = &accounts.Mails{Env: m.env, Queue: queue, Templates: cfg.Templates, Config: accounts.MailConfig{
@@ -158,14 +159,9 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 		Limits: cfg.Throttle.limits(), Keys: ring.Derive("throttle"), Accounts: ring.Derive("event account"),
 		Devices: seal.New(ring.Derive("known device")),
 	})
-	m.tokens = tokens.New(m.env, m.stores.Tokens, m.jwt.set, tokens.Config{
-		Issuer: cfg.JWT.Issuer, Audience: cfg.JWT.Audience, Lifetime: cfg.JWT.Lifetime, Leeway: cfg.JWT.Leeway,
-		Claims: cfg.JWT.Claims, IgnoreRevocationOutage: cfg.JWT.InsecureIgnoreRevocationOutage,
-		RefreshIdle: cfg.Refresh.IdleTimeout, RefreshAbsolute: cfg.Refresh.AbsoluteTimeout,
-		RefreshGrace: cfg.Refresh.Grace, RememberGrace: defaultGrace,
-		PersonalPrefix: cfg.PersonalTokens.Prefix, PersonalLifetime: cfg.PersonalTokens.Lifetime, MaxPersonal: maxPersonalTokens,
-		Successors: ring.Derive("token successor"),
-	})
+	tokenConfig := cfg.tokens()
+	tokenConfig.Successors = ring.Derive("token successor")
+	m.tokens = tokens.New(m.env, m.stores.Tokens, m.jwt.set, tokenConfig)
 	m.remember = &remember.Service{Env: m.env, Tokens: m.tokens, Config: remember.Config{
 		AbsoluteTimeout: cfg.Session.AbsoluteTimeout, Lifetime: cfg.Account.RememberLifetime,
 	}}

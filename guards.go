@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"reflect"
-	"slices"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/remember"
 	"github.com/ginauth/ginauth/internal/request"
@@ -125,7 +123,7 @@ func (g *guardEntry) challengeTo(r *http.Request) string {
 // challengeOf returns the challenge of the first of the guards, or of the first that reads
 // tokens if the request carries one.
 func challengeOf(guards []*guardEntry, r *http.Request) string {
-	if _, presented := authorization(r.Header, schemeBearer); presented {
+	if _, presented := request.Authorization(r.Header, request.Bearer); presented {
 		for _, g := range guards {
 			switch c := g.Guard.(type) {
 			case *jwtGuard:
@@ -138,24 +136,25 @@ func challengeOf(guards []*guardEntry, r *http.Request) string {
 	return guards[0].challengeTo(r)
 }
 
-// defaultRealm is the realm of Config.Users.
-const defaultRealm = "users"
-
 // makeGuards makes the guards of the configuration.
-func (m *Manager) makeGuards(f *faults) {
+func (m *Manager) makeGuards(f *faults.List) {
 	m.guards = make(map[string]*guardEntry, len(m.cfg.Guards))
+	providers := make(map[string]models.UserProvider, len(m.cfg.Guards))
 	for name, cfg := range m.cfg.Guards {
-		if g := m.makeGuard(name, cfg, f); g != nil {
+		providers[name] = cfg.Users
+	}
+	for name, cfg := range m.cfg.Guards {
+		if g := m.makeGuard(name, cfg, providers, f); g != nil {
 			m.guards[name] = g
 		}
 	}
 	m.defaultGuard = m.guards[m.cfg.DefaultGuard]
 }
 
-func (m *Manager) makeGuard(name string, cfg GuardConfig, f *faults) *guardEntry {
+func (m *Manager) makeGuard(name string, cfg GuardConfig, providers map[string]models.UserProvider, f *faults.List) *guardEntry {
 	field := fmt.Sprintf("Guards[%q]", name)
-	if !request.IsToken(name) {
-		f.add(field, "is not a name: use letters, digits, hyphens")
+	if !faults.IsToken(name) {
+		f.Add(field, "is not a name: use letters, digits, hyphens")
 		return nil
 	}
 	rm := &realm.Realm{Name: cfg.Realm, Users: cfg.Users}
@@ -166,9 +165,9 @@ func (m *Manager) makeGuard(name string, cfg GuardConfig, f *faults) *guardEntry
 		rm.Users = nil
 	}
 	if rm.Name == "" {
-		rm.Name = m.realmOf(name, cfg.Users)
-	} else if !request.IsToken(rm.Name) {
-		f.add(field+".Realm", "%q is not a name: use letters, digits, hyphens", request.Cut(rm.Name, 64))
+		rm.Name = realm.NameFor(name, cfg.Users, m.cfg.Users, providers)
+	} else if !faults.IsToken(rm.Name) {
+		f.Add(field+".Realm", "%q is not a name: use letters, digits, hyphens", request.Cut(rm.Name, 64))
 	}
 	if cfg.New == nil {
 		cfg.New = newSessionGuard
@@ -176,10 +175,10 @@ func (m *Manager) makeGuard(name string, cfg GuardConfig, f *faults) *guardEntry
 	made, err := cfg.New(GuardSetup{name, m, rm.Users, rm.Name, rm})
 	switch {
 	case err != nil:
-		f.add(field, "%v", err)
+		f.Add(field, "%v", err)
 		return nil
 	case made == nil:
-		f.add(field, "New returned no guard")
+		f.Add(field, "New returned no guard")
 		return nil
 	}
 	g := &guardEntry{Guard: made, name: name, realm: rm}
@@ -188,31 +187,6 @@ func (m *Manager) makeGuard(name string, cfg GuardConfig, f *faults) *guardEntry
 		g.own = true
 	}
 	return g
-}
-
-// realmOf returns the name of the realm of a guard's users: that of Config.Users, or of the
-// first guard, by name, with the same provider. Names of guards have no slash, so none can
-// be taken for another realm.
-func (m *Manager) realmOf(name string, users models.UserProvider) string {
-	if models.IsNilProvider(users) || sameProvider(users, m.cfg.Users) {
-		return defaultRealm
-	}
-	for _, other := range slices.Sorted(maps.Keys(m.cfg.Guards)) {
-		if other == name {
-			break
-		}
-		if sameProvider(users, m.cfg.Guards[other].Users) {
-			return other + "/"
-		}
-	}
-	return name + "/"
-}
-
-// sameProvider compares pointers. Providers of other kinds all differ.
-func sameProvider(a, b models.UserProvider) bool {
-	v, w := reflect.ValueOf(a), reflect.ValueOf(b)
-	return v.Kind() == reflect.Pointer && w.Kind() == reflect.Pointer &&
-		v.Type() == w.Type() && v.Pointer() == w.Pointer()
 }
 
 // Auth requires an authenticated user. It asks the guards in order, or the default guard
@@ -226,7 +200,7 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 			panic(fmt.Sprintf("ginauth: Auth: guard %q has no user provider: set Config.Users", g.name))
 		}
 	}
-	return m.mark(kindGuard, func(c *gin.Context) {
+	return m.usage.guarding(func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			u, err := x.authenticate(c.Request.Context(), asked)
 			if err == nil && u == nil {
@@ -243,7 +217,7 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 // It panics if there is no guard of a name.
 func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 	asked := m.guardsNamed(guards)
-	return m.mark(kindGuard, func(c *gin.Context) {
+	return m.usage.guarding(func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			u, err := x.authenticate(c.Request.Context(), asked)
 			if err != nil || u == nil {
@@ -355,7 +329,7 @@ var (
 )
 
 // Challenge returns the challenge of RFC 6750, 3.
-func (g *jwtGuard) Challenge(r *http.Request) string { return bearerChallenge(r) }
+func (g *jwtGuard) Challenge(r *http.Request) string { return request.BearerChallenge(r) }
 
 // Identify returns the user of the request's access token. A request with another kind of
 // token is anonymous.
@@ -404,7 +378,7 @@ func pairResult(u models.Authenticatable, p tokens.Pair) *LoginResult {
 		LoginResult
 		TokenPair
 	}{LoginResult{User: u}, TokenPair{
-		AccessToken: p.Access, TokenType: schemeBearer, ExpiresIn: p.ExpiresIn,
+		AccessToken: p.Access, TokenType: request.Bearer, ExpiresIn: p.ExpiresIn,
 		RefreshToken: p.Refresh, RefreshExpiresIn: p.RefreshExpiresIn,
 	}}
 	both.Tokens = &both.TokenPair
@@ -423,7 +397,7 @@ type tokenGuard struct {
 var _ Challenger = (*tokenGuard)(nil)
 
 // Challenge returns the challenge of RFC 6750, 3.
-func (g *tokenGuard) Challenge(r *http.Request) string { return bearerChallenge(r) }
+func (g *tokenGuard) Challenge(r *http.Request) string { return request.BearerChallenge(r) }
 
 // Identify returns the user of the request's personal access token. A wrong token with a
 // right checksum is counted, because it was not mistyped.

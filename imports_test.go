@@ -69,18 +69,10 @@ var importRules = []struct {
 	{packages: "stores/cookiestore", ours: []string{"autherr", "models", "events", "stores"}},
 	{
 		packages: "internal/...",
-		except:   []string{"internal/testbackends", "internal/gincontrib", "internal/gintree", "internal/accounts"},
-		ours:     []string{"autherr", "models", "events", "stores", "hashing", "internal/..."},
+		except:   []string{"internal/testbackends", "internal/gincontrib", "internal/gintree"},
+		ours:     []string{"autherr", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    ginOrRoot,
-	},
-	{packages: "internal/deadline"},
-	{packages: "internal/background"},
-	{packages: "internal/cookies", ours: []string{"internal/clientaddr"}},
-	{packages: "internal/dispatch", ours: []string{"events", "internal/deadline"}},
-	{
-		packages: "internal/request",
-		ours:     []string{"events", "internal/background", "internal/clientaddr", "internal/cookies", "internal/deadline", "internal/dispatch"},
 	},
 	{
 		packages: "internal/testbackends", // for tests, of all stores
@@ -106,6 +98,39 @@ var importRules = []struct {
 		others:   []string{"..."},
 		never:    append([]string{"net/smtp"}, databasePackages...),
 	},
+}
+
+// layers are the engines, from the bottom to the top. An engine imports only engines of lower
+// layers. The root is above all of them.
+var layers = [][]string{
+	{"background", "deadline", "faults"},
+	{"cookies", "dispatch"},
+	{"request"},
+	{"stamp"},
+	{"realm"},
+	{"passwords", "session", "throttle", "tokens"},
+	{"accounts", "answers", "preflight", "remember", "settings"},
+	{"gincontrib", "gintree"},
+}
+
+func TestEnginesImportLowerLayersOnly(t *testing.T) {
+	layer := make(map[string]int)
+	for i, names := range layers {
+		for _, name := range names {
+			layer[modulePath+"/internal/"+name] = i
+		}
+	}
+	packages := listPackages(t)
+	for path, own := range layer {
+		if _, ok := packages[path]; !ok {
+			t.Errorf("there is no package %s", path)
+		}
+		for _, imported := range packages[path].imports {
+			if other, engine := layer[imported]; engine && other >= own {
+				t.Errorf("%s imports %s, which is not of a lower layer", path, imported)
+			}
+		}
+	}
 }
 
 func TestImports(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/internal/canon"
@@ -50,8 +49,6 @@ func Remember() LoginOption { return func(r *LoginRequest) { r.Remember = true }
 // smuggle a condition into a query. Credentials are redacted in fmt, slog and JSON.
 type Credentials map[string]any
 
-const passwordField = "password"
-
 // Format writes a placeholder, whatever the verb.
 func (Credentials) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
 
@@ -60,48 +57,6 @@ func (Credentials) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalJSON returns a placeholder.
 func (Credentials) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
-
-// parsedCredentials are Credentials that were checked.
-type parsedCredentials struct{ field, canonical, password string }
-
-// parse checks credentials before anything is asked, counted or hashed. The errors are
-// *InputErrors.
-func (cr Credentials) parse(rm *realm.Realm) (parsedCredentials, error) {
-	var p parsedCredentials
-	var err error
-	if p.password, err = cr.text(passwordField); err != nil {
-		return p, err
-	}
-	if err := passwords.CheckShape(passwordField, p.password); err != nil {
-		return p, err
-	}
-	var fields []string
-	for field := range cr {
-		if field != passwordField {
-			fields = append(fields, field)
-		}
-	}
-	if len(fields) != 1 {
-		return p, autherr.Invalid("credentials", "name a user by exactly one field beside the password")
-	}
-	p.field = fields[0]
-	value, err := cr.text(p.field)
-	if err != nil {
-		return p, err
-	}
-	p.canonical, err = rm.Canonical(p.field, value)
-	return p, err
-}
-
-func (cr Credentials) text(field string) (string, error) {
-	switch v := cr[field].(type) {
-	case string:
-		return v, nil
-	case nil:
-		return "", autherr.Invalid(request.Cut(field, 64), "is required")
-	}
-	return "", autherr.Invalid(request.Cut(field, 64), "is not a text")
-}
 
 // CanonicalIdentifier returns the canonical form of an email address or user name:
 // trimmed, NFKC-normalized and case-folded. All spellings of one identifier share it. User
@@ -217,11 +172,11 @@ func (a *Authenticator) prove(
 	if g.realm.Users == nil {
 		return nil, realm.ErrNoProvider
 	}
-	c, err := credentials.parse(g.realm)
+	c, err := passwords.Parse(g.realm, credentials)
 	if err != nil {
 		return nil, err
 	}
-	subject := m.limiter.Subject(&a.x.State, g.realm, c.field, c.canonical)
+	subject := m.limiter.Subject(&a.x.State, g.realm, c.Field, c.Canonical)
 	attempt, err := m.limiter.Reserve(ctx, &a.x.State, g.name, subject, a.x.limits)
 	if err != nil {
 		return nil, err
@@ -231,7 +186,7 @@ func (a *Authenticator) prove(
 	if err != nil {
 		return nil, err
 	}
-	ok, err := m.passwords.Matches(ctx, u, c.password)
+	ok, err := m.passwords.Matches(ctx, u, c.Password)
 	if errors.Is(err, hashing.ErrBusy) {
 		// Nothing was compared: a flood of logins must not lock honest users out for
 		// longer than it lasts.
@@ -243,15 +198,15 @@ func (a *Authenticator) prove(
 	if !ok || realm.Disabled(u) || (condition != nil && !condition(u)) {
 		return nil, a.refuse(ctx, attempt, u)
 	}
-	return &proof{request: LoginRequest{User: u, Confirmed: true}, attempt: attempt, password: c.password}, nil
+	return &proof{request: LoginRequest{User: u, Confirmed: true}, attempt: attempt, password: c.Password}, nil
 }
 
 // lookUp finds the user, and counts the attempt as what it turns out to be.
-func (a *Authenticator) lookUp(ctx context.Context, c parsedCredentials, attempt *throttle.Attempt) (models.Authenticatable, error) {
+func (a *Authenticator) lookUp(ctx context.Context, c passwords.Credentials, attempt *throttle.Attempt) (models.Authenticatable, error) {
 	ctx, span := a.x.Span(ctx)
 	defer span.End()
 	rm := a.current().realm
-	u, err := rm.ByIdentifier(ctx, c.field, c.canonical)
+	u, err := rm.ByIdentifier(ctx, c.Field, c.Canonical)
 	if err != nil {
 		return nil, err
 	}
@@ -372,7 +327,7 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 		return err
 	}
 	a.x.setUser(authResult{guard: g})
-	a.x.dropIntended()
+	a.x.DropIntended()
 	e := events.Logout{Meta: a.x.Meta(g.name, id)}
 	switch s := a.Session(); {
 	case id == "": // nobody was logged in

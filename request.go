@@ -220,41 +220,9 @@ func (x *requestState) commit(h http.Header, status int) error {
 	}
 	cookie := change.Set != "" || change.Clear || len(pending) > 0
 	if cookie || change.Consulted {
-		privateResponse(h, cookie)
+		request.KeepPrivate(h, cookie)
 	}
 	return nil
-}
-
-// privateResponse keeps caches from showing one user's response to another (OWASP
-// ASVS 5.0, 14.3.2). A handler may set other headers, but not on a response that sets
-// a cookie or refuses a request.
-func privateResponse(h http.Header, force bool) {
-	if h["Cache-Control"] == nil && h["Vary"] == nil { // the usual case: one block for both
-		values := [...]string{"no-store", "Cookie"}
-		h["Cache-Control"], h["Vary"] = values[:1:1], values[1:]
-		return
-	}
-	control := h.Get("Cache-Control")
-	private := headerListHas(control, "no-store") || headerListHas(control, "private")
-	if control == "" || (force && !private) {
-		h.Set("Cache-Control", "no-store")
-	}
-	for _, line := range h["Vary"] {
-		if headerListHas(line, "Cookie") || headerListHas(line, "*") {
-			return
-		}
-	}
-	h.Add("Vary", "Cookie")
-}
-
-// headerListHas reports whether a comma-separated header has a value.
-func headerListHas(list, value string) bool {
-	for part := range strings.SplitSeq(list, ",") {
-		if strings.EqualFold(strings.TrimSpace(part), value) {
-			return true
-		}
-	}
-	return false
 }
 
 // known returns what a guard found out earlier in this request.
@@ -311,7 +279,7 @@ func (x *requestState) handleOf(g *guardEntry) *Authenticator {
 // Put a middleware that turns errors into responses after c.Next inside
 // StartSession, where the session is not stored yet.
 func (m *Manager) StartSession() gin.HandlerFunc {
-	return m.mark(kindNeutral, func(c *gin.Context) {
+	return func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			if x.started { // by an outer group
 				return nil
@@ -319,7 +287,7 @@ func (m *Manager) StartSession() gin.HandlerFunc {
 			x.startSession(c)
 			return m.checkOrigin(x)
 		})
-	})
+	}
 }
 
 // checkOrigin refuses requests that another site makes a browser send.
@@ -335,7 +303,7 @@ func (m *Manager) checkOrigin(x *requestState) error {
 	// Digest, Negotiate), but no bearer token. With a cookie of ours the check
 	// applies, because the cookie may be what authenticates the request.
 	scheme, _, _ := strings.Cut(x.HTTP.Header.Get("Authorization"), " ")
-	if strings.EqualFold(scheme, schemeBearer) && !x.Jar.Sent(x.HTTP) && m.cfg.JWT.Source == nil {
+	if strings.EqualFold(scheme, request.Bearer) && !x.Jar.Sent(x.HTTP) && m.cfg.JWT.Source == nil {
 		return nil
 	}
 	return errors.Join(ErrCrossOrigin, err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/throttle"
@@ -47,24 +48,16 @@ func (m *Manager) ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
 	for _, option := range options {
 		option(&cfg)
 	}
-	var f faults
-	if cfg.check(&f); len(f) > 0 {
-		panic(fmt.Sprintf("ginauth: ThrottleLogins: %v", f.err()))
-	}
 	limits := cfg.limits()
+	var f faults.List
+	if limits.CheckLimits("", &f); len(f) > 0 {
+		panic(fmt.Sprintf("ginauth: ThrottleLogins: %v", f.Err()))
+	}
 	return func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			x.limits = &limits
 			return m.limiter.Peek(c.Request.Context(), &x.State, x.limits)
 		})
-	}
-}
-
-// limits returns the limits as the engine has them.
-func (c *ThrottleConfig) limits() throttle.Limits {
-	return throttle.Limits{
-		AccountAddress: throttle.Limit(c.AccountAddress), Address: throttle.Limit(c.Address),
-		Account: throttle.Limit(c.Account), Device: throttle.Limit(c.Device), Disabled: c.InsecureDisable,
 	}
 }
 
@@ -121,7 +114,7 @@ func (m *Manager) ThrottleFailures(name string, limit Limit) gin.HandlerFunc {
 
 func (m *Manager) throttleRequests(name string, limit Limit, failures bool) gin.HandlerFunc {
 	setDefault(&limit, m.cfg.Throttle.Address)
-	if err := limit.check(); err != nil {
+	if err := throttle.Limit(limit).Check(); err != nil {
 		panic(fmt.Sprintf("ginauth: ThrottleRequests: %v", err))
 	}
 	return func(c *gin.Context) {

@@ -2,16 +2,15 @@ package ginauth
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/internal/jsonbody"
+	"github.com/ginauth/ginauth/internal/passwords"
 	"github.com/ginauth/ginauth/internal/redirect"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/tokens"
@@ -44,29 +43,6 @@ func DecodeJSON(c *gin.Context, into any) error {
 	return jsonbody.Error(jsonbody.Decode(c.Request.Body, MaxBody, into))
 }
 
-// The authentication schemes of the Authorization header that are known here.
-const (
-	schemeBearer = "Bearer"
-	schemeBasic  = "Basic"
-)
-
-// authorization returns what follows a scheme in the Authorization header, and whether the
-// header has the scheme at all. Two headers count as none, because it cannot be known which one
-// is meant. Exactly one space separates the two parts (RFC 9110, 11.4).
-func authorization(h http.Header, scheme string) (credentials string, presented bool) {
-	lines := h["Authorization"]
-	for _, line := range lines {
-		name, rest, _ := strings.Cut(line, " ")
-		if strings.EqualFold(name, scheme) {
-			credentials, presented = rest, true
-		}
-	}
-	if len(lines) != 1 {
-		return "", presented
-	}
-	return credentials, presented
-}
-
 // bearer returns the token that a request carries, or "". Its form is checked by the parsers of
 // tokens, each of which accepts exactly one text for a token (RFC 6750, 2.1).
 func (x *requestState) bearer() string {
@@ -74,21 +50,12 @@ func (x *requestState) bearer() string {
 	if source := x.m.cfg.JWT.Source; source != nil {
 		text = source(x.HTTP)
 	} else {
-		text, _ = authorization(x.HTTP.Header, schemeBearer)
+		text, _ = request.Authorization(x.HTTP.Header, request.Bearer)
 	}
 	if len(text) > tokens.MaxLength {
 		return ""
 	}
 	return text
-}
-
-// bearerChallenge returns the challenge of guards that read tokens. It tells a token that is
-// not accepted from one that is missing, and nothing else (RFC 6750, 3).
-func bearerChallenge(r *http.Request) string {
-	if _, presented := authorization(r.Header, schemeBearer); presented {
-		return schemeBearer + ` error="invalid_token"`
-	}
-	return schemeBearer
 }
 
 // BasicOption changes a Basic middleware.
@@ -113,9 +80,6 @@ func BasicField(field string) BasicOption { return func(b *basic) { b.field = fi
 // nothing is kept.
 func BasicStartsSession() BasicOption { return func(b *basic) { b.session = true } }
 
-// maxBasic is the longest credentials that are decoded, in bytes.
-const maxBasic = 8 << 10
-
 // Basic requires a user who sends the password by HTTP Basic authentication (RFC 7617). Each
 // check counts as an attempt to log in: 429 after too many. Without a password, or with a wrong
 // one, it responds with 401 and a challenge. It panics if there is no guard of the name, or if
@@ -135,7 +99,7 @@ func (m *Manager) Basic(options ...BasicOption) gin.HandlerFunc {
 	if _, ok := b.guard.Guard.(StatefulGuard); b.session && !ok {
 		panic(fmt.Sprintf("ginauth: Basic: guard %q logs nobody in", b.name))
 	}
-	return m.mark(kindGuard, func(c *gin.Context) {
+	return m.usage.guarding(func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			x.auth.use(b.guard)
 			if !x.started { // otherwise StartSession has checked
@@ -145,7 +109,7 @@ func (m *Manager) Basic(options ...BasicOption) gin.HandlerFunc {
 			}
 			err := b.authenticate(c.Request.Context(), &x.auth)
 			if StatusOf(err) == http.StatusUnauthorized {
-				c.Header("WWW-Authenticate", fmt.Sprintf(`%s realm=%q, charset="UTF-8"`, schemeBasic, b.name))
+				c.Header("WWW-Authenticate", fmt.Sprintf(`%s realm=%q, charset="UTF-8"`, request.Basic, b.name))
 			}
 			return err
 		})
@@ -158,11 +122,11 @@ func (b *basic) authenticate(ctx context.Context, a *Authenticator) error {
 			return err
 		}
 	}
-	name, password, ok := basicCredentials(a.x.HTTP.Header)
+	name, password, ok := request.BasicCredentials(a.x.HTTP.Header)
 	if !ok {
 		return ErrUnauthenticated
 	}
-	credentials := Credentials{b.field: name, passwordField: password}
+	credentials := Credentials{b.field: name, passwords.Field: password}
 	var err error
 	if b.session {
 		_, err = a.Attempt(ctx, credentials)
@@ -175,66 +139,10 @@ func (b *basic) authenticate(ctx context.Context, a *Authenticator) error {
 	return err
 }
 
-// basicCredentials reads the Authorization header.
-func basicCredentials(h http.Header) (name, password string, ok bool) {
-	text, _ := authorization(h, schemeBasic)
-	if text == "" || len(text) > maxBasic {
-		return "", "", false
-	}
-	decoded, err := base64.StdEncoding.Strict().DecodeString(text)
-	if err != nil {
-		return "", "", false
-	}
-	return strings.Cut(string(decoded), ":")
-}
-
-const (
-	intendedCookie   = "intended"
-	intendedLifetime = 10 * time.Minute
-)
-
-// rememberIntended records which page a browser requested before it was redirected to the login
-// page. It uses a sealed cookie and no session, so that robots which follow protected links fill
-// no store.
-func (x *requestState) rememberIntended() {
-	r := x.HTTP
-	mode := r.Header.Get("Sec-Fetch-Mode")
-	if r.Method != http.MethodGet || (mode != "" && mode != "navigate") {
-		return // only where a person was going
-	}
-	target, ok := redirect.Clean(r.URL.RequestURI())
-	if path, _, _ := strings.Cut(target, "?"); !ok || path == x.m.cfg.Pages.Login {
-		return
-	}
-	text, err := x.m.intended.Seal(x.Now(), intendedLifetime, []byte(target))
-	if err != nil {
-		return // too long for a cookie
-	}
-	x.SetCookie(x.Jar.Sibling(intendedCookie), text, intendedLifetime)
-}
-
-// dropIntended deletes the record, so that the next user of the browser does not get it.
-func (x *requestState) dropIntended() {
-	name := x.Jar.Sibling(intendedCookie)
-	if _, ok := x.Cookie(name); ok {
-		x.DeleteCookie(name)
-	}
-}
-
 // Intended returns the page that the browser requested when it was redirected to the login
 // page, once: a path on this site, or Config.Pages.Home. Call it before the response begins.
 func (a *Authenticator) Intended() string {
-	x := a.x
-	text, ok := x.Cookie(x.Jar.Sibling(intendedCookie))
-	if !ok {
-		return x.m.cfg.Pages.Home
-	}
-	x.dropIntended()
-	value, _, ok := x.m.intended.Open(x.Now(), text)
-	if !ok {
-		return x.m.cfg.Pages.Home
-	}
-	return SafeRedirect(string(value), x.m.cfg.Pages.Home) // checked again where it is used
+	return a.x.TakeIntended(a.x.m.intended, a.x.m.cfg.Pages.Home)
 }
 
 // SafeRedirect returns target if it is a path on this site, and fallback otherwise. Use it for

@@ -88,3 +88,9 @@ func ClientIP(engine *gin.Engine, peer, forwarded string) string {
 	c.Request = &http.Request{RemoteAddr: peer, Header: http.Header{"X-Forwarded-For": {forwarded}}}
 	return c.ClientIP()
 }
+
+// TrustsEverybody reports whether Gin accepts a client address from every peer. It tries.
+func TrustsEverybody(engine *gin.Engine) bool {
+	return ClientIP(engine, "203.0.113.1:1", "198.51.100.7") == "198.51.100.7" &&
+		ClientIP(engine, "[2001:db8::1]:1", "198.51.100.7") == "198.51.100.7"
+}

@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/ginauth/ginauth/autherr"
@@ -151,4 +154,29 @@ func Present(u models.Authenticatable) models.Authenticatable {
 func Disabled(u models.Authenticatable) bool {
 	d, ok := u.(models.Disableable)
 	return ok && d.AuthDisabled()
+}
+
+// Default is the name of the realm of the provider that guards share by default.
+const Default = "users"
+
+// NameFor returns the name of the realm of a guard's users: Default for the shared provider,
+// otherwise derived from the first guard, by name, with the same provider. Names of guards have
+// no slash, so none can be taken for another realm.
+func NameFor(guard string, users, shared models.UserProvider, all map[string]models.UserProvider) string {
+	if models.IsNilProvider(users) || sameProvider(users, shared) {
+		return Default
+	}
+	for _, other := range slices.Sorted(maps.Keys(all)) {
+		if other < guard && sameProvider(users, all[other]) {
+			return other + "/"
+		}
+	}
+	return guard + "/"
+}
+
+// sameProvider compares pointers. Providers of other kinds all differ.
+func sameProvider(a, b models.UserProvider) bool {
+	v, w := reflect.ValueOf(a), reflect.ValueOf(b)
+	return v.Kind() == reflect.Pointer && w.Kind() == reflect.Pointer &&
+		v.Type() == w.Type() && v.Pointer() == w.Pointer()
 }

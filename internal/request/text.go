@@ -21,20 +21,6 @@ func Cut(s string, n int) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// IsToken reports whether s is a token of RFC 9110, 5.6.2, of at most 128 bytes, as the
-// names of cookies and guards are.
-func IsToken(s string) bool {
-	if s == "" || len(s) > 128 {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // AcceptsHTML reports whether a request accepts HTML, and does not list JSON before it.
 func AcceptsHTML(r *http.Request) bool {
 	html, json := -1, -1

@@ -4,7 +4,9 @@ package session
 type Slot struct{ key string }
 
 // NewSlot returns the slot of a feature for a key.
-func NewSlot(feature, key string) Slot { return Slot{reservedPrefix + "feature." + feature + "." + key} }
+func NewSlot(feature, key string) Slot {
+	return Slot{reservedPrefix + "feature." + feature + "." + key}
+}
 
 // Slot returns the value of a slot, or nil.
 func (s *Session) Slot(slot Slot) []byte {

@@ -13,6 +13,7 @@ import (
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/clientaddr"
+	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/recent"
 	"github.com/ginauth/ginauth/internal/request"
@@ -38,6 +39,17 @@ type Limits struct {
 	AccountAddress, Address, Account, Device Limit
 	// Disabled turns all limits off.
 	Disabled bool
+}
+
+// CheckLimits adds what is wrong with limits, whose fields are named after prefix.
+func (l *Limits) CheckLimits(prefix string, f *faults.List) {
+	for field, limit := range map[string]Limit{
+		"AccountAddress": l.AccountAddress, "Address": l.Address, "Account": l.Account, "Device": l.Device,
+	} {
+		if err := limit.Check(); err != nil {
+			f.Add(prefix+field, "%v", err)
+		}
+	}
 }
 
 // Config configures a Limiter.

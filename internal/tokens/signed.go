@@ -10,6 +10,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/request"
@@ -47,7 +48,7 @@ func isSigned(token string) bool { return strings.Contains(token, ".") }
 // Encode returns an application's own signed token.
 func (s *Service) Encode(t Spec) (string, error) {
 	switch {
-	case t.Kind == AccessKind || !request.IsToken(t.Kind):
+	case t.Kind == AccessKind || !faults.IsToken(t.Kind):
 		return "", autherr.Invalid("kind", "is not a name of its own")
 	case t.Subject == "" || len(t.Subject) > 255:
 		return "", autherr.Invalid("subject", "is not 1 to 255 bytes long")

@@ -1,0 +1,91 @@
+// Package preflight finds what is likely to be wrong with a finished application.
+package preflight
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/ginauth/ginauth/gate"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/memstore"
+)
+
+// Finding is a problem with a subject: a setting, an ability, a route.
+type Finding struct{ Subject, Problem string }
+
+// Abilities finds abilities that routes ask for and no rule defines.
+func Abilities(rules []gate.Rule, asked map[string]bool) []Finding {
+	var found []Finding
+	for name := range asked {
+		if !slices.ContainsFunc(rules, func(r gate.Rule) bool { return r.Ability == name }) {
+			found = append(found, Finding{fmt.Sprintf("ability %q", name),
+				"Authorize asks for it and no rule defines it: every request is denied"})
+		}
+	}
+	return sorted(found)
+}
+
+// UserTypes finds rules for types of users that no provider returns, as far as the providers
+// tell. Email says that a route requires a verified address.
+func UserTypes(rules []gate.Rule, providers []models.UserProvider, email bool) []Finding {
+	var types []reflect.Type
+	for _, provider := range providers {
+		p, ok := provider.(models.Prototype)
+		if !ok {
+			return nil // it may return any type
+		}
+		types = append(types, reflect.TypeOf(p.PrototypeUser()))
+	}
+	var found []Finding
+	for _, rule := range rules {
+		if !slices.ContainsFunc(types, func(t reflect.Type) bool { return t.AssignableTo(rule.User) }) {
+			found = append(found, Finding{fmt.Sprintf("ability %q", rule.Ability),
+				fmt.Sprintf("is for users of type %v, which no provider returns: every request is denied", rule.User)})
+		}
+	}
+	verifiable := reflect.TypeFor[models.EmailVerifiable]()
+	if email && !slices.ContainsFunc(types, func(t reflect.Type) bool { return t.Implements(verifiable) }) {
+		found = append(found, Finding{"EnsureEmailVerified",
+			"no provider returns users that implement models.EmailVerifiable: every request is denied"})
+	}
+	return found
+}
+
+// Stores finds stores that are not set up well. Lasting says that the application's key
+// outlives the process.
+func Stores(ctx context.Context, set stores.Set, lasting bool) []Finding {
+	var found []Finding
+	if _, memory := set.Tokens.(*memstore.Tokens); memory && set.ClientSessions != nil && lasting {
+		found = append(found, Finding{"Stores.Tokens",
+			"are in memory beside Stores.ClientSessions: a session that ended is valid again after a restart, and in every other process: " +
+				"name a token store that is shared and lasts"})
+	}
+	for name, store := range map[string]any{
+		"Stores.Sessions": set.Sessions, "Stores.ClientSessions": set.ClientSessions,
+		"Stores.Tokens": set.Tokens, "Stores.Limiter": set.Limiter,
+	} {
+		checker, ok := store.(stores.Checker)
+		if !ok {
+			continue
+		}
+		problems, err := checker.Check(ctx)
+		if err != nil {
+			found = append(found, Finding{name, fmt.Sprintf("could not be checked: %v", err)})
+		}
+		for _, problem := range problems {
+			found = append(found, Finding{name, problem})
+		}
+	}
+	return sorted(found)
+}
+
+func sorted(found []Finding) []Finding {
+	slices.SortFunc(found, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Problem, b.Problem))
+	})
+	return found
+}

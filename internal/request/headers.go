@@ -1,0 +1,87 @@
+package request
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+)
+
+// The authentication schemes of the Authorization header that are known here.
+const (
+	Bearer = "Bearer"
+	Basic  = "Basic"
+)
+
+// Authorization returns what follows a scheme in the Authorization header, and whether the
+// header has the scheme at all. Two headers count as none, because it cannot be known which one
+// is meant. Exactly one space separates the two parts (RFC 9110, 11.4).
+func Authorization(h http.Header, scheme string) (credentials string, presented bool) {
+	lines := h["Authorization"]
+	for _, line := range lines {
+		name, rest, _ := strings.Cut(line, " ")
+		if strings.EqualFold(name, scheme) {
+			credentials, presented = rest, true
+		}
+	}
+	if len(lines) != 1 {
+		return "", presented
+	}
+	return credentials, presented
+}
+
+// BearerChallenge returns the challenge of guards that read tokens. It tells a token that is
+// not accepted from one that is missing, and nothing else (RFC 6750, 3).
+func BearerChallenge(r *http.Request) string {
+	if _, presented := Authorization(r.Header, Bearer); presented {
+		return Bearer + ` error="invalid_token"`
+	}
+	return Bearer
+}
+
+// maxBasic is the longest credentials that are decoded, in bytes.
+const maxBasic = 8 << 10
+
+// BasicCredentials returns the user name and password of an Authorization header (RFC 7617).
+func BasicCredentials(h http.Header) (name, password string, ok bool) {
+	text, _ := Authorization(h, Basic)
+	if text == "" || len(text) > maxBasic {
+		return "", "", false
+	}
+	decoded, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return "", "", false
+	}
+	return strings.Cut(string(decoded), ":")
+}
+
+// KeepPrivate keeps caches from showing one user's response to another (OWASP ASVS 5.0,
+// 14.3.2). A handler may set other headers, unless force says that the response sets a cookie
+// or refuses a request.
+func KeepPrivate(h http.Header, force bool) {
+	if h["Cache-Control"] == nil && h["Vary"] == nil { // the usual case: one block for both
+		values := [...]string{"no-store", "Cookie"}
+		h["Cache-Control"], h["Vary"] = values[:1:1], values[1:]
+		return
+	}
+	control := h.Get("Cache-Control")
+	private := listHas(control, "no-store") || listHas(control, "private")
+	if control == "" || (force && !private) {
+		h.Set("Cache-Control", "no-store")
+	}
+	for _, line := range h["Vary"] {
+		if listHas(line, "Cookie") || listHas(line, "*") {
+			return
+		}
+	}
+	h.Add("Vary", "Cookie")
+}
+
+// listHas reports whether a comma-separated header has a value.
+func listHas(list, value string) bool {
+	for part := range strings.SplitSeq(list, ",") {
+		if strings.EqualFold(strings.TrimSpace(part), value) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,142 @@
+// Package settings checks the parts of a configuration that belong to no engine.
+package settings
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/ginauth/ginauth/internal/faults"
+	"github.com/ginauth/ginauth/internal/keys"
+	"github.com/ginauth/ginauth/internal/redirect"
+	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/memstore"
+)
+
+// Stores refuses a Set with gaps. Memory in place of a forgotten database would lose
+// data silently.
+func Stores(f *faults.List, s stores.Set) {
+	if s == (stores.Set{}) {
+		return
+	}
+	const missing = "is missing beside the others; name one, of package memstore if memory is meant"
+	switch {
+	case s.Sessions == nil && s.ClientSessions == nil:
+		f.Add("Stores.Sessions", missing)
+	case s.Sessions != nil && s.ClientSessions != nil:
+		f.Add("Stores.ClientSessions", "is named beside Stores.Sessions: sessions are in a store or in their cookies, so one of the two is nil")
+	}
+	switch {
+	case s.Tokens == nil && s.ClientSessions != nil:
+		f.Add("Stores.Tokens", "is missing: nothing else remembers that a session in a cookie has ended, and a logout would not hold")
+	case s.Tokens == nil:
+		f.Add("Stores.Tokens", missing)
+	}
+	if s.Limiter == nil {
+		f.Add("Stores.Limiter", missing)
+	}
+}
+
+// InMemory reports whether no store outlives the process. ClientSessions store nothing:
+// what they seal under a key that was generated for this process opens in no other.
+func InMemory(s stores.Set) bool {
+	_, sessions := s.Sessions.(*memstore.Sessions)
+	_, tokens := s.Tokens.(*memstore.Tokens)
+	_, limiter := s.Limiter.(*memstore.Limiter)
+	return (sessions || s.ClientSessions != nil) && tokens && limiter
+}
+
+// Ring parses the application's keys. Memory says that all stores are in memory, so that a
+// generated key will do. It returns nil if there are faults, of the keys or others.
+func Ring(f *faults.List, key string, previous []string, memory bool) *keys.Ring {
+	if key == "" {
+		if !memory {
+			f.Add("Key", "is empty, which is accepted only while all stores are in memory: set one, as NewKey makes")
+		}
+		if len(previous) > 0 {
+			f.Add("PreviousKeys", "are set, and Key is not")
+		}
+		// What this process issues ends with the process, as its stores do.
+		generated, err := keys.Parse(keys.Generate())
+		if err != nil {
+			f.Add("Key", "%v", err)
+		}
+		return keys.NewRing(generated)
+	}
+	current, err := keys.Parse(key)
+	if err != nil {
+		f.Add("Key", "%v", err)
+	}
+	var earlier [][]byte
+	for i, text := range previous {
+		old, err := keys.Parse(text)
+		if err != nil {
+			f.Add(fmt.Sprintf("PreviousKeys[%d]", i), "%v", err)
+			continue
+		}
+		earlier = append(earlier, old)
+	}
+	if len(*f) > 0 {
+		return nil
+	}
+	return keys.NewRing(current, earlier...)
+}
+
+// CrossOrigin returns the check against requests from other sites.
+func CrossOrigin(f *faults.List, trusted, bypass []string) *http.CrossOriginProtection {
+	p := http.NewCrossOriginProtection()
+	for _, origin := range trusted {
+		if err := p.AddTrustedOrigin(origin); err != nil {
+			f.Add("CrossOrigin.TrustedOrigins", "%v", err)
+		}
+	}
+	for _, pattern := range bypass {
+		if err := addBypass(p, pattern); err != nil {
+			f.Add("CrossOrigin.InsecureBypassPatterns", "%v", err)
+		}
+	}
+	return p
+}
+
+// addBypass turns the panic of http.ServeMux's patterns into an error.
+func addBypass(p *http.CrossOriginProtection, pattern string) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%q: %v", pattern, r)
+		}
+	}()
+	p.AddInsecureBypassPattern(pattern)
+	return nil
+}
+
+// Paths refuses texts that are no paths on this site. The empty path is accepted.
+func Paths(f *faults.List, fields map[string]string) {
+	for field, path := range fields {
+		if clean, ok := redirect.Clean(path); path != "" && (!ok || clean != path) {
+			f.Add(field, "%q is not a path on this site", path)
+		}
+	}
+}
+
+// LinkPaths refuses texts that links cannot begin with.
+func LinkPaths(f *faults.List, fields map[string]string) {
+	for field, path := range fields {
+		if clean, ok := redirect.Clean(path); !ok || clean != path || strings.ContainsAny(path, "?#") {
+			f.Add(field, "%q is not a path on this site", path)
+		}
+	}
+}
+
+// BaseURL refuses a text that links cannot be made of. Links are never made of a
+// request's Host header: its sender would choose where a user's secret goes.
+func BaseURL(f *faults.List, field, text string) {
+	base, err := url.Parse(text)
+	switch {
+	case text == "":
+		f.Add(field, "is required with a Mailer: links are made of it")
+	case err != nil, base.Scheme != "https" && base.Scheme != "http", base.Host == "",
+		base.User != nil, base.RawQuery != "", base.Fragment != "", strings.HasSuffix(base.Path, "/"):
+		f.Add(field, "%.128q is not of the form https://app.example", text)
+	}
+}

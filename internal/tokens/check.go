@@ -1,0 +1,60 @@
+package tokens
+
+import (
+	"encoding/hex"
+	"time"
+
+	"github.com/ginauth/ginauth/internal/faults"
+	"github.com/ginauth/ginauth/internal/jws"
+	"github.com/ginauth/ginauth/internal/keys"
+	"github.com/ginauth/ginauth/internal/request"
+)
+
+// maxLeeway is the largest difference between the clocks of two machines.
+const maxLeeway = time.Minute
+
+// Check adds what is wrong with the configuration.
+func (c *Config) Check(f *faults.List) {
+	for field, text := range map[string]string{"JWT.Issuer": c.Issuer, "JWT.Audience": c.Audience} {
+		// An empty one would check nothing.
+		if text == "" {
+			f.Add(field, "is required with JWT.SigningKey")
+		} else if len(text) > 255 {
+			f.Add(field, "is longer than 255 bytes")
+		}
+	}
+	if c.Leeway > maxLeeway {
+		f.Add("JWT.Leeway", "%v is over %v", c.Leeway, maxLeeway)
+	}
+	f.AtLeast(time.Second, map[string]time.Duration{
+		"JWT.Lifetime": c.Lifetime, "Refresh.IdleTimeout": c.RefreshIdle,
+		"Refresh.AbsoluteTimeout": c.RefreshAbsolute, "PersonalTokens.Lifetime": c.PersonalLifetime,
+	})
+	if !validPrefix(c.PersonalPrefix) {
+		f.Add("PersonalTokens.Prefix", "%q is not 1 to 16 letters and digits", request.Cut(c.PersonalPrefix, 32))
+	}
+}
+
+func validPrefix(s string) bool {
+	for i := range len(s) {
+		if c := s[i] | 0x20; (c < 'a' || c > 'z') && (s[i] < '0' || s[i] > '9') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 16
+}
+
+// DerivedKeys returns the keys of signed tokens that are derived from the application's keys:
+// the first one signs, all are accepted.
+func DerivedKeys(ring *keys.Ring) ([]jws.Key, error) {
+	derived := ring.Derive("jwt")
+	list := make([]jws.Key, derived.Len())
+	for i := range list {
+		mac := derived.MACUnder(i, []byte("kid"))
+		var err error
+		if list[i], err = jws.NewHMAC(hex.EncodeToString(mac[:4]), "HS256", derived.Bytes(i)); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
