@@ -68,11 +68,12 @@ var importRules = []struct {
 	{packages: "stores/cookiestore", ours: []string{"autherr", "models", "events", "stores"}},
 	{
 		packages: "internal/...",
-		except:   []string{"internal/testbackends"},
+		except:   []string{"internal/testbackends", "internal/docgen"},
 		ours:     []string{"autherr", "models", "events", "stores", "hashing", "internal/..."},
 		others:   []string{"..."},
 		never:    ginOrRoot,
 	},
+	{packages: "internal/docgen"},
 	{
 		packages: "internal/testbackends", // for tests, of all stores
 		ours:     []string{"autherr", "models", "events", "stores/...", "internal/..."},
