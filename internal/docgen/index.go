@@ -13,7 +13,7 @@ var groups = []struct {
 	title string
 	pages []string
 }{
-	{"Start", nil},
+	{"Start", []string{"getting-started.md"}},
 	{"Features", nil},
 	{"Operation and security", nil},
 	{"Reference", []string{"configuration.md"}},

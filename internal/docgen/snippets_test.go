@@ -308,7 +308,7 @@ func snippetComplete(source string) (string, error) {
 // TestBackendExample checks that the program in backendPage is the one in the
 // repository, and short.
 func TestBackendExample(t *testing.T) {
-	const backendPage = "README.md"
+	const backendPage = "docs/getting-started.md"
 	program, err := os.ReadFile(filepath.Join(moduleRoot, "example/backend/main.go"))
 	if err != nil {
 		t.Fatal(err)
