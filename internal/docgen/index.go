@@ -15,7 +15,7 @@ var groups = []struct {
 }{
 	{"Start", []string{"getting-started.md"}},
 	{"Features", []string{"sessions.md", "guards.md", "login.md", "passwords.md", "users.md", "accounts.md", "tokens.md", "authorization.md", "throttling.md", "mail.md", "events.md", "routes.md", "testing.md"}},
-	{"Operation and security", nil},
+	{"Operation and security", []string{"stores.md"}},
 	{"Reference", []string{"configuration.md"}},
 	{"Work on ginauth", []string{"store-guide.md"}},
 }
