@@ -142,11 +142,11 @@ type snippet struct {
 	text string
 }
 
-// The first lines of blocks of Go. What is marked as "before" is code that uses
-// other libraries, which are no dependencies of this module: it is parsed only.
+// The first lines of blocks of Go. Code that uses libraries which this module does
+// not depend on is parsed only.
 const (
 	snippetFence = "```go"
-	beforeFence  = "```go before"
+	otherFence   = "```go with other libraries"
 )
 
 // snippets returns the Go of a page that is to be compiled.
@@ -154,12 +154,12 @@ func snippets(t *testing.T, page string) []snippet {
 	t.Helper()
 	var found []snippet
 	var block *snippet
-	before := false
+	other := false
 	for _, l := range lines(readPage(t, page)) {
 		switch {
 		case !l.code:
 		case block != nil && strings.TrimSpace(l.text) == "```":
-			if before {
+			if other {
 				if err := parses(block.text); err != nil {
 					t.Errorf("%s:%d: %v", page, block.line, err)
 				}
@@ -169,8 +169,8 @@ func snippets(t *testing.T, page string) []snippet {
 			block = nil
 		case block != nil:
 			block.text += l.text + "\n"
-		case l.text == snippetFence, l.text == beforeFence:
-			block, before = &snippet{line: l.number + 1}, l.text == beforeFence
+		case l.text == snippetFence, l.text == otherFence:
+			block, other = &snippet{line: l.number + 1}, l.text == otherFence
 		case strings.HasPrefix(strings.TrimSpace(l.text), "```go"):
 			t.Errorf("%s:%d: %q is not compiled: begin the line with %q", page, l.number, l.text, snippetFence)
 		}
