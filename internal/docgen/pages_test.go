@@ -143,3 +143,31 @@ func TestCommands(t *testing.T) {
 		}
 	}
 }
+
+// TestLogLines checks that the log lines which the pages quote are in the code.
+func TestLogLines(t *testing.T) {
+	quoted := regexp.MustCompile("`((?:ginauth|mail): [^`]*)`")
+	var code strings.Builder
+	for _, pattern := range []string{"*.go", "internal/*/*.go", "mail/*.go"} {
+		files, err := filepath.Glob(filepath.Join(moduleRoot, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasSuffix(file, "_test.go") {
+				code.Write(text)
+			}
+		}
+	}
+	for _, page := range pages(t) {
+		for _, m := range quoted.FindAllStringSubmatch(readPage(t, page), -1) {
+			if !strings.Contains(code.String(), `"`+m[1]) {
+				t.Errorf("%s: nothing logs or returns %q", page, m[1])
+			}
+		}
+	}
+}
