@@ -13,7 +13,7 @@ var groups = []struct {
 	title string
 	pages []string
 }{
-	{"Start", []string{"getting-started.md"}},
+	{"Start", []string{"getting-started.md", "migrating.md"}},
 	{"Features", []string{"sessions.md", "guards.md", "login.md", "passwords.md", "users.md", "accounts.md", "tokens.md", "authorization.md", "throttling.md", "mail.md", "events.md", "routes.md", "testing.md", "browsers.md"}},
 	{"Operation and security", []string{"stores.md", "spa-and-cors.md", "production.md", "security-model.md"}},
 	{"Reference", []string{"configuration.md", "errors-and-statuses.md", "performance.md"}},
