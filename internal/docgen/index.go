@@ -16,7 +16,7 @@ var groups = []struct {
 	{"Start", []string{"getting-started.md", "migrating.md"}},
 	{"Features", []string{"sessions.md", "guards.md", "login.md", "passwords.md", "users.md", "accounts.md", "tokens.md", "authorization.md", "throttling.md", "mail.md", "events.md", "routes.md", "testing.md", "browsers.md"}},
 	{"Operation and security", []string{"stores.md", "spa-and-cors.md", "production.md", "security-model.md"}},
-	{"Reference", []string{"configuration.md", "errors-and-statuses.md", "performance.md"}},
+	{"Reference", []string{"configuration.md", "errors-and-statuses.md", "performance.md", "faq.md"}},
 	{"Work on ginauth", []string{"store-guide.md", "architecture.md", "contributing-a-feature.md"}},
 }
 
