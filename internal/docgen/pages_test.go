@@ -171,3 +171,13 @@ func TestLogLines(t *testing.T) {
 		}
 	}
 }
+
+// maxReadme is how long README.md may be. What does not fit belongs on a page of
+// docs/.
+const maxReadme = 250
+
+func TestReadmeIsShort(t *testing.T) {
+	if n := strings.Count(readPage(t, "README.md"), "\n"); n > maxReadme {
+		t.Errorf("README.md has %d lines, at most %d are allowed", n, maxReadme)
+	}
+}
