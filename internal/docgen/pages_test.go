@@ -181,3 +181,50 @@ func TestReadmeIsShort(t *testing.T) {
 		t.Errorf("README.md has %d lines, at most %d are allowed", n, maxReadme)
 	}
 }
+
+// TestPackagesAreNamed checks that the documentation of the root package and
+// README.md name every public package.
+func TestPackagesAreNamed(t *testing.T) {
+	overview, err := os.ReadFile(filepath.Join(moduleRoot, "doc.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range publicPackages(t) {
+		if !strings.Contains(string(overview), "["+path.Join(modulePath, dir)+"]") {
+			t.Errorf("doc.go does not link to package %s", dir)
+		}
+		if name := path.Base(dir); dir != "." && !strings.Contains(readPage(t, "README.md"), name) {
+			t.Errorf("README.md does not name package %s", dir)
+		}
+	}
+}
+
+// publicPackages returns the directories of the packages that applications import.
+func publicPackages(t *testing.T) []string {
+	t.Helper()
+	var dirs []string
+	err := filepath.WalkDir(moduleRoot, func(name string, d os.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		dir, err := filepath.Rel(moduleRoot, name)
+		if err != nil {
+			return err
+		}
+		dir = filepath.ToSlash(dir)
+		base := path.Base(dir)
+		_, statErr := os.Stat(filepath.Join(name, "go.mod"))
+		if dir != "." && (strings.HasPrefix(base, ".") || base == "testdata" || base == "internal" || base == "example" || statErr == nil) {
+			return filepath.SkipDir
+		}
+		files, err := filepath.Glob(filepath.Join(name, "*.go"))
+		if len(files) > 0 {
+			dirs = append(dirs, dir)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dirs
+}
