@@ -13,11 +13,14 @@ var groups = []struct {
 	title string
 	pages []string
 }{
-	{"Start", []string{"getting-started.md", "migrating.md"}},
-	{"Features", []string{"sessions.md", "guards.md", "login.md", "passwords.md", "users.md", "accounts.md", "tokens.md", "authorization.md", "throttling.md", "mail.md", "events.md", "routes.md", "testing.md", "browsers.md"}},
-	{"Operation and security", []string{"stores.md", "spa-and-cors.md", "production.md", "security-model.md"}},
-	{"Reference", []string{"configuration.md", "errors-and-statuses.md", "performance.md", "faq.md"}},
-	{"Work on ginauth", []string{"store-guide.md", "architecture.md", "contributing-a-feature.md"}},
+	{"Start", []string{"getting-started.md", "routes.md", "migrating.md"}},
+	{"Features", []string{
+		"sessions.md", "guards.md", "login.md", "accounts.md", "users.md", "passwords.md", "tokens.md", "authorization.md",
+		"throttling.md", "mail.md", "events.md", "browsers.md", "spa-and-cors.md", "testing.md",
+	}},
+	{"Operation and security", []string{"stores.md", "production.md", "security-model.md", "faq.md"}},
+	{"Reference", []string{"configuration.md", "errors-and-statuses.md", "performance.md"}},
+	{"Work on ginauth", []string{"architecture.md", "store-guide.md", "contributing-a-feature.md"}},
 }
 
 // index returns docs/README.md.

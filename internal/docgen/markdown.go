@@ -11,13 +11,16 @@ import (
 // maxLine is the longest line of a page, in characters.
 const maxLine = 125
 
+// unbroken matches what stands on one line: a word, or code with spaces in it.
+var unbroken = regexp.MustCompile("(?:`[^`]*`|\\S)+")
+
 // wrap breaks a paragraph into lines of at most maxLine characters. The first
 // begins with first, the others with rest.
 func wrap(first, rest, text string) string {
 	var b strings.Builder
 	line := first
 	empty := true
-	for word := range strings.FieldsSeq(text) {
+	for _, word := range unbroken.FindAllString(text, -1) {
 		if !empty && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > maxLine {
 			b.WriteString(line + "\n")
 			line, empty = rest, true
