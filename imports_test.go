@@ -58,6 +58,7 @@ var importRules = []struct {
 		others:   []string{"github.com/wneessen/go-mail/...", "golang.org/x/crypto/...", "golang.org/x/sys/...", "golang.org/x/text/..."},
 		never:    ginOrRoot,
 	},
+	{packages: "internal/docgen"},
 	{packages: "stores", ours: []string{"models", "events"}},
 	{
 		packages: "stores/...",
@@ -68,12 +69,11 @@ var importRules = []struct {
 	{packages: "stores/cookiestore", ours: []string{"autherr", "models", "events", "stores"}},
 	{
 		packages: "internal/...",
-		except:   []string{"internal/testbackends", "internal/docgen"},
+		except:   []string{"internal/testbackends"},
 		ours:     []string{"autherr", "models", "events", "stores", "hashing", "internal/..."},
 		others:   []string{"..."},
 		never:    ginOrRoot,
 	},
-	{packages: "internal/docgen"},
 	{
 		packages: "internal/testbackends", // for tests, of all stores
 		ours:     []string{"autherr", "models", "events", "stores/...", "internal/..."},
