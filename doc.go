@@ -1,15 +1,15 @@
 // Package ginauth is an authentication and authorization suite for Gin:
-// sessions, signed access tokens with rotating refresh tokens, personal access
-// tokens, guards, gates and policies, password hashing, login throttling and
-// events.
+// sessions, login and remember-me, signed access tokens with rotating refresh
+// tokens, personal access tokens, accounts, password hashing, gates and
+// policies, login throttling and events.
 //
 // # Quick start
 //
 //	r := gin.New()
 //	r.Use(ginauth.Recovery(), ginauth.StartSession())
 //
-// is enough for sessions, in memory. For logins, make a Manager that knows the
-// users, and name it the default:
+// This is enough for sessions, in memory. For logins, make a [Manager] that knows
+// the users, and make it the default:
 //
 //	auth, err := ginauth.New(ginauth.Config{
 //		Key:    ginauth.Key(os.Getenv("APP_KEY")),
@@ -18,37 +18,71 @@
 //	})
 //	ginauth.SetDefault(auth)
 //
-//	r.POST("/login", ginauth.ThrottleLogins(), login)
+//	r := gin.New()
+//	r.Use(ginauth.Recovery(), ginauth.StartSession())
+//	routes.Mount(r, auth, routes.Options{}) // POST /register, /login, /logout, …
 //	r.GET("/me", ginauth.Auth(), me)
 //	r.PATCH("/posts/:id", ginauth.Auth(),
 //		ginauth.Authorize("update", ginauth.Load("id", gormstore.Find[Post](db))), updatePost)
 //
-// The package-level middlewares are the default manager's methods of the same
-// name. New checks the whole configuration and reports all faults at once;
-// Preflight looks at the finished application.
+// The package-level middlewares are methods of the default manager. Call
+// [SetDefault] before you make the first of them. [New] checks the whole
+// configuration and reports all faults at once. [Manager.Preflight] looks at the
+// finished application.
+//
+// # Packages
+//
+//   - [github.com/ginauth/ginauth]: the manager, the middlewares, sessions, guards,
+//     accounts, tokens and the gate.
+//   - [github.com/ginauth/ginauth/routes]: ready-made endpoints for accounts.
+//   - [github.com/ginauth/ginauth/gate]: abilities, policies and decisions, without
+//     Gin.
+//   - [github.com/ginauth/ginauth/models]: the user type, and the contracts for your
+//     own user type and user provider.
+//   - [github.com/ginauth/ginauth/stores]: the storage contracts.
+//   - [github.com/ginauth/ginauth/stores/memstore]: stores in memory, the default.
+//   - [github.com/ginauth/ginauth/stores/gormstore]: stores and users in SQLite,
+//     PostgreSQL, MySQL or MariaDB.
+//   - [github.com/ginauth/ginauth/stores/redisstore]: stores in Redis or Valkey.
+//   - [github.com/ginauth/ginauth/stores/filestore]: sessions in files.
+//   - [github.com/ginauth/ginauth/stores/cookiestore]: sessions in their cookies.
+//   - [github.com/ginauth/ginauth/stores/storetest]: tests for a store of your own.
+//   - [github.com/ginauth/ginauth/mail]: messages, templates and the mail queue.
+//   - [github.com/ginauth/ginauth/mail/smtp]: sends mail by SMTP.
+//   - [github.com/ginauth/ginauth/mail/filemail] and
+//     [github.com/ginauth/ginauth/mail/logmail]: stand in for a mail server during
+//     development.
+//   - [github.com/ginauth/ginauth/hashing]: password hashes.
+//   - [github.com/ginauth/ginauth/breach]: asks whether a password is known from a
+//     data breach.
+//   - [github.com/ginauth/ginauth/events]: the events.
+//   - [github.com/ginauth/ginauth/autherr]: the errors that all packages share.
+//   - [github.com/ginauth/ginauth/ginauthtest]: helpers for the tests of your
+//     application.
+//
+// The guides are in the directory docs of the repository.
 //
 // # Concepts
 //
 // A [Manager] is the application object. A [Session] keeps values between
-// requests; its changes are stored before the first byte of the response. A
-// [Guard] finds out who a request is from: by the session, by a signed access
-// token ([JWTGuard]) or by a personal access token ([TokenGuard]). The
-// [Authenticator], under "auth" on the context, is the request's handle to ask
-// and to log in and out. The [Gate], under "gate", decides who may do what, by
-// abilities and policies. Package gate describes it, and can be used without Gin.
-// Stores, user types and user providers are contracts in the packages stores
-// and models.
+// requests. Its changes are stored before the first byte of the response. A
+// [Guard] finds out who sent a request: by the session, by a signed access token
+// ([JWTGuard]) or by a personal access token ([TokenGuard]). The [Authenticator],
+// which [From] returns, belongs to one request: it tells who the user is, and logs
+// in and out. The [Gate] decides who may do what, by abilities and policies. A
+// handler finds both on the context, under "auth" and "gate".
 //
 // # Errors
 //
-// Every method returns errors that [Abort] answers with the right status: 401
-// for nobody, 403 for not allowed, 422 for bad input, 429 for too many tries,
-// 503 for an outage. What cannot be found out is always 503: never a guest,
-// never allowed. Methods without an error result say no then, and the request
-// is answered with 503 whatever its handler writes.
+// [Abort] answers every error of this package with the right status: 401 if nobody
+// is logged in, 403 if the user may not do this, 422 for invalid input, 429 for
+// too many attempts, 503 if a store or the user provider failed. A failure never
+// means "nobody is logged in" or "allowed". Methods that return no error, such as
+// [Authenticator.Check], return false then, and the request is answered with 503,
+// whatever its handler writes.
 //
 // # Contexts
 //
-// Pass c.Request.Context() where a method takes a context. A *gin.Context is
-// reused for another request once its own has ended.
+// Pass c.Request.Context() where a method takes a context. Do not pass the
+// *gin.Context: Gin uses it again for another request.
 package ginauth

@@ -59,6 +59,7 @@ var importRules = []struct {
 		others:   []string{"github.com/wneessen/go-mail/...", "golang.org/x/crypto/...", "golang.org/x/sys/...", "golang.org/x/text/..."},
 		never:    ginOrRoot,
 	},
+	{packages: "internal/docgen"},
 	{packages: "stores", ours: []string{"models", "events"}},
 	{
 		packages: "stores/...",
