@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
@@ -93,7 +94,7 @@ func (s *Session) login(ctx context.Context, guard string) (l loginRecord, ok bo
 // logIn notes a login. The id changes, so that one planted before is worth
 // nothing (OWASP ASVS 5.0, 7.2.4). What a guest put into the session stays;
 // what another user did is not shown to this one.
-func (s *Session) logIn(guard string, l loginRecord, owner string) error {
+func (s *Session) logIn(guard string, l loginRecord) error {
 	s.lock()
 	defer s.mu.Unlock()
 	if err := s.writable(); err != nil {
@@ -108,7 +109,7 @@ func (s *Session) logIn(guard string, l loginRecord, owner string) error {
 	}
 	s.assign(loginPrefix+guard, l.encode())
 	s.renew()
-	s.owner, s.loggedIn = &owner, true
+	s.loggedIn = true
 	return nil
 }
 
@@ -172,12 +173,12 @@ func (s *Session) drop(ctx context.Context, guard string, end func(*Session) err
 	if err := s.writable(); err != nil {
 		return err
 	}
-	owner, others := s.otherLogin(guard)
-	if !others {
+	others := s.principals(guard)
+	if len(others.Owners) == 0 {
 		return end(s)
 	}
 	if s.exists {
-		if err := s.dropStored(ctx, guard, owner); err != nil {
+		if err := s.dropStored(ctx, guard, others); err != nil {
 			s.fail(err)
 			return err
 		}
@@ -187,12 +188,12 @@ func (s *Session) drop(ctx context.Context, guard string, end func(*Session) err
 }
 
 // dropStored takes a login out of the stored session.
-func (s *Session) dropStored(ctx context.Context, guard, owner string) error {
+func (s *Session) dropStored(ctx context.Context, guard string, others *stores.Principals) error {
 	ctx, span := s.phase(context.WithoutCancel(ctx)) // also if the client hung up
 	defer span.end()
 	s.renew()
 	d := stores.Delta{
-		Remove: []string{loginPrefix + guard}, Owner: &owner,
+		Generation: s.row.Generation, Remove: []string{loginPrefix + guard}, Principals: others,
 		Rename: &stores.Rename{Old: s.row.Digest, New: s.next.digest(), At: s.clock()},
 	}
 	outcome, _, err := s.m.keeper.update(ctx, s.row, d, s.next)
@@ -201,25 +202,37 @@ func (s *Session) dropStored(ctx context.Context, guard, owner string) error {
 		return storeError("end login", err)
 	case outcome == stores.Stale:
 		return ErrConflict
-	case outcome == stores.Gone:
+	case outcome != stores.Updated:
 		return ErrSessionEnded
 	}
-	s.row.Row, s.row.Digest, s.row.Owner, s.row.Values = s.next.row, d.Rename.New, owner, s.row.Values.With(d)
-	s.issued, s.next, s.owner = s.next, nil, nil
+	s.row.Row, s.row.Digest, s.row.Values = s.next.row, d.Rename.New, s.row.Values.With(d)
+	s.row.Owners, s.row.Generation = others.Owners, others.Generation
+	s.issued, s.next = s.next, nil
 	return nil
 }
 
-// otherLogin returns the owner that the session has without this guard's user,
-// if there is one.
-func (s *Session) otherLogin(guard string) (owner string, ok bool) {
+// principals returns what the session's row holds of who is logged in by the other
+// guards than the one named.
+func (s *Session) principals(except string) *stores.Principals {
+	return &stores.Principals{Data: s.row.Principals, Owners: s.owners(except), Generation: s.row.Generation}
+}
+
+// owners returns the users who are logged in by the other guards than the one named.
+func (s *Session) owners(except string) (owners []string) {
 	for _, name := range s.m.guardNames() {
-		if data, found := s.lookup(loginPrefix + name); found && name != guard {
-			if l, err := parseLogin(data); err == nil {
-				return ownerName(s.m.guards[name].realm, l.id), true
-			}
+		data, found := s.lookup(loginPrefix + name)
+		if !found || name == except {
+			continue
+		}
+		l, err := parseLogin(data)
+		if err != nil {
+			continue
+		}
+		if owner := ownerName(s.m.guards[name].realm, l.id); !slices.Contains(owners, owner) {
+			owners = append(owners, owner)
 		}
 	}
-	return "", false
+	return owners
 }
 
 // needsCookie reports whether storing the session will set its cookie.

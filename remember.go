@@ -151,7 +151,7 @@ func (g *sessionGuard) remembered(ctx context.Context, found stores.Token) (mode
 func (g *sessionGuard) begin(_ context.Context, a *Authenticator, u models.Authenticatable, next *successor) (models.Authenticatable, error) {
 	record := g.newLogin(u)
 	record.remembered, record.series = true, next.token.Family
-	if err := a.Session().logIn(g.name, record, ownerName(g.realm, u.AuthID())); err != nil {
+	if err := a.Session().logIn(g.name, record); err != nil {
 		return nil, err
 	}
 	g.sendRemember(a, next.token, next.record)

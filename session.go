@@ -72,7 +72,6 @@ type sessionState struct {
 
 	next   *sessionSecret // the new id, if there is to be one
 	issued *sessionSecret // one that is stored and not sent yet
-	owner  *string        // of the row, if it changes
 	// beforeAnswer is what is to be noted once the session is stored, and before
 	// the client hears of it, or when it hangs up.
 	beforeAnswer []func(context.Context) error

@@ -89,7 +89,7 @@ func (k *cookieKeeper) update(
 		return stores.Gone, "", err
 	}
 	var outcome stores.Outcome
-	if d.Rename != nil {
+	if d.Rename != nil && d.Rename.New != d.Rename.Old {
 		outcome, err = k.note(ctx, d.Rename.At, s, replaced)
 	} else {
 		outcome, err = k.outcome(ctx, s.Row)
@@ -109,8 +109,8 @@ func withDelta(s stores.Session, d stores.Delta) stores.Session {
 	if !d.Expires.IsZero() {
 		s.Expires = d.Expires
 	}
-	if d.Owner != nil {
-		s.Owner = *d.Owner
+	if p := d.Principals; p != nil {
+		s.Principals, s.Owners, s.Generation = p.Data, p.Owners, p.Generation
 	}
 	if d.Rename != nil {
 		s.Digest = d.Rename.New
@@ -177,7 +177,7 @@ func (k *cookieKeeper) note(ctx context.Context, now time.Time, s stores.Session
 // stranger can make any number, are not.
 func (k *cookieKeeper) until(now time.Time, s stores.Session) time.Time {
 	until := now.Add(k.idle)
-	if end := ownOf(&s).began.Add(k.absolute); s.Owner != "" && end.After(until) {
+	if end := ownOf(&s).began.Add(k.absolute); len(s.Owners) > 0 && end.After(until) {
 		until = end
 	}
 	return until.Add(endedReserve)

@@ -64,7 +64,7 @@ func (s *Session) endDead() error {
 			s.fail(autherr.Unavailable("end session", err))
 			return s.fault
 		}
-		s.superseded = outcome == stores.Stale
+		s.superseded = outcome == stores.Stale || outcome == stores.Replaced
 	}
 	s.empty()
 	return nil
@@ -74,5 +74,5 @@ func (s *Session) endDead() error {
 func (s *Session) empty() {
 	s.row, s.exists = stores.Session{}, false
 	s.set, s.removed, s.flashed, s.kept = nil, nil, nil, nil
-	s.next, s.issued, s.owner, s.loggedIn, s.onCommit = nil, nil, nil, false, nil
+	s.next, s.issued, s.loggedIn, s.onCommit = nil, nil, false, nil
 }

@@ -103,7 +103,7 @@ func (g *sessionGuard) Login(ctx context.Context, a *Authenticator, r LoginReque
 			return nil, err
 		}
 	}
-	if err := s.logIn(g.name, record, ownerName(g.realm, u.AuthID())); err != nil {
+	if err := s.logIn(g.name, record); err != nil {
 		return nil, err
 	}
 	return &LoginResult{User: u}, nil

@@ -124,7 +124,7 @@ func (k rowKeeper) end(ctx context.Context, _ time.Time, s stores.Session) (stor
 // current one, and from then on is of use to nobody.
 func (k rowKeeper) endUnreplaced(ctx context.Context, now time.Time, s stores.Session) (stores.Outcome, error) {
 	secret := newSessionSecret()
-	nobodys := stores.Delta{Rename: &stores.Rename{Old: s.Digest, New: stores.DigestOf(secret[:]), At: now}}
+	nobodys := stores.Delta{Generation: s.Generation, Rename: &stores.Rename{Old: s.Digest, New: stores.DigestOf(secret[:]), At: now}}
 	outcome, err := k.sessions.Update(ctx, s.Row, nobodys)
 	if err != nil || outcome != stores.Updated {
 		return outcome, err

@@ -269,8 +269,8 @@ func (s *Session) create(ctx context.Context) (cookieChange, error) {
 		Address: cut(s.x.ip(), 64), UserAgent: s.x.userAgent(),
 		Created: now, LastSeen: now, Expires: s.expiry(now),
 	}
-	if s.owner != nil {
-		row.Owner = *s.owner
+	if s.loggedIn {
+		row.Owners = s.owners("")
 	}
 	cookie, err := s.m.keeper.create(ctx, row, s.next)
 	if err != nil {
@@ -288,12 +288,12 @@ func (s *Session) touch(ctx context.Context) (cookieChange, error) {
 	now := s.clock()
 	ctx, span := s.phase(ctx)
 	defer span.end()
-	delta := stores.Delta{LastSeen: now, Expires: s.expiry(now)}
+	delta := stores.Delta{Generation: s.row.Generation, LastSeen: now, Expires: s.expiry(now)}
 	outcome, cookie, err := s.m.keeper.update(ctx, s.row, delta, nil)
 	switch {
 	case err != nil:
 		return cookieChange{}, storeError("touch session", err)
-	case outcome == stores.Gone:
+	case outcome == stores.Gone || outcome == stores.Replaced:
 		return cookieChange{}, ErrSessionEnded
 	}
 	// If it is Stale the client has got another id meanwhile. What it asked for
@@ -304,14 +304,18 @@ func (s *Session) touch(ctx context.Context) (cookieChange, error) {
 func (s *Session) delta() stores.Delta {
 	now := s.clock()
 	d := stores.Delta{
-		Set: s.set, Remove: slices.Collect(maps.Keys(s.removed)),
-		Owner: s.owner, LastSeen: now, Expires: s.expiry(now),
+		Generation: s.row.Generation,
+		Set:        s.set, Remove: slices.Collect(maps.Keys(s.removed)),
+		LastSeen: now, Expires: s.expiry(now),
 	}
 	if s.next != nil {
 		// The id may change only for whoever holds the current one. A request
 		// that came with an id replaced since must not rename the session of
 		// who logged in meanwhile.
 		d.Rename = &stores.Rename{Old: s.row.Digest, New: s.next.digest(), At: now}
+		if s.loggedIn {
+			d.Principals = s.principals("")
+		}
 	}
 	return d
 }
