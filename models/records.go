@@ -10,8 +10,16 @@ type Session struct {
 	Row string `gorm:"primaryKey;size:32"`
 	// Digest is the SHA-256 of the secret half of the current session id.
 	Digest []byte `gorm:"size:32;not null"`
-	// Owner is the id of the user who is logged in, or "".
+	// Owner is the first of the users who are logged in, or "".
 	Owner string `gorm:"size:255;not null;index"`
+	// AllOwners is "" for a session that never had more than one owner. Of any
+	// other session it is a JSON array of its owners, and SessionOwner has a
+	// record for each of them.
+	AllOwners string `gorm:"type:text;not null"`
+	// Principals says who is logged in, in an encoding of the caller's.
+	Principals []byte `gorm:"size:4096;not null"`
+	// Generation counts how often a principal was replaced or removed.
+	Generation int64 `gorm:"not null"`
 	// Payload is the encoded stores.Values.
 	Payload []byte `gorm:"size:1048576;not null"`
 	// Version is incremented by every change. MySQL reports the number of
@@ -29,6 +37,19 @@ type Session struct {
 
 // TableName returns "auth_sessions".
 func (Session) TableName() string { return "auth_sessions" }
+
+// SessionOwner lists a session that has, or has had, more than one owner under
+// one of its owners. The other sessions have no such record.
+type SessionOwner struct {
+	// Row names the session.
+	Row string `gorm:"primaryKey;size:32"`
+	// Place is the owner's index in Session.AllOwners.
+	Place int64  `gorm:"primaryKey;autoIncrement:false"`
+	Owner string `gorm:"size:255;not null;index"`
+}
+
+// TableName returns "auth_session_owners".
+func (SessionOwner) TableName() string { return "auth_session_owners" }
 
 // TokenFamily is the root record of a family of tokens. Its Revoked column
 // decides whether the members are valid. Every rotation and revocation writes
@@ -98,5 +119,5 @@ func (Attempt) TableName() string { return "auth_attempts" }
 // application with its own user type also migrates that type, and may leave the
 // table of User empty.
 func All() []any {
-	return []any{&User{}, &Session{}, &TokenFamily{}, &Token{}, &Attempt{}}
+	return []any{&User{}, &Session{}, &SessionOwner{}, &TokenFamily{}, &Token{}, &Attempt{}}
 }

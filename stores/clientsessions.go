@@ -2,30 +2,33 @@ package stores
 
 import "time"
 
-// ClientSessions is what an application has in place of Sessions if its sessions are in
-// no store: each is sealed whole into the value of its cookie, and the client
-// carries it. Package stores/cookiestore has one.
+// ClientSessions replaces Sessions in an application that keeps sessions in
+// cookies and not in a store. The whole session is sealed into the value of its
+// cookie. Package stores/cookiestore has an implementation.
 //
-// It is safe for concurrent use, remembers nothing and waits for nothing, so its
-// methods take no context. It does not know whether a session has ended: the
-// manager asks Tokens that, where it keeps, under the row and of kind Revoked,
-// which sessions ended before their time. In a carrier a row is the name of one
-// id, and not of all that a session has had: with a new id comes a new row.
+// It is safe for concurrent use. It has no state and never waits, so its methods
+// take no context. It does not know whether a session has ended: the manager asks
+// Tokens, which holds a record of kind Revoked under the row of each session that
+// ended early. A session in a cookie gets a new row with each new id.
 type ClientSessions interface {
-	// Seal returns the session as the value of the cookie of that name, which
-	// Open opens until s.Expires. It returns an error wrapping ErrTooLarge if
-	// the cookie would be larger than browsers keep.
+	// Seal returns the session as the value of the named cookie. Open opens the
+	// value until s.Expires. Seal returns an error that wraps ErrTooLarge if the
+	// cookie would be larger than browsers keep. A session that Session.Validate
+	// refuses is an error.
 	Seal(with Sealer, cookie string, s Session) (text string, err error)
-	// Open returns the session sealed in the value of the cookie of that name,
-	// with at least its Row, Digest, Owner, Values, Created, LastSeen and
-	// Expires, and the number of the key that it was sealed under: over 0 is an
-	// old one, and the session should be sealed again. It returns false, and
-	// never why, if the text was not made by Seal for this cookie under one of
-	// the keys, or has expired at now. A clock that was set back, so that the
-	// session began later than now, is no reason.
+	// Open returns the session that is sealed in the value of the named cookie:
+	// at least its Row, Digest, Principals, Owners, Generation, Values, Created,
+	// LastSeen and Expires. It also returns the number of the key that sealed
+	// the text, 0 for the current key; a text under an older key should be
+	// sealed again. Open returns false, without a reason, if Seal did not make
+	// the text for this cookie with one of the keys, or if the session has
+	// expired at now. It accepts a session that was created after now, because
+	// clocks can be set back.
 	Open(with Sealer, now time.Time, cookie, text string) (s Session, key int, ok bool)
-	// Room returns how large a session's Values may be, in bytes, to fit into
-	// the cookie of that name whoever owns the session.
+	// Room returns how many bytes the Values and Principals of a session may
+	// have together, so that it fits into the named cookie whatever its first
+	// owner is called. Each further owner takes the bytes of its name and at
+	// most two more.
 	Room(cookie string) int
 }
 

@@ -7,17 +7,25 @@ import (
 
 // Session is one row of a session store.
 type Session struct {
-	// Row names the row for as long as it lives. It is part of the session id
-	// but opens nothing without the other part.
+	// Row identifies the row and never changes. It is part of the session id;
+	// the other part is a secret, without which the row opens nothing.
 	Row string
 	// Digest is the digest of the secret part of the current session id.
 	Digest Digest
-	// Owner names the user logged in, or is "".
-	Owner string
+	// Principals says who is logged in, in an encoding that only the caller
+	// knows. It has at most MaxPrincipals bytes and may hold any byte.
+	Principals string
+	// Owners are the users who are logged in, at most MaxOwners, each named
+	// once. Stores keep their order. A SessionIndex finds the session by each
+	// of them.
+	Owners []string
+	// Generation counts how often a principal of the session was replaced or
+	// removed.
+	Generation uint32
 	// Values are the session's keys.
 	Values Values
 	// Address and UserAgent describe the client that opened the session. A
-	// store may cut them at 64 and 255 bytes.
+	// store may truncate them to 64 and 255 bytes.
 	Address   string
 	UserAgent string
 	// Created is when the session began, and LastSeen when it was last used,
@@ -30,39 +38,51 @@ type Session struct {
 	Expires time.Time
 }
 
-// Delta is a change of a session: the fields that are set, and nothing else.
+// Delta is a change of a session. It changes the fields that it sets and leaves
+// all others as they are.
 type Delta struct {
-	// Set holds the keys to set, and Remove those to remove. They are disjoint.
-	// Keys in neither keep their value, also one given by a parallel change.
+	// Generation is the generation of the session that the caller loaded. The
+	// delta is applied only if the row still has this generation. So the late
+	// write of a request of one user never reaches the session of the next user,
+	// whereas the writes of parallel requests survive a login into an anonymous
+	// session, which keeps its generation.
+	Generation uint32
+	// Set holds the keys to set, and Remove the keys to remove. No key is in
+	// both. A key in neither keeps its value, also a value that a parallel
+	// change has set.
 	Set    map[string][]byte
 	Remove []string
-	// LastSeen and Expires replace the row's unless they are zero.
+	// LastSeen and Expires replace the row's, unless they are zero.
 	LastSeen time.Time
 	Expires  time.Time
-	// Owner replaces the row's unless it is nil.
-	Owner *string
-	// Rename gives the row a new digest. The whole delta then applies only if
-	// the row's digest is the old one.
+	// Principals replaces who is logged in, unless it is nil. It needs Rename.
+	Principals *Principals
+	// Rename gives the row a new digest, unless it is nil. The delta is then
+	// applied only if the row has the old digest.
 	Rename *Rename
 }
 
-// Rename is a change of a session's secret.
+// Rename is a change of the secret part of a session id. If New is Old, the row's
+// digest is compared with Old, and neither Digest nor Renamed changes.
 type Rename struct {
 	Old, New Digest
 	At       time.Time
 }
 
-// Outcome is what became of a change.
+// Outcome is the result of an Update.
 type Outcome uint8
 
 const (
 	// Gone means that the row does not exist. Nothing was created.
 	Gone Outcome = iota
-	// Stale means that the row exists and its digest is not the one that the
-	// change was made for. Nothing was changed.
+	// Stale means that the row has another digest than Rename.Old. Nothing was
+	// changed.
 	Stale
 	// Updated means that the change is stored.
 	Updated
+	// Replaced means that the row has another generation than the delta: another
+	// principal has the session now. Nothing was changed.
+	Replaced
 )
 
 // String returns the outcome's name.
@@ -74,38 +94,45 @@ func (o Outcome) String() string {
 		return "stale"
 	case Updated:
 		return "updated"
+	case Replaced:
+		return "replaced"
 	}
 	return "unknown"
 }
 
 // Sessions stores sessions by row.
 //
-// A row is found by its immutable name, not by its secret: the caller compares
-// the digest, in constant time. So a change in flight still finds its row after
-// another request has given the session a new id, and a row stays in one place
-// of a partitioned store.
+// A row is found by its name, which never changes, and not by its secret; the
+// caller compares the digest, in constant time. So a request still finds its row
+// after another request has changed the session id, and a row stays in one
+// partition of a partitioned store.
 type Sessions interface {
-	// Load returns the row, expired or not. It makes no difference to a caller
-	// whether an expired row is still found.
+	// Load returns the row. It may or may not find a row that has expired.
 	Load(ctx context.Context, row string) (s Session, found bool, err error)
-	// Create stores a new row. If the row exists it returns ErrExists and
-	// changes nothing.
+	// Create stores a new row. If the row exists, Create returns ErrExists and
+	// changes nothing. A session that Session.Validate refuses is an error.
 	Create(ctx context.Context, s Session) error
-	// Update applies a delta in one atomic step. Parallel deltas to different
-	// keys are all kept. A row that does not exist is not created. Values that
-	// would be larger than MaxValues are an error, and change nothing.
+	// Update applies a delta in one atomic step. The row has to exist, or the
+	// outcome is Gone; it has to have the delta's generation, or the outcome is
+	// Replaced; and with a Rename it has to have the old digest, or the outcome
+	// is Stale. They are checked in this order.
+	//
+	// Parallel deltas to different keys are all kept. A delta that
+	// Delta.Validate refuses, and one after which the values would be larger
+	// than MaxValues, is an error and changes nothing.
 	Update(ctx context.Context, row string, d Delta) (Outcome, error)
 	// Delete removes the row and reports whether it existed. It is idempotent.
 	Delete(ctx context.Context, row string) (existed bool, err error)
 }
 
-// SessionIndex is the optional capability of a session store that knows the
-// sessions of an owner.
+// SessionIndex is the optional capability of a session store to find sessions by
+// owner.
 type SessionIndex interface {
-	// SessionsOf returns the owner's rows, the most recently seen first: all
-	// that Load would find.
+	// SessionsOf returns the rows that have the owner among their Owners, the
+	// most recently seen first: every such row that Load would find, once.
 	SessionsOf(ctx context.Context, owner string) ([]Session, error)
-	// DeleteSessionsOf deletes the owner's rows except the one named (none if
-	// it is ""), and returns how many there were.
+	// DeleteSessionsOf deletes the rows that have the owner among their Owners,
+	// except the row named exceptRow (none if it is ""), and returns how many
+	// it deleted.
 	DeleteSessionsOf(ctx context.Context, owner, exceptRow string) (int, error)
 }

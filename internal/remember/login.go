@@ -96,7 +96,7 @@ func (s *Service) userOf(ctx context.Context, sess *session.Session, g *Guard, l
 		return nil, nil
 	case key > 0:
 		login.Fingerprint = g.Realm.Sum(stamp.Session, user)
-		err = sess.RenewLogin(g.Name, login)
+		sess.RenewLogin(g.Name, login)
 	}
 	return user, err
 }
@@ -116,7 +116,7 @@ func (s *Service) LogIn(
 			return err
 		}
 	}
-	return sess.LogIn(g.Name, login, g.Realm.Owner(u.AuthID()))
+	return sess.LogIn(g.Name, login)
 }
 
 // newLogin returns a login that begins now.

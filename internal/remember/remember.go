@@ -110,7 +110,7 @@ func (s *Service) remembered(ctx context.Context, g *Guard, found stores.Token) 
 func (s *Service) begin(r *request.State, sess *session.Session, g *Guard, u models.Authenticatable, next *tokens.Successor) error {
 	login := s.newLogin(g, u)
 	login.Remembered, login.Series = true, next.Token.Family
-	if err := sess.LogIn(g.Name, login, g.Realm.Owner(u.AuthID())); err != nil {
+	if err := sess.LogIn(g.Name, login); err != nil {
 		return err
 	}
 	s.send(r, g, next.Token, next.Record)

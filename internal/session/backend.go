@@ -113,7 +113,7 @@ func (b storeBackend) end(ctx context.Context, _ time.Time, s stores.Session) (s
 // with the current id, and nothing can use the row afterwards.
 func (b storeBackend) endUnreplaced(ctx context.Context, now time.Time, s stores.Session) (stores.Outcome, error) {
 	secret := newSecret()
-	unusable := stores.Delta{Rename: &stores.Rename{Old: s.Digest, New: stores.DigestOf(secret[:]), At: now}}
+	unusable := stores.Delta{Generation: s.Generation, Rename: &stores.Rename{Old: s.Digest, New: stores.DigestOf(secret[:]), At: now}}
 	outcome, err := b.sessions.Update(ctx, s.Row, unusable)
 	if err != nil || outcome != stores.Updated {
 		return outcome, err

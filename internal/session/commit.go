@@ -53,44 +53,43 @@ func (s *Session) loadCookie(ctx context.Context, cookie string) error {
 		s.clearing = true
 	case idUnknown:
 	case idReplaced:
-		s.superseded = !s.e.expired(&row, ownOf(&row), now) && now.Sub(row.Renamed).Abs() < SupersededFor
+		s.superseded = !s.e.expired(&row, beganOf(&row), now) && now.Sub(row.Renamed).Abs() < SupersededFor
 	default:
 		s.adopt(&row, now)
 		s.due = s.due || state == idOldKey
 	}
-	return nil
+	return s.fault
 }
 
 // adopt makes a row the session's, unless the row has expired.
 func (s *Session) adopt(row *stores.Session, now time.Time) {
-	own := ownOf(row)
-	if !s.e.expired(row, own, now) {
-		s.row, s.flashed, s.exists = *row, own.flashed, true
-		s.due = now.Sub(row.LastSeen) >= s.e.cfg.TouchInterval
+	who, err := parsePrincipals(row.Principals, s.oneLogin[:0])
+	if err != nil {
+		s.fail(autherr.Unavailable("read session", err))
+		return
 	}
+	if s.e.expired(row, who.latest(row.Created), now) {
+		return
+	}
+	s.row, s.who, s.flashed, s.exists = *row, who, flashedIn(row), true
+	s.due = now.Sub(row.LastSeen) >= s.e.cfg.TouchInterval
 }
 
-// ownValues is what the reserved keys of a row tell of the session as a whole.
-type ownValues struct {
-	began   time.Time // start of the absolute timeout: the latest login
-	flashed []string  // keys that the former request flashed
+// beganOf returns when the absolute timeout of a row began: at the latest login in it.
+func beganOf(row *stores.Session) time.Time {
+	who, _ := parsePrincipals(row.Principals, nil)
+	return who.latest(row.Created)
 }
 
-func ownOf(row *stores.Session) ownValues {
-	own := ownValues{began: row.Created}
-	for key, value := range row.Values.All() {
-		if !reserved(key) {
-			continue
-		}
+// flashedIn returns the keys that the former request flashed.
+func flashedIn(row *stores.Session) []string {
+	var flashed []string
+	for key := range row.Values.All() {
 		if name, ok := strings.CutPrefix(key, flashPrefix); ok {
-			own.flashed = append(own.flashed, name)
-		} else if strings.HasPrefix(key, loginPrefix) {
-			if login, err := parseLogin(value); err == nil && login.At.After(own.began) {
-				own.began = login.At
-			}
+			flashed = append(flashed, name)
 		}
 	}
-	return own
+	return flashed
 }
 
 // Change says what a response does to the session cookie.
@@ -143,7 +142,7 @@ func (s *Session) store(ctx context.Context) (Change, error) {
 		return Change{}, s.unsent()
 	}
 	switch {
-	case s.exists && s.changed():
+	case s.exists && (s.changed() || s.renewed):
 		return s.update(ctx)
 	case s.exists:
 		return s.touch(ctx)
@@ -180,20 +179,24 @@ func storeError(doing string, err error) error {
 }
 
 func (s *Session) update(ctx context.Context) (Change, error) {
-	delta := s.delta()
 	ctx, span := s.span(ctx)
 	defer span.End()
-	outcome, cookie, err := s.e.backend.update(ctx, s.row, delta, s.next)
+	outcome, cookie, err := s.e.backend.update(ctx, s.row, s.delta(), s.next)
+	if err == nil && outcome == stores.Stale && s.renewed && s.next == nil {
+		// Only the renewal of a login required the digest. The values do not.
+		s.renewed = false
+		outcome, cookie, err = s.e.backend.update(ctx, s.row, s.delta(), nil)
+	}
 	if err != nil {
 		return Change{}, storeError("store session", err)
 	}
 	switch {
 	case outcome == stores.Updated:
 		return s.send(cookie)
-	case s.loggedIn:
+	case len(s.made) > 0:
 		// A parallel request ended or renamed the session while this one checked
 		// a password. The login gets a row of its own, without the old values.
-		s.row, s.next = stores.Session{}, nil
+		s.row, s.who, s.next, s.replaced = stores.Session{}, s.made, nil, false
 		s.renew()
 		return s.create(ctx)
 	case outcome == stores.Stale:
@@ -206,7 +209,7 @@ func (s *Session) create(ctx context.Context) (Change, error) {
 	switch {
 	case s.r == nil:
 		return Change{}, autherr.ErrSessionEnded // no client would receive the new id
-	case s.superseded && !s.loggedIn:
+	case s.superseded && len(s.made) == 0:
 		return Change{}, autherr.ErrConflict
 	}
 	ctx, span := s.span(ctx)
@@ -221,9 +224,7 @@ func (s *Session) create(ctx context.Context) (Change, error) {
 		Address: request.Cut(s.r.IP(), 64), UserAgent: s.r.UserAgent(),
 		Created: now, LastSeen: now, Expires: s.expiry(now),
 	}
-	if s.owner != nil {
-		row.Owner = *s.owner
-	}
+	row.Principals, row.Owners = s.who.encode(), s.who.owners(s.e.cfg.Realms)
 	cookie, err := s.e.backend.create(ctx, row, s.next)
 	if err != nil {
 		return Change{}, storeError("create session", err)
@@ -240,7 +241,7 @@ func (s *Session) touch(ctx context.Context) (Change, error) {
 	now := s.clock()
 	ctx, span := s.span(ctx)
 	defer span.End()
-	delta := stores.Delta{LastSeen: now, Expires: s.expiry(now)}
+	delta := stores.Delta{Generation: s.row.Generation, LastSeen: now, Expires: s.expiry(now)}
 	outcome, cookie, err := s.e.backend.update(ctx, s.row, delta, nil)
 	switch {
 	case err != nil:
@@ -248,8 +249,8 @@ func (s *Session) touch(ctx context.Context) (Change, error) {
 	case outcome == stores.Gone:
 		return Change{}, autherr.ErrSessionEnded
 	}
-	// Stale: the client received another id meanwhile. What this request read was
-	// read before that, and no cookie is sent that would overwrite the new one.
+	// Replaced: another user has the session now. What this request read was read before
+	// that, and no cookie is sent that would overwrite the new one.
 	return s.send(cookie)
 }
 
@@ -257,7 +258,15 @@ func (s *Session) delta() stores.Delta {
 	now := s.clock()
 	d := stores.Delta{
 		Set: s.set, Remove: slices.Collect(maps.Keys(s.removed)),
-		Owner: s.owner, LastSeen: now, Expires: s.expiry(now),
+		Generation: s.row.Generation, LastSeen: now, Expires: s.expiry(now),
+	}
+	if s.whoChanged || s.renewed {
+		d.Principals = &stores.Principals{Data: s.who.encode(), Owners: s.who.owners(s.e.cfg.Realms), Generation: s.row.Generation}
+		if s.replaced {
+			d.Principals.Generation++
+		}
+		// Who is logged in is written only by a request with the current id.
+		d.Rename = &stores.Rename{Old: s.row.Digest, New: s.row.Digest, At: now}
 	}
 	if s.next != nil {
 		// Only a request with the current id may change the id. A request with

@@ -89,7 +89,7 @@ func (b *cookieBackend) update(
 		return stores.Gone, "", err
 	}
 	var outcome stores.Outcome
-	if d.Rename != nil {
+	if d.Rename != nil && d.Rename.New != d.Rename.Old {
 		outcome, err = b.record(ctx, d.Rename.At, s, replaced)
 	} else {
 		outcome, err = b.outcome(ctx, s.Row)
@@ -109,8 +109,8 @@ func withDelta(s stores.Session, d stores.Delta) stores.Session {
 	if !d.Expires.IsZero() {
 		s.Expires = d.Expires
 	}
-	if d.Owner != nil {
-		s.Owner = *d.Owner
+	if p := d.Principals; p != nil {
+		s.Principals, s.Owners, s.Generation = p.Data, p.Owners, p.Generation
 	}
 	if d.Rename != nil {
 		s.Digest = d.Rename.New
@@ -175,7 +175,7 @@ func (b *cookieBackend) record(ctx context.Context, now time.Time, s stores.Sess
 // longer. Anonymous sessions, of which a client can make any number, are not.
 func (b *cookieBackend) until(now time.Time, s stores.Session) time.Time {
 	until := now.Add(b.idle)
-	if end := ownOf(&s).began.Add(b.absolute); s.Owner != "" && end.After(until) {
+	if end := beganOf(&s).Add(b.absolute); len(s.Owners) > 0 && end.After(until) {
 		until = end
 	}
 	return until.Add(endedReserve)

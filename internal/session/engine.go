@@ -9,8 +9,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +37,6 @@ type Config struct {
 type Engine struct {
 	env      *request.Env
 	cfg      Config
-	guards   []string // sorted
 	backend  backend
 	index    stores.SessionIndex // nil if the store has none
 	inCookie bool
@@ -50,7 +47,7 @@ type Engine struct {
 // ClientSessions.
 func New(env *request.Env, set stores.Set, cfg Config) *Engine {
 	e := &Engine{
-		env: env, cfg: cfg, guards: slices.Sorted(maps.Keys(cfg.Realms)),
+		env: env, cfg: cfg,
 		inCookie: set.ClientSessions != nil, sessions: set.Sessions,
 	}
 	e.index, _ = set.Sessions.(stores.SessionIndex)
@@ -79,11 +76,11 @@ func (e *Engine) Open(ctx context.Context, s *Session, id string) error {
 // Expired reports whether a row is past one of its timeouts. It is decided here and
 // not in the store, so that all stores agree and none depends on being pruned.
 func (e *Engine) Expired(row *stores.Session) bool {
-	return e.expired(row, ownOf(row), e.env.Now())
+	return e.expired(row, beganOf(row), e.env.Now())
 }
 
-func (e *Engine) expired(row *stores.Session, own ownValues, now time.Time) bool {
-	return now.Sub(row.LastSeen) >= e.cfg.IdleTimeout || now.Sub(own.began) >= e.cfg.AbsoluteTimeout
+func (e *Engine) expired(row *stores.Session, began, now time.Time) bool {
+	return now.Sub(row.LastSeen) >= e.cfg.IdleTimeout || now.Sub(began) >= e.cfg.AbsoluteTimeout
 }
 
 // Of returns the rows of an owner, the most recently seen first. It returns none if

@@ -63,7 +63,7 @@ func (s *Session) endStale() error {
 			s.fail(autherr.Unavailable("end session", err))
 			return s.fault
 		}
-		s.superseded = outcome == stores.Stale
+		s.superseded = outcome == stores.Stale || outcome == stores.Replaced
 	}
 	s.empty()
 	return nil
@@ -73,7 +73,8 @@ func (s *Session) endStale() error {
 func (s *Session) empty() {
 	s.row, s.exists = stores.Session{}, false
 	s.set, s.removed, s.flashed, s.kept = nil, nil, nil, nil
-	s.next, s.issued, s.owner, s.loggedIn = nil, nil, nil, false
+	s.who, s.made, s.whoChanged, s.replaced, s.renewed = nil, nil, false, false, false
+	s.next, s.issued = nil, nil
 	if s.r != nil {
 		s.r.DropAfterCommit()
 	}

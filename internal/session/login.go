@@ -2,87 +2,67 @@ package session
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/hex"
-	"fmt"
 	"iter"
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
-	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/stores"
 )
 
-// loginPrefix begins the reserved keys that say who is logged in, one for each
-// guard.
-const loginPrefix = reservedPrefix + "login."
+// State is what a session is to its client.
+type State uint8
 
-// Login is what a session knows of the login by one guard.
-type Login struct {
-	UserID      string
-	At          time.Time
-	Confirmed   time.Time     // when the user last gave the password, or zero
-	Fingerprint stores.Digest // of the user's security stamp
-	Series      string        // the family of the device's remember-me tokens, or ""
-	Remembered  bool          // a remember-me token made the login
-}
-
-// The encoding of a Login is, in this order: version, flags, the two times in
-// microseconds since 1970, the fingerprint, the series as 16 bytes, the user's
-// identifier.
 const (
-	loginVersion    = 1
-	loginRemembered = 1 // flag
-	loginFixed      = 2 + 8 + 8 + len(stores.Digest{}) + rowBytes
+	// Absent: there is no session. It gets a row when a value is put into it.
+	Absent State = iota
+	// Anonymous: a session in which no user is logged in.
+	Anonymous
+	// Authenticated: a session in which at least one guard has a login.
+	Authenticated
+	// Superseded: a parallel request gave the session another id moments ago. It cannot be
+	// changed by this request, except by a login.
+	Superseded
+	// Failed: the session cannot be read or stored.
+	Failed
 )
 
-func (l Login) encode() []byte {
-	b := make([]byte, 0, loginFixed+len(l.UserID))
-	b = append(b, loginVersion, 0)
-	if l.Remembered {
-		b[1] = loginRemembered
-	}
-	b = binary.BigEndian.AppendUint64(b, uint64(l.At.UnixMicro()))
-	confirmed := int64(0)
-	if !l.Confirmed.IsZero() {
-		confirmed = l.Confirmed.UnixMicro()
-	}
-	b = binary.BigEndian.AppendUint64(b, uint64(confirmed))
-	b = append(b, l.Fingerprint[:]...)
-	var series [rowBytes]byte // all zeros stands for none
-	_, _ = hex.Decode(series[:], []byte(l.Series))
-	b = append(b, series[:]...)
-	return append(b, l.UserID...)
+// String returns the state's name.
+func (s State) String() string {
+	return [...]string{"absent", "anonymous", "authenticated", "superseded", "failed"}[s]
 }
 
-func parseLogin(data string) (Login, error) {
-	if len(data) <= loginFixed || data[0] != loginVersion || data[1] > loginRemembered {
-		return Login{}, fmt.Errorf("%w: login record", stores.ErrCorrupt)
+// State returns the state of the session. A change of the state is stored by the commit, except
+// for the end of a login, which is stored at once:
+//
+//   - LogIn makes an absent, anonymous or superseded session authenticated. An anonymous session
+//     keeps its row and its values, also those that parallel requests write.
+//   - LogIn of another user of the same guard removes the values and begins a new generation:
+//     writes of requests of the former user are refused.
+//   - LogOut of one of several logins begins a new generation. LogOut of the last login, and
+//     Invalidate, delete the row.
+//   - Every change of a login gives the session a new id.
+func (s *Session) State() State {
+	s.lock()
+	defer s.mu.Unlock()
+	switch err := s.load(); {
+	case err != nil:
+		return Failed
+	case len(s.who) > 0:
+		return Authenticated
+	case s.superseded:
+		return Superseded
+	case s.exists || s.changed():
+		return Anonymous
 	}
-	l := Login{
-		Remembered: data[1] == loginRemembered,
-		At:         time.UnixMicro(int64(binary.BigEndian.Uint64([]byte(data[2:10])))),
-		UserID:     data[loginFixed:],
-	}
-	if confirmed := int64(binary.BigEndian.Uint64([]byte(data[10:18]))); confirmed != 0 {
-		l.Confirmed = time.UnixMicro(confirmed)
-	}
-	n := 18 + copy(l.Fingerprint[:], data[18:])
-	if series := data[n:loginFixed]; series != string(make([]byte, rowBytes)) {
-		l.Series = hex.EncodeToString([]byte(series))
-	}
-	return l, nil
+	return Absent
 }
 
 // LoginsIn returns the logins that a stored row has by the guards of a realm.
 func (e *Engine) LoginsIn(row *stores.Session, realm string) iter.Seq[Login] {
 	return func(yield func(Login) bool) {
-		for _, guard := range e.guards {
-			data, ok := row.Values.Get(loginPrefix + guard)
-			if !ok || e.cfg.Realms[guard] != realm {
-				continue
-			}
-			if l, err := parseLogin(data); err == nil && !yield(l) {
+		who, _ := parsePrincipals(row.Principals, nil)
+		for _, l := range who {
+			if e.cfg.Realms[l.guard] == realm && !yield(l.Login) {
 				return
 			}
 		}
@@ -96,59 +76,53 @@ func (s *Session) Login(ctx context.Context, guard string) (l Login, ok bool, er
 	if err := s.loadIn(ctx); err != nil {
 		return Login{}, false, err
 	}
-	data, ok := s.lookup(loginPrefix + guard)
-	if !ok {
-		return Login{}, false, nil
-	}
-	l, err = parseLogin(data)
-	if err != nil {
-		s.fail(autherr.Unavailable("read session", err))
-		return Login{}, false, s.fault
-	}
-	return l, true, nil
+	l, ok = s.who.of(guard)
+	return l, ok, nil
 }
 
-// LogIn records a login. The session gets a new id, so that an id planted before is
-// worthless (OWASP ASVS 5.0, 7.2.4). Keys of an anonymous session stay. Keys of
-// another user are removed.
-func (s *Session) LogIn(guard string, l Login, owner string) error {
+// LogIn records a login. The session gets a new id, so that an id planted before is worthless
+// (OWASP ASVS 5.0, 7.2.4). Values of an anonymous session stay. Values of another user of the
+// guard are removed.
+func (s *Session) LogIn(guard string, l Login) error {
 	s.lock()
 	defer s.mu.Unlock()
 	if err := s.writable(); err != nil {
 		return err
 	}
-	if data, ok := s.lookup(loginPrefix + guard); ok {
-		if before, err := parseLogin(data); err != nil || before.UserID != l.UserID {
-			s.clearKeys()
-		}
+	if before, ok := s.who.of(guard); ok && before.UserID != l.UserID {
+		s.clearKeys()
+		s.replaced = true
 	}
-	s.assign(loginPrefix+guard, l.encode())
+	s.setWho(s.who.with(guard, l))
 	s.renew()
-	s.owner, s.loggedIn = &owner, true
+	s.made = s.made.with(guard, l)
 	return nil
 }
 
-// RenewLogin stores a login again, with a fingerprint under the current key. Once
-// the response has begun it does nothing: a later request does it.
-func (s *Session) RenewLogin(guard string, l Login) error {
+// setWho changes who is logged in, for the commit.
+func (s *Session) setWho(who principals) { s.who, s.whoChanged = who, true }
+
+// RenewLogin stores a login again, with a fingerprint under the current key. It changes nothing
+// if a parallel request changed the session's id, and nothing once the response has begun: a
+// later request does it.
+func (s *Session) RenewLogin(guard string, l Login) {
 	s.lock()
 	defer s.mu.Unlock()
-	if s.committed {
-		return nil
+	if s.committed || s.whoChanged || s.next != nil {
+		return
 	}
-	s.assign(loginPrefix+guard, l.encode())
-	return nil
+	s.who, s.renewed = s.who.with(guard, l), true
 }
 
-// Confirm records that the user gave the password again. The session gets a new id,
-// as at every step up.
+// Confirm records that the user gave the password again. The session gets a new id, as at every
+// step up.
 func (s *Session) Confirm(ctx context.Context, guard, userID string, at time.Time) error {
-	login, ok, err := s.Login(ctx, guard)
-	if err != nil {
+	s.lock()
+	defer s.mu.Unlock()
+	if err := s.loadIn(ctx); err != nil {
 		return err
 	}
-	s.lock()
-	defer s.mu.Unlock()
+	login, ok := s.who.of(guard)
 	if !ok || login.UserID != userID {
 		return autherr.ErrSessionEnded
 	}
@@ -156,20 +130,20 @@ func (s *Session) Confirm(ctx context.Context, guard, userID string, at time.Tim
 		return err
 	}
 	login.Confirmed = at
-	s.assign(loginPrefix+guard, login.encode())
+	s.setWho(s.who.with(guard, login))
 	s.renew()
 	return nil
 }
 
-// LogOut ends a guard's login at once, also if the client has disconnected. The
-// session ends with it, unless another guard has a login in the session: then the
-// session goes on under a new id.
+// LogOut ends a guard's login at once, also if the client has disconnected. The session ends
+// with it, unless another guard has a living login in the session: then the session goes on
+// under a new id, in a new generation.
 func (s *Session) LogOut(ctx context.Context, guard string) error {
 	return s.drop(ctx, guard, (*Session).end)
 }
 
-// InvalidateStale is LogOut for a login that has ended already, as all logins of a
-// user do when the security stamp changes.
+// InvalidateStale is LogOut for a login that has ended already, as all logins of a user do when
+// the security stamp changes.
 func (s *Session) InvalidateStale(ctx context.Context, guard string) error {
 	return s.drop(ctx, guard, (*Session).endStale)
 }
@@ -180,27 +154,41 @@ func (s *Session) drop(ctx context.Context, guard string, end func(*Session) err
 	if err := s.writable(); err != nil {
 		return err
 	}
-	owner, others := s.otherLogin(guard)
-	if !others {
+	others := s.living(guard)
+	if len(others) == 0 {
 		return end(s)
 	}
 	if s.exists {
-		if err := s.dropStored(ctx, guard, owner); err != nil {
+		if err := s.dropStored(ctx, others); err != nil {
 			s.fail(err)
 			return err
 		}
 	}
-	s.remove(loginPrefix + guard)
+	s.who = others
 	return nil
 }
 
-// dropStored removes a login from the stored session.
-func (s *Session) dropStored(ctx context.Context, guard, owner string) error {
+// living returns the logins of other guards that have not reached their absolute timeout.
+func (s *Session) living(except string) principals {
+	var living principals
+	for _, l := range s.who.without(except) {
+		if s.clock().Sub(l.At) < s.e.cfg.AbsoluteTimeout {
+			living = append(living, l)
+		}
+	}
+	return living
+}
+
+// dropStored leaves only the given logins in the stored session.
+func (s *Session) dropStored(ctx context.Context, others principals) error {
 	ctx, span := s.span(context.WithoutCancel(ctx)) // a logout survives a disconnect
 	defer span.End()
 	s.renew()
 	d := stores.Delta{
-		Remove: []string{loginPrefix + guard}, Owner: &owner,
+		Generation: s.row.Generation,
+		Principals: &stores.Principals{
+			Data: others.encode(), Owners: others.owners(s.e.cfg.Realms), Generation: s.row.Generation + 1,
+		},
 		Rename: &stores.Rename{Old: s.row.Digest, New: s.next.digest(), At: s.clock()},
 	}
 	outcome, _, err := s.e.backend.update(ctx, s.row, d, s.next)
@@ -209,25 +197,13 @@ func (s *Session) dropStored(ctx context.Context, guard, owner string) error {
 		return storeError("end login", err)
 	case outcome == stores.Stale:
 		return autherr.ErrConflict
-	case outcome == stores.Gone:
+	case outcome != stores.Updated:
 		return autherr.ErrSessionEnded
 	}
-	s.row.Row, s.row.Digest, s.row.Owner, s.row.Values = s.next.row, d.Rename.New, owner, s.row.Values.With(d)
-	s.issued, s.next, s.owner = s.next, nil, nil
+	s.row = withDelta(s.row, d)
+	s.row.Row = s.next.row
+	s.issued, s.next = s.next, nil
 	return nil
-}
-
-// otherLogin returns the owner that the session has without this guard's login, if
-// there is one.
-func (s *Session) otherLogin(guard string) (owner string, ok bool) {
-	for _, name := range s.e.guards {
-		if data, found := s.lookup(loginPrefix + name); found && name != guard {
-			if l, err := parseLogin(data); err == nil {
-				return realm.OwnerName(s.e.cfg.Realms[name], l.UserID), true
-			}
-		}
-	}
-	return "", false
 }
 
 // Row returns the name of the stored row, or "".
@@ -244,7 +220,7 @@ func (s *Session) Row() string {
 func (s *Session) NeedsCookie() bool {
 	s.lock()
 	defer s.mu.Unlock()
-	return s.next != nil || s.issued != nil || s.clearing || (!s.exists && len(s.set) > 0) || (s.e.inCookie && s.changed())
+	return s.next != nil || s.issued != nil || s.clearing || (!s.exists && len(s.set) > 0) || (s.e.inCookie && (s.changed() || s.renewed))
 }
 
 // Pending reports whether there are changes to store.

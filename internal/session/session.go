@@ -47,7 +47,6 @@ type state struct {
 	// superseded says that a parallel request replaced the presented id moments
 	// ago.
 	superseded bool
-	loggedIn   bool // this request logged a user in
 	clearing   bool // the cookie is to be deleted
 
 	row stores.Session // as loaded
@@ -58,9 +57,16 @@ type state struct {
 	flashed []string          // keys that the former request flashed
 	kept    map[string]bool   // those of them that stay
 
+	// who is logged in. One login, as usual, needs no further memory.
+	who        principals
+	oneLogin   [1]principal
+	whoChanged bool       // by this request, for the commit
+	made       principals // the logins of this request
+	replaced   bool       // a user was replaced by another one
+	renewed    bool       // a login was only sealed again under the current key
+
 	next   *secretID // the new id, if there is to be one
 	issued *secretID // an id that is stored and not sent yet
-	owner  *string   // of the row, if it changes
 }
 
 // Init makes s the session of a request.

@@ -171,7 +171,7 @@ func (s *Session) id() (row string, d stores.Digest) {
 
 // changed reports whether there is more to store than the last use.
 func (s *Session) changed() bool {
-	return len(s.set) > 0 || len(s.removed) > 0 || s.next != nil || s.owner != nil ||
+	return len(s.set) > 0 || len(s.removed) > 0 || s.next != nil ||
 		len(s.flashed) > len(s.kept)
 }
 

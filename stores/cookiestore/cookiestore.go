@@ -78,6 +78,9 @@ func New() Sessions { return Sessions{} }
 // Seal implements stores.ClientSessions. The session's Address, UserAgent and Renamed
 // are left out.
 func (Sessions) Seal(with stores.Sealer, cookie string, s stores.Session) (string, error) {
+	if err := (stores.Principals{Data: s.Principals, Owners: s.Owners}).Validate(); err != nil {
+		return "", fmt.Errorf("ginauth: cookie store: %w", err)
+	}
 	record, err := encode(s)
 	if err != nil {
 		return "", fmt.Errorf("ginauth: cookie store: %w", err)
@@ -117,5 +120,5 @@ func (Sessions) Open(with stores.Sealer, now time.Time, cookie, text string) (st
 // Room implements stores.ClientSessions.
 func (Sessions) Room(cookie string) int {
 	record := base64.RawURLEncoding.DecodedLen(MaxCookie - sealing - len(cookie))
-	return max(0, record-fixedSize-maxOwner)
+	return max(0, record-fixedSize-1-stores.MaxOwner)
 }

@@ -35,7 +35,8 @@ func sealer() *seal.Sealer {
 
 func session() stores.Session {
 	return stores.Session{
-		Row: strings.Repeat("0f", 16), Digest: stores.DigestOf([]byte("secret")), Owner: "users:1",
+		Row: strings.Repeat("0f", 16), Digest: stores.DigestOf([]byte("secret")),
+		Principals: "web", Owners: []string{"users:1", "admins:2"}, Generation: 3,
 		Values:  stores.NewValues(map[string][]byte{"k": []byte("v")}),
 		Created: now.Add(-time.Hour), LastSeen: now, Expires: now.Add(time.Hour),
 	}
@@ -52,16 +53,17 @@ func sealed(t testing.TB, record []byte) string {
 }
 
 // golden is the session's cookie, as a Seal once made it.
-const golden = "ASODE98PAE4U-6dU-nmn2tYMrrB-gadmp0cz5YkLZYW9TUSfkvBZAvI01ugApc1WFA--zsCkq8jS56fSdVLLj4-raA7719Xl8PjuYjyGx-" +
-	"KdHSUL_rMwEIyYU_kNKEvO-nWV3MmcnHvu5Fk35hix41m4Want50myP6Xt9wVGiUK1xWqo447haux6EzcBaVY"
+const golden = "Aay_Q5B_SGiOhxqPzbeh2sO16Ml8rCA3OklVB1DWtpESzEalOAfHyd1rk6e9_IKKznkS7VF85Rsj9DMZcEVNzfSJ0vki72rKkW5ZQwY4la-g" +
+	"aybnO2qaCdATkPpZHnnyBDYzVd5tYJFXQd16YkgojSxZsLaRJFziLGcUSrnijNA63BPyoXEVQxOgujxSgGpEThqUttKggiOASPbq74Q3e-FO"
 
 // record returns the record of the session.
 func record(t testing.TB) []byte {
 	t.Helper()
-	b, err := hex.DecodeString("01" + strings.Repeat("0f", 16) +
+	b, err := hex.DecodeString("02" + strings.Repeat("0f", 16) +
 		"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b" +
 		"0006ba2c6de02f46" + "0006ba2d4473d346" + "0006ba2e1b077746" +
-		"07" + hex.EncodeToString([]byte("users:1")) + "01" + "016b" + "0176")
+		"00000003" + "02" + "07" + hex.EncodeToString([]byte("users:1")) + "08" + hex.EncodeToString([]byte("admins:2")) +
+		"0003" + hex.EncodeToString([]byte("web")) + "01" + "016b" + "0176")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,15 +88,22 @@ func TestOpenRefusesWhatSealDoesNotMake(t *testing.T) {
 		changed[at] = b
 		return changed
 	}
-	const ownerAt = 1 + 16 + 32 + 3*8
+	const (
+		ownersAt     = 1 + 16 + 32 + 3*8 + 4
+		principalsAt = ownersAt + 1 + 8 + 9
+		valuesAt     = principalsAt + 2 + 3
+	)
 	rows := map[string][]byte{
-		"nothing": {}, "version 0": change(0, 0), "version 2": change(0, 2),
-		"owner over the end": change(ownerAt, 0xff), "owner into the values": change(ownerAt, 8),
-		"version of the values": change(ownerAt+8, 2), "key over the end": change(ownerAt+9, 0x7f),
+		"nothing": {}, "version 0": change(0, 0), "version 1": change(0, 1), "version 3": change(0, 3),
+		"too many owners": change(ownersAt, 9), "one owner, not two": change(ownersAt, 1), "three owners": change(ownersAt, 3),
+		"owner without a name": change(ownersAt+1, 0), "owner over the end": change(ownersAt+1, 0xff), "owner with NUL": change(ownersAt+2, 0),
+		"principals over the end": change(principalsAt, 1), "principals into the values": change(principalsAt+1, 4),
+		"version of the values": change(valuesAt, 2), "key over the end": change(valuesAt+1, 0x7f),
 		"something after it": append(append([]byte(nil), good...), 0),
+		"same owner twice":   []byte(strings.Replace(string(good), "\x08admins:2", "\x07users:1", 1)),
 	}
 	for i := range good {
-		if i != ownerAt+8 { // there a record without values ends
+		if i != valuesAt { // there a record without values ends
 			rows[fmt.Sprintf("cut to %d", i)] = good[:i]
 		}
 	}
@@ -125,7 +134,7 @@ func TestSealRefuses(t *testing.T) {
 		"short row":      func(s *stores.Session) { s.Row = s.Row[2:] },
 		"row in capital": func(s *stores.Session) { s.Row = strings.ToUpper(s.Row) },
 		"row is no hex":  func(s *stores.Session) { s.Row = strings.Repeat("xy", 16) },
-		"long owner":     func(s *stores.Session) { s.Owner = strings.Repeat("o", 256) },
+		"long owner":     func(s *stores.Session) { s.Owners = []string{strings.Repeat("o", 256)} },
 		"no end":         func(s *stores.Session) { s.Expires = time.Time{} },
 	} {
 		s := session()

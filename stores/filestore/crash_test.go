@@ -116,7 +116,7 @@ func TestKill(t *testing.T) {
 	for range cycles {
 		dir := t.TempDir()
 		createShared(t, open(t, dir))
-		l := &ledger{rows: map[string]*entry{sharedRow: {owner: "shared"}}}
+		l := &ledger{rows: map[string]*entry{sharedRow: {owners: "shared"}}}
 		var group sync.WaitGroup
 		for range 3 {
 			cmd, out := start(t, dir)
@@ -150,7 +150,7 @@ func work(t *testing.T, s *filestore.Sessions) {
 
 func workOnce(t *testing.T, s *filestore.Sessions, n int) {
 	ctx := t.Context()
-	row := session([]string{"", "u1", "u2"}[n%3])
+	row := session([]string{"", "u1", "u2", "u1,u2"}[n%4])
 	report := func(err error, what, of, detail string) {
 		if err != nil {
 			fmt.Printf("failed %s %v\n", what, err)
@@ -165,15 +165,16 @@ func workOnce(t *testing.T, s *filestore.Sessions, n int) {
 		}
 		return nil
 	}
-	report(s.Create(ctx, row), "owned", row.Row, row.Owner)
+	report(s.Create(ctx, row), "owned", row.Row, strings.Join(row.Owners, ","))
 	for _, of := range []string{row.Row, sharedRow} {
 		key := newRow()
 		report(update(of, stores.Delta{Set: set(key, "x")}), "set", of, key)
 	}
-	owner := "u3"
+	owners := []string{"u3", "u1"}[:1+n%5%2]
 	report(nil, "disowned", row.Row, "")
 	rename := stores.Rename{Old: row.Digest, New: stores.DigestOf(nil), At: noon}
-	report(update(row.Row, stores.Delta{Owner: &owner, Rename: &rename}), "owned", row.Row, owner)
+	principals := stores.Principals{Owners: owners}
+	report(update(row.Row, stores.Delta{Principals: &principals, Rename: &rename}), "owned", row.Row, strings.Join(owners, ","))
 	if n%2 == 0 {
 		report(nil, "deleting", row.Row, "")
 		_, err := s.Delete(ctx, row.Row)
@@ -191,7 +192,7 @@ type ledger struct {
 
 type entry struct {
 	keys              []string
-	owner             string
+	owners            string
 	deleting, deleted bool
 }
 
@@ -219,7 +220,7 @@ func (l *ledger) note(line string) {
 	switch what {
 	case "owned", "disowned":
 		// Between the two the owner is not known.
-		e.owner = detail
+		e.owners = detail
 	case "set":
 		e.keys = append(e.keys, detail)
 	case "deleting":
@@ -244,8 +245,8 @@ func (l *ledger) check(t *testing.T, dir string) {
 		if err != nil || found && e.deleted || !found && !e.deleting {
 			t.Errorf("found %v, error %v; deletion was begun: %v, acknowledged: %v", found, err, e.deleting, e.deleted)
 		}
-		if found && e.owner != "" && got.Owner != e.owner {
-			t.Errorf("the owner is %q, not %q", got.Owner, e.owner)
+		if owners := strings.Join(got.Owners, ","); found && e.owners != "" && owners != e.owners {
+			t.Errorf("the owners are %q, not %q", owners, e.owners)
 		}
 		for _, key := range e.keys {
 			if _, ok := got.Values.Get(key); found && !ok {
@@ -270,10 +271,11 @@ func checkFiles(t *testing.T, dir string, s *filestore.Sessions) {
 		if err != nil || !found {
 			t.Errorf("Load of a file that is there: found %v, error %v", found, err)
 		}
-		of, err := s.SessionsOf(t.Context(), got.Owner)
-		listed := slices.ContainsFunc(of, func(s stores.Session) bool { return s.Row == row })
-		if err != nil || listed != (got.Owner != "") {
-			t.Errorf("a row of %q is listed: %v, error %v", got.Owner, listed, err)
+		for _, owner := range got.Owners {
+			of, err := s.SessionsOf(t.Context(), owner)
+			if err != nil || !slices.ContainsFunc(of, func(s stores.Session) bool { return s.Row == row }) {
+				t.Errorf("a row of %q is not listed under %s, error %v", got.Owners, owner, err)
+			}
 		}
 		if o, err := s.Update(t.Context(), row, stores.Delta{Set: set("late", "x")}); o != stores.Updated || err != nil {
 			t.Errorf("Update after the restart: %v, error %v", o, err)

@@ -38,11 +38,12 @@ func newRow() string {
 	return hex.EncodeToString(b[:])
 }
 
-func session(owner string) stores.Session {
+// session returns a session with the owners, which are separated by commas.
+func session(owners string) stores.Session {
 	return stores.Session{
 		Row:       newRow(),
 		Digest:    stores.DigestOf([]byte("secret")),
-		Owner:     owner,
+		Owners:    strings.FieldsFunc(owners, func(r rune) bool { return r == ',' }),
 		Values:    values("color", "red"),
 		Address:   "192.0.2.1",
 		UserAgent: "test/1.0",

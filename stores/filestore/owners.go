@@ -13,10 +13,10 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// The owner of a row is in its record. A marker is an empty file that repeats
-// it, for whoever knows the owner and looks for the row. There is a marker for
-// each row with an owner; there may also be markers without, which whoever meets
-// one finds out by reading the row. Markers change with the row's lock held.
+// The owners of a row are in its record. A marker is an empty file that lists the
+// row under one of them. There is a marker for each owner of each row. There may
+// also be markers without an owner, so whoever finds a marker reads the row.
+// Markers change while the row's lock is held.
 
 // markerOf returns the folder of an owner's markers by its number, and what
 // their names begin with before the row.
@@ -25,11 +25,8 @@ func markerOf(owner string) (shard int, prefix string) {
 	return int(digest[0]), hex.EncodeToString(digest[:]) + "."
 }
 
-// mark creates the marker of a row, durably.
+// mark creates the marker of a row under an owner, durably.
 func (s *Sessions) mark(row rowName, owner string) error {
-	if owner == "" {
-		return nil
-	}
 	shard, prefix := markerOf(owner)
 	folder := ownerFolder(shard)
 	err := s.within(folder, &s.ownersMade[shard], func() error {
@@ -46,14 +43,13 @@ func (s *Sessions) mark(row rowName, owner string) error {
 	return s.sync(folder)
 }
 
-// unmark removes the marker of a row that the owner has no longer. If it fails,
-// Prune removes the marker once the row is gone.
-func (s *Sessions) unmark(row rowName, owner string) {
-	if owner == "" {
-		return
+// unmark removes the markers of a row under owners that it no longer has. If that
+// fails, Prune removes the markers once the row is gone.
+func (s *Sessions) unmark(row rowName, owners ...string) {
+	for _, owner := range owners {
+		shard, prefix := markerOf(owner)
+		_, _ = s.remove(ownerFolder(shard) + "/" + prefix + string(row))
 	}
-	shard, prefix := markerOf(owner)
-	_, _ = s.remove(ownerFolder(shard) + "/" + prefix + string(row))
 }
 
 // marked returns the rows that have a marker of the owner.
@@ -98,7 +94,7 @@ func (s *Sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Sessi
 		if err != nil {
 			return nil, wrap(err)
 		}
-		if found && session.Owner == owner {
+		if found && slices.Contains(session.Owners, owner) {
 			sessions = append(sessions, session)
 		}
 	}
@@ -139,15 +135,17 @@ func (s *Sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string
 // deleteOwned deletes a row if it is the owner's, or cannot be read.
 func (s *Sessions) deleteOwned(ctx context.Context, row rowName, owner string) (existed bool, err error) {
 	err = s.locked(ctx, row, func() error {
-		session, _, err := s.read(row)
+		session, found, err := s.read(row)
+		owners := session.Owners
 		switch {
-		case errors.Is(err, stores.ErrCorrupt):
+		case errors.Is(err, stores.ErrCorrupt), err == nil && !found:
+			owners = []string{owner} // as far as anybody knows
 		case err != nil:
 			return err
-		case session.Owner != owner && session.Row != "":
+		case !slices.Contains(owners, owner):
 			return nil
 		}
-		existed, err = s.drop(row, owner)
+		existed, err = s.drop(row, owners)
 		return err
 	})
 	return existed, err

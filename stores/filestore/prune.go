@@ -77,7 +77,7 @@ func (p *pruning) row(ctx context.Context, row rowName) error {
 	}
 	return p.locked(ctx, row, func() error {
 		// It may have been prolonged since.
-		owner, expired, err := p.expired(row)
+		owners, expired, err := p.expired(row)
 		if err != nil || !expired {
 			return err
 		}
@@ -85,16 +85,16 @@ func (p *pruning) row(ctx context.Context, row rowName) error {
 		existed, err := p.remove(row.path())
 		if existed {
 			p.deleted++
-			p.unmark(row, owner)
+			p.unmark(row, owners...)
 		}
 		return err
 	})
 }
 
-// expired reports whether a row has expired, and whose it is.
-func (p *pruning) expired(row rowName) (owner string, expired bool, err error) {
+// expired reports whether a row has expired, and returns its owners.
+func (p *pruning) expired(row rowName) (owners []string, expired bool, err error) {
 	s, found, err := p.read(row)
-	return s.Owner, found && !s.Expires.After(p.now), err
+	return s.Owners, found && !s.Expires.After(p.now), err
 }
 
 // marker removes the marker of a row that does not exist.

@@ -18,33 +18,34 @@ import (
 //	digest     32 bytes
 //	times       8 bytes each: created, last seen, renamed, expires, in
 //	            microseconds since 1970
-//	texts       a byte for the length of each: owner, address, user agent
+//	generation  4 bytes
+//	texts       a byte for the length of each: address, user agent
+//	owners      a byte for their number, and for each a byte for its length
+//	            and the owner
+//	principals  2 bytes for their length, and the principals
 //	values      as stores.Values encodes them
 //	checksum    4 bytes, of all that precedes
 //
-// with numbers in big-endian order. The checksum finds what a disk or a person
-// has damaged, and the row finds a file under another's name. Neither is for
-// somebody who can write to the directory, against whom there is no defense here.
+// with numbers in big-endian order. The checksum detects damage by a disk or a
+// person, and the row detects a file that has another's name. Neither protects
+// against somebody who can write to the directory; nothing here does.
 const (
-	recordVersion = 1
+	recordVersion = 2
 	maxText       = 255
 	checksumSize  = crc32.Size
-	fixedSize     = 1 + 16 + len(stores.Digest{}) + 4*8
-	minRecord     = fixedSize + 3 + checksumSize
-	maxRecord     = fixedSize + 3*(1+maxText) + stores.MaxValues + checksumSize
+	fixedSize     = 1 + 16 + len(stores.Digest{}) + 4*8 + 4
+	minRecord     = fixedSize + 2 + 1 + 2 + checksumSize
+	maxRecord     = minRecord + 2*maxText + stores.MaxOwners*(1+stores.MaxOwner) + stores.MaxPrincipals + stores.MaxValues
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // encode returns the record of a session whose row is valid.
 func encode(s stores.Session) ([]byte, error) {
-	switch {
-	case len(s.Owner) > maxText:
-		return nil, fmt.Errorf("owner %.32q… is %d bytes long, at most %d are allowed", s.Owner, len(s.Owner), maxText)
-	case s.Values.Size() > stores.MaxValues:
-		return nil, fmt.Errorf("%d bytes of values, at most %d are allowed", s.Values.Size(), stores.MaxValues)
+	if err := s.Validate(); err != nil {
+		return nil, err
 	}
-	b := make([]byte, 1, minRecord+3*maxText+s.Values.Size())
+	b := make([]byte, 1, minRecord+3*maxText+len(s.Principals)+s.Values.Size())
 	b[0] = recordVersion
 	b, err := hex.AppendDecode(b, []byte(s.Row))
 	if err != nil {
@@ -54,11 +55,21 @@ func encode(s stores.Session) ([]byte, error) {
 	for _, t := range []time.Time{s.Created, s.LastSeen, s.Renamed, s.Expires} {
 		b = binary.BigEndian.AppendUint64(b, uint64(t.UnixMicro()))
 	}
-	for _, text := range []string{s.Owner, cut(s.Address), cut(s.UserAgent)} {
+	b = binary.BigEndian.AppendUint32(b, s.Generation)
+	b = appendTexts(b, cut(s.Address), cut(s.UserAgent))
+	b = appendTexts(append(b, byte(len(s.Owners))), s.Owners...)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(s.Principals)))
+	b = append(b, s.Principals...)
+	return seal(append(b, s.Values.Encoded()...)), nil
+}
+
+// appendTexts appends each text after a byte for its length.
+func appendTexts(b []byte, texts ...string) []byte {
+	for _, text := range texts {
 		b = append(b, byte(len(text)))
 		b = append(b, text...)
 	}
-	return seal(append(b, s.Values.Encoded()...)), nil
+	return b
 }
 
 // seal appends the checksum.
@@ -89,18 +100,57 @@ func decode(row string, b []byte) (stores.Session, error) {
 		*t = time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC()
 		b = b[8:]
 	}
-	for _, text := range []*string{&s.Owner, &s.Address, &s.UserAgent} {
-		if len(b) == 0 || int(b[0]) >= len(b) {
-			return stores.Session{}, corrupt(row, "texts")
-		}
-		end := 1 + int(b[0])
-		*text, b = string(b[1:end]), b[end:]
+	s.Generation = binary.BigEndian.Uint32(b)
+	b, ok := decodeTexts(&s, b[4:])
+	if !ok {
+		return stores.Session{}, corrupt(row, "texts")
 	}
 	var err error
 	if s.Values, err = stores.ParseValues(b); err != nil {
 		return stores.Session{}, fmt.Errorf("row %s: %w", row, err)
 	}
+	if err := s.Validate(); err != nil {
+		return stores.Session{}, corrupt(row, err.Error())
+	}
 	return s, nil
+}
+
+// decodeTexts reads the address, the user agent, the owners and the principals,
+// and returns what follows them.
+func decodeTexts(s *stores.Session, b []byte) (rest []byte, ok bool) {
+	for _, text := range []*string{&s.Address, &s.UserAgent} {
+		if *text, b, ok = cutText(b, 1); !ok {
+			return nil, false
+		}
+	}
+	if len(b) == 0 || b[0] > stores.MaxOwners {
+		return nil, false
+	}
+	n, b := int(b[0]), b[1:]
+	for range n {
+		var owner string
+		if owner, b, ok = cutText(b, 1); !ok {
+			return nil, false
+		}
+		s.Owners = append(s.Owners, owner)
+	}
+	s.Principals, rest, ok = cutText(b, 2)
+	return rest, ok
+}
+
+// cutText reads a length of one or two bytes, and the text of that length.
+func cutText(b []byte, size int) (text string, rest []byte, ok bool) {
+	if len(b) < size {
+		return "", nil, false
+	}
+	n := 0
+	for _, digit := range b[:size] {
+		n = n<<8 | int(digit)
+	}
+	if b = b[size:]; n > len(b) {
+		return "", nil, false
+	}
+	return string(b[:n]), b[n:], true
 }
 
 func corrupt(row, what string) error {

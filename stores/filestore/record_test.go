@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,8 +23,8 @@ func TestLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, _, err := s.Load(t.Context(), long.Row)
-	if err != nil || got.Owner != long.Owner || got.Address != long.Address[:255] {
-		t.Errorf("owner of %d bytes, address of %d, error %v", len(got.Owner), len(got.Address), err)
+	if err != nil || !slices.Equal(got.Owners, long.Owners) || got.Address != long.Address[:255] {
+		t.Errorf("%d owners, address of %d, error %v", len(got.Owners), len(got.Address), err)
 	}
 	if !strings.HasPrefix(long.UserAgent, got.UserAgent) || len(got.UserAgent) != 255 || !utf8.ValidString(got.UserAgent) {
 		t.Errorf("the user agent was cut to %q", got.UserAgent)
@@ -31,7 +32,10 @@ func TestLimits(t *testing.T) {
 
 	tooLong := strings.Repeat("o", 256)
 	large := set("large", strings.Repeat("x", stores.MaxValues))
-	for name, d := range map[string]stores.Delta{"owner": {Owner: &tooLong}, "values": {Set: large}} {
+	for name, d := range map[string]stores.Delta{
+		"owner":  {Principals: &stores.Principals{Owners: []string{tooLong}}, Rename: &stores.Rename{Old: long.Digest}},
+		"values": {Set: large},
+	} {
 		if o, err := s.Update(t.Context(), long.Row, d); err == nil || o == stores.Updated {
 			t.Errorf("Update: %s over the limit: %v, no error", name, o)
 		}
@@ -75,7 +79,8 @@ func FuzzDecode(f *testing.F) {
 	const row = "00112233445566778899aabbccddeeff"
 	s := session("u1")
 	s.Row = row
-	for _, s.Owner = range []string{"", "u1", strings.Repeat("u", 255)} {
+	for _, s.Owners = range [][]string{nil, {"u1"}, {strings.Repeat("u", 255), "u2"}} {
+		s.Principals, s.Generation = strings.Repeat("p", 10*len(s.Owners)), uint32(len(s.Owners))
 		data, err := filestore.Encode(s)
 		if err != nil {
 			f.Fatal(err)
@@ -112,7 +117,10 @@ func damaged(t *testing.T, data []byte) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const texts = 1 + 16 + 32 + 4*8
+	const (
+		texts  = 1 + 16 + 32 + 4*8 + 4
+		owners = texts + 1 + len("192.0.2.1") + 1 + len("test/1.0")
+	)
 	damaged := map[string][]byte{
 		"empty":         {},
 		"random":        bytes.Repeat([]byte{0xa5, 0x17, 0x00}, 100),
@@ -123,6 +131,11 @@ func damaged(t *testing.T, data []byte) map[string][]byte {
 		"10 MB":         bytes.Repeat([]byte{1}, 10<<20),
 		"version":       sealed(data, func(b []byte) []byte { b[0]++; return b }),
 		"texts":         sealed(data, func(b []byte) []byte { b[texts] = 0xff; return b }),
+		"many owners":   sealed(data, func(b []byte) []byte { b[owners] = stores.MaxOwners + 1; return b }),
+		"more owners":   sealed(data, func(b []byte) []byte { b[owners]++; return b }),
+		"empty owner":   sealed(data, func(b []byte) []byte { b[owners+1] = 0; return b }),
+		"NUL in owner":  sealed(data, func(b []byte) []byte { b[owners+2] = 0; return b }),
+		"principals":    sealed(data, func(b []byte) []byte { b[owners+1+3]++; return b }),
 		"no texts":      sealed(data, func(b []byte) []byte { return b[:texts] }),
 		"values":        sealed(data, func(b []byte) []byte { return append(b, 0xff) }),
 		"value's size":  sealed(data, func(b []byte) []byte { return append(binary.AppendUvarint(b, 1<<63), 'x') }),

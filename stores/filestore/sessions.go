@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/ginauth/ginauth/stores"
 )
@@ -24,9 +25,8 @@ func (s *Sessions) Load(ctx context.Context, row string) (stores.Session, bool, 
 	return session, found, wrap(err)
 }
 
-// Create implements stores.Sessions. It refuses a row that is not 32
-// hexadecimal digits in lower case, an owner longer than 255 bytes, and values
-// larger than stores.MaxValues; it cuts the address and the user agent at 255
+// Create implements stores.Sessions. It refuses a row that is not 32 hexadecimal
+// digits in lower case, and truncates the address and the user agent to 255
 // bytes.
 func (s *Sessions) Create(ctx context.Context, row stores.Session) error {
 	if err := s.begin(ctx); err != nil {
@@ -48,27 +48,31 @@ func (s *Sessions) Create(ctx context.Context, row stores.Session) error {
 		if exists {
 			return fmt.Errorf("%w: session row", stores.ErrExists)
 		}
-		return s.put(name, row.Owner, data)
+		return s.put(name, row.Owners, data)
 	}))
 }
 
-// put writes a row that had no owner, or had the same. The row's lock is held.
-func (s *Sessions) put(row rowName, owner string, data []byte) error {
-	// The marker comes first: one without a row does no harm, but a row without
-	// its marker would escape DeleteSessionsOf. So it also stays if the write
-	// fails, which may have come as far as the row.
-	if err := s.mark(row, owner); err != nil {
-		return err
+// put writes a row that is not listed under the given owners yet. The row's lock
+// is held.
+func (s *Sessions) put(row rowName, owners []string, data []byte) error {
+	// The markers come first: a marker without a row does no harm, but a row
+	// without its marker would escape DeleteSessionsOf. So the markers also stay
+	// if the write fails, because the row may have been written.
+	for _, owner := range owners {
+		if err := s.mark(row, owner); err != nil {
+			return err
+		}
 	}
 	return s.write(row, data)
 }
 
-// Update implements stores.Sessions. A delta after which the row would have
-// more than stores.MaxValues of values, or an owner longer than 255 bytes, is an
-// error and changes nothing.
+// Update implements stores.Sessions.
 func (s *Sessions) Update(ctx context.Context, row string, d stores.Delta) (outcome stores.Outcome, err error) {
 	if err := s.begin(ctx); err != nil {
 		return stores.Gone, err
+	}
+	if err := d.Validate(); err != nil {
+		return stores.Gone, wrap(err)
 	}
 	name, ok := parseRow(row)
 	if !ok {
@@ -87,10 +91,12 @@ func (s *Sessions) Update(ctx context.Context, row string, d stores.Delta) (outc
 // apply changes a row. The row's lock is held.
 func (s *Sessions) apply(ctx context.Context, row rowName, d stores.Delta) (stores.Outcome, error) {
 	old, found, err := s.read(row)
-	if err != nil || !found {
+	switch {
+	case err != nil || !found:
 		return stores.Gone, err
-	}
-	if d.Rename != nil && subtle.ConstantTimeCompare(old.Digest[:], d.Rename.Old[:]) != 1 {
+	case old.Generation != d.Generation:
+		return stores.Replaced, nil
+	case d.Rename != nil && subtle.ConstantTimeCompare(old.Digest[:], d.Rename.Old[:]) != 1:
 		return stores.Stale, nil
 	}
 	changed := with(old, d)
@@ -101,20 +107,27 @@ func (s *Sessions) apply(ctx context.Context, row rowName, d stores.Delta) (stor
 	if err := ctx.Err(); err != nil {
 		return stores.Gone, err
 	}
-	if changed.Owner == old.Owner {
-		return stores.Updated, s.write(row, data)
-	}
-	if err := s.put(row, changed.Owner, data); err != nil {
+	if err := s.put(row, without(changed.Owners, old.Owners), data); err != nil {
 		return stores.Gone, err
 	}
-	s.unmark(row, old.Owner)
+	s.unmark(row, without(old.Owners, changed.Owners)...)
 	return stores.Updated, nil
+}
+
+// without returns the owners that are not among the others.
+func without(owners, others []string) (left []string) {
+	for _, owner := range owners {
+		if !slices.Contains(others, owner) {
+			left = append(left, owner)
+		}
+	}
+	return left
 }
 
 // with returns a session changed by a delta.
 func with(s stores.Session, d stores.Delta) stores.Session {
 	s.Values = s.Values.With(d)
-	if d.Rename != nil {
+	if d.Rename != nil && d.Rename.New != d.Rename.Old {
 		s.Digest, s.Renamed = d.Rename.New, d.Rename.At
 	}
 	if !d.LastSeen.IsZero() {
@@ -123,8 +136,8 @@ func with(s stores.Session, d stores.Delta) stores.Session {
 	if !d.Expires.IsZero() {
 		s.Expires = d.Expires
 	}
-	if d.Owner != nil {
-		s.Owner = *d.Owner
+	if p := d.Principals; p != nil {
+		s.Principals, s.Owners, s.Generation = p.Data, p.Owners, p.Generation
 	}
 	return s
 }
@@ -140,17 +153,17 @@ func (s *Sessions) Delete(ctx context.Context, row string) (existed bool, err er
 		return false, nil
 	}
 	err = s.locked(ctx, name, func() error {
-		// The owner of a row that cannot be read is not known. Its marker is
-		// left to Prune.
+		// The owners of a row that cannot be read are not known. Prune removes
+		// their markers.
 		old, _, _ := s.read(name)
-		existed, err = s.drop(name, old.Owner)
+		existed, err = s.drop(name, old.Owners)
 		return err
 	})
 	return existed, wrap(err)
 }
 
 // drop removes a row, durably. The row's lock is held.
-func (s *Sessions) drop(row rowName, owner string) (existed bool, err error) {
+func (s *Sessions) drop(row rowName, owners []string) (existed bool, err error) {
 	existed, err = s.remove(row.path())
 	if err != nil {
 		return false, err
@@ -164,7 +177,7 @@ func (s *Sessions) drop(row rowName, owner string) (existed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s.unmark(row, owner)
+	s.unmark(row, owners...)
 	return existed, nil
 }
 

@@ -86,7 +86,9 @@ func checkMySQL(db *gorm.DB) (warnings []string, err error) {
 			"MySQL has innodb_flush_log_at_trx_commit other than 1, so a crash can bring back what was revoked just before it.")
 	}
 	var names []string
-	for _, model := range []interface{ TableName() string }{models.Session{}, models.TokenFamily{}, models.Token{}, models.Attempt{}} {
+	for _, model := range []interface{ TableName() string }{
+		models.Session{}, models.SessionOwner{}, models.TokenFamily{}, models.Token{}, models.Attempt{},
+	} {
 		names = append(names, model.TableName())
 	}
 	var tables []string

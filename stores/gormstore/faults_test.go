@@ -104,7 +104,7 @@ var (
 )
 
 func newSession() stores.Session {
-	return stores.Session{Row: row, Digest: stores.DigestOf([]byte("1")), Owner: "1", Created: now, LastSeen: now, Expires: now.Add(time.Hour)}
+	return stores.Session{Row: row, Digest: stores.DigestOf([]byte("1")), Owners: []string{"1"}, Created: now, LastSeen: now, Expires: now.Add(time.Hour)}
 }
 
 func newToken() stores.Token {

@@ -27,7 +27,7 @@ func New(db *gorm.DB) stores.Set {
 	return stores.Set{Sessions: newSessions(c), Tokens: newTokens(c), Limiter: newLimiter(c)}
 }
 
-// Migrate creates the tables of this package, auth_sessions,
+// Migrate creates the tables of this package, auth_sessions, auth_session_owners,
 // auth_token_families, auth_tokens and auth_attempts, and adds what an older
 // version of them lacks. It deletes nothing, and leaves the table of users
 // alone. It can be repeated, but not by two processes at once: call it when
@@ -36,7 +36,7 @@ func New(db *gorm.DB) stores.Set {
 // Migrate panics if db is nil or a transaction.
 func Migrate(ctx context.Context, db *gorm.DB) error {
 	err := newCore(db, "Migrate").db.WithContext(ctx).AutoMigrate(
-		&models.Session{}, &models.TokenFamily{}, &models.Token{}, &models.Attempt{})
+		&models.Session{}, &models.SessionOwner{}, &models.TokenFamily{}, &models.Token{}, &models.Attempt{})
 	return fault(ctx, "migrate", err)
 }
 

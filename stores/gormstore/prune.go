@@ -15,9 +15,11 @@ const pruneBatch = 500
 // expired is how a table finds and deletes what expired.
 type expired struct {
 	find, delete string
-	// members, if there are any, depend on a record and are deleted after it.
-	// It is then them who are counted.
+	// members, if set, deletes what belongs to the deleted records, and is
+	// counted in their place.
 	members string
+	// unlist, if set, deletes what lists the deleted records elsewhere.
+	unlist string
 }
 
 // newExpired returns the statements for a table with a field Expires and the
@@ -57,6 +59,9 @@ func (c *core) pruneBatch(ctx context.Context, what string, now time.Time, e exp
 			answer = tx.Exec(e.members, names)
 		}
 		n = int(answer.RowsAffected)
+		if answer.Error == nil && e.unlist != "" {
+			answer = tx.Exec(e.unlist, names, names)
+		}
 		return true, answer.Error
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package gormstore
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/ginauth/ginauth/models"
@@ -24,29 +25,34 @@ const (
 // nobody.
 func validOwner(owner string) bool { return owner != "" && storable(owner, ownerSize) }
 
-func encodeSession(s stores.Session) (models.Session, error) {
-	switch {
-	case !validName(s.Row):
-		return models.Session{}, fmt.Errorf("gormstore: create session: row is not named by 32 lower-case hexadecimal digits")
-	case !storable(s.Owner, ownerSize):
-		return models.Session{}, fmt.Errorf("gormstore: create session: owner is not text of at most %d bytes", ownerSize)
-	case s.Values.Size() > stores.MaxValues:
-		return models.Session{}, fmt.Errorf("gormstore: create session: %d bytes of values, at most %d are allowed",
-			s.Values.Size(), stores.MaxValues)
+// encodeSession returns the records of a new session.
+func encodeSession(s stores.Session) (models.Session, []models.SessionOwner, error) {
+	if !validName(s.Row) {
+		return models.Session{}, nil, errors.New("gormstore: create session: the row has to be 32 lower-case hexadecimal digits")
 	}
-	return models.Session{
-		Row:       s.Row,
-		Digest:    s.Digest[:],
-		Owner:     s.Owner,
-		Payload:   s.Values.Encoded(),
-		Version:   1,
-		Address:   clip(s.Address, addressSize),
-		UserAgent: clip(s.UserAgent, userAgentSize),
-		Created:   micro(s.Created),
-		LastSeen:  micro(s.LastSeen),
-		Renamed:   micro(s.Renamed),
-		Expires:   micro(s.Expires),
-	}, nil
+	if err := s.Validate(); err != nil {
+		return models.Session{}, nil, fmt.Errorf("gormstore: create session: %w", err)
+	}
+	record := models.Session{
+		Row:        s.Row,
+		Digest:     s.Digest[:],
+		Owner:      firstOf(s.Owners),
+		Principals: []byte(s.Principals),
+		Generation: int64(s.Generation),
+		Payload:    s.Values.Encoded(),
+		Version:    1,
+		Address:    clip(s.Address, addressSize),
+		UserAgent:  clip(s.UserAgent, userAgentSize),
+		Created:    micro(s.Created),
+		LastSeen:   micro(s.LastSeen),
+		Renamed:    micro(s.Renamed),
+		Expires:    micro(s.Expires),
+	}
+	if len(s.Owners) < 2 {
+		return record, nil, nil
+	}
+	record.AllOwners = encodeOwners(s.Owners)
+	return record, ownerRecords(s.Row, s.Owners), nil
 }
 
 func decodeSession(r *models.Session) (stores.Session, error) {
@@ -58,18 +64,63 @@ func decodeSession(r *models.Session) (stores.Session, error) {
 	if err != nil {
 		return stores.Session{}, fmt.Errorf("gormstore: session %s: %w", r.Row, err)
 	}
-	return stores.Session{
-		Row:       r.Row,
-		Digest:    digest,
-		Owner:     r.Owner,
-		Values:    values,
-		Address:   r.Address,
-		UserAgent: r.UserAgent,
-		Created:   moment(r.Created),
-		LastSeen:  moment(r.LastSeen),
-		Renamed:   moment(r.Renamed),
-		Expires:   moment(r.Expires),
-	}, nil
+	s := stores.Session{
+		Row:        r.Row,
+		Digest:     digest,
+		Principals: string(r.Principals),
+		Generation: uint32(r.Generation),
+		Values:     values,
+		Address:    r.Address,
+		UserAgent:  r.UserAgent,
+		Created:    moment(r.Created),
+		LastSeen:   moment(r.LastSeen),
+		Renamed:    moment(r.Renamed),
+		Expires:    moment(r.Expires),
+	}
+	if s.Owners, err = decodeOwners(r.Owner, r.AllOwners); err == nil {
+		err = s.Validate()
+	}
+	if err == nil && r.Generation != int64(s.Generation) {
+		err = fmt.Errorf("generation %d", r.Generation)
+	}
+	if err != nil {
+		return stores.Session{}, fmt.Errorf("gormstore: session %s: %w: %w", r.Row, stores.ErrCorrupt, err)
+	}
+	return s, nil
+}
+
+// firstOf returns the first of the owners, or "".
+func firstOf(owners []string) string {
+	if len(owners) == 0 {
+		return ""
+	}
+	return owners[0]
+}
+
+// encodeOwners returns the owners as the column AllOwners holds them.
+func encodeOwners(owners []string) string {
+	text, _ := json.Marshal(append([]string{}, owners...)) // never null, and strings never fail
+	return string(text)
+}
+
+// decodeOwners returns the owners of a session from two of its columns.
+func decodeOwners(owner, all string) (owners []string, err error) {
+	switch {
+	case all != "":
+		err = json.Unmarshal([]byte(all), &owners)
+	case owner != "":
+		owners = []string{owner}
+	}
+	return owners, err
+}
+
+// ownerRecords returns the records that list a session under its owners.
+func ownerRecords(row string, owners []string) []models.SessionOwner {
+	records := make([]models.SessionOwner, len(owners))
+	for i, owner := range owners {
+		records[i] = models.SessionOwner{Row: row, Place: int64(i), Owner: owner}
+	}
+	return records
 }
 
 func decodeDigest(b []byte) (d stores.Digest, err error) {

@@ -57,7 +57,7 @@ func TestPruneInBatches(t *testing.T) {
 		sessions := make([]models.Session, 1201)
 		for i := range sessions {
 			sessions[i] = models.Session{
-				Row: fmt.Sprintf("%032x", i), Digest: make([]byte, 32), Payload: []byte{}, Expires: now.UnixMicro() + int64(i/1200),
+				Row: fmt.Sprintf("%032x", i), Digest: make([]byte, 32), Principals: []byte{}, Payload: []byte{}, Expires: now.UnixMicro() + int64(i/1200),
 			}
 		}
 		if err := db.CreateInBatches(sessions, 400).Error; err != nil {

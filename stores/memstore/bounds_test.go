@@ -111,8 +111,9 @@ func change(random *rand.Rand, row *stores.Session) stores.Delta {
 		row.LastSeen = noon.Add(-time.Duration(random.IntN(1e6)) * time.Microsecond)
 		return stores.Delta{LastSeen: row.LastSeen}
 	case 1:
-		row.Owner = []string{"", "u1", "u2"}[random.IntN(3)]
-		return stores.Delta{Owner: &row.Owner}
+		row.Owners = [][]string{nil, {"u1"}, {"u2", "u1"}}[random.IntN(3)]
+		same := &stores.Rename{Old: row.Digest, New: row.Digest}
+		return stores.Delta{Principals: &stores.Principals{Owners: row.Owners}, Rename: same}
 	}
 	row.Expires = noon.Add(time.Duration(random.IntN(1e9)-1e8) * time.Microsecond)
 	return stores.Delta{Expires: row.Expires}
@@ -125,7 +126,7 @@ func inOrder(rows []stores.Session) []stores.Session {
 		switch {
 		case !row.Expires.After(noon):
 			expired = append(expired, row)
-		case row.Owner == "":
+		case len(row.Owners) == 0:
 			idle = append(idle, row)
 		}
 	}

@@ -32,10 +32,14 @@ func key(n int) stores.Digest {
 
 // session returns one that was last seen the given time before noon.
 func session(owner string, ago time.Duration) stores.Session {
+	var owners []string
+	if owner != "" {
+		owners = []string{owner}
+	}
 	return stores.Session{
 		Row:       newID(),
 		Digest:    key(1),
-		Owner:     owner,
+		Owners:    owners,
 		Values:    stores.NewValues(map[string][]byte{"user": []byte("12345678"), "stamp": []byte("0123456789abcdef")}),
 		Address:   "192.0.2.1",
 		UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
@@ -79,7 +83,7 @@ func fillSessions(t testing.TB, n int, owned bool) (*memstore.Sessions, []string
 		row := session("", 0)
 		row.Address = "2001:db8::" + strconv.Itoa(i%10_000)
 		if owned {
-			row.Owner = "user" + strconv.Itoa(i)
+			row.Owners = []string{"user" + strconv.Itoa(i)}
 		}
 		rows[i] = row.Row
 		if err := s.Create(t.Context(), row); err != nil {

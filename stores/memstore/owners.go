@@ -1,25 +1,27 @@
 package memstore
 
 import (
+	"bytes"
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 )
 
-// A member is what the index of owners keeps of a session or a family, inside
-// of it.
+// A member is an entry in the index of owners: a session or a family under one
+// owner.
 type member struct {
-	id id
-	// owner is written with the lock of the record's shard and that of the
-	// index held, so either is enough to read it.
-	owner string
-	// prev and next link the members of one owner. The lock of the index
-	// guards them.
+	// id is the record's, which never changes.
+	id *id
+	// owner is set when the member is added, and never changes afterwards.
+	owner [1]string
+	// prev and next link the members of one owner. The lock of the index guards
+	// them.
 	prev, next *member
 }
 
-// owners is the index of members by owner. Its locks are taken last: while one
-// is held no other lock is asked for.
+// owners is the index of members by owner. Its locks are taken last: a goroutine
+// that holds one asks for no other lock.
 type owners struct {
 	seed   maphash.Seed
 	shards [64]struct {
@@ -36,8 +38,7 @@ func (o *owners) init() {
 	}
 }
 
-// add enters a member that has no owner under one. Nobody has the members whose
-// owner is "".
+// add lists a member under an owner, unless the owner is "".
 func (o *owners) add(m *member, owner string) {
 	if owner == "" {
 		return
@@ -49,42 +50,49 @@ func (o *owners) add(m *member, owner string) {
 		m.owner, m.next, head.prev = head.owner, head, m
 	} else {
 		// The caller's text may be a part of a larger one.
-		m.owner = strings.Clone(owner)
+		m.owner[0] = strings.Clone(owner)
 	}
-	s.first[m.owner] = m
+	s.first[m.owner[0]] = m
 }
 
-// remove takes a member's owner from it.
+// remove takes a member from the list of its owner.
 func (o *owners) remove(m *member) {
-	if m.owner == "" {
+	owner := m.owner[0]
+	if owner == "" {
 		return
 	}
-	s := &o.shards[o.shard(m.owner)]
+	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()
 	switch {
 	case m.prev != nil:
 		m.prev.next = m.next
 	case m.next != nil:
-		s.first[m.owner] = m.next
+		s.first[owner] = m.next
 	default:
-		delete(s.first, m.owner)
+		delete(s.first, owner)
 	}
 	if m.next != nil {
 		m.next.prev = m.prev
 	}
-	m.owner, m.prev, m.next = "", nil, nil
+	m.prev, m.next = nil, nil
 }
 
-// members returns the ids of an owner's members at one point in time. Those may
-// have another owner, or be gone, when the caller looks them up.
+// members returns the ids of an owner's members at one point in time, each once. A
+// record may have another owner, or be gone, when the caller looks it up.
 func (o *owners) members(owner string) []id {
+	ids := o.listed(owner)
+	// A session whose owners change is listed twice for a moment.
+	slices.SortFunc(ids, func(a, b id) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(ids)
+}
+
+func (o *owners) listed(owner string) (ids []id) {
 	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()
-	var ids []id
 	for m := s.first[owner]; m != nil; m = m.next {
-		ids = append(ids, m.id)
+		ids = append(ids, *m.id)
 	}
 	return ids
 }

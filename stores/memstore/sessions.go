@@ -45,13 +45,15 @@ type sessionShard struct {
 // session is a row. Its fields change with the shard's lock held; what they
 // point to does not change.
 type session struct {
-	member
-	digest  stores.Digest
-	values  stores.Values
-	address string
+	id         id
+	principals *principals
+	digest     stores.Digest
+	values     stores.Values
+	address    string
 	// userAgent is shared by all rows that have the same: there are few.
 	userAgent                           unique.Handle[string]
 	created, lastSeen, renamed, expires int64
+	generation                          uint32
 	expiringAt, idleAt                  int32
 }
 
@@ -109,9 +111,12 @@ func (s *Sessions) Create(ctx context.Context, row stores.Session) error {
 	if !ok {
 		return fmt.Errorf("%w: session row %.40q", errName, row.Row)
 	}
+	if err := row.Validate(); err != nil {
+		return fmt.Errorf("ginauth: memory store: create session: %w", err)
+	}
 	r := newRecord(key, row)
 	for {
-		done, err := s.insert(r, row.Owner)
+		done, err := s.insert(r, row.Owners)
 		if done || err != nil {
 			return err
 		}
@@ -121,25 +126,28 @@ func (s *Sessions) Create(ctx context.Context, row stores.Session) error {
 	}
 }
 
-// newRecord returns the record of a row, without its owner.
+// newRecord returns the record of a row, without its owners.
 func newRecord(key id, row stores.Session) *session {
-	return &session{
-		member: member{id: key},
+	r := &session{
+		id:     key,
 		digest: row.Digest,
 		values: row.Values,
 		// The caller's text may be a part of a larger one, such as the header
 		// of a request. Make copies as well.
-		address:   strings.Clone(row.Address),
-		userAgent: unique.Make(row.UserAgent),
-		created:   micros(row.Created),
-		lastSeen:  micros(row.LastSeen),
-		renamed:   micros(row.Renamed),
-		expires:   micros(row.Expires),
+		address:    strings.Clone(row.Address),
+		userAgent:  unique.Make(row.UserAgent),
+		created:    micros(row.Created),
+		lastSeen:   micros(row.LastSeen),
+		renamed:    micros(row.Renamed),
+		expires:    micros(row.Expires),
+		generation: row.Generation,
 	}
+	r.principals = newPrincipals(&r.id, row.Principals, len(row.Owners))
+	return r
 }
 
 // insert stores a record if there is room.
-func (s *Sessions) insert(r *session, owner string) (done bool, err error) {
+func (s *Sessions) insert(r *session, owners []string) (done bool, err error) {
 	sh := s.shard(r.id)
 	sh.Lock()
 	defer sh.Unlock()
@@ -149,10 +157,10 @@ func (s *Sessions) insert(r *session, owner string) (done bool, err error) {
 	if !reserve(&s.count, 1, s.max) {
 		return false, nil
 	}
-	s.owners.add(&r.member, owner)
+	s.list(r.principals, owners)
 	sh.rows[r.id] = r
 	sh.expiring.push(r)
-	if r.owner == "" {
+	if !r.principals.owned() {
 		sh.idle.push(r)
 	}
 	sh.publish()
@@ -164,6 +172,9 @@ func (s *Sessions) Update(ctx context.Context, row string, d stores.Delta) (stor
 	if err := ended(ctx); err != nil {
 		return stores.Gone, err
 	}
+	if err := d.Validate(); err != nil {
+		return stores.Gone, fmt.Errorf("ginauth: memory store: update session: %w", err)
+	}
 	key, ok := parseID(row)
 	if !ok {
 		return stores.Gone, nil
@@ -172,45 +183,38 @@ func (s *Sessions) Update(ctx context.Context, row string, d stores.Delta) (stor
 	sh.Lock()
 	defer sh.Unlock()
 	r, found := sh.rows[key]
-	if !found {
+	switch {
+	case !found:
 		return stores.Gone, nil
-	}
-	if d.Rename != nil {
-		if subtle.ConstantTimeCompare(r.digest[:], d.Rename.Old[:]) != 1 {
-			return stores.Stale, nil
-		}
+	case r.generation != d.Generation:
+		return stores.Replaced, nil
+	case d.Rename != nil && subtle.ConstantTimeCompare(r.digest[:], d.Rename.Old[:]) != 1:
+		return stores.Stale, nil
 	}
 	values := r.values.With(d)
-	if values.Size() > stores.MaxValues {
-		return stores.Gone, fmt.Errorf("ginauth: memstore: %d bytes of values, at most %d are allowed", values.Size(), stores.MaxValues)
-	}
-	if d.Rename != nil {
-		r.digest, r.renamed = d.Rename.New, micros(d.Rename.At)
+	if size := values.Size(); size > stores.MaxValues {
+		return stores.Gone, fmt.Errorf("ginauth: memory store: update session: values have %d bytes, at most %d are allowed", size, stores.MaxValues)
 	}
 	r.values = values
-	s.reorder(sh, r, d)
+	s.apply(sh, r, d)
 	return stores.Updated, nil
 }
 
-// reorder applies the part of a delta that the heaps and the index depend on.
-func (s *Sessions) reorder(sh *sessionShard, r *session, d stores.Delta) {
+// apply changes a row as a delta says, except for its values.
+func (s *Sessions) apply(sh *sessionShard, r *session, d stores.Delta) {
+	if d.Rename != nil && d.Rename.New != d.Rename.Old {
+		r.digest, r.renamed = d.Rename.New, micros(d.Rename.At)
+	}
 	if !d.Expires.IsZero() {
 		r.expires = micros(d.Expires)
 		sh.expiring.fix(r)
 	}
-	if d.Owner != nil && *d.Owner != r.owner {
-		if r.owner == "" {
-			sh.idle.remove(r)
-		}
-		s.owners.remove(&r.member)
-		s.owners.add(&r.member, *d.Owner)
-		if r.owner == "" {
-			sh.idle.push(r)
-		}
+	if d.Principals != nil {
+		s.replace(sh, r, *d.Principals)
 	}
 	if !d.LastSeen.IsZero() {
 		r.lastSeen = micros(d.LastSeen)
-		if r.owner == "" {
+		if !r.principals.owned() {
 			sh.idle.fix(r)
 		}
 	}
@@ -244,10 +248,10 @@ func (s *Sessions) shard(key id) *sessionShard {
 func (s *Sessions) drop(sh *sessionShard, r *session) {
 	delete(sh.rows, r.id)
 	sh.expiring.remove(r)
-	if r.owner == "" {
+	if !r.principals.owned() {
 		sh.idle.remove(r)
 	}
-	s.owners.remove(&r.member)
+	s.unlist(r.principals)
 	s.count.Add(-1)
 	sh.publish()
 }
@@ -262,15 +266,17 @@ func (sh *sessionShard) publish() {
 // caller has at hand.
 func (r *session) export(row string) stores.Session {
 	return stores.Session{
-		Row:       row,
-		Digest:    r.digest,
-		Owner:     r.owner,
-		Values:    r.values,
-		Address:   r.address,
-		UserAgent: r.userAgent.Value(),
-		Created:   fromMicros(r.created),
-		LastSeen:  fromMicros(r.lastSeen),
-		Renamed:   fromMicros(r.renamed),
-		Expires:   fromMicros(r.expires),
+		Row:        row,
+		Digest:     r.digest,
+		Principals: r.principals.text(),
+		Owners:     r.principals.owners(),
+		Generation: r.generation,
+		Values:     r.values,
+		Address:    r.address,
+		UserAgent:  r.userAgent.Value(),
+		Created:    fromMicros(r.created),
+		LastSeen:   fromMicros(r.lastSeen),
+		Renamed:    fromMicros(r.renamed),
+		Expires:    fromMicros(r.expires),
 	}
 }

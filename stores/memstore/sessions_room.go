@@ -81,7 +81,7 @@ func (s *Sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Sessi
 	for _, key := range s.owners.members(owner) {
 		sh := s.shard(key)
 		sh.RLock()
-		if r, found := sh.rows[key]; found && r.owner == owner {
+		if r, found := sh.rows[key]; found && slices.Contains(r.principals.owners(), owner) {
 			rows = append(rows, r.export(key.String()))
 		}
 		sh.RUnlock()
@@ -103,7 +103,7 @@ func (s *Sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string
 		}
 		sh := s.shard(key)
 		sh.Lock()
-		if r, found := sh.rows[key]; found && r.owner == owner {
+		if r, found := sh.rows[key]; found && slices.Contains(r.principals.owners(), owner) {
 			s.drop(sh, r)
 			n++
 		}

@@ -122,7 +122,8 @@ func (s *Tokens) tryCreate(key tokenKey, t stores.Token) (created, room bool, er
 			s.tokens.Add(-1)
 			return false, false, nil
 		}
-		f = &family{member: member{id: key.family}, kind: sh.kind(t.Kind), expires: micros(t.FamilyExpires)}
+		f = &family{id: key.family, kind: sh.kind(t.Kind), expires: micros(t.FamilyExpires)}
+		f.member.id = &f.id
 		s.owners.add(&f.member, t.Owner)
 		sh.families[key.family] = f
 		sh.ending.push(f)
@@ -170,7 +171,7 @@ func (sh *tokenShard) insert(t *token, key tokenKey, f *family, given stores.Tok
 		family:   f,
 		next:     f.first,
 		kind:     sh.kind(given.Kind),
-		owner:    f.owner,
+		owner:    f.member.owner[0],
 		digest:   given.Digest,
 		name:     strings.Clone(given.Name),
 		data:     slices.Clone(given.Data),

@@ -89,7 +89,7 @@ func (s *Tokens) RevokeOwner(ctx context.Context, now time.Time, owner, exceptFa
 		}
 		sh := s.shard(key)
 		sh.Lock()
-		if f, found := sh.families[key]; found && f.owner == owner && among(f.kind.Value(), kinds) && f.revoke(now) {
+		if f, found := sh.families[key]; found && f.member.owner[0] == owner && among(f.kind.Value(), kinds) && f.revoke(now) {
 			n++
 		}
 		sh.Unlock()

@@ -9,7 +9,8 @@ import (
 
 // family is the root record of its members.
 type family struct {
-	member
+	id               id
+	member           member // lists the family under its owner
 	kind             unique.Handle[stores.Kind]
 	expires, revoked int64
 	// first is the head of the list of members.

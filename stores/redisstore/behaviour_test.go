@@ -26,14 +26,23 @@ func TestEveryKeyExpires(t *testing.T) { // S11
 		ctx, now, child := t.Context(), present(), newToken()
 		child.ID = second
 		w := windows(2)
-		owner := "bob"
 		grant, err := set.Limiter.Reserve(ctx, now, w...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, call := range []func() error{
 			func() error { return set.Sessions.Create(ctx, newSession()) },
-			func() error { _, err := set.Sessions.Update(ctx, row, stores.Delta{Owner: &owner}); return err },
+			func() error {
+				d := stores.Delta{
+					Principals: &stores.Principals{Owners: []string{"bob", "ann"}},
+					Rename:     &stores.Rename{Old: newSession().Digest, New: newSession().Digest},
+				}
+				got, err := set.Sessions.Update(ctx, row, d)
+				if got != stores.Updated {
+					t.Errorf("Update: %v", got)
+				}
+				return err
+			},
 			func() error { _, err := set.Tokens.Create(ctx, newToken()); return err },
 			func() error { _, err := set.Tokens.Rotate(ctx, now, row, child); return err },
 			func() error { return set.Limiter.Refund(ctx, grant.Slots[0]) },
@@ -243,8 +252,15 @@ func TestCorrupt(t *testing.T) { // S13
 		return func(key string) error { return client.HSet(t.Context(), key, fields...).Err() }
 	}
 	for name, spoil := range map[string]func(key string) error{
-		"another type":   func(key string) error { return client.Set(t.Context(), key, "x", time.Hour).Err() },
-		"no end":         func(key string) error { return client.HDel(t.Context(), key, "expires").Err() },
+		"another type": func(key string) error { return client.Set(t.Context(), key, "x", time.Hour).Err() },
+		"no end":       func(key string) error { return client.HDel(t.Context(), key, "expires").Err() },
+		"no generation": func(key string) error {
+			return errors.Join(client.HDel(t.Context(), key, "generation").Err(), client.HSet(t.Context(), key, row+":t", "x").Err())
+		},
+		"generation":     set("generation", "-1", row+":t", "x"),
+		"same owners":    set("owners", "ann\x00ann", row+":t", "x"),
+		"empty owner":    set("owners", "ann\x00", row+":t", "x"),
+		"principals":     set("principals", make([]byte, stores.MaxPrincipals+1), row+":t", "x"),
 		"short digest":   set("digest", "x", row+":t", `{"d":"eA=="}`),
 		"no digest":      set("digest", "", row+":t", "{}"),
 		"not a number":   set("expires", "soon"),

@@ -104,12 +104,21 @@ func TestLostAnswers(t *testing.T) { // R08
 		}
 	}
 	s := newSession()
-	s.Owner = ""
+	s.Owners, s.Generation = nil, 7
 	losing("Create session", true, func() (any, error) { return true, set.Sessions.Create(ctx, s) })
-	rename := stores.Delta{Rename: &stores.Rename{Old: s.Digest, New: stores.DigestOf([]byte("2")), At: now}}
+	rename := stores.Delta{Generation: 7, Rename: &stores.Rename{Old: s.Digest, New: stores.DigestOf([]byte("2")), At: now}}
 	losing("rename", stores.Updated, func() (any, error) { return set.Sessions.Update(ctx, row, rename) })
 	if got, err := set.Sessions.Update(ctx, row, rename); err != nil || got != stores.Stale {
 		t.Errorf("the same rename as another call: %v, error %v; want stale", got, err)
+	}
+
+	logout := stores.Delta{
+		Generation: 7, Principals: &stores.Principals{Generation: 8},
+		Rename: &stores.Rename{Old: rename.Rename.New, New: rename.Rename.New, At: now},
+	}
+	losing("logout", stores.Updated, func() (any, error) { return set.Sessions.Update(ctx, row, logout) })
+	if got, err := set.Sessions.Update(ctx, row, logout); err != nil || got != stores.Replaced {
+		t.Errorf("the same logout as another call: %v, error %v; want replaced", got, err)
 	}
 
 	first := newToken()

@@ -47,6 +47,15 @@ func (h *hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 	}
 }
 
+// loggingIn returns a delta that gives the session other owners.
+func loggingIn(owners ...string) stores.Delta {
+	s := newSession()
+	return stores.Delta{
+		LastSeen: s.LastSeen, Expires: s.Expires,
+		Principals: &stores.Principals{Owners: owners}, Rename: &stores.Rename{Old: s.Digest, New: s.Digest},
+	}
+}
+
 func TestRoundTrips(t *testing.T) {
 	client := openSingle(t)
 	set, _ := fresh(t, client)
@@ -55,6 +64,13 @@ func TestRoundTrips(t *testing.T) {
 	client.AddHook(h)
 	ctx, now, child := t.Context(), present(), newToken()
 	child.ID = second
+	update := func(d stores.Delta) error {
+		got, err := set.Sessions.Update(ctx, row, d)
+		if got != stores.Updated {
+			t.Errorf("Update: %v", got)
+		}
+		return err
+	}
 	for _, step := range []struct {
 		name string
 		want int
@@ -68,6 +84,10 @@ func TestRoundTrips(t *testing.T) {
 			})
 			return err
 		}},
+		{"login of the owner", 2, func() error { return update(loggingIn("ann")) }},
+		{"login of two owners", 2, func() error { return update(loggingIn("ann", "bob")) }},
+		{"logout of both", 1, func() error { return update(loggingIn()) }},
+		{"login again", 2, func() error { return update(loggingIn("bob", "ann")) }},
 		{"Reserve", 1, func() error { _, err := set.Limiter.Reserve(ctx, now, windows(3)...); return err }},
 		{"Peek", 1, func() error { _, err := set.Limiter.Peek(ctx, now, windows(3)...); return err }},
 		{"Create of an owner's token", 2, func() error { _, err := set.Tokens.Create(ctx, newToken()); return err }},

@@ -33,7 +33,7 @@ var (
 
 // What the script that updates a session answers beside stores.Outcome.
 const (
-	unlisted = 3 + iota
+	unlisted = 4 + iota
 	unreadable
 	tooLarge
 )
@@ -64,18 +64,16 @@ func (s *sessions) Load(ctx context.Context, row string) (stores.Session, bool, 
 // Create implements stores.Sessions.
 func (s *sessions) Create(ctx context.Context, n stores.Session) error {
 	const what = "create session"
-	switch {
-	case !validName(n.Row):
-		return fmt.Errorf("redisstore: %s: row is not named by 32 lower-case hexadecimal digits", what)
-	case !validText(n.Owner, ownerSize):
-		return fmt.Errorf("redisstore: %s: owner is not text of at most %d bytes", what, ownerSize)
-	case n.Values.Size() > stores.MaxValues:
-		return errSize(what, int64(n.Values.Size()))
+	if !validName(n.Row) {
+		return fmt.Errorf("redisstore: %s: the row has to be 32 lower-case hexadecimal digits", what)
+	}
+	if err := n.Validate(); err != nil {
+		return fmt.Errorf("redisstore: %s: %w", what, err)
 	}
 	listed := int64(0)
-	if n.Owner != "" {
+	if len(n.Owners) > 0 {
 		listed = listUntil(micro(n.Expires))
-		if err := s.list(ctx, what, n.Owner, n.Row, listed); err != nil {
+		if err := s.list(ctx, what, n.Owners, n.Row, listed); err != nil {
 			return err
 		}
 	}
@@ -87,34 +85,34 @@ func (s *sessions) Create(ctx context.Context, n stores.Session) error {
 	return err
 }
 
-// Update implements stores.Sessions. It takes one round trip, and one or two
-// more if the row has to be listed in its owner's index first.
+// Update implements stores.Sessions. It takes one round trip, and one or two more
+// if the row has to be listed in the indexes of its owners first.
 func (s *sessions) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
 	const what = "update session"
-	if d.Owner != nil && !validText(*d.Owner, ownerSize) {
-		return stores.Gone, fmt.Errorf("redisstore: %s: owner is not text of at most %d bytes", what, ownerSize)
+	if err := d.Validate(); err != nil {
+		return stores.Gone, fmt.Errorf("redisstore: %s: %w", what, err)
 	}
 	if !validName(row) {
 		return stores.Gone, fault(ctx, what, ctx.Err())
 	}
-	var owner string
+	var owners []string
 	var listed int64
-	if d.Owner != nil && *d.Owner != "" && !d.Expires.IsZero() {
-		owner, listed = *d.Owner, listUntil(micro(d.Expires))
+	if p := d.Principals; p != nil && len(p.Owners) > 0 && !d.Expires.IsZero() {
+		owners, listed = p.Owners, listUntil(micro(d.Expires))
 	}
 	call := ""
 	if d.Rename != nil {
 		call = nonce()
 	}
-	// What has to be listed can change between two tries, but only if another
-	// request gives the row another owner.
+	// The owners to list the row under can change between two tries, but only if
+	// another request changes them.
 	for range 5 {
-		if owner != "" {
-			if err := s.list(ctx, what, owner, row, listed); err != nil {
+		if len(owners) > 0 {
+			if err := s.list(ctx, what, owners, row, listed); err != nil {
 				return stores.Gone, err
 			}
 		}
-		got, err := s.run(ctx, what, updateSession, []string{s.rowKey(row)}, encodeDelta(d, call, owner, listed)...)
+		got, err := s.run(ctx, what, updateSession, []string{s.rowKey(row)}, encodeDelta(d, call, owners, listed)...)
 		if err != nil {
 			return stores.Gone, err
 		}
@@ -123,9 +121,9 @@ func (s *sessions) Update(ctx context.Context, row string, d stores.Delta) (stor
 			return outcome, err
 		}
 		expires, _ := moment(textAt(got, 2))
-		owner, listed = textAt(got, 1), listUntil(micro(expires))
+		owners, listed = splitOwners(textAt(got, 1)), listUntil(micro(expires))
 	}
-	return stores.Gone, fmt.Errorf("redisstore: %s: its owner keeps changing", what)
+	return stores.Gone, fmt.Errorf("redisstore: %s: its owners keep changing", what)
 }
 
 // readOutcome reads the answer to an update. Again reports that the row has to
@@ -136,19 +134,15 @@ func readOutcome(what string, got any) (outcome stores.Outcome, again bool, err 
 		return stores.Gone, false, err
 	}
 	switch numbers[0] {
-	case int64(stores.Gone), int64(stores.Stale), int64(stores.Updated):
+	case int64(stores.Gone), int64(stores.Stale), int64(stores.Updated), int64(stores.Replaced):
 		return stores.Outcome(numbers[0]), false, nil
 	case unlisted:
 		return stores.Gone, true, nil
 	case tooLarge:
-		return stores.Gone, false, fmt.Errorf("redisstore: %s: %s bytes of values, at most %d are allowed",
+		return stores.Gone, false, fmt.Errorf("redisstore: %s: session values have %s bytes, at most %d are allowed",
 			what, textAt(got, 1), stores.MaxValues)
 	}
 	return stores.Gone, false, corrupt(what, "fields are missing")
-}
-
-func errSize(what string, size int64) error {
-	return fmt.Errorf("redisstore: %s: %d bytes of values, at most %d are allowed", what, size, stores.MaxValues)
 }
 
 // Delete implements stores.Sessions. If an answer of the server got lost and
@@ -166,8 +160,12 @@ func (s *sessions) Delete(ctx context.Context, row string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if owner := textAt(got, 1); deleted[0] > 0 && owner != "" {
-		s.unlist(ctx, owner, row)
+	if deleted[0] > 0 {
+		rows := make(map[string][]string)
+		for _, owner := range splitOwners(textAt(got, 1)) {
+			rows[owner] = []string{row}
+		}
+		s.unlist(ctx, rows)
 	}
 	return deleted[0] > 0, nil
 }
@@ -177,21 +175,31 @@ func (s *sessions) Delete(ctx context.Context, row string) (bool, error) {
 // every request is listed again once a day.
 func listUntil(expires int64) int64 { return expires + (24 * time.Hour).Microseconds() }
 
-// list writes a row into its owner's index. That comes before the row is the
-// owner's: if the second step fails, an entry is left that leads nowhere, which
-// is harmless; the other way round a session would be left that nobody can end.
-func (s *sessions) list(ctx context.Context, what, owner, row string, until int64) error {
-	_, err := s.run(ctx, what, addToIndex, []string{s.ownerKey(owner)}, row, until, 0, slack.Milliseconds())
+// list adds a row to the indexes of its owners, in one round trip per server. That
+// comes before the row has these owners: if the second step fails, an entry is left
+// that leads nowhere, which is harmless. In the other order a session would be left
+// that its owner cannot find.
+func (s *sessions) list(ctx context.Context, what string, owners []string, row string, until int64) error {
+	calls := make([]call, len(owners))
+	for i, owner := range owners {
+		calls[i] = call{addToIndex, []string{s.ownerKey(owner)}, []any{row, until, 0, slack.Milliseconds()}}
+	}
+	_, err := s.runAll(ctx, what, calls)
 	return err
 }
 
-// unlist removes rows that were deleted from their owner's index. A row's name
-// is never given to another, so it cannot be listed again. That it failed does
-// not matter, because an entry counts only together with its row.
-func (s *sessions) unlist(ctx context.Context, owner string, rows ...string) {
-	if len(rows) > 0 {
-		s.client.ZRem(ctx, s.ownerKey(owner), toAny(rows)...)
+// unlist removes rows that were deleted from the indexes of their owners. A row's
+// name is never used again, so the row cannot be listed again. A failure does not
+// matter, because an entry counts only together with its row.
+func (s *sessions) unlist(ctx context.Context, rowsOf map[string][]string) {
+	if len(rowsOf) == 0 {
+		return
 	}
+	pipe := s.client.Pipeline()
+	for owner, rows := range rowsOf {
+		pipe.ZRem(ctx, s.ownerKey(owner), toAny(rows)...)
+	}
+	_, _ = pipe.Exec(ctx)
 }
 
 func (s *sessions) ownerKey(owner string) string { return s.indexKey("so:", owner) }

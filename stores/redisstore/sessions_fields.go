@@ -13,15 +13,29 @@ import (
 const keyMark = ":"
 
 // fewest is how many fields a row has beside its keys.
-const fewest = 11
+const fewest = 13
+
+// joinOwners returns owners as a field holds them. No owner contains NUL.
+func joinOwners(owners []string) string { return strings.Join(owners, "\x00") }
+
+// splitOwners is the inverse of joinOwners.
+func splitOwners(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\x00")
+}
 
 // encodeSession returns the fields of a new row, each followed by its value.
-// Field "listed" says until when the owner's index has the row, and "size" what
-// its keys take in the encoding of stores.Values, but for that one's first byte.
+// Field "listed" is until when the index of each owner has the row, and "size" is
+// the size of its keys in the encoding of stores.Values, without the first byte of
+// that encoding.
 func encodeSession(n stores.Session, listed int64) []any {
 	fields := []any{
 		"digest", n.Digest[:],
-		"owner", n.Owner,
+		"owners", joinOwners(n.Owners),
+		"principals", n.Principals,
+		"generation", n.Generation,
 		"address", clip(n.Address, addressSize),
 		"agent", clip(n.UserAgent, userAgentSize),
 		"created", micro(n.Created),
@@ -37,11 +51,12 @@ func encodeSession(n stores.Session, listed int64) []any {
 	return fields
 }
 
-// encodeDelta returns the arguments of the script that updates a row.
-func encodeDelta(d stores.Delta, call, owner string, listed int64) []any {
-	const fixed, most = 3, 2 * 6 // arguments before the fields, and fields beside keys
+// encodeDelta returns the arguments of the script that updates a row. The indexes
+// of the owners given have the row until listed.
+func encodeDelta(d stores.Delta, call string, owners []string, listed int64) []any {
+	const fixed, most = 4, 2 * 8 // arguments before the fields, and fields beside keys
 	args := make([]any, fixed, fixed+most+2*len(d.Set)+len(d.Remove)+4)
-	args[2] = ""
+	args[2], args[3] = "", d.Generation
 	if !d.Expires.IsZero() {
 		args[2] = keyEnd(d.Expires)
 		args = append(args, "expires", micro(d.Expires))
@@ -49,11 +64,14 @@ func encodeDelta(d stores.Delta, call, owner string, listed int64) []any {
 	if !d.LastSeen.IsZero() {
 		args = append(args, "seen", micro(d.LastSeen))
 	}
-	if d.Owner != nil {
-		args = append(args, "owner", *d.Owner)
+	if p := d.Principals; p != nil {
+		args = append(args, "owners", joinOwners(p.Owners), "principals", p.Data, "generation", p.Generation)
 	}
 	if d.Rename != nil {
-		args = append(args, "call", call, "digest", d.Rename.New[:], "renamed", micro(d.Rename.At))
+		args = append(args, "call", call)
+		if d.Rename.New != d.Rename.Old {
+			args = append(args, "digest", d.Rename.New[:], "renamed", micro(d.Rename.At))
+		}
 	}
 	for key, value := range d.Set {
 		args = append(args, keyMark+key, value)
@@ -69,9 +87,9 @@ func encodeDelta(d stores.Delta, call, owner string, listed int64) []any {
 	args[1] = len(args)
 	switch {
 	case d.Rename != nil:
-		args = append(args, call, d.Rename.Old[:], owner, listed)
-	case owner != "":
-		args = append(args, "", "", owner, listed)
+		args = append(args, call, d.Rename.Old[:], joinOwners(owners), listed)
+	case len(owners) > 0:
+		args = append(args, "", "", joinOwners(owners), listed)
 	}
 	return args
 }
@@ -79,14 +97,19 @@ func encodeDelta(d stores.Delta, call, owner string, listed int64) []any {
 // decodeSession reads the fields of a row.
 func decodeSession(row string, fields map[string]string) (stores.Session, error) {
 	const what = "load session"
-	s := stores.Session{Row: row, Owner: fields["owner"], Address: fields["address"], UserAgent: fields["agent"]}
+	s := stores.Session{
+		Row: row, Principals: fields["principals"], Owners: splitOwners(fields["owners"]),
+		Address: fields["address"], UserAgent: fields["agent"],
+	}
 	var ok bool
 	if s.Digest, ok = digestFrom(fields["digest"]); !ok {
 		return stores.Session{}, corrupt(what, "digest of "+strconv.Itoa(len(fields["digest"]))+" bytes")
 	}
-	if !validText(s.Owner, ownerSize) {
-		return stores.Session{}, corrupt(what, "owner")
+	generation, err := strconv.ParseUint(fields["generation"], 10, 32)
+	if err != nil {
+		return stores.Session{}, corrupt(what, "generation")
 	}
+	s.Generation = uint32(generation)
 	for _, t := range []struct {
 		name string
 		into *time.Time
@@ -106,8 +129,9 @@ func decodeSession(row string, fields map[string]string) (stores.Session, error)
 			pairs[key] = []byte(value)
 		}
 	}
-	if s.Values = stores.NewValues(pairs); s.Values.Size() > stores.MaxValues {
-		return stores.Session{}, corrupt(what, "values are too large")
+	s.Values = stores.NewValues(pairs)
+	if err := s.Validate(); err != nil {
+		return stores.Session{}, corrupt(what, err.Error())
 	}
 	return s, nil
 }

@@ -39,8 +39,8 @@ func (s *sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Sessi
 			return nil, err
 		}
 		for i, fields := range hashes {
-			if len(fields) == 0 || fields["owner"] != owner {
-				continue // ended, or another's by now
+			if !slices.Contains(splitOwners(fields["owners"]), owner) {
+				continue // it has ended, or has other owners now
 			}
 			got, err := decodeSession(some[i], fields)
 			if err != nil {
@@ -74,10 +74,10 @@ func (s *sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string
 	return n, nil
 }
 
-// deleteOf deletes those of the rows that are the owner's.
+// deleteOf deletes those of the rows that have the owner.
 func (s *sessions) deleteOf(ctx context.Context, what, owner, exceptRow string, rows []string) (int, error) {
 	var calls []call
-	var asked, deleted []string
+	var asked []string
 	for _, row := range rows {
 		if row != exceptRow {
 			asked = append(asked, row)
@@ -85,13 +85,17 @@ func (s *sessions) deleteOf(ctx context.Context, what, owner, exceptRow string, 
 		}
 	}
 	answers, err := s.runAll(ctx, what, calls)
+	n, deleted := 0, make(map[string][]string)
 	for i, got := range answers {
 		if numbers, _ := integers(what, got, 1); len(numbers) > 0 && numbers[0] > 0 {
-			deleted = append(deleted, asked[i])
+			n++
+			for _, owner := range splitOwners(textAt(got, 1)) {
+				deleted[owner] = append(deleted[owner], asked[i])
+			}
 		}
 	}
-	s.unlist(ctx, owner, deleted...)
-	return len(deleted), err
+	s.unlist(ctx, deleted)
+	return n, err
 }
 
 // members returns what an owner's index lists.

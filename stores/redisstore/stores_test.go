@@ -172,7 +172,7 @@ func present() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 func newSession() stores.Session {
 	now := present()
 	return stores.Session{
-		Row: row, Digest: stores.DigestOf([]byte("1")), Owner: "ann",
+		Row: row, Digest: stores.DigestOf([]byte("1")), Owners: []string{"ann"},
 		Values:  stores.NewValues(map[string][]byte{"color": []byte("red")}),
 		Created: now, LastSeen: now, Expires: now.Add(time.Hour),
 	}

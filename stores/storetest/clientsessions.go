@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +41,8 @@ var carrierRules = []rule[carrier]{
 	{"keys", "A text opens under the keys that it was sealed under, current or old, and says which.", carrierKeys},
 	{"tampered", "A text that was changed anywhere, cut or added to does not open.", carrierTampered},
 	{"expired", "A text opens until Expires and not from then on, also if a clock was set back.", carrierExpired},
-	{"room", "Values of the size of Room fit into the cookie, whatever the owner's name.", carrierRoom},
+	{"room", "Values and principals of the size of Room together fit into the cookie, whatever the owner is called.", carrierRoom},
+	{"refused", "Seal of a session that Validate refuses is an error.", carrierRefuses},
 	{"too-large", "A session that does not fit is an error that wraps ErrTooLarge, never half a cookie.", carrierTooLarge},
 	{"parallel", "Sessions that are sealed and opened at the same time do not mix.", carrierParallel},
 }
@@ -56,7 +58,8 @@ type carrier struct {
 func carried() stores.Session {
 	now := present()
 	return stores.Session{
-		Row: newID(), Digest: newDigest(), Owner: "users:ä/1",
+		Row: newID(), Digest: newDigest(),
+		Principals: "web\x00\xff", Owners: []string{"users:ä/1", "admins:2"}, Generation: 3,
 		Values:  stores.NewValues(map[string][]byte{"k": []byte("v"), "binary": {0, 0xff}, "empty": nil}),
 		Created: now.Add(-time.Hour), LastSeen: now, Expires: now.Add(2 * time.Hour).Truncate(time.Millisecond),
 	}
@@ -99,8 +102,12 @@ func diffCarried(got, want stores.Session) string {
 		return fmt.Sprintf("row %q, want %q", got.Row, want.Row)
 	case got.Digest != want.Digest:
 		return "digest"
-	case got.Owner != want.Owner:
-		return fmt.Sprintf("owner %q, want %q", got.Owner, want.Owner)
+	case got.Principals != want.Principals:
+		return fmt.Sprintf("principals %q, want %q", got.Principals, want.Principals)
+	case !slices.Equal(got.Owners, want.Owners):
+		return fmt.Sprintf("owners %q, want %q", got.Owners, want.Owners)
+	case got.Generation != want.Generation:
+		return fmt.Sprintf("generation %d, want %d", got.Generation, want.Generation)
 	case string(got.Values.Encoded()) != string(want.Values.Encoded()):
 		return "values"
 	case !sameTime(got.Created, want.Created) || !sameTime(got.LastSeen, want.LastSeen) || !sameTime(got.Expires, want.Expires):
@@ -114,7 +121,7 @@ func carrierRoundTrip(c carrier) {
 	full := carried()
 	c.opens(c.sealer, c.seal(full), full, 0)
 	bare := carried()
-	bare.Owner, bare.Values = "", stores.Values{}
+	bare.Principals, bare.Owners, bare.Generation, bare.Values = "", nil, 0, stores.Values{}
 	c.opens(c.sealer, c.seal(bare), bare, 0)
 }
 
@@ -179,23 +186,28 @@ func carrierExpired(c carrier) {
 	}
 }
 
-// filled returns a session with values of that size.
-func filled(size int) stores.Session {
+// filled returns a session with the longest owner and with values and principals
+// of the given sizes.
+func filled(values, principals int) stores.Session {
 	s := carried()
-	s.Values = stores.Values{}
-	for n := size; n >= 0 && s.Values.Size() != size; n-- {
+	s.Values, s.Principals = stores.Values{}, string(randomBytes(principals))
+	for n := values; n >= 0 && s.Values.Size() != values; n-- {
 		s.Values = stores.NewValues(map[string][]byte{"k": randomBytes(n)})
 	}
-	s.Owner = strings.Repeat("o", 255)
+	s.Owners = []string{strings.Repeat("o", stores.MaxOwner)}
 	return s
 }
 
 func carrierRoom(c carrier) {
 	for _, name := range []string{"s", cookieName, strings.Repeat("n", 128)} {
-		s := filled(c.store.Room(name))
-		text, err := c.store.Seal(c.sealer, name, s)
-		if err != nil || len(name)+len(text) > maxCookie {
-			c.Errorf("a full session of cookie %.20s…: %d bytes, error %v", name, len(name)+len(text), err)
+		room := c.store.Room(name)
+		shared, shorter := filled(room-100, 100), filled(room-100, 0)
+		shorter.Owners = append(shorter.Owners, strings.Repeat("p", 98))
+		for _, s := range []stores.Session{filled(room, 0), shared, shorter} {
+			text, err := c.store.Seal(c.sealer, name, s)
+			if err != nil || len(name)+len(text) > maxCookie {
+				c.Errorf("a full session of cookie %.20s…: %d bytes, error %v", name, len(name)+len(text), err)
+			}
 		}
 	}
 	if room := c.store.Room(strings.Repeat("n", 2*maxCookie)); room > 0 {
@@ -203,9 +215,19 @@ func carrierRoom(c carrier) {
 	}
 }
 
+func carrierRefuses(c carrier) {
+	for name, p := range invalidPrincipals {
+		s := carried()
+		s.Principals, s.Owners = p.Data, p.Owners
+		if text, err := c.store.Seal(c.sealer, cookieName, s); text != "" || err == nil {
+			c.Errorf("Seal with invalid principals (%s) = %.40q, error %v; want an error", name, text, err)
+		}
+	}
+}
+
 func carrierTooLarge(c carrier) {
 	for _, size := range []int{maxCookie, 100_000, stores.MaxValues} {
-		if text, err := c.store.Seal(c.sealer, cookieName, filled(size)); text != "" || !errors.Is(err, stores.ErrTooLarge) {
+		if text, err := c.store.Seal(c.sealer, cookieName, filled(size, 0)); text != "" || !errors.Is(err, stores.ErrTooLarge) {
 			c.Errorf("Seal of %d bytes = %d bytes, error %v; want ErrTooLarge", size, len(text), err)
 		}
 	}

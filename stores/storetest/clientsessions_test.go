@@ -54,6 +54,14 @@ type allRoom struct{ carried }
 
 func (allRoom) Room(cookie string) int { return cookiestore.MaxCookie - len(cookie) }
 
+// oneOwner forgets the owners after the first.
+type oneOwner struct{ carried }
+
+func (c oneOwner) Seal(with stores.Sealer, cookie string, s stores.Session) (string, error) {
+	s.Owners = s.Owners[:min(1, len(s.Owners))]
+	return c.carried.Seal(with, cookie, s)
+}
+
 // anyKey calls every key the current one.
 type anyKey struct{ carried }
 

@@ -22,17 +22,23 @@ func Sessions(t *testing.T, factory func(t *testing.T) stores.Sessions) {
 var sessionRules = []rule[sessions]{
 	{"create-round-trip", "Load returns every field that Create was given.", sessionRoundTrip},
 	{"create-values", "Values come back byte for byte: none, empty, binary and MaxValues of them.", sessionValues},
+	{"create-principals", "Principals come back byte for byte, and owners in their order: none, and as many as are allowed.", sessionPrincipals},
+	{"create-refused", "Create of a session that Validate refuses is an error and stores nothing.", sessionRefused},
 	{"create-exists", "Create of a row that exists returns ErrExists and changes nothing.", sessionExists},
 	{"load-unknown", "A row that was not created is not found, which is no error.", sessionUnknown},
 	{"load-expired", "A row that has expired is returned as it is, or not found.", sessionExpired},
 	{"load-snapshot", "What a Load returned does not change with the row.", sessionSnapshot},
 	{"update-keys", "A delta sets and removes its keys and leaves the others.", sessionKeys},
-	{"update-given", "LastSeen, Expires and Owner are replaced when given, and only then.", sessionGiven},
+	{"update-given", "LastSeen and Expires are replaced when given, and only then.", sessionGiven},
+	{"update-principals", "A delta replaces principals, owners and generation together; one without Principals keeps them.", sessionPrincipalsReplaced},
+	{"update-refused", "A delta that Validate refuses, such as one with Principals and without Rename, is an error and changes nothing.", sessionPrincipalsRefused},
+	{"update-replaced", "A delta of another generation reports Replaced and changes nothing, whatever its digest is.", sessionGeneration},
 	{"update-nothing", "A change that finds everything as it would leave it is Updated, not Gone.", sessionNothing},
 	{"update-gone", "A delta for a row that does not exist reports Gone and creates nothing.", sessionGone},
 	{"update-too-large", "A delta that would pass MaxValues is an error and changes nothing, not even the digest.", sessionTooLarge},
 	{"update-retains-nothing", "The store keeps no hold on a delta: its maps and pointers stay the caller's.", sessionRetains},
 	{"rename", "A rename gives the row its new digest and applies the rest of the delta with it.", sessionRename},
+	{"rename-same", "A rename to the digest that the row has compares it, and changes neither Digest nor Renamed.", sessionSameDigest},
 	{"rename-stale", "A rename from another digest reports Stale and changes nothing.", sessionStale},
 	{"rename-keeps-row", "A row keeps its name: after a rename deltas still find it, and it is one row.", sessionRenamedRow},
 	{"delete", "Delete reports whether the row existed, and may be repeated.", sessionDelete},
@@ -155,7 +161,9 @@ func diffSessions(got, want stores.Session) string {
 	}
 	add("Row", got.Row == want.Row, got.Row, want.Row)
 	add("Digest", got.Digest == want.Digest, got.Digest, want.Digest)
-	add("Owner", got.Owner == want.Owner, got.Owner, want.Owner)
+	add("Principals", got.Principals == want.Principals, fmt.Sprintf("%.40q", got.Principals), fmt.Sprintf("%.40q", want.Principals))
+	add("Owners", slices.Equal(got.Owners, want.Owners), fmt.Sprintf("%.200q", got.Owners), fmt.Sprintf("%.200q", want.Owners))
+	add("Generation", got.Generation == want.Generation, got.Generation, want.Generation)
 	add("Values", bytes.Equal(got.Values.Encoded(), want.Values.Encoded()), got.Values, want.Values)
 	add("Address", got.Address == want.Address, got.Address, want.Address)
 	add("UserAgent", got.UserAgent == want.UserAgent, got.UserAgent, want.UserAgent)

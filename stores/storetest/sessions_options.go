@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ginauth/ginauth/stores"
@@ -14,11 +16,13 @@ var sessionOptions = []rule[sessions]{
 		listMissing(s.T, s.store, map[string]bool{"stores.SessionIndex": index, "stores.Pruner": pruner})
 	}},
 	{"index-list", "SessionsOf returns the owner's rows and no other, the most recently seen first.", sessionIndexList},
-	{"index-follows", "A row is listed under the owner that it has now.", sessionIndexFollows},
+	{"index-follows", "A row is listed under the owners that it has now.", sessionIndexFollows},
+	{"index-several", "A row is listed once under each of its owners, and DeleteSessionsOf any of them deletes it.", sessionIndexSeveral},
 	{"index-delete", "DeleteSessionsOf deletes the owner's rows except the one named, and counts them.", sessionIndexDelete},
 	{"index-owners", "Owners are compared byte by byte, and nobody owns another's rows.", sessionIndexOwners},
 	{"index-expired", "An expired row that can be loaded is listed as well.", sessionIndexExpired},
 	{"index-race", "Rows of one owner made and renamed in parallel are all listed, and none survives DeleteSessionsOf.", sessionIndexRace},
+	{"index-race-several", "While other owners join and leave a row, it is listed under one who stays, and does not survive DeleteSessionsOf.", sessionIndexRaceSeveral},
 	{"prune", "Prune deletes the rows that expired at or before now, counts them, and leaves the others.", sessionPrune},
 }
 
@@ -31,7 +35,9 @@ func (s sessions) index() stores.SessionIndex {
 func (s sessions) owned(owner string, ago time.Duration) stores.Session {
 	s.Helper()
 	row := newSession()
-	row.Owner = owner
+	if owner != "" {
+		row.Principals, row.Owners = "one", []string{owner}
+	}
 	row.LastSeen = row.LastSeen.Add(-ago)
 	s.create(row)
 	return row
@@ -79,24 +85,66 @@ func sessionIndexList(s sessions) {
 func sessionIndexFollows(s sessions) {
 	s.index()
 	row := s.owned("", 0)
-	for _, owner := range []string{"u1", "u2", "u1"} {
-		before := row.Owner
-		rename := stores.Rename{Old: row.Digest, New: newDigest(), At: row.LastSeen}
-		s.updates(row.Row, stores.Delta{Owner: &owner, Rename: &rename}, stores.Updated)
-		row.Owner, row.Digest, row.Renamed = owner, rename.New, rename.At
-		s.lists(owner, row)
-		if before != "" {
-			s.lists(before)
+	everybody := []string{"u1", "u2", "u3"}
+	for _, owners := range [][]string{{"u1"}, {"u2"}, {"u2", "u1"}, {"u1", "u2"}, {"u1", "u3"}, {"u3"}, {"u3", "u2", "u1"}, {"u1"}, {}} {
+		d, after := withOwners(row, owners...)
+		s.updates(row.Row, d, stores.Updated)
+		row = after
+		for _, owner := range everybody {
+			if slices.Contains(owners, owner) {
+				s.lists(owner, row)
+			} else {
+				s.lists(owner)
+			}
 		}
 	}
-	nobody := ""
-	s.updates(row.Row, stores.Delta{Owner: &nobody}, stores.Updated)
-	s.lists("u1")
-	s.deletesOf("u1", "", 0)
-	row.Owner = ""
+	for _, owner := range everybody {
+		s.deletesOf(owner, "", 0)
+	}
 	s.holds(row)
+	d, row := withOwners(row, everybody...)
+	s.updates(row.Row, d, stores.Updated)
 	s.delete(row.Row)
-	s.lists("u1")
+	for _, owner := range everybody {
+		s.lists(owner)
+	}
+}
+
+func sessionIndexSeveral(s sessions) {
+	s.index()
+	shared := func(owners ...string) stores.Session {
+		row := newSession()
+		row.Principals, row.Owners = "several", owners
+		s.create(row)
+		return row
+	}
+	old, stranger := s.owned("u1", time.Hour), s.owned("u3", 0)
+	both, again := shared("u1", "u2"), shared("u2", "u1")
+	for i, owner := range both.Owners {
+		list := []stores.Session{again, both}
+		slices.SortFunc(list, func(a, b stores.Session) int { return b.LastSeen.Compare(a.LastSeen) })
+		if i == 0 {
+			list = append(list, old)
+		}
+		s.lists(owner, list...)
+	}
+	s.deletesOf("u2", both.Row, 1)
+	s.missing(again.Row)
+	s.lists("u2", both)
+	s.lists("u1", both, old)
+	s.deletesOf("u1", "", 2)
+	s.lists("u2")
+	s.deletesOf("u2", "", 0)
+	for _, row := range []stores.Session{old, both} {
+		s.missing(row.Row)
+	}
+	many := shared(manyOwners(stores.MaxOwners)...)
+	for _, owner := range many.Owners {
+		s.lists(owner, many)
+	}
+	s.deletesOf(many.Owners[stores.MaxOwners-1], "", 1)
+	s.missing(many.Row)
+	s.holds(stranger)
 }
 
 func sessionIndexDelete(s sessions) {
@@ -126,7 +174,9 @@ func sessionIndexDelete(s sessions) {
 
 func sessionIndexOwners(s sessions) {
 	index := s.index()
-	row := s.owned("alice", 0)
+	row, shared := s.owned("alice", time.Minute), s.owned("bob", 0)
+	d, shared := withOwners(shared, "bob", "alice")
+	s.updates(shared.Row, d, stores.Updated)
 	for _, owner := range append(strangers("alice"), "") {
 		got, err := index.SessionsOf(s.Context(), owner)
 		if err == nil && len(got) > 0 {
@@ -136,14 +186,21 @@ func sessionIndexOwners(s sessions) {
 			s.Errorf("DeleteSessionsOf(%q) deleted a row of alice", owner)
 		}
 		s.holds(row)
+		s.holds(shared)
 	}
-	s.deletesOf("alice", "", 1)
+	// Owners that a careless comparison takes for one are two.
+	d, row = withOwners(row, "alice", "ALICE", "alice ")
+	s.updates(row.Row, d, stores.Updated)
+	s.lists("ALICE", row)
+	s.lists("alice ", row)
+	s.lists("alice", shared, row)
+	s.deletesOf("alice", "", 2)
 }
 
 func sessionIndexExpired(s sessions) {
 	s.index()
 	row := newSession()
-	row.Owner = "u1"
+	row.Owners = []string{"u1"}
 	row.LastSeen, row.Expires = row.Created, row.Created.Add(time.Minute)
 	s.create(row)
 	live := s.owned("u1", 0)
@@ -156,15 +213,14 @@ func sessionIndexExpired(s sessions) {
 
 func sessionIndexRace(s sessions) {
 	s.index()
-	owner := "u1"
 	rows := make([]stores.Session, 20)
 	parallel(len(rows), func(i int) {
 		rows[i] = newSession()
 		rows[i].LastSeen = rows[i].LastSeen.Add(-time.Duration(i) * time.Second)
 		s.create(rows[i])
-		rename := stores.Rename{Old: rows[i].Digest, New: newDigest(), At: rows[i].LastSeen}
-		s.updates(rows[i].Row, stores.Delta{Owner: &owner, Rename: &rename}, stores.Updated)
-		rows[i].Owner, rows[i].Digest, rows[i].Renamed = owner, rename.New, rename.At
+		d, after := withOwners(rows[i], []string{"u2", "u1"}[i%2:]...)
+		s.updates(rows[i].Row, d, stores.Updated)
+		rows[i] = after
 	})
 	slices.SortFunc(rows, func(a, b stores.Session) int { return b.LastSeen.Compare(a.LastSeen) })
 	s.lists("u1", rows...)
@@ -181,19 +237,62 @@ func sessionIndexRace(s sessions) {
 	}
 }
 
+// sessionIndexRaceSeveral has other users join and leave sessions of u1.
+func sessionIndexRaceSeveral(s sessions) {
+	s.index()
+	change := func(row stores.Session, times int) stores.Session {
+		for i := range times {
+			d, after := withOwners(row, []string{"u2", "u1"}[i%2:]...)
+			if s.update(row.Row, d) != stores.Updated {
+				break
+			}
+			row = after
+		}
+		return row
+	}
+	row := s.owned("u1", 0)
+	var done atomic.Bool
+	parallel(3, func(i int) {
+		if i == 0 {
+			row = change(row, rounds(20))
+			done.Store(true)
+			return
+		}
+		for !done.Load() {
+			if got, err := s.index().SessionsOf(s.Context(), "u1"); err != nil || len(got) != 1 {
+				s.Errorf("SessionsOf returns %d rows, error %v, while another owner joins or leaves; want 1", len(got), err)
+			}
+		}
+	})
+	s.delete(row.Row)
+	for range rounds(10) {
+		row := s.owned("u1", 0)
+		parallel(2, func(i int) {
+			if i == 0 {
+				change(row, 10_000)
+				return
+			}
+			s.deletesOf("u1", "", 1)
+			s.missing(row.Row)
+		})
+	}
+}
+
 func sessionPrune(s sessions) {
 	pruner := capability[stores.Pruner](s.T, s.store, "stores.Pruner")
 	now := present().Add(time.Hour)
 	create := func(owner string, expires time.Time) stores.Session {
 		row := newSession()
-		row.Owner, row.Expires = owner, expires
+		if row.Expires = expires; owner != "" {
+			row.Owners = strings.Split(owner, ",")
+		}
 		s.create(row)
 		return row
 	}
 	live := create("u1", now.Add(time.Microsecond))
 	prolonged := create("", now.Add(-time.Minute))
 	dead := []stores.Session{
-		create("u1", now), create("", now), create("", now.Add(-time.Microsecond)), create("", now.Add(-30*time.Minute)),
+		create("u1", now), create("u2,u1", now), create("", now), create("", now.Add(-time.Microsecond)), create("", now.Add(-30*time.Minute)),
 	}
 	shortened := create("", now.Add(time.Hour))
 	prolonged.Expires = now.Add(time.Hour)
@@ -214,5 +313,6 @@ func sessionPrune(s sessions) {
 	}
 	if _, ok := s.store.(stores.SessionIndex); ok {
 		s.lists("u1", live)
+		s.lists("u2")
 	}
 }

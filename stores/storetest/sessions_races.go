@@ -19,6 +19,8 @@ var sessionRaces = []rule[sessions]{
 	{"race-keys-touch", "Parallel deltas are kept beside touches that change nothing.", sessionRaceTouch},
 	{"race-set-remove", "Parallel deltas that set and remove other keys do not undo each other.", sessionRaceRemove},
 	{"race-rename", "Of parallel renames from one digest exactly one is applied; the others change nothing.", sessionRaceRename},
+	{"race-principals", "Of parallel changes of principals from one generation exactly one is applied; the others report Replaced.", sessionRacePrincipals},
+	{"race-generation", "Once a change of the generation is acknowledged, no delta of the generation before it is applied.", sessionRaceGeneration},
 	{"race-rename-delete", "A row that is deleted while it is renamed is gone.", sessionRaceRenameDelete},
 	{"race-delete", "A row that is deleted while it is written is gone, and no writer brings it back.", sessionRaceDelete},
 	{"race-delete-once", "Of parallel Deletes of one row one reports that it existed.", sessionRaceDeleteOnce},
@@ -78,13 +80,11 @@ func sessionRaceKeys(s sessions) {
 func sessionRaceLogin(s sessions) {
 	row := newSession()
 	s.create(row)
-	owner, rename := "u1", stores.Rename{Old: row.Digest, New: newDigest(), At: row.LastSeen}
-	want := writeKeys(s, row.Row, func() {
-		s.updates(row.Row, stores.Delta{Set: set("user", "1"), Owner: &owner, Rename: &rename}, stores.Updated)
-	})
+	login, row := withOwners(row, "u1")
+	login.Set = set("user", "1")
+	want := writeKeys(s, row.Row, func() { s.updates(row.Row, login, stores.Updated) })
 	want["user"] = []byte("1")
-	row.Values, row.Owner = stores.NewValues(want), owner
-	row.Digest, row.Renamed = rename.New, rename.At
+	row.Values = stores.NewValues(want)
 	s.holds(row)
 }
 
@@ -172,24 +172,27 @@ func sessionRaceRenameDelete(s sessions) {
 }
 
 func sessionRaceDelete(s sessions) {
-	owner := "u1"
 	for range rounds(40) {
 		row := newSession()
 		s.create(row)
+		login, _ := withOwners(row, "u1")
+		join, _ := withOwners(row, "u1", "u2")
 		parallel(9, func(i int) {
 			d := stores.Delta{Set: set(fmt.Sprint("key", i), "x")}
 			switch i {
 			case 0:
 				d.Expires = row.Expires.Add(time.Hour)
 			case 1:
-				d.Owner = &owner
+				d = login
+			case 2:
+				d = join
 			case 4:
 				if !s.delete(row.Row) {
 					s.Error("Delete reports that the row did not exist")
 				}
 				return
 			}
-			if s.update(row.Row, d) == stores.Stale {
+			if s.update(row.Row, d) == stores.Stale && d.Rename == nil {
 				s.Error("an update that renames nothing reports stale")
 			}
 		})

@@ -9,17 +9,17 @@ import (
 func sessionRename(s sessions) {
 	row := newSession()
 	s.create(row)
-	owner, to, at := "u1", newDigest(), row.LastSeen.Add(time.Second)
+	to, at := newDigest(), row.LastSeen.Add(time.Second)
 	s.updates(row.Row, stores.Delta{
-		Set:      set("user", "1"),
-		Remove:   []string{"color"},
-		Owner:    &owner,
-		LastSeen: at,
-		Expires:  at.Add(time.Hour),
-		Rename:   &stores.Rename{Old: row.Digest, New: to, At: at},
+		Set:        set("user", "1"),
+		Remove:     []string{"color"},
+		LastSeen:   at,
+		Expires:    at.Add(time.Hour),
+		Principals: &stores.Principals{Data: "one", Owners: []string{"u1"}},
+		Rename:     &stores.Rename{Old: row.Digest, New: to, At: at},
 	}, stores.Updated)
 
-	row.Values, row.Owner, row.Digest = stores.NewValues(set("user", "1")), owner, to
+	row.Values, row.Principals, row.Owners, row.Digest = stores.NewValues(set("user", "1")), "one", []string{"u1"}, to
 	row.LastSeen, row.Renamed, row.Expires = at, at, at.Add(time.Hour)
 	s.holds(row)
 }
@@ -31,15 +31,14 @@ func sessionStale(s sessions) {
 	s.updates(row.Row, stores.Delta{Rename: &stores.Rename{Old: first, New: newDigest(), At: row.LastSeen}}, stores.Updated)
 	row = s.load(row.Row)
 
-	owner := "u1"
 	for name, old := range map[string]stores.Digest{"earlier": first, "foreign": newDigest(), "zero": {}} {
 		outcome := s.update(row.Row, stores.Delta{
-			Set:      set("user", "1"),
-			Remove:   []string{"color"},
-			Owner:    &owner,
-			LastSeen: row.LastSeen.Add(time.Hour),
-			Expires:  row.Expires.Add(time.Hour),
-			Rename:   &stores.Rename{Old: old, New: newDigest(), At: row.LastSeen.Add(time.Hour)},
+			Set:        set("user", "1"),
+			Remove:     []string{"color"},
+			LastSeen:   row.LastSeen.Add(time.Hour),
+			Expires:    row.Expires.Add(time.Hour),
+			Principals: &stores.Principals{Data: "one", Owners: []string{"u1"}},
+			Rename:     &stores.Rename{Old: old, New: newDigest(), At: row.LastSeen.Add(time.Hour)},
 		})
 		if outcome != stores.Stale {
 			s.Errorf("rename from the %s digest reports %v, want stale", name, outcome)

@@ -11,7 +11,7 @@ import (
 
 func sessionRoundTrip(s sessions) {
 	full := newSession()
-	full.Owner = "user:ä/1"
+	full.Principals, full.Owners, full.Generation = "web\x00\xff", []string{"user:ä/1"}, 3
 	full.Address = "2001:db8:ffff:ffff:ffff:ffff:192.0.2.128%eth0"
 	full.UserAgent = "Mozilla/5.0 (Ünïcode; 日本語; 🦊) '\"\\%_" + strings.Repeat("é", 100)
 	full.Renamed = full.Created.Add(time.Minute + 123*time.Microsecond)
@@ -67,7 +67,7 @@ func sessionTooLarge(s sessions) {
 
 func sessionExists(s sessions) {
 	first := newSession()
-	first.Owner = "u1"
+	first.Owners = []string{"u1"}
 	s.create(first)
 
 	second := newSession()
@@ -102,10 +102,12 @@ func sessionExpired(s sessions) {
 
 func sessionSnapshot(s sessions) {
 	row := newSession()
+	row.Principals, row.Owners = "two", []string{"u1", "u2"}
 	s.create(row)
 	before := s.load(row.Row)
-	owner := "u1"
-	s.updates(row.Row, stores.Delta{Set: set("color", "blu"), Owner: &owner, Expires: row.Expires.Add(time.Hour)}, stores.Updated)
+	d, _ := withOwners(row, "u3", "u4")
+	d.Set, d.Expires = set("color", "blu"), row.Expires.Add(time.Hour)
+	s.updates(row.Row, d, stores.Updated)
 	s.updates(row.Row, stores.Delta{Remove: []string{"color"}}, stores.Updated)
 	s.delete(row.Row)
 	if diff := diffSessions(before, row); diff != "" {
@@ -136,17 +138,14 @@ func sessionKeys(s sessions) {
 func sessionGiven(s sessions) {
 	row := newSession()
 	s.create(row)
-	owner, nobody := "u1", ""
 	steps := []struct {
 		delta  stores.Delta
 		change func()
 	}{
 		{stores.Delta{LastSeen: row.LastSeen.Add(time.Minute)}, func() { row.LastSeen = row.LastSeen.Add(time.Minute) }},
 		{stores.Delta{Expires: row.Expires.Add(time.Hour)}, func() { row.Expires = row.Expires.Add(time.Hour) }},
-		{stores.Delta{Owner: &owner}, func() { row.Owner = owner }},
 		{stores.Delta{Set: set("color", "blue")}, func() { row.Values = stores.NewValues(set("color", "blue")) }},
 		{stores.Delta{}, func() {}},
-		{stores.Delta{Owner: &nobody}, func() { row.Owner = nobody }},
 	}
 	for _, step := range steps {
 		s.updates(row.Row, step.delta, stores.Updated)
@@ -157,36 +156,35 @@ func sessionGiven(s sessions) {
 
 func sessionNothing(s sessions) {
 	row := newSession()
-	row.Owner = "u1"
+	row.Principals, row.Owners = "one", []string{"u1"}
 	s.create(row)
-	same := row.Owner
+	kept := &stores.Principals{Data: row.Principals, Owners: row.Owners}
 	for _, d := range []stores.Delta{
 		{},
 		{LastSeen: row.LastSeen, Expires: row.Expires},
-		{Owner: &same},
 		{Set: set("color", "red")},
 		{Remove: []string{"never set"}},
-		{Set: set("color", "red"), LastSeen: row.LastSeen, Owner: &same},
+		{Rename: same(row)},
+		{Principals: kept, Rename: same(row)},
+		{Set: set("color", "red"), LastSeen: row.LastSeen, Principals: kept, Rename: same(row)},
 	} {
 		s.updates(row.Row, d, stores.Updated)
 		s.updates(row.Row, d, stores.Updated)
-	}
-	s.holds(row)
-
-	again := stores.Rename{Old: row.Digest, New: row.Digest, At: row.LastSeen}
-	row.Renamed = again.At
-	for range 2 {
-		s.updates(row.Row, stores.Delta{Rename: &again}, stores.Updated)
 	}
 	s.holds(row)
 }
 
 func sessionGone(s sessions) {
 	row := newID()
-	owner := "u1"
+	principals, _ := withOwners(newSession(), "u1")
+	shared, _ := withOwners(newSession(), "u1", "u2")
+	shared.Set, shared.Expires = set("a", "1"), present().Add(time.Hour)
 	for _, d := range []stores.Delta{
 		{},
-		{Set: set("a", "1"), LastSeen: present(), Expires: present().Add(time.Hour), Owner: &owner},
+		{Set: set("a", "1"), LastSeen: present(), Expires: present().Add(time.Hour)},
+		{Generation: 1},
+		principals,
+		shared,
 		{Rename: &stores.Rename{Old: newDigest(), New: newDigest(), At: present()}},
 		{Rename: &stores.Rename{New: newDigest(), At: present()}},
 	} {
@@ -203,15 +201,23 @@ func sessionGone(s sessions) {
 func sessionRetains(s sessions) {
 	row := newSession()
 	s.create(row)
-	owner, value := "u1", []byte("blue")
+	owners, value := []string{"u1", "u2"}, []byte("blue")
+	d, row := withOwners(row, owners...)
 	pairs := map[string][]byte{"color": value}
-	s.updates(row.Row, stores.Delta{Set: pairs, Owner: &owner}, stores.Updated)
-	row.Values, row.Owner = stores.NewValues(pairs), owner
+	d.Set = pairs
+	s.updates(row.Row, d, stores.Updated)
+	row.Values, row.Owners = stores.NewValues(pairs), []string{"u1", "u2"}
+	created := newSession()
+	created.Owners = []string{"u1", "u2"}
+	s.create(created)
 
-	owner = "u2"
 	copy(value, "gold")
 	pairs["a"] = nil
+	d.Principals.Data, d.Rename.New = "", stores.Digest{}
+	owners[0], created.Owners[1] = "u3", "u3"
 	s.holds(row)
+	created.Owners = []string{"u1", "u2"}
+	s.holds(created)
 }
 
 func sessionDelete(s sessions) {
@@ -229,7 +235,7 @@ func sessionDelete(s sessions) {
 
 func sessionNames(s sessions) {
 	row := newSession()
-	row.Owner = "u1"
+	row.Owners = []string{"u1"}
 	s.create(row)
 	ctx := s.Context()
 	for _, name := range hostileNames(row.Row) {
@@ -256,7 +262,7 @@ func sessionNames(s sessions) {
 
 func sessionContext(s sessions) {
 	row, fresh := newSession(), newSession()
-	row.Owner = "u1"
+	row.Owners = []string{"u1"}
 	s.create(row)
 	calls := []call{
 		{"Load", func(ctx context.Context) error { _, _, err := s.store.Load(ctx, row.Row); return err }},

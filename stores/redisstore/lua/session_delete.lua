@@ -1,12 +1,12 @@
 -- Deletes a session.
--- KEYS: the row. ARGV: the owner it must have, or ''.
--- Returns whether it existed, and its owner.
--- What is no session any more can be deleted all the same.
-local owner = redis.pcall('HGET', KEYS[1], 'owner')
-if type(owner) ~= 'string' then
-  owner = ''
+-- KEYS: the row. ARGV: the owner that it must have, or ''.
+-- Returns whether it existed, and its owners.
+-- A key of another type can be deleted as well.
+local owners = redis.pcall('HGET', KEYS[1], 'owners')
+if type(owners) ~= 'string' then
+  owners = ''
 end
-if ARGV[1] ~= '' and owner ~= ARGV[1] then
-  return { 0, owner }
+if ARGV[1] ~= '' and not string.find('\0' .. owners .. '\0', '\0' .. ARGV[1] .. '\0', 1, true) then
+  return { 0, owners }
 end
-return { redis.call('UNLINK', KEYS[1]), owner }
+return { redis.call('UNLINK', KEYS[1]), owners }

@@ -1,0 +1,167 @@
+package storetest_test
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+type writeBack struct{ *memSessions }
+
+func (s writeBack) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	got, found, err := s.Load(ctx, row)
+	if err != nil || !found {
+		return stores.Gone, err
+	}
+	pause()
+	changed := got.Values.With(d)
+	d.Set, d.Remove = map[string][]byte{}, nil
+	for key, value := range changed.All() {
+		d.Set[key] = []byte(value)
+	}
+	current, _, _ := s.Load(ctx, row)
+	for key := range current.Values.All() {
+		if _, kept := d.Set[key]; !kept {
+			d.Remove = append(d.Remove, key)
+		}
+	}
+	return s.memSessions.Update(ctx, row, d)
+}
+
+type upsert struct{ *memSessions }
+
+func (s upsert) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	if o, err := s.memSessions.Update(ctx, row, d); err != nil || o != stores.Gone {
+		return o, err
+	}
+	return stores.Updated, s.Create(ctx, stores.Session{Row: row, Values: stores.NewValues(d.Set), Expires: time.Now()})
+}
+
+type changedRows struct{ *memSessions }
+
+func (s changedRows) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	before, _, _ := s.Load(ctx, row)
+	o, err := s.memSessions.Update(ctx, row, d)
+	if after, _, _ := s.Load(ctx, row); reflect.DeepEqual(after, before) {
+		return stores.Gone, err
+	}
+	return o, err
+}
+
+type anyDigest struct{ *memSessions }
+
+func (s anyDigest) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	if got, _, _ := s.Load(ctx, row); d.Rename != nil {
+		d.Rename = &stores.Rename{Old: got.Digest, New: d.Rename.New, At: d.Rename.At}
+	}
+	return s.memSessions.Update(ctx, row, d)
+}
+
+type checkedDigest struct{ *memSessions }
+
+func (s checkedDigest) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	if d.Rename == nil {
+		return s.memSessions.Update(ctx, row, d)
+	}
+	if got, found, _ := s.Load(ctx, row); found && got.Digest != d.Rename.Old {
+		return stores.Stale, nil
+	}
+	pause()
+	return anyDigest(s).Update(ctx, row, d)
+}
+
+type noContext struct{ *memSessions }
+
+func (s noContext) Delete(_ context.Context, row string) (bool, error) {
+	return s.memSessions.Delete(context.Background(), row)
+}
+
+type foldedOwners struct{ *memSessions }
+
+func (s foldedOwners) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
+	return s.memSessions.SessionsOf(ctx, strings.ToLower(owner))
+}
+
+type eagerPrune struct{ *memSessions }
+
+func (s eagerPrune) Prune(ctx context.Context, now time.Time) (int, error) {
+	return s.memSessions.Prune(ctx, now.Add(time.Microsecond))
+}
+
+type noGeneration struct{ *memSessions }
+
+func (s noGeneration) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	if err := d.Validate(); err != nil {
+		return stores.Gone, err
+	}
+	for {
+		got, found, err := s.Load(ctx, row)
+		if err != nil || !found {
+			return stores.Gone, err
+		}
+		d.Generation = got.Generation
+		if d.Principals != nil && d.Principals.Generation < d.Generation {
+			principals := *d.Principals
+			principals.Generation = d.Generation
+			d.Principals = &principals
+		}
+		if o, err := s.memSessions.Update(ctx, row, d); err != nil || o != stores.Replaced {
+			return o, err
+		}
+	}
+}
+
+type checkedGeneration struct{ *memSessions }
+
+func (s checkedGeneration) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	if got, found, _ := s.Load(ctx, row); found && got.Generation != d.Generation {
+		return stores.Replaced, nil
+	}
+	pause()
+	return noGeneration(s).Update(ctx, row, d)
+}
+
+type anyPrincipals struct{ *memSessions }
+
+func (s anyPrincipals) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	if got, found, _ := s.Load(ctx, row); found && d.Principals != nil && d.Rename == nil {
+		d.Rename = &stores.Rename{Old: got.Digest, New: got.Digest}
+	}
+	return s.memSessions.Update(ctx, row, d)
+}
+
+type alwaysRenamed struct{ *memSessions }
+
+func (s alwaysRenamed) Load(ctx context.Context, row string) (stores.Session, bool, error) {
+	got, found, err := s.memSessions.Load(ctx, row)
+	if !got.Renamed.IsZero() {
+		got.Renamed = got.LastSeen
+	}
+	return got, found, err
+}
+
+type firstOwner struct{ *memSessions }
+
+func (s firstOwner) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
+	rows, err := s.memSessions.SessionsOf(ctx, owner)
+	return slices.DeleteFunc(rows, func(row stores.Session) bool { return row.Owners[0] != owner }), err
+}
+
+type relisted struct{ *memSessions }
+
+func (s relisted) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	if d.Principals != nil && d.Rename != nil {
+		nobody := stores.Delta{
+			Generation: d.Generation,
+			Principals: &stores.Principals{Generation: d.Generation},
+			Rename:     &stores.Rename{Old: d.Rename.Old, New: d.Rename.Old},
+		}
+		_, _ = s.memSessions.Update(ctx, row, nobody)
+		pause()
+	}
+	return s.memSessions.Update(ctx, row, d)
+}

@@ -1,0 +1,50 @@
+package storetest_test
+
+import (
+	"context"
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+type checkedConsume struct{ *memTokens }
+
+func (s checkedConsume) Consume(ctx context.Context, now time.Time, family, id string) (bool, error) {
+	t, found, err := s.Find(ctx, family, id)
+	if err != nil || !found || !t.Consumed.IsZero() {
+		return false, err
+	}
+	pause()
+	_, err = s.memTokens.Consume(ctx, now, family, id)
+	return true, err
+}
+
+type twoSteps struct{ *memTokens }
+
+func (s twoSteps) Rotate(ctx context.Context, now time.Time, parent string, child stores.Token) (stores.Rotated, error) {
+	t, found, err := s.Find(ctx, child.Family, parent)
+	if err != nil || !found || !t.FamilyRevoked.IsZero() || !now.Before(t.Expires) || !now.Before(t.FamilyExpires) {
+		return stores.RotateDead, err
+	}
+	if !t.Consumed.IsZero() {
+		return stores.RotateUsed, nil
+	}
+	pause()
+	if _, err := s.Consume(ctx, now, child.Family, parent); err != nil {
+		return stores.RotateDead, err
+	}
+	_, err = s.Create(ctx, child)
+	return stores.RotateDone, err
+}
+
+type lateConsume struct{ *memTokens }
+
+func (s lateConsume) Consume(ctx context.Context, now time.Time, family, id string) (bool, error) {
+	return s.memTokens.Consume(ctx, now.Add(-time.Microsecond), family, id)
+}
+
+type anyKind struct{ *memTokens }
+
+func (s anyKind) RevokeOwner(ctx context.Context, now time.Time, owner, except string, _ ...stores.Kind) (int, error) {
+	return s.memTokens.RevokeOwner(ctx, now, owner, except)
+}
