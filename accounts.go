@@ -267,7 +267,7 @@ func (m *Manager) ConfirmPassword() gin.HandlerFunc {
 // Pages.VerifyEmail, if the address is not verified or the user's type does not implement
 // models.EmailVerifiable.
 func (m *Manager) EnsureEmailVerified() gin.HandlerFunc {
-	m.usage.verifiesEmail()
+	m.usage.VerifiesEmail()
 	return m.requireUser(func(_ context.Context, _ *requestState, u models.Authenticatable) error {
 		if v, ok := u.(models.EmailVerifiable); !ok || !v.AuthEmailVerified() {
 			return ErrEmailNotVerified

@@ -106,7 +106,7 @@ func (a *Authenticator) current() *guardEntry {
 // once in a request.
 func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error) {
 	g := a.current()
-	if r, ok := a.x.known(g); ok {
+	if r, ok := a.x.results.Get(g); ok {
 		return r.user, r.err
 	}
 	return a.identify(ctx, g)
@@ -124,11 +124,11 @@ func (a *Authenticator) identify(ctx context.Context, g *guardEntry) (models.Aut
 			err = autherr.Unavailable("authenticate", err) // an unknown failure is not an anonymous request
 		}
 	}
-	r := authResult{guard: g, user: u, err: err}
+	r := authResult{user: u, err: err}
 	if u != nil {
 		r.token = id.Token
 	}
-	a.x.setUser(r)
+	a.x.results.Put(g, r)
 	return u, err
 }
 
@@ -172,7 +172,7 @@ func (a *Authenticator) Token(ctx context.Context) (*TokenInfo, error) {
 	if _, err := a.User(ctx); err != nil {
 		return nil, err
 	}
-	r, _ := a.x.known(a.current())
+	r, _ := a.x.results.Get(a.current())
 	return r.token, nil
 }
 

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ginauth/ginauth/internal/accounts"
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/faults"
-	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/settings"
 	"github.com/ginauth/ginauth/internal/throttle"
@@ -22,7 +22,6 @@ import (
 const (
 	defaultGuard = "web"
 	defaultGrace = 10 * time.Second
-	maxLinkTime  = 24 * time.Hour
 )
 
 // withDefaults returns a copy of c with defaults in place of zero values. Faulty values
@@ -74,7 +73,7 @@ func (c *Config) setThrottleDefaults() {
 }
 
 func (c *Config) setTokenDefaults() {
-	if c.JWT.SigningKey.unset() {
+	if !c.JWT.SigningKey.key.IsSet() {
 		setDefault(&c.JWT.Issuer, "ginauth")
 		setDefault(&c.JWT.Audience, c.JWT.Issuer)
 	}
@@ -149,31 +148,10 @@ func (c *Config) check(f *faults.List) {
 	cookie.Check(f)
 	limits.CheckLimits("Throttle.", f)
 	tokens.Check(f)
-	c.checkAccounts(f)
-}
-
-func (c *Config) checkAccounts(f *faults.List) {
-	for field, d := range map[string]time.Duration{"Account.VerifyLifetime": c.Account.VerifyLifetime, "Account.ResetLifetime": c.Account.ResetLifetime} {
-		if d < time.Minute || d > maxLinkTime {
-			f.Add(field, "%v is not between 1 min and %v", d, maxLinkTime)
-		}
-	}
+	accounts := c.accounts()
+	accounts.Check(f, c.Mail.Mailer != nil)
 	f.AtLeast(time.Second, map[string]time.Duration{"Account.ConfirmLifetime": c.Account.ConfirmLifetime})
 	f.AtLeast(time.Minute, map[string]time.Duration{"Account.RememberLifetime": c.Account.RememberLifetime})
-	if c.Account.MailPerMinute < 1 || c.Account.MailPerHour < 1 {
-		f.Add("Account", "MailPerMinute and MailPerHour are at least 1")
-	}
-	if c.Mail.Mailer == nil {
-		if c.Account.HideAccountExistence {
-			f.Add("Account.HideAccountExistence", "needs a Mail.Mailer: the owner of a taken address is told by mail")
-		}
-		return
-	}
-	settings.BaseURL(f, "Mail.BaseURL", c.Mail.BaseURL)
-	settings.LinkPaths(f, map[string]string{
-		"Mail.VerifyPath": c.Mail.VerifyPath, "Mail.ResetPath": c.Mail.ResetPath,
-		"Mail.ForgotPath": c.Mail.ForgotPath, "Mail.ConfirmPath": c.Mail.ConfirmPath,
-	})
 }
 
 // attributes returns the attributes that all cookies share.
@@ -200,6 +178,19 @@ func (c *Config) tokens() tokens.Config {
 	}
 }
 
+// accounts returns the configuration of the engine of accounts, without keys.
+func (c *Config) accounts() accounts.Config {
+	return accounts.Config{
+		HideAccountExistence: c.Account.HideAccountExistence, Prepare: c.Account.prepare(),
+		VerifyLifetime: c.Account.VerifyLifetime, ResetLifetime: c.Account.ResetLifetime,
+		MailPerMinute: c.Account.MailPerMinute, MailPerHour: c.Account.MailPerHour,
+		Mail: accounts.MailConfig{
+			BaseURL: c.Mail.BaseURL, AppName: c.Mail.AppName, Language: c.Mail.Language, VerifyPath: c.Mail.VerifyPath,
+			ResetPath: c.Mail.ResetPath, ForgotPath: c.Mail.ForgotPath, ConfirmPath: c.Mail.ConfirmPath,
+		},
+	}
+}
+
 // ring returns the application's keys, or nil if there are faults.
 func (c *Config) ring(memory bool, f *faults.List) *keys.Ring {
 	var previous []string
@@ -207,36 +198,4 @@ func (c *Config) ring(memory bool, f *faults.List) *keys.Ring {
 		previous = append(previous, string(key))
 	}
 	return settings.Ring(f, string(c.Key), previous, memory)
-}
-
-// keySet returns the keys of signed tokens, or nil if there are faults.
-func (c *JWTConfig) keySet(ring *keys.Ring, f *faults.List) *jws.Set {
-	var list []jws.Key
-	switch {
-	case !c.SigningKey.unset():
-		if c.SigningKey.err != nil {
-			f.Add("JWT.SigningKey", "%v", c.SigningKey.err)
-		}
-		list = append(list, c.SigningKey.key)
-	case ring != nil:
-		var err error
-		if list, err = tokens.DerivedKeys(ring); err != nil {
-			f.Add("JWT", "%v", err)
-		}
-	}
-	for i, key := range c.VerifyingKeys {
-		if err := key.fault(); err != nil {
-			f.Add("JWT.VerifyingKeys", "key %d: %v", i, err)
-			continue
-		}
-		list = append(list, key.key)
-	}
-	if len(*f) > 0 {
-		return nil
-	}
-	set, err := jws.NewSet(list[0], list[1:]...)
-	if err != nil {
-		f.Add("JWT", "%v", err)
-	}
-	return set
 }

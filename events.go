@@ -6,7 +6,7 @@ import (
 	"reflect"
 
 	"github.com/ginauth/ginauth/events"
-	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/dispatch"
 )
 
 // On adds a listener for events of type E. Use events.Event as E to hear of all
@@ -51,14 +51,5 @@ func (a *Authenticator) EventContext(ctx context.Context) context.Context {
 // SlogAudit returns an audit sink for Config.Audit that writes one log line for each
 // event.
 func SlogAudit(log *slog.Logger) func(context.Context, events.Event) {
-	return func(ctx context.Context, e events.Event) {
-		m := e.EventMeta()
-		log.LogAttrs(ctx, slog.LevelInfo, "auth "+e.EventName(),
-			slog.Time("at", m.Time),
-			slog.String("guard", m.Guard),
-			slog.String("user", request.Cut(m.UserID, 255)),
-			slog.String("account", m.Account),
-			slog.String("address", m.Address),
-			slog.String("user_agent", request.Cut(m.UserAgent, 255)))
-	}
+	return dispatch.Slog(log)
 }

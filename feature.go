@@ -167,15 +167,15 @@ func (m *Manager) refuseUnverified(_ context.Context, _ *Authenticator, r *Login
 
 // rememberDevice makes the device known to the account. API clients keep no cookies.
 func (m *Manager) rememberDevice(_ context.Context, a *Authenticator, p *proof, res *LoginResult) {
-	if p.attempt != nil && res.Tokens == nil {
-		m.limiter.RememberDevice(&a.x.State, a.current().realm, p.attempt.Subject, p.request.User)
+	if p.password != nil && res.Tokens == nil {
+		m.limiter.RememberDevice(&a.x.State, a.current().realm, p.password.Attempt.Subject, p.request.User)
 	}
 }
 
 // tellNewDevice sends a mail at a login from a device that was not used for the account
 // before.
 func (m *Manager) tellNewDevice(ctx context.Context, a *Authenticator, p *proof, res *LoginResult) {
-	if m.cfg.Mail.NotifyNewDevice && p.attempt != nil && res.Tokens == nil && p.attempt.Subject.Device == nil {
+	if m.cfg.Mail.NotifyNewDevice && p.password != nil && res.Tokens == nil && p.password.Attempt.Subject.Device == nil {
 		m.mails.TellNewDevice(ctx, &a.x.State, p.request.User)
 	}
 }

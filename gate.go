@@ -138,7 +138,7 @@ func (l *loader[R]) find(ctx context.Context, c *gin.Context) (any, bool, error)
 // resource, or if the resource is neither from Load nor from OfType.
 func (m *Manager) Authorize(ability string, resource ...any) gin.HandlerFunc {
 	source := checkResource(ability, resource)
-	m.usage.ability(ability)
+	m.usage.Ability(ability)
 	return func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			ctx, span := x.Span(c.Request.Context())

@@ -22,6 +22,7 @@ import (
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/passpolicy"
 	"github.com/ginauth/ginauth/internal/passwords"
+	"github.com/ginauth/ginauth/internal/preflight"
 	"github.com/ginauth/ginauth/internal/remember"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/seal"
@@ -51,7 +52,7 @@ type Manager struct {
 	gate         *Gate
 	origins      *http.CrossOriginProtection
 	intended     *seal.Sealer
-	usage        usage
+	usage        preflight.Usage
 	features     features
 
 	hasher    *hashing.Manager
@@ -82,7 +83,11 @@ func New(config Config) (*Manager, error) {
 	m.memory = cfg.Stores == (stores.Set{}) || settings.InMemory(cfg.Stores)
 	m.cookies = cfg.Session.Cookie.attributes()
 	ring := cfg.ring(m.memory, &f)
-	m.jwt = &JWT{m: m, set: cfg.JWT.keySet(ring, &f)}
+	var verifying []tokens.Key
+	for _, key := range cfg.JWT.VerifyingKeys {
+		verifying = append(verifying, key.key)
+	}
+	m.jwt = &JWT{m: m, set: tokens.KeySet(ring, cfg.JWT.SigningKey.key, verifying, &f)}
 	if origins := settings.CrossOrigin(&f, cfg.CrossOrigin.TrustedOrigins, cfg.CrossOrigin.InsecureBypassPatterns); !cfg.CrossOrigin.InsecureDisable {
 		m.origins = origins
 	}
@@ -135,10 +140,7 @@ func (m *Manager) makeMails(f *faults.List) {
 		f.Add("Mail.Queue", "%v", err)
 		return
 	}
-	m.mails = &accounts.Mails{Env: m.env, Queue: queue, Templates: cfg.Templates, Config: accounts.MailConfig{
-		BaseURL: cfg.BaseURL, AppName: cfg.AppName, Language: cfg.Language,
-		VerifyPath: cfg.VerifyPath, ResetPath: cfg.ResetPath, ForgotPath: cfg.ForgotPath, ConfirmPath: cfg.ConfirmPath,
-	}}
+	m.mails = &accounts.Mails{Env: m.env, Queue: queue, Templates: cfg.Templates, Config: m.cfg.accounts().Mail}
 }
 
 // makeEngines makes the engines. Each purpose has keys of its own, so that a value made
@@ -165,14 +167,11 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	m.remember = &remember.Service{Env: m.env, Tokens: m.tokens, Config: remember.Config{
 		AbsoluteTimeout: cfg.Session.AbsoluteTimeout, Lifetime: cfg.Account.RememberLifetime,
 	}}
+	accountConfig := cfg.accounts()
+	accountConfig.VerifyKeys, accountConfig.EmailSealer = ring.Derive("verify email"), seal.New(ring.Derive("email change"))
 	m.accounts = &accounts.Service{
-		Env: m.env, Sessions: m.sessions, Tokens: m.tokens, Limiter: m.limiter, Passwords: m.passwords, Mails: m.mails,
-		Config: accounts.Config{
-			HideAccountExistence: cfg.Account.HideAccountExistence, Prepare: cfg.Account.prepare(),
-			VerifyLifetime: cfg.Account.VerifyLifetime, ResetLifetime: cfg.Account.ResetLifetime,
-			MailPerMinute: cfg.Account.MailPerMinute, MailPerHour: cfg.Account.MailPerHour,
-			VerifyKeys: ring.Derive("verify email"), EmailSealer: seal.New(ring.Derive("email change")),
-		},
+		Env: m.env, Config: accountConfig, Sessions: m.sessions, Tokens: m.tokens, Limiter: m.limiter,
+		Passwords: m.passwords, Mails: m.mails,
 	}
 }
 

@@ -157,16 +157,8 @@ func (m *Manager) makeGuard(name string, cfg GuardConfig, providers map[string]m
 		f.Add(field, "is not a name: use letters, digits, hyphens")
 		return nil
 	}
-	rm := &realm.Realm{Name: cfg.Realm, Users: cfg.Users}
-	if models.IsNilProvider(rm.Users) {
-		rm.Users = m.cfg.Users
-	}
-	if models.IsNilProvider(rm.Users) {
-		rm.Users = nil
-	}
-	if rm.Name == "" {
-		rm.Name = realm.NameFor(name, cfg.Users, m.cfg.Users, providers)
-	} else if !faults.IsToken(rm.Name) {
+	rm := realm.New(name, cfg.Realm, cfg.Users, m.cfg.Users, providers)
+	if cfg.Realm != "" && !faults.IsToken(cfg.Realm) {
 		f.Add(field+".Realm", "%q is not a name: use letters, digits, hyphens", request.Cut(rm.Name, 64))
 	}
 	if cfg.New == nil {
@@ -200,7 +192,7 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 			panic(fmt.Sprintf("ginauth: Auth: guard %q has no user provider: set Config.Users", g.name))
 		}
 	}
-	return m.usage.guarding(func(c *gin.Context) {
+	return m.guarding(func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			u, err := x.authenticate(c.Request.Context(), asked)
 			if err == nil && u == nil {
@@ -217,7 +209,7 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 // It panics if there is no guard of a name.
 func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 	asked := m.guardsNamed(guards)
-	return m.usage.guarding(func(c *gin.Context) {
+	return m.guarding(func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			u, err := x.authenticate(c.Request.Context(), asked)
 			if err != nil || u == nil {

@@ -7,13 +7,11 @@ import (
 	"log/slog"
 
 	"github.com/ginauth/ginauth/events"
-	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/accounts"
 	"github.com/ginauth/ginauth/internal/canon"
-	"github.com/ginauth/ginauth/internal/passwords"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/stamp"
-	"github.com/ginauth/ginauth/internal/throttle"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -109,7 +107,7 @@ func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*Log
 	if err != nil {
 		return nil, err
 	}
-	a.x.setUser(authResult{guard: a.current(), user: p.request.User})
+	a.x.results.Put(a.current(), authResult{user: p.request.User})
 	return &LoginResult{User: p.request.User}, nil
 }
 
@@ -150,10 +148,23 @@ func (a *Authenticator) LoginUsingID(ctx context.Context, id string, options ...
 // proof is what a client has proved before a login.
 type proof struct {
 	request LoginRequest
-	// attempt is the counted attempt to prove a secret, or nil if none was compared.
-	attempt *throttle.Attempt
-	// password is the password that was right. It replaces an outdated hash.
-	password string
+	// password is the password that was right, or nil if none was checked.
+	password *accounts.Proof
+}
+
+// prove checks credentials.
+func (a *Authenticator) prove(
+	ctx context.Context, credentials Credentials, condition func(models.Authenticatable) bool,
+) (*proof, error) {
+	g := a.current()
+	if g.realm.Users == nil {
+		return nil, realm.ErrNoProvider
+	}
+	proved, err := a.x.m.accounts.Prove(ctx, &a.x.State, g.realm, g.name, credentials, condition, a.x.limits)
+	if err != nil {
+		return nil, err
+	}
+	return &proof{request: LoginRequest{User: proved.User, Confirmed: true}, password: proved}, nil
 }
 
 func (p *proof) apply(options []LoginOption) {
@@ -162,90 +173,20 @@ func (p *proof) apply(options []LoginOption) {
 	}
 }
 
-// prove checks credentials. The order matters: the attempt is counted before the user is
-// looked up and before the password is hashed, so that a refused attempt costs nothing,
-// and every later answer has cost one hash.
-func (a *Authenticator) prove(
-	ctx context.Context, credentials Credentials, condition func(models.Authenticatable) bool,
-) (*proof, error) {
-	g, m := a.current(), a.x.m
-	if g.realm.Users == nil {
-		return nil, realm.ErrNoProvider
-	}
-	c, err := passwords.Parse(g.realm, credentials)
-	if err != nil {
-		return nil, err
-	}
-	subject := m.limiter.Subject(&a.x.State, g.realm, c.Field, c.Canonical)
-	attempt, err := m.limiter.Reserve(ctx, &a.x.State, g.name, subject, a.x.limits)
-	if err != nil {
-		return nil, err
-	}
-	m.Dispatch(ctx, events.Attempting{Meta: attempt.Meta("")})
-	u, err := a.lookUp(ctx, c, attempt)
-	if err != nil {
-		return nil, err
-	}
-	ok, err := m.passwords.Matches(ctx, u, c.Password)
-	if errors.Is(err, hashing.ErrBusy) {
-		// Nothing was compared: a flood of logins must not lock honest users out for
-		// longer than it lasts.
-		err = errors.Join(err, attempt.Release(ctx))
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !ok || realm.Disabled(u) || (condition != nil && !condition(u)) {
-		return nil, a.refuse(ctx, attempt, u)
-	}
-	return &proof{request: LoginRequest{User: u, Confirmed: true}, attempt: attempt, password: c.Password}, nil
-}
-
-// lookUp finds the user, and counts the attempt as what it turns out to be.
-func (a *Authenticator) lookUp(ctx context.Context, c passwords.Credentials, attempt *throttle.Attempt) (models.Authenticatable, error) {
-	ctx, span := a.x.Span(ctx)
-	defer span.End()
-	rm := a.current().realm
-	u, err := rm.ByIdentifier(ctx, c.Field, c.Canonical)
-	if err != nil {
-		return nil, err
-	}
-	return u, attempt.Settle(ctx, rm, u)
-}
-
-// refuse reports a failed attempt. The user is nil if the identifier named none.
-func (a *Authenticator) refuse(ctx context.Context, attempt *throttle.Attempt, u models.Authenticatable) error {
-	id := ""
-	if u != nil {
-		id = u.AuthID()
-	}
-	a.x.m.Dispatch(ctx, events.Failed{Meta: attempt.Meta(id)})
-	return ErrInvalidCredentials
-}
-
-// admit asks the checks of features whether the user may log in. Then the attempt has
-// succeeded, and an outdated hash is replaced.
+// admit asks the checks of features whether the user may log in. Then the attempt has succeeded.
 func (a *Authenticator) admit(ctx context.Context, p *proof) error {
-	m, u := a.x.m, p.request.User
-	for _, check := range m.features.before {
-		err := check(ctx, a, &p.request)
-		switch {
-		case err == nil:
-		case errors.Is(err, ErrInvalidCredentials) && p.attempt != nil:
-			return a.refuse(ctx, p.attempt, u)
-		default:
+	for _, check := range a.x.m.features.before {
+		if err := check(ctx, a, &p.request); err != nil {
+			if p.password != nil && errors.Is(err, ErrInvalidCredentials) {
+				return p.password.Refuse(ctx)
+			}
 			return err
 		}
 	}
-	if p.attempt == nil {
+	if p.password == nil {
 		return nil
 	}
-	if err := p.attempt.Succeed(ctx); err != nil {
-		return err
-	}
-	m.passwords.Rehash(a.x.Within(ctx), a.current().realm, u, p.password)
-	m.Dispatch(ctx, events.Authenticated{Meta: p.attempt.Meta(u.AuthID())})
-	return nil
+	return p.password.Succeed(ctx)
 }
 
 // logIn is the one way into an account. Every login by a password, and every login of a
@@ -272,7 +213,7 @@ func (a *Authenticator) logIn(ctx context.Context, p *proof) (*LoginResult, erro
 	if err != nil {
 		return nil, err
 	}
-	a.x.setUser(authResult{guard: g, user: u})
+	a.x.results.Put(g, authResult{user: u})
 	if m.env.Events.Heard() {
 		a.x.Emit(events.Login{Meta: a.x.Meta(g.name, u.AuthID())})
 	}
@@ -308,7 +249,7 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 			return nil, err
 		}
 	}
-	a.x.setUser(authResult{guard: g, user: changed})
+	a.x.results.Put(g, authResult{user: changed})
 	return res, nil
 }
 
@@ -326,7 +267,7 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 	if err := stateful.Logout(ctx, a); err != nil {
 		return err
 	}
-	a.x.setUser(authResult{guard: g})
+	a.x.results.Put(g, authResult{})
 	a.x.DropIntended()
 	e := events.Logout{Meta: a.x.Meta(g.name, id)}
 	switch s := a.Session(); {

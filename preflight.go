@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"sync"
 
 	"github.com/gin-gonic/gin"
 
@@ -31,8 +30,6 @@ func (f Finding) String() string { return f.Subject + ": " + f.Problem }
 // what stores and features report. Call it once all routes are registered, and decide whether
 // to start. The context limits the calls to stores. The engine may be nil.
 func (m *Manager) Preflight(ctx context.Context, engine *gin.Engine) []Finding {
-	m.usage.mu.Lock()
-	defer m.usage.mu.Unlock()
 	var providers []models.UserProvider
 	for _, name := range m.guardNames() {
 		providers = append(providers, m.guards[name].realm.Users)
@@ -40,8 +37,7 @@ func (m *Manager) Preflight(ctx context.Context, engine *gin.Engine) []Finding {
 	rules := m.gate.Rules()
 	var found []Finding
 	for _, f := range slices.Concat(
-		preflight.Abilities(rules, m.usage.abilities),
-		preflight.UserTypes(rules, providers, m.usage.email),
+		m.usage.Check(rules, providers),
 		m.checkRoutes(engine),
 		m.checkSettings(engine),
 		preflight.Stores(ctx, m.stores, !m.keyless),
@@ -67,7 +63,7 @@ func (m *Manager) checkRoutes(engine *gin.Engine) []preflight.Finding {
 	public := reflect.ValueOf(publicRoute).Pointer()
 	var found []preflight.Finding
 	for _, r := range routes {
-		if !slices.ContainsFunc(r.Handlers, func(h uintptr) bool { return h == public || m.usage.guards[h] }) {
+		if !slices.ContainsFunc(r.Handlers, func(h uintptr) bool { return h == public || m.usage.Guards(h) }) {
 			found = append(found, preflight.Finding{Subject: r.Method + " " + r.Path,
 				Problem: "has neither Auth nor Guest: add one, or Public if every client may use it"})
 		}
@@ -101,37 +97,9 @@ func (m *Manager) checkSettings(engine *gin.Engine) []preflight.Finding {
 	return found
 }
 
-// usage is which middlewares were made of a manager, for Preflight.
-type usage struct {
-	mu        sync.Mutex
-	abilities map[string]bool
-	email     bool
-	guards    map[uintptr]bool // by the code of the handler, which all of one kind share
-}
-
-func (u *usage) ability(name string) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.abilities == nil {
-		u.abilities = make(map[string]bool)
-	}
-	u.abilities[name] = true
-}
-
-func (u *usage) verifiesEmail() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.email = true
-}
-
 // guarding records that a handler guards routes, and returns it.
-func (u *usage) guarding(h gin.HandlerFunc) gin.HandlerFunc {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.guards == nil {
-		u.guards = make(map[uintptr]bool)
-	}
-	u.guards[reflect.ValueOf(h).Pointer()] = true
+func (m *Manager) guarding(h gin.HandlerFunc) gin.HandlerFunc {
+	m.usage.Guard(reflect.ValueOf(h).Pointer())
 	return h
 }
 

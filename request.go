@@ -1,21 +1,18 @@
 package ginauth
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"maps"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
-	"sync"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/internal/clientaddr"
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/gincontrib"
+	"github.com/ginauth/ginauth/internal/ginwriter"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/throttle"
 	"github.com/ginauth/ginauth/models"
@@ -35,22 +32,20 @@ type requestState struct {
 	started bool
 	// answering says that the application's ErrorHandler runs.
 	answering bool
-	response  responseState
 
 	session Session
 	auth    Authenticator
 	gate    Gate
-	writer  commitWriter
+	writer  ginwriter.Writer
 	limits  *throttle.Limits // of the route, or nil
 
-	mu      sync.Mutex
-	result  authResult   // of the first guard that was asked
-	results []authResult // of the others
+	// results is what each guard found out. It is asked once in a request.
+	results request.Results[*guardEntry, authResult]
 }
 
-// authResult is what one guard found out. Each guard is asked once in a request.
+// authResult is what a guard found out: also a failure, so that a request waits for an outage
+// once.
 type authResult struct {
-	guard *guardEntry
 	user  models.Authenticatable
 	token *TokenInfo
 	err   error
@@ -84,8 +79,8 @@ func (m *Manager) handle(c *gin.Context, check func(*requestState) error) {
 
 // stateOf returns the state of a request, of whichever manager.
 func stateOf(c *gin.Context) (*requestState, bool) {
-	if w, ours := c.Writer.(*commitWriter); ours { // no middleware wrapped it
-		return w.x, true
+	if w, ours := c.Writer.(*ginwriter.Writer); ours { // no middleware wrapped it
+		return w.Request().(*requestState), true
 	}
 	if c.Keys == nil {
 		return nil, false
@@ -108,14 +103,7 @@ func (m *Manager) begin(c *gin.Context) *requestState {
 	x.auth.x = x
 	m.gate.Bind(&x.gate, (*authenticatorSource)(&x.auth))
 	x.setKeys(c)
-	x.writer.ResponseWriter, x.writer.x, x.writer.c = c.Writer, x, c
-	if h := c.Writer.Header(); len(h) > 0 {
-		x.writer.before = maps.Clone(h)
-	}
-	if c.Writer.Written() {
-		x.discard() // no header can carry an id any more
-	}
-	c.Writer = &x.writer
+	x.writer.Init(c, x)
 	return x
 }
 
@@ -156,9 +144,9 @@ func (x *requestState) run(c *gin.Context, check func(*requestState) error) {
 	defer func() {
 		x.Budget.Close()
 		if !completed {
-			x.discard()
+			x.Discard()
 			x.RunIfDisconnected(x.HTTP.Context())
-			c.Writer = x.writer.ResponseWriter
+			x.writer.Remove()
 		}
 	}()
 	if err := check(x); err != nil {
@@ -166,7 +154,7 @@ func (x *requestState) run(c *gin.Context, check func(*requestState) error) {
 	} else {
 		c.Next()
 	}
-	x.writer.open() // for a response that has a status and no body
+	x.writer.Open() // for a response that has a status and no body
 	completed = true
 }
 
@@ -176,25 +164,25 @@ func (x *requestState) startSession(c *gin.Context) {
 	c.Set(gincontrib.Key, (*gincontrib.Session)(&x.session.s))
 }
 
-// discard drops the changes of the request.
-func (x *requestState) discard() {
+// Discard drops the changes of the request.
+func (x *requestState) Discard() {
 	x.session.s.Discard()
 	x.Settle()
 	x.DropAfterCommit()
 }
 
-// commit stores the session and completes the response's headers.
-func (x *requestState) commit(h http.Header, status int) error {
+// Commit stores the session and completes the response's headers.
+func (x *requestState) Commit(h http.Header, status int) error {
 	ctx := x.HTTP.Context()
 	defer x.RunIfDisconnected(ctx)
 	pending, failure := x.Outcome()
 	if failure != nil {
-		x.discard()
+		x.Discard()
 		return failure
 	}
 	if status == http.StatusServiceUnavailable {
 		// A request that failed has changed nothing, and a 503 sets no cookie.
-		x.discard()
+		x.Discard()
 		return nil
 	}
 	// The request's own context: if the client disconnected, its changes are
@@ -225,38 +213,17 @@ func (x *requestState) commit(h http.Header, status int) error {
 	return nil
 }
 
-// known returns what a guard found out earlier in this request.
-func (x *requestState) known(guard *guardEntry) (authResult, bool) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.result.guard == guard {
-		return x.result, true
-	}
-	for _, r := range x.results {
-		if r.guard == guard {
-			return r, true
-		}
-	}
-	return authResult{}, false
-}
+// NeedsCookie reports whether the commit will set or delete the session cookie.
+func (x *requestState) NeedsCookie() bool { return x.session.s.NeedsCookie() }
 
-// setUser records what a guard found out, for the rest of the request. A failure is
-// recorded too, so that a request waits for an outage once.
-func (x *requestState) setUser(r authResult) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.result.guard == nil || x.result.guard == r.guard {
-		x.result = r
-		return
-	}
-	for i := range x.results {
-		if x.results[i].guard == r.guard {
-			x.results[i] = r
-			return
-		}
-	}
-	x.results = append(x.results, r)
-}
+// DropCookies removes our cookies from a response that an outer middleware made a failure.
+func (x *requestState) DropCookies(h http.Header) { x.Jar.Drop(h) }
+
+// Respond writes the response to err.
+func (x *requestState) Respond(c *gin.Context, err error) { x.m.respond(c, err) }
+
+// Sent records that the response has begun.
+func (x *requestState) Sent() { x.Budget.Close() }
 
 // handleOf returns the request's handle for a guard.
 func (x *requestState) handleOf(g *guardEntry) *Authenticator {
@@ -318,7 +285,7 @@ func (m *Manager) Recovery() gin.HandlerFunc {
 		m.env.Log.ErrorContext(c.Request.Context(), "ginauth: panic", "route", c.FullPath(),
 			"type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 		if x, ok := stateOf(c); ok {
-			x.discard() // if StartSession is outside Recovery
+			x.Discard() // if StartSession is outside Recovery
 		}
 		if c.Writer.Written() {
 			panic(http.ErrAbortHandler)
@@ -328,117 +295,3 @@ func (m *Manager) Recovery() gin.HandlerFunc {
 }
 
 var errPanic = errors.New("ginauth: a handler panicked")
-
-// commitWriter stores the session before the first byte of a response is sent. If
-// that fails, the client gets the failure and nothing that the handler wrote.
-type commitWriter struct {
-	gin.ResponseWriter
-	x *requestState
-	c *gin.Context // of this request; not used after it
-	// before holds the headers that were there when the request came in.
-	before http.Header
-}
-
-type responseState uint8
-
-const (
-	responseWaiting responseState = iota // nothing was sent
-	responseOpen                         // the session is stored
-	responseFailed                       // it could not be stored, and the client was told
-)
-
-var _ gin.ResponseWriter = (*commitWriter)(nil)
-
-// errNotStored is the error of a handler's writes after the commit failed.
-var errNotStored = errors.New("ginauth: response replaced: the session could not be stored")
-
-// open commits, once, and reports whether the handler's bytes may be sent.
-func (w *commitWriter) open() bool {
-	if w.x.response == responseWaiting {
-		w.x.response = responseOpen
-		defer w.x.Budget.Close()
-		if w.Written() { // by an outer middleware: no header can be added any more
-			w.x.discard()
-			return true
-		}
-		if err := w.x.commit(w.ResponseWriter.Header(), w.Status()); err != nil {
-			w.x.response = responseFailed
-			w.replace(err)
-		}
-	}
-	return w.x.response == responseOpen
-}
-
-// replace responds with err in place of the handler.
-func (w *commitWriter) replace(err error) {
-	header := w.ResponseWriter.Header()
-	clear(header)
-	for name, values := range w.before {
-		header[name] = values
-	}
-	// A compressing writer may wrap this one. The response goes to the writer
-	// below.
-	outer := w.c.Writer
-	w.c.Writer = w.ResponseWriter
-	w.x.m.respond(w.c, err)
-	w.c.Writer.Flush() // the handler may run for long
-	w.c.Writer = outer
-}
-
-// Write commits, then writes.
-func (w *commitWriter) Write(b []byte) (int, error) {
-	if !w.open() {
-		return 0, errNotStored
-	}
-	return w.ResponseWriter.Write(b)
-}
-
-// WriteString commits, then writes.
-func (w *commitWriter) WriteString(s string) (int, error) {
-	if !w.open() {
-		return 0, errNotStored
-	}
-	return w.ResponseWriter.WriteString(s)
-}
-
-// WriteHeader sets the status, unless the response was replaced.
-func (w *commitWriter) WriteHeader(code int) {
-	if w.x.response == responseFailed {
-		return
-	}
-	if w.x.response == responseOpen && code == http.StatusServiceUnavailable && !w.Written() {
-		w.x.Jar.Drop(w.Header()) // an outer middleware turned the response into a failure
-	}
-	w.ResponseWriter.WriteHeader(code)
-}
-
-// WriteHeaderNow commits, then sends the header.
-func (w *commitWriter) WriteHeaderNow() {
-	if w.open() {
-		w.ResponseWriter.WriteHeaderNow()
-	}
-}
-
-// Flush commits, then flushes.
-func (w *commitWriter) Flush() {
-	if w.open() {
-		w.ResponseWriter.Flush()
-	}
-}
-
-// Hijack commits, then hands over the connection. If the session's id changed in this
-// request, a header must carry the new id, which a hijacked connection cannot: Hijack
-// then fails before anything is stored.
-func (w *commitWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if w.x.response == responseWaiting && w.x.session.s.NeedsCookie() {
-		return nil, nil, errors.New("ginauth: a new session id cannot be sent over a hijacked connection")
-	}
-	if !w.open() {
-		return nil, nil, errNotStored
-	}
-	return w.ResponseWriter.Hijack()
-}
-
-// Unwrap lets http.ResponseController set deadlines on the writer below. It finds
-// Flush and Hijack here first.
-func (w *commitWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -3,7 +3,6 @@ package ginauth
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -188,21 +187,11 @@ func (a *Authenticator) CreateToken(ctx context.Context, n TokenSpec) (*Personal
 	if err != nil {
 		return nil, err
 	}
-	m, rm := a.x.m, a.current().realm
-	made, err := m.tokens.CreatePersonal(a.x.Within(ctx), rm, u, tokens.PersonalSpec(n), request.Cut(a.x.IP(), 64))
+	g := a.current()
+	made, err := a.x.m.tokens.CreateOwn(ctx, &a.x.State, g.realm, g.name, u, tokens.PersonalSpec(n))
 	if err != nil {
 		return nil, err
 	}
-	// The user is loaded after the token is stored: of this and a revocation of the user
-	// the later one sees the earlier one.
-	ctx, span := a.x.Span(context.WithoutCancel(ctx))
-	defer span.End()
-	if err = rm.StillSame(ctx, u); err != nil {
-		_, revokeErr := m.tokens.RevokeFamily(ctx, made.ID)
-		return nil, errors.Join(err, revokeErr)
-	}
-	m.Dispatch(ctx, events.TokenCreated{
-		Meta: a.x.Meta(a.current().name, u.AuthID()), Kind: string(stores.Personal), TokenID: made.ID})
 	token := PersonalToken(made)
 	return &token, nil
 }
@@ -215,12 +204,10 @@ func (m *Manager) CreateToken(ctx context.Context, guard string, u models.Authen
 	if u = realm.Present(u); u == nil || realm.Disabled(u) {
 		return nil, ErrInvalidCredentials
 	}
-	made, err := m.tokens.CreatePersonal(ctx, g.realm, u, tokens.PersonalSpec(n), "")
+	made, err := m.tokens.CreatePersonal(ctx, g.realm, guard, u, tokens.PersonalSpec(n))
 	if err != nil {
 		return nil, err
 	}
-	m.Dispatch(ctx, events.TokenCreated{
-		Meta: events.Meta{Time: m.env.Now(), Guard: guard, UserID: u.AuthID()}, Kind: string(stores.Personal), TokenID: made.ID})
 	token := PersonalToken(made)
 	return &token, nil
 }
@@ -354,9 +341,7 @@ func (m *Manager) JWKS() gin.HandlerFunc {
 // used. A JWTKey is redacted in fmt, slog and JSON.
 type JWTKey struct {
 	keys.Redacted
-	key jws.Key
-	set bool
-	err error
+	key tokens.Key
 }
 
 // JWTSecret returns a symmetric key for HS256 (the default), HS384 or HS512, of at least 32, 48
@@ -383,14 +368,4 @@ func JWTCryptoKey(kid, algorithm string, key any) JWTKey {
 	return newJWTKey(jws.NewCryptoKey(kid, algorithm, key))
 }
 
-func newJWTKey(key jws.Key, err error) JWTKey { return JWTKey{key: key, set: true, err: err} }
-
-func (k JWTKey) unset() bool { return !k.set }
-
-// fault returns why the key cannot be used.
-func (k JWTKey) fault() error {
-	if k.unset() {
-		return errors.New("is not set")
-	}
-	return k.err
-}
+func newJWTKey(key jws.Key, err error) JWTKey { return JWTKey{key: tokens.NewKey(key, err)} }

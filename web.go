@@ -99,7 +99,7 @@ func (m *Manager) Basic(options ...BasicOption) gin.HandlerFunc {
 	if _, ok := b.guard.Guard.(StatefulGuard); b.session && !ok {
 		panic(fmt.Sprintf("ginauth: Basic: guard %q logs nobody in", b.name))
 	}
-	return m.usage.guarding(func(c *gin.Context) {
+	return m.guarding(func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			x.auth.use(b.guard)
 			if !x.started { // otherwise StartSession has checked

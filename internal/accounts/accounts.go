@@ -7,12 +7,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/passwords"
 	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/internal/redirect"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/internal/throttle"
@@ -35,6 +39,36 @@ type Config struct {
 	// that change one.
 	VerifyKeys  keys.Subkeys
 	EmailSealer stores.Sealer
+}
+
+// maxLinkLifetime is the longest time that a link may work.
+const maxLinkLifetime = 24 * time.Hour
+
+// Check adds what is wrong with the configuration. Mailer says that mail can be sent.
+func (c *Config) Check(f *faults.List, mailer bool) {
+	for field, d := range map[string]time.Duration{"Account.VerifyLifetime": c.VerifyLifetime, "Account.ResetLifetime": c.ResetLifetime} {
+		if d < time.Minute || d > maxLinkLifetime {
+			f.Add(field, "%v is not between 1 min and %v", d, maxLinkLifetime)
+		}
+	}
+	if c.MailPerMinute < 1 || c.MailPerHour < 1 {
+		f.Add("Account", "MailPerMinute and MailPerHour are at least 1")
+	}
+	if !mailer {
+		if c.HideAccountExistence {
+			f.Add("Account.HideAccountExistence", "needs a Mail.Mailer: the owner of a taken address is told by mail")
+		}
+		return
+	}
+	checkBaseURL(f, "Mail.BaseURL", c.Mail.BaseURL)
+	for field, path := range map[string]string{
+		"Mail.VerifyPath": c.Mail.VerifyPath, "Mail.ResetPath": c.Mail.ResetPath,
+		"Mail.ForgotPath": c.Mail.ForgotPath, "Mail.ConfirmPath": c.Mail.ConfirmPath,
+	} {
+		if clean, ok := redirect.Clean(path); !ok || clean != path || strings.ContainsAny(path, "?#") {
+			f.Add(field, "%q is not a path on this site", path)
+		}
+	}
 }
 
 // Service runs the flows of accounts. It is safe for concurrent use.
@@ -109,4 +143,17 @@ func (s *Service) RevokeUser(ctx context.Context, rm *realm.Realm, userID string
 
 func unsupported(what string) error {
 	return fmt.Errorf("ginauth: the user provider %s: %w", what, errors.ErrUnsupported)
+}
+
+// checkBaseURL refuses a text that links cannot be made of. Links are never made of a
+// request's Host header: its sender would choose where a user's secret goes.
+func checkBaseURL(f *faults.List, field, text string) {
+	base, err := url.Parse(text)
+	switch {
+	case text == "":
+		f.Add(field, "is required with a Mailer: links are made of it")
+	case err != nil, base.Scheme != "https" && base.Scheme != "http", base.Host == "",
+		base.User != nil, base.RawQuery != "", base.Fragment != "", strings.HasSuffix(base.Path, "/"):
+		f.Add(field, "%.128q is not of the form https://app.example", text)
+	}
 }

@@ -172,3 +172,17 @@ func ClientOf(ctx context.Context) events.Meta {
 	meta, _ := ctx.Value(clientKey{}).(events.Meta)
 	return meta
 }
+
+// Slog returns an audit sink that writes one log line for each event.
+func Slog(log *slog.Logger) func(context.Context, events.Event) {
+	return func(ctx context.Context, e events.Event) {
+		m := e.EventMeta()
+		log.LogAttrs(ctx, slog.LevelInfo, "auth "+e.EventName(),
+			slog.Time("at", m.Time),
+			slog.String("guard", m.Guard),
+			slog.String("user", m.UserID),
+			slog.String("account", m.Account),
+			slog.String("address", m.Address),
+			slog.String("user_agent", m.UserAgent))
+	}
+}

@@ -17,8 +17,8 @@ import (
 // Finding is a problem with a subject: a setting, an ability, a route.
 type Finding struct{ Subject, Problem string }
 
-// Abilities finds abilities that routes ask for and no rule defines.
-func Abilities(rules []gate.Rule, asked map[string]bool) []Finding {
+// abilities finds abilities that routes ask for and no rule defines.
+func abilities(rules []gate.Rule, asked map[string]bool) []Finding {
 	var found []Finding
 	for name := range asked {
 		if !slices.ContainsFunc(rules, func(r gate.Rule) bool { return r.Ability == name }) {
@@ -29,9 +29,9 @@ func Abilities(rules []gate.Rule, asked map[string]bool) []Finding {
 	return sorted(found)
 }
 
-// UserTypes finds rules for types of users that no provider returns, as far as the providers
+// userTypes finds rules for types of users that no provider returns, as far as the providers
 // tell. Email says that a route requires a verified address.
-func UserTypes(rules []gate.Rule, providers []models.UserProvider, email bool) []Finding {
+func userTypes(rules []gate.Rule, providers []models.UserProvider, email bool) []Finding {
 	var types []reflect.Type
 	for _, provider := range providers {
 		p, ok := provider.(models.Prototype)

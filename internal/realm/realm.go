@@ -159,10 +159,26 @@ func Disabled(u models.Authenticatable) bool {
 // Default is the name of the realm of the provider that guards share by default.
 const Default = "users"
 
-// NameFor returns the name of the realm of a guard's users: Default for the shared provider,
-// otherwise derived from the first guard, by name, with the same provider. Names of guards have
-// no slash, so none can be taken for another realm.
-func NameFor(guard string, users, shared models.UserProvider, all map[string]models.UserProvider) string {
+// New returns the realm of a guard with a provider of its own, or of the shared provider. An
+// empty name is derived from the guard's, or from that of the first guard with the same provider.
+// All are the providers of all guards.
+func New(guard, name string, users, shared models.UserProvider, all map[string]models.UserProvider) *Realm {
+	r := &Realm{Name: name, Users: users}
+	if name == "" {
+		r.Name = nameFor(guard, users, shared, all)
+	}
+	if models.IsNilProvider(r.Users) {
+		r.Users = shared
+	}
+	if models.IsNilProvider(r.Users) {
+		r.Users = nil
+	}
+	return r
+}
+
+// nameFor returns the name of the realm of a guard's users. Names of guards have no slash, so
+// none can be taken for another realm.
+func nameFor(guard string, users, shared models.UserProvider, all map[string]models.UserProvider) string {
 	if models.IsNilProvider(users) || sameProvider(users, shared) {
 		return Default
 	}

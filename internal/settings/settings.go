@@ -4,8 +4,6 @@ package settings
 import (
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/keys"
@@ -116,27 +114,5 @@ func Paths(f *faults.List, fields map[string]string) {
 		if clean, ok := redirect.Clean(path); path != "" && (!ok || clean != path) {
 			f.Add(field, "%q is not a path on this site", path)
 		}
-	}
-}
-
-// LinkPaths refuses texts that links cannot begin with.
-func LinkPaths(f *faults.List, fields map[string]string) {
-	for field, path := range fields {
-		if clean, ok := redirect.Clean(path); !ok || clean != path || strings.ContainsAny(path, "?#") {
-			f.Add(field, "%q is not a path on this site", path)
-		}
-	}
-}
-
-// BaseURL refuses a text that links cannot be made of. Links are never made of a
-// request's Host header: its sender would choose where a user's secret goes.
-func BaseURL(f *faults.List, field, text string) {
-	base, err := url.Parse(text)
-	switch {
-	case text == "":
-		f.Add(field, "is required with a Mailer: links are made of it")
-	case err != nil, base.Scheme != "https" && base.Scheme != "http", base.Host == "",
-		base.User != nil, base.RawQuery != "", base.Fragment != "", strings.HasSuffix(base.Path, "/"):
-		f.Add(field, "%.128q is not of the form https://app.example", text)
 	}
 }

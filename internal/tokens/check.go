@@ -44,9 +44,9 @@ func validPrefix(s string) bool {
 	return s != "" && len(s) <= 16
 }
 
-// DerivedKeys returns the keys of signed tokens that are derived from the application's keys:
+// derivedKeys returns the keys of signed tokens that are derived from the application's keys:
 // the first one signs, all are accepted.
-func DerivedKeys(ring *keys.Ring) ([]jws.Key, error) {
+func derivedKeys(ring *keys.Ring) ([]jws.Key, error) {
 	derived := ring.Derive("jwt")
 	list := make([]jws.Key, derived.Len())
 	for i := range list {
@@ -57,4 +57,53 @@ func DerivedKeys(ring *keys.Ring) ([]jws.Key, error) {
 		}
 	}
 	return list, nil
+}
+
+// Key is a configured key of signed tokens, or why it cannot be used. The zero Key is not set.
+type Key struct {
+	key jws.Key
+	set bool
+	err error
+}
+
+// NewKey returns the Key of what a constructor of package jws returned.
+func NewKey(key jws.Key, err error) Key { return Key{key, true, err} }
+
+// IsSet reports whether the key was configured.
+func (k Key) IsSet() bool { return k.set }
+
+// KeySet returns the keys of signed tokens: the signing key, or else those that are derived from
+// the application's keys, and the keys that are accepted as well. It returns nil if there are
+// faults, of the keys or others.
+func KeySet(ring *keys.Ring, signing Key, verifying []Key, f *faults.List) *jws.Set {
+	var list []jws.Key
+	switch {
+	case signing.err != nil:
+		f.Add("JWT.SigningKey", "%v", signing.err)
+	case signing.set:
+		list = append(list, signing.key)
+	case ring != nil:
+		var err error
+		if list, err = derivedKeys(ring); err != nil {
+			f.Add("JWT", "%v", err)
+		}
+	}
+	for i, k := range verifying {
+		switch {
+		case !k.set:
+			f.Add("JWT.VerifyingKeys", "key %d: is not set", i)
+		case k.err != nil:
+			f.Add("JWT.VerifyingKeys", "key %d: %v", i, k.err)
+		default:
+			list = append(list, k.key)
+		}
+	}
+	if len(*f) > 0 {
+		return nil
+	}
+	set, err := jws.NewSet(list[0], list[1:]...)
+	if err != nil {
+		f.Add("JWT", "%v", err)
+	}
+	return set
 }

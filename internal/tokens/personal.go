@@ -11,8 +11,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/stamp"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
@@ -66,9 +68,39 @@ func ValidAbility(s string) bool {
 	return s != "" && len(s) <= maxAbility && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
-// CreatePersonal makes a personal access token for a user. Address is that of the
-// client that asked, or "".
-func (s *Service) CreatePersonal(
+// CreateOwn makes a personal access token for the user of a request.
+func (s *Service) CreateOwn(
+	ctx context.Context, r *request.State, rm *realm.Realm, guard string, u models.Authenticatable, n PersonalSpec,
+) (Personal, error) {
+	made, err := s.createPersonal(r.Within(ctx), rm, u, n, request.Cut(r.IP(), 64))
+	if err != nil {
+		return Personal{}, err
+	}
+	// The user is loaded after the token is stored: of this and a revocation of the user the
+	// later one sees the earlier one.
+	ctx, span := r.Span(context.WithoutCancel(ctx))
+	defer span.End()
+	if err = rm.StillSame(ctx, u); err != nil {
+		_, revokeErr := s.RevokeFamily(ctx, made.ID)
+		return Personal{}, errors.Join(err, revokeErr)
+	}
+	s.env.Dispatch(ctx, events.TokenCreated{Meta: r.Meta(guard, u.AuthID()), Kind: string(stores.Personal), TokenID: made.ID})
+	return made, nil
+}
+
+// CreatePersonal makes a personal access token for a user outside a request.
+func (s *Service) CreatePersonal(ctx context.Context, rm *realm.Realm, guard string, u models.Authenticatable, n PersonalSpec) (Personal, error) {
+	made, err := s.createPersonal(ctx, rm, u, n, "")
+	if err != nil {
+		return Personal{}, err
+	}
+	s.env.Dispatch(ctx, events.TokenCreated{
+		Meta: events.Meta{Time: s.env.Now(), Guard: guard, UserID: u.AuthID()}, Kind: string(stores.Personal), TokenID: made.ID})
+	return made, nil
+}
+
+// createPersonal makes a token for a client with that address.
+func (s *Service) createPersonal(
 	ctx context.Context, rm *realm.Realm, u models.Authenticatable, n PersonalSpec, address string,
 ) (Personal, error) {
 	if err := n.check(); err != nil {
