@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
@@ -14,17 +15,15 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// Authenticator is the handle of one request: it tells who the user is, and logs users in
-// and out. StartSession and Auth put it on the gin.Context under "auth"; From returns it.
-// It belongs to one guard: the default guard, or the guard by which Auth found the user.
-// Guard returns the handle for another guard.
+// Authenticator is the handle of one request: it tells who the user is, and logs users in and out. StartSession
+// and Auth put it on the gin.Context under "auth"; From returns it. It belongs to one guard: the default guard,
+// or the guard by which Auth found the user. Guard returns the handle for another guard.
 //
-// An Authenticator is safe for concurrent use while the request runs. Do not use it
-// afterwards. Its methods take c.Request.Context(), not the gin.Context itself.
+// An Authenticator is safe for concurrent use while the request runs. Do not use it afterwards. Its methods
+// take c.Request.Context(), not the gin.Context itself.
 //
-// Errors wrap ErrUnavailable if a store or the user provider failed. Methods that return
-// no error (Check, Guest, Can, Cannot, ViaRemember) then return false, and the response
-// becomes 503 whatever the handler writes.
+// Errors wrap ErrUnavailable if a store or the user provider failed. Methods that return no error (Check,
+// Guest, Can, Cannot, ViaRemember) then return false, and the response becomes 503 whatever the handler writes.
 type Authenticator struct {
 	x *requestState
 	// guard is nil for the default guard. The guard of the request's own handle changes.
@@ -40,15 +39,11 @@ func newAuthenticator(x *requestState, g *guardEntry) *Authenticator {
 // Format writes the type's name: an Authenticator leads to secrets.
 func (*Authenticator) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("ginauth.Authenticator")) }
 
-// From returns the request's Authenticator. It panics if neither StartSession nor Auth
-// ran before.
-func From(c *gin.Context) *Authenticator {
-	return c.MustGet(contextAuth).(*Authenticator)
-}
+// From returns the request's Authenticator. It panics if neither StartSession nor Auth ran before.
+func From(c *gin.Context) *Authenticator { return c.MustGet(contextAuth).(*Authenticator) }
 
-// UserAs returns the request's user as the application's own type, as in
-// UserAs[*models.User](c). It returns false if the request has no user, if the user is of
-// another type, or if the user could not be loaded.
+// UserAs returns the request's user as the application's own type, as in UserAs[*models.User](c). It returns
+// false if the request has no user, if the user is of another type, or if the user could not be loaded.
 func UserAs[U models.Authenticatable](c *gin.Context) (U, bool) {
 	var none U
 	x, ok := stateOf(c)
@@ -78,21 +73,16 @@ func (a *Authenticator) Session() *Session {
 // GuardName returns the name of the guard that a belongs to.
 func (a *Authenticator) GuardName() string { return a.current().name }
 
-// Guard returns the handle of the same request for another guard. It panics if there is
-// no guard of that name.
+// Guard returns the handle of the same request for another guard. It panics if there is no guard of that name.
 func (a *Authenticator) Guard(name string) *Authenticator {
 	return newAuthenticator(a.x, a.x.m.mustGuard(name))
 }
 
-// Use makes the guard of that name the request's guard: From, the gate and later
-// middlewares then use it. It panics if there is no guard of that name.
+// Use makes the guard of that name the request's guard: From, the gate and later middlewares then use it. It
+// panics if there is no guard of that name.
 func (a *Authenticator) Use(name string) { a.use(a.x.m.mustGuard(name)) }
 
-func (a *Authenticator) use(g *guardEntry) {
-	if own := &a.x.auth; own.current() != g {
-		own.guard.Store(g)
-	}
-}
+func (a *Authenticator) use(g *guardEntry) { a.x.auth.guard.Store(g) }
 
 // current returns the guard of a.
 func (a *Authenticator) current() *guardEntry {
@@ -102,8 +92,7 @@ func (a *Authenticator) current() *guardEntry {
 	return a.x.m.defaultGuard
 }
 
-// User returns the request's user, or nil if the request is anonymous. The guard is asked
-// once in a request.
+// User returns the request's user, or nil if the request is anonymous. The guard is asked once in a request.
 func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error) {
 	g := a.current()
 	if r, ok := a.x.results.Get(g); ok {
@@ -134,12 +123,8 @@ func (a *Authenticator) identify(ctx context.Context, g *guardEntry) (models.Aut
 
 // hasStatus reports whether a guard's error has a status of its own.
 func hasStatus(err error) bool {
-	for _, known := range []error{ErrUnavailable, ErrConflict, ErrSessionEnded, ErrThrottled, errNoSession, ErrConfig} {
-		if errors.Is(err, known) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]error{ErrUnavailable, ErrConflict, ErrSessionEnded, ErrThrottled, errNoSession, ErrConfig},
+		func(known error) bool { return errors.Is(err, known) })
 }
 
 // ID returns the identifier of the request's user, or "" if the request is anonymous.
@@ -158,16 +143,15 @@ func (a *Authenticator) Check(ctx context.Context) bool {
 	return err == nil && u != nil
 }
 
-// Guest reports whether the request is anonymous. It is false if that could not be found
-// out.
+// Guest reports whether the request is anonymous. It is false if that could not be found out.
 func (a *Authenticator) Guest(ctx context.Context) bool {
 	u, err := a.User(ctx)
 	a.x.Fail(err)
 	return err == nil && u == nil
 }
 
-// Token returns the token that authenticated the request, or nil if it was no token or
-// the request is anonymous. The error is that of User.
+// Token returns the token that authenticated the request, or nil if it was no token or the request is
+// anonymous. The error is that of User.
 func (a *Authenticator) Token(ctx context.Context) (*TokenInfo, error) {
 	if _, err := a.User(ctx); err != nil {
 		return nil, err
@@ -176,8 +160,8 @@ func (a *Authenticator) Token(ctx context.Context) (*TokenInfo, error) {
 	return r.token, nil
 }
 
-// ViaRemember reports whether a remember-me cookie, and not a password, began the login
-// of the request's session.
+// ViaRemember reports whether a remember-me cookie, and not a password, began the login of the request's
+// session.
 func (a *Authenticator) ViaRemember(ctx context.Context) bool {
 	login, _, err := a.ownLogin(ctx)
 	a.x.Fail(err)
@@ -201,8 +185,8 @@ func (a *Authenticator) ownLogin(ctx context.Context) (l session.Login, ok bool,
 	return l, true, nil
 }
 
-// ownUser returns the request's user for what only the person may do. It refuses a
-// request by a personal access token, which was made for a program.
+// ownUser returns the request's user for what only the person may do. It refuses a request by a personal access
+// token, which was made for a program.
 func (a *Authenticator) ownUser(ctx context.Context) (models.Authenticatable, error) {
 	u, err := a.User(ctx)
 	if err != nil {
@@ -217,8 +201,7 @@ func (a *Authenticator) ownUser(ctx context.Context) (models.Authenticatable, er
 	return u, nil
 }
 
-// Can reports whether the request's user has an ability, on the resource if one is given.
-// See Gate.
+// Can reports whether the request's user has an ability, on the resource if one is given. See Gate.
 func (a *Authenticator) Can(ctx context.Context, ability string, resource ...any) bool {
 	return a.gate().Allows(ctx, ability, resource...)
 }
@@ -228,11 +211,11 @@ func (a *Authenticator) Cannot(ctx context.Context, ability string, resource ...
 	return !a.Can(ctx, ability, resource...)
 }
 
-// Authorize returns nil if the request's user has the ability, and otherwise an error
-// that Abort answers with the right status.
+// Authorize returns nil if the request's user has the ability, and otherwise an error that Abort answers with
+// the right status.
 func (a *Authenticator) Authorize(ctx context.Context, ability string, resource ...any) error {
-	// A handler may ask about any number of resources, and its rules do the
-	// application's work. Each call has the limit of its own, outside the budget.
+	// A handler may ask about any number of resources, and its rules do the application's work. Each call has
+	// the limit of its own, outside the budget.
 	ctx, cancel := context.WithTimeout(ctx, a.x.m.cfg.StoreTimeout)
 	defer cancel()
 	return a.gate().Authorize(ctx, ability, resource...)

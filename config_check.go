@@ -12,7 +12,6 @@ import (
 	"github.com/ginauth/ginauth/internal/accounts"
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/faults"
-	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/settings"
 	"github.com/ginauth/ginauth/internal/throttle"
 	"github.com/ginauth/ginauth/internal/tokens"
@@ -24,8 +23,8 @@ const (
 	defaultGrace = 10 * time.Second
 )
 
-// withDefaults returns a copy of c with defaults in place of zero values. Faulty values
-// stay, for check to find.
+// withDefaults returns a copy of c with defaults in place of zero values. Faulty values stay, for check to
+// find.
 func (c Config) withDefaults() Config {
 	c.Guards = maps.Clone(c.Guards)
 	c.Features = slices.Clone(c.Features)
@@ -108,19 +107,16 @@ func (c *Config) setGuardDefaults() {
 	if len(c.Guards) == 0 {
 		c.Guards = map[string]GuardConfig{defaultGuard: {}, "api": {New: JWTGuard}, "token": {New: TokenGuard}}
 	}
-	if c.DefaultGuard != "" {
-		return
-	}
-	c.DefaultGuard = defaultGuard
-	if _, ok := c.Guards[defaultGuard]; !ok && len(c.Guards) == 1 {
-		for name := range c.Guards {
-			c.DefaultGuard = name
+	if c.DefaultGuard == "" {
+		c.DefaultGuard = defaultGuard
+		if names := slices.Collect(maps.Keys(c.Guards)); len(names) == 1 {
+			c.DefaultGuard = names[0]
 		}
 	}
 }
 
-// check finds the faults that a Config shows by itself. Keys, hashing, guards and features
-// report theirs when they are made.
+// check finds the faults that a Config shows by itself. Keys, hashing, guards and features report theirs when
+// they are made.
 func (c *Config) check(f *faults.List) {
 	f.AtLeast(0, map[string]time.Duration{
 		"StoreTimeout": c.StoreTimeout, "Session.IdleTimeout": c.Session.IdleTimeout,
@@ -189,13 +185,4 @@ func (c *Config) accounts() accounts.Config {
 			ResetPath: c.Mail.ResetPath, ForgotPath: c.Mail.ForgotPath, ConfirmPath: c.Mail.ConfirmPath,
 		},
 	}
-}
-
-// ring returns the application's keys, or nil if there are faults.
-func (c *Config) ring(memory bool, f *faults.List) *keys.Ring {
-	var previous []string
-	for _, key := range c.PreviousKeys {
-		previous = append(previous, string(key))
-	}
-	return settings.Ring(f, string(c.Key), previous, memory)
 }

@@ -11,15 +11,14 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// Device is something that is logged into an account, or can be: a session, a remembered
-// device, a login by tokens, or a personal access token.
+// Device is something that is logged into an account, or can be: a session, a remembered device, a login by
+// tokens, or a personal access token.
 type Device struct {
 	// ID names the device, for RevokeDevice. It is not a secret.
 	ID string `json:"id"`
 	// Kind is "session", "remember", "refresh" or "personal".
 	Kind string `json:"kind"`
-	// Name describes the client, as in "Firefox on Linux", or is the name of a personal
-	// access token.
+	// Name describes the client, as in "Firefox on Linux", or is the name of a personal access token.
 	Name string `json:"name"`
 	// Address is the client's address at the login, or "".
 	Address  string    `json:"address"`
@@ -29,9 +28,8 @@ type Device struct {
 	Current bool `json:"current"`
 }
 
-// Devices returns what is logged into the account of the request's user, the most recently
-// seen first. Sessions are included if the store indexes owners. The errors are
-// ErrUnauthenticated and ErrUnavailable.
+// Devices returns what is logged into the account of the request's user, the most recently seen first. Sessions
+// are included if the store indexes owners. The errors are ErrUnauthenticated and ErrUnavailable.
 func (a *Authenticator) Devices(ctx context.Context) ([]Device, error) {
 	_, found, err := a.devices(ctx)
 	if err != nil {
@@ -76,9 +74,9 @@ func (a *Authenticator) devices(ctx context.Context) (models.Authenticatable, []
 	return u, found, err
 }
 
-// RevokeDevice ends one of the devices that Devices returns. A device that does not exist, or
-// that belongs to another user, returns ErrNotFound. The other errors are ErrUnauthenticated,
-// ErrForbidden for a request by a personal access token, and ErrUnavailable.
+// RevokeDevice ends one of the devices that Devices returns. A device that does not exist, or that belongs to
+// another user, returns ErrNotFound. The other errors are ErrUnauthenticated, ErrForbidden for a request by a
+// personal access token, and ErrUnavailable.
 func (a *Authenticator) RevokeDevice(ctx context.Context, id string) error {
 	if _, err := a.ownUser(ctx); err != nil {
 		return err
@@ -108,9 +106,9 @@ func (a *Authenticator) RevokeDevice(ctx context.Context, id string) error {
 	return nil
 }
 
-// LogoutOtherDevices ends all logins of the user but this one, with remembered devices, if the
-// user gives the password. Personal access tokens stay, unless they were made to be revoked by
-// a password change. The errors are those of ChangePassword.
+// LogoutOtherDevices ends all logins of the user but this one, with remembered devices, if the user gives the
+// password. Personal access tokens stay, unless they were made to be revoked by a password change. The errors
+// are those of ChangePassword.
 func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string) (*LoginResult, error) {
 	u, err := a.ownUser(ctx)
 	if err != nil {
@@ -123,19 +121,20 @@ func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string)
 	return a.continueLogin(ctx, changed, true)
 }
 
-// RevokeUser ends everything that was issued to a user of a guard: sessions, remembered
-// devices, logins by tokens, mailed links, personal access tokens, and what features issued. It
-// takes effect whatever changes the user at the same time, and dispatches one
-// events.UserRevoked at the end. The error wraps ErrUnavailable, or errors.ErrUnsupported if
-// the provider changes no stamp or its users have none. It panics if there is no guard of that
-// name.
+// RevokeUser ends everything that was issued to a user of a guard: sessions, remembered devices, logins by
+// tokens, mailed links, personal access tokens, and what features issued. It takes effect whatever changes the
+// user at the same time, and dispatches one events.UserRevoked at the end. The error wraps ErrUnavailable, or
+// errors.ErrUnsupported if the provider changes no stamp or its users have none. It panics if there is no guard
+// of that name.
 func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
 	g := m.mustGuard(guard)
 	if err := m.accounts.RevokeUser(ctx, g.realm, userID); err != nil {
 		return err
 	}
-	if err := m.runRevoke(ctx, g.realm.Name, userID); err != nil {
-		return err
+	for _, hook := range m.features.revoke {
+		if err := hook(ctx, g.realm.Name, userID); err != nil {
+			return err
+		}
 	}
 	m.Dispatch(ctx, events.UserRevoked{Meta: m.env.Meta(ctx, guard, userID)})
 	return nil

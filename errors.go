@@ -3,7 +3,6 @@ package ginauth
 import (
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -13,15 +12,15 @@ import (
 	"github.com/ginauth/ginauth/internal/request"
 )
 
-// The errors of this module, with the status that Abort responds with. Compare them with
-// errors.Is: most are returned wrapped together with what caused them.
+// The errors of this module, with the status that Abort responds with. Compare them with errors.Is: most are
+// returned wrapped together with what caused them.
 var (
 	// ErrMalformed: the request body is not JSON, or ended early. 400.
 	ErrMalformed = autherr.ErrMalformed
 	// ErrUnauthenticated: the request has no user. 401.
 	ErrUnauthenticated = autherr.ErrUnauthenticated
-	// ErrInvalidToken: the token is malformed, of another kind, expired, revoked, used already
-	// or not signed by this application. Only the log says which. 401.
+	// ErrInvalidToken: the token is malformed, of another kind, expired, revoked, used already or not signed by
+	// this application. Only the log says which. 401.
 	ErrInvalidToken = autherr.ErrInvalidToken
 	// ErrInvalidCredentials: no user has these credentials, or the user may not log in. 401.
 	ErrInvalidCredentials = autherr.ErrInvalidCredentials
@@ -41,8 +40,8 @@ var (
 	ErrEmailNotVerified = autherr.ErrEmailNotVerified
 	// ErrNotFound: the resource does not exist, or the user may not know that it does. 404.
 	ErrNotFound = autherr.ErrNotFound
-	// ErrConflict: the session's id, or the user's security stamp, changed while the request
-	// ran. Nothing was done; the client may send the request again. 409.
+	// ErrConflict: the session's id, or the user's security stamp, changed while the request ran. Nothing was
+	// done; the client may send the request again. 409.
 	ErrConflict = autherr.ErrConflict
 	// ErrBodyTooLarge: the request body exceeds its limit. 413.
 	ErrBodyTooLarge = autherr.ErrBodyTooLarge
@@ -52,8 +51,7 @@ var (
 	ErrInvalidInput = autherr.ErrInvalidInput
 	// ErrThrottled: there were too many attempts. See ThrottledError. 429.
 	ErrThrottled = autherr.ErrThrottled
-	// ErrUnavailable: a store, the user provider, a policy or the password hasher failed or is
-	// overloaded. 503.
+	// ErrUnavailable: a store, the user provider, a policy or the password hasher failed or is overloaded. 503.
 	ErrUnavailable = autherr.ErrUnavailable
 	// ErrSessionTooLarge: the session does not fit into its cookie. Nothing was stored. 500.
 	ErrSessionTooLarge = autherr.ErrSessionTooLarge
@@ -63,22 +61,20 @@ var (
 	ErrConfig = autherr.ErrConfig
 )
 
-// InputError names a field of the input and says what is wrong with it. It wraps
-// ErrInvalidInput.
+// InputError names a field of the input and says what is wrong with it. It wraps ErrInvalidInput.
 type InputError = autherr.InputError
 
 // ThrottledError says how long the client must wait. It wraps ErrThrottled.
 type ThrottledError = autherr.ThrottledError
 
-// Unavailable marks err as an outage: Abort answers the result with 503 and only
-// logs its text. Doing says what failed, as in "load invoice". Unavailable returns
-// nil if err is nil. Use it for the application's own databases and services; the
-// errors of this module are marked already.
+// Unavailable marks err as an outage: Abort answers the result with 503 and only logs its text. Doing says what
+// failed, as in "load invoice". Unavailable returns nil if err is nil. Use it for the application's own
+// databases and services; the errors of this module are marked already.
 func Unavailable(doing string, err error) error { return autherr.Unavailable(doing, err) }
 
-// Abort ends the request with the status that belongs to err and a JSON body of a code, a
-// message and, for invalid input, the field. Browsers are redirected where Config.Pages names
-// a page. The body does not tell the cause, which is logged. Abort panics if err is nil.
+// Abort ends the request with the status that belongs to err and a JSON body of a code, a message and, for
+// invalid input, the field. Browsers are redirected where Config.Pages names a page. The body does not tell the
+// cause, which is logged. Abort panics if err is nil.
 func Abort(c *gin.Context, err error) {
 	if err == nil {
 		panic("ginauth: Abort: err is nil")
@@ -108,18 +104,19 @@ func StatusOf(err error) int {
 	return answers.For(err).Status
 }
 
-// CodeOf returns the code in the body that Abort responds with, such as
-// "invalid_credentials".
+// CodeOf returns the code in the body that Abort responds with, such as "invalid_credentials".
 func CodeOf(err error) string { return answers.For(err).Code }
-
-// retryAfterOutage is how many seconds the client of a 503 is asked to wait.
-const retryAfterOutage = "1"
 
 // respond writes the response to err.
 func (m *Manager) respond(c *gin.Context, err error) {
 	a, status := answers.For(err), StatusOf(err)
 	x, known := stateOf(c)
-	m.setErrorHeaders(c, x, status, err)
+	h := c.Writer.Header()
+	if status == http.StatusUnauthorized && known && h.Get("WWW-Authenticate") == "" {
+		h.Set("WWW-Authenticate", x.auth.current().challengeTo(x.HTTP))
+	}
+	answers.SetRetryAfter(h, status, err)
+	request.KeepPrivate(h, true)
 	if status >= 500 && c.Request.Context().Err() == nil { // otherwise the client disconnected
 		m.env.Log.ErrorContext(c.Request.Context(), "ginauth: request failed", "status", status,
 			"method", c.Request.Method, "route", c.FullPath(), "error", request.Cut(err.Error(), 512))
@@ -145,24 +142,8 @@ func (m *Manager) respond(c *gin.Context, err error) {
 	}
 }
 
-// setErrorHeaders sets the headers that belong to a status. The state is nil if none of our
-// middlewares ran.
-func (m *Manager) setErrorHeaders(c *gin.Context, x *requestState, status int, err error) {
-	h := c.Writer.Header()
-	var throttled *ThrottledError
-	switch {
-	case errors.As(err, &throttled):
-		h.Set("Retry-After", strconv.FormatInt(autherr.RetrySeconds(throttled.RetryAfter), 10))
-	case status == http.StatusServiceUnavailable:
-		h.Set("Retry-After", retryAfterOutage)
-	case status == http.StatusUnauthorized && x != nil && h.Get("WWW-Authenticate") == "":
-		h.Set("WWW-Authenticate", x.auth.current().challengeTo(x.HTTP))
-	}
-	request.KeepPrivate(h, true)
-}
-
-// askHandler lets the application's ErrorHandler respond, and reports whether it did. An Abort
-// inside the handler gets the usual response.
+// askHandler lets the application's ErrorHandler respond, and reports whether it did. An Abort inside the
+// handler gets the usual response.
 func (m *Manager) askHandler(c *gin.Context, x *requestState, status int, err error) bool {
 	if m.cfg.ErrorHandler == nil || x.answering {
 		return false

@@ -2,7 +2,6 @@ package ginauth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,25 +13,21 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Feature adds something to a Manager, such as a second factor. It is a value in
-// Config.Features.
+// Feature adds something to a Manager, such as a second factor. It is a value in Config.Features.
 type Feature interface {
-	// Name names the feature in its keys, its session values and in configuration
-	// errors: letters, digits, hyphens. No two features have the same name.
+	// Name names the feature in its keys, its session values and in configuration errors: letters, digits,
+	// hyphens. No two features have the same name.
 	Name() string
-	// Setup is called once by New, before the guards are made. An error is a
-	// configuration error.
+	// Setup is called once by New, before the guards are made. An error is a configuration error.
 	Setup(s *Setup) error
 }
 
-// LoginCheck decides about a login after the first proof of the user and before anything is
-// issued. It may change the request's Remember. An error refuses the login: one that wraps
-// ErrInvalidCredentials looks like a wrong password, others are returned to the caller of
-// Attempt or Login.
+// LoginCheck decides about a login after the first proof of the user and before anything is issued. It may
+// change the request's Remember. An error refuses the login: one that wraps ErrInvalidCredentials looks like a
+// wrong password, others are returned to the caller of Attempt or Login.
 type LoginCheck func(ctx context.Context, a *Authenticator, r *LoginRequest) error
 
-// Setup is what a Feature is set up with. It is valid only during the call of
-// Feature.Setup.
+// Setup is what a Feature is set up with. It is valid only during the call of Feature.Setup.
 type Setup struct {
 	m    *Manager
 	name string
@@ -74,25 +69,21 @@ func (m *Manager) setupFeatures(ring *keys.Ring, f *faults.List) {
 	}
 }
 
-// Manager returns the manager. It is not complete yet: keep it, and use it when requests
-// come.
+// Manager returns the manager. It is not complete yet: keep it, and use it when requests come.
 func (s *Setup) Manager() *Manager { return s.m }
 
 // Stores returns the stores of the application.
 func (s *Setup) Stores() stores.Set { return s.m.stores }
 
-// Sealer returns a Sealer for a purpose of the feature. Its keys are derived from the
-// application's keys and rotate with them. No other feature or purpose can open what it
-// seals.
+// Sealer returns a Sealer for a purpose of the feature. Its keys are derived from the application's keys and
+// rotate with them. No other feature or purpose can open what it seals.
 func (s *Setup) Sealer(purpose string) stores.Sealer {
 	return seal.New(s.ring.Derive("feature " + s.name + " " + purpose))
 }
 
-// SessionSlot returns a slot for a value of the feature in each session. The application
-// can neither read nor change it.
-func (s *Setup) SessionSlot(key string) SessionSlot {
-	return SessionSlot{session.NewSlot(s.name, key)}
-}
+// SessionSlot returns a slot for a value of the feature in each session. The application can neither read nor
+// change it.
+func (s *Setup) SessionSlot(key string) SessionSlot { return SessionSlot{session.NewSlot(s.name, key)} }
 
 // Guard adds a guard, as Config.Guards does. A name that is taken is a configuration error.
 func (s *Setup) Guard(name string, c GuardConfig) {
@@ -108,16 +99,15 @@ func (s *Setup) BeforeLogin(check LoginCheck) {
 	s.m.features.before = append(s.m.features.before, check)
 }
 
-// AfterLogin adds a hook that runs after a guard has made a login, before the response.
-// The login is stored when the response begins: a hook that must not run for a login that
-// is never stored listens to events.Login.
+// AfterLogin adds a hook that runs after a guard has made a login, before the response. The login is stored
+// when the response begins: a hook that must not run for a login that is never stored listens to events.Login.
 func (s *Setup) AfterLogin(hook func(ctx context.Context, a *Authenticator, res *LoginResult)) {
 	s.m.features.after = append(s.m.features.after,
 		func(ctx context.Context, a *Authenticator, _ *proof, res *LoginResult) { hook(ctx, a, res) })
 }
 
-// OnRevoke adds a hook that Manager.RevokeUser calls to end what the feature has issued to a
-// user. Realm and user identifier name the user. An error makes RevokeUser fail.
+// OnRevoke adds a hook that Manager.RevokeUser calls to end what the feature has issued to a user. Realm and
+// user identifier name the user. An error makes RevokeUser fail.
 func (s *Setup) OnRevoke(hook func(ctx context.Context, realm, userID string) error) {
 	s.m.features.revoke = append(s.m.features.revoke, hook)
 }
@@ -127,8 +117,8 @@ func (s *Setup) Preflight(check func(context.Context) []Finding) {
 	s.m.features.preflight = append(s.m.features.preflight, check)
 }
 
-// Every runs a job of the feature at intervals, off the requests, until the manager is
-// closed. An error and a panic are logged.
+// Every runs a job of the feature at intervals, off the requests, until the manager is closed. An error and a
+// panic are logged.
 func (s *Setup) Every(interval time.Duration, job func(context.Context) error) {
 	s.m.env.Background.Every(interval, "feature "+s.name, job)
 }
@@ -136,8 +126,7 @@ func (s *Setup) Every(interval time.Duration, job func(context.Context) error) {
 // SessionSlot is a value of a feature in each session.
 type SessionSlot struct{ slot session.Slot }
 
-// Get returns the value, or nil if the session has none. A failure makes the request fail,
-// as for Session.Get.
+// Get returns the value, or nil if the session has none. A failure makes the request fail, as for Session.Get.
 func (s SessionSlot) Get(in *Session) []byte { return in.s.Slot(s.slot) }
 
 // Put sets the value. The errors are those of Session.Put.
@@ -146,18 +135,8 @@ func (s SessionSlot) Put(in *Session, value []byte) error { return in.s.PutSlot(
 // Forget removes the value. The errors are those of Session.Forget.
 func (s SessionSlot) Forget(in *Session) error { return in.s.ForgetSlot(s.slot) }
 
-// runRevoke runs the OnRevoke hooks.
-func (m *Manager) runRevoke(ctx context.Context, realm, userID string) error {
-	var errs []error
-	for _, hook := range m.features.revoke {
-		errs = append(errs, hook(ctx, realm, userID))
-	}
-	return errors.Join(errs...)
-}
-
-// refuseUnverified refuses a user whose address is not verified, where
-// Config.Account.HideAccountExistence asks for that. A login that the application makes
-// itself is not refused.
+// refuseUnverified refuses a user whose address is not verified, where Config.Account.HideAccountExistence asks
+// for that. A login that the application makes itself is not refused.
 func (m *Manager) refuseUnverified(_ context.Context, _ *Authenticator, r *LoginRequest) error {
 	if r.Confirmed && m.accounts.Unproved(r.User) {
 		return ErrInvalidCredentials
@@ -172,8 +151,7 @@ func (m *Manager) rememberDevice(_ context.Context, a *Authenticator, p *proof, 
 	}
 }
 
-// tellNewDevice sends a mail at a login from a device that was not used for the account
-// before.
+// tellNewDevice sends a mail at a login from a device that was not used for the account before.
 func (m *Manager) tellNewDevice(ctx context.Context, a *Authenticator, p *proof, res *LoginResult) {
 	if m.cfg.Mail.NotifyNewDevice && p.password != nil && res.Tokens == nil && p.password.Attempt.Subject.Device == nil {
 		m.mails.TellNewDevice(ctx, &a.x.State, p.request.User)

@@ -31,13 +31,12 @@ import (
 	"github.com/ginauth/ginauth/internal/stamp"
 	"github.com/ginauth/ginauth/internal/throttle"
 	"github.com/ginauth/ginauth/internal/tokens"
-	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
 )
 
-// Manager is the application object: configuration, stores, guards and gate. One
-// Manager serves a whole application. It is safe for concurrent use.
+// Manager is the application object: configuration, stores, guards and gate. One Manager serves a whole
+// application. It is safe for concurrent use.
 type Manager struct {
 	cfg     Config
 	env     *request.Env
@@ -69,8 +68,8 @@ type Manager struct {
 	closeErr error
 }
 
-// New returns a Manager, or all faults of the configuration at once, each wrapping
-// ErrConfig. Close the Manager when the application ends.
+// New returns a Manager, or all faults of the configuration at once, each wrapping ErrConfig. Close the Manager
+// when the application ends.
 func New(config Config) (*Manager, error) {
 	cfg := config.withDefaults()
 	var f faults.List
@@ -82,7 +81,7 @@ func New(config Config) (*Manager, error) {
 	}
 	m.memory = cfg.Stores == (stores.Set{}) || settings.InMemory(cfg.Stores)
 	m.cookies = cfg.Session.Cookie.attributes()
-	ring := cfg.ring(m.memory, &f)
+	ring := settings.Ring(&f, cfg.Key, cfg.PreviousKeys, m.memory)
 	var verifying []tokens.Key
 	for _, key := range cfg.JWT.VerifyingKeys {
 		verifying = append(verifying, key.key)
@@ -97,7 +96,9 @@ func New(config Config) (*Manager, error) {
 	}
 	m.setupFeatures(ring, &f)
 	m.makeGuards(&f)
-	m.makeMails(&f)
+	if len(f) == 0 {
+		m.mails = accounts.NewMails(m.env, cfg.Mail.Mailer, cfg.Mail.Queue, cfg.Mail.Templates, cfg.accounts().Mail, &f)
+	}
 	if len(f) == 0 {
 		m.makeEngines(ring)
 	}
@@ -107,7 +108,9 @@ func New(config Config) (*Manager, error) {
 	m.cfg.Key, m.cfg.PreviousKeys = "", nil // not needed again
 	m.cfg.JWT.SigningKey, m.cfg.JWT.VerifyingKeys = JWTKey{}, nil
 	m.gate.SetReporter(m.logDenial)
-	m.startPruning()
+	if !m.memory && cfg.Session.PruneInterval > 0 { // stores in memory prune themselves
+		m.env.Prune(cfg.Session.PruneInterval, m.stores)
+	}
 	return m, nil
 }
 
@@ -123,28 +126,8 @@ func (m *Manager) makePasswords(f *faults.List) {
 	m.passwords = &passwords.Service{Env: m.env, Hasher: m.hasher, Policy: policy, AppName: m.cfg.Mail.AppName}
 }
 
-// makeMails starts the mail queue.
-func (m *Manager) makeMails(f *faults.List) {
-	cfg := &m.cfg.Mail
-	if cfg.Mailer == nil || len(*f) > 0 {
-		return
-	}
-	var err error
-	if cfg.Templates == nil {
-		if cfg.Templates, err = mail.NewTemplates(mail.TemplateOptions{}); err != nil {
-			f.Add("Mail.Templates", "%v", err)
-		}
-	}
-	queue, err := mail.NewQueue(cfg.Mailer, cfg.Queue)
-	if err != nil {
-		f.Add("Mail.Queue", "%v", err)
-		return
-	}
-	m.mails = &accounts.Mails{Env: m.env, Queue: queue, Templates: cfg.Templates, Config: m.cfg.accounts().Mail}
-}
-
-// makeEngines makes the engines. Each purpose has keys of its own, so that a value made
-// for one is refused for every other.
+// makeEngines makes the engines. Each purpose has keys of its own, so that a value made for one is refused for
+// every other.
 func (m *Manager) makeEngines(ring *keys.Ring) {
 	cfg := &m.cfg
 	m.intended = seal.New(ring.Derive("intended url"))
@@ -175,8 +158,8 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	}
 }
 
-// Gate returns the gate, to register abilities and policies with. It has no user: a
-// request's gate is on the gin.Context under "gate".
+// Gate returns the gate, to register abilities and policies with. It has no user: a request's gate is on the
+// gin.Context under "gate".
 func (m *Manager) Gate() *Gate { return m.gate }
 
 // Hasher returns the password hasher.
@@ -185,9 +168,8 @@ func (m *Manager) Hasher() *hashing.Manager { return m.hasher }
 // Format writes the type's name: a Manager holds secrets.
 func (*Manager) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("ginauth.Manager")) }
 
-// Close waits until the listeners have had all events, stops the background work, and
-// closes the stores if New made them. It gives up, with the context's error, when ctx
-// ends. All requests must have ended before.
+// Close waits until the listeners have had all events, stops the background work, and closes the stores if New
+// made them. It gives up, with the context's error, when ctx ends. All requests must have ended before.
 func (m *Manager) Close(ctx context.Context) error {
 	m.closed.Do(func() {
 		m.env.Background.Close()
@@ -202,23 +184,8 @@ func (m *Manager) Close(ctx context.Context) error {
 	return m.closeErr
 }
 
-// startPruning deletes expired records at intervals.
-func (m *Manager) startPruning() {
-	if m.memory || m.cfg.Session.PruneInterval < 0 { // stores in memory prune themselves
-		return
-	}
-	for _, store := range []any{m.stores.Sessions, m.stores.ClientSessions, m.stores.Tokens, m.stores.Limiter} {
-		if p, ok := store.(stores.Pruner); ok {
-			m.env.Background.Every(m.cfg.Session.PruneInterval, "delete expired records", func(ctx context.Context) error {
-				_, err := p.Prune(ctx, m.env.Now())
-				return err
-			})
-		}
-	}
-}
-
-// mustGuard returns the guard of that name. It panics if there is none, because a wrong
-// name is a fault of the program.
+// mustGuard returns the guard of that name. It panics if there is none, because a wrong name is a fault of the
+// program.
 func (m *Manager) mustGuard(name string) *guardEntry {
 	g, ok := m.guards[name]
 	if !ok {
@@ -240,8 +207,8 @@ func (m *Manager) guardNames() []string { return slices.Sorted(maps.Keys(m.guard
 // defaultManager is the manager of the package-level middlewares.
 var defaultManager atomic.Pointer[Manager]
 
-// Default returns the manager of the package-level middlewares: the one given to
-// SetDefault, or else one made from the zero Config, which keeps everything in memory.
+// Default returns the manager of the package-level middlewares: the one given to SetDefault, or else one made
+// from the zero Config, which keeps everything in memory.
 func Default() *Manager {
 	if m := defaultManager.Load(); m != nil {
 		return m
@@ -257,9 +224,9 @@ func Default() *Manager {
 	return defaultManager.Load()
 }
 
-// SetDefault makes m the manager of the package-level middlewares. It panics if there is
-// one already: call it once, before the first middleware is registered, because a
-// middleware keeps the manager that it was made with.
+// SetDefault makes m the manager of the package-level middlewares. It panics if there is one already: call it
+// once, before the first middleware is registered, because a middleware keeps the manager that it was made
+// with.
 func SetDefault(m *Manager) {
 	if m == nil {
 		panic("ginauth: SetDefault: manager is nil")
@@ -283,12 +250,10 @@ func Authorize(ability string, resource ...any) gin.HandlerFunc {
 	return Default().Authorize(ability, resource...)
 }
 
-// EnsureEmailVerified is the default manager's EnsureEmailVerified; see
-// (*Manager).EnsureEmailVerified.
+// EnsureEmailVerified is the default manager's EnsureEmailVerified; see (*Manager).EnsureEmailVerified.
 func EnsureEmailVerified() gin.HandlerFunc { return Default().EnsureEmailVerified() }
 
-// ConfirmPassword is the default manager's ConfirmPassword; see
-// (*Manager).ConfirmPassword.
+// ConfirmPassword is the default manager's ConfirmPassword; see (*Manager).ConfirmPassword.
 func ConfirmPassword() gin.HandlerFunc { return Default().ConfirmPassword() }
 
 // ThrottleLogins is the default manager's ThrottleLogins; see (*Manager).ThrottleLogins.
@@ -299,14 +264,12 @@ func ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
 // Basic is the default manager's Basic; see (*Manager).Basic.
 func Basic(options ...BasicOption) gin.HandlerFunc { return Default().Basic(options...) }
 
-// RequireAbilities is the default manager's RequireAbilities; see
-// (*Manager).RequireAbilities.
+// RequireAbilities is the default manager's RequireAbilities; see (*Manager).RequireAbilities.
 func RequireAbilities(abilities ...string) gin.HandlerFunc {
 	return Default().RequireAbilities(abilities...)
 }
 
-// RequireAnyAbility is the default manager's RequireAnyAbility; see
-// (*Manager).RequireAnyAbility.
+// RequireAnyAbility is the default manager's RequireAnyAbility; see (*Manager).RequireAnyAbility.
 func RequireAnyAbility(abilities ...string) gin.HandlerFunc {
 	return Default().RequireAnyAbility(abilities...)
 }

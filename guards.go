@@ -16,23 +16,20 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// Guard authenticates requests in one way. A Guard that is not a StatefulGuard reads what
-// each request carries and logs nobody in. A Guard is safe for concurrent use.
+// Guard authenticates requests in one way. A Guard that is not a StatefulGuard reads what each request carries
+// and logs nobody in. A Guard is safe for concurrent use.
 //
-// The Authenticator that its methods are given is the request's: Request returns the HTTP
-// request, and Session the session if there is one. A Guard does not call the
-// Authenticator's User.
+// The Authenticator that its methods are given is the request's: Request returns the HTTP request, and Session
+// the session if there is one. A Guard does not call the Authenticator's User.
 type Guard interface {
-	// Identify returns who the request is from. The zero Identity stands for an
-	// anonymous request. An error means that this could not be found out: the response
-	// is 503. Identify is called once in a request.
+	// Identify returns who the request is from. The zero Identity stands for an anonymous request. An error
+	// means that this could not be found out: the response is 503. Identify is called once in a request.
 	Identify(ctx context.Context, a *Authenticator) (Identity, error)
 }
 
 // Identity is what a guard finds out about a request.
 type Identity struct {
-	// User is the user, or nil. A user that is disabled or has no identifier counts as
-	// nil.
+	// User is the user, or nil. A user that is disabled or has no identifier counts as nil.
 	User models.Authenticatable
 	// Token is the token that authenticated the request, or nil.
 	Token *TokenInfo
@@ -47,17 +44,15 @@ type StatefulGuard interface {
 	Logout(ctx context.Context, a *Authenticator) error
 }
 
-// Refresher is the optional capability of a StatefulGuard that prolongs logins by refresh
-// tokens.
+// Refresher is the optional capability of a StatefulGuard that prolongs logins by refresh tokens.
 type Refresher interface {
-	// Refresh consumes a refresh token and returns the next pair. The error wraps
-	// ErrInvalidToken if the token is not accepted.
+	// Refresh consumes a refresh token and returns the next pair. The error wraps ErrInvalidToken if the token
+	// is not accepted.
 	Refresh(ctx context.Context, a *Authenticator, refreshToken string) (*LoginResult, error)
 }
 
-// Challenger is the optional capability of a Guard that has a challenge for the
-// WWW-Authenticate header of a 401 (RFC 9110, 11.6.1). Default:
-// `Session realm="<name of the guard>"`.
+// Challenger is the optional capability of a Guard that has a challenge for the WWW-Authenticate header of a
+// 401 (RFC 9110, 11.6.1). Default: `Session realm="<name of the guard>"`.
 type Challenger interface {
 	// Challenge returns the challenge for the response to a request.
 	Challenge(r *http.Request) string
@@ -67,13 +62,12 @@ type Challenger interface {
 type GuardConfig struct {
 	// Users loads the guard's users. Default Config.Users.
 	Users models.UserProvider
-	// Realm names the guard's users. Guards of one realm share the counts of the
-	// throttle. What is issued to a user of one realm is not valid in another. Default:
-	// "users" for Config.Users, otherwise derived from the name of the first guard with
-	// the same provider. Set it if guards may be added or renamed later.
+	// Realm names the guard's users. Guards of one realm share the counts of the throttle. What is issued to a
+	// user of one realm is not valid in another. Default: "users" for Config.Users, otherwise derived from the
+	// name of the first guard with the same provider. Set it if guards may be added or renamed later.
 	Realm string
-	// New makes the guard: JWTGuard, TokenGuard, or one of the application's own.
-	// Default: a guard that reads the session.
+	// New makes the guard: JWTGuard, TokenGuard, or one of the application's own. Default: a guard that reads
+	// the session.
 	New func(GuardSetup) (Guard, error)
 }
 
@@ -81,8 +75,8 @@ type GuardConfig struct {
 type GuardSetup struct {
 	// Name is the guard's name, the key in Config.Guards.
 	Name string
-	// Manager is the manager that the guard will belong to. It is not complete yet: use
-	// it only when requests come.
+	// Manager is the manager that the guard will belong to. It is not complete yet: use it only when requests
+	// come.
 	Manager *Manager
 	// Users loads the guard's users. It may be nil.
 	Users models.UserProvider
@@ -120,17 +114,13 @@ func (g *guardEntry) challengeTo(r *http.Request) string {
 	return fmt.Sprintf("Session realm=%q", g.name)
 }
 
-// challengeOf returns the challenge of the first of the guards, or of the first that reads
-// tokens if the request carries one.
+// challengeOf returns the challenge of the first of the guards, or of the first that reads tokens if the
+// request carries one.
 func challengeOf(guards []*guardEntry, r *http.Request) string {
-	if _, presented := request.Authorization(r.Header, request.Bearer); presented {
-		for _, g := range guards {
-			switch c := g.Guard.(type) {
-			case *jwtGuard:
-				return c.Challenge(r)
-			case *tokenGuard:
-				return c.Challenge(r)
-			}
+	_, presented := request.Authorization(r.Header, request.Bearer)
+	for _, g := range guards {
+		if c, ok := g.Guard.(Challenger); ok && presented && g.own {
+			return c.Challenge(r)
 		}
 	}
 	return guards[0].challengeTo(r)
@@ -181,10 +171,9 @@ func (m *Manager) makeGuard(name string, cfg GuardConfig, providers map[string]m
 	return g
 }
 
-// Auth requires an authenticated user. It asks the guards in order, or the default guard
-// if none is named; the first that finds a user becomes the request's guard. Otherwise it
-// responds with 401, or redirects browsers to the login page. It panics if there is no
-// guard of a name, or if a session guard has no user provider.
+// Auth requires an authenticated user. It asks the guards in order, or the default guard if none is named; the
+// first that finds a user becomes the request's guard. Otherwise it responds with 401, or redirects browsers to
+// the login page. It panics if there is no guard of a name, or if a session guard has no user provider.
 func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 	asked := m.guardsNamed(guards)
 	for _, g := range asked {
@@ -204,9 +193,9 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 	})
 }
 
-// Guest requires that no user is logged in by any of the guards, or by the default guard
-// if none is named. Otherwise it responds with 403, or redirects browsers to Pages.Home.
-// It panics if there is no guard of a name.
+// Guest requires that no user is logged in by any of the guards, or by the default guard if none is named.
+// Otherwise it responds with 403, or redirects browsers to Pages.Home. It panics if there is no guard of a
+// name.
 func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 	asked := m.guardsNamed(guards)
 	return m.guarding(func(c *gin.Context) {
@@ -236,8 +225,8 @@ func (m *Manager) guardsNamed(names []string) []*guardEntry {
 	return guards
 }
 
-// authenticate asks the guards in order, within one span. A guard that fails ends the
-// search: a later guard might take the request of a logged-in user for an anonymous one.
+// authenticate asks the guards in order, within one span. A guard that fails ends the search: a later guard
+// might take the request of a logged-in user for an anonymous one.
 func (x *requestState) authenticate(ctx context.Context, guards []*guardEntry) (models.Authenticatable, error) {
 	ctx, span := x.Span(ctx)
 	defer span.End()
@@ -256,6 +245,16 @@ func (x *requestState) authenticate(ctx context.Context, guards []*guardEntry) (
 	return nil, nil
 }
 
+var (
+	_ StatefulGuard = (*sessionGuard)(nil)
+	_ interface {
+		StatefulGuard
+		Refresher
+		Challenger
+	} = (*jwtGuard)(nil)
+	_ Challenger = (*tokenGuard)(nil)
+)
+
 // errNoSession says that StartSession is missing on a route.
 var errNoSession = errors.New("ginauth: the session guard needs StartSession before it")
 
@@ -264,8 +263,6 @@ type sessionGuard struct {
 	m *Manager
 	g remember.Guard
 }
-
-var _ StatefulGuard = (*sessionGuard)(nil)
 
 func newSessionGuard(s GuardSetup) (Guard, error) {
 	return &sessionGuard{s.Manager, remember.NewGuard(s.Name, s.realm)}, nil
@@ -302,8 +299,8 @@ func (g *sessionGuard) Logout(ctx context.Context, a *Authenticator) error {
 	return g.m.remember.LogOut(ctx, &a.x.State, &s.s, &g.g)
 }
 
-// JWTGuard makes a guard that reads signed access tokens. A login by it issues an access
-// token and a refresh token. Use it as GuardConfig.New.
+// JWTGuard makes a guard that reads signed access tokens. A login by it issues an access token and a refresh
+// token. Use it as GuardConfig.New.
 func JWTGuard(s GuardSetup) (Guard, error) {
 	return &jwtGuard{s.Manager, tokens.NewGuard(s.Name, s.realm)}, nil
 }
@@ -314,17 +311,10 @@ type jwtGuard struct {
 	g tokens.Guard
 }
 
-var (
-	_ StatefulGuard = (*jwtGuard)(nil)
-	_ Refresher     = (*jwtGuard)(nil)
-	_ Challenger    = (*jwtGuard)(nil)
-)
-
 // Challenge returns the challenge of RFC 6750, 3.
 func (g *jwtGuard) Challenge(r *http.Request) string { return request.BearerChallenge(r) }
 
-// Identify returns the user of the request's access token. A request with another kind of
-// token is anonymous.
+// Identify returns the user of the request's access token. A request with another kind of token is anonymous.
 func (g *jwtGuard) Identify(ctx context.Context, a *Authenticator) (Identity, error) {
 	text := a.x.bearer()
 	if !tokens.IsSigned(text) {
@@ -386,13 +376,11 @@ type tokenGuard struct {
 	realm *realm.Realm
 }
 
-var _ Challenger = (*tokenGuard)(nil)
-
 // Challenge returns the challenge of RFC 6750, 3.
 func (g *tokenGuard) Challenge(r *http.Request) string { return request.BearerChallenge(r) }
 
-// Identify returns the user of the request's personal access token. A wrong token with a
-// right checksum is counted, because it was not mistyped.
+// Identify returns the user of the request's personal access token. A wrong token with a right checksum is
+// counted, because it was not mistyped.
 func (g *tokenGuard) Identify(ctx context.Context, a *Authenticator) (Identity, error) {
 	text := a.x.bearer()
 	if !g.m.tokens.LooksPersonal(text) {

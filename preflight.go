@@ -24,11 +24,11 @@ type Finding struct {
 // String returns "subject: problem".
 func (f Finding) String() string { return f.Subject + ": " + f.Problem }
 
-// Preflight checks the finished application and returns what is likely to be wrong: abilities
-// that a route asks for and no rule defines, rules for types of users that no provider returns,
-// routes with neither Auth nor Guest nor Public, settings that are unsafe in production, and
-// what stores and features report. Call it once all routes are registered, and decide whether
-// to start. The context limits the calls to stores. The engine may be nil.
+// Preflight checks the finished application and returns what is likely to be wrong: abilities that a route asks
+// for and no rule defines, rules for types of users that no provider returns, routes with neither Auth nor
+// Guest nor Public, settings that are unsafe in production, and what stores and features report. Call it once
+// all routes are registered, and decide whether to start. The context limits the calls to stores. The engine
+// may be nil.
 func (m *Manager) Preflight(ctx context.Context, engine *gin.Engine) []Finding {
 	var providers []models.UserProvider
 	for _, name := range m.guardNames() {
@@ -103,8 +103,8 @@ func (m *Manager) guarding(h gin.HandlerFunc) gin.HandlerFunc {
 	return h
 }
 
-// Public marks a route that is open to every client on purpose. It only keeps Preflight from
-// reporting the route.
+// Public marks a route that is open to every client on purpose. It only keeps Preflight from reporting the
+// route.
 func Public() gin.HandlerFunc { return publicRoute }
 
 func publicRoute(*gin.Context) {}

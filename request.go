@@ -2,14 +2,10 @@ package ginauth
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
-	"runtime/debug"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/ginauth/ginauth/internal/clientaddr"
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/gincontrib"
 	"github.com/ginauth/ginauth/internal/ginwriter"
@@ -43,21 +39,20 @@ type requestState struct {
 	results request.Results[*guardEntry, authResult]
 }
 
-// authResult is what a guard found out: also a failure, so that a request waits for an outage
-// once.
+// authResult is what a guard found out: also a failure, so that a request waits for an outage once.
 type authResult struct {
 	user  models.Authenticatable
 	token *TokenInfo
 	err   error
 }
 
-// errForeign says that a request met middlewares of two managers. Each knows other
-// users under the same identifiers, so neither accepts the other's request state.
+// errForeign says that a request met middlewares of two managers. Each knows other users under the same
+// identifiers, so neither accepts the other's request state.
 var errForeign = errors.New("ginauth: middlewares of two managers on one route; " +
 	"the package-level ones belong to the manager given to SetDefault")
 
-// handle runs what a middleware decides about a request. The first middleware on a
-// route also runs the rest of the request and completes the response.
+// handle runs what a middleware decides about a request. The first middleware on a route also runs the rest of
+// the request and completes the response.
 func (m *Manager) handle(c *gin.Context, check func(*requestState) error) {
 	x, known := stateOf(c)
 	switch {
@@ -93,12 +88,15 @@ func stateOf(c *gin.Context) (*requestState, bool) {
 	return a.x, true
 }
 
-// begin makes the state of a request, puts its handles on the context and wraps the
-// writer.
+// begin makes the state of a request, puts its handles on the context and wraps the writer.
 func (m *Manager) begin(c *gin.Context) *requestState {
 	x := &requestState{m: m, State: request.State{
-		Env: m.env, HTTP: c.Request, Remote: m.remote(c), Jar: cookies.NewJar(&m.cookies, plainCookies(c.Request)),
+		Env: m.env, HTTP: c.Request, Remote: c.Request.RemoteAddr,
+		Jar: cookies.NewJar(&m.cookies, c.Request, gin.Mode() != gin.ReleaseMode),
 	}}
+	if m.cfg.ClientIP != nil {
+		x.SetRemote(m.cfg.ClientIP(c))
+	}
 	x.session.s.Init(m.sessions, &x.State)
 	x.auth.x = x
 	m.gate.Bind(&x.gate, (*authenticatorSource)(&x.auth))
@@ -107,26 +105,8 @@ func (m *Manager) begin(c *gin.Context) *requestState {
 	return x
 }
 
-// plainCookies reports whether cookies travel without Secure. Usually they do not,
-// also without TLS, because TLS often ends at a proxy. Only a developer's own
-// machine, talking to itself, gets plain ones.
-func plainCookies(r *http.Request) bool {
-	return r.TLS == nil && gin.Mode() != gin.ReleaseMode && cookies.FromOwnMachine(r)
-}
-
-// remote returns a text that begins with the client's address.
-func (m *Manager) remote(c *gin.Context) string {
-	if m.cfg.ClientIP != nil {
-		// A text that is no address must not turn the limits off.
-		if ip := clientaddr.Host(m.cfg.ClientIP(c)); ip != "" {
-			return ip
-		}
-	}
-	return c.Request.RemoteAddr
-}
-
-// setKeys puts the handles on the context. Usually they are the first keys, and the
-// map is made here in its final size.
+// setKeys puts the handles on the context. Usually they are the first keys, and the map is made here in its
+// final size.
 func (x *requestState) setKeys(c *gin.Context) {
 	if c.Keys == nil {
 		keys := make(map[any]any, 3)
@@ -185,8 +165,8 @@ func (x *requestState) Commit(h http.Header, status int) error {
 		x.Discard()
 		return nil
 	}
-	// The request's own context: if the client disconnected, its changes are
-	// dropped. What had to end ended when the handler asked for it.
+	// The request's own context: if the client disconnected, its changes are dropped. What had to end ended
+	// when the handler asked for it.
 	x.Settle()
 	change, err := x.session.s.Commit(ctx)
 	if err == nil {
@@ -216,14 +196,8 @@ func (x *requestState) Commit(h http.Header, status int) error {
 // NeedsCookie reports whether the commit will set or delete the session cookie.
 func (x *requestState) NeedsCookie() bool { return x.session.s.NeedsCookie() }
 
-// DropCookies removes our cookies from a response that an outer middleware made a failure.
-func (x *requestState) DropCookies(h http.Header) { x.Jar.Drop(h) }
-
 // Respond writes the response to err.
 func (x *requestState) Respond(c *gin.Context, err error) { x.m.respond(c, err) }
-
-// Sent records that the response has begun.
-func (x *requestState) Sent() { x.Budget.Close() }
 
 // handleOf returns the request's handle for a guard.
 func (x *requestState) handleOf(g *guardEntry) *Authenticator {
@@ -233,18 +207,16 @@ func (x *requestState) handleOf(g *guardEntry) *Authenticator {
 	return newAuthenticator(x, g)
 }
 
-// StartSession gives the request a session, an Authenticator under "auth" and its
-// gate under "gate". Nothing is loaded until it is used. The session is stored, and
-// its cookie set, before the first byte of the response is sent. If that fails, the
-// client gets 503 and nothing that the handler wrote. A panic discards the request's
+// StartSession gives the request a session, an Authenticator under "auth" and its gate under "gate". Nothing is
+// loaded until it is used. The session is stored, and its cookie set, before the first byte of the response is
+// sent. If that fails, the client gets 503 and nothing that the handler wrote. A panic discards the request's
 // changes. Put Recovery before StartSession.
 //
-// Requests with unsafe methods that another site makes a browser send are refused
-// with 403, except those that carry a bearer token and no session cookie: a browser
-// does not add a bearer token by itself.
+// Requests with unsafe methods that another site makes a browser send are refused with 403, except those that
+// carry a bearer token and no session cookie: a browser does not add a bearer token by itself.
 //
-// Put a middleware that turns errors into responses after c.Next inside
-// StartSession, where the session is not stored yet.
+// Put a middleware that turns errors into responses after c.Next inside StartSession, where the session is not
+// stored yet.
 func (m *Manager) StartSession() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
@@ -252,46 +224,18 @@ func (m *Manager) StartSession() gin.HandlerFunc {
 				return nil
 			}
 			x.startSession(c)
-			return m.checkOrigin(x)
+			return x.CheckOrigin(m.origins, m.cfg.JWT.Source == nil)
 		})
 	}
 }
 
-// checkOrigin refuses requests that another site makes a browser send.
-func (m *Manager) checkOrigin(x *requestState) error {
-	if m.origins == nil {
-		return nil
-	}
-	err := m.origins.Check(x.HTTP)
-	if err == nil {
-		return nil
-	}
-	// A browser adds cookies by itself, and passwords that it was told once (Basic,
-	// Digest, Negotiate), but no bearer token. With a cookie of ours the check
-	// applies, because the cookie may be what authenticates the request.
-	scheme, _, _ := strings.Cut(x.HTTP.Header.Get("Authorization"), " ")
-	if strings.EqualFold(scheme, request.Bearer) && !x.Jar.Sent(x.HTTP) && m.cfg.JWT.Source == nil {
-		return nil
-	}
-	return errors.Join(ErrCrossOrigin, err)
-}
-
-// Recovery responds with 500 to a panic and logs the stack. Unlike gin.Recovery it
-// logs neither the request, whose Cookie header opens a session, nor the value of the
-// panic, which may hold a secret. If the response has begun, the connection is closed,
-// so that the client does not take the part it received for the whole.
+// Recovery responds with 500 to a panic and logs the stack. Unlike gin.Recovery it logs neither the request,
+// whose Cookie header opens a session, nor the value of the panic, which may hold a secret. If the response has
+// begun, the connection is closed, so that the client does not take the part it received for the whole.
 func (m *Manager) Recovery() gin.HandlerFunc {
-	return gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, p any) {
-		m.env.Log.ErrorContext(c.Request.Context(), "ginauth: panic", "route", c.FullPath(),
-			"type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+	return ginwriter.Recovery(m.env.Log, func(c *gin.Context) {
 		if x, ok := stateOf(c); ok {
 			x.Discard() // if StartSession is outside Recovery
 		}
-		if c.Writer.Written() {
-			panic(http.ErrAbortHandler)
-		}
-		m.abort(c, errPanic)
-	})
+	}, m.abort)
 }
-
-var errPanic = errors.New("ginauth: a handler panicked")

@@ -3,7 +3,6 @@ package ginauth
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -38,11 +37,10 @@ func LimitDevice(attempts int, per time.Duration) ThrottleOption {
 	return func(c *ThrottleConfig) { c.Device = Limit{attempts, per} }
 }
 
-// ThrottleLogins refuses a request from an address that has no attempt left, before its
-// handler reads the body: 429. Options give the route limits of its own: a limit with the
-// manager's period shares the manager's count, another one has a count of its own.
-// Attempt counts the attempts themselves, also without this middleware. ThrottleLogins
-// panics if a limit is not valid.
+// ThrottleLogins refuses a request from an address that has no attempt left, before its handler reads the body:
+// 429. Options give the route limits of its own: a limit with the manager's period shares the manager's count,
+// another one has a count of its own. Attempt counts the attempts themselves, also without this middleware.
+// ThrottleLogins panics if a limit is not valid.
 func (m *Manager) ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
 	cfg := m.cfg.Throttle
 	for _, option := range options {
@@ -61,14 +59,13 @@ func (m *Manager) ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
 	}
 }
 
-// LoginAttempt is an attempt that Authenticator.Throttle has counted. It is used by one
-// goroutine.
+// LoginAttempt is an attempt that Authenticator.Throttle has counted. It is used by one goroutine.
 type LoginAttempt struct{ a throttle.Attempt }
 
-// Throttle counts an attempt to prove a secret of the account that field and identifier
-// name, for handlers that check a secret themselves. It uses the same counts as Attempt.
-// The errors are *InputError, *ThrottledError and ErrUnavailable. Otherwise the handler
-// calls Succeed if the secret is right, and Release if no secret was compared.
+// Throttle counts an attempt to prove a secret of the account that field and identifier name, for handlers that
+// check a secret themselves. It uses the same counts as Attempt. The errors are *InputError, *ThrottledError
+// and ErrUnavailable. Otherwise the handler calls Succeed if the secret is right, and Release if no secret was
+// compared.
 func (a *Authenticator) Throttle(ctx context.Context, field, identifier string) (*LoginAttempt, error) {
 	g := a.current()
 	if g.realm.Users == nil {
@@ -80,8 +77,8 @@ func (a *Authenticator) Throttle(ctx context.Context, field, identifier string) 
 	}
 	m := a.x.m
 	s := m.limiter.Subject(&a.x.State, g.realm, field, canonical)
-	// The user is not known here, so it cannot be checked whether the device's stamp
-	// still fits. It counts as a stranger's.
+	// The user is not known here, so it cannot be checked whether the device's stamp still fits. It counts as a
+	// stranger's.
 	s.Device = nil
 	attempt := new(LoginAttempt)
 	if err := m.limiter.ReserveIn(ctx, &attempt.a, &a.x.State, g.name, s, a.x.limits); err != nil {
@@ -93,21 +90,18 @@ func (a *Authenticator) Throttle(ctx context.Context, field, identifier string) 
 // Succeed clears the account's counts, as a login does. The error wraps ErrUnavailable.
 func (a *LoginAttempt) Succeed(ctx context.Context) error { return a.a.Succeed(ctx) }
 
-// Release takes this attempt back, as if it had not been made. The error wraps
-// ErrUnavailable.
+// Release takes this attempt back, as if it had not been made. The error wraps ErrUnavailable.
 func (a *LoginAttempt) Release(ctx context.Context) error { return a.a.Release(ctx) }
 
-// ThrottleRequests limits how often one address (IPv6: one /64) may request a route: 429
-// above the limit. Routes with the same name share a count. The zero Limit stands for
-// Throttle.Address. Use it for routes that cost something without checking a password,
-// such as one that sends mail. It panics if the limit is not valid.
+// ThrottleRequests limits how often one address (IPv6: one /64) may request a route: 429 above the limit.
+// Routes with the same name share a count. The zero Limit stands for Throttle.Address. Use it for routes that
+// cost something without checking a password, such as one that sends mail. It panics if the limit is not valid.
 func (m *Manager) ThrottleRequests(name string, limit Limit) gin.HandlerFunc {
 	return m.throttleRequests(name, limit, false)
 }
 
-// ThrottleFailures is ThrottleRequests that only counts requests answered with a 4xx
-// status and those marked by CountFailure. Use it for routes that take a secret, which
-// honest clients may request any number of times.
+// ThrottleFailures is ThrottleRequests that only counts requests answered with a 4xx status and those marked by
+// CountFailure. Use it for routes that take a secret, which honest clients may request any number of times.
 func (m *Manager) ThrottleFailures(name string, limit Limit) gin.HandlerFunc {
 	return m.throttleRequests(name, limit, true)
 }
@@ -128,8 +122,7 @@ func (m *Manager) throttleRequests(name string, limit Limit, failures bool) gin.
 		if c.Next(); !failures || len(slots) == 0 || failed(c) {
 			return
 		}
-		// The response may wait in a buffer for this, so it has what is left of the
-		// request's store time.
+		// The response may wait in a buffer for this, so it has what is left of the request's store time.
 		left := m.cfg.StoreTimeout - x.Budget.Used()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), left)
 		defer cancel()
@@ -139,15 +132,12 @@ func (m *Manager) throttleRequests(name string, limit Limit, failures bool) gin.
 	}
 }
 
-// failedKey marks the context of a request that failed, whatever its status: a form that
-// returns to its page is answered with a redirect.
+// failedKey marks the context of a request that failed, whatever its status: a form that returns to its page is
+// answered with a redirect.
 const failedKey = "ginauth.failed"
 
-// CountFailure makes ThrottleFailures count the request. Handlers that answer a failure
-// with a redirect call it.
+// CountFailure makes ThrottleFailures count the request. Handlers that answer a failure with a redirect call
+// it.
 func CountFailure(c *gin.Context) { c.Set(failedKey, true) }
 
-func failed(c *gin.Context) bool {
-	status := c.Writer.Status()
-	return c.GetBool(failedKey) || status >= http.StatusBadRequest && status < http.StatusInternalServerError
-}
+func failed(c *gin.Context) bool { return c.GetBool(failedKey) || c.Writer.Status()/100 == 4 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/throttle"
@@ -31,6 +32,29 @@ type Mails struct {
 	Queue     *mail.Queue
 	Templates *mail.Templates
 	Config    MailConfig
+}
+
+// NewMails starts a queue and returns the Mails that use it, or nil without a mailer. Without
+// templates it uses the English ones.
+func NewMails(
+	env *request.Env, mailer mail.Mailer, options mail.QueueOptions, templates *mail.Templates, cfg MailConfig, f *faults.List,
+) *Mails {
+	if mailer == nil {
+		return nil
+	}
+	var err error
+	if templates == nil {
+		if templates, err = mail.NewTemplates(mail.TemplateOptions{}); err != nil {
+			f.Add("Mail.Templates", "%v", err)
+			return nil
+		}
+	}
+	queue, err := mail.NewQueue(mailer, options)
+	if err != nil {
+		f.Add("Mail.Queue", "%v", err)
+		return nil
+	}
+	return &Mails{Env: env, Queue: queue, Templates: templates, Config: cfg}
 }
 
 // Enabled returns ErrNoMailer if no mail can be sent.

@@ -4,6 +4,8 @@ package answers
 
 import (
 	"errors"
+	"net/http"
+	"strconv"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/hashing"
@@ -68,4 +70,18 @@ func (a Answer) Body(err error, denied string) map[string]any {
 		body["message"] = denied
 	}
 	return body
+}
+
+// retryAfterOutage is how many seconds the client of a 503 is asked to wait.
+const retryAfterOutage = "1"
+
+// SetRetryAfter sets the header Retry-After of the response to an error.
+func SetRetryAfter(h http.Header, status int, err error) {
+	var throttled *autherr.ThrottledError
+	switch {
+	case errors.As(err, &throttled):
+		h.Set("Retry-After", strconv.FormatInt(autherr.RetrySeconds(throttled.RetryAfter), 10))
+	case status == http.StatusServiceUnavailable:
+		h.Set("Retry-After", retryAfterOutage)
+	}
 }

@@ -37,9 +37,12 @@ type Jar struct {
 	plain bool
 }
 
-// NewJar returns the Jar of a request. Plain leaves the attribute Secure and the
-// prefix of names off, for a developer's own machine.
-func NewJar(cfg *Config, plain bool) Jar { return Jar{cfg, plain} }
+// NewJar returns the Jar of a request. Usually cookies are Secure, also without TLS, because TLS
+// often ends at a proxy. During development a machine that talks to itself gets plain ones,
+// without the prefix of names.
+func NewJar(cfg *Config, r *http.Request, development bool) Jar {
+	return Jar{cfg, r.TLS == nil && development && FromOwnMachine(r)}
+}
 
 // Read returns the value of the cookie with exactly this name. If there are two with
 // different values it returns none: a sibling domain can plant a second cookie, and

@@ -5,9 +5,12 @@ package ginwriter
 import (
 	"bufio"
 	"errors"
+	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
+	"runtime/debug"
 
 	"github.com/gin-gonic/gin"
 )
@@ -161,3 +164,20 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // Unwrap lets http.ResponseController set deadlines on the writer below. It finds
 // Flush and Hijack here first.
 func (w *Writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+var errPanic = errors.New("ginauth: a handler panicked")
+
+// Recovery turns a panic into the response to an error, after it has discarded the changes of the
+// request. It logs the type of the panic's value, which may hold a secret, and the stack. If the
+// response has begun, it closes the connection.
+func Recovery(log *slog.Logger, discard func(*gin.Context), respond func(*gin.Context, error)) gin.HandlerFunc {
+	return gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, p any) {
+		log.ErrorContext(c.Request.Context(), "ginauth: panic", "route", c.FullPath(),
+			"type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+		discard(c)
+		if c.Writer.Written() {
+			panic(http.ErrAbortHandler)
+		}
+		respond(c, errPanic)
+	})
+}

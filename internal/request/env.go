@@ -9,6 +9,7 @@ import (
 	"github.com/ginauth/ginauth/internal/background"
 	"github.com/ginauth/ginauth/internal/deadline"
 	"github.com/ginauth/ginauth/internal/dispatch"
+	"github.com/ginauth/ginauth/stores"
 )
 
 // Env is what the engines of one application share. It does not change once the
@@ -39,4 +40,16 @@ func (e *Env) Meta(ctx context.Context, guard, userID string) events.Meta {
 	meta := dispatch.ClientOf(ctx)
 	meta.Time, meta.Guard, meta.UserID = e.Now(), guard, userID
 	return meta
+}
+
+// Prune deletes expired records of the stores at intervals, until the application ends.
+func (e *Env) Prune(interval time.Duration, set stores.Set) {
+	for _, store := range []any{set.Sessions, set.ClientSessions, set.Tokens, set.Limiter} {
+		if p, ok := store.(stores.Pruner); ok {
+			e.Background.Every(interval, "delete expired records", func(ctx context.Context) error {
+				_, err := p.Prune(ctx, e.Now())
+				return err
+			})
+		}
+	}
 }

@@ -2,8 +2,11 @@ package request
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/ginauth/ginauth/autherr"
 )
 
 // The authentication schemes of the Authorization header that are known here.
@@ -84,4 +87,25 @@ func listHas(list, value string) bool {
 		}
 	}
 	return false
+}
+
+// CheckOrigin returns an error that wraps autherr.ErrCrossOrigin if another site made a browser
+// send the request. A nil check accepts every request. InHeader says that tokens are only read
+// from the Authorization header.
+func (r *State) CheckOrigin(check *http.CrossOriginProtection, inHeader bool) error {
+	if check == nil {
+		return nil
+	}
+	err := check.Check(r.HTTP)
+	if err == nil {
+		return nil
+	}
+	// A browser adds cookies by itself, and passwords that it was told once (Basic, Digest,
+	// Negotiate), but no bearer token. With a cookie of ours the check applies, because the
+	// cookie may be what authenticates the request.
+	scheme, _, _ := strings.Cut(r.HTTP.Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, Bearer) && !r.Jar.Sent(r.HTTP) && inHeader {
+		return nil
+	}
+	return errors.Join(autherr.ErrCrossOrigin, err)
 }

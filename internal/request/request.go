@@ -77,6 +77,12 @@ func (r *State) SetCookie(name, value string, lifetime time.Duration) {
 	p.cookies = append(p.cookies, Cookie{name, value, lifetime})
 }
 
+// DropCookies removes the application's cookies from a response that became a failure.
+func (r *State) DropCookies(h http.Header) { r.Jar.Drop(h) }
+
+// Sent records that the response has begun.
+func (r *State) Sent() { r.Budget.Close() }
+
 // DeleteCookie makes the browser delete a cookie, unless the request fails.
 func (r *State) DeleteCookie(name string) { r.SetCookie(name, "", -time.Second) }
 
@@ -204,6 +210,14 @@ func (r *State) todo() *pending {
 		r.pending.Store(p)
 	}
 	return p
+}
+
+// SetRemote sets the text that the client's address is read from. A text without an address is
+// ignored: it must not turn the limits off.
+func (r *State) SetRemote(text string) {
+	if ip := clientaddr.Host(text); ip != "" {
+		r.Remote = ip
+	}
 }
 
 // Meta describes this request in an event. The user is the one concerned, or "".

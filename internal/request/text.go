@@ -21,8 +21,14 @@ func Cut(s string, n int) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// AcceptsHTML reports whether a request accepts HTML, and does not list JSON before it.
-func AcceptsHTML(r *http.Request) bool {
+// WantsHTML reports whether a request accepts HTML and does not list JSON before it, and its path
+// has none of the prefixes.
+func WantsHTML(r *http.Request, except []string) bool {
+	for _, prefix := range except {
+		if strings.HasPrefix(r.URL.Path, prefix) {
+			return false
+		}
+	}
 	html, json := -1, -1
 	for i, part := range strings.Split(Cut(r.Header.Get("Accept"), 1024), ",") {
 		media, _, _ := strings.Cut(part, ";")

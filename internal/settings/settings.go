@@ -47,7 +47,7 @@ func InMemory(s stores.Set) bool {
 
 // Ring parses the application's keys. Memory says that all stores are in memory, so that a
 // generated key will do. It returns nil if there are faults, of the keys or others.
-func Ring(f *faults.List, key string, previous []string, memory bool) *keys.Ring {
+func Ring[K ~string](f *faults.List, key K, previous []K, memory bool) *keys.Ring {
 	if key == "" {
 		if !memory {
 			f.Add("Key", "is empty, which is accepted only while all stores are in memory: set one, as NewKey makes")
@@ -62,13 +62,13 @@ func Ring(f *faults.List, key string, previous []string, memory bool) *keys.Ring
 		}
 		return keys.NewRing(generated)
 	}
-	current, err := keys.Parse(key)
+	current, err := keys.Parse(string(key))
 	if err != nil {
 		f.Add("Key", "%v", err)
 	}
 	var earlier [][]byte
 	for i, text := range previous {
-		old, err := keys.Parse(text)
+		old, err := keys.Parse(string(text))
 		if err != nil {
 			f.Add(fmt.Sprintf("PreviousKeys[%d]", i), "%v", err)
 			continue
