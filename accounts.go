@@ -64,7 +64,7 @@ func (m *Manager) VerificationURL(u models.Authenticatable, guard ...string) (st
 }
 
 // VerifyEmail checks a link that VerificationURL made, given as the URL of the request for it, and records that
-// the address is the user's. The link verifies the user it was made for, whoever is logged in. Opening it again
+// the address is the user's. The link verifies the user it was made for, also if another user is logged in. Opening it again
 // returns no error and dispatches no second event. The errors are ErrInvalidLink if the link was changed, has
 // expired or is for an earlier address, ErrUnavailable, and one wrapping errors.ErrUnsupported if the provider
 // verifies no addresses.
@@ -120,7 +120,7 @@ func (b *Broker) TokenExists(ctx context.Context, email, token string) (bool, er
 }
 
 // Reset stores a new password. All logins of the user end, with remembered devices and with personal access
-// tokens made to be revoked by a password change; the user is told by mail. Nobody is logged in. A password
+// tokens made to be revoked by a password change; the user is told by mail. The user is not logged in. A password
 // that is not acceptable does not use the token up. The errors are *InputError, also for a wrong token or
 // address, *ThrottledError after five of those, and ErrUnavailable.
 func (b *Broker) Reset(ctx context.Context, r PasswordReset) error {
@@ -148,7 +148,7 @@ func (a *Authenticator) RequestEmailChange(ctx context.Context, email string) er
 
 // ConfirmEmail takes the token of a link that RequestEmailChange sent, and makes the address the user's,
 // verified. The former address is told. If the request is from that user, its login continues under a new id;
-// all other logins end. It logs nobody in. The errors are ErrInvalidLink, an *InputError if the address was
+// all other logins end. It does not log the user in. The errors are ErrInvalidLink, an *InputError if the address was
 // taken meanwhile, and ErrUnavailable.
 func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 	m, g := a.x.m, a.current()

@@ -17,7 +17,7 @@ import (
 )
 
 // Guard authenticates requests in one way. A Guard that is not a StatefulGuard reads what each request carries
-// and logs nobody in. A Guard is safe for concurrent use.
+// and keeps no logins. A Guard is safe for concurrent use.
 //
 // The Authenticator that its methods are given is the request's: Request returns the HTTP request, and Session
 // the session if there is one. A Guard does not call the Authenticator's User.
@@ -40,7 +40,7 @@ type StatefulGuard interface {
 	Guard
 	// Login authenticates the client's later requests as the user.
 	Login(ctx context.Context, a *Authenticator, r LoginRequest) (*LoginResult, error)
-	// Logout ends the login. It returns nil if nobody is logged in.
+	// Logout ends the login. It returns nil if no user is logged in.
 	Logout(ctx context.Context, a *Authenticator) error
 }
 

@@ -106,7 +106,7 @@ func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*Log
 	return &LoginResult{User: u}, nil
 }
 
-// Validate returns the user to whom the credentials belong, and logs nobody in. It counts as an attempt. The
+// Validate returns the user to whom the credentials belong, and does not log the user in. It counts as an attempt. The
 // errors are those of Attempt.
 func (a *Authenticator) Validate(ctx context.Context, credentials Credentials) (models.Authenticatable, error) {
 	p, err := a.prove(ctx, credentials, nil)
@@ -196,7 +196,7 @@ func (a *Authenticator) logIn(ctx context.Context, p *proof) (*LoginResult, erro
 	}
 	stateful, ok := g.Guard.(StatefulGuard)
 	if !ok {
-		return nil, fmt.Errorf("ginauth: guard %q logs nobody in: %w", g.name, errors.ErrUnsupported)
+		return nil, fmt.Errorf("ginauth: guard %q cannot log users in: %w", g.name, errors.ErrUnsupported)
 	}
 	if err := a.admit(ctx, p); err != nil {
 		return nil, err
@@ -248,12 +248,12 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 }
 
 // Logout logs the guard's user out. When it returns nil the login has ended, also if the client has
-// disconnected. It returns nil if nobody is logged in.
+// disconnected. It returns nil if no user is logged in.
 func (a *Authenticator) Logout(ctx context.Context) error {
 	g := a.current()
 	stateful, ok := g.Guard.(StatefulGuard)
 	if !ok {
-		return fmt.Errorf("ginauth: guard %q logs nobody out: %w", g.name, errors.ErrUnsupported)
+		return fmt.Errorf("ginauth: guard %q cannot log users out: %w", g.name, errors.ErrUnsupported)
 	}
 	ctx, span := a.x.Span(context.WithoutCancel(ctx))
 	defer span.End()
@@ -295,7 +295,7 @@ func (a *Authenticator) Refresh(ctx context.Context, refreshToken string) (*Logi
 	g := a.current()
 	refresher, ok := g.Guard.(Refresher)
 	if !ok {
-		return nil, fmt.Errorf("ginauth: guard %q refreshes no login: %w", g.name, errors.ErrUnsupported)
+		return nil, fmt.Errorf("ginauth: guard %q has no refresh tokens: %w", g.name, errors.ErrUnsupported)
 	}
 	ctx, span := a.x.Span(ctx)
 	defer span.End()

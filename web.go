@@ -93,7 +93,7 @@ func (m *Manager) Basic(options ...BasicOption) gin.HandlerFunc {
 		panic(fmt.Sprintf("ginauth: Basic: guard %q has no user provider: set Config.Users", b.name))
 	}
 	if _, ok := b.guard.Guard.(StatefulGuard); b.session && !ok {
-		panic(fmt.Sprintf("ginauth: Basic: guard %q logs nobody in", b.name))
+		panic(fmt.Sprintf("ginauth: Basic: guard %q cannot log users in", b.name))
 	}
 	return m.guarding(func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {

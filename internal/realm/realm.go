@@ -49,7 +49,7 @@ func (r *Realm) ByID(ctx context.Context, id string) (models.Authenticatable, er
 	if err != nil {
 		return nil, autherr.Unavailable("load user", err)
 	}
-	// A provider may read an identifier as another user's. It is nobody's then.
+	// A provider may read an identifier as another user's. That counts as no user.
 	if models.IsNil(found) || id == "" || found.AuthID() != id {
 		return nil, nil
 	}

@@ -77,7 +77,7 @@ func (s *Service) graceOf(kind stores.Kind) time.Duration {
 // Delivered reports whether a response with a remember-me token was about to be sent,
 // or could not be because the client disconnected. Until then no client has the token,
 // so a client that presents its parent is not the second of two holders. An outage
-// between the two locks nobody out, however long it lasts.
+// between the two locks no user out, however long it lasts.
 //
 // A token's use ends it, so LastUsed is free to record the delivery.
 func Delivered(t stores.Token) bool { return t.Kind != stores.Remember || !t.LastUsed.IsZero() }
