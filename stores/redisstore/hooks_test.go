@@ -86,6 +86,11 @@ func TestRoundTrips(t *testing.T) {
 		}},
 		{"login of the owner", 2, func() error { return update(loggingIn("ann")) }},
 		{"login of two owners", 2, func() error { return update(loggingIn("ann", "bob")) }},
+		{"logout of one", 1, func() error {
+			d := loggingIn("bob")
+			d.Expires = time.Time{}
+			return update(d)
+		}},
 		{"logout of both", 1, func() error { return update(loggingIn()) }},
 		{"login again", 2, func() error { return update(loggingIn("bob", "ann")) }},
 		{"Reserve", 1, func() error { _, err := set.Limiter.Reserve(ctx, now, windows(3)...); return err }},

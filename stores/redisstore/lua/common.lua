@@ -29,3 +29,9 @@ local function trim(family, ends, before)
     redis.call('ZREM', ends, id)
   end
 end
+
+-- has reports whether a session's owners, which are separated by NUL, include an
+-- owner.
+local function has(owners, owner)
+  return string.find('\0' .. owners .. '\0', '\0' .. owner .. '\0', 1, true) ~= nil
+end

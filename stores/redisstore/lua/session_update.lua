@@ -45,8 +45,13 @@ for i = 5, set_end, 2 do
     sets_keys = true
   elseif field == 'expires' then
     expires = tonumber(value)
-  elseif field == 'owners' and value ~= owners then
-    owners, listed = value, 0
+  elseif field == 'owners' then
+    for owner in string.gmatch(value, '[^%z]+') do
+      if not has(owners, owner) then
+        listed = 0 -- in the index of this owner
+      end
+    end
+    owners = value
   end
 end
 for i = set_end + 1, remove_end do
