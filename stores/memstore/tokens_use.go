@@ -74,8 +74,8 @@ func (s *Tokens) Touch(ctx context.Context, now time.Time, family, id string) er
 	return nil
 }
 
-// with calls f for a token, with its family locked, and returns what f does. It
-// returns false if there is no such token.
+// with calls f with a token while its family is locked, and returns the result of f.
+// It returns false if there is no such token.
 func (s *Tokens) with(family, id string, f func(*token) bool) bool {
 	key, ok := parseKey(family, id)
 	if !ok {
