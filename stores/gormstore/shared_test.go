@@ -14,8 +14,8 @@ import (
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
-// counted returns stores on a new database and the number of statements that they
-// have sent to it, without the beginnings and ends of transactions.
+// counted returns stores on a new database, and the number of statements that they have
+// sent to it, not counting the begin and the end of transactions.
 func counted(t *testing.T, open func(t *testing.T) *gorm.DB) (stores.Set, *int) {
 	t.Helper()
 	db, n := migrated(open)(t), new(int)
@@ -115,7 +115,7 @@ func deletingOf(sessions stores.Sessions, owner string) func(ctx context.Context
 	}
 }
 
-// TestOwnersAreUnlisted looks for records of owners that outlive their session.
+// TestOwnersAreUnlisted checks that records of owners are deleted with their session.
 func TestOwnersAreUnlisted(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		db := migrated(open)(t)
@@ -146,13 +146,13 @@ func TestOwnersAreUnlisted(t *testing.T) {
 	})
 }
 
-// TestLostPrincipals stores a change of principals without telling.
+// TestLostPrincipals loses the answers to changes of principals.
 func TestLostPrincipals(t *testing.T) {
 	for name, c := range map[string]struct {
 		lose  func(f *faults)
 		delta func(s stores.Session) stores.Delta
 		want  stores.Outcome
-		after stores.Outcome // of the same change again
+		after stores.Outcome // of the same change once more
 	}{
 		"new id": {func(f *faults) { f.lost.Store(1) }, func(s stores.Session) stores.Delta {
 			d := changing(&s, nil, "2")
@@ -167,7 +167,7 @@ func TestLostPrincipals(t *testing.T) {
 			d.Rename.New = d.Rename.Old
 			return d
 		}, stores.Updated, stores.Updated},
-		// Whether it was stored cannot be found out, so it is an error.
+		// The store cannot tell whether it was stored, so it is an error.
 		"same id": {func(f *faults) { f.lostCommits.Store(1) }, func(s stores.Session) stores.Delta {
 			d := changing(&s, nil, "2")
 			d.Rename.New, d.Principals.Generation = d.Rename.Old, 1
