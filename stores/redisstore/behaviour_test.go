@@ -17,8 +17,7 @@ import (
 	"github.com/ginauth/ginauth/stores/redisstore"
 )
 
-// TestEveryKeyExpires looks for a key without a time to live, and for what was
-// stored in the clear.
+// TestEveryKeyExpires checks that each key has a time to live.
 func TestEveryKeyExpires(t *testing.T) { // S11
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		set, prefix := fresh(t, client)
@@ -63,7 +62,7 @@ func TestEveryKeyExpires(t *testing.T) { // S11
 	})
 }
 
-// TestPast stores what has already expired, which is no error.
+// TestPast stores records that have already expired, which is no error.
 func TestPast(t *testing.T) { // F13
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		for _, end := range []time.Time{present().Add(-time.Hour), time.Unix(-1, 0), time.Unix(0, 0), {}} {
@@ -82,7 +81,7 @@ func TestPast(t *testing.T) { // F13
 				t.Fatal(err)
 			}
 			if end.IsZero() {
-				continue // which leaves the end as it is
+				continue // because zero keeps the expiry
 			}
 			if got, err := set.Sessions.Update(t.Context(), row, stores.Delta{Expires: end}); err != nil || got != stores.Updated {
 				t.Errorf("Update to the end %v: %v, error %v", end, got, err)
@@ -94,7 +93,7 @@ func TestPast(t *testing.T) { // F13
 	})
 }
 
-// TestServerAhead stores what has expired by the server's clock and not by ours.
+// TestServerAhead stores records that have expired by the server's clock, but not by ours.
 func TestServerAhead(t *testing.T) {
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		set, _ := fresh(t, client)
@@ -121,7 +120,7 @@ func TestServerAhead(t *testing.T) {
 	})
 }
 
-// TestProlonged keeps a session alive for longer than it was listed at first.
+// TestProlonged keeps a session alive for longer than it was first listed.
 func TestProlonged(t *testing.T) {
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		set, prefix := fresh(t, client)
@@ -143,7 +142,7 @@ func TestProlonged(t *testing.T) {
 	})
 }
 
-// TestSize changes a session at random, and fills it to the brim.
+// TestSize applies random changes to a session, and then fills it up to the limit.
 func TestSize(t *testing.T) {
 	client := openSingle(t)
 	set, prefix := fresh(t, client)
@@ -182,7 +181,7 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// TestTrim rotates a family for days.
+// TestTrim rotates tokens of a family for days.
 func TestTrim(t *testing.T) {
 	client := openSingle(t)
 	set, prefix := fresh(t, client)
@@ -212,8 +211,7 @@ func TestTrim(t *testing.T) {
 	}
 }
 
-// TestManyKeys sets more keys at once than Lua has room for arguments, and removes
-// them.
+// TestManyKeys sets and removes more keys at once than Lua has room for arguments.
 func TestManyKeys(t *testing.T) {
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		set, _ := fresh(t, client)

@@ -11,7 +11,7 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// TestCorrupt writes what cannot be read.
+// TestCorrupt reads records that are corrupt.
 func TestCorrupt(t *testing.T) { // S13
 	client := openSingle(t)
 	set := func(fields ...any) func(key string) error {
@@ -38,7 +38,7 @@ func TestCorrupt(t *testing.T) { // S13
 	}
 }
 
-// corrupted spoils a session and a family, and reads them.
+// corrupted spoils a session and a family, and then uses them.
 func corrupted(t *testing.T, client redis.UniversalClient, spoil func(key string) error) {
 	set, prefix := fresh(t, client)
 	_, err := set.Tokens.Create(t.Context(), newToken())
@@ -78,7 +78,7 @@ func TestCorruptWindow(t *testing.T) {
 		if g, err := set.Limiter.Reserve(t.Context(), present(), w...); g.OK() || !errors.Is(err, stores.ErrCorrupt) {
 			t.Errorf("Reserve of %.20q: %+v, error %v", text, g, err)
 		}
-		// To Peek a text of no bytes is no window. The Reserve that follows tells.
+		// Peek considers an empty text to be no window. Reserve reports it.
 		if g, err := set.Limiter.Peek(t.Context(), present(), w...); text != "" && (g.OK() || !errors.Is(err, stores.ErrCorrupt)) {
 			t.Errorf("Peek of %.20q: %+v, error %v", text, g, err)
 		}
