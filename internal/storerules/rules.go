@@ -16,7 +16,7 @@ type rule struct{ test, name, says string }
 
 // tests are the names of the tests that run the suite, by the type that the
 // rules of a contract have in it.
-var tests = map[string]string{"sessions": "TestSessions", "tokens": "TestTokens", "limiter": "TestLimiter", "carrier": "TestClientSessions"}
+var tests = map[string]string{"sessions": "TestSessions", "tokens": "TestTokens", "limiter": "TestLimiter", "clientSessions": "TestClientSessions"}
 
 // readRules reads the rules from the source of the suite, in its order.
 func readRules(dir string) ([]rule, error) {

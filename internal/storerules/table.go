@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// columns are the stores of the table: the package, and the engine that its tests
-// name.
+// columns are the stores of the table: the package, and the engine as its tests call it.
 var columns = []struct{ title, store string }{
 	{"memory", "memstore"},
 	{"files", "filestore"},
@@ -33,8 +32,8 @@ var (
 	packageLine = regexp.MustCompile(`^(?:ok|FAIL)\s+(\S+)`)
 )
 
-// A result is what became of the rules of one store: PASS, SKIP or FAIL by test
-// and rule.
+// A result holds the results of the rules of one store: PASS, SKIP or FAIL by test and
+// rule.
 type result map[string]string
 
 // readResults reads the output of go test -v, by store.
@@ -75,9 +74,9 @@ func table(rules []rule, results map[string]result) (string, error) {
 	var b strings.Builder
 	b.WriteString(`# Rules of stores
 
-Which rule of [storetest](storetest) holds on which store. A dash means that the rule is about an optional capability that the
-store does not have, or that the store does not implement the contract. ` + "`go run ./internal/storerules -update`" + ` writes this file
-from what the tests say, and ` + "`.ci/run`" + ` checks that it is current.
+The table shows which rule of [storetest](storetest) holds on which store. A dash means that the rule is about an optional
+capability that the store does not have, or that the store does not implement the contract. ` + "`go run ./internal/storerules -update`" + `
+writes this file from the results of the tests, and ` + "`.ci/run`" + ` checks that it is current.
 `)
 	for _, contract := range titles {
 		fmt.Fprintf(&b, "\n## %s\n\n| rule |", contract.title)
@@ -108,8 +107,8 @@ from what the tests say, and ` + "`.ci/run`" + ` checks that it is current.
 const durability = `
 ## What Redis keeps
 
-The rules hold on a server that is up. What one that went down keeps of what it acknowledged is a matter of its settings,
-which the stores' ` + "`Check`" + ` looks at and ` + "`Manager.Preflight`" + ` reports:
+The rules hold while the server is up. What a server keeps of acknowledged changes when it goes down depends on its settings.
+` + "`Check`" + ` of the stores reads them, and ` + "`Manager.Preflight`" + ` reports them:
 
 | setting | the process is killed | the power fails |
 | --- | --- | --- |

@@ -8,12 +8,13 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// index returns the store's index, or skips the rule.
+// index returns the store as a stores.SessionIndex. It skips the rule if it is none.
 func (s sessions) index() stores.SessionIndex {
 	return capability[stores.SessionIndex](s.T, s.store, "stores.SessionIndex")
 }
 
-// owned creates a row of the given owner, last seen the given time ago.
+// owned creates a row with the given owner, who may be "", that was last seen the given
+// time ago.
 func (s sessions) owned(owner string, ago time.Duration) stores.Session {
 	s.Helper()
 	row := newSession()
@@ -25,7 +26,7 @@ func (s sessions) owned(owner string, ago time.Duration) stores.Session {
 	return row
 }
 
-// lists checks what SessionsOf returns, in order.
+// lists checks the rows that SessionsOf returns, and their order.
 func (s sessions) lists(owner string, want ...stores.Session) {
 	s.Helper()
 	got, err := s.index().SessionsOf(s.Context(), owner)
@@ -39,7 +40,7 @@ func (s sessions) lists(owner string, want ...stores.Session) {
 	}
 }
 
-// deletesOf checks what DeleteSessionsOf reports.
+// deletesOf calls DeleteSessionsOf and checks the number that it returns.
 func (s sessions) deletesOf(owner, except string, want int) {
 	s.Helper()
 	n, err := s.index().DeleteSessionsOf(s.Context(), owner, except)
@@ -170,7 +171,7 @@ func sessionIndexOwners(s sessions) {
 		s.holds(row)
 		s.holds(shared)
 	}
-	// Owners that a careless comparison takes for one are two.
+	// Owners that some comparisons consider equal are different owners.
 	d, row = withOwners(row, "alice", "ALICE", "alice ")
 	s.updates(row.Row, d, stores.Updated)
 	s.lists("ALICE", row)
@@ -219,7 +220,7 @@ func sessionIndexRace(s sessions) {
 	}
 }
 
-// sessionIndexRaceSeveral has other users join and leave sessions of u1.
+// sessionIndexRaceSeveral adds and removes another owner of sessions of u1.
 func sessionIndexRaceSeveral(s sessions) {
 	s.index()
 	change := func(row stores.Session, times int) stores.Session {

@@ -13,15 +13,15 @@ var sessionOptions = []rule[sessions]{
 		_, pruner := s.store.(stores.Pruner)
 		listMissing(s.T, s.store, map[string]bool{"stores.SessionIndex": index, "stores.Pruner": pruner})
 	}},
-	{"index-list", "SessionsOf returns the owner's rows and no other, the most recently seen first.", sessionIndexList},
-	{"index-follows", "A row is listed under the owners that it has now.", sessionIndexFollows},
-	{"index-several", "A row is listed once under each of its owners, and DeleteSessionsOf any of them deletes it.", sessionIndexSeveral},
-	{"index-delete", "DeleteSessionsOf deletes the owner's rows except the one named, and counts them.", sessionIndexDelete},
-	{"index-owners", "Owners are compared byte by byte, and nobody owns another's rows.", sessionIndexOwners},
-	{"index-expired", "An expired row that can be loaded is listed as well.", sessionIndexExpired},
-	{"index-race", "Rows of one owner made and renamed in parallel are all listed, and none survives DeleteSessionsOf.", sessionIndexRace},
-	{"index-race-several", "While other owners join and leave a row, it is listed under one who stays, and does not survive DeleteSessionsOf.", sessionIndexRaceSeveral},
-	{"prune", "Prune deletes the rows that expired at or before now, counts them, and leaves the others.", sessionPrune},
+	{"index-list", "SessionsOf returns the owner's rows and no others, the most recently seen first.", sessionIndexList},
+	{"index-follows", "A row is listed under its current owners only.", sessionIndexFollows},
+	{"index-several", "A row is listed once under each of its owners, and DeleteSessionsOf each of them deletes it.", sessionIndexSeveral},
+	{"index-delete", "DeleteSessionsOf deletes the owner's rows except the named row, and returns their number.", sessionIndexDelete},
+	{"index-owners", "Owners are compared byte by byte, so nobody gets the rows of another owner.", sessionIndexOwners},
+	{"index-expired", "SessionsOf also returns expired rows that Load finds.", sessionIndexExpired},
+	{"index-race", "Rows that get an owner in parallel are all listed, and none survives DeleteSessionsOf.", sessionIndexRace},
+	{"index-race-several", "While other owners of a row come and go, it is always listed under an owner who stays, and does not survive DeleteSessionsOf.", sessionIndexRaceSeveral},
+	{"prune", "Prune deletes the rows that expired at or before now, returns their number, and keeps the others.", sessionPrune},
 }
 
 func sessionPrune(s sessions) {
