@@ -12,8 +12,8 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// A hook looks at what a client sends: before may answer itself, by an error or
-// with done.
+// A hook counts what a client sends. The function before sees each command. If it returns
+// true, it has answered the command itself.
 type hook struct {
 	before func(cmd redis.Cmder) (done bool)
 	sent   int
@@ -86,6 +86,11 @@ func TestRoundTrips(t *testing.T) {
 		}},
 		{"login of the owner", 2, func() error { return update(loggingIn("ann")) }},
 		{"login of two owners", 2, func() error { return update(loggingIn("ann", "bob")) }},
+		{"logout of one", 1, func() error {
+			d := loggingIn("bob")
+			d.Expires = time.Time{}
+			return update(d)
+		}},
 		{"logout of both", 1, func() error { return update(loggingIn()) }},
 		{"login again", 2, func() error { return update(loggingIn("bob", "ann")) }},
 		{"Reserve", 1, func() error { _, err := set.Limiter.Reserve(ctx, now, windows(3)...); return err }},
@@ -106,8 +111,7 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
-// TestRevokeOwnerBesideCreate revokes an owner's families between the two steps
-// of a Create.
+// TestRevokeOwnerBesideCreate calls RevokeOwner between the two steps of a Create.
 func TestRevokeOwnerBesideCreate(t *testing.T) {
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		personal := newToken()
@@ -148,7 +152,7 @@ func TestRevokeOwnerBesideCreate(t *testing.T) {
 	})
 }
 
-// TestSplitServer plays a proxy that looks like one server and is a cluster.
+// TestSplitServer simulates a proxy that looks like one server and is a cluster.
 func TestSplitServer(t *testing.T) {
 	client := openSingle(t)
 	client.AddHook(&hook{before: func(cmd redis.Cmder) bool {
