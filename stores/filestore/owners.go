@@ -13,10 +13,10 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// The owners of a row are in its record. A marker is an empty file that lists the
-// row under one of them. There is a marker for each owner of each row. There may
-// also be markers without an owner, so whoever finds a marker reads the row.
-// Markers change while the row's lock is held.
+// The owners of a row are in its record. A marker is an empty file that lists the row under
+// one of them. There is a marker for each owner of each row. There may also be markers for
+// owners that a row does not have, so readers of a marker check the row. Markers change only
+// while the row's lock is held.
 
 // markerOf returns the shard of an owner's markers, and the part of their names before
 // the row.
