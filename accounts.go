@@ -152,13 +152,17 @@ func (a *Authenticator) RequestEmailChange(ctx context.Context, email string) er
 // taken meanwhile, and ErrUnavailable.
 func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 	m, g := a.x.m, a.current()
+	change, err := m.accounts.OpenEmailChange(g.realm, token)
+	if err != nil {
+		return err
+	}
 	own, err := a.User(ctx)
 	if err != nil {
 		return err
 	}
 	ctx, span := a.x.Span(context.WithoutCancel(ctx))
 	defer span.End()
-	changed, err := m.accounts.ConfirmEmail(ctx, &a.x.State, g.realm, g.name, token)
+	changed, err := m.accounts.ConfirmEmail(ctx, &a.x.State, g.realm, g.name, change)
 	if err != nil {
 		return err
 	}

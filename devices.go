@@ -3,6 +3,7 @@ package ginauth
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -131,10 +132,14 @@ func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
 	if err := m.accounts.RevokeUser(ctx, g.realm, userID); err != nil {
 		return err
 	}
+	ctx, span := m.env.Span(context.WithoutCancel(ctx)) // a revocation survives a disconnect
+	defer span.End()
+	var errs []error
 	for _, hook := range m.features.revoke {
-		if err := hook(ctx, g.realm.Name, userID); err != nil {
-			return err
-		}
+		errs = append(errs, hook(ctx, g.realm.Name, userID))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	m.Dispatch(ctx, events.UserRevoked{Meta: m.env.Meta(ctx, guard, userID)})
 	return nil

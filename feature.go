@@ -47,9 +47,6 @@ type features struct {
 func (m *Manager) setupFeatures(ring *keys.Ring, f *faults.List) {
 	m.features.before = append(m.features.before, m.refuseUnverified)
 	m.features.after = append(m.features.after, m.tellNewDevice, m.rememberDevice)
-	if ring == nil {
-		return // New reports why
-	}
 	names := make(map[string]bool)
 	for i, feature := range m.cfg.Features {
 		field := fmt.Sprintf("Features[%d]", i)
@@ -120,6 +117,9 @@ func (s *Setup) Preflight(check func(context.Context) []Finding) {
 // Every runs a job of the feature at intervals, off the requests, until the manager is closed. An error and a
 // panic are logged.
 func (s *Setup) Every(interval time.Duration, job func(context.Context) error) {
+	if interval <= 0 {
+		s.f.Add(fmt.Sprintf("Features[%q]", s.name), "runs a job every %v, which is not positive", interval)
+	}
 	s.m.env.Background.Every(interval, "feature "+s.name, job)
 }
 

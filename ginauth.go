@@ -53,6 +53,7 @@ type Manager struct {
 	intended     *seal.Sealer
 	usage        preflight.Usage
 	features     features
+	stamps       *stamp.Binder
 
 	hasher    *hashing.Manager
 	passwords *passwords.Service
@@ -94,7 +95,10 @@ func New(config Config) (*Manager, error) {
 	if m.stores == (stores.Set{}) {
 		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true
 	}
-	m.setupFeatures(ring, &f)
+	if ring != nil {
+		m.stamps = stamp.New(ring.Derive("security stamp"))
+		m.setupFeatures(ring, &f)
+	}
 	m.makeGuards(&f)
 	if len(f) == 0 {
 		m.mails = accounts.NewMails(m.env, cfg.Mail.Mailer, cfg.Mail.Queue, cfg.Mail.Templates, cfg.accounts().Mail, &f)
@@ -131,9 +135,9 @@ func (m *Manager) makePasswords(f *faults.List) {
 func (m *Manager) makeEngines(ring *keys.Ring) {
 	cfg := &m.cfg
 	m.intended = seal.New(ring.Derive("intended url"))
-	realms, stamps := make(map[string]string, len(m.guards)), stamp.New(ring.Derive("security stamp"))
+	realms := make(map[string]string, len(m.guards))
 	for name, g := range m.guards {
-		realms[name], g.realm.Stamps = g.realm.Name, stamps
+		realms[name] = g.realm.Name
 	}
 	m.sessions = session.New(m.env, m.stores, session.Config{
 		IdleTimeout: cfg.Session.IdleTimeout, AbsoluteTimeout: cfg.Session.AbsoluteTimeout,

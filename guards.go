@@ -82,8 +82,11 @@ type GuardSetup struct {
 	Users models.UserProvider
 	// Realm names the guard's users, as in GuardConfig.
 	Realm string
+}
 
-	realm *realm.Realm
+// users returns the guard's users as its New was given them, which may be fewer than the configured ones.
+func (s *GuardSetup) users() *realm.Realm {
+	return &realm.Realm{Name: s.Realm, Users: s.Users, Stamps: s.Manager.stamps}
 }
 
 // guardEntry is a guard with what belongs to it.
@@ -148,13 +151,14 @@ func (m *Manager) makeGuard(name string, cfg GuardConfig, providers map[string]m
 		return nil
 	}
 	rm := realm.New(name, cfg.Realm, cfg.Users, m.cfg.Users, providers)
+	rm.Stamps = m.stamps
 	if cfg.Realm != "" && !faults.IsToken(cfg.Realm) {
 		f.Add(field+".Realm", "%q is not a name: use letters, digits, hyphens", request.Cut(rm.Name, 64))
 	}
 	if cfg.New == nil {
 		cfg.New = newSessionGuard
 	}
-	made, err := cfg.New(GuardSetup{name, m, rm.Users, rm.Name, rm})
+	made, err := cfg.New(GuardSetup{name, m, rm.Users, rm.Name})
 	switch {
 	case err != nil:
 		f.Add(field, "%v", err)
@@ -265,7 +269,7 @@ type sessionGuard struct {
 }
 
 func newSessionGuard(s GuardSetup) (Guard, error) {
-	return &sessionGuard{s.Manager, remember.NewGuard(s.Name, s.realm)}, nil
+	return &sessionGuard{s.Manager, remember.NewGuard(s.Name, s.users())}, nil
 }
 
 // Identify returns the user of the login in the session.
@@ -274,8 +278,22 @@ func (g *sessionGuard) Identify(ctx context.Context, a *Authenticator) (Identity
 	if s == nil {
 		return Identity{}, errNoSession
 	}
-	u, err := g.m.remember.Identify(ctx, &a.x.State, &s.s, &g.g)
+	u, err := g.m.remember.Identify(ctx, &a.x.State, &s.s, &g.g, (*rememberDoor)(a))
 	return Identity{User: u}, err
+}
+
+// rememberDoor asks the checks and runs the hooks of a login by a remember-me cookie.
+type rememberDoor Authenticator
+
+// Admit asks the checks of features.
+func (d *rememberDoor) Admit(ctx context.Context, u models.Authenticatable) error {
+	return (*Authenticator)(d).admit(ctx, &proof{request: LoginRequest{User: u, Remember: true}})
+}
+
+// LoggedIn runs the hooks of features.
+func (d *rememberDoor) LoggedIn(ctx context.Context, u models.Authenticatable) {
+	a := (*Authenticator)(d)
+	a.afterLogin(ctx, &proof{request: LoginRequest{User: u, Remember: true}}, &LoginResult{User: u})
 }
 
 // Login logs the user into the session, which gets a new id.
@@ -302,7 +320,7 @@ func (g *sessionGuard) Logout(ctx context.Context, a *Authenticator) error {
 // JWTGuard makes a guard that reads signed access tokens. A login by it issues an access token and a refresh
 // token. Use it as GuardConfig.New.
 func JWTGuard(s GuardSetup) (Guard, error) {
-	return &jwtGuard{s.Manager, tokens.NewGuard(s.Name, s.realm)}, nil
+	return &jwtGuard{s.Manager, tokens.NewGuard(s.Name, s.users())}, nil
 }
 
 // jwtGuard keeps the login in tokens that the client holds.
@@ -368,7 +386,7 @@ func pairResult(u models.Authenticatable, p tokens.Pair) *LoginResult {
 }
 
 // TokenGuard makes a guard that reads personal access tokens. Use it as GuardConfig.New.
-func TokenGuard(s GuardSetup) (Guard, error) { return &tokenGuard{s.Manager, s.realm}, nil }
+func TokenGuard(s GuardSetup) (Guard, error) { return &tokenGuard{s.Manager, s.users()}, nil }
 
 // tokenGuard finds users by personal access tokens.
 type tokenGuard struct {

@@ -161,19 +161,26 @@ func (a *Authenticator) prove(
 	return &proof{request: LoginRequest{User: proved.User, Confirmed: true}, password: proved}, nil
 }
 
+// apply applies options, which decide neither who the user is nor what was proved.
 func (p *proof) apply(options []LoginOption) {
+	proved := p.request
 	for _, option := range options {
 		option(&p.request)
 	}
+	p.request.User, p.request.Confirmed = proved.User, proved.Confirmed
 }
 
 // admit asks the checks of features whether the user may log in. Then the attempt has succeeded.
 func (a *Authenticator) admit(ctx context.Context, p *proof) error {
+	proved := p.request
 	for _, check := range a.x.m.features.before {
-		if err := check(ctx, a, &p.request); err != nil {
-			if p.password != nil && errors.Is(err, ErrInvalidCredentials) {
-				return p.password.Refuse(ctx)
-			}
+		err := check(ctx, a, &p.request)
+		p.request.User, p.request.Confirmed = proved.User, proved.Confirmed // a check changes neither
+		switch {
+		case err == nil:
+		case p.password != nil && errors.Is(err, ErrInvalidCredentials) && !errors.Is(err, ErrUnavailable):
+			return p.password.Refuse(ctx)
+		default:
 			return err
 		}
 	}
@@ -211,10 +218,14 @@ func (a *Authenticator) logIn(ctx context.Context, p *proof) (*LoginResult, erro
 	if m.env.Events.Heard() {
 		a.x.Emit(events.Login{Meta: a.x.Meta(g.name, u.AuthID())})
 	}
-	for _, hook := range m.features.after {
+	a.afterLogin(ctx, p, res)
+	return res, nil
+}
+
+func (a *Authenticator) afterLogin(ctx context.Context, p *proof, res *LoginResult) {
+	for _, hook := range a.x.m.features.after {
 		hook(ctx, a, p, res)
 	}
-	return res, nil
 }
 
 // continueLogin keeps this login after the user's stamp has changed, and ends all others. Confirmed says that

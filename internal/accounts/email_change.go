@@ -72,17 +72,25 @@ func (s *Service) RequestEmailChange(ctx context.Context, r *request.State, u Us
 	return nil
 }
 
+// EmailChange is a change of an address that a link asks for.
+type EmailChange struct{ emailChange }
+
+// OpenEmailChange checks the token of a link.
+func (s *Service) OpenEmailChange(rm *realm.Realm, token string) (EmailChange, error) {
+	var c EmailChange
+	data, _, ok := s.Config.EmailSealer.Open(s.Env.Now(), token)
+	if !ok || json.Unmarshal(data, &c.emailChange) != nil || c.Realm != rm.Name {
+		return c, autherr.ErrInvalidLink
+	}
+	return c, nil
+}
+
 // ConfirmEmail makes the address of a link the user's and returns the changed user.
 // The former address is told. All logins of the user have ended then.
-func (s *Service) ConfirmEmail(ctx context.Context, r *request.State, rm *realm.Realm, guard, token string) (models.Authenticatable, error) {
+func (s *Service) ConfirmEmail(ctx context.Context, r *request.State, rm *realm.Realm, guard string, change EmailChange) (models.Authenticatable, error) {
 	changer, ok := rm.Users.(models.EmailChanger)
 	if !ok {
 		return nil, unsupported("changes no email addresses")
-	}
-	var change emailChange
-	data, _, ok := s.Config.EmailSealer.Open(s.Env.Now(), token)
-	if !ok || json.Unmarshal(data, &change) != nil || change.Realm != rm.Name {
-		return nil, autherr.ErrInvalidLink
 	}
 	u, err := rm.ByID(ctx, change.ID)
 	if err != nil {

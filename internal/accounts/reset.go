@@ -24,7 +24,8 @@ import (
 // PasswordReset is what a person sends who followed a reset link.
 type PasswordReset struct{ Email, Token, Password string }
 
-var errToken = autherr.Invalid("token", "is not valid")
+// errToken says that a reset token is not accepted.
+func errToken() error { return autherr.Invalid("token", "is not valid") }
 
 // SendResetLink mails a link to choose a new password to the user of an address, if
 // there is one. The result and its time do not tell.
@@ -85,7 +86,7 @@ func (s *Service) Reset(ctx context.Context, rm *realm.Realm, guard string, in P
 	}
 	u, token, err := s.findReset(ctx, rm, in.Email, in.Token)
 	if errors.Is(err, autherr.ErrInvalidToken) {
-		return errToken
+		return errToken()
 	}
 	if err != nil {
 		return err
@@ -107,13 +108,13 @@ func (s *Service) Reset(ctx context.Context, rm *realm.Realm, guard string, in P
 		return err
 	}
 	if again == nil || realm.Disabled(again) || !stamp.Same(u, again) {
-		return errToken
+		return errToken()
 	}
 	switch used, err := s.Tokens.Consume(ctx, token); {
 	case err != nil:
 		return err
 	case !used:
-		return errToken
+		return errToken()
 	}
 	changed, err := s.overwritePassword(ctx, rm, changer, again, hash)
 	if err != nil {
@@ -133,13 +134,13 @@ func (s *Service) overwritePassword(
 	proved, _ := mailbox(u)
 	changed, err := rm.RetryOnConflict(ctx, u, func(now models.Authenticatable) (models.Authenticatable, error) {
 		if to, _ := mailbox(now); realm.Disabled(now) || to.Email != proved.Email {
-			return nil, errToken
+			return nil, errToken()
 		}
 		changed, err := changer.ChangePassword(ctx, now.AuthID(), stamp.Value(now), hash, rand.Text())
 		return changed, realm.ChangeError("change password", changed, err)
 	})
 	if err == nil && changed == nil {
-		err = errToken
+		err = errToken()
 	}
 	return changed, err
 }

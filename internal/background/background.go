@@ -64,11 +64,11 @@ func (r *Runner) RunHidden(job func()) {
 }
 
 // Every runs a job at intervals until Close, which ends the job's context. An error
-// is logged with the name.
+// is logged with the name. An interval that is not positive runs nothing.
 func (r *Runner) Every(interval time.Duration, name string, job func(context.Context) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
+	if r.closed || interval <= 0 {
 		return
 	}
 	r.done.Go(func() {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -180,9 +181,12 @@ func Slog(log *slog.Logger) func(context.Context, events.Event) {
 		log.LogAttrs(ctx, slog.LevelInfo, "auth "+e.EventName(),
 			slog.Time("at", m.Time),
 			slog.String("guard", m.Guard),
-			slog.String("user", m.UserID),
+			slog.String("user", cut(m.UserID)),
 			slog.String("account", m.Account),
 			slog.String("address", m.Address),
-			slog.String("user_agent", m.UserAgent))
+			slog.String("user_agent", cut(m.UserAgent)))
 	}
 }
+
+// cut returns at most the first 255 bytes of a text, as valid UTF-8.
+func cut(text string) string { return strings.ToValidUTF8(text[:min(len(text), 255)], "\uFFFD") }

@@ -45,10 +45,18 @@ func NewGuard(name string, rm *realm.Realm) Guard {
 	return Guard{Name: name, Realm: rm, abilities: []string{name}}
 }
 
+// Door is what a login by a remember-me cookie has to pass.
+type Door interface {
+	// Admit returns an error if the user may not log in.
+	Admit(ctx context.Context, u models.Authenticatable) error
+	// LoggedIn is called after the login.
+	LoggedIn(ctx context.Context, u models.Authenticatable)
+}
+
 // Identify returns the user of the login in the session, or nil. It compares the
 // fingerprint of the user's security stamp. If there is no login, a remembered device
 // is logged in.
-func (s *Service) Identify(ctx context.Context, r *request.State, sess *session.Session, g *Guard) (models.Authenticatable, error) {
+func (s *Service) Identify(ctx context.Context, r *request.State, sess *session.Session, g *Guard, door Door) (models.Authenticatable, error) {
 	login, found, err := sess.Login(ctx, g.Name)
 	if err != nil {
 		return nil, err
@@ -63,7 +71,7 @@ func (s *Service) Identify(ctx context.Context, r *request.State, sess *session.
 	if found {
 		return s.userOf(ctx, sess, g, login)
 	}
-	return s.recall(ctx, r, sess, g)
+	return s.recall(ctx, r, sess, g, door)
 }
 
 // userOf loads the user of a login in the session. A login that has ended is removed.

@@ -46,20 +46,30 @@ func (s *Service) presented(ctx context.Context, r *request.State, g *Guard) (to
 }
 
 // recall starts a session for a remembered device. The token is consumed and replaced
-// in one step of the store, so that the use of a stolen cookie is found out.
-func (s *Service) recall(ctx context.Context, r *request.State, sess *session.Session, g *Guard) (models.Authenticatable, error) {
+// in one step of the store, so that the use of a stolen cookie is found out. A user whom the
+// door does not admit stays remembered, and the request is anonymous.
+func (s *Service) recall(ctx context.Context, r *request.State, sess *session.Session, g *Guard, door Door) (models.Authenticatable, error) {
 	token, found, ok, err := s.presented(ctx, r, g)
 	if err != nil || !ok {
 		return nil, err
 	}
 	user, err := s.remembered(ctx, g, found)
 	if err == nil {
+		if refused := door.Admit(ctx, user); errors.Is(refused, autherr.ErrUnavailable) {
+			return nil, refused
+		} else if refused != nil {
+			return nil, nil
+		}
 		var next *tokens.Successor
 		next, err = s.Tokens.Rotate(ctx, token, found, func(child opaque.Token) stores.Token {
 			return s.record(r, g, child, user, found.Owner, found.FamilyExpires)
 		})
 		if err == nil {
-			return user, s.begin(r, sess, g, user, next)
+			if err := s.begin(r, sess, g, user, next); err != nil {
+				return nil, err
+			}
+			door.LoggedIn(ctx, user)
+			return user, nil
 		}
 	}
 	if errors.Is(err, autherr.ErrUnavailable) || errors.Is(err, autherr.ErrConfig) {

@@ -204,8 +204,33 @@ func (s *Session) update(ctx context.Context) (Change, error) {
 		return s.create(ctx)
 	case outcome == stores.Stale:
 		return Change{}, autherr.ErrConflict
+	case outcome == stores.Replaced:
+		return Change{}, s.whyReplaced(ctx)
 	}
 	return Change{}, autherr.ErrSessionEnded
+}
+
+// whyReplaced tells a request of a user whom another user has replaced in the session, whose
+// session has ended, from one that only raced with the logout of another guard.
+func (s *Session) whyReplaced(ctx context.Context) error {
+	row, found, err := s.e.backend.find(ctx, s.row.Row)
+	if err != nil {
+		return autherr.Unavailable("load session", err)
+	}
+	now, err := parsePrincipals(row.Principals, nil)
+	if err != nil {
+		return autherr.Unavailable("read session", err)
+	}
+	before, _ := parsePrincipals(s.row.Principals, nil)
+	for _, l := range before {
+		if other, ok := now.of(l.guard); ok && other.UserID != l.UserID {
+			return autherr.ErrSessionEnded
+		}
+	}
+	if !found || len(now) == 0 {
+		return autherr.ErrSessionEnded
+	}
+	return autherr.ErrConflict
 }
 
 func (s *Session) create(ctx context.Context) (Change, error) {

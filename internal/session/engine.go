@@ -149,5 +149,5 @@ func (s *Session) open(id string) error {
 	if ok && found.Digest.String()[:publicDigest] == publicHalf {
 		s.adopt(&found, s.clock())
 	}
-	return nil
+	return s.fault
 }

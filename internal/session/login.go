@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"time"
 
@@ -93,7 +94,11 @@ func (s *Session) LogIn(guard string, l Login) error {
 		s.clearKeys()
 		s.replaced = true
 	}
-	s.setWho(s.who.with(guard, l))
+	who := s.who.with(guard, l)
+	if n := len(who.owners(s.e.cfg.Realms)); n > stores.MaxOwners {
+		return fmt.Errorf("%w: a session has at most %d users", autherr.ErrConfig, stores.MaxOwners)
+	}
+	s.setWho(who)
 	s.renew()
 	s.made = s.made.with(guard, l)
 	return nil
@@ -155,33 +160,40 @@ func (s *Session) drop(ctx context.Context, guard string, end func(*Session) err
 	if err := s.writable(); err != nil {
 		return err
 	}
-	others := s.living(guard)
+	others := s.living(s.who, guard)
 	if len(others) == 0 {
 		return end(s)
 	}
 	if s.exists {
-		if err := s.dropStored(ctx, others); err != nil {
+		if err := s.dropStored(ctx, guard); err != nil {
 			s.fail(err)
 			return err
 		}
 	}
-	s.who = others
+	s.who, s.made = others, s.made.without(guard)
 	return nil
 }
 
-// living returns the logins of other guards that have not reached their absolute timeout.
-func (s *Session) living(except string) principals {
+// living returns the logins of other guards that have not reached their absolute timeout. A guard
+// that is not configured any more has none.
+func (s *Session) living(who principals, except string) principals {
 	var living principals
-	for _, l := range s.who.without(except) {
-		if s.clock().Sub(l.At) < s.e.cfg.AbsoluteTimeout {
+	for _, l := range who.without(except) {
+		if _, configured := s.e.cfg.Realms[l.guard]; configured && s.clock().Sub(l.At) < s.e.cfg.AbsoluteTimeout {
 			living = append(living, l)
 		}
 	}
 	return living
 }
 
-// dropStored leaves only the given logins in the stored session.
-func (s *Session) dropStored(ctx context.Context, others principals) error {
+// dropStored removes a login from the stored session. The logins of this request are stored by
+// its commit.
+func (s *Session) dropStored(ctx context.Context, guard string) error {
+	stored, err := parsePrincipals(s.row.Principals, nil)
+	if err != nil {
+		return autherr.Unavailable("read session", err)
+	}
+	others := s.living(stored, guard)
 	ctx, span := s.span(context.WithoutCancel(ctx)) // a logout survives a disconnect
 	defer span.End()
 	s.renew()
@@ -196,10 +208,10 @@ func (s *Session) dropStored(ctx context.Context, others principals) error {
 	switch {
 	case err != nil:
 		return storeError("end login", err)
-	case outcome == stores.Stale:
-		return autherr.ErrConflict
-	case outcome != stores.Updated:
+	case outcome == stores.Gone:
 		return autherr.ErrSessionEnded
+	case outcome != stores.Updated:
+		return autherr.ErrConflict // what to end may have another id, or have ended
 	}
 	s.row = withDelta(s.row, d)
 	s.row.Row = s.next.row
