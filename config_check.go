@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ginauth/ginauth/internal/accounts"
@@ -127,19 +126,12 @@ func (c *Config) check(f *faults.List) {
 		f.Add("Session.TouchInterval", "%v is not shorter than IdleTimeout, %v: a session in use would end",
 			c.Session.TouchInterval, c.Session.IdleTimeout)
 	}
-	if _, ok := c.Guards[c.DefaultGuard]; !ok {
-		f.Add("DefaultGuard", "no guard is named %q", c.DefaultGuard)
-	}
 	settings.Stores(f, c.Stores)
 	settings.Paths(f, map[string]string{
 		"Pages.Login": c.Pages.Login, "Pages.Home": c.Pages.Home, "Pages.VerifyEmail": c.Pages.VerifyEmail,
 		"Pages.ConfirmPassword": c.Pages.ConfirmPassword,
 	})
-	for _, prefix := range c.Pages.APIPrefixes {
-		if !strings.HasPrefix(prefix, "/") {
-			f.Add("Pages.APIPrefixes", "%q does not begin with a slash", prefix)
-		}
-	}
+	settings.Prefixes(f, "Pages.APIPrefixes", c.Pages.APIPrefixes)
 	cookie, limits, tokens := c.Session.Cookie.attributes(), c.Throttle.limits(), c.tokens()
 	cookie.Check(f)
 	limits.CheckLimits("Throttle.", f)

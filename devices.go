@@ -3,6 +3,7 @@ package ginauth
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -128,14 +129,14 @@ func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string)
 // of that name.
 func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
 	g := m.mustGuard(guard)
-	if err := m.accounts.RevokeUser(ctx, g.realm, userID); err != nil {
-		return err
-	}
+	ctx, span := m.env.Span(context.WithoutCancel(ctx))
+	defer span.End()
+	err := m.accounts.RevokeUser(ctx, g.realm, userID)
 	for _, hook := range m.features.revoke {
-		if err := hook(ctx, g.realm.Name, userID); err != nil {
-			return err
-		}
+		err = errors.Join(err, hook(ctx, g.realm.Name, userID))
 	}
-	m.Dispatch(ctx, events.UserRevoked{Meta: m.env.Meta(ctx, guard, userID)})
-	return nil
+	if err == nil {
+		m.Dispatch(ctx, events.UserRevoked{Meta: m.env.Meta(ctx, guard, userID)})
+	}
+	return err
 }

@@ -97,8 +97,7 @@ func (m *Manager) abort(c *gin.Context, err error) {
 
 // StatusOf returns the status that Abort responds with: 500 for an error it does not know.
 func StatusOf(err error) int {
-	var denied *AuthorizationError
-	if errors.As(err, &denied) {
+	if denied, ok := errors.AsType[*AuthorizationError](err); ok {
 		return denied.Status()
 	}
 	return answers.For(err).Status
@@ -134,8 +133,7 @@ func (m *Manager) respond(c *gin.Context, err error) {
 	case known && m.askHandler(c, x, status, err):
 	default:
 		denied := ""
-		var e *AuthorizationError
-		if errors.As(err, &e) && status < 500 {
+		if e, ok := errors.AsType[*AuthorizationError](err); ok && status < 500 {
 			denied = e.Message
 		}
 		c.JSON(status, a.Body(err, denied))

@@ -111,6 +111,7 @@ func New(config Config) (*Manager, error) {
 	if !m.memory && cfg.Session.PruneInterval > 0 { // stores in memory prune themselves
 		m.env.Prune(cfg.Session.PruneInterval, m.stores)
 	}
+	m.env.Background.Start()
 	return m, nil
 }
 

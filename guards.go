@@ -128,6 +128,9 @@ func challengeOf(guards []*guardEntry, r *http.Request) string {
 
 // makeGuards makes the guards of the configuration.
 func (m *Manager) makeGuards(f *faults.List) {
+	if _, ok := m.cfg.Guards[m.cfg.DefaultGuard]; !ok {
+		f.Add("DefaultGuard", "no guard is named %q", m.cfg.DefaultGuard)
+	}
 	m.guards = make(map[string]*guardEntry, len(m.cfg.Guards))
 	providers := make(map[string]models.UserProvider, len(m.cfg.Guards))
 	for name, cfg := range m.cfg.Guards {

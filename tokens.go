@@ -187,8 +187,7 @@ func (a *Authenticator) CreateToken(ctx context.Context, n TokenSpec) (*Personal
 	if err != nil {
 		return nil, err
 	}
-	token := PersonalToken(made)
-	return &token, nil
+	return new(PersonalToken(made)), nil
 }
 
 // CreateToken makes a personal access token for a user of a guard, outside a request, such as for an
@@ -203,8 +202,7 @@ func (m *Manager) CreateToken(ctx context.Context, guard string, u models.Authen
 	if err != nil {
 		return nil, err
 	}
-	token := PersonalToken(made)
-	return &token, nil
+	return new(PersonalToken(made)), nil
 }
 
 // Tokens returns the living personal access tokens of the request's user, the newest first. The errors are
