@@ -3,8 +3,11 @@ package ginauth_test
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -101,26 +104,32 @@ var importRules = []struct {
 	},
 }
 
-// layers are the engines, from the bottom to the top. An engine imports only engines of lower
-// layers. The root is above all of them.
-var layers = [][]string{
-	{"background", "deadline", "faults"},
-	{"cookies", "dispatch"},
-	{"request"},
-	{"stamp"},
-	{"realm"},
-	{"passwords", "session", "throttle", "tokens"},
-	{"accounts", "answers", "preflight", "remember", "settings"},
-	{"gincontrib", "gintree", "ginwriter"},
-}
-
-func TestEnginesImportLowerLayersOnly(t *testing.T) {
+// readLayers returns the layer of each engine, as docs/architecture.md says.
+func readLayers(t *testing.T) map[string]int {
+	t.Helper()
+	page, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	layer := make(map[string]int)
-	for i, names := range layers {
-		for _, name := range names {
-			layer[modulePath+"/internal/"+name] = i
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d+) \| (.+) \|$`).FindAllStringSubmatch(string(page), -1) {
+		n, err := strconv.Atoi(row[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range strings.SplitSeq(row[2], ", ") {
+			layer[modulePath+"/internal/"+name] = n
 		}
 	}
+	if len(layer) == 0 {
+		t.Fatal("docs/architecture.md has no table of layers")
+	}
+	return layer
+}
+
+// TestEnginesImportLowerLayersOnly compares the imports of the engines with the table of layers.
+func TestEnginesImportLowerLayersOnly(t *testing.T) {
+	layer := readLayers(t)
 	packages := listPackages(t)
 	for path, own := range layer {
 		if _, ok := packages[path]; !ok {

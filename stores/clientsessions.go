@@ -32,19 +32,20 @@ type ClientSessions interface {
 	Room(cookie string) int
 }
 
-// Sealer encrypts and authenticates what a client keeps for the application,
-// under the application's current key and those before it. A manager hands its
-// own to its ClientSessions, so that keys are configured and rotated in one place. It
-// is immutable and safe for concurrent use.
+// Sealer encrypts and authenticates values that the client keeps for the
+// application. It seals with the application's current key, and opens with the
+// current key and the previous ones. The manager passes its own Sealer to its
+// ClientSessions, so that keys are configured and rotated in one place. A Sealer is
+// immutable and safe for concurrent use.
 type Sealer interface {
-	// Seal returns value as text of the characters A–Z, a–z, 0–9, - and _, which
-	// Open opens until lifetime has passed since now, given the same context:
-	// what the value belongs to. The text is at most 76 characters longer than
-	// the value in base64 without padding.
+	// Seal returns the sealed value as text of the characters A–Z, a–z, 0–9, -
+	// and _. Open opens the text until lifetime has passed since now, and only
+	// with the same context, which says what the value belongs to. The text is
+	// at most 76 characters longer than the value in base64 without padding.
 	Seal(now time.Time, lifetime time.Duration, value []byte, context ...[]byte) (string, error)
-	// Open returns the value sealed in text and the number of the key that it
-	// was sealed under, 0 being the current one. It returns false, and never
-	// why, if Seal did not make the text with this context, or it is not valid
-	// at now.
+	// Open returns the value that is sealed in text, and the number of the key
+	// that sealed it, 0 for the current key. It returns false, without a reason,
+	// if Seal did not make the text with this context, or if the text is not
+	// valid at now.
 	Open(now time.Time, text string, context ...[]byte) (value []byte, key int, ok bool)
 }

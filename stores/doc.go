@@ -1,30 +1,30 @@
 // Package stores defines the storage contracts of ginauth: Sessions, Tokens and
-// Limiter, and the Set that names one of each. ClientSessions stands in for Sessions
-// where sessions are kept in cookies; it stores nothing, and its own comment is
-// all of its rules.
+// Limiter, and the Set that holds one implementation of each. ClientSessions
+// replaces Sessions in applications that keep sessions in cookies. It stores
+// nothing, so only the rules in its own comment apply to it.
 //
-// Rules that hold for every method of every other contract:
+// These rules hold for every method of the other contracts:
 //
-//   - It is safe for concurrent use.
-//   - It obeys its context: when the context ends it returns soon, with an
-//     error that wraps the context's.
-//   - "Not found" is a result, never an error. An error means that the store
-//     could not answer, or answered with something that cannot be right
-//     (ErrCorrupt); the request that met it gets 503.
-//   - What it returns may share memory with the store. Callers do not change
-//     it, and stores do not change it either. What it is given stays the
-//     caller's: a store copies what it keeps of maps, slices and pointers.
-//   - Rows, ids and families are 32 lower-case hexadecimal digits, random and
-//     chosen by the caller, who never uses one again. Another name finds
-//     nothing.
-//   - Owners are at most 255 bytes of valid text without NUL, compared byte by
-//     byte. The owner "" owns nothing, so asking for it never means "all".
-//   - Stores have no clock. Where time matters the caller passes it. A store
-//     may let its server forget what has expired, by the server's clock; then
-//     the clocks of all machines have to be within minutes of each other, and
-//     the store says how many.
-//   - An acknowledged change is seen by every later call, on every machine.
+//   - The method is safe for concurrent use.
+//   - The method obeys its context. When the context ends, the method returns
+//     soon, with an error that wraps the context's error.
+//   - "Not found" is a result and not an error. An error means that the store
+//     could not answer, or that it read a record that cannot be right
+//     (ErrCorrupt). The request is then answered with 503.
+//   - Results may share memory with the store. Callers must not change them, and
+//     the store does not change them. Arguments belong to the caller: a store
+//     copies the maps, slices and pointers that it keeps.
+//   - The names of rows, tokens and families are 32 lower-case hexadecimal
+//     digits. The caller chooses them at random and never uses one again. Any
+//     other name finds nothing.
+//   - Owners are valid UTF-8 of at most 255 bytes without NUL. They are compared
+//     byte by byte. The owner "" owns nothing; a query for it never means "all".
+//   - Stores have no clock. The caller passes the time where it matters. A store
+//     may let its server delete expired records by the server's clock. Then the
+//     clocks of all machines must agree to within some minutes, and the store
+//     documents how many.
+//   - Every later call, on any machine, sees a change that was acknowledged.
 //
-// Package stores/storetest holds a test for each rule that any implementation
-// can run.
+// Package stores/storetest has a test for each rule. Any implementation can run
+// them.
 package stores

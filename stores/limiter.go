@@ -5,58 +5,63 @@ import (
 	"time"
 )
 
-// Window is a limit on how often something happens: Limit times within Period.
-// The period begins with the first slot taken and is then fixed, also if that
-// slot is put back; at the instant it ends the next one may begin.
+// Window limits how often something happens: Limit times within Period. The first
+// reserved slot begins the period. The end of the period is then fixed, also if
+// that slot is refunded. The next period may begin at the instant at which the
+// period ends.
 type Window struct {
-	// Key names what is counted. It is a keyed digest, so a store holds no
-	// address and no account name.
-	Key    Digest
-	Limit  int
+	// Key identifies what is counted. It is a keyed digest, so that the store
+	// learns no address and no account name.
+	Key Digest
+	// Limit is the number of slots.
+	Limit int
+	// Period is how long the window lasts.
 	Period time.Duration
 }
 
-// Slot is the receipt for one slot of one window. It names the window it was
-// taken in, so putting it back after that window has ended changes nothing.
+// Slot is the receipt for one reserved slot. It identifies the window in which the
+// slot was reserved, so a refund after the end of that window changes nothing.
 type Slot struct {
+	// Key is the key of the window.
 	Key Digest
-	// Opened is the beginning of the window, in microseconds since 1970.
+	// Opened is when the window began, in microseconds since 1970.
 	Opened int64
 }
 
-// Grant is the answer to a Reserve or a Peek.
+// Grant is the result of a Reserve or a Peek.
 type Grant struct {
-	// Full is the number (from 0) of the first window that had no slot left,
-	// and -1 if there was one in each.
+	// Full is the index of the first window that has no free slot, or -1 if every
+	// window has one.
 	Full int
-	// RetryAfter is how long the full window lasts, if there is one; if several
-	// are full, the longest.
+	// RetryAfter is the time until the full window ends. If several windows are
+	// full, it is the longest of these times.
 	RetryAfter time.Duration
-	// Slots holds the receipts, in the order of the windows. A Peek, and a Reserve
-	// that was refused, has none.
+	// Slots holds the receipts, in the order of the windows. It is empty after a
+	// Peek and after a Reserve that was refused.
 	Slots []Slot
 }
 
-// OK reports whether every window had a slot.
+// OK reports whether every window has a free slot.
 func (g Grant) OK() bool { return g.Full < 0 }
 
-// Limiter counts. It never admits more than a window's limit, however many
-// calls run in parallel on however many machines.
+// Limiter counts what happens within windows of time. It never reserves more slots
+// of a window than its limit, however many calls run in parallel on however many
+// machines.
 type Limiter interface {
-	// Reserve reserves one slot in each window, or none: a refused Reserve leaves no
-	// slot behind, and does not lengthen a window. A limit of zero or less
-	// refuses; a key named twice counts twice. A Grant that comes with an error
-	// is not OK.
+	// Reserve reserves one slot in each window, or none. A Reserve that is
+	// refused reserves no slot and does not prolong a window. A limit of zero or
+	// less refuses. A key that is named twice counts twice. A Grant that is
+	// returned with an error is not OK.
 	//
-	// A store whose windows are on several machines may take them one after the
-	// other: then a Reserve may be refused for a slot that another one, which is
-	// refused too, holds for a moment.
+	// A store that keeps windows on several machines may reserve the slots one
+	// after the other. Then two parallel calls can both be refused, because each
+	// holds for a moment the slot that the other one needs.
 	Reserve(ctx context.Context, now time.Time, windows ...Window) (Grant, error)
-	// Peek answers as Reserve would, and takes nothing.
+	// Peek returns what Reserve would return, and reserves nothing.
 	Peek(ctx context.Context, now time.Time, windows ...Window) (Grant, error)
-	// Refund returns slots. A slot of a window that has ended is ignored, and
-	// no window has fewer than no slots taken.
+	// Refund gives reserved slots back. It ignores slots of windows that have
+	// ended. The number of reserved slots never becomes negative.
 	Refund(ctx context.Context, slots ...Slot) error
-	// Reset forgets the windows with the given keys.
+	// Reset deletes the windows with the given keys.
 	Reset(ctx context.Context, keys ...Digest) error
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Kind says what a token is for. A token of one kind is never accepted as
-// another.
+// Kind says what a token is used for. A token of one kind is never accepted as a
+// token of another kind.
 type Kind string
 
 // The kinds of tokens that ginauth issues.
@@ -15,68 +15,73 @@ const (
 	Remember Kind = "remember"
 	Reset    Kind = "reset"
 	Personal Kind = "personal"
-	// Revoked marks something that ended before its time, such as a signed
-	// token or a session that lives in a cookie.
+	// Revoked records that something ended before it expired, such as a signed
+	// token or a session that is kept in a cookie.
 	Revoked Kind = "revoked"
 )
 
 // Token is one stored token.
 //
-// Every token belongs to a family, which its text names beside its own id. The
-// family lives in its root record: once that is revoked or has expired, no
-// member lives, whatever the member's own record says.
+// Every token belongs to a family. The text of the token contains the names of
+// both. A root record decides whether the family is alive: once the root is
+// revoked or has expired, no token of the family is valid, whatever the token's
+// own record says.
 type Token struct {
-	// ID names the token and Family its family. The first token of a family
-	// creates its root; all have the root's kind and owner.
+	// ID identifies the token, and Family its family. The first token of a
+	// family creates the root. All tokens of a family have the kind and the
+	// owner of the root.
 	ID     string
 	Family string
 	Kind   Kind
-	// Owner names the user that the token belongs to.
-	Owner  string
+	// Owner is the user that the token belongs to.
+	Owner string
+	// Digest is the digest of the token's secret.
 	Digest Digest
-	// Name is what the owner calls it.
+	// Name is the name that the owner gave to the token.
 	Name string
 	// Abilities are what the token may be used for.
 	Abilities []string
-	// Data is what the kind needs beside the above, at most 4096 bytes.
-	Data    []byte
+	// Data is further data that tokens of this kind need, at most 4096 bytes.
+	Data []byte
+	// Created is when the token was created.
 	Created time.Time
-	// Expires is when the token ends. It is never zero.
+	// Expires is when the token expires. It is never zero.
 	Expires time.Time
-	// FamilyExpires is when the whole family ends. It is set when the family
-	// is created and the same for all its members.
+	// FamilyExpires is when the whole family expires. It is set when the family
+	// is created, and is the same for all its tokens.
 	FamilyExpires time.Time
-	// Consumed is when the token was used up, or zero.
+	// Consumed is when the token was consumed, or zero.
 	Consumed time.Time
-	// LastUsed is when the token was last presented, or of a Remember token, which
-	// its use ends, when it was handed out; or zero.
+	// LastUsed is when the token was last presented, or zero. Use consumes a
+	// Remember token, so there it is when the token was issued.
 	LastUsed time.Time
-	// FamilyRevoked is when the family was revoked, or zero. Stores fill it in
-	// what they return and ignore it in what they are given.
+	// FamilyRevoked is when the family was revoked, or zero. Stores set it in
+	// their results and ignore it in their arguments.
 	FamilyRevoked time.Time
 }
 
-// Rotated is what became of a rotation.
+// Rotated is the result of a Rotate.
 type Rotated uint8
 
 const (
-	// RotateDead means that the family is revoked or expired, that the parent
-	// has expired, or that it is not of the family. Nothing was changed.
+	// RotateDead means that the family is revoked or has expired, that the parent
+	// has expired, or that the parent does not belong to the family. Nothing was
+	// changed.
 	RotateDead Rotated = iota
-	// RotateUsed means that the parent was consumed before. Nothing was
+	// RotateUsed means that the parent had been consumed before. Nothing was
 	// changed.
 	RotateUsed
-	// RotateDone means that the parent is consumed and the child stored.
+	// RotateDone means that the parent was consumed and the child was stored.
 	RotateDone
 )
 
-// Life says whether a family of tokens lives.
+// Life says whether a family of tokens is alive.
 type Life uint8
 
 const (
-	// Unknown means that there is no such family, or none any more.
+	// Unknown means that the family does not exist, or no longer exists.
 	Unknown Life = iota
-	// Alive means that the family is neither revoked nor expired.
+	// Alive means that the family is neither revoked nor has expired.
 	Alive
 	// Ended means that the family is revoked or has expired.
 	Ended
@@ -97,39 +102,40 @@ func (l Life) String() string {
 
 // Tokens stores tokens.
 //
-// Rotation and revocation both write the family's root record first, so of two
-// that run at once the second sees what the first did: a revoked family never
-// gains a live child.
+// Rotation and revocation both write the root record of the family first. So if
+// both run at the same time, the second sees what the first did, and a revoked
+// family never gets a valid token.
 type Tokens interface {
 	// Create stores a token, and the root of its family if there is none. It
-	// returns ErrExists if the family has a token of that id, and refuses
-	// (false) if the family is revoked. Beside a RevokeOwner of its
-	// owner it may refuse also a family that does not exist yet.
+	// returns ErrExists if the family has a token with this id, and false if the
+	// family is revoked. While a RevokeOwner of the owner runs, Create may also
+	// return false for a family that does not exist yet.
 	Create(ctx context.Context, t Token) (bool, error)
-	// Find returns the token, whether or not it still lives.
+	// Find returns the token, whether or not it is still valid.
 	Find(ctx context.Context, family, id string) (t Token, found bool, err error)
-	// Lives returns, for each of the families in turn, whether it lives at now.
-	// It costs one round trip however many there are.
+	// Lives returns for each of the families, in their order, whether it is alive
+	// at now. It takes one round trip, however many families there are.
 	Lives(ctx context.Context, now time.Time, families ...string) ([]Life, error)
-	// Consume marks the token as used if it has not been, has not expired at
-	// now, and its family lives. Of any number of parallel calls one gets true.
+	// Consume marks the token as consumed if it has not been consumed, has not
+	// expired at now, and its family is alive. Exactly one of any number of
+	// parallel calls returns true.
 	Consume(ctx context.Context, now time.Time, family, id string) (bool, error)
-	// Rotate consumes the parent and stores the child, of the same family, in
-	// one atomic step. It returns ErrExists, and changes nothing, if the
-	// child's id is taken.
+	// Rotate consumes the parent and stores the child, which is of the same
+	// family, in one atomic step. If a token has the child's id, Rotate returns
+	// ErrExists and changes nothing.
 	Rotate(ctx context.Context, now time.Time, parent string, child Token) (Rotated, error)
-	// RevokeFamily ends the family and reports whether it was alive. Pruning
+	// RevokeFamily revokes the family and reports whether it was alive. Pruning
 	// keeps the revocation until FamilyExpires.
 	RevokeFamily(ctx context.Context, now time.Time, family string) (bool, error)
-	// RevokeOwner ends the owner's families of the given kinds (all if none is
-	// given) except the one named (none if it is ""), and returns how many
-	// were alive.
+	// RevokeOwner revokes the owner's families of the given kinds (all kinds if
+	// none is given), except the family named exceptFamily (none if it is ""). It
+	// returns how many of them were alive.
 	RevokeOwner(ctx context.Context, now time.Time, owner, exceptFamily string, kinds ...Kind) (int, error)
-	// TokensOf returns the owner's tokens of the given kinds (all if none is
-	// given) whose families are not revoked, newest first, consumed ones left
-	// out.
+	// TokensOf returns the owner's tokens of the given kinds (all kinds if none is
+	// given), the newest first. It leaves out consumed tokens and tokens of
+	// revoked families.
 	TokensOf(ctx context.Context, owner string, kinds ...Kind) ([]Token, error)
-	// Touch sets the token's LastUsed. When it returns nil, Find shows it. A token
-	// that does not exist is not created.
+	// Touch sets the token's LastUsed to now. After it has returned nil, Find
+	// returns the new value. It does not create a token that does not exist.
 	Touch(ctx context.Context, now time.Time, family, id string) error
 }

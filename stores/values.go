@@ -9,31 +9,32 @@ import (
 	"strings"
 )
 
-// Limits of a session's data. A change that would pass them is refused where
-// it is made.
+// Limits of a session's values. A change that would exceed them is refused when it
+// is made.
 const (
-	// MaxKey is the longest key, in bytes.
+	// MaxKey is the largest length of a key, in bytes.
 	MaxKey = 255
-	// MaxValues is the largest encoded size of all keys of a session together,
-	// in bytes.
+	// MaxValues is the largest encoded size of all keys of a session with their
+	// values, in bytes.
 	MaxValues = 512 * 1024 // 512 KiB
 )
 
 // valuesVersion is the first byte of encoded Values.
 const valuesVersion = 1
 
-// Values is an immutable set of keys with their encoded values. The zero value
-// is empty. It is one block of memory, so a million of them cost little more
-// than what they hold; looking a key up reads the block from its start, which
-// for the few keys of a session is faster than a map.
+// Values is an immutable set of keys with their encoded values. The zero value is
+// empty. A set is one block of memory, so a million sets take little more memory
+// than their contents. Get reads the block from its beginning; for the few keys of
+// a session that is faster than a map.
 type Values struct {
-	// packed is "" or the version byte followed by pairs in ascending order of
-	// their keys, each as uvarint length, key, uvarint length, value.
+	// packed is "", or the version byte and the pairs in ascending order of
+	// their keys. A pair is a length, the key, a length and the value. Lengths
+	// are uvarints.
 	packed string
 }
 
-// ParseValues reads what Encoded returned. It returns an error wrapping
-// ErrCorrupt if the data is anything else.
+// ParseValues decodes what Encoded returned. It returns an error that wraps
+// ErrCorrupt for any other data.
 func ParseValues(data []byte) (Values, error) {
 	if len(data) == 0 {
 		return Values{}, nil
@@ -45,7 +46,7 @@ func ParseValues(data []byte) (Values, error) {
 	rest, last, first := v.packed[1:], "", true
 	for rest != "" {
 		key, _, tail, ok := cutPair(rest)
-		// Ascending keys leave no room for two readings of one key.
+		// Because keys ascend, no key occurs twice.
 		if !ok || len(key) > MaxKey || (!first && key <= last) {
 			return Values{}, fmt.Errorf("%w: session values: malformed pair", ErrCorrupt)
 		}
@@ -59,11 +60,11 @@ func NewValues(pairs map[string][]byte) Values {
 	return Values{}.With(Delta{Set: pairs})
 }
 
-// Encoded returns the set in the form that ParseValues reads; nothing if it is
-// empty.
+// Encoded returns the set in the form that ParseValues reads. The encoding of the
+// empty set is empty.
 func (v Values) Encoded() []byte { return []byte(v.packed) }
 
-// Size returns the length of the encoded form in bytes.
+// Size returns the size of the encoding in bytes.
 func (v Values) Size() int { return len(v.packed) }
 
 // Len returns the number of keys.
@@ -104,7 +105,7 @@ func (v Values) All() iter.Seq2[string, string] {
 	}
 }
 
-// With returns the set changed by d.Set and d.Remove.
+// With returns the set as changed by d.Set and d.Remove.
 func (v Values) With(d Delta) Values {
 	if len(d.Set) == 0 && len(d.Remove) == 0 {
 		return v
@@ -119,7 +120,7 @@ func (v Values) With(d Delta) Values {
 	}
 	slices.Sort(added)
 	var packed strings.Builder
-	packed.Grow(size) // no byte more: it is kept as long as the session
+	packed.Grow(size) // exactly, because the session keeps the whole buffer
 	packed.WriteByte(valuesVersion)
 	for key, value := range v.All() {
 		for len(added) > 0 && added[0] <= key {
@@ -136,8 +137,8 @@ func (v Values) With(d Delta) Values {
 	return Values{packed: packed.String()}
 }
 
-// SizeWith returns the size of the set changed by d.Set and d.Remove, without
-// making it.
+// SizeWith returns the size of the set as changed by d.Set and d.Remove. It does
+// not build the changed set.
 func (v Values) SizeWith(d Delta) int {
 	size := 1
 	for key, value := range v.All() {
@@ -159,10 +160,11 @@ func pairSize(key, value int) int { return lengthSize(key) + key + lengthSize(va
 // lengthSize is the size of n as a uvarint.
 func lengthSize(n int) int { return (bits.Len(uint(n|1)) + 6) / 7 }
 
-// String hides the values: a session may hold anything.
+// String returns the number of keys. It hides the keys and values, which may be
+// secret.
 func (v Values) String() string { return fmt.Sprintf("stores.Values(%d keys)", v.Len()) }
 
-// GoString hides the values.
+// GoString returns what String returns.
 func (v Values) GoString() string { return v.String() }
 
 func writePair[V string | []byte](to *strings.Builder, key string, value V) {
@@ -186,8 +188,8 @@ func cutPair(s string) (key, value, rest string, ok bool) {
 	return key, value, rest, ok
 }
 
-// cutString reads a length and as many bytes. It accepts only the shortest
-// form of a length, so that each set has one encoding.
+// cutString reads a length and that many bytes. It accepts only the shortest form
+// of a length, so that each set has exactly one encoding.
 func cutString(s string) (head, tail string, ok bool) {
 	if s == "" {
 		return "", "", false
@@ -205,8 +207,8 @@ func cutString(s string) (head, tail string, ok bool) {
 	return s[size : size+int(n)], s[size+int(n):], true
 }
 
-// ValidKey returns nil if key can name a value of a session: 1 to MaxKey bytes
-// without control characters.
+// ValidKey returns nil if key can be a key of a session: 1 to MaxKey bytes without
+// control characters.
 func ValidKey(key string) error {
 	switch {
 	case key == "":

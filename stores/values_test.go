@@ -46,7 +46,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestValuesLikeMap makes changes at random to a set and to a map.
+// TestValuesLikeMap applies random changes to a set and to a map and compares both.
 func TestValuesLikeMap(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	key := func() string { return strings.Repeat("k", random.IntN(3)) + strconv.Itoa(random.IntN(12)) }
@@ -56,7 +56,7 @@ func TestValuesLikeMap(t *testing.T) {
 		for range random.IntN(4) {
 			d.Set[key()] = bytes.Repeat([]byte("v"), random.IntN(200))
 		}
-		for range random.IntN(12) { // also twice, and what is set, which stays
+		for range random.IntN(12) { // may repeat a key, or name one of d.Set, which stays
 			d.Remove = append(d.Remove, key())
 		}
 		for _, k := range d.Remove {
@@ -106,8 +106,8 @@ func TestValidKey(t *testing.T) {
 	}
 }
 
-// FuzzParseValues checks that every set has one encoding, and that none makes
-// the reader panic.
+// FuzzParseValues checks that every set has exactly one encoding, and that no input
+// makes ParseValues panic.
 func FuzzParseValues(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{1})

@@ -182,9 +182,12 @@ func (s *Session) update(ctx context.Context) (Change, error) {
 	ctx, span := s.span(ctx)
 	defer span.End()
 	outcome, cookie, err := s.e.backend.update(ctx, s.row, s.delta(), s.next)
-	if err == nil && outcome == stores.Stale && s.renewed && s.next == nil {
-		// Only the renewal of a login required the digest. The values do not.
-		s.renewed = false
+	if err == nil && s.renewed && s.next == nil && (outcome == stores.Stale || outcome == stores.Replaced) {
+		// A parallel request changed the id or the users. Only the renewal of the login is
+		// given up: it required the digest, the values do not.
+		if s.renewed = false; !s.changed() {
+			return s.send("")
+		}
 		outcome, cookie, err = s.e.backend.update(ctx, s.row, s.delta(), nil)
 	}
 	if err != nil {

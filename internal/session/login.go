@@ -109,7 +109,8 @@ func (s *Session) setWho(who principals) { s.who, s.whoChanged = who, true }
 func (s *Session) RenewLogin(guard string, l Login) {
 	s.lock()
 	defer s.mu.Unlock()
-	if s.committed || s.whoChanged || s.next != nil {
+	before, ok := s.who.of(guard)
+	if !ok || before.UserID != l.UserID || s.committed || s.whoChanged || s.next != nil {
 		return
 	}
 	s.who, s.renewed = s.who.with(guard, l), true

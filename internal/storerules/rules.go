@@ -14,9 +14,9 @@ import (
 // rule is one rule of a contract, in one sentence.
 type rule struct{ test, name, says string }
 
-// tests maps the type parameter of a contract's rules to the name of the test
-// that runs them.
-var tests = map[string]string{"sessions": "TestSessions", "tokens": "TestTokens", "limiter": "TestLimiter", "carrier": "TestClientSessions"}
+// tests are the names of the tests that run the suite, by the type that the
+// rules of a contract have in it.
+var tests = map[string]string{"sessions": "TestSessions", "tokens": "TestTokens", "limiter": "TestLimiter", "clientSessions": "TestClientSessions"}
 
 // readRules reads the rules from the source of the suite. It keeps their order.
 func readRules(dir string) ([]rule, error) {

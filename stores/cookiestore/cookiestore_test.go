@@ -24,7 +24,7 @@ const name = "__Host-session"
 
 var now = time.Date(2030, 1, 2, 3, 4, 5, 6000, time.UTC)
 
-// sealer returns a sealer whose key is always the same.
+// sealer returns a sealer with a fixed key.
 func sealer() *seal.Sealer {
 	key := make([]byte, keys.MinSize)
 	for i := range key {
@@ -42,7 +42,7 @@ func session() stores.Session {
 	}
 }
 
-// sealed seals a record as Seal does.
+// sealed returns a sealed record.
 func sealed(t testing.TB, record []byte) string {
 	t.Helper()
 	text, err := sealer().Seal(now, time.Hour, record, []byte(name))
@@ -52,7 +52,7 @@ func sealed(t testing.TB, record []byte) string {
 	return text
 }
 
-// golden is the session's cookie, as a Seal once made it.
+// golden is the cookie that Seal made of the session.
 const golden = "Aay_Q5B_SGiOhxqPzbeh2sO16Ml8rCA3OklVB1DWtpESzEalOAfHyd1rk6e9_IKKznkS7VF85Rsj9DMZcEVNzfSJ0vki72rKkW5ZQwY4la-g" +
 	"aybnO2qaCdATkPpZHnnyBDYzVd5tYJFXQd16YkgojSxZsLaRJFziLGcUSrnijNA63BPyoXEVQxOgujxSgGpEThqUttKggiOASPbq74Q3e-FO"
 
@@ -70,7 +70,7 @@ func record(t testing.TB) []byte {
 	return b
 }
 
-// TestFormat holds the format still: what one release sealed the next opens.
+// TestFormat checks that the format does not change.
 func TestFormat(t *testing.T) {
 	want := session()
 	for _, text := range []string{golden, sealed(t, record(t))} {
@@ -103,7 +103,7 @@ func TestOpenRefusesWhatSealDoesNotMake(t *testing.T) {
 		"same owner twice":   []byte(strings.Replace(string(good), "\x08admins:2", "\x07users:1", 1)),
 	}
 	for i := range good {
-		if i != valuesAt { // there a record without values ends
+		if i != valuesAt { // where a record without values ends
 			rows[fmt.Sprintf("cut to %d", i)] = good[:i]
 		}
 	}
@@ -114,8 +114,8 @@ func TestOpenRefusesWhatSealDoesNotMake(t *testing.T) {
 	}
 }
 
-// TestRecordExpires holds the expiry in the record also where a seal lasts
-// longer.
+// TestRecordExpires checks that the expiry in the record counts, also if the seal is valid
+// for longer.
 func TestRecordExpires(t *testing.T) {
 	text, err := sealer().Seal(now, 24*time.Hour, record(t), []byte(name))
 	if err != nil {
@@ -145,8 +145,8 @@ func TestSealRefuses(t *testing.T) {
 	}
 }
 
-// TestLargestCookie finds the limit: the largest session that is sealed makes a
-// cookie of MaxCookie bytes or one that a byte more would pass.
+// TestLargestCookie checks that the largest session that can be sealed makes a cookie of
+// about MaxCookie bytes.
 func TestLargestCookie(t *testing.T) {
 	for _, name := range []string{"s", name, strings.Repeat("n", 100)} {
 		largest := 0
@@ -172,7 +172,7 @@ func TestLargestCookie(t *testing.T) {
 	}
 }
 
-// FuzzOpen opens any text. One is a cookie of ours.
+// FuzzOpen checks that no text but the golden one opens.
 func FuzzOpen(f *testing.F) {
 	for _, text := range []string{"", golden, golden[:80], golden + "A", strings.ToLower(golden), strings.Repeat("A", 4096)} {
 		f.Add(text)
@@ -184,7 +184,8 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzRecord opens any record under a good seal. What opens is what Seal makes.
+// FuzzRecord opens any record under a valid seal, and checks that Seal makes the same record
+// of the session.
 func FuzzRecord(f *testing.F) {
 	f.Add(record(f))
 	f.Add(record(f)[:81])

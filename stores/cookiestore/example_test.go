@@ -15,7 +15,7 @@ import (
 )
 
 func ExampleNew() {
-	set := memstore.New(memstore.Options{}) // in an application gormstore or redisstore
+	set := memstore.New(memstore.Options{}) // in an application use gormstore or redisstore
 	defer set.Close()
 	set.Sessions, set.ClientSessions = nil, cookiestore.New()
 	auth, err := ginauth.New(ginauth.Config{Key: ginauth.NewKey(), Stores: set})

@@ -86,7 +86,7 @@ func BenchmarkDelete(b *testing.B) {
 	}
 }
 
-// BenchmarkPrune reads a thousand rows that live.
+// BenchmarkPrune prunes a thousand rows of which none has expired.
 func BenchmarkPrune(b *testing.B) {
 	s := open(b, b.TempDir())
 	for range 1000 {

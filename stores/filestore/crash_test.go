@@ -19,10 +19,11 @@ import (
 	"github.com/ginauth/ginauth/stores/filestore"
 )
 
-// workEnv names, in a process that a test started, the directory to work in.
+// workEnv is the environment variable by which a test tells a process that it starts
+// the directory to work in.
 const workEnv = "FILESTORE_WORK"
 
-// start runs the current test in another process, which finds workEnv set.
+// start runs the current test in another process, in which workEnv is set.
 func start(t *testing.T, dir string) (*exec.Cmd, io.Reader) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
@@ -38,8 +39,8 @@ func start(t *testing.T, dir string) (*exec.Cmd, io.Reader) {
 	return cmd, out
 }
 
-// inChild reports whether it is called in a process of its own. If not, it runs
-// the test in one.
+// inChild reports whether it is called in a process that it has started. If not, it
+// runs the test in such a process.
 func inChild(t *testing.T) bool {
 	if os.Getenv(workEnv) != "" {
 		return true
@@ -52,7 +53,7 @@ func inChild(t *testing.T) bool {
 	return false
 }
 
-// TestProcesses lets processes set keys of one row.
+// TestProcesses lets several processes set keys of one row.
 func TestProcesses(t *testing.T) {
 	const processes, writers, each = 3, 4, 15
 	if dir := os.Getenv(workEnv); dir != "" {
@@ -102,7 +103,7 @@ func createShared(t *testing.T, s stores.Sessions) {
 	}
 }
 
-// TestKill kills processes while they write, and checks that all that they
+// TestKill kills processes while they write, and checks that every change that they
 // reported is there.
 func TestKill(t *testing.T) {
 	if dir := os.Getenv(workEnv); dir != "" {
@@ -135,7 +136,7 @@ func TestKill(t *testing.T) {
 	t.Logf("%d changes were acknowledged in %d cycles", reports, cycles)
 }
 
-// work changes sessions for ever, and reports each change on standard output.
+// work changes sessions until it is killed, and reports each change on standard output.
 func work(t *testing.T, s *filestore.Sessions) {
 	var group sync.WaitGroup
 	for range 4 {
@@ -156,7 +157,7 @@ func workOnce(t *testing.T, s *filestore.Sessions, n int) {
 			fmt.Printf("failed %s %v\n", what, err)
 			os.Exit(1)
 		}
-		// One write, so that a line is never cut.
+		// One write, so that a kill never splits a line.
 		os.Stdout.WriteString(what + " " + of + " " + detail + "\n")
 	}
 	update := func(row string, d stores.Delta) error {
@@ -182,7 +183,7 @@ func workOnce(t *testing.T, s *filestore.Sessions, n int) {
 	}
 }
 
-// ledger holds what processes have reported.
+// ledger holds the changes that processes have reported.
 type ledger struct {
 	sync.Mutex
 	rows    map[string]*entry
@@ -196,7 +197,7 @@ type entry struct {
 	deleting, deleted bool
 }
 
-// follow reads reports, and calls kill after a number of them.
+// follow reads reports, and calls kill after a given number of them.
 func (l *ledger) follow(out io.Reader, reports int, kill func()) {
 	for lines := bufio.NewScanner(out); lines.Scan(); reports-- {
 		if reports == 0 {
@@ -219,7 +220,7 @@ func (l *ledger) note(line string) {
 	l.reports++
 	switch what {
 	case "owned", "disowned":
-		// Between the two the owner is not known.
+		// Between "disowned" and "owned" the owners are not known.
 		e.owners = detail
 	case "set":
 		e.keys = append(e.keys, detail)
@@ -257,8 +258,8 @@ func (l *ledger) check(t *testing.T, dir string) {
 	checkFiles(t, dir, s)
 }
 
-// checkFiles checks each file, whether or not it was reported, before and after
-// Prune.
+// checkFiles checks each file before and after Prune, whether or not a process reported
+// its row.
 func checkFiles(t *testing.T, dir string, s *filestore.Sessions) {
 	t.Helper()
 	var files []string

@@ -1,6 +1,6 @@
 package filestore
 
-// The codec of records, for tests.
+// Functions of this package for its tests.
 var (
 	Encode = encode
 	Decode = decode

@@ -12,7 +12,7 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// shards is the number of folders that rows, and owners, are spread over.
+// shards is the number of folders of rows, and the number of folders of owners.
 const shards = 256
 
 const digits = "0123456789abcdef"
@@ -21,11 +21,11 @@ func shardName(shard int) string   { return string([]byte{digits[shard>>4], digi
 func rowFolder(shard int) string   { return "rows/" + shardName(shard) }
 func ownerFolder(shard int) string { return "owners/" + shardName(shard) }
 
-// rowName is a valid row. Nothing else becomes a part of a path.
+// rowName is a valid name of a row. No other name becomes part of a path.
 type rowName string
 
-// parseRow returns the row of that name, and false if the name is not 32
-// hexadecimal digits in lower case.
+// parseRow returns the name as a rowName, or false if it is not 32 hexadecimal digits in
+// lower case.
 func parseRow(name string) (rowName, bool) {
 	if len(name) != 32 || !isHex(name) {
 		return "", false
@@ -47,8 +47,8 @@ func (r rowName) shard() int { return value(r[0])<<4 | value(r[1]) }
 func (r rowName) folder() string { return "rows/" + string(r[:2]) }
 func (r rowName) path() string   { return r.folder() + "/" + string(r) }
 
-// temp is where a record is written before it takes its place. Whoever holds
-// the row's lock may remove it: no other can be writing it.
+// temp is the file in which a record is written before the file is renamed. The holder of
+// the row's lock may remove it, because nobody else can be writing it.
 func (r rowName) temp() string { return r.path() + tempSuffix }
 
 const tempSuffix = ".tmp"
@@ -86,15 +86,15 @@ func (s *Sessions) read(row rowName) (stores.Session, bool, error) {
 	return session, err == nil, err
 }
 
-// missing is called when a folder of rows or owners, or something in it, does
-// not exist. It returns nil if that is an answer, and an error if all has gone:
-// the directory may have been removed or not be mounted.
+// missing is called when a folder of rows or owners, or a file in it, does not exist. It
+// returns nil if the row or owner really does not exist, and an error if the whole
+// directory is missing, because it was removed or is not mounted.
 func (s *Sessions) missing(folder string) error {
 	_, err := s.root.Stat(path.Dir(folder))
 	return err
 }
 
-// exists reports whether there is something in the place of a row.
+// exists reports whether there is a file, or anything else, for a row.
 func (s *Sessions) exists(row rowName) (bool, error) {
 	_, err := s.root.Lstat(row.path())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -103,7 +103,7 @@ func (s *Sessions) exists(row rowName) (bool, error) {
 	return err == nil, err
 }
 
-// write puts a record in the place of a row, durably. The row's lock is held.
+// write replaces the record of a row durably. The row's lock is held.
 func (s *Sessions) write(row rowName, data []byte) error {
 	err := s.within(row.folder(), &s.rowsMade[row.shard()], func() error { return s.writeTemp(row, data) })
 	if err != nil {
@@ -115,9 +115,9 @@ func (s *Sessions) write(row rowName, data []byte) error {
 	return s.sync(row.folder())
 }
 
-// within calls create, which creates a file in a folder. Before, it makes the
-// folder, durably, if this handle has not done so: one that is there may have
-// been made by a process that was killed before it flushed what the folder is in.
+// within calls create, which creates a file in a folder. If this handle has not created
+// the folder before, within first creates it and flushes its parent. It also flushes for
+// a folder that exists, because a process may have been killed between the two steps.
 func (s *Sessions) within(folder string, made *atomic.Bool, create func() error) error {
 	for {
 		known := made.Load()
@@ -134,7 +134,7 @@ func (s *Sessions) within(folder string, made *atomic.Bool, create func() error)
 		if !known || !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		// Somebody has removed the folder.
+		// Somebody has removed the folder, so create it again.
 		made.Store(false)
 	}
 }
@@ -151,12 +151,12 @@ func (s *Sessions) makeFolder(name string) error {
 	return err
 }
 
-// writeTemp writes and flushes a new file. If it fails it leaves none behind.
+// writeTemp writes and flushes a new file. If it fails, it removes the file.
 func (s *Sessions) writeTemp(row rowName, data []byte) (err error) {
 	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	f, err := s.root.OpenFile(row.temp(), flags, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		// A process was killed while it wrote.
+		// A process was killed while it wrote this file.
 		if err := s.root.Remove(row.temp()); err != nil {
 			return err
 		}
@@ -184,13 +184,13 @@ func (s *Sessions) remove(path string) (existed bool, err error) {
 	return err == nil, err
 }
 
-// sync flushes a folder, which makes what was created, renamed and removed in
-// it last.
+// sync flushes a folder, which makes durable that files in it were created, renamed or
+// removed.
 func (s *Sessions) sync(folder string) error {
 	return syncFolder(s.root.Open(folder))
 }
 
-// syncFolder flushes and closes a folder that was opened.
+// syncFolder flushes and closes an open folder.
 func syncFolder(f *os.File, err error) error {
 	if err != nil {
 		return err
@@ -201,7 +201,7 @@ func syncFolder(f *os.File, err error) error {
 	return errors.Join(err, f.Close())
 }
 
-// names returns the names in a folder of rows or owners, in no order.
+// names returns the names in a folder of rows or owners, unordered.
 func (s *Sessions) names(folder string) ([]string, error) {
 	f, err := s.root.Open(folder)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -36,8 +36,7 @@ func TestCorruptFiles(t *testing.T) {
 	})
 }
 
-// testCorrupt checks what becomes of a row whose file is damaged, and of the
-// others.
+// testCorrupt checks how calls treat a row whose file is damaged, and the other rows.
 func testCorrupt(t *testing.T, damage func(path string) error) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -77,8 +76,8 @@ func testCorrupt(t *testing.T, damage func(path string) error) {
 	}
 }
 
-// TestNamesStayAway checks, on a directory that is no longer there, that only a
-// row's name reaches the file system.
+// TestNamesStayAway checks that only valid names of rows reach the file system. It
+// removes the directory, so that each access is an error.
 func TestNamesStayAway(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -176,7 +175,7 @@ func TestMarkers(t *testing.T) {
 	if err := os.Remove(file(dir, lost.Row)); err != nil {
 		t.Fatal(err)
 	}
-	// As if a process was killed after the row's owner became u2.
+	// A process that was killed after the row's owner became u2 leaves this marker.
 	digest := ownerDigest("u1")
 	if err := os.WriteFile(filepath.Join(dir, "owners", digest[:2], digest+"."+changed.Row), nil, 0o600); err != nil {
 		t.Fatal(err)

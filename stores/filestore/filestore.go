@@ -1,40 +1,40 @@
-// Package filestore keeps sessions in files of one directory. It is right for an
-// application that runs on one machine, in one process or several, and must not
-// forget its sessions when it restarts.
+// Package filestore keeps sessions in the files of one directory. It suits
+// applications that run on one machine, in one process or several, and that must not
+// lose sessions when they restart.
 //
-// # What it promises
+// # Guarantees
 //
-// A change is on the disk before it is acknowledged: the record is written to a
-// new file, which is flushed, renamed over the old one, and flushed with its
-// folder. So whatever happens to the process or to the machine, a row is what it
-// was before a change or what it is after it, and acknowledged changes are
-// there. A disk that is full, read-only or failing is an error, and the row stays
-// as it was. A file that cannot be read as a record is an error that wraps
-// stores.ErrCorrupt; deleting its row removes it.
+// A change is on the disk before it is acknowledged. The store writes the record to
+// a new file, flushes the file, renames it over the old file, and flushes the folder.
+// So whatever happens to the process or the machine, a row is either as before a
+// change or as after it, and every acknowledged change is there. A disk that is full,
+// read-only or failing causes an error, and the row does not change. A file that is
+// not a valid record causes an error that wraps stores.ErrCorrupt. Deleting its row
+// removes the file.
 //
-// Changes of a row are made under a lock that also holds between processes.
-// Loading takes no lock.
+// Changes of a row are made under a lock that also works between processes. Load
+// needs no lock.
 //
 // # The directory
 //
-// The directory belongs to the store, and nobody but the user that the
-// application runs as may read or write it. It has to be on a local disk: a
-// file system that hangs holds up its callers, because a system call does not
-// obey a context, and locks of network file systems cannot be relied on. Below
-// it are
+// The directory belongs to the store. Only the user that the application runs as may
+// read or write it. It must be on a local disk: a file system that hangs blocks its
+// callers, because system calls ignore contexts, and the locks of network file systems
+// are not reliable. The directory contains
 //
-//	rows/ab/      the records of the rows that begin with ab, one file each
-//	owners/cd/    for each row of an owner an empty file, by the digest of both
+//	rows/ab/      a record, in a file of its own, for each row that begins with ab
+//	owners/cd/    an empty file for each owner of each row, named by the digest of
+//	              the owner and by the row
 //	locks/        a lock for each folder of rows
 //
-// Names are checked before they reach the file system, and nothing outside the
-// directory is opened, whatever links are planted in it.
+// Names are checked before they are used as paths. The store opens nothing outside the
+// directory, whatever links are planted in it.
 //
 // # Platforms
 //
-// Linux, the BSDs, macOS and Windows. On Windows the store does not check who may
-// read the directory, and does not flush folders, which Windows has no call for.
-// Elsewhere New returns an error that wraps errors.ErrUnsupported.
+// The store runs on Linux, the BSDs, macOS and Windows. On Windows it does not check who
+// can read the directory, and does not flush folders, because Windows has no call for
+// that. On other platforms New returns an error that wraps errors.ErrUnsupported.
 package filestore
 
 import (
@@ -49,14 +49,14 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Sessions is a stores.Sessions in files, and a stores.SessionIndex, a
-// stores.Pruner, a stores.Checker and an io.Closer as well. All processes that
-// use one directory see the same sessions.
+// Sessions is a stores.Sessions in files. It also implements stores.SessionIndex,
+// stores.Pruner, stores.Checker and io.Closer. All processes that use the same
+// directory see the same sessions.
 type Sessions struct {
 	root   *os.Root
 	locks  locks
 	closed atomic.Bool
-	// rowsMade and ownersMade say which folders this handle has made.
+	// rowsMade and ownersMade say which folders this handle has created.
 	rowsMade, ownersMade [shards]atomic.Bool
 }
 
@@ -67,10 +67,10 @@ var (
 	_ stores.Checker      = (*Sessions)(nil)
 )
 
-// New returns the store in a directory, which it creates if there is none. It
-// refuses a directory that other users can use in any way: its permissions have
-// to be 0700 or less. It starts no goroutine; expired rows are deleted by Prune,
-// and until then they take up space and are still found.
+// New returns the store in a directory. It creates the directory if it does not exist.
+// It refuses a directory to which other users have any access: the permissions have to
+// be 0700 or stricter. New starts no goroutine. Prune deletes expired rows. Until then
+// they use space, and Load finds them.
 func New(dir string) (*Sessions, error) {
 	s, err := open(dir)
 	if err != nil {
@@ -107,8 +107,8 @@ func open(dir string) (_ *Sessions, err error) {
 	return s, s.locks.supported()
 }
 
-// makeDir creates a directory, with those above it, so that it is there after a
-// failure of power.
+// makeDir creates a directory and its parents durably, so that they exist after a power
+// failure.
 func makeDir(dir string) error {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {
@@ -127,20 +127,20 @@ func makeDir(dir string) error {
 	return syncFolder(os.Open(above))
 }
 
-// private returns an error if others may use the directory.
+// private returns an error if other users have access to the directory.
 func (s *Sessions) private() error {
 	info, err := s.root.Stat(".")
 	if err != nil {
 		return err
 	}
 	if mode := info.Mode().Perm(); posix && mode&0o077 != 0 {
-		return fmt.Errorf("directory %s is open to other users (%#o): its permissions have to be 0700", s.root.Name(), mode)
+		return fmt.Errorf("other users have access to directory %s (%#o): set its permissions to 0700", s.root.Name(), mode)
 	}
 	return nil
 }
 
-// layOut creates what has to be there always. If it is missing later, the disk
-// is, and no row can be said not to exist.
+// layOut creates the folders that always exist. If they are missing later, the disk is
+// missing as well, and nobody can say that a row does not exist.
 func (s *Sessions) layOut() error {
 	folders := []string{"rows", "owners", "locks"}
 	for _, folder := range folders {
@@ -151,25 +151,25 @@ func (s *Sessions) layOut() error {
 	return s.sync(".")
 }
 
-// Close closes the directory. Later calls return an error that wraps
-// os.ErrClosed, and so may calls that are being made; what they have not
-// acknowledged is done or is not. Close may be repeated, and always returns nil.
+// Close closes the directory. Later calls, and perhaps calls that are running, return an
+// error that wraps os.ErrClosed. A change that returns this error may have been made or
+// not. Close may be called again, and always returns nil.
 func (s *Sessions) Close() error {
 	s.closed.Store(true)
 	return s.root.Close()
 }
 
-// Check implements stores.Checker. It looks at the permissions of the directory
-// and of the one above it.
+// Check implements stores.Checker. It checks the permissions of the directory and of its
+// parent.
 func (s *Sessions) Check(ctx context.Context) (warnings []string, err error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
 	if !posix {
-		return []string{"The store of sessions cannot find out who may read its directory on this platform."}, nil
+		return []string{"On this platform the session store cannot check who can read its directory."}, nil
 	}
 	if err := s.private(); err != nil {
-		warnings = append(warnings, fmt.Sprintf("The store of sessions can be read or changed: %v.", err))
+		warnings = append(warnings, fmt.Sprintf("Other users can read or change sessions: %v.", err))
 	}
 	above := filepath.Dir(s.root.Name())
 	info, err := os.Stat(above)
@@ -177,12 +177,12 @@ func (s *Sessions) Check(ctx context.Context) (warnings []string, err error) {
 		return warnings, wrap(err)
 	}
 	if info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0 {
-		warnings = append(warnings, fmt.Sprintf("The store of sessions can be replaced: directory %s can be written by other users.", above))
+		warnings = append(warnings, fmt.Sprintf("Other users can replace the session store: they can write to directory %s.", above))
 	}
 	return warnings, nil
 }
 
-// begin is the start of each call.
+// begin checks, at the beginning of a call, that the context and the store are alive.
 func (s *Sessions) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return wrap(err)
@@ -193,7 +193,7 @@ func (s *Sessions) begin(ctx context.Context) error {
 	return nil
 }
 
-// wrap says where an error comes from.
+// wrap adds to an error where it comes from.
 func wrap(err error) error {
 	if err == nil {
 		return nil

@@ -12,8 +12,8 @@ func TestSessions(t *testing.T) {
 	storetest.Sessions(t, func(t *testing.T) stores.Sessions { return open(t, t.TempDir()) })
 }
 
-// TestSessionsOfTwoHandles runs the suite on a store whose calls go to two
-// handles in turn, which know of each other by the files only.
+// TestSessionsOfTwoHandles runs the suite on a store whose calls go to two handles in
+// turn. The handles share nothing but the files.
 func TestSessionsOfTwoHandles(t *testing.T) {
 	storetest.Sessions(t, func(t *testing.T) stores.Sessions {
 		dir := t.TempDir()

@@ -18,7 +18,7 @@ import (
 // noon is the time at which the tests begin.
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// open returns the store in a directory, which it makes private.
+// open makes a directory private and returns the store in it.
 func open(t testing.TB, dir string) *filestore.Sessions {
 	t.Helper()
 	if err := os.Chmod(dir, 0o700); err != nil {
@@ -67,7 +67,7 @@ func created(t testing.TB, s stores.Sessions, owner string) stores.Session {
 	return row
 }
 
-// colorIs checks that a row exists and what its color is.
+// colorIs checks that a row exists and has the given color.
 func colorIs(t testing.TB, s stores.Sessions, row, want string) {
 	t.Helper()
 	got, found, err := s.Load(t.Context(), row)
@@ -76,11 +76,10 @@ func colorIs(t testing.TB, s stores.Sessions, row, want string) {
 	}
 }
 
-// file returns where a row is stored.
+// file returns the path of a row's file.
 func file(dir, row string) string { return filepath.Join(dir, "rows", row[:2], row) }
 
-// filesBelow returns the files of a directory, and of those below it, whose
-// names end in suffix.
+// filesBelow returns the files in a directory tree whose names end with suffix.
 func filesBelow(t testing.TB, dir, suffix string) (files []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
@@ -95,7 +94,7 @@ func filesBelow(t testing.TB, dir, suffix string) (files []string) {
 	return files
 }
 
-// pair makes each call on one of two handles in turn.
+// pair is a store that makes its calls on two handles in turn.
 type pair struct {
 	handles [2]*filestore.Sessions
 	calls   atomic.Uint64

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// locks holds a lock for each shard of rows, between goroutines by a channel
-// and between processes by a file. The files are never removed: whoever locked a
-// removed one would be alone with it.
+// locks holds a lock for each shard of rows. A channel locks between goroutines, and a
+// file between processes. The files are never removed, because other processes would not
+// see a lock on a removed file.
 type locks struct {
 	root  *os.Root
 	turns [shards]chan struct{}
@@ -21,7 +21,7 @@ func (l *locks) init(root *os.Root) {
 	}
 }
 
-// lock waits for the lock of a shard until the context ends.
+// lock acquires the lock of a shard. It waits until the context ends.
 func (l *locks) lock(ctx context.Context, shard int) (unlock func(), err error) {
 	select {
 	case l.turns[shard] <- struct{}{}:
@@ -39,9 +39,9 @@ func (l *locks) lock(ctx context.Context, shard int) (unlock func(), err error) 
 	}, nil
 }
 
-// lockFile locks a shard against other processes. Whoever comes next takes its
-// place at the gate and waits there for the lock. A process that has just let go
-// comes to the gate behind it, so that none keeps the lock to itself.
+// lockFile locks a shard against other processes. A process first locks the gate and
+// then, while it holds the gate, waits for the lock. A process that has just released the
+// lock has to wait at the gate, so that no process keeps the lock to itself.
 func (l *locks) lockFile(ctx context.Context, name string) (*os.File, error) {
 	gate, err := l.wait(ctx, name+".gate")
 	if err != nil {
@@ -51,15 +51,15 @@ func (l *locks) lockFile(ctx context.Context, name string) (*os.File, error) {
 	return l.wait(ctx, name)
 }
 
-// Limits of the time between two tries for a lock that another process holds.
-// It is held for as long as two or three flushes take.
+// Limits of the pause between two attempts to get a lock that another process holds.
+// Processes hold locks for the duration of two or three flushes.
 const (
 	minWait = 100 * time.Microsecond
 	maxWait = 5 * time.Millisecond
 )
 
-// wait locks a file. There is no call that waits for a lock and obeys a
-// context, so it tries at intervals.
+// wait locks a file. It tries at intervals, because no system call both waits for a lock
+// and obeys a context.
 func (l *locks) wait(ctx context.Context, name string) (*os.File, error) {
 	for pause := minWait; ; pause = min(2*pause, maxWait) {
 		f, err := l.try(name)
@@ -76,7 +76,7 @@ func (l *locks) wait(ctx context.Context, name string) (*os.File, error) {
 	}
 }
 
-// try locks a file, and returns nil if another holds it.
+// try locks a file. It returns nil if another process holds the lock.
 func (l *locks) try(name string) (*os.File, error) {
 	f, err := l.root.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -84,8 +84,8 @@ func (l *locks) try(name string) (*os.File, error) {
 	}
 	locked, err := tryLock(f)
 	if err == nil && locked {
-		// Somebody who tidied up may have removed the file before it was
-		// locked. The lock is then on a file that others do not see.
+		// Somebody may have removed the file before it was locked. Then other
+		// processes do not see the lock.
 		locked, err = l.inPlace(f, name)
 	}
 	if err != nil || !locked {
@@ -95,7 +95,7 @@ func (l *locks) try(name string) (*os.File, error) {
 	return f, nil
 }
 
-// inPlace reports whether f is the file of that name.
+// inPlace reports whether f is still the file with that name.
 func (l *locks) inPlace(f *os.File, name string) (bool, error) {
 	mine, err := f.Stat()
 	if err != nil {
@@ -108,10 +108,11 @@ func (l *locks) inPlace(f *os.File, name string) (bool, error) {
 	return err == nil && os.SameFile(mine, theirs), err
 }
 
-// closeLock lets go of a lock. It does so before it closes the file, because a
-// process that is being started may hold a copy for a moment.
+// closeLock releases a lock and closes its file. It releases the lock first, because a
+// process that is being started may have a copy of the open file for a moment.
 func closeLock(f *os.File) {
-	// A lock ends with its file at the latest, and nothing was written to it.
+	// Closing the file releases the lock as well, and nothing was written to the
+	// file, so errors do not matter.
 	_ = releaseLock(f)
 	_ = f.Close()
 }

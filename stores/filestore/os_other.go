@@ -7,14 +7,13 @@ import (
 	"os"
 )
 
-// posix says that permissions keep other users out and that folders are
-// flushed.
+// posix says whether permissions keep other users out and folders can be flushed.
 const posix = false
 
-// openFlags opens a record.
+// openFlags are the flags to open a record.
 const openFlags = os.O_RDONLY
 
-// tryLock returns an error: files cannot be locked here.
+// tryLock returns an error, because files cannot be locked on this platform.
 func tryLock(f *os.File) (bool, error) {
 	return false, &os.PathError{Op: "lock", Path: f.Name(), Err: errors.ErrUnsupported}
 }

@@ -7,14 +7,14 @@ import (
 	"syscall"
 )
 
-// posix says that permissions keep other users out and that folders are
-// flushed.
+// posix says whether permissions keep other users out and folders can be flushed.
 const posix = true
 
-// openFlags opens a record. A pipe in its place does not wait for a writer.
+// openFlags are the flags to open a record. A pipe in the place of a record does not wait
+// for a writer.
 const openFlags = os.O_RDONLY | syscall.O_NONBLOCK
 
-// tryLock locks a file and reports false if another holds it.
+// tryLock locks a file. It returns false if another process holds the lock.
 func tryLock(f *os.File) (bool, error) {
 	for {
 		switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err {

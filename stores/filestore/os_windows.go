@@ -6,14 +6,13 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// posix says that permissions keep other users out and that folders are
-// flushed.
+// posix says whether permissions keep other users out and folders can be flushed.
 const posix = false
 
-// openFlags opens a record.
+// openFlags are the flags to open a record.
 const openFlags = os.O_RDONLY
 
-// tryLock locks a file and reports false if another holds it.
+// tryLock locks a file. It returns false if another process holds the lock.
 func tryLock(f *os.File) (bool, error) {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
 	switch err := windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, new(windows.Overlapped)); err {

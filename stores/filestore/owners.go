@@ -13,13 +13,13 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// The owners of a row are in its record. A marker is an empty file that lists the
-// row under one of them. There is a marker for each owner of each row. There may
-// also be markers without an owner, so whoever finds a marker reads the row.
-// Markers change while the row's lock is held.
+// The owners of a row are in its record. A marker is an empty file that lists the row under
+// one of them. There is a marker for each owner of each row. There may also be markers for
+// owners that a row does not have, so readers of a marker check the row. Markers change only
+// while the row's lock is held.
 
-// markerOf returns the folder of an owner's markers by its number, and what
-// their names begin with before the row.
+// markerOf returns the shard of an owner's markers, and the part of their names before
+// the row.
 func markerOf(owner string) (shard int, prefix string) {
 	digest := sha256.Sum256([]byte(owner))
 	return int(digest[0]), hex.EncodeToString(digest[:]) + "."
@@ -39,7 +39,7 @@ func (s *Sessions) mark(row rowName, owner string) error {
 	if err != nil {
 		return err
 	}
-	// Also if the marker was there: it may not have been flushed.
+	// Flush also if the marker existed, because it may not have been flushed.
 	return s.sync(folder)
 }
 
@@ -52,7 +52,7 @@ func (s *Sessions) unmark(row rowName, owners ...string) {
 	}
 }
 
-// marked returns the rows that have a marker of the owner.
+// marked returns the rows that have a marker under the owner.
 func (s *Sessions) marked(owner string) ([]rowName, error) {
 	if owner == "" {
 		return nil, nil
@@ -75,8 +75,8 @@ func (s *Sessions) marked(owner string) ([]rowName, error) {
 	return rows, nil
 }
 
-// SessionsOf implements stores.SessionIndex. Of rows that were seen at the same
-// time the order is that of their names.
+// SessionsOf implements stores.SessionIndex. It orders rows that were last seen at the
+// same time by their names.
 func (s *Sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err
@@ -104,10 +104,9 @@ func (s *Sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Sessi
 	return sessions, nil
 }
 
-// DeleteSessionsOf implements stores.SessionIndex. It deletes each row in a step
-// of its own: if it returns an error, it has deleted as many as it returns. A row
-// that cannot be read, and was the owner's, is of no use to anybody and is
-// deleted as well.
+// DeleteSessionsOf implements stores.SessionIndex. It deletes the rows one by one. If it
+// returns an error, it has deleted as many rows as it returns. It also deletes rows of
+// the owner that cannot be read.
 func (s *Sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string) (int, error) {
 	if err := s.begin(ctx); err != nil {
 		return 0, err
@@ -132,14 +131,14 @@ func (s *Sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string
 	return n, nil
 }
 
-// deleteOwned deletes a row if it is the owner's, or cannot be read.
+// deleteOwned deletes a row if it has the owner, or cannot be read.
 func (s *Sessions) deleteOwned(ctx context.Context, row rowName, owner string) (existed bool, err error) {
 	err = s.locked(ctx, row, func() error {
 		session, found, err := s.read(row)
 		owners := session.Owners
 		switch {
 		case errors.Is(err, stores.ErrCorrupt), err == nil && !found:
-			owners = []string{owner} // as far as anybody knows
+			owners = []string{owner} // the only one that is known
 		case err != nil:
 			return err
 		case !slices.Contains(owners, owner):

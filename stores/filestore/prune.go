@@ -6,13 +6,12 @@ import (
 	"time"
 )
 
-// Prune implements stores.Pruner. It also removes what processes that were
-// killed have left behind: files that were being written, and markers of owners
-// without a row. Rows that are not expired it only reads, without a lock.
+// Prune implements stores.Pruner. It also removes files that killed processes left
+// behind: unfinished records, and markers of owners without a row. It takes no lock to
+// read rows that have not expired.
 //
-// A file that cannot be read does not stop it: Prune leaves the file alone, does
-// the rest, and returns the first such error. It returns early only if the
-// context ends.
+// Prune skips files that cannot be read, and returns the first such error at the end. It
+// returns early only if the context ends.
 func (s *Sessions) Prune(ctx context.Context, now time.Time) (int, error) {
 	if err := s.begin(ctx); err != nil {
 		return 0, err
@@ -39,23 +38,23 @@ type pruning struct {
 // each calls f for each name in a folder, until the context ends.
 func (p *pruning) each(ctx context.Context, folder string, f func(ctx context.Context, folder, name string) error) {
 	names, err := p.names(folder)
-	p.note(err)
+	p.record(err)
 	for _, name := range names {
 		if ctx.Err() != nil {
 			return
 		}
-		p.note(f(ctx, folder, name))
+		p.record(f(ctx, folder, name))
 	}
 }
 
-// note keeps the first error.
-func (p *pruning) note(err error) {
+// record keeps the first error.
+func (p *pruning) record(err error) {
 	if p.err == nil {
 		p.err = err
 	}
 }
 
-// file prunes a file among the rows.
+// file prunes a file in a folder of rows.
 func (p *pruning) file(ctx context.Context, _, name string) error {
 	if row, ok := parseRow(name); ok {
 		return p.row(ctx, row)
@@ -76,12 +75,12 @@ func (p *pruning) row(ctx context.Context, row rowName) error {
 		return err
 	}
 	return p.locked(ctx, row, func() error {
-		// It may have been prolonged since.
+		// Another process may have prolonged it.
 		owners, expired, err := p.expired(row)
 		if err != nil || !expired {
 			return err
 		}
-		// It is not flushed: if the row comes back, it comes back expired.
+		// The folder is not flushed: a row that comes back has still expired.
 		existed, err := p.remove(row.path())
 		if existed {
 			p.deleted++
@@ -108,7 +107,7 @@ func (p *pruning) marker(ctx context.Context, folder, name string) error {
 		return err
 	}
 	return p.locked(ctx, row, func() error {
-		// The marker comes before its row, so there may be one by now.
+		// Markers are written before their rows, so the row may exist now.
 		if exists, err := p.exists(row); err != nil || exists {
 			return err
 		}

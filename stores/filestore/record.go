@@ -157,7 +157,8 @@ func corrupt(row, what string) error {
 	return fmt.Errorf("%w: row %s: %s", stores.ErrCorrupt, row, what)
 }
 
-// cut shortens a text to what a record holds, between two characters.
+// cut truncates a text to the size that a record can hold, without splitting a
+// character.
 func cut(text string) string {
 	if len(text) <= maxText {
 		return text

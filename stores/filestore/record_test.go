@@ -72,9 +72,9 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-// FuzzDecode checks that a record is read in one way or refused, and that none
-// makes the reader panic. It decodes data as it is, and with the checksum that
-// lets it pass.
+// FuzzDecode checks that every record is either refused or the only encoding of its
+// session, and that none makes decode panic. It decodes the data as it is, and with a
+// correct checksum.
 func FuzzDecode(f *testing.F) {
 	const row = "00112233445566778899aabbccddeeff"
 	s := session("u1")
@@ -106,12 +106,12 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// sealed returns a record changed by f, with the checksum that fits.
+// sealed returns a record as changed by f, with a correct checksum.
 func sealed(data []byte, f func(b []byte) []byte) []byte {
 	return filestore.Seal(f(bytes.Clone(data[:len(data)-4])))
 }
 
-// damaged returns records that are not data's and not right.
+// damaged returns records that decode has to refuse for the row of data.
 func damaged(t *testing.T, data []byte) map[string][]byte {
 	another, err := filestore.Encode(session("u1"))
 	if err != nil {

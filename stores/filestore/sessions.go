@@ -11,8 +11,7 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Load implements stores.Sessions. It returns rows that have expired until they
-// are pruned.
+// Load implements stores.Sessions. It returns expired rows until they are pruned.
 func (s *Sessions) Load(ctx context.Context, row string) (stores.Session, bool, error) {
 	if err := s.begin(ctx); err != nil {
 		return stores.Session{}, false, err
@@ -142,8 +141,7 @@ func with(s stores.Session, d stores.Delta) stores.Session {
 	return s
 }
 
-// Delete implements stores.Sessions. It deletes a row that cannot be read as
-// well.
+// Delete implements stores.Sessions. It also deletes rows that cannot be read.
 func (s *Sessions) Delete(ctx context.Context, row string) (existed bool, err error) {
 	if err := s.begin(ctx); err != nil {
 		return false, err
@@ -162,14 +160,14 @@ func (s *Sessions) Delete(ctx context.Context, row string) (existed bool, err er
 	return existed, wrap(err)
 }
 
-// drop removes a row, durably. The row's lock is held.
+// drop removes a row durably. The row's lock is held.
 func (s *Sessions) drop(row rowName, owners []string) (existed bool, err error) {
 	existed, err = s.remove(row.path())
 	if err != nil {
 		return false, err
 	}
-	// Also if there was none: one who was killed may have removed it a moment
-	// ago, and what is gone has to stay gone.
+	// Flush also if there was no file. A process that was killed may have removed
+	// it without flushing, and a row that is gone must not come back.
 	err = s.sync(row.folder())
 	if !existed && errors.Is(err, fs.ErrNotExist) {
 		return false, s.missing(row.folder())
@@ -181,7 +179,7 @@ func (s *Sessions) drop(row rowName, owners []string) (existed bool, err error) 
 	return existed, nil
 }
 
-// locked calls f with a row's lock held.
+// locked calls f while it holds the row's lock.
 func (s *Sessions) locked(ctx context.Context, row rowName, f func() error) error {
 	unlock, err := s.locks.lock(ctx, row.shard())
 	if err != nil {

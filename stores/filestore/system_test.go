@@ -95,7 +95,7 @@ func TestLinks(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
 	s := open(t, dir)
 	row := created(t, s, "u1")
-	// What the links lead to is a row that could be read.
+	// The links lead to a row that could be read.
 	if err := os.Rename(file(dir, row.Row), filepath.Join(outside, row.Row)); err != nil {
 		t.Fatal(err)
 	}
@@ -129,12 +129,12 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestPipe checks that nothing waits for somebody to write to a pipe.
+// TestPipe checks that no call waits for data from a pipe in the place of a file.
 func TestPipe(t *testing.T) {
 	testCorrupt(t, func(path string) error { return errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600)) })
 }
 
-// TestFullDisk lets the disk be full at 4 KiB a file.
+// TestFullDisk limits files to 4 KiB, as if the disk were full.
 func TestFullDisk(t *testing.T) {
 	if !inChild(t) {
 		return
@@ -170,8 +170,7 @@ func TestFullDisk(t *testing.T) {
 	colorIs(t, s, row.Row, "red")
 }
 
-// TestReadOnly lets the folders of rows be read-only, for a user who is not
-// root.
+// TestReadOnly makes the folders of rows read-only. It needs a user other than root.
 func TestReadOnly(t *testing.T) {
 	if !inChild(t) {
 		return
@@ -213,7 +212,7 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// TestLockObeysContext holds a lock as another process would.
+// TestLockObeysContext waits for a lock that is held as by another process.
 func TestLockObeysContext(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -227,7 +226,7 @@ func TestLockObeysContext(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Test(t, func(t *testing.T) {
-			// The bubble's clock moves only if all wait for what is in it.
+			// The clock of synctest advances only while all goroutines wait.
 			s := open(t, dir)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
@@ -250,7 +249,7 @@ func TestLockObeysContext(t *testing.T) {
 	}
 }
 
-// TestPruneObeysContext ends the context while Prune waits for a lock.
+// TestPruneObeysContext cancels the context while Prune waits for a lock.
 func TestPruneObeysContext(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)

@@ -9,9 +9,8 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// Check implements stores.Checker for each store. It looks for settings of the
-// database under which what was acknowledged can be lost, or a transaction is
-// none.
+// Check implements stores.Checker for each store. It looks for settings of the database
+// with which acknowledged changes can be lost, or transactions do not work.
 func (c *core) Check(ctx context.Context) (warnings []string, err error) {
 	err = c.read(ctx, "check", func(db *gorm.DB) error {
 		switch c.dialect {
@@ -27,7 +26,7 @@ func (c *core) Check(ctx context.Context) (warnings []string, err error) {
 	return warnings, err
 }
 
-// setting returns the one value that a query answers with.
+// setting returns the single value that a query returns.
 func setting(db *gorm.DB, query string, args ...any) (value string, err error) {
 	err = db.Raw(query, args...).Scan(&value).Error
 	return value, err
@@ -46,7 +45,7 @@ func checkSQLite(db *gorm.DB) (warnings []string, err error) {
 		if pool.Stats().MaxOpenConnections == 1 {
 			return nil, nil
 		}
-		return []string{"SQLite in memory has one database per connection: limit the pool to one with SetMaxOpenConns(1)."}, nil
+		return []string{"SQLite in memory opens a database for each connection: limit the pool to one connection with SetMaxOpenConns(1)."}, nil
 	}
 	for _, check := range []struct {
 		query, value, warning string
@@ -73,7 +72,7 @@ func checkPostgres(db *gorm.DB) ([]string, error) {
 	if err != nil || value != "off" {
 		return nil, err
 	}
-	return []string{"PostgreSQL has synchronous_commit off, so a crash can bring back what was revoked just before it."}, nil
+	return []string{"PostgreSQL has synchronous_commit off, so a crash can undo the latest revocations: set it to on."}, nil
 }
 
 func checkMySQL(db *gorm.DB) (warnings []string, err error) {
@@ -83,7 +82,7 @@ func checkMySQL(db *gorm.DB) (warnings []string, err error) {
 	}
 	if value != "1" {
 		warnings = append(warnings,
-			"MySQL has innodb_flush_log_at_trx_commit other than 1, so a crash can bring back what was revoked just before it.")
+			"MySQL has innodb_flush_log_at_trx_commit other than 1, so a crash can undo the latest revocations: set it to 1.")
 	}
 	var names []string
 	for _, model := range []interface{ TableName() string }{
@@ -95,7 +94,7 @@ func checkMySQL(db *gorm.DB) (warnings []string, err error) {
 	err = db.Raw("SELECT table_name FROM information_schema.tables"+
 		" WHERE table_schema = DATABASE() AND table_name IN ? AND engine <> 'InnoDB' ORDER BY table_name", names).Scan(&tables).Error
 	for _, table := range tables {
-		warnings = append(warnings, "The table "+table+" is not of the engine InnoDB, which transactions need.")
+		warnings = append(warnings, "The table "+table+" does not use the engine InnoDB, so it has no transactions.")
 	}
 	return warnings, err
 }

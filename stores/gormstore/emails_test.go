@@ -15,7 +15,7 @@ import (
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
-// stillIs checks that the row of a user is as it was when u was read.
+// stillIs checks that the row of a user has not changed since u was read.
 func stillIs(t *testing.T, users *gormstore.UserStore[member, *member], u *member) {
 	t.Helper()
 	after, err := users.UserByID(t.Context(), u.AuthID())
@@ -188,12 +188,12 @@ func TestChangeEmailTaken(t *testing.T) {
 		u, err := users.ChangeEmail(ctx, ann.AuthID(), "another stamp", "renée@example.com", "new", now)
 		isNobody(t, "ChangeEmail from another stamp to a taken address", u, err)
 		stillIs(t, users, ann)
-		// The index of this column says what a twin is.
+		// The unique index of this column decides which addresses are the same.
 		u, err = users.ChangeEmail(ctx, ann.AuthID(), ann.SecurityStamp, "renee@example.com", "new", now)
 		if twins := db.Name() == "mysql"; twins && (u != nil || !errors.Is(err, models.ErrTaken)) || !twins && (u == nil || err != nil) {
 			t.Errorf("ChangeEmail to the twin of an address = %v, error %v", u, err)
 		}
-		// Nobody stands in his own way.
+		// The user may keep the address.
 		bob := create(t, users, "bob.e@example.com")
 		for i, email := range []string{"BOB.E@example.com", "BOB.E@example.com", "bob.é@example.com", "bob.e@example.com"} {
 			stamp := fmt.Sprint("stamp", i)
@@ -206,8 +206,8 @@ func TestChangeEmailTaken(t *testing.T) {
 	})
 }
 
-// TestChangeEmailOneConnection would wait forever if one were asked for beside
-// that of the transaction.
+// TestChangeEmailOneConnection would wait forever if ChangeEmail needed a second
+// connection beside the one of its transaction.
 func TestChangeEmailOneConnection(t *testing.T) {
 	db := tables(func(t *testing.T) *gorm.DB { return openSQLite(t, "") }, &member{})(t)
 	pool, err := db.DB()
@@ -225,8 +225,8 @@ func TestChangeEmailOneConnection(t *testing.T) {
 	}
 }
 
-// TestChangeEmailOnce changes one address in many places at once. That the new
-// stamp is the same everywhere must not make winners of those who lost.
+// TestChangeEmailOnce changes one address in parallel. All calls have the same new stamp,
+// and still only one of them may succeed.
 func TestChangeEmailOnce(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		users := gormstore.Users[member](tables(open, &member{})(t))
@@ -261,7 +261,7 @@ func TestChangeEmailOnce(t *testing.T) {
 	})
 }
 
-// TestChangeEmailRace lets many users want one address.
+// TestChangeEmailRace changes the addresses of many users to the same one in parallel.
 func TestChangeEmailRace(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		db := tables(open, &member{})(t)

@@ -19,10 +19,10 @@ import (
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
-// sqliteOptions are what the package's documentation recommends.
+// sqliteOptions are the options that the package's documentation recommends.
 const sqliteOptions = "?_journal_mode=WAL&_busy_timeout=1000&_txlock=immediate"
 
-// openPureSQLite opens SQLite by the driver that is Go alone.
+// openPureSQLite opens SQLite with the driver that needs no cgo.
 func openPureSQLite(t *testing.T, _ string) *gorm.DB {
 	t.Helper()
 	return connect(t, sqlite.New(sqlite.Config{
@@ -31,9 +31,9 @@ func openPureSQLite(t *testing.T, _ string) *gorm.DB {
 	}))
 }
 
-// onEngines runs a test on each database that is there: SQLite, and those that
-// the environment variables GINAUTH_TEST_POSTGRES and GINAUTH_TEST_MYSQL name.
-// Each call of open returns a new, empty one.
+// onEngines runs a test on each database that is available: on SQLite, and on those that
+// the environment variables GINAUTH_TEST_POSTGRES and GINAUTH_TEST_MYSQL name. Each call
+// of open returns a new, empty database.
 func onEngines(t *testing.T, test func(t *testing.T, open func(t *testing.T) *gorm.DB)) {
 	for _, engine := range []struct {
 		name, variable string
@@ -54,7 +54,7 @@ func onEngines(t *testing.T, test func(t *testing.T, open func(t *testing.T) *go
 	}
 }
 
-// migrated returns open followed by a migration of this package's tables.
+// migrated returns a function that calls open and creates this package's tables.
 func migrated(open func(t *testing.T) *gorm.DB) func(t *testing.T) *gorm.DB {
 	return func(t *testing.T) *gorm.DB {
 		t.Helper()
@@ -93,7 +93,7 @@ func openSQLite(t *testing.T, _ string) *gorm.DB {
 	return connect(t, sqlite.Open(filepath.Join(t.TempDir(), "auth.db")+sqliteOptions))
 }
 
-// openPostgres opens a schema of its own.
+// openPostgres creates and opens a schema.
 func openPostgres(t *testing.T, dsn string) *gorm.DB {
 	t.Helper()
 	name := newDatabase(t, postgres.Open(dsn), "CREATE SCHEMA %s", "DROP SCHEMA %s CASCADE")
@@ -108,8 +108,8 @@ func openPostgres(t *testing.T, dsn string) *gorm.DB {
 	return connect(t, postgres.Open(dsn))
 }
 
-// openMySQL opens a database of its own with the collation that confuses most
-// letters.
+// openMySQL creates and opens a database, with the collation that considers most letters
+// equal.
 func openMySQL(t *testing.T, dsn string) *gorm.DB {
 	t.Helper()
 	config, err := mysqldriver.ParseDSN(dsn)
@@ -121,8 +121,7 @@ func openMySQL(t *testing.T, dsn string) *gorm.DB {
 	return connect(t, mysql.Open(config.FormatDSN()))
 }
 
-// newDatabase creates a database with a name of its own and drops it when the
-// test ends.
+// newDatabase creates a database with a random name and drops it when the test ends.
 func newDatabase(t *testing.T, server gorm.Dialector, create, drop string) string {
 	t.Helper()
 	admin := connect(t, server)

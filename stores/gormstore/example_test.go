@@ -13,7 +13,7 @@ import (
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
-// openMemory opens a database in memory, for the examples.
+// openMemory opens a database in memory for the examples.
 func openMemory() *gorm.DB {
 	db, err := gorm.Open(sqlite.Open(":memory:"), &gorm.Config{})
 	if err != nil {
@@ -23,7 +23,7 @@ func openMemory() *gorm.DB {
 	if err != nil {
 		panic(err)
 	}
-	pool.SetMaxOpenConns(1) // each connection would open a database of its own
+	pool.SetMaxOpenConns(1) // because each connection opens another database
 	return db
 }
 
@@ -73,7 +73,7 @@ func ExampleUsers() {
 }
 
 func ExampleUsers_options() {
-	// Member keeps its hash and its login under other names.
+	// Member has other names for the fields of its hash and its login.
 	type Member = account
 	ctx, db := context.Background(), openMemory()
 	if err := db.AutoMigrate(&Member{}); err != nil {

@@ -42,10 +42,10 @@ func (s *tokens) Create(ctx context.Context, t stores.Token) (created bool, err 
 	return created && err == nil, err
 }
 
-// insert stores a token under a root that is held. It looks first whether the
-// id is taken: after a failed INSERT nothing more could be asked in the same
-// transaction of PostgreSQL. If another family takes the id in between, the
-// INSERT fails and the next try sees it.
+// insert stores a token under a root that this transaction holds. It first checks
+// whether the id exists, because PostgreSQL answers no query in a transaction after a
+// failed INSERT. If another family creates the id in between, the INSERT fails and the
+// next try finds the id.
 func (s *tokens) insert(tx *gorm.DB, record *models.Token) error {
 	var other models.Token
 	answer := tx.Raw(s.load, record.ID).Find(&other)
@@ -58,14 +58,15 @@ func (s *tokens) insert(tx *gorm.DB, record *models.Token) error {
 	return tx.Create(record).Error
 }
 
-// hold bumps the root of a living family, which locks it, and reports whether
-// there is one.
+// hold bumps the version of the root of a family that is alive, which locks the root. It
+// reports whether there is such a root.
 func (s *tokens) hold(tx *gorm.DB, now time.Time, family string) (bool, error) {
 	answer := tx.Exec(s.holdRoot, family, now.UnixMicro())
 	return answer.RowsAffected > 0, answer.Error
 }
 
-// use consumes a token of a family that is held and reports whether it lived.
+// use consumes a token of a family that this transaction holds, and reports whether the
+// token was valid.
 func (s *tokens) use(tx *gorm.DB, now time.Time, family, id string) (bool, error) {
 	answer := tx.Exec(s.consume, mark(now), id, family, now.UnixMicro())
 	return answer.RowsAffected > 0, answer.Error
@@ -118,7 +119,7 @@ func (s *tokens) Rotate(ctx context.Context, now time.Time, parent string, child
 	return result, nil
 }
 
-// unused tells why a token of a living family could not be consumed.
+// unused returns why a token of a family that is alive could not be consumed.
 func (s *tokens) unused(tx *gorm.DB, family, id string) (stores.Rotated, error) {
 	var record models.Token
 	answer := tx.Raw(s.load, id).Find(&record)
@@ -147,9 +148,9 @@ func (s *tokens) RevokeOwner(ctx context.Context, now time.Time, owner, exceptFa
 	return s.revokeAll(ctx, "revoke families", s.revokeOf, now, ownedBy, exceptFamily, len(kinds) == 0, texts(kinds))
 }
 
-// revokeAll revokes the families of a query and returns how many were alive.
-// Those that have expired are revoked too, uncounted: on a machine whose clock
-// is behind they may not have expired yet.
+// revokeAll revokes the families of a query and returns how many were alive. It also
+// revokes families that have expired, without counting them: on a machine whose clock is
+// slow they may not have expired yet.
 func (s *tokens) revokeAll(ctx context.Context, what, query string, now time.Time, args ...any) (n int, err error) {
 	args = append([]any{mark(now)}, args...)
 	err = s.transact(ctx, what, false, func(tx *gorm.DB) (bool, error) {

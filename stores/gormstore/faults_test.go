@@ -20,10 +20,11 @@ var errInjected = errors.New("injected")
 // faults is a connection pool whose changes fail on demand.
 type faults struct {
 	*sql.DB
-	// before is called before each statement that changes something, and may
-	// fail it.
+	// before is called before each statement that changes something. The
+	// statement fails if before returns an error.
 	before func() error
-	// lost is how many answers to such a statement, or to a commit, get lost.
+	// lost is the number of such statements whose answers get lost, and
+	// lostCommits the number of commits.
 	lost, lostCommits atomic.Int64
 }
 
@@ -66,14 +67,14 @@ func (tx *faultyTx) Commit() error {
 	return err
 }
 
-// faulty returns stores on SQLite whose changes fail as the faults say.
+// faulty returns stores on SQLite, and the faults by which their changes fail.
 func faulty(t *testing.T) (stores.Set, *faults) {
 	t.Helper()
 	db, f := faultyOn(t, migrated(func(t *testing.T) *gorm.DB { return openSQLite(t, "") })(t))
 	return gormstore.New(db), f
 }
 
-// faultyOn returns a second handle of the SQLite behind db, with faults.
+// faultyOn returns a second handle to the SQLite database of db, with faults.
 func faultyOn(t *testing.T, db *gorm.DB) (*gorm.DB, *faults) {
 	t.Helper()
 	pool, err := db.DB()
@@ -84,7 +85,7 @@ func faultyOn(t *testing.T, db *gorm.DB) (*gorm.DB, *faults) {
 	return connect(t, sqlite.New(sqlite.Config{Conn: f})), f
 }
 
-// failing fails the first n changes, and counts all.
+// failing makes the first n changes fail. It returns a count of all changes.
 func (f *faults) failing(n int) *int {
 	changes := 0
 	f.before = func() error {
@@ -155,7 +156,7 @@ func TestRetryEndsWithContext(t *testing.T) {
 	}
 }
 
-// TestLostCommit commits without telling.
+// TestLostCommit loses the answers to commits.
 func TestLostCommit(t *testing.T) {
 	set, f := faulty(t)
 	ctx := t.Context()
@@ -189,7 +190,7 @@ func TestLostCommit(t *testing.T) {
 	}
 }
 
-// TestLostAnswer renames a session without telling.
+// TestLostAnswer loses the answer to a rename.
 func TestLostAnswer(t *testing.T) {
 	set, f := faulty(t)
 	s := newSession()

@@ -7,16 +7,16 @@ import (
 	"gorm.io/gorm"
 )
 
-// Find returns a function that loads the M with a primary key given as text,
-// such as the value of a route parameter. The text is parsed strictly to the
-// type of the key, an integer, a string or a UUID: a sign, a leading zero,
-// white space, anything but the one spelling of a key finds nothing, without
-// asking the database. Rows that are soft-deleted are not found.
+// Find returns a function that loads the M whose primary key is given as text, such as
+// the value of a route parameter. The key has to be an integer, a string or a UUID. The
+// text is parsed strictly: if it has a sign, a leading zero or white space, or is not the
+// one spelling of a key for another reason, the function finds nothing and does not query
+// the database. It does not find soft-deleted rows.
 //
-// The function is safe for concurrent use and returns false, without an error,
-// if there is no such row.
+// The function is safe for concurrent use. If there is no such row, it returns false and
+// no error.
 //
-// Find panics if db is nil or a transaction, and if M is not a model or has not
+// Find panics if db is nil or a transaction, if M is not a model, or if M does not have
 // exactly one primary key of such a type.
 func Find[M any](db *gorm.DB) func(ctx context.Context, id string) (found *M, ok bool, err error) {
 	c := newCore(db, "Find")
@@ -26,7 +26,7 @@ func Find[M any](db *gorm.DB) func(ctx context.Context, id string) (found *M, ok
 	}
 }
 
-// find loads the row with a key.
+// find loads the row with the given key.
 func find[M any](ctx context.Context, c *core, k key, id string) (*M, bool, error) {
 	value, ok := k.value(id)
 	if !ok {
@@ -40,8 +40,8 @@ func find[M any](ctx context.Context, c *core, k key, id string) (*M, bool, erro
 	return row, row != nil, err
 }
 
-// load reads the row whose key is the value, which may be in a transaction. It
-// returns nil if there is none.
+// load reads the row whose key is value, or returns nil if there is none. The database
+// may be a transaction.
 func load[M any](db *gorm.DB, c *core, k key, value any) (*M, error) {
 	var rows []M
 	err := db.Where(k.is(c, value)).Limit(1).Find(&rows).Error

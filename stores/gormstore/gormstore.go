@@ -12,14 +12,14 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// New returns stores in the tables that Migrate creates. They share the
-// connections of db and do not close it, so Close on the set does nothing.
+// New returns stores in the tables that Migrate creates. They use the connections of db
+// and do not close db, so closing the set does nothing.
 //
-// The sessions also are a stores.SessionIndex, the sessions and the tokens, and
-// the limiter too, are stores.Pruners and stores.Checkers. Names of rows, of
-// tokens and of families are 32 lower-case hexadecimal digits; any other names
-// nothing, and nothing can be created under it. Times are kept to the
-// microsecond. An address or user agent that is too long for its column is cut.
+// The session store also implements stores.SessionIndex. Each store implements
+// stores.Pruner and stores.Checker. Names of rows, tokens and families are 32 lower-case
+// hexadecimal digits. No other name is found or can be created. Times are stored to the
+// microsecond. Addresses and user agents that are too long for their column are
+// truncated.
 //
 // New panics if db is nil or a transaction.
 func New(db *gorm.DB) stores.Set {
@@ -28,10 +28,10 @@ func New(db *gorm.DB) stores.Set {
 }
 
 // Migrate creates the tables of this package, auth_sessions, auth_session_owners,
-// auth_token_families, auth_tokens and auth_attempts, and adds what an older
-// version of them lacks. It deletes nothing, and leaves the table of users
-// alone. It can be repeated, but not by two processes at once: call it when
-// deploying, or at the start of a program that runs once.
+// auth_token_families, auth_tokens and auth_attempts, and adds columns and indexes that
+// are missing. It deletes nothing and does not change the table of users. It can be
+// repeated, but two processes must not run it at the same time: call it during
+// deployment, or at the start of a program that runs only once.
 //
 // Migrate panics if db is nil or a transaction.
 func Migrate(ctx context.Context, db *gorm.DB) error {
@@ -40,26 +40,26 @@ func Migrate(ctx context.Context, db *gorm.DB) error {
 	return fault(ctx, "migrate", err)
 }
 
-// The names that GORM's drivers give their dialects.
+// The names of GORM's dialects.
 const (
 	sqlite   = "sqlite"
 	postgres = "postgres"
 	mysql    = "mysql" // and MariaDB
 )
 
-// core is what the stores of one database share.
+// core is what the stores of one database have in common.
 type core struct {
 	db      *gorm.DB
 	dialect string
 	options *sql.TxOptions
-	// turn holds one element while a change runs on SQLite, and is nil on other
-	// engines. SQLite has one writer; the rest would poll for its lock, deaf to
-	// their contexts, and some never get it.
+	// turn holds one element while a change runs on SQLite. It is nil on other
+	// engines. SQLite allows one writer. Other writers would poll for its lock,
+	// ignore their contexts, and sometimes never get the lock.
 	turn chan struct{}
 }
 
-// newCore returns a core on a quiet session of db. It panics, in the name of
-// the exported function, if db cannot be used.
+// newCore returns a core on a session of db that does not log. If db cannot be used, it
+// panics with the name of the exported function.
 func newCore(db *gorm.DB, caller string) *core {
 	if db == nil || db.Config == nil || db.Dialector == nil || db.Statement == nil {
 		panic(fmt.Sprintf("gormstore: %s was given a nil *gorm.DB", caller))
@@ -68,8 +68,8 @@ func newCore(db *gorm.DB, caller string) *core {
 	if _, transaction := pool.(gorm.TxCommitter); transaction {
 		panic(fmt.Sprintf("gormstore: %s was given a transaction instead of a database", caller))
 	}
-	// A change that waits for a statement which a read is preparing, while that
-	// read waits for the change's connection, would wait forever.
+	// Without this a change could wait for a statement that a read prepares,
+	// while the read waits for the connection of the change.
 	if prepared, ok := pool.(*gorm.PreparedStmtDB); ok {
 		pool = prepared.ConnPool
 	}
@@ -81,8 +81,8 @@ func newCore(db *gorm.DB, caller string) *core {
 	})
 	quiet.Statement.ConnPool, quiet.Config.ConnPool = pool, pool
 	quiet.Config.PrepareStmt = false
-	// What dbresolver calls its clause Write: a replica may not have what was
-	// acknowledged a moment ago.
+	// This is the effect of dbresolver's clause Write. A replica may not have the
+	// latest changes yet.
 	quiet = quiet.Set("gorm:db_resolver:write", struct{}{}).Session(&gorm.Session{})
 
 	c := &core{db: quiet, dialect: db.Dialector.Name(), options: &sql.TxOptions{}}
@@ -90,8 +90,8 @@ func newCore(db *gorm.DB, caller string) *core {
 	case sqlite:
 		c.turn = make(chan struct{}, 1)
 	case postgres:
-		// Costs nothing here, whereas a stricter default of the server would
-		// make most of many parallel changes fail.
+		// At a stricter default of the server most of many parallel changes
+		// would fail. Here this level is enough.
 		c.options.Isolation = sql.LevelReadCommitted
 	}
 	return c

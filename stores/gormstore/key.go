@@ -16,19 +16,19 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// maxKey is the longest text that can be a primary key, in bytes.
+// maxKey is the largest length of a text that can be a primary key, in bytes.
 const maxKey = 255
 
-// key is the primary key of a model. It turns text from outside into a value of
-// the key's type before anything reaches GORM, which takes a text that is not a
-// number for SQL, and no condition at all for "every row".
+// key is the primary key of a model. It converts text from outside to the type of the
+// key before the text reaches GORM. GORM would interpret text that is not a number as
+// SQL, and an empty condition as "every row".
 type key struct {
 	field *schema.Field
 	parse func(text string, into reflect.Value) bool
 }
 
-// newKey returns the key of a model, or panics in the name of the exported
-// function if it has none that one text can name.
+// newKey returns the key of a model. It panics with the name of the exported function if
+// the model has no key that a text can represent.
 func newKey(t table, caller string) key {
 	fail := func(why string) {
 		panic(fmt.Sprintf("gormstore: %s: model %s %s", caller, t.schema.Name, why))
@@ -53,14 +53,14 @@ func newKey(t table, caller string) key {
 	return k
 }
 
-// value returns the key that text is the one spelling of, if it is.
+// value returns the key whose only spelling is text. It returns false if there is none.
 func (k key) value(text string) (value any, ok bool) {
 	v := reflect.New(k.field.FieldType).Elem()
 	ok = k.parse(text, v)
 	return v.Interface(), ok && !v.IsZero()
 }
 
-// is returns the condition that the key has the value.
+// is returns the condition that the key is the value.
 func (k key) is(c *core, value any) clause.Expression {
 	column := clause.Column{Table: clause.CurrentTable, Name: k.field.DBName}
 	if k.field.FieldType.Kind() == reflect.String {
@@ -69,8 +69,8 @@ func (k key) is(c *core, value any) clause.Expression {
 	return clause.Eq{Column: column, Value: value}
 }
 
-// of reports whether the key of a row is the value. A database that compares
-// text by the rules of a language may find another row.
+// of reports whether the key of a row is the value. A database that compares text by the
+// rules of a language may have found another row.
 func (k key) of(ctx context.Context, row reflect.Value, value any) bool {
 	got, _ := k.field.ValueOf(ctx, row)
 	return got == value
@@ -85,7 +85,7 @@ func parseInt(text string, into reflect.Value) bool {
 func parseUint(text string, into reflect.Value) bool {
 	n, err := strconv.ParseUint(text, 10, into.Type().Bits())
 	into.SetUint(n)
-	// Columns and drivers end where a signed integer does.
+	// Columns and drivers have no larger numbers than signed integers.
 	return err == nil && n <= math.MaxInt64 && strconv.FormatUint(n, 10) == text
 }
 
@@ -94,15 +94,16 @@ func parseText(text string, into reflect.Value) bool {
 	return storable(text, maxKey) && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
-// isUUID reports whether a type is 16 bytes that know how to be stored.
+// isUUID reports whether a type is an array of 16 bytes that implements driver.Valuer
+// and sql.Scanner.
 func isUUID(t reflect.Type) bool {
 	return t.Kind() == reflect.Array && t.Len() == 16 && t.Elem() == reflect.TypeFor[byte]() &&
 		t.Implements(reflect.TypeFor[driver.Valuer]()) &&
 		reflect.PointerTo(t).Implements(reflect.TypeFor[sql.Scanner]())
 }
 
-// parseUUID reads the form of RFC 9562: lower-case digits in groups of 8, 4, 4,
-// 4 and 12.
+// parseUUID parses the form of RFC 9562: lower-case digits in groups of 8, 4, 4, 4 and
+// 12.
 func parseUUID(text string, into reflect.Value) bool {
 	digits := strings.ReplaceAll(text, "-", "")
 	b, err := hex.DecodeString(digits)

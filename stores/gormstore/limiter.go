@@ -20,13 +20,13 @@ var (
 	_ stores.Checker = (*limiter)(nil)
 )
 
-// limiter is the stores.Limiter of a database. A window is a row, which stays
-// when it ends until another one of its key begins or it is pruned.
+// limiter is the stores.Limiter of a database. A window is a row. After its end the row
+// stays until the next window with its key begins, or until it is pruned.
 type limiter struct {
 	*core
 	table   table
 	load    string
-	putBack string
+	refund  string
 	delete  string
 	expired expired
 }
@@ -37,7 +37,7 @@ func newLimiter(c *core) *limiter {
 		core:  c,
 		table: t,
 		load:  t.sql("SELECT * FROM {} WHERE {ID} IN ?"),
-		putBack: t.sql("UPDATE {} SET {Version} = {Version} + 1, {Taken} = {Taken} - 1" +
+		refund: t.sql("UPDATE {} SET {Version} = {Version} + 1, {Taken} = {Taken} - 1" +
 			" WHERE {ID} = ? AND {Opened} = ? AND {Taken} > 0"),
 		delete:  t.sql("DELETE FROM {} WHERE {ID} = ?"),
 		expired: newExpired(t, "ID"),
@@ -45,13 +45,13 @@ func newLimiter(c *core) *limiter {
 }
 
 func (l *limiter) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
-	// Who is locked out, and hammers on, costs one read and holds no row.
+	// A client that is locked out and keeps trying costs one read and locks no row.
 	grant, err := l.Peek(ctx, now, windows...)
 	if err != nil || !grant.OK() || len(windows) == 0 {
 		return grant, err
 	}
 	ids := idsOf(windows)
-	err = l.transact(ctx, "take slots", false, func(tx *gorm.DB) (bool, error) {
+	err = l.transact(ctx, "reserve slots", false, func(tx *gorm.DB) (bool, error) {
 		rows, err := l.claim(tx, ids)
 		if err != nil {
 			return false, err
@@ -81,8 +81,8 @@ func (l *limiter) Peek(ctx context.Context, now time.Time, windows ...stores.Win
 	return grant, nil
 }
 
-// idsOf returns the names of the rows of the windows, each once, in the order
-// in which everybody locks them.
+// idsOf returns the ids of the rows of the windows, each once, in the order in which
+// every call locks them.
 func idsOf(windows []stores.Window) []string {
 	ids := make([]string, len(windows))
 	for i, w := range windows {
@@ -92,7 +92,7 @@ func idsOf(windows []stores.Window) []string {
 	return slices.Compact(ids)
 }
 
-// rows returns the rows by name, with an empty one for each that is missing.
+// rows returns the rows by id, with an empty row for each id that is missing.
 func (l *limiter) rows(db *gorm.DB, ids []string) (map[string]*models.Attempt, error) {
 	rows := make(map[string]*models.Attempt, len(ids))
 	for _, id := range ids {
@@ -111,7 +111,7 @@ func (l *limiter) rows(db *gorm.DB, ids []string) (map[string]*models.Attempt, e
 	return rows, nil
 }
 
-// claim locks the rows, creating those that are missing, and reads them.
+// claim creates the rows that are missing, locks all rows, and reads them.
 func (l *limiter) claim(tx *gorm.DB, ids []string) (map[string]*models.Attempt, error) {
 	fresh := make([]models.Attempt, len(ids))
 	for i, id := range ids {
@@ -123,8 +123,8 @@ func (l *limiter) claim(tx *gorm.DB, ids []string) (map[string]*models.Attempt, 
 	return l.rows(tx, ids)
 }
 
-// store writes rows that are locked, by an INSERT that meets each of them: one
-// statement for all.
+// store writes rows that are locked. It uses one INSERT that replaces the existing rows,
+// which is one statement for all of them.
 func (l *limiter) store(tx *gorm.DB, ids []string, rows map[string]*models.Attempt) error {
 	records := make([]models.Attempt, len(ids))
 	for i, id := range ids {
@@ -137,11 +137,11 @@ func (l *limiter) store(tx *gorm.DB, ids []string, rows map[string]*models.Attem
 	}).Create(&records).Error
 }
 
-// admit takes a slot in each window of the rows, which it changes, and tells
-// whether all had one. It runs on rows that are locked, or to peek.
+// admit reserves a slot in the row of each window and returns the result. The rows are
+// locked, or the caller discards them.
 //
-// A clock that was set back finds windows that began in its future. They count
-// until they end, however far that is: any other reading would admit more.
+// After a clock was set back, windows can begin in the future. They count until they
+// end, however late that is, because otherwise more than the limit would be admitted.
 func admit(rows map[string]*models.Attempt, now int64, windows []stores.Window) stores.Grant {
 	grant := stores.Grant{Full: -1}
 	for i, w := range windows {
@@ -169,14 +169,14 @@ func admit(rows map[string]*models.Attempt, now int64, windows []stores.Window) 
 
 func (l *limiter) Refund(ctx context.Context, slots ...stores.Slot) error {
 	if len(slots) == 0 {
-		return fault(ctx, "put slots back", ctx.Err())
+		return fault(ctx, "refund slots", ctx.Err())
 	}
 	slots = slices.SortedFunc(slices.Values(slots), func(a, b stores.Slot) int {
 		return cmp.Compare(a.Key.String(), b.Key.String())
 	})
-	return l.transact(ctx, "put slots back", false, func(tx *gorm.DB) (bool, error) {
+	return l.transact(ctx, "refund slots", false, func(tx *gorm.DB) (bool, error) {
 		for _, slot := range slots {
-			if err := tx.Exec(l.putBack, slot.Key.String(), slot.Opened).Error; err != nil {
+			if err := tx.Exec(l.refund, slot.Key.String(), slot.Opened).Error; err != nil {
 				return false, err
 			}
 		}

@@ -91,7 +91,7 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// TestWaitEndsWithContext waits for a row that somebody else holds.
+// TestWaitEndsWithContext waits for a row that another transaction has locked.
 func TestWaitEndsWithContext(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		db := migrated(open)(t)

@@ -17,8 +17,8 @@ import (
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
-// TestLoadBesideChanges loads a session while the table and the connections that
-// know the query change.
+// TestLoadBesideChanges loads a session after changes of the table and of the connections
+// that have prepared the query.
 func TestLoadBesideChanges(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		db := migrated(open)(t)
@@ -55,8 +55,7 @@ func TestLoadBesideChanges(t *testing.T) {
 	})
 }
 
-// TestLoadIsSeen registers a callback that sees a session loaded, and changes the
-// query.
+// TestLoadIsSeen registers a callback that sees and changes the query of Load.
 func TestLoadIsSeen(t *testing.T) {
 	db := migrated(func(t *testing.T) *gorm.DB { return openSQLite(t, "") })(t)
 	set := gormstore.New(db)
@@ -87,7 +86,7 @@ func TestLoadIsSeen(t *testing.T) {
 	}
 }
 
-// watched is a pool that does something about each query.
+// watched is a pool that counts queries.
 type watched struct {
 	*sql.DB
 	queries int
@@ -120,8 +119,8 @@ func TestLoadThroughPool(t *testing.T) {
 	}
 }
 
-// unprepared is a connection to a database that answers queries and prepares
-// none, as some proxies do.
+// unprepared is a connection to a database that answers queries but does not prepare them,
+// as some proxies do.
 type unprepared struct {
 	driver.Conn
 	asked *atomic.Int64

@@ -42,7 +42,7 @@ func TestRehashPasswordOnce(t *testing.T) {
 	})
 }
 
-// TestRehashBesideChange never leaves the old password in force.
+// TestRehashBesideChange checks that a rehash never restores the old password.
 func TestRehashBesideChange(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		users := gormstore.Users[member](tables(open, &member{})(t))
@@ -72,13 +72,14 @@ func TestRehashBesideChange(t *testing.T) {
 	})
 }
 
-// TestChangedOnce changes one user, as it is, in many places at once. Of them one
-// is stored, and whoever was given the stamp of another's change would outlive it.
+// TestChangedOnce changes the same version of a user in parallel. Only one change may be
+// stored. A call that lost must not return the stamp of the call that won, because its
+// login would survive.
 func TestChangedOnce(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		users := gormstore.Users[member](tables(open, &member{})(t))
 		u := create(t, users, "ann@example.com")
-		for round, same := range []bool{false, true} { // the same new stamp everywhere makes no winners
+		for round, same := range []bool{false, true} { // also if all calls have the same new stamp
 			var won atomic.Int64
 			var winner atomic.Pointer[member]
 			parallel(200, func(i int) {
@@ -115,7 +116,7 @@ func TestChangedOnce(t *testing.T) {
 	})
 }
 
-// TestUnboundUsers gives a first stamp, or password, to users who have none yet.
+// TestUnboundUsers stores a first stamp or password of users who have none yet.
 func TestUnboundUsers(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		db := tables(open, &member{}, &invited{})(t)
@@ -147,7 +148,7 @@ func TestUnboundUsers(t *testing.T) {
 	})
 }
 
-// invited has no stamp, and perhaps no password yet.
+// invited is a user without a stamp, and perhaps without a password yet.
 type invited struct {
 	ID       uint64
 	Email    string `gorm:"size:254;uniqueIndex"`

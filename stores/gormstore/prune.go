@@ -8,11 +8,11 @@ import (
 	"gorm.io/gorm"
 )
 
-// pruneBatch is how many records one transaction of Prune deletes, which bounds
-// how long anybody waits for it.
+// pruneBatch is the largest number of records that one transaction of Prune deletes. It
+// limits how long other calls wait for the transaction.
 const pruneBatch = 500
 
-// expired is how a table finds and deletes what expired.
+// expired holds the statements that find and delete the expired records of a table.
 type expired struct {
 	find, delete string
 	// members, if set, deletes what belongs to the deleted records, and is
@@ -22,18 +22,19 @@ type expired struct {
 	unlist string
 }
 
-// newExpired returns the statements for a table with a field Expires and the
-// given primary key.
+// newExpired returns the statements for a table that has a field Expires and the given
+// primary key.
 func newExpired(t table, key string) expired {
 	return expired{
 		find: t.sql("SELECT {" + key + "} FROM {} WHERE {Expires} <= ? ORDER BY {Expires} LIMIT ?"),
-		// The condition is repeated because a record may have been prolonged.
+		// The condition is repeated, because a record may have been prolonged
+		// since it was found.
 		delete: t.sql("DELETE FROM {} WHERE {" + key + "} IN ? AND {Expires} <= ?"),
 	}
 }
 
-// prune deletes what expired at or before now, in batches, and returns how much
-// that was.
+// prune deletes the records that expired at or before now, in batches, and returns how
+// many it deleted.
 func (c *core) prune(ctx context.Context, what string, now time.Time, e expired) (total int, err error) {
 	for {
 		var names []string
@@ -43,7 +44,7 @@ func (c *core) prune(ctx context.Context, what string, now time.Time, e expired)
 		if err != nil || len(names) == 0 {
 			return total, err
 		}
-		slices.Sort(names) // the order in which others lock
+		slices.Sort(names) // the order in which every call locks
 		n, err := c.pruneBatch(ctx, what, now, e, names)
 		total += n
 		if err != nil || len(names) < pruneBatch {

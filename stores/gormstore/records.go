@@ -9,10 +9,10 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Sizes of columns, in bytes. SQLite and some settings of MySQL would not say
-// that a text is too long.
+// Sizes of columns, in bytes. SQLite, and MySQL with some settings, do not report that a
+// text is too long.
 const (
-	ownerSize     = 255
+	ownerSize     = stores.MaxOwner
 	nameSize      = 255
 	kindSize      = 32
 	addressSize   = 64
@@ -21,9 +21,9 @@ const (
 	abilitiesSize = 65535
 )
 
-// validOwner reports whether records can belong to owner. Those of "" belong to
-// nobody.
-func validOwner(owner string) bool { return owner != "" && storable(owner, ownerSize) }
+// validOwner reports whether records can belong to owner. Records with the owner ""
+// belong to nobody.
+func validOwner(owner string) bool { return stores.ValidOwner(owner) }
 
 // encodeSession returns the records of a new session.
 func encodeSession(s stores.Session) (models.Session, []models.SessionOwner, error) {
@@ -130,7 +130,7 @@ func decodeDigest(b []byte) (d stores.Digest, err error) {
 	return stores.Digest(b), nil
 }
 
-// tokenRow is a token together with what its family decides.
+// tokenRow is a token with columns of the root of its family.
 type tokenRow struct {
 	models.Token
 	FamilyExpires int64 `gorm:"column:family_expires"`
@@ -146,17 +146,17 @@ func encodeToken(t stores.Token) (models.Token, error) {
 	case err != nil:
 		return refuse(err.Error())
 	case !validName(t.ID) || !validName(t.Family):
-		return refuse("token or family is not named by 32 lower-case hexadecimal digits")
+		return refuse("id and family have to be 32 lower-case hexadecimal digits")
 	case !storable(string(t.Kind), kindSize):
-		return refuse(fmt.Sprintf("kind is not text of at most %d bytes", kindSize))
+		return refuse(fmt.Sprintf("kind has to be valid text of at most %d bytes without NUL", kindSize))
 	case !storable(t.Owner, ownerSize):
-		return refuse(fmt.Sprintf("owner is not text of at most %d bytes", ownerSize))
+		return refuse(fmt.Sprintf("owner has to be valid text of at most %d bytes without NUL", ownerSize))
 	case !storable(t.Name, nameSize):
-		return refuse(fmt.Sprintf("name is not text of at most %d bytes", nameSize))
+		return refuse(fmt.Sprintf("name has to be valid text of at most %d bytes without NUL", nameSize))
 	case len(t.Data) > dataSize:
-		return refuse(fmt.Sprintf("%d bytes of data, at most %d are allowed", len(t.Data), dataSize))
+		return refuse(fmt.Sprintf("data has %d bytes, at most %d are allowed", len(t.Data), dataSize))
 	case len(abilities) > abilitiesSize:
-		return refuse(fmt.Sprintf("%d bytes of abilities, at most %d are allowed", len(abilities), abilitiesSize))
+		return refuse(fmt.Sprintf("abilities have %d bytes, at most %d are allowed", len(abilities), abilitiesSize))
 	}
 	return models.Token{
 		ID:        t.ID,

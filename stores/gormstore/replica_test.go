@@ -14,8 +14,8 @@ import (
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
-// lagging returns a database with a replica that has the tables and nothing else,
-// however long one waits.
+// lagging returns a database with a replica that has empty tables and never gets any
+// records.
 func lagging(t *testing.T, open func(t *testing.T) *gorm.DB) *gorm.DB {
 	t.Helper()
 	primary, replica := open(t), open(t)
@@ -34,8 +34,8 @@ func lagging(t *testing.T, open func(t *testing.T) *gorm.DB) *gorm.DB {
 	return primary
 }
 
-// TestLaggingReplica asks for what was just written while plain reads go to a
-// replica that does not have it yet.
+// TestLaggingReplica reads what was just written, while plain reads go to a replica that
+// does not have it yet.
 func TestLaggingReplica(t *testing.T) { // F12
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		db := lagging(t, open)
@@ -95,7 +95,7 @@ func checkLaggingSessions(t *testing.T, sessions stores.Sessions) {
 	}
 }
 
-// checkLaggingTokens uses one token, and another whose family was revoked.
+// checkLaggingTokens uses one token, and a token whose family was revoked.
 func checkLaggingTokens(t *testing.T, tokens stores.Tokens, token, other stores.Token) {
 	t.Helper()
 	ctx := t.Context()

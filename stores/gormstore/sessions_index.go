@@ -37,7 +37,7 @@ func newSessionIndex(t, o table) sessionIndex {
 	}
 }
 
-// SessionsOf asks one statement.
+// SessionsOf implements stores.SessionIndex with one query.
 func (s *sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
 	var records []models.Session
 	err := s.read(ctx, "list sessions", func(db *gorm.DB) error {
@@ -58,9 +58,9 @@ func (s *sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Sessi
 	return list, nil
 }
 
-// DeleteSessionsOf deletes the unshared sessions in one statement, and then the
-// shared sessions. The other order could miss a session that becomes shared in
-// between.
+// DeleteSessionsOf implements stores.SessionIndex. It deletes the unshared sessions with
+// one statement, and then the shared sessions. In the other order it could miss a session
+// that becomes shared in between.
 func (s *sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string) (n int, err error) {
 	const what = "delete sessions"
 	if !validOwner(owner) {
@@ -84,7 +84,7 @@ func (s *sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string
 		return db.Raw(s.index.shared, s.listedUnder(owner)).Scan(&shared).Error
 	})
 	shared = slices.DeleteFunc(shared, func(row string) bool { return row == exceptRow })
-	slices.Sort(shared) // the order in which others lock
+	slices.Sort(shared) // the order in which every call locks
 	for rows := range slices.Chunk(shared, pruneBatch) {
 		deleted, err := s.deleteShared(ctx, what, owner, rows)
 		n += deleted
@@ -95,8 +95,8 @@ func (s *sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string
 	return n, err
 }
 
-// deleteShared deletes those of the rows that still have the owner. It first locks
-// all of them, so that their owners stay.
+// deleteShared deletes the rows that still have the owner. It first locks all rows, so
+// that their owners do not change.
 func (s *sessions) deleteShared(ctx context.Context, what, owner string, rows []string) (n int, err error) {
 	err = s.transact(ctx, what, true, func(tx *gorm.DB) (bool, error) {
 		n = 0
@@ -126,8 +126,8 @@ func (s *sessions) ownedBy(owner string) clause.Expression {
 	return s.same(clause.Column{Name: s.table.column("Owner")}, owner)
 }
 
-// listedUnder is the condition that a record of table owners, called o, is of the
-// owner.
+// listedUnder is the condition that a record of the table of owners, called o in the
+// query, is for the owner.
 func (s *sessions) listedUnder(owner string) clause.Expression {
 	return s.same(clause.Column{Table: "o", Name: s.owners.column("Owner")}, owner)
 }

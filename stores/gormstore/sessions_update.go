@@ -99,10 +99,9 @@ func (s *sessions) amend(ctx context.Context, row string, d stores.Delta) (outco
 	return outcome, shared, err
 }
 
-// missed returns why a delta matched no row. It reports shared if the only reason
-// is that the session is. If an earlier try failed, it may have been stored all
-// the same; the new digest then proves it, because it is random and nobody else
-// has it.
+// missed returns why a delta matched no row. It reports shared if the only reason is that
+// the session is shared. If an earlier try failed, it may have been stored nevertheless. The
+// new digest then proves it, because it is random and no other change has it.
 func (s *sessions) missed(db *gorm.DB, row string, d stores.Delta, failed bool) (outcome stores.Outcome, shared bool, err error) {
 	var record models.Session
 	answer := db.Raw(s.state, row).Find(&record)
@@ -118,13 +117,13 @@ func (s *sessions) missed(db *gorm.DB, row string, d stores.Delta, failed bool) 
 	case r != nil && !is(r.Old):
 		return stores.Stale, false, nil
 	}
-	// Without principals it was created a moment ago.
+	// The row matches now. Either the session is shared, or the row was created
+	// after the delta did not find it.
 	return stores.Gone, d.Principals != nil && record.AllOwners != "", nil
 }
 
-// merge applies a delta in a transaction. The first statement is a write: it makes
-// parallel deltas wait for each other, so that each reads what the one before it
-// wrote.
+// merge applies a delta in a transaction. The first statement is a write. It makes parallel
+// deltas wait for each other, so that each of them reads the result of the previous one.
 func (s *sessions) merge(ctx context.Context, row string, d stores.Delta) (outcome stores.Outcome, err error) {
 	query, args := s.assignments(row, d)
 	idempotent := d.Rename == nil

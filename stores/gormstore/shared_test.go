@@ -1,7 +1,9 @@
 package gormstore_test
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,8 +14,8 @@ import (
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
-// counted returns stores on a new database and the number of statements that they
-// have sent to it, without the beginnings and ends of transactions.
+// counted returns stores on a new database, and the number of statements that they have
+// sent to it, not counting the begin and the end of transactions.
 func counted(t *testing.T, open func(t *testing.T) *gorm.DB) (stores.Set, *int) {
 	t.Helper()
 	db, n := migrated(open)(t), new(int)
@@ -35,64 +37,85 @@ func changing(s *stores.Session, set map[string][]byte, owners ...string) stores
 	return stores.Delta{Set: set, LastSeen: now, Principals: &stores.Principals{Data: "x", Owners: owners}, Rename: &rename}
 }
 
+// A statementStep is a call and the number of statements that it takes.
+type statementStep struct {
+	name string
+	want int
+	call func(ctx context.Context) error
+}
+
 // TestStatements counts the statements of each call. Sessions with one owner do
-// not pay for those with several.
+// not pay for sessions with several.
 func TestStatements(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		set, n := counted(t, open)
-		ctx, index := t.Context(), set.Sessions.(stores.SessionIndex)
-		s, keys := newSession(), map[string][]byte{"a": []byte("1")}
-		update := func(d stores.Delta) func() error {
-			return func() error {
-				got, err := set.Sessions.Update(ctx, row, d)
-				if got != stores.Updated {
-					t.Errorf("Update: %v", got)
-				}
-				return err
-			}
-		}
-		remove := func() error { _, err := set.Sessions.Delete(ctx, row); return err }
-		deleteOf := func() error { _, err := index.DeleteSessionsOf(ctx, "2", ""); return err }
-		create := func(s stores.Session) func() error {
-			return func() error { return set.Sessions.Create(ctx, s) }
-		}
-		shared := newSession()
-		shared.Owners = []string{"1", "2"}
-		for _, step := range []struct {
-			name string
-			want int
-			call func() error
-		}{
-			{"Create", 1, create(s)},
-			{"Load", 1, func() error { _, _, err := set.Sessions.Load(ctx, row); return err }},
-			{"touch", 1, update(stores.Delta{LastSeen: now, Expires: s.Expires})},
-			{"keys", 3, update(stores.Delta{Set: keys, LastSeen: now})},
-			{"login", 1, update(changing(&s, nil, "2"))},
-			{"login with keys", 3, update(changing(&s, keys, "1"))},
-			{"logout", 1, update(changing(&s, nil))},
-			{"SessionsOf", 1, func() error { _, err := index.SessionsOf(ctx, "1"); return err }},
-			{"DeleteSessionsOf", 2, deleteOf},
-			{"Delete", 1, remove},
-			{"Delete of no row", 2, remove},
-
-			{"Create of a shared session", 2, create(shared)},
-			{"Load of a shared session", 1, func() error { _, _, err := set.Sessions.Load(ctx, row); return err }},
-			{"touch of a shared session", 1, update(stores.Delta{LastSeen: now})},
-			{"keys of a shared session", 3, update(stores.Delta{Set: keys})},
-			{"another owner", 5, update(changing(&shared, nil, "1", "2", "3"))},
-			{"the same owners", 2, update(changing(&shared, nil, "1", "2", "3"))},
-			{"one owner again", 7, update(changing(&shared, nil, "2"))},
-			{"DeleteSessionsOf a shared session", 6, deleteOf},
-		} {
+		for _, step := range slices.Concat(unsharedSteps(t, set.Sessions), sharedSteps(t, set.Sessions)) {
 			*n = 0
-			if err := step.call(); err != nil || *n != step.want {
+			if err := step.call(t.Context()); err != nil || *n != step.want {
 				t.Errorf("%s: %d statements, error %v; want %d", step.name, *n, err, step.want)
 			}
 		}
 	})
 }
 
-// TestOwnersAreUnlisted looks for records of owners that outlive their session.
+func unsharedSteps(t *testing.T, sessions stores.Sessions) []statementStep {
+	s, keys := newSession(), map[string][]byte{"a": []byte("1")}
+	remove := func(ctx context.Context) error { _, err := sessions.Delete(ctx, row); return err }
+	return []statementStep{
+		{"Create", 1, creating(sessions, s)},
+		{"Load", 1, func(ctx context.Context) error { _, _, err := sessions.Load(ctx, row); return err }},
+		{"touch", 1, updating(t, sessions, stores.Delta{LastSeen: now, Expires: s.Expires})},
+		{"keys", 3, updating(t, sessions, stores.Delta{Set: keys, LastSeen: now})},
+		{"login", 1, updating(t, sessions, changing(&s, nil, "2"))},
+		{"login with keys", 3, updating(t, sessions, changing(&s, keys, "1"))},
+		{"logout", 1, updating(t, sessions, changing(&s, nil))},
+		{"SessionsOf", 1, func(ctx context.Context) error {
+			_, err := sessions.(stores.SessionIndex).SessionsOf(ctx, "1")
+			return err
+		}},
+		{"DeleteSessionsOf", 2, deletingOf(sessions, "2")},
+		{"Delete", 1, remove},
+		{"Delete of no row", 2, remove},
+	}
+}
+
+func sharedSteps(t *testing.T, sessions stores.Sessions) []statementStep {
+	s := newSession()
+	s.Owners = []string{"1", "2"}
+	return []statementStep{
+		{"Create of a shared session", 2, creating(sessions, s)},
+		{"Load of a shared session", 1, func(ctx context.Context) error { _, _, err := sessions.Load(ctx, row); return err }},
+		{"touch of a shared session", 1, updating(t, sessions, stores.Delta{LastSeen: now})},
+		{"keys of a shared session", 3, updating(t, sessions, stores.Delta{Set: map[string][]byte{"a": nil}})},
+		{"another owner", 5, updating(t, sessions, changing(&s, nil, "1", "2", "3"))},
+		{"the same owners", 2, updating(t, sessions, changing(&s, nil, "1", "2", "3"))},
+		{"one owner again", 7, updating(t, sessions, changing(&s, nil, "2"))},
+		{"DeleteSessionsOf a shared session", 6, deletingOf(sessions, "2")},
+	}
+}
+
+func creating(sessions stores.Sessions, s stores.Session) func(ctx context.Context) error {
+	return func(ctx context.Context) error { return sessions.Create(ctx, s) }
+}
+
+func updating(t *testing.T, sessions stores.Sessions, d stores.Delta) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		got, err := sessions.Update(ctx, row, d)
+		if got != stores.Updated {
+			t.Errorf("Update: %v, want updated", got)
+		}
+		return err
+	}
+}
+
+func deletingOf(sessions stores.Sessions, owner string) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := sessions.(stores.SessionIndex).DeleteSessionsOf(ctx, owner, "")
+		return err
+	}
+}
+
+// TestOwnersAreUnlisted checks that records of owners are deleted with their session.
 func TestOwnersAreUnlisted(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		db := migrated(open)(t)
@@ -123,13 +146,13 @@ func TestOwnersAreUnlisted(t *testing.T) {
 	})
 }
 
-// TestLostPrincipals stores a change of principals without telling.
+// TestLostPrincipals loses the answers to changes of principals.
 func TestLostPrincipals(t *testing.T) {
 	for name, c := range map[string]struct {
 		lose  func(f *faults)
 		delta func(s stores.Session) stores.Delta
 		want  stores.Outcome
-		after stores.Outcome // of the same change again
+		after stores.Outcome // of the same change once more
 	}{
 		"new id": {func(f *faults) { f.lost.Store(1) }, func(s stores.Session) stores.Delta {
 			d := changing(&s, nil, "2")
@@ -144,7 +167,7 @@ func TestLostPrincipals(t *testing.T) {
 			d.Rename.New = d.Rename.Old
 			return d
 		}, stores.Updated, stores.Updated},
-		// Whether it was stored cannot be found out, so it is an error.
+		// The store cannot tell whether it was stored, so it is an error.
 		"same id": {func(f *faults) { f.lostCommits.Store(1) }, func(s stores.Session) stores.Delta {
 			d := changing(&s, nil, "2")
 			d.Rename.New, d.Principals.Generation = d.Rename.Old, 1

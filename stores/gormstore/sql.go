@@ -12,7 +12,7 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// table writes SQL about the table of one model.
+// table writes SQL for the table of one model.
 type table struct {
 	schema *schema.Schema
 	quote  func(any) string
@@ -26,8 +26,8 @@ func newTable(db *gorm.DB, model any) table {
 	return table{schema: stmt.Schema, quote: stmt.Quote}
 }
 
-// column returns the name of the column of a field, under the application's
-// naming strategy.
+// column returns the name of a field's column, according to the application's naming
+// strategy.
 func (t table) column(field string) string {
 	f := t.schema.LookUpField(field)
 	if f == nil || f.DBName == "" {
@@ -36,8 +36,8 @@ func (t table) column(field string) string {
 	return f.DBName
 }
 
-// sql returns the template with {} replaced by the table's quoted name and
-// {Field} by the quoted column of a field.
+// sql returns the template with {} replaced by the quoted name of the table, and {Field}
+// by the quoted name of the field's column.
 func (t table) sql(template string) string {
 	var b strings.Builder
 	for {
@@ -56,9 +56,9 @@ func (t table) sql(template string) string {
 	}
 }
 
-// claim stores the records that are new, and bumps the version of those that
-// exist, in the order given. Either way the transaction holds them afterwards,
-// on every engine, which makes claim the statement to begin one with.
+// claim inserts the records that do not exist, and bumps the version of the records that
+// exist, in the given order. In both cases the transaction has locked them afterwards, on
+// every engine. So claim can be the first statement of a transaction.
 func (t table) claim(tx *gorm.DB, records any) error {
 	version := t.column("Version")
 	return tx.Clauses(clause.OnConflict{
@@ -74,8 +74,8 @@ func (t table) key() []clause.Column {
 	return []clause.Column{{Name: t.schema.PrioritizedPrimaryField.DBName}}
 }
 
-// same returns the condition that a text column holds exactly value. The first
-// half of it on MySQL is for the index.
+// same returns the condition that a text column holds exactly value. On MySQL the first
+// half of the condition can use an index.
 func (c *core) same(column clause.Column, value any) clause.Expression {
 	equal := clause.Eq{Column: column, Value: value}
 	if c.dialect != mysql {
@@ -87,19 +87,19 @@ func (c *core) same(column clause.Column, value any) clause.Expression {
 	})
 }
 
-// validName reports whether s can name a row, a token or a family. Anything
-// else would reach the comparison rules of the database, which differ.
+// validName reports whether s can be the name of a row, a token or a family. Other text
+// must not reach the database, because databases compare text by different rules.
 func validName(s string) bool {
 	return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// storable reports whether a text column of the given size holds s unchanged on
-// every engine.
+// storable reports whether a text column of the given size stores s unchanged on every
+// engine.
 func storable(s string, size int) bool {
 	return len(s) <= size && utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }
 
-// clip returns as much of s as a text column of the given size holds.
+// clip returns s as far as a text column of the given size can store it.
 func clip(s string, size int) string {
 	if storable(s, size) {
 		return s
@@ -112,7 +112,7 @@ func clip(s string, size int) string {
 	return s
 }
 
-// micro returns t as it is stored, and 0 for no time.
+// micro returns t in microseconds since 1970, and 0 for the zero time.
 func micro(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -120,7 +120,8 @@ func micro(t time.Time) int64 {
 	return t.UnixMicro()
 }
 
-// mark returns now for a column in which 0 means "not yet".
+// mark returns now in microseconds since 1970 for a column in which 0 means "not yet". It
+// never returns 0.
 func mark(now time.Time) int64 { return cmp.Or(now.UnixMicro(), 1) }
 
 // moment is the inverse of micro.

@@ -71,7 +71,7 @@ func TestPruneInBatches(t *testing.T) {
 	})
 }
 
-// TestQuiet looks for what a store was given in the log of a chatty GORM.
+// TestQuiet checks that a GORM that logs everything logs nothing of the stores.
 func TestQuiet(t *testing.T) {
 	var logged bytes.Buffer
 	loud := logger.New(log.New(&logged, "", 0), logger.Config{LogLevel: logger.Info, SlowThreshold: time.Nanosecond})
@@ -87,7 +87,7 @@ func TestQuiet(t *testing.T) {
 	}
 	logged.Reset()
 	u := &models.User{Email: "ann@example.com", Password: "hash"}
-	for range 2 { // the second time fails
+	for range 2 { // which fails the second time
 		_ = users.CreateUser(t.Context(), u)
 		_ = gormstore.New(db).Sessions.Create(t.Context(), newSession())
 	}
@@ -98,7 +98,8 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
-// TestPrimaryAndUnprepared watches what the stores ask GORM for.
+// TestPrimaryAndUnprepared checks that statements go to the primary, and that GORM does
+// not prepare them.
 func TestPrimaryAndUnprepared(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "auth.db") + sqliteOptions
 	db, err := gorm.Open(sqlite.Open(file), &gorm.Config{Logger: logger.Discard, PrepareStmt: true})
@@ -177,7 +178,7 @@ func TestCheck(t *testing.T) {
 	})
 }
 
-// uuid is a key as the usual packages define it.
+// uuid is a key like the types of the usual packages.
 type uuid [16]byte
 
 func (u uuid) Value() (driver.Value, error) {

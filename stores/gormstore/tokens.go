@@ -18,12 +18,14 @@ var (
 	_ stores.Checker = (*tokens)(nil)
 )
 
-// tokens is the stores.Tokens of a database. Whatever changes a family's life
-// or depends on it writes the family's root first, and so waits for its turn.
+// tokens is the stores.Tokens of a database. Every change that ends a family, or depends
+// on whether the family is alive, writes the root of the family first and so waits for
+// its turn.
 type tokens struct {
 	*core
 	table, roots table
-	// find and list join the root, so what it decides is as old as the token.
+	// find and list join the root, so that token and root are read at the same
+	// time.
 	find, list       string
 	root, lives      string
 	holdRoot         string
@@ -131,7 +133,7 @@ func (s *tokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kin
 	return list, nil
 }
 
-// texts returns the kinds as a driver takes them.
+// texts returns the kinds as strings, which drivers accept.
 func texts(kinds []stores.Kind) []string {
 	list := make([]string, len(kinds))
 	for i, kind := range kinds {

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// maxTries is how often a change is tried in all.
+	// maxTries is how often a change is tried in total.
 	maxTries = 5
-	// firstPause is the longest pause before the second try. Each further one
-	// is up to twice as long.
+	// firstPause is the longest pause before the second try. The maximum doubles
+	// before each further try.
 	firstPause = 4 * time.Millisecond
 )
 
-// permanent marks an error that another try would meet again.
+// permanent marks an error for which another try is useless or not allowed.
 type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
@@ -31,16 +31,16 @@ func (c *core) read(ctx context.Context, what string, query func(db *gorm.DB) er
 	return fault(ctx, what, query(c.db.WithContext(ctx)))
 }
 
-// change runs one statement. It is tried again after any error, so it must do
-// no harm if an earlier try was stored and only the answer was lost.
+// change runs one statement and tries again after any error. So the statement must be
+// harmless if an earlier try was stored and only its answer was lost.
 func (c *core) change(ctx context.Context, what string, statement func(db *gorm.DB) error) error {
 	return c.repeat(ctx, what, func() error { return statement(c.db.WithContext(ctx)) })
 }
 
-// transact runs body in a transaction, which is rolled back if body returns
-// false or an error, or panics. It is tried again after any error before the
-// commit; after one of the commit itself, which may have taken place all the
-// same, only if it is idempotent.
+// transact runs body in a transaction. The transaction is rolled back if body returns
+// false or an error, or panics. It is tried again after any error before the commit. After
+// an error of the commit itself, the transaction may have been committed all the same, so
+// it is tried again only if it is idempotent.
 func (c *core) transact(ctx context.Context, what string, idempotent bool, body func(tx *gorm.DB) (commit bool, err error)) error {
 	return c.repeat(ctx, what, func() error { return c.once(ctx, idempotent, body) })
 }
@@ -66,9 +66,9 @@ func (c *core) once(ctx context.Context, idempotent bool, body func(tx *gorm.DB)
 	return err
 }
 
-// repeat tries until there is no error, or a permanent one, or the context
-// ends, or it has tried often enough. What went wrong is not asked, because
-// each driver tells it in another way.
+// repeat calls try until it succeeds, returns a permanent error, the context ends, or
+// maxTries is reached. It does not look at the kind of error, because each driver reports
+// errors in another way.
 func (c *core) repeat(ctx context.Context, what string, try func() error) error {
 	for n, pause := 1, firstPause; ; n, pause = n+1, 2*pause {
 		err := c.inTurn(ctx, try)
@@ -86,7 +86,7 @@ func (c *core) repeat(ctx context.Context, what string, try func() error) error 
 	}
 }
 
-// inTurn runs a try when no other one runs, on SQLite, and at once elsewhere.
+// inTurn calls try: on SQLite when no other try runs, on other engines at once.
 func (c *core) inTurn(ctx context.Context, try func() error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -102,8 +102,8 @@ func (c *core) inTurn(ctx context.Context, try func() error) error {
 	return try()
 }
 
-// fault returns err with what was being done; if the context has ended the
-// error wraps the context's as well, which not every driver sees to.
+// fault adds to an error what the store was doing. If the context has ended, the error
+// also wraps the context's error, which not every driver does.
 func fault(ctx context.Context, what string, err error) error {
 	switch {
 	case err == nil:

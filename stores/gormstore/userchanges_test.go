@@ -14,8 +14,8 @@ import (
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
-// visitor has a text key, an address that is its own canonical form, and a time
-// that cannot be nil.
+// visitor has a text key, an address without a separate canonical form, and a time that is
+// not a pointer.
 type visitor struct {
 	Handle string    `gorm:"primaryKey;size:64"`
 	Mail   string    `gorm:"size:254;not null;uniqueIndex"`
@@ -34,8 +34,8 @@ func visitors(db *gorm.DB, opts ...gormstore.UserOption) *gormstore.UserStore[vi
 	}, opts...)...)
 }
 
-// TestChangesOfTextID is about keys that a database takes for one another, and
-// columns of other names and types than those of models.User.
+// TestChangesOfTextID uses keys that a database may consider equal, and columns with other
+// names and types than those of models.User.
 func TestChangesOfTextID(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		db := tables(open, &visitor{})(t)
@@ -56,7 +56,7 @@ func TestChangesOfTextID(t *testing.T) {
 		}
 		for _, never := range []any{nil, time.Time{}} {
 			if err := db.Model(v).UpdateColumn("proved", never).Error; err != nil && never != nil {
-				continue // MySQL has a mode in which it refuses the zero time
+				continue // because MySQL has a mode in which it refuses the zero time
 			}
 			for i, want := range []bool{true, false} {
 				if ok, err := users.VerifyEmail(ctx, "renée", "renée@example.com", now); ok != want || err != nil {
@@ -110,7 +110,7 @@ func TestChangeStamp(t *testing.T) {
 	})
 }
 
-// stray has another identifier than its key.
+// stray has an AuthID that is not its key.
 type stray struct{ models.User }
 
 func (*stray) TableName() string { return "members" }
@@ -129,7 +129,7 @@ func TestChangesOfAnother(t *testing.T) {
 	stillIs(t, users, ann)
 }
 
-// TestUnsupportedChanges asks for changes of what a model does not have.
+// TestUnsupportedChanges makes changes for which the model has no field.
 func TestUnsupportedChanges(t *testing.T) {
 	db := openSQLite(t, "")
 	unverified := visitors(db, gormstore.WithVerifiedField(""))
@@ -149,7 +149,7 @@ func TestUnsupportedChanges(t *testing.T) {
 	}
 }
 
-// proved has all that a password needs, and no stamp.
+// proved has a password and no stamp.
 type proved struct {
 	ID              uint32
 	Email, Password string

@@ -14,11 +14,11 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// VerifyEmail records that the user's address was verified at a time, if the
-// address as stored is email, byte for byte, and was not verified before, by
-// one conditional statement. It reports whether it did; if the database stored
-// that but its answer was lost, false. The time is kept in UTC and to the
-// microsecond, or as exactly as the column is; a zero one is an error.
+// VerifyEmail records, with one conditional statement, when the user's address was
+// verified, if the stored address is email, byte for byte, and was not verified before. It
+// reports whether it did. It reports false if the database stored the change and its answer
+// was lost. The time is stored in UTC, with the precision of the column but no more than
+// microseconds. It is an error if the time is zero.
 func (s *UserStore[U, P]) VerifyEmail(ctx context.Context, id, email string, at time.Time) (verified bool, err error) {
 	const what = "verify email"
 	address, err := s.address(what)
@@ -44,16 +44,15 @@ func (s *UserStore[U, P]) VerifyEmail(ctx context.Context, id, email string, at 
 	return verified && err == nil, err
 }
 
-// ChangeEmail stores a new address with its canonical form, the time at which
-// it was verified, and a new security stamp, if the stamp still is oldStamp, by
-// one conditional statement. It returns the user as stored, or nil if there is
-// none with that stamp. The address is kept as it is given, the time as by
-// VerifyEmail. An empty stamp, one that does not change and a zero time are
-// errors.
+// ChangeEmail stores a new address with its canonical form, the time of its verification
+// and a new security stamp with one conditional statement, if the stamp still is oldStamp.
+// It returns the user as stored, or nil if there is no such user with that stamp. The
+// address is stored as it is given, the time as by VerifyEmail. It is an error if a stamp
+// is empty, if the stamp does not change, or if the time is zero.
 //
-// The error wraps models.ErrBadIdentifier if the address can name nobody, and
-// models.ErrTaken if another user, also one that is soft-deleted, has it. That
-// no two users share one rests on the unique index of its column.
+// The error wraps models.ErrBadIdentifier if the address has no canonical form, and
+// models.ErrTaken if another user, also a soft-deleted one, has the address. The unique
+// index of the column prevents that two users get the same address.
 func (s *UserStore[U, P]) ChangeEmail(ctx context.Context, id, oldStamp, email, newStamp string, at time.Time) (models.Authenticatable, error) {
 	const what = "change email"
 	address, err := s.address(what)
@@ -79,21 +78,21 @@ func (s *UserStore[U, P]) ChangeEmail(ctx context.Context, id, oldStamp, email, 
 		s.fields.stamp.DBName:    newStamp,
 		address.source.DBName:    email,
 	}
-	columns[address.lookup.DBName] = form // it can be the source
+	columns[address.lookup.DBName] = form // perhaps the same column
 	others := clause.And(
-		clause.Eq{Column: columnOf(address.lookup), Value: form}, // by the rules of the index
+		clause.Eq{Column: columnOf(address.lookup), Value: form}, // by the comparison of the unique index
 		clause.Neq{Column: columnOf(s.key.field), Value: key},
 	)
 	u, err := s.replaceIf(ctx, what, id, s.same(columnOf(s.fields.stamp), oldStamp), columns, others)
 	if err != nil || u == nil {
-		return nil, err // an interface without a type
+		return nil, err // not u, which would make an interface that is not nil
 	}
 	return u, nil
 }
 
-// replaceIf stores columns of a user if a condition holds for him, and returns
-// him as stored, or nil if there is none. The error wraps models.ErrTaken if
-// that failed and there is a row for which the condition others holds.
+// replaceIf stores columns of a user if a condition holds for the user. It returns the user
+// as stored, or nil if there is no such user. The error wraps models.ErrTaken if the change
+// failed and the condition others holds for a row.
 func (s *UserStore[U, P]) replaceIf(
 	ctx context.Context, what, id string, condition clause.Expression, columns map[string]any, others clause.Expression,
 ) (u P, err error) {
@@ -108,14 +107,14 @@ func (s *UserStore[U, P]) replaceIf(
 		return u != nil, err
 	}
 	err = s.repeat(ctx, what, func() error {
-		// After a commit of which the answer was lost another try would find the
-		// new stamp, and say that there is nobody with the old one.
+		// If the answer to a commit was lost, another try would find the new stamp
+		// and report that no user has the old one.
 		err := s.once(ctx, false, body)
 		if _, last := errors.AsType[permanent](err); err == nil || last {
 			return err
 		}
-		// What a driver says about a duplicate differs. The table knows, and can
-		// be asked, because the transaction of the failed statement is over.
+		// Each driver reports a duplicate in another way. So ask the table, which
+		// is possible because the transaction of the failed statement is over.
 		if found, findErr := s.exists(ctx, others); findErr == nil && found {
 			return permanent{models.ErrTaken}
 		}
@@ -124,7 +123,7 @@ func (s *UserStore[U, P]) replaceIf(
 	return u, err
 }
 
-// checkStamps returns an error if one stamp cannot take the place of another.
+// checkStamps returns an error if one stamp cannot replace the other.
 func (s *UserStore[U, P]) checkStamps(what, oldStamp, newStamp string) error {
 	switch {
 	case s.fields.stamp == nil:
@@ -137,8 +136,8 @@ func (s *UserStore[U, P]) checkStamps(what, oldStamp, newStamp string) error {
 	return nil
 }
 
-// address returns the identifier that is the user's email address, or an error
-// if the model has none or does not keep when it was verified.
+// address returns the identifier that is the user's email address. It returns an error if
+// the model has none, or no field for the time of verification.
 func (s *UserStore[U, P]) address(what string) (identifier, error) {
 	id, err := s.fields.find("email")
 	switch {
@@ -150,9 +149,8 @@ func (s *UserStore[U, P]) address(what string) (identifier, error) {
 	return id, nil
 }
 
-// unverified returns the condition that the address was never verified. In a
-// column that is not a pointer the zero time says so as well, for which drivers
-// store the year 0 or 1.
+// unverified returns the condition that the address was never verified. In a field that is
+// not a pointer the zero time means that too. Drivers store the year 0 or 1 for it.
 func (s *UserStore[U, P]) unverified() clause.Expression {
 	column := columnOf(s.fields.verified)
 	null := clause.Eq{Column: column, Value: nil}
@@ -162,5 +160,5 @@ func (s *UserStore[U, P]) unverified() clause.Expression {
 	return clause.Or(null, clause.Lt{Column: column, Value: time.Date(1000, 1, 1, 0, 0, 0, 0, time.UTC)})
 }
 
-// instant returns t as it is stored in a column of times.
+// instant returns t as it is stored in a column for times.
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

@@ -15,61 +15,60 @@ import (
 type UserOption func(*userOptions)
 
 type userOptions struct {
-	identifiers               [][2]string // credential, field
+	identifiers               [][2]string // the credential and the field
 	password, stamp, verified string
 	passwordSet               bool
 	stampSet                  bool
 	verifiedSet               bool
 }
 
-// WithIdentifier lets users be looked up by the named credential in a field of
-// the model: WithIdentifier("username", "Username"). It may be given several
-// times. Without it, users are looked up by the credential "email" in the field
-// Email; with it, only by what it names.
+// WithIdentifier looks users up by the named credential in a field of the model, as in
+// WithIdentifier("username", "Username"). It may be used several times. Without it, users
+// are looked up by the credential "email" in the field Email. With it, they are looked up
+// only by the named credentials.
 //
-// If the model also has a field called like the other with Canonical appended,
-// such as EmailCanonical, that is the one looked up, and CreateUser fills it.
-// If not, the field itself has to hold identifiers in their canonical form, as
-// CreateUser stores them. The field that is looked up needs a unique index.
+// If the model also has a field with the suffix Canonical, such as EmailCanonical, that
+// field is used for the look-up, and CreateUser sets it. Otherwise the field itself has to
+// hold identifiers in canonical form, as CreateUser stores them. The field that is used
+// for the look-up needs a unique index.
 //
-// The field of the credential "email" is the address that VerifyEmail and
-// ChangeEmail are about.
+// VerifyEmail and ChangeEmail use the field of the credential "email".
 func WithIdentifier(credential, field string) UserOption {
 	return func(o *userOptions) { o.identifiers = append(o.identifiers, [2]string{credential, field}) }
 }
 
-// WithPasswordField names the field that holds the password hash, by default
-// Password. "" says that the model has none; RehashPassword and ChangePassword
-// then return an error wrapping errors.ErrUnsupported.
+// WithPasswordField names the field that holds the password hash. The default is
+// Password. "" means that the model has no such field; RehashPassword and ChangePassword
+// then return an error that wraps errors.ErrUnsupported.
 func WithPasswordField(field string) UserOption {
 	return func(o *userOptions) { o.password, o.passwordSet = field, true }
 }
 
-// WithStampField names the field that holds the security stamp, by default
-// SecurityStamp if the model has that. "" says that the model has none, which
-// is refused for a model that implements models.Stamped; ChangeStamp and
-// ChangeEmail then return an error wrapping errors.ErrUnsupported.
+// WithStampField names the field that holds the security stamp. The default is
+// SecurityStamp if the model has it. "" means that the model has no such field;
+// ChangeStamp and ChangeEmail then return an error that wraps errors.ErrUnsupported. Users
+// panics if it is "" for a model that implements models.Stamped.
 func WithStampField(field string) UserOption {
 	return func(o *userOptions) { o.stamp, o.stampSet = field, true }
 }
 
-// WithVerifiedField names the field that holds when the address was verified, a
-// time.Time or *time.Time, by default EmailVerifiedAt if the model has that. ""
-// says that the model has none; VerifyEmail and ChangeEmail then return an error
-// wrapping errors.ErrUnsupported.
+// WithVerifiedField names the field that holds when the address was verified, a time.Time
+// or a *time.Time. The default is EmailVerifiedAt if the model has it. "" means that the
+// model has no such field; VerifyEmail and ChangeEmail then return an error that wraps
+// errors.ErrUnsupported.
 func WithVerifiedField(field string) UserOption {
 	return func(o *userOptions) { o.verified, o.verifiedSet = field, true }
 }
 
-// identifier is a field that users are looked up by.
+// identifier is a credential by which users are looked up.
 type identifier struct {
 	credential string
 	source     *schema.Field
-	// lookup holds the canonical form. It can be the source.
+	// lookup is the field that holds the canonical form. It can be source itself.
 	lookup *schema.Field
 }
 
-// userFields are the fields of a model that a UserStore uses. Password, stamp
+// userFields holds the fields of a model that a UserStore uses. The fields password, stamp
 // and verified can be nil.
 type userFields struct {
 	identifiers               []identifier
@@ -117,7 +116,7 @@ func (t table) has(field string) bool {
 	return f != nil && f.DBName != "" && f.Name == field
 }
 
-// named returns a field, or panics.
+// named returns the field with a name, or panics.
 func (t table) named(field string) *schema.Field {
 	if !t.has(field) {
 		panic(fmt.Sprintf("gormstore: Users: model %s has no column for the field %q;"+
@@ -126,7 +125,7 @@ func (t table) named(field string) *schema.Field {
 	return t.schema.LookUpField(field)
 }
 
-// text returns a field of type string, or panics.
+// text returns the field with a name, or panics if it is not a string.
 func (t table) text(field string) *schema.Field {
 	f := t.named(field)
 	if f.FieldType.Kind() != reflect.String {
@@ -135,7 +134,7 @@ func (t table) text(field string) *schema.Field {
 	return f
 }
 
-// time returns a field of type time.Time or *time.Time, or panics.
+// time returns the field with a name, or panics if it is not a time.Time or *time.Time.
 func (t table) time(field string) *schema.Field {
 	f := t.named(field)
 	if f.FieldType != reflect.TypeFor[time.Time]() && f.FieldType != reflect.TypeFor[*time.Time]() {
@@ -145,7 +144,7 @@ func (t table) time(field string) *schema.Field {
 	return f
 }
 
-// find returns the identifier that a credential names.
+// find returns the identifier for a credential.
 func (f userFields) find(credential string) (identifier, error) {
 	for _, id := range f.identifiers {
 		if id.credential == credential {
@@ -155,7 +154,8 @@ func (f userFields) find(credential string) (identifier, error) {
 	return identifier{}, fmt.Errorf("gormstore: %w: %.32q", models.ErrUnknownField, credential)
 }
 
-// canonical returns the form that all spellings of an identifier share.
+// canonical returns the canonical form of an identifier, which is the same for all its
+// spellings.
 func canonical(value string) (string, error) {
 	form, err := canon.Identifier(value)
 	if err != nil {

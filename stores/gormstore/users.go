@@ -12,16 +12,15 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// UserStore is a user provider over the table of the model U. It implements
+// UserStore is a user provider on the table of the model U. It implements
 // models.UserProvider, models.PasswordUpdater, models.PasswordChanger,
-// models.StampChanger, models.EmailVerifier, models.EmailChanger,
-// models.Registrar and models.Prototype, and returns users as a P, which is
-// *U. It is safe for concurrent use. A change of something that the model has
-// no field for is refused with an error wrapping errors.ErrUnsupported.
+// models.StampChanger, models.EmailVerifier, models.EmailChanger, models.Registrar and
+// models.Prototype. It returns users as a P, which is *U. It is safe for concurrent use.
+// If the model has no field for a change, the error wraps errors.ErrUnsupported.
 //
-// Users that are soft-deleted are nobody. Hooks of the model run when users are
-// read and created; those of an update do not run, and UpdatedAt stays, when a
-// password, a stamp or an address is replaced or verified.
+// It does not find soft-deleted users. Hooks of the model run when users are read and
+// created. When a password, a stamp or an address is replaced or verified, the hooks of
+// an update do not run, and UpdatedAt does not change.
 type UserStore[U any, P interface {
 	*U
 	models.Authenticatable
@@ -42,18 +41,18 @@ var _ interface {
 	models.Prototype
 } = (*UserStore[models.User, *models.User])(nil)
 
-// Users returns a provider of the users in the table of the model U. For
-// models.User, or a model that embeds it, no option is needed.
+// Users returns a provider of the users in the table of the model U. For models.User, and
+// for a model that embeds it, no option is needed.
 //
-// AuthID of the model has to return its primary key: an integer in decimal, a
-// string as it is, or a UUID in lower case.
+// AuthID of the model has to return the primary key: an integer in decimal, a string as
+// it is, or a UUID in lower case.
 //
-// Users panics if db is nil or a transaction, if the model has not exactly one
-// primary key of such a type, and if it lacks a field that is used or the field
-// is not a string: Email, Password and, if it implements models.Stamped,
-// SecurityStamp, or those that the options name instead. It also panics if the
-// field of the time of verification, by default EmailVerifiedAt if there is
-// one, is not a time.Time or a *time.Time.
+// Users panics if db is nil or a transaction, or if the model does not have exactly one
+// primary key of such a type. It panics if the model lacks one of the fields Email,
+// Password and, if it implements models.Stamped, SecurityStamp, or one of the fields that
+// the options name instead, or if such a field is not a string. It panics if the field
+// for the time of verification, by default EmailVerifiedAt if the model has it, is not a
+// time.Time or a *time.Time.
 func Users[U any, P interface {
 	*U
 	models.Authenticatable
@@ -67,12 +66,12 @@ func Users[U any, P interface {
 // PrototypeUser returns a new, empty user.
 func (s *UserStore[U, P]) PrototypeUser() models.Authenticatable { return P(new(U)) }
 
-// UserByID returns the user with the identifier, or nil. Text that is not the
-// one spelling of a key is nobody, and the database is not asked.
+// UserByID returns the user with the given id, or nil. For text that is not the one
+// spelling of a key it returns nil and does not query the database.
 func (s *UserStore[U, P]) UserByID(ctx context.Context, id string) (models.Authenticatable, error) {
 	u, err := s.byID(ctx, id)
 	if err != nil || u == nil {
-		return nil, err // an interface without a type
+		return nil, err // not u, which would make an interface that is not nil
 	}
 	return u, nil
 }
@@ -85,11 +84,11 @@ func (s *UserStore[U, P]) byID(ctx context.Context, id string) (P, error) {
 	return row, nil
 }
 
-// CanonicalIdentifier returns the value trimmed of white space, in Unicode
-// normalization form KC and case-folded. The error wraps models.ErrUnknownField
-// if field is not a credential of this provider, and models.ErrBadIdentifier if
-// the value is empty, longer than 254 bytes, not UTF-8, or has white space,
-// control or invisible characters in it.
+// CanonicalIdentifier returns the value trimmed of white space, in Unicode normalization
+// form KC, and case-folded. The error wraps models.ErrUnknownField if field is not a
+// credential of this provider. It wraps models.ErrBadIdentifier if the value is empty,
+// longer than 254 bytes or not UTF-8, or contains white space, control characters or
+// invisible characters.
 func (s *UserStore[U, P]) CanonicalIdentifier(field, value string) (string, error) {
 	if _, err := s.fields.find(field); err != nil {
 		return "", err
@@ -97,13 +96,13 @@ func (s *UserStore[U, P]) CanonicalIdentifier(field, value string) (string, erro
 	return canonical(value)
 }
 
-// ManyIdentifiers reports whether WithIdentifier was given more than once.
+// ManyIdentifiers reports whether users can be looked up by more than one identifier.
 func (s *UserStore[U, P]) ManyIdentifiers() bool { return len(s.fields.identifiers) > 1 }
 
-// UserByIdentifier returns the user whose field has the canonical value, or
-// nil. A value that is not in canonical form is nobody's, and the database is
-// not asked. The error wraps models.ErrUnknownField if field is not a
-// credential of this provider; that two users have the value is an error too.
+// UserByIdentifier returns the user whose field has the canonical value, or nil. For a
+// value that is not in canonical form it returns nil and does not query the database. The
+// error wraps models.ErrUnknownField if field is not a credential of this provider. It is
+// also an error if two users have the value.
 func (s *UserStore[U, P]) UserByIdentifier(ctx context.Context, field, value string) (models.Authenticatable, error) {
 	id, err := s.fields.find(field)
 	if err != nil {
@@ -112,8 +111,8 @@ func (s *UserStore[U, P]) UserByIdentifier(ctx context.Context, field, value str
 	if form, err := canonical(value); err != nil || form != value {
 		return nil, fault(ctx, "find user", ctx.Err())
 	}
-	// GORM is given a typed condition on a configured column, never a text or a
-	// struct of its own making, whose zero fields it would leave out.
+	// GORM gets a typed condition on a configured column. It would interpret text
+	// as SQL, and would ignore the zero fields of a struct.
 	var rows []U
 	err = s.read(ctx, "find user", func(db *gorm.DB) error {
 		return db.Where(s.same(columnOf(id.lookup), value)).Limit(2).Find(&rows).Error
@@ -125,7 +124,7 @@ func (s *UserStore[U, P]) UserByIdentifier(ctx context.Context, field, value str
 		return nil, fmt.Errorf("gormstore: find user: several users have the same %s", field)
 	}
 	u := P(&rows[0])
-	// A column may compare by rules of its own, under which others match.
+	// The column may compare by rules under which other values match as well.
 	form, err := canonical(textOf(ctx, id.lookup, u))
 	if err != nil || form != value || u.AuthID() == "" {
 		return nil, nil
@@ -137,7 +136,7 @@ func columnOf(field *schema.Field) clause.Column {
 	return clause.Column{Table: clause.CurrentTable, Name: field.DBName}
 }
 
-// textOf returns the text in a field of a model.
+// textOf returns the text in a field of a user.
 func textOf(ctx context.Context, field *schema.Field, model any) string {
 	return field.ReflectValueOf(ctx, reflect.ValueOf(model).Elem()).String()
 }

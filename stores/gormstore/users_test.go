@@ -13,15 +13,14 @@ import (
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
-// member is an application's user: the ready-made one, embedded, and soft
-// deletion.
+// member is an application's user: it embeds models.User and has soft deletion.
 type member struct {
 	models.User
 	Company   string `gorm:"size:100"`
 	DeletedAt gorm.DeletedAt
 }
 
-// account has a text key, a hash and a login of other names, and no stamp.
+// account has a text key, other names for the fields of hash and login, and no stamp.
 type account struct {
 	Handle string `gorm:"primaryKey;size:64"`
 	Login  string `gorm:"size:254;not null;uniqueIndex"`
@@ -36,7 +35,7 @@ func accounts(db *gorm.DB) *gormstore.UserStore[account, *account] {
 		gormstore.WithIdentifier("login", "Login"), gormstore.WithPasswordField("Hash"))
 }
 
-// tables returns open followed by a migration of the models.
+// tables returns a function that calls open and creates the tables of the models.
 func tables(open func(t *testing.T) *gorm.DB, models ...any) func(t *testing.T) *gorm.DB {
 	return func(t *testing.T) *gorm.DB {
 		t.Helper()
@@ -58,7 +57,7 @@ func create(t *testing.T, users *gormstore.UserStore[member, *member], email str
 	return u
 }
 
-// isNobody checks that a lookup found nobody, by a nil interface and no error.
+// isNobody checks that a look-up returned a nil interface and no error.
 func isNobody(t *testing.T, what string, u models.Authenticatable, err error) {
 	t.Helper()
 	if u != nil || err != nil {
@@ -66,8 +65,8 @@ func isNobody(t *testing.T, what string, u models.Authenticatable, err error) {
 	}
 }
 
-// identifiersOfNobody is text that GORM, a database or a parser takes for an
-// identifier that it is not, when user 1 exists.
+// identifiersOfNobody are texts that GORM, a database or a parser could confuse with the
+// identifier of user 1.
 var identifiersOfNobody = []string{
 	"", "0", "00", "01", "+1", "-1", " 1", "1 ", "1\n", "1\x00", "0x1", "0b1", "1_0", "1.0", "1e0", "١",
 	"1=1", "1 OR 1=1", "id=1", "' OR '1'='1", "1); DROP TABLE members; --", "nil", "null", "NULL", "true", "?", "@id", "*", "%",
@@ -213,7 +212,7 @@ func TestCreateUserFills(t *testing.T) {
 	}
 }
 
-// TestCreateUserRace registers spellings of one address at once.
+// TestCreateUserRace registers several spellings of one address in parallel.
 func TestCreateUserRace(t *testing.T) {
 	spellings := []string{"É.ann@example.com", "é.ann@example.com", "E\u0301.ANN@example.com", " é.Ann@EXAMPLE.com ", "é.ａnn@example.com"}
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
@@ -247,7 +246,7 @@ func TestCreateUserTakenByDeleted(t *testing.T) {
 		if !errors.Is(err, models.ErrTaken) {
 			t.Errorf("CreateUser: error %v; want ErrTaken", err)
 		}
-		// An INSERT that fails for another reason is not "taken".
+		// An INSERT that fails for another reason does not return ErrTaken.
 		again := &member{User: models.User{ID: 1, Email: "bob@example.com"}}
 		if err := users.CreateUser(t.Context(), again); err == nil || errors.Is(err, models.ErrTaken) {
 			t.Errorf("CreateUser with the key of another user: error %v; want another error", err)
@@ -255,7 +254,8 @@ func TestCreateUserTakenByDeleted(t *testing.T) {
 	})
 }
 
-// twin has no unique index, so that twins under a collation can both exist.
+// twin has no unique index, so that two identifiers that a collation considers equal can
+// both exist.
 type twin struct {
 	ID    uint32
 	Login string `gorm:"size:254;not null"`

@@ -16,26 +16,25 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// CreateUser stores a new user, which has to be a P and not nil, without its
-// associations. It sets the fields that hold canonical identifiers, and the
-// security stamp if there is one and it is empty, in the user given; GORM sets
-// the key and the times. Every identifier of the provider has to be given.
+// CreateUser stores a new user, which has to be a P and not nil, without its associations.
+// It sets the fields for canonical identifiers in the user, and the security stamp if the
+// model has one and it is empty. GORM sets the key and the times. The user needs every
+// identifier of the provider.
 //
-// The error wraps models.ErrTaken if another user, also one that is
-// soft-deleted, has one of the identifiers; models.ErrBadIdentifier if one of
-// them can name nobody. That no two users share one rests on the unique index
-// of its column.
+// The error wraps models.ErrTaken if another user, also a soft-deleted one, has one of the
+// identifiers. It wraps models.ErrBadIdentifier if one of them has no canonical form. The
+// unique index of the column prevents that two users get the same identifier.
 func (s *UserStore[U, P]) CreateUser(ctx context.Context, u models.Authenticatable) error {
 	p, ok := u.(P)
 	if !ok || p == nil {
-		return fmt.Errorf("gormstore: create user: got %T, want %T that is not nil", u, p)
+		return fmt.Errorf("gormstore: create user: got a %T, want a %T that is not nil", u, p)
 	}
 	if err := s.complete(ctx, p); err != nil {
 		return err
 	}
 	committing := false
 	err := s.inTurn(ctx, func() error {
-		// GORM undoes the INSERT if a hook after it fails.
+		// GORM rolls the INSERT back if a later hook fails.
 		return s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 			err := tx.Omit(clause.Associations).Create(p).Error
 			committing = err == nil
@@ -45,8 +44,8 @@ func (s *UserStore[U, P]) CreateUser(ctx context.Context, u models.Authenticatab
 	if err == nil || committing || ctx.Err() != nil {
 		return fault(ctx, "create user", err)
 	}
-	// What a driver says about a duplicate differs, and so does what a hook
-	// says. The table knows.
+	// Each driver reports a duplicate in another way, and so does a hook. So ask
+	// the table.
 	taken, findErr := s.taken(ctx, p)
 	if findErr == nil && taken {
 		return fmt.Errorf("gormstore: create user: %w", models.ErrTaken)
@@ -54,7 +53,8 @@ func (s *UserStore[U, P]) CreateUser(ctx context.Context, u models.Authenticatab
 	return fault(ctx, "create user", err)
 }
 
-// complete fills the fields that follow from others, or from nothing.
+// complete sets the fields for canonical identifiers, and the security stamp if it is
+// empty.
 func (s *UserStore[U, P]) complete(ctx context.Context, p P) error {
 	value := reflect.ValueOf(p).Elem()
 	for _, id := range s.fields.identifiers {
@@ -72,8 +72,8 @@ func (s *UserStore[U, P]) complete(ctx context.Context, p P) error {
 	return nil
 }
 
-// taken reports whether there is a row with one of the identifiers of u, by the
-// database's own comparison: that is what its unique index goes by.
+// taken reports whether a row has one of the identifiers of u. It uses the comparison of
+// the database, as its unique index does.
 func (s *UserStore[U, P]) taken(ctx context.Context, u P) (bool, error) {
 	var same []clause.Expression
 	for _, id := range s.fields.identifiers {
@@ -82,8 +82,7 @@ func (s *UserStore[U, P]) taken(ctx context.Context, u P) (bool, error) {
 	return s.exists(ctx, clause.Or(same...))
 }
 
-// exists reports whether a condition holds for a row, also one that is
-// soft-deleted.
+// exists reports whether a condition holds for a row, also for a soft-deleted one.
 func (s *UserStore[U, P]) exists(ctx context.Context, condition clause.Expression) (bool, error) {
 	var n int64
 	err := s.read(ctx, "find user", func(db *gorm.DB) error {
@@ -92,8 +91,8 @@ func (s *UserStore[U, P]) exists(ctx context.Context, condition clause.Expressio
 	return n > 0, err
 }
 
-// RehashPassword replaces the user's hash if it still is oldHash, by one
-// conditional statement. An empty oldHash is no user's: it reports false.
+// RehashPassword replaces the user's password hash with one conditional statement, if the
+// hash still is oldHash. It reports whether it did. If oldHash is empty, it reports false.
 func (s *UserStore[U, P]) RehashPassword(ctx context.Context, id, oldHash, newHash string) (replaced bool, err error) {
 	if s.fields.password == nil {
 		return false, unsupported("rehash password", "password")
@@ -116,12 +115,12 @@ func (s *UserStore[U, P]) RehashPassword(ctx context.Context, id, oldHash, newHa
 	return replaced, err
 }
 
-// ChangePassword stores a new hash and a new security stamp, if the stamp still
-// is oldStamp, by one conditional statement, and returns the user as stored, or
-// nil if there is none with that stamp. A model without a stamp is bound to its
-// hash instead: that has to be oldStamp, and it stores the hash alone. An empty
-// oldStamp is that of a user who has none yet. An empty hash or new stamp, and
-// one that does not change, are errors.
+// ChangePassword stores a new hash and a new security stamp with one conditional
+// statement, if the stamp still is oldStamp. It returns the user as stored, or nil if there
+// is no such user with that stamp. For a model without a stamp the hash takes its place:
+// oldStamp has to be the old hash, and only the new hash is stored. oldStamp is empty for a
+// user without a stamp. It is an error if the new hash or stamp is empty, or if the stamp
+// (without a stamp, the hash) does not change.
 func (s *UserStore[U, P]) ChangePassword(ctx context.Context, id, oldStamp, newHash, newStamp string) (models.Authenticatable, error) {
 	const what = "change password"
 	if s.fields.password == nil {
@@ -138,10 +137,10 @@ func (s *UserStore[U, P]) ChangePassword(ctx context.Context, id, oldStamp, newH
 	return s.replace(ctx, what, id, binding{s.fields.stamp, oldStamp, newStamp}, columns)
 }
 
-// ChangeStamp stores a new security stamp, if the stamp still is oldStamp, by one
-// conditional statement, and returns the user as stored, or nil if there is none
-// with that stamp. An empty oldStamp is that of a user who has none yet. An empty
-// new stamp, and one that does not change, are errors.
+// ChangeStamp stores a new security stamp with one conditional statement, if the stamp
+// still is oldStamp. It returns the user as stored, or nil if there is no such user with
+// that stamp. oldStamp is empty for a user without a stamp. It is an error if the new stamp
+// is empty or does not change.
 func (s *UserStore[U, P]) ChangeStamp(ctx context.Context, id, oldStamp, newStamp string) (models.Authenticatable, error) {
 	const what = "change stamp"
 	if s.fields.stamp == nil {
@@ -153,24 +152,25 @@ func (s *UserStore[U, P]) ChangeStamp(ctx context.Context, id, oldStamp, newStam
 	return s.replace(ctx, what, id, binding{s.fields.stamp, oldStamp, newStamp}, map[string]any{s.fields.stamp.DBName: newStamp})
 }
 
-// binding is the change of what everything issued to a user is bound to.
+// binding is a change of the field to which everything that was issued to a user is bound:
+// the security stamp, or the password hash of a model without a stamp.
 type binding struct {
 	field    *schema.Field
 	old, new string
 }
 
-// replace stores columns of a user if the binding still is the old one, and
-// returns him as stored, or nil if there is none.
+// replace stores columns of a user if the binding still has the old value. It returns the
+// user as stored, or nil if there is no such user.
 func (s *UserStore[U, P]) replace(ctx context.Context, what, id string, b binding, columns map[string]any) (models.Authenticatable, error) {
 	if subtle.ConstantTimeCompare([]byte(b.old), []byte(b.new)) == 1 {
-		return nil, fmt.Errorf("gormstore: %s: what is new is the old one", what)
+		return nil, fmt.Errorf("gormstore: %s: the new value is the old one", what)
 	}
 	key, ok := s.key.value(id)
 	if !ok {
 		return nil, fault(ctx, what, ctx.Err())
 	}
 	var u P
-	committed := false // perhaps, by an earlier try: the answer was lost
+	committed := false // perhaps by an earlier try whose answer was lost
 	err := s.transact(ctx, what, true, func(tx *gorm.DB) (_ bool, err error) {
 		u = nil
 		answer := tx.Model(new(U)).Where(s.key.is(s.core, key)).Where(s.holds(b.field, b.old)).UpdateColumns(columns)
@@ -184,13 +184,13 @@ func (s *UserStore[U, P]) replace(ctx context.Context, what, id string, b bindin
 		return u != nil, err
 	})
 	if err != nil || u == nil {
-		return nil, err // an interface without a type
+		return nil, err // not u, which would make an interface that is not nil
 	}
 	return u, nil
 }
 
-// holds returns the condition that a field has a text. An empty one may be
-// stored as NULL.
+// holds returns the condition that a field holds a text. An empty text may be stored as
+// NULL.
 func (s *UserStore[U, P]) holds(field *schema.Field, text string) clause.Expression {
 	same := s.same(columnOf(field), text)
 	if text != "" {
@@ -199,12 +199,13 @@ func (s *UserStore[U, P]) holds(field *schema.Field, text string) clause.Express
 	return clause.Or(same, clause.Eq{Column: columnOf(field), Value: nil})
 }
 
-// stored returns the user that the transaction has just changed. Read after it,
-// he could have the stamp of a later change, and whoever made this one would
-// outlive that one.
+// stored returns the user that the transaction has just changed. If it were read after the
+// transaction, it could have the stamp of a later change. Then the login of this request
+// would survive the later change.
 func (s *UserStore[U, P]) stored(tx *gorm.DB, key any, id string) (P, error) {
 	row, err := load[U](tx, s.core, s.key, key)
-	// A model whose AuthID is not its key would name somebody else's row.
+	// If AuthID of the model does not return its key, this could be the row of
+	// another user.
 	if err != nil || row == nil || P(row).AuthID() != id {
 		return nil, err
 	}

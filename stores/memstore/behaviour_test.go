@@ -42,7 +42,8 @@ func TestJanitor(t *testing.T) {
 	})
 }
 
-// A family outlives the token that it was created with, whose place it keeps.
+// TestFirstTokenIsDropped deletes the first token of a family, which shares its
+// memory with the family.
 func TestFirstTokenIsDropped(t *testing.T) {
 	s := memstore.NewTokens(quiet)
 	first := token(newID())
@@ -83,7 +84,7 @@ func TestFirstTokenIsDropped(t *testing.T) {
 		t.Errorf("Create of the same name = %v, %v", ok, err)
 	}
 	if _, err := s.Create(t.Context(), first); !errors.Is(err, stores.ErrExists) {
-		t.Errorf("Create of a name that is taken = %v", err)
+		t.Errorf("Create of an existing name = %v", err)
 	}
 	there(true, true)
 	prune(first.Expires, 1)
@@ -103,7 +104,7 @@ func TestJanitorUsesClock(t *testing.T) {
 		}
 		time.Sleep(memstore.DefaultPruneEvery)
 		synctest.Wait()
-		// The janitor has taken one of the two.
+		// The janitor has deleted one of the two.
 		if n, err := l.Prune(t.Context(), noon.Add(2*time.Hour)); n != 1 || err != nil {
 			t.Errorf("Prune = %d, %v; want 1", n, err)
 		}
@@ -111,7 +112,7 @@ func TestJanitorUsesClock(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	// The bubble fails if a goroutine is left.
+	// synctest fails the test if a goroutine is left.
 	synctest.Test(t, func(t *testing.T) {
 		for _, every := range []time.Duration{0, -1, time.Second} {
 			set := memstore.New(memstore.Options{PruneEvery: every})
@@ -178,11 +179,11 @@ func TestNamesAreRefused(t *testing.T) {
 }
 
 type entry struct {
-	taken int
-	ends  time.Time
+	reserved int
+	ends     time.Time
 }
 
-// TestWindowsOfOneShard compares a crowded shard with a model.
+// TestWindowsOfOneShard compares a shard with many windows with a model.
 func TestWindowsOfOneShard(t *testing.T) {
 	l, model := memstore.NewLimiter(quiet), make(map[int]entry)
 	random, now := rand.New(rand.NewPCG(3, 4)), noon
@@ -211,13 +212,13 @@ func TestWindowsOfOneShard(t *testing.T) {
 			e = entry{ends: now.Add(w.Period)}
 		}
 		g, err := l.Reserve(t.Context(), now, w)
-		if err != nil || g.OK() != (e.taken < w.Limit) {
-			t.Fatalf("Reserve: full %d, %v, with %d of %d taken", g.Full, err, e.taken, w.Limit)
+		if err != nil || g.OK() != (e.reserved < w.Limit) {
+			t.Fatalf("Reserve: full %d, %v, with %d of %d slots reserved", g.Full, err, e.reserved, w.Limit)
 		}
 		if !g.OK() && g.RetryAfter != e.ends.Sub(now) {
 			t.Fatalf("retry after %v, want %v", g.RetryAfter, e.ends.Sub(now))
 		}
-		e.taken = min(e.taken+1, w.Limit)
+		e.reserved = min(e.reserved+1, w.Limit)
 		model[n] = e
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/ginauth/ginauth/stores/memstore"
 )
 
-// bench runs f serially and in parallel, each time with a number at random.
+// bench runs f serially and in parallel, each time with a random number below n.
 func bench(b *testing.B, n int, f func(ctx context.Context, i int)) {
 	ctx := b.Context()
 	b.Run("serial", func(b *testing.B) {
@@ -38,7 +38,7 @@ func BenchmarkLoad(b *testing.B) {
 	})
 }
 
-// BenchmarkLoadHot loads what the processor has in its caches.
+// BenchmarkLoadHot loads rows that are in the processor's caches.
 func BenchmarkLoadHot(b *testing.B) {
 	s, rows := fillSessions(b, 100, true)
 	bench(b, len(rows), func(ctx context.Context, i int) {
@@ -78,7 +78,7 @@ func BenchmarkCreateFull(b *testing.B) {
 	})
 }
 
-func BenchmarkTake(b *testing.B) {
+func BenchmarkReserve(b *testing.B) {
 	l := fillWindows(b, 0)
 	bench(b, 100_000, func(ctx context.Context, i int) {
 		a := stores.Window{Key: key(i), Limit: 1 << 30, Period: time.Hour}
@@ -89,7 +89,7 @@ func BenchmarkTake(b *testing.B) {
 	})
 }
 
-func BenchmarkTakeRefused(b *testing.B) {
+func BenchmarkReserveRefused(b *testing.B) {
 	l := fillWindows(b, 0)
 	w := stores.Window{Key: key(0), Limit: 0, Period: time.Hour}
 	bench(b, 1, func(ctx context.Context, i int) {
@@ -107,7 +107,7 @@ func BenchmarkFlood(b *testing.B) {
 			i++
 		}
 	})
-	// Each window that ends makes room for one more.
+	// Each window that ends makes room for one new window.
 	b.Run("full", func(b *testing.B) {
 		l, i := memstore.NewLimiter(bounded(1_000_000)), 0
 		for ; i < 1_000_000; i++ {

@@ -20,7 +20,7 @@ func bounded(n int) memstore.Options {
 	return o
 }
 
-// found returns the numbers of the rows that still exist.
+// found returns the indexes of the rows that still exist.
 func found(t *testing.T, s stores.Sessions, rows []stores.Session) (numbers []int) {
 	t.Helper()
 	for i, row := range rows {
@@ -38,11 +38,11 @@ func TestFullSessionsDropInOrder(t *testing.T) {
 	expired := session("u1", 0)
 	expired.Expires = noon
 	rows := []stores.Session{
-		session("u1", 9*time.Hour),  // 0: has an owner, so it stays
-		session("", 2*time.Minute),  // 1: goes third
-		session("", 30*time.Minute), // 2: is touched, so it goes last
-		expired,                     // 3: goes first, owner or not
-		session("", 3*time.Minute),  // 4: goes second
+		session("u1", 9*time.Hour),  // 0: stays, because it has an owner
+		session("", 2*time.Minute),  // 1: is deleted third
+		session("", 30*time.Minute), // 2: is touched, so it is deleted last
+		expired,                     // 3: has expired, so it is deleted first, although it has an owner
+		session("", 3*time.Minute),  // 4: is deleted second
 	}
 	for _, row := range rows {
 		if err := s.Create(t.Context(), row); err != nil {
@@ -71,8 +71,8 @@ func TestFullSessionsDropInOrder(t *testing.T) {
 	}
 }
 
-// TestFullSessionsFollowChanges compares the order in which rows go with a
-// model, after changes in any order.
+// TestFullSessionsFollowChanges compares the order in which a full store deletes
+// rows with a model, after random changes of the rows.
 func TestFullSessionsFollowChanges(t *testing.T) {
 	const n = 400
 	s := memstore.NewSessions(bounded(n))
@@ -96,7 +96,7 @@ func TestFullSessionsFollowChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, ok, _ := s.Load(t.Context(), row.Row); ok {
-			t.Fatalf("row %d of %d was to go and is there", i, len(going))
+			t.Fatalf("row %d of %d should be deleted and is there", i, len(going))
 		}
 	}
 	if err := s.Create(t.Context(), session("u3", 0)); !errors.Is(err, stores.ErrFull) {
@@ -104,7 +104,7 @@ func TestFullSessionsFollowChanges(t *testing.T) {
 	}
 }
 
-// change makes a change at random and returns it as a delta.
+// change applies a random change to the row and returns it as a delta.
 func change(random *rand.Rand, row *stores.Session) stores.Delta {
 	switch random.IntN(3) {
 	case 0:
@@ -119,7 +119,8 @@ func change(random *rand.Rand, row *stores.Session) stores.Delta {
 	return stores.Delta{Expires: row.Expires}
 }
 
-// inOrder returns the rows that may go, in the order in which they go.
+// inOrder returns the rows that a full store may delete, in the order in which it
+// deletes them.
 func inOrder(rows []stores.Session) []stores.Session {
 	var expired, idle []stores.Session
 	for _, row := range rows {
@@ -167,7 +168,7 @@ func TestFullTokens(t *testing.T) {
 			t.Fatalf("Create = %v, %v", ok, err)
 		}
 	}
-	// A fourth family is one too many, whether or not its token has a place.
+	// A fourth family is one too many, also if there is room for its token.
 	if _, err := s.Create(t.Context(), token(newID())); !errors.Is(err, stores.ErrFull) {
 		t.Errorf("Create of a fourth family: %v, want ErrFull", err)
 	}
@@ -257,7 +258,7 @@ func TestResetMakesRoom(t *testing.T) {
 	}
 }
 
-// outcome says in a word what becomes of a Reserve.
+// outcome returns the result of a Reserve in words.
 func outcome(t *testing.T, l stores.Limiter, now time.Time, windows ...stores.Window) string {
 	t.Helper()
 	g, err := l.Reserve(t.Context(), now, windows...)
@@ -272,7 +273,7 @@ func outcome(t *testing.T, l stores.Limiter, now time.Time, windows ...stores.Wi
 	return "ok"
 }
 
-// manyWindows returns n new windows, with a few named twice.
+// manyWindows returns n new windows, the first three of them twice.
 func manyWindows(n int) []stores.Window {
 	windows := make([]stores.Window, n)
 	for i := range windows {

@@ -1,17 +1,17 @@
 package memstore
 
-// A heap holds records with the one of the smallest time on top. Unlike
-// container/heap it knows where each record is, so a time can change in place,
-// and it makes no interface values.
+// A heap holds records, the one with the smallest time on top. Unlike
+// container/heap it knows the place of each record, so that a record's time can
+// change in place, and it creates no interface values.
 type heap[T any] struct {
 	items []*T
-	// time returns what a record is ordered by.
+	// time returns the time by which a record is ordered.
 	time func(*T) int64
-	// place returns where a record keeps its index in items.
+	// place returns where a record stores its index in items.
 	place func(*T) *int32
 }
 
-// first returns the smallest time, and never if there is none.
+// first returns the smallest time, or never if the heap is empty.
 func (h *heap[T]) first() int64 {
 	if len(h.items) == 0 {
 		return never
@@ -36,12 +36,13 @@ func (h *heap[T]) remove(item *T) {
 	}
 }
 
-// fix puts a record whose time has changed in order.
+// fix restores the order after the time of a record has changed.
 func (h *heap[T]) fix(item *T) {
 	h.down(h.up(int(*h.place(item))))
 }
 
-// up moves the record at i towards the top, and returns where it ends.
+// up moves the record at i towards the top as far as necessary, and returns its new
+// index.
 func (h *heap[T]) up(i int) int {
 	item := h.items[i]
 	t := h.time(item)
@@ -57,7 +58,7 @@ func (h *heap[T]) up(i int) int {
 	return i
 }
 
-// down moves the record at i away from the top.
+// down moves the record at i away from the top as far as necessary.
 func (h *heap[T]) down(i int) {
 	item := h.items[i]
 	t := h.time(item)

@@ -16,7 +16,7 @@ import (
 // noon is the time at which the tests begin.
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// quiet has no janitor, and its clock stands still at noon.
+// quiet starts no janitor, and its clock always says noon.
 var quiet = memstore.Options{PruneEvery: -1, Now: func() time.Time { return noon }}
 
 func newID() string {
@@ -25,12 +25,12 @@ func newID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// key returns the digest numbered n.
+// key returns the digest of the number n.
 func key(n int) stores.Digest {
 	return stores.DigestOf(binary.BigEndian.AppendUint64(nil, uint64(n)))
 }
 
-// session returns one that was last seen the given time before noon.
+// session returns a session that was last seen the given time before noon.
 func session(owner string, ago time.Duration) stores.Session {
 	var owners []string
 	if owner != "" {
@@ -56,8 +56,8 @@ func token(family string) stores.Token {
 	}
 }
 
-// bytesPer returns the memory that n records take, each, as made by fill. The
-// store has to be reachable from what fill returns.
+// bytesPer returns how much memory each of the n records takes that fill creates. The
+// store must be reachable from the result of fill.
 func bytesPer(n int, fill func() any) float64 {
 	before := heapAlloc()
 	kept := fill()
@@ -74,8 +74,8 @@ func heapAlloc() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// fillSessions returns a store with n sessions, each with an owner of its own
-// if they are owned.
+// fillSessions returns a store with n sessions, and their rows. If owned is set, each
+// session has an owner of its own.
 func fillSessions(t testing.TB, n int, owned bool) (*memstore.Sessions, []string) {
 	s := memstore.NewSessions(quiet)
 	rows := make([]string, n)
@@ -93,7 +93,7 @@ func fillSessions(t testing.TB, n int, owned bool) (*memstore.Sessions, []string
 	return s, rows
 }
 
-// fillWindows returns a limiter with n windows of the keys numbered 0 to n-1.
+// fillWindows returns a limiter with a window for each of key(0) to key(n-1).
 func fillWindows(t testing.TB, n int) *memstore.Limiter {
 	l := memstore.NewLimiter(quiet)
 	for i := range n {

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// A janitor is the goroutine that prunes a store.
+// A janitor is the goroutine that prunes a store at intervals.
 type janitor struct {
 	stop chan struct{}
 	once sync.Once
 	wait sync.WaitGroup
 }
 
-// startJanitor calls prune at intervals until close is called, and never if the
-// interval is negative.
+// startJanitor starts a goroutine that calls prune at intervals until close is
+// called. If the interval is negative, it starts none.
 func startJanitor(every time.Duration, prune func()) *janitor {
 	j := &janitor{stop: make(chan struct{})}
 	if every < 0 {
@@ -34,7 +34,7 @@ func startJanitor(every time.Duration, prune func()) *janitor {
 	return j
 }
 
-// close stops the goroutine and waits for it. It may be called again.
+// close stops the goroutine and waits until it has ended. It may be called again.
 func (j *janitor) close() {
 	j.once.Do(func() { close(j.stop) })
 	j.wait.Wait()

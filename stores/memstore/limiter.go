@@ -13,10 +13,10 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Limiter is a stores.Limiter in memory, with fixed windows. It is a
-// stores.Pruner as well.
+// Limiter is a stores.Limiter in memory, with fixed windows. It also implements
+// stores.Pruner.
 //
-// It counts to 4 294 967 295 in one window; a higher limit counts as that.
+// A window has at most 4,294,967,295 slots. A higher limit has the same effect.
 type Limiter struct {
 	shards  [limiterShards]limiterShard
 	count   atomic.Int64
@@ -35,8 +35,8 @@ const limiterShards = 256
 type limiterShard struct {
 	sync.Mutex
 	table
-	// firstEnd is no later than the end of any window of the shard. It changes
-	// with the lock held.
+	// firstEnd is not later than the end of any window of the shard. It changes
+	// only while the lock is held.
 	firstEnd atomic.Int64
 }
 
@@ -60,13 +60,13 @@ func (l *Limiter) Close() error {
 }
 
 // Reserve implements stores.Limiter. It returns stores.ErrFull if there is no room
-// for a new window: a window that has not ended is never dropped for another.
+// for a new window. It never deletes a window that has not ended.
 func (l *Limiter) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
 	if err := ended(ctx); err != nil {
 		return stores.Grant{}, err
 	}
 	for {
-		if g, room := l.tryTake(now.UnixMicro(), windows); room {
+		if g, room := l.tryReserve(now.UnixMicro(), windows); room {
 			return g, nil
 		}
 		if !l.makeRoom(now.UnixMicro()) {
@@ -75,8 +75,8 @@ func (l *Limiter) Reserve(ctx context.Context, now time.Time, windows ...stores.
 	}
 }
 
-// tryTake takes the slots unless there is no room for a new window.
-func (l *Limiter) tryTake(now int64, windows []stores.Window) (g stores.Grant, room bool) {
+// tryReserve reserves the slots, unless there is no room for a new window.
+func (l *Limiter) tryReserve(now int64, windows []stores.Window) (g stores.Grant, room bool) {
 	held := l.lock(windows)
 	defer l.unlock(held)
 	g = l.ask(now, windows)
@@ -88,7 +88,7 @@ func (l *Limiter) tryTake(now int64, windows []stores.Window) (g stores.Grant, r
 	}
 	g.Slots = make([]stores.Slot, len(windows))
 	for i, w := range windows {
-		g.Slots[i] = stores.Slot{Key: w.Key, Opened: l.shard(w.Key).take(now, w)}
+		g.Slots[i] = stores.Slot{Key: w.Key, Opened: l.shard(w.Key).reserve(now, w)}
 	}
 	return g, true
 }
@@ -111,8 +111,8 @@ func (l *Limiter) Refund(ctx context.Context, slots ...stores.Slot) error {
 	for _, slot := range slots {
 		sh := l.shard(slot.Key)
 		sh.Lock()
-		if i, found := sh.find(short(slot.Key)); found && sh.spans[i].opened == slot.Opened && sh.taken[i] > 0 {
-			sh.taken[i]--
+		if i, found := sh.find(short(slot.Key)); found && sh.spans[i].opened == slot.Opened && sh.reserved[i] > 0 {
+			sh.reserved[i]--
 		}
 		sh.Unlock()
 	}
@@ -152,8 +152,8 @@ func (l *Limiter) prune(now int64) int {
 	return n
 }
 
-// makeRoom drops the windows that have ended in the first shard that has any,
-// and reports whether there was one.
+// makeRoom deletes the windows that have ended from the first shard that has any,
+// and reports whether there was such a shard.
 func (l *Limiter) makeRoom(now int64) bool {
 	for i := range l.shards {
 		if l.pruneShard(&l.shards[i], now) > 0 {
@@ -175,22 +175,22 @@ func (l *Limiter) pruneShard(sh *limiterShard, now int64) int {
 	return n
 }
 
-// ask returns the answer to a Reserve or a Peek, without receipts.
+// ask returns the result of a Reserve or a Peek, without receipts.
 func (l *Limiter) ask(now int64, windows []stores.Window) stores.Grant {
 	g := stores.Grant{Full: -1}
 	for n, w := range windows {
 		sh := l.shard(w.Key)
-		taken, left := int64(0), micro(w.Period)
+		reserved, left := int64(0), micro(w.Period)
 		if i, live := sh.live(short(w.Key), now); live {
-			taken, left = int64(sh.taken[i]), sh.spans[i].ends-now
+			reserved, left = int64(sh.reserved[i]), sh.spans[i].ends-now
 		}
 		// A key that is named twice counts twice.
 		for _, earlier := range windows[:n] {
 			if short(earlier.Key) == short(w.Key) {
-				taken++
+				reserved++
 			}
 		}
-		if taken < min(int64(w.Limit), math.MaxUint32) {
+		if reserved < min(int64(w.Limit), math.MaxUint32) {
 			continue
 		}
 		if g.OK() {
@@ -219,24 +219,24 @@ next:
 	return n
 }
 
-// take takes a slot of a window and returns when that was opened.
-func (sh *limiterShard) take(now int64, w stores.Window) (opened int64) {
+// reserve reserves a slot of a window and returns when the window began.
+func (sh *limiterShard) reserve(now int64, w stores.Window) (opened int64) {
 	k := short(w.Key)
 	i, live := sh.live(k, now)
 	if !live {
 		ends := now + micro(w.Period)
 		if ends == 0 {
-			ends = 1 // 0 says that the place is free
+			ends = 1 // 0 means that the place is free
 		}
 		i = sh.put(k, span{now, ends})
 		sh.firstEnd.Store(min(sh.firstEnd.Load(), ends))
 	}
-	sh.taken[i]++
+	sh.reserved[i]++
 	return sh.spans[i].opened
 }
 
-// micro returns a period in microseconds, at least one: a window that lasted
-// for none would limit nothing.
+// micro returns a period in microseconds, at least one. A window of length zero would
+// limit nothing.
 func micro(period time.Duration) int64 {
 	return max(1, int64((period+time.Microsecond-1)/time.Microsecond))
 }
@@ -245,11 +245,11 @@ func short(key stores.Digest) windowKey { return windowKey(key[:len(windowKey{})
 
 func (l *Limiter) shard(key stores.Digest) *limiterShard { return &l.shards[key[0]] }
 
-// shardSet is a set of numbers of shards.
+// shardSet is a set of shard numbers.
 type shardSet [limiterShards / 64]uint64
 
-// lock locks the shards of all windows. It does so in ascending order, so that
-// two calls with the same windows never wait for each other.
+// lock locks the shards of all windows, in ascending order, so that two calls never
+// deadlock.
 func (l *Limiter) lock(windows []stores.Window) (held shardSet) {
 	for _, w := range windows {
 		held[w.Key[0]/64] |= 1 << (w.Key[0] % 64)
@@ -262,7 +262,7 @@ func (l *Limiter) unlock(held shardSet) {
 	held.each(func(i int) { l.shards[i].Unlock() })
 }
 
-// each calls f for the members in ascending order.
+// each calls f for each number in the set, in ascending order.
 func (s shardSet) each(f func(i int)) {
 	for word, left := range s {
 		for ; left != 0; left &= left - 1 {

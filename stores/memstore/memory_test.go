@@ -18,7 +18,7 @@ func TestMemoryOfSessions(t *testing.T) {
 			rows = made
 			return s
 		})
-		// The names in rows are not the store's.
+		// The names in rows do not belong to the store.
 		got -= 16 + 32
 		t.Logf("%s: %.0f bytes for each of %d sessions", name, got, len(rows))
 		if got > 377 {
@@ -27,8 +27,8 @@ func TestMemoryOfSessions(t *testing.T) {
 	}
 }
 
-// TestMemoryIsGivenBack looks for what stays behind a session that ended. The
-// tables keep their size: that is a few bytes for each that there was at once.
+// TestMemoryIsGivenBack measures the memory that deleted sessions leave behind. The
+// maps keep their size, which is a few bytes for each of the sessions.
 func TestMemoryIsGivenBack(t *testing.T) {
 	const n = 50_000
 	got := bytesPer(n, func() any {

@@ -1,29 +1,29 @@
-// Package memstore keeps sessions, tokens and limits in the memory of one
-// process. It is the default of ginauth, right for development, for tests and
-// for an application that runs on one machine and may forget everybody when it
-// restarts. Several processes need a store that they share.
+// Package memstore keeps sessions, tokens and limits in the memory of one process.
+// It is the default of ginauth. It suits development, tests, and applications that
+// run as one process and may lose all logins when they restart. Several processes
+// need a shared store.
 //
-// # What it holds, and what it does when it is full
+// # Limits
 //
-// Each store has a bound on the number of its records. What has expired is
-// dropped first, always. If that is not enough:
+// Each store has a maximum number of records. A store that is full first deletes
+// expired records. If that is not enough:
 //
-//   - Sessions drop anonymous sessions, the least recently seen first, and
-//     never one that has an owner. When only those are left, Create returns
+//   - Sessions deletes anonymous sessions, the least recently seen first. It never
+//     deletes a session with an owner. If only those are left, Create returns
 //     stores.ErrFull.
-//   - Tokens drop nothing that lives: Create and Rotate return stores.ErrFull.
-//   - The Limiter drops nothing that lives: Reserve returns stores.ErrFull. It
-//     fails closed, because whoever can fill it could otherwise make it forget
-//     how often an account was tried.
+//   - Tokens deletes no valid token. Create and Rotate return stores.ErrFull.
+//   - Limiter deletes no window that has not ended. Reserve returns stores.ErrFull.
+//     It fails closed: otherwise a client that fills the store could make it forget
+//     the failed logins of an account.
 //
-// A session with a few small keys takes about 300 bytes, a token about 450 and
-// a window about 48.
+// A session with a few small keys takes about 300 bytes, a token about 450 bytes,
+// and a window about 48 bytes.
 //
 // # Expiry
 //
-// A goroutine of each store drops expired records at intervals. Close stops it;
-// the store can be used after that, and drops expired records when it is full or
-// when Prune is called.
+// A goroutine of each store deletes expired records at intervals. Close stops it.
+// The store can still be used after Close. It then deletes expired records when it
+// is full and when Prune is called.
 package memstore
 
 import (
@@ -46,34 +46,34 @@ const (
 	DefaultPruneEvery  = time.Minute
 )
 
-// Options configures a store. The zero value is ready for use. Each store reads
+// Options configures a store. The zero value is ready for use. Each store reads only
 // the fields that concern it.
 type Options struct {
 	// MaxSessions is the largest number of sessions. Zero or less means
 	// DefaultMaxSessions.
 	MaxSessions int
-	// MaxTokens is the largest number of tokens, and also of families: a family
-	// is kept until it has expired, to know that it was revoked, whether or not
-	// a token of it is left. Zero or less means DefaultMaxTokens.
+	// MaxTokens is the largest number of tokens, and also the largest number of
+	// families. A family without tokens is kept until it expires, because it may
+	// be revoked. Zero or less means DefaultMaxTokens.
 	MaxTokens int
 	// MaxWindows is the largest number of windows of the limiter. Zero or less
 	// means DefaultMaxWindows.
 	MaxWindows int
-	// PruneEvery is the interval at which expired records are dropped. Zero
-	// means DefaultPruneEvery; if it is negative there is no goroutine for it.
+	// PruneEvery is the interval at which expired records are deleted. Zero means
+	// DefaultPruneEvery. If it is negative, no goroutine is started.
 	PruneEvery time.Duration
-	// Now is the clock by which records are dropped. It decides nothing else:
-	// whether a record lives is decided by the time that a caller passes. Nil
-	// means time.Now.
+	// Now is the clock that decides which expired records are deleted. Nothing
+	// else uses it: whether a record is valid depends on the time that the
+	// caller passes. Nil means time.Now.
 	Now func() time.Time
 }
 
-// New returns a set of stores in memory. Its Close stops their goroutines.
+// New returns a set of stores in memory. Closing the set stops their goroutines.
 func New(o Options) stores.Set {
 	return stores.Set{Sessions: NewSessions(o), Tokens: NewTokens(o), Limiter: NewLimiter(o)}
 }
 
-// filled returns the options with their defaults filled in.
+// filled returns the options with defaults in place of zero values.
 func (o Options) filled() Options {
 	if o.MaxSessions <= 0 {
 		o.MaxSessions = DefaultMaxSessions
@@ -93,8 +93,8 @@ func (o Options) filled() Options {
 	return o
 }
 
-// ended returns an error if the context has ended. Nothing here waits for
-// longer than a lock is held, so each method asks once.
+// ended returns an error if the context has ended. Each method checks this once,
+// because nothing here waits longer than a lock is held.
 func ended(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("ginauth: memory store: %w", err)
@@ -102,9 +102,10 @@ func ended(ctx context.Context) error {
 	return nil
 }
 
-// reserve counts n more records unless that passes max. What is reserved has to
-// be stored. The count is never too high for a moment, which would refuse others
-// while there is room.
+// reserve adds n to a count of records and reports true, unless the sum would exceed
+// max. The caller must then store n records. The count never exceeds the number of
+// records even for a moment, because then other calls would be refused although
+// there is room.
 func reserve(count *atomic.Int64, n, max int64) bool {
 	for {
 		have := count.Load()
@@ -117,14 +118,14 @@ func reserve(count *atomic.Int64, n, max int64) bool {
 	}
 }
 
-// id is the binary form of a row's, a token's or a family's name: half the size
-// of the text, and without a pointer. Names are random, so its bytes also choose
-// the shard.
+// id is the binary form of the name of a row, a token or a family. It has half the
+// size of the text, and no pointer. Names are random, so its bytes also select the
+// shard.
 type id [16]byte
 
 var errName = errors.New("ginauth: memory store: a name has to be 32 hexadecimal digits in lower case")
 
-// parseID returns the binary form of a name. No other text has it.
+// parseID returns the binary form of a name. No two names have the same.
 func parseID(name string) (v id, ok bool) {
 	if len(name) != 2*len(v) {
 		return id{}, false
@@ -139,8 +140,8 @@ func parseID(name string) (v id, ok bool) {
 	return v, true
 }
 
-// digits holds one more than the value of each hexadecimal digit, and 0 for any
-// other byte.
+// digits holds the value of each hexadecimal digit plus one, and 0 for any other
+// byte.
 var digits = [256]byte{
 	'0': 1, '1': 2, '2': 3, '3': 4, '4': 5, '5': 6, '6': 7, '7': 8,
 	'8': 9, '9': 10, 'a': 11, 'b': 12, 'c': 13, 'd': 14, 'e': 15, 'f': 16,

@@ -13,8 +13,8 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Sessions is a stores.Sessions in memory. It is a stores.SessionIndex and a
-// stores.Pruner as well.
+// Sessions is a stores.Sessions in memory. It also implements stores.SessionIndex
+// and stores.Pruner.
 type Sessions struct {
 	shards  [128]sessionShard
 	owners  owners
@@ -30,27 +30,27 @@ var (
 	_ stores.Pruner       = (*Sessions)(nil)
 )
 
-// sessionShard holds the rows whose id falls to it.
+// sessionShard holds the rows whose ids select it.
 type sessionShard struct {
 	sync.RWMutex
 	rows map[id]*session
-	// expiring holds every row by its expiry, and idle the anonymous ones by
-	// when they were last seen.
+	// expiring orders all rows by their expiry, and idle orders the anonymous
+	// rows by when they were last seen.
 	expiring, idle heap[session]
-	// firstExpiry and firstIdle repeat the tops of the heaps, for those that do
-	// not hold the lock.
+	// firstExpiry and firstIdle repeat the times on top of the heaps, for readers
+	// that do not hold the lock.
 	firstExpiry, firstIdle atomic.Int64
 }
 
-// session is a row. Its fields change with the shard's lock held; what they
-// point to does not change.
+// session is a row. Its fields change only while the shard's lock is held. The
+// values that they point to do not change.
 type session struct {
 	id         id
 	principals *principals
 	digest     stores.Digest
 	values     stores.Values
 	address    string
-	// userAgent is shared by all rows that have the same: there are few.
+	// userAgent is shared by all rows with the same user agent.
 	userAgent                           unique.Handle[string]
 	created, lastSeen, renamed, expires int64
 	generation                          uint32
@@ -100,9 +100,9 @@ func (s *Sessions) Load(ctx context.Context, row string) (stores.Session, bool, 
 	return r.export(row), true, nil
 }
 
-// Create implements stores.Sessions. If the store is full it drops the row that
-// expired first, else the anonymous one that was seen the longest ago, and
-// returns stores.ErrFull if there is neither.
+// Create implements stores.Sessions. If the store is full, Create deletes the row
+// that expired first, or else the anonymous row that was least recently seen. If
+// there is neither, it returns stores.ErrFull.
 func (s *Sessions) Create(ctx context.Context, row stores.Session) error {
 	if err := ended(ctx); err != nil {
 		return err
@@ -132,8 +132,8 @@ func newRecord(key id, row stores.Session) *session {
 		id:     key,
 		digest: row.Digest,
 		values: row.Values,
-		// The caller's text may be a part of a larger one, such as the header
-		// of a request. Make copies as well.
+		// The caller's text may be part of a larger one, such as the header of
+		// a request, so copy it. Make copies as well.
 		address:    strings.Clone(row.Address),
 		userAgent:  unique.Make(row.UserAgent),
 		created:    micros(row.Created),
@@ -244,7 +244,7 @@ func (s *Sessions) shard(key id) *sessionShard {
 	return &s.shards[int(key[0])%len(s.shards)]
 }
 
-// drop removes a row that is in the shard.
+// drop deletes a row of the shard.
 func (s *Sessions) drop(sh *sessionShard, r *session) {
 	delete(sh.rows, r.id)
 	sh.expiring.remove(r)
@@ -256,14 +256,14 @@ func (s *Sessions) drop(sh *sessionShard, r *session) {
 	sh.publish()
 }
 
-// publish repeats the tops of the heaps after a change.
+// publish updates firstExpiry and firstIdle after a change.
 func (sh *sessionShard) publish() {
 	sh.firstExpiry.Store(sh.expiring.first())
 	sh.firstIdle.Store(sh.idle.first())
 }
 
-// export returns the row as callers see it. The name is its own, which the
-// caller has at hand.
+// export returns the row as a stores.Session. The caller passes the row's name, so
+// that it need not be built from the id.
 func (r *session) export(row string) stores.Session {
 	return stores.Session{
 		Row:        row,

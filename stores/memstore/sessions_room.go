@@ -9,15 +9,14 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// makeRoom drops one row that may go: the one that expired first, else the
-// anonymous one that was seen the longest ago. It reports whether there may be
-// room now.
+// makeRoom deletes one row: the row that expired first, or else the anonymous row
+// that was least recently seen. It reports whether there may be room now.
 func (s *Sessions) makeRoom(now int64) bool {
 	sh, first := s.lowest(func(sh *sessionShard) *atomic.Int64 { return &sh.firstExpiry })
 	if first <= now {
 		sh.Lock()
 		defer sh.Unlock()
-		// Another goroutine may have been here first. Then there is room.
+		// Another goroutine may have deleted it already. Then there is room.
 		if sh.expiring.first() <= now {
 			s.drop(sh, sh.expiring.items[0])
 		}
@@ -35,7 +34,7 @@ func (s *Sessions) makeRoom(now int64) bool {
 	return true
 }
 
-// lowest returns the shard in which a published time is the smallest.
+// lowest returns the shard with the smallest published time, and that time.
 func (s *Sessions) lowest(time func(*sessionShard) *atomic.Int64) (*sessionShard, int64) {
 	found, least := &s.shards[0], int64(never)
 	for i := range s.shards {
@@ -71,8 +70,7 @@ func (s *Sessions) prune(now int64) int {
 	return n
 }
 
-// SessionsOf implements stores.SessionIndex. Nobody owns the anonymous
-// sessions.
+// SessionsOf implements stores.SessionIndex.
 func (s *Sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
 	if err := ended(ctx); err != nil {
 		return nil, err

@@ -13,10 +13,10 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Tokens is a stores.Tokens in memory. It is a stores.Pruner as well.
+// Tokens is a stores.Tokens in memory. It also implements stores.Pruner.
 //
-// An id is unique within its family. Families are listed under the owner of
-// their first token.
+// An id is unique within its family. A family is listed under the owner of its
+// first token.
 type Tokens struct {
 	shards   [64]tokenShard
 	owners   owners
@@ -32,22 +32,22 @@ var (
 	_ stores.Pruner = (*Tokens)(nil)
 )
 
-// tokenShard holds the families whose id falls to it, with all their members,
-// so one lock makes any change of a family atomic.
+// tokenShard holds the families whose ids select it, with all their members. So one
+// lock makes every change of a family atomic.
 type tokenShard struct {
 	sync.Mutex
 	families map[id]*family
-	// others are the members that are not the root of their family.
+	// others holds the members that are not the root of their family.
 	others map[tokenKey]*token
 	// expiring and ending order the tokens and the families by their expiry.
 	expiring heap[token]
 	ending   heap[family]
-	// lastKind and lastAbility are those of the token before, which the next one
-	// shares if they are its own: there are few of either.
+	// lastKind and lastAbility are those of the token that was stored last. The
+	// next token shares them if it has the same, which is likely.
 	lastKind    unique.Handle[stores.Kind]
 	lastAbility string
-	// firstExpiry repeats the smaller of the heaps' tops, for those that do not
-	// hold the lock.
+	// firstExpiry repeats the smaller of the times on top of the heaps, for
+	// readers that do not hold the lock.
 	firstExpiry atomic.Int64
 }
 
@@ -79,8 +79,8 @@ func (s *Tokens) Close() error {
 	return nil
 }
 
-// Create implements stores.Tokens. It returns stores.ErrFull if the store is
-// full of tokens that live.
+// Create implements stores.Tokens. It returns stores.ErrFull if the store is full and
+// no token or family has expired.
 func (s *Tokens) Create(ctx context.Context, t stores.Token) (bool, error) {
 	if err := ended(ctx); err != nil {
 		return false, err
@@ -100,14 +100,14 @@ func (s *Tokens) Create(ctx context.Context, t stores.Token) (bool, error) {
 	}
 }
 
-// tryCreate creates a token unless there is no room for it.
+// tryCreate creates a token, unless there is no room for it.
 func (s *Tokens) tryCreate(key tokenKey, t stores.Token) (created, room bool, err error) {
 	sh := s.shard(key.family)
 	sh.Lock()
 	defer sh.Unlock()
 	f, rooted := sh.families[key.family]
 	if rooted {
-		if _, taken := sh.member(f, key); taken {
+		if _, exists := sh.member(f, key); exists {
 			return false, true, fmt.Errorf("%w: token", stores.ErrExists)
 		}
 		if f.revoked != 0 {
@@ -134,7 +134,7 @@ func (s *Tokens) tryCreate(key tokenKey, t stores.Token) (created, room bool, er
 	return true, true, nil
 }
 
-// find returns a token of the shard. No member outlives its family.
+// find returns a token of the shard. A token is deleted before its family.
 func (sh *tokenShard) find(key tokenKey) (t *token, found bool) {
 	f, found := sh.families[key.family]
 	if !found {
@@ -156,15 +156,15 @@ func (s *Tokens) errFull() error {
 	return fmt.Errorf("%w: %d tokens or families", stores.ErrFull, s.max)
 }
 
-// add stores another token of a family, which is counted.
+// add stores another token of a family. The caller has counted it.
 func (sh *tokenShard) add(key tokenKey, f *family, given stores.Token) {
 	t := new(token)
 	sh.others[key] = t
 	sh.insert(t, key, f, given)
 }
 
-// insert fills in a token of a family, and enters it everywhere but where it is
-// found.
+// insert sets the fields of a token of a family, and adds it to the family's list and
+// to the heap. The caller adds it where it is found.
 func (sh *tokenShard) insert(t *token, key tokenKey, f *family, given stores.Token) {
 	*t = token{
 		id:       key.id,
@@ -206,87 +206,6 @@ func (sh *tokenShard) ability(ability string) string {
 	return sh.lastAbility
 }
 
-// Find implements stores.Tokens.
-func (s *Tokens) Find(ctx context.Context, family, id string) (stores.Token, bool, error) {
-	if err := ended(ctx); err != nil {
-		return stores.Token{}, false, err
-	}
-	var found stores.Token
-	ok := s.with(family, id, func(t *token) bool {
-		found = t.export(family, id)
-		return true
-	})
-	return found, ok, nil
-}
-
-// Lives implements stores.Tokens.
-func (s *Tokens) Lives(ctx context.Context, now time.Time, families ...string) ([]stores.Life, error) {
-	if err := ended(ctx); err != nil {
-		return nil, err
-	}
-	lives := make([]stores.Life, len(families))
-	for i, family := range families {
-		if key, ok := parseID(family); ok {
-			lives[i] = s.life(key, now)
-		}
-	}
-	return lives, nil
-}
-
-func (s *Tokens) life(family id, now time.Time) stores.Life {
-	sh := s.shard(family)
-	sh.Lock()
-	defer sh.Unlock()
-	f, found := sh.families[family]
-	switch {
-	case !found:
-		return stores.Unknown
-	case f.alive(now):
-		return stores.Alive
-	}
-	return stores.Ended
-}
-
-// Consume implements stores.Tokens.
-func (s *Tokens) Consume(ctx context.Context, now time.Time, family, id string) (bool, error) {
-	if err := ended(ctx); err != nil {
-		return false, err
-	}
-	return s.with(family, id, func(t *token) bool {
-		if t.consumed != 0 || t.ends() <= micros(now) || !t.family.alive(now) {
-			return false
-		}
-		t.consumed = mark(now)
-		return true
-	}), nil
-}
-
-// Touch implements stores.Tokens.
-func (s *Tokens) Touch(ctx context.Context, now time.Time, family, id string) error {
-	if err := ended(ctx); err != nil {
-		return err
-	}
-	s.with(family, id, func(t *token) bool {
-		t.lastUsed = micros(now)
-		return true
-	})
-	return nil
-}
-
-// with calls f for a token, with its family locked, and returns what f does. It
-// returns false if there is no such token.
-func (s *Tokens) with(family, id string, f func(*token) bool) bool {
-	key, ok := parseKey(family, id)
-	if !ok {
-		return false
-	}
-	sh := s.shard(key.family)
-	sh.Lock()
-	defer sh.Unlock()
-	t, found := sh.find(key)
-	return found && f(t)
-}
-
 func parseKey(family, token string) (key tokenKey, ok bool) {
 	f, ok1 := parseID(family)
 	t, ok2 := parseID(token)
@@ -297,7 +216,7 @@ func (s *Tokens) shard(family id) *tokenShard {
 	return &s.shards[int(family[0])%len(s.shards)]
 }
 
-// publish repeats the tops of the heaps after a change.
+// publish updates firstExpiry after a change.
 func (sh *tokenShard) publish() {
 	sh.firstExpiry.Store(min(sh.expiring.first(), sh.ending.first()))
 }

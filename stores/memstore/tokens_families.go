@@ -9,9 +9,9 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Rotate implements stores.Tokens. It returns stores.ErrFull if the store is
-// full of tokens that live, and stores.ErrExists if the child's id is taken;
-// either leaves the parent as it was.
+// Rotate implements stores.Tokens. It returns stores.ErrFull if the store is full and
+// no token has expired, and stores.ErrExists if a token has the child's id. Neither
+// changes the parent.
 func (s *Tokens) Rotate(ctx context.Context, now time.Time, parent string, child stores.Token) (stores.Rotated, error) {
 	if err := ended(ctx); err != nil {
 		return stores.RotateDead, err
@@ -35,7 +35,7 @@ func (s *Tokens) Rotate(ctx context.Context, now time.Time, parent string, child
 	}
 }
 
-// tryRotate rotates a token unless there is no room for its child.
+// tryRotate rotates a token, unless there is no room for its child.
 func (s *Tokens) tryRotate(now time.Time, from, to tokenKey, child stores.Token) (r stores.Rotated, room bool, err error) {
 	sh := s.shard(from.family)
 	sh.Lock()
@@ -49,7 +49,7 @@ func (s *Tokens) tryRotate(now time.Time, from, to tokenKey, child stores.Token)
 	case t.ends() <= micros(now):
 		return stores.RotateDead, true, nil
 	}
-	if _, taken := sh.member(t.family, to); taken {
+	if _, exists := sh.member(t.family, to); exists {
 		return stores.RotateDead, true, fmt.Errorf("%w: token", stores.ErrExists)
 	}
 	if !reserve(&s.tokens, 1, s.max) {
@@ -97,7 +97,7 @@ func (s *Tokens) RevokeOwner(ctx context.Context, now time.Time, owner, exceptFa
 	return n, nil
 }
 
-// among reports whether a kind is one of those asked for: any if none is.
+// among reports whether kind is one of kinds. An empty list stands for all kinds.
 func among(kind stores.Kind, kinds []stores.Kind) bool {
 	return len(kinds) == 0 || slices.Contains(kinds, kind)
 }
@@ -115,8 +115,8 @@ func (s *Tokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kin
 	return tokens, nil
 }
 
-// appendUnused appends the owner's tokens of a family that are not consumed, if
-// the family is not revoked.
+// appendUnused appends the tokens of a family that belong to the owner and are not
+// consumed. It appends nothing if the family is revoked.
 func (s *Tokens) appendUnused(to []stores.Token, key id, owner string, kinds []stores.Kind) []stores.Token {
 	sh := s.shard(key)
 	sh.Lock()
@@ -133,7 +133,7 @@ func (s *Tokens) appendUnused(to []stores.Token, key id, owner string, kinds []s
 	return to
 }
 
-// Prune implements stores.Pruner. It counts tokens, and families too.
+// Prune implements stores.Pruner. It counts deleted tokens and deleted families.
 func (s *Tokens) Prune(ctx context.Context, now time.Time) (int, error) {
 	if err := ended(ctx); err != nil {
 		return 0, err
@@ -149,8 +149,8 @@ func (s *Tokens) prune(now int64) int {
 	return n
 }
 
-// makeRoom drops what has expired in the first shard where something has, and
-// reports whether there may be room now.
+// makeRoom deletes the expired records of the first shard that has any, and reports
+// whether there may be room now.
 func (s *Tokens) makeRoom(now int64) bool {
 	for i := range s.shards {
 		if s.pruneShard(&s.shards[i], now) > 0 {
@@ -160,7 +160,7 @@ func (s *Tokens) makeRoom(now int64) bool {
 	return false
 }
 
-// pruneShard drops what has expired in a shard, and returns how much that was.
+// pruneShard deletes the expired records of a shard, and returns their number.
 func (s *Tokens) pruneShard(sh *tokenShard, now int64) int {
 	if sh.firstExpiry.Load() > now {
 		return 0
@@ -168,7 +168,8 @@ func (s *Tokens) pruneShard(sh *tokenShard, now int64) int {
 	sh.Lock()
 	defer sh.Unlock()
 	n := 0
-	// No member ends after its family, so a family that ends has none left.
+	// No member expires after its family, so a family that has expired has no
+	// members left.
 	for ; sh.expiring.first() <= now; n++ {
 		s.drop(sh, sh.expiring.items[0])
 	}
@@ -183,7 +184,7 @@ func (s *Tokens) pruneShard(sh *tokenShard, now int64) int {
 	return n
 }
 
-// drop removes a token.
+// drop deletes a token.
 func (s *Tokens) drop(sh *tokenShard, t *token) {
 	sh.expiring.remove(t)
 	if t.prev != nil {
@@ -199,6 +200,7 @@ func (s *Tokens) drop(sh *tokenShard, t *token) {
 		delete(sh.others, tokenKey{t.family.id, t.id})
 		return
 	}
-	// Its place lives on in the family. The abilities may be in somebody's hands.
+	// The family keeps the memory of its first token. The abilities stay as they
+	// are, because Find may have returned them.
 	t.family, t.prev, t.next, t.owner, t.name, t.data = nil, nil, nil, "", "", nil
 }

@@ -16,9 +16,9 @@ type family struct {
 	// first is the head of the list of members.
 	first    *token
 	endingAt int32
-	// root is the member that the family was created with: for most there is no
-	// other, and one block of memory and one entry of a map do for both. Its
-	// family is nil once it was dropped.
+	// root is the first member of the family. Most families have no other, so
+	// one block of memory and one entry in a map are enough for both. After root
+	// was deleted, its field family is nil.
 	root token
 }
 
@@ -33,14 +33,14 @@ type token struct {
 	digest    stores.Digest
 	name      string
 	abilities []string
-	ability   [1]string // where abilities are if there is one
+	ability   [1]string // the memory of abilities if there is one
 	data      []byte
 
 	created, expires, consumed, lastUsed int64
 	expiringAt                           int32
 }
 
-// copyAbilities keeps no hold on the caller's slice or texts.
+// copyAbilities stores copies of the abilities, which belong to the caller.
 func (t *token) copyAbilities(sh *tokenShard, abilities []string) {
 	if abilities == nil {
 		return
@@ -51,15 +51,15 @@ func (t *token) copyAbilities(sh *tokenShard, abilities []string) {
 	}
 }
 
-// ends returns when the token may be dropped: no member outlives its family.
+// ends returns when the token expires: with its family at the latest.
 func (t *token) ends() int64 { return min(t.expires, t.family.expires) }
 
-// alive reports whether the family's members may live.
+// alive reports whether the family is neither revoked nor expired.
 func (f *family) alive(now time.Time) bool {
 	return f.revoked == 0 && f.expires > micros(now)
 }
 
-// revoke ends the family and reports whether it was alive.
+// revoke revokes the family and reports whether it was alive.
 func (f *family) revoke(now time.Time) bool {
 	alive := f.alive(now)
 	if f.revoked == 0 {
@@ -68,8 +68,8 @@ func (f *family) revoke(now time.Time) bool {
 	return alive
 }
 
-// mark returns the time of an event, which is never 0: that says that it has
-// not happened.
+// mark returns the time of an event in microseconds since 1970. It is never 0, which
+// means that the event has not happened.
 func mark(now time.Time) int64 {
 	if us := micros(now); us != 0 {
 		return us
@@ -77,7 +77,7 @@ func mark(now time.Time) int64 {
 	return 1
 }
 
-// export returns the token as callers see it.
+// export returns the token as a stores.Token.
 func (t *token) export(family, id string) stores.Token {
 	return stores.Token{
 		ID:            id,

@@ -2,7 +2,6 @@ package redisstore_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -18,8 +17,7 @@ import (
 	"github.com/ginauth/ginauth/stores/redisstore"
 )
 
-// TestEveryKeyExpires looks for a key without a time to live, and for what was
-// stored in the clear.
+// TestEveryKeyExpires checks that each key has a time to live.
 func TestEveryKeyExpires(t *testing.T) { // S11
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		set, prefix := fresh(t, client)
@@ -64,7 +62,7 @@ func TestEveryKeyExpires(t *testing.T) { // S11
 	})
 }
 
-// TestPast stores what has already expired, which is no error.
+// TestPast stores records that have already expired, which is no error.
 func TestPast(t *testing.T) { // F13
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		for _, end := range []time.Time{present().Add(-time.Hour), time.Unix(-1, 0), time.Unix(0, 0), {}} {
@@ -83,7 +81,7 @@ func TestPast(t *testing.T) { // F13
 				t.Fatal(err)
 			}
 			if end.IsZero() {
-				continue // which leaves the end as it is
+				continue // because zero keeps the expiry
 			}
 			if got, err := set.Sessions.Update(t.Context(), row, stores.Delta{Expires: end}); err != nil || got != stores.Updated {
 				t.Errorf("Update to the end %v: %v, error %v", end, got, err)
@@ -95,7 +93,7 @@ func TestPast(t *testing.T) { // F13
 	})
 }
 
-// TestServerAhead stores what has expired by the server's clock and not by ours.
+// TestServerAhead stores records that have expired by the server's clock, but not by ours.
 func TestServerAhead(t *testing.T) {
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		set, _ := fresh(t, client)
@@ -122,7 +120,7 @@ func TestServerAhead(t *testing.T) {
 	})
 }
 
-// TestProlonged keeps a session alive for longer than it was listed at first.
+// TestProlonged keeps a session alive for longer than it was first listed.
 func TestProlonged(t *testing.T) {
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		set, prefix := fresh(t, client)
@@ -144,7 +142,7 @@ func TestProlonged(t *testing.T) {
 	})
 }
 
-// TestSize changes a session at random, and fills it to the brim.
+// TestSize applies random changes to a session, and then fills it up to the limit.
 func TestSize(t *testing.T) {
 	client := openSingle(t)
 	set, prefix := fresh(t, client)
@@ -183,7 +181,7 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// TestTrim rotates a family for days.
+// TestTrim rotates tokens of a family for days.
 func TestTrim(t *testing.T) {
 	client := openSingle(t)
 	set, prefix := fresh(t, client)
@@ -213,8 +211,7 @@ func TestTrim(t *testing.T) {
 	}
 }
 
-// TestManyKeys sets more keys at once than Lua has room for arguments, and removes
-// them.
+// TestManyKeys sets and removes more keys at once than Lua has room for arguments.
 func TestManyKeys(t *testing.T) {
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		set, _ := fresh(t, client)
@@ -243,83 +240,6 @@ func TestManyKeys(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestCorrupt writes what cannot be read.
-func TestCorrupt(t *testing.T) { // S13
-	client := openSingle(t)
-	set := func(fields ...any) func(key string) error {
-		return func(key string) error { return client.HSet(t.Context(), key, fields...).Err() }
-	}
-	for name, spoil := range map[string]func(key string) error{
-		"another type": func(key string) error { return client.Set(t.Context(), key, "x", time.Hour).Err() },
-		"no end":       func(key string) error { return client.HDel(t.Context(), key, "expires").Err() },
-		"no generation": func(key string) error {
-			return errors.Join(client.HDel(t.Context(), key, "generation").Err(), client.HSet(t.Context(), key, row+":t", "x").Err())
-		},
-		"generation":     set("generation", "-1", row+":t", "x"),
-		"same owners":    set("owners", "ann\x00ann", row+":t", "x"),
-		"empty owner":    set("owners", "ann\x00", row+":t", "x"),
-		"principals":     set("principals", make([]byte, stores.MaxPrincipals+1), row+":t", "x"),
-		"short digest":   set("digest", "x", row+":t", `{"d":"eA=="}`),
-		"no digest":      set("digest", "", row+":t", "{}"),
-		"not a number":   set("expires", "soon"),
-		"random bytes":   set("seen", "\x00\xff", row+":t", "\x00\xff"),
-		"the wrong JSON": set("created", "[]", row+":t", "null"),
-		"too much":       set(":k", make([]byte, 10<<20), row+":t", make([]byte, 10<<20)),
-	} {
-		t.Run(name, func(t *testing.T) { corrupted(t, client, spoil) })
-	}
-}
-
-// corrupted spoils a session and a family, and reads them.
-func corrupted(t *testing.T, client redis.UniversalClient, spoil func(key string) error) {
-	set, prefix := fresh(t, client)
-	_, err := set.Tokens.Create(t.Context(), newToken())
-	if err := errors.Join(err, set.Sessions.Create(t.Context(), newSession()),
-		spoil(prefix+"s:{"+row+"}"), spoil(prefix+"t:{"+family+"}")); err != nil {
-		t.Fatal(err)
-	}
-	if _, found, err := set.Sessions.Load(t.Context(), row); found || !errors.Is(err, stores.ErrCorrupt) {
-		t.Errorf("Load: found %v, error %v", found, err)
-	}
-	if _, found, err := set.Tokens.Find(t.Context(), family, row); found || !errors.Is(err, stores.ErrCorrupt) {
-		t.Errorf("Find: found %v, error %v", found, err)
-	}
-	if _, err := set.Sessions.Update(t.Context(), row, stores.Delta{}); err != nil && !errors.Is(err, stores.ErrCorrupt) {
-		t.Errorf("Update: %v", err)
-	}
-	if _, err := set.Tokens.Consume(t.Context(), present(), family, row); err != nil && !errors.Is(err, stores.ErrCorrupt) {
-		t.Errorf("Consume: %v", err)
-	}
-	if existed, err := set.Sessions.Delete(t.Context(), row); !existed || err != nil {
-		t.Errorf("Delete = %v, error %v", existed, err)
-	}
-}
-
-func TestCorruptWindow(t *testing.T) {
-	client := openSingle(t)
-	set, prefix := fresh(t, client)
-	w := windows(1)
-	for _, text := range []string{"", "1 2", "1 2 -3", "a b c", strings.Repeat("9", 1000)} {
-		if _, err := set.Limiter.Reserve(t.Context(), present(), w...); err != nil {
-			t.Fatal(err)
-		}
-		key := keysOf(t, client, prefix)[0]
-		if err := client.Set(t.Context(), key, text, time.Hour).Err(); err != nil {
-			t.Fatal(err)
-		}
-		if g, err := set.Limiter.Reserve(t.Context(), present(), w...); g.OK() || !errors.Is(err, stores.ErrCorrupt) {
-			t.Errorf("Reserve of %.20q: %+v, error %v", text, g, err)
-		}
-		// To Peek a text of no bytes is no window. The Reserve that follows tells.
-		if g, err := set.Limiter.Peek(t.Context(), present(), w...); text != "" && (g.OK() || !errors.Is(err, stores.ErrCorrupt)) {
-			t.Errorf("Peek of %.20q: %+v, error %v", text, g, err)
-		}
-		if err := set.Limiter.Reset(t.Context(), w[0].Key); err != nil {
-			t.Error(err)
-		}
-	}
 }
 
 func TestPanicsAtStart(t *testing.T) {

@@ -7,8 +7,7 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// BenchmarkStores measures calls beside a GET, which is what a round trip
-// costs.
+// BenchmarkStores measures calls, and a GET, which is the cost of a round trip.
 func BenchmarkStores(b *testing.B) {
 	client := openSingle(b)
 	set, prefix := fresh(b, client)
@@ -34,7 +33,7 @@ func BenchmarkStores(b *testing.B) {
 			})
 			return err
 		}},
-		{"Take3", func() error { _, err := set.Limiter.Reserve(ctx, s.LastSeen, w...); return err }},
+		{"Reserve3", func() error { _, err := set.Limiter.Reserve(ctx, s.LastSeen, w...); return err }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {

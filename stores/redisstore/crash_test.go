@@ -12,8 +12,8 @@ import (
 	"github.com/ginauth/ginauth/stores/redisstore"
 )
 
-// TestKilledServer kills a server amid revocations. None that was acknowledged
-// is lost, with either setting under which Redis writes before it answers.
+// TestKilledServer kills a server during revocations. No acknowledged revocation may be
+// lost with the settings with which Redis writes before it answers.
 func TestKilledServer(t *testing.T) { // EXP-13
 	for _, sync := range []string{"always", "no"} {
 		t.Run(sync, func(t *testing.T) { killedServer(t, testservers.NewRedisServer(t, "--appendfsync", sync)) })
@@ -26,7 +26,7 @@ func killedServer(t *testing.T, server *testservers.RedisServer) {
 	}
 	revoked := revokeUntil(t, open(), 500, server.Kill)
 	server.Start(t)
-	tokens := open() // a client whose server was down would wait before it tries again
+	tokens := open() // because the first client would wait before it tries again
 	for _, token := range revoked {
 		got, found, err := tokens.Find(t.Context(), token.Family, token.ID)
 		if err != nil || !found || got.FamilyRevoked.IsZero() {
@@ -38,8 +38,8 @@ func killedServer(t *testing.T, server *testservers.RedisServer) {
 	}
 }
 
-// revokeUntil makes and revokes families, calls enough after n of them, and goes
-// on until there is an error. It returns those that were acknowledged.
+// revokeUntil creates and revokes families until there is an error. It calls enough after n
+// of them, and returns the families whose revocations were acknowledged.
 func revokeUntil(t *testing.T, tokens stores.Tokens, n int, enough func()) (revoked []stores.Token) {
 	var group sync.WaitGroup
 	var mu sync.Mutex

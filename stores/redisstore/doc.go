@@ -4,81 +4,76 @@
 //	client := redis.NewClient(&redis.Options{
 //		Addr:                  "redis:6379",
 //		ContextTimeoutEnabled: true,            // obey the deadline of a request
-//		DialTimeout:           time.Second,     // also of one without a deadline
+//		DialTimeout:           time.Second,     // for calls without a deadline as well
 //		ReadTimeout:           time.Second,
 //		WriteTimeout:          time.Second,
-//		PoolSize:              100,             // as many requests at once
+//		PoolSize:              100,             // the number of parallel requests
 //	})
 //	set := redisstore.New(client) // sessions, tokens, limiter
 //
-// It needs version 6.2 and the commands EVAL and EVALSHA. A load of a session,
-// an update, and a Reserve on one server are one round trip each.
+// It needs version 6.2 and the commands EVAL and EVALSHA. Loading a session, updating a
+// session, and a Reserve on one server take one round trip each.
 //
-// # What the client has to do
+// # Settings of the client
 //
-// Without ContextTimeoutEnabled go-redis looks at a deadline between two tries
-// only, and a server that hangs keeps a request for some ReadTimeouts. Also
-// with it, a context that is cancelled, rather than timed out, is noticed when
-// the command under way is answered or times out. A call whose context has
-// already ended is never sent.
+// Without ContextTimeoutEnabled go-redis checks a deadline only between two tries, and a
+// server that hangs holds a request for several times ReadTimeout. Even with it, go-redis
+// notices that a context was cancelled, rather than timed out, only when the running
+// command is answered or times out. A call whose context has already ended is not sent.
 //
-// go-redis sends a command again if the answer got lost (Options.MaxRetries).
-// Each call carries a nonce, which is stored with what the call did; so one
-// that is sent again is answered as the first time, and "consumed once",
-// "created" and "renamed" stay true. Slots of the limiter have no room for
-// that, so there a lost answer is an error.
+// go-redis sends a command again if its answer was lost (Options.MaxRetries). Each call has
+// a nonce, which is stored with its effect. A call that is sent again gets the same answer
+// as the first time, so "consumed once", "created" and "renamed" stay true. Slots of the
+// limiter have no room for a nonce. There a lost answer is an error.
 //
-// The client must not read from replicas, so of redis.ClusterOptions leave
-// ReadOnly, RouteByLatency and RouteRandomly alone.
+// The client must not read from replicas: do not set ReadOnly, RouteByLatency or
+// RouteRandomly in redis.ClusterOptions.
 //
-// # What the server has to do
+// # Settings of the server
 //
-// Set maxmemory-policy to noeviction: a server that evicts keys forgets
-// revocations and failed logins, and the owner of a session. Set appendonly to
-// yes: one without it comes back from a restart as it was minutes ago, with
-// revoked tokens alive. Set appendfsync to always. What that and the others keep
-// of what was acknowledged:
+// Set maxmemory-policy to noeviction. A server that evicts keys loses revocations, failed
+// logins and the indexes by owner. Set appendonly to yes. Without it a server that restarts
+// has the data of some minutes ago, in which revoked tokens are valid. Set appendfsync to
+// always. This is what the settings keep of acknowledged changes:
 //
 //	always    all, whether the process is killed or the power fails
 //	everysec  all but up to two seconds if the power fails, and also if the process
 //	          is killed while a flush is slow: Redis then answers before it writes
-//	no        all if the process is killed, all but what the kernel holds back,
-//	          half a minute, if the power fails
+//	no        all if the process is killed; if the power fails, all but what the
+//	          kernel has not written yet, which is about half a minute
 //
-// Leave no-appendfsync-on-rewrite at no: with yes, always is as no for as long as
-// a rewrite of the file runs. With always a write waits for the disk; writes at
-// the same time share a flush. A replica is always a little behind, so a failover loses what the old master
-// acknowledged last: set min-replicas-to-write to bound that, and keep what must
-// not come back, such as a user's security stamp, in a database. Check, of each
-// store, tells what it can find out of all that.
+// Leave no-appendfsync-on-rewrite at no. With yes, always has the effect of no while the
+// file is rewritten. With always every write waits for the disk; simultaneous writes share
+// a flush. A replica is always a little behind, so a failover loses what the old master
+// acknowledged last. Set min-replicas-to-write to limit that, and keep what must not be
+// lost, such as the security stamp of a user, in a database. Check, of each store, reports
+// the settings that it can read.
 //
 // # Keys
 //
-// Each key expires with its record, five minutes late, so that clocks which
-// differ by less lose nothing. Nothing has to be pruned.
+// Each key expires with its record, five minutes late, so that clocks may differ by less
+// than that. Nothing has to be pruned.
 //
-//	ginauth:s:{row}     a session, a hash: keys as ":name", the rest without ":"
+//	ginauth:s:{row}     a session, a hash: keys as ":name", other fields without ":"
 //	ginauth:t:{family}  a family of tokens with its root, a hash
-//	ginauth:e:{family}  the members of the family by their ends, a sorted set
-//	ginauth:so:…        the sessions of an owner by their ends, a sorted set
-//	ginauth:to:…        the families of an owner by their ends, a sorted set
+//	ginauth:e:{family}  the members of the family by their expiry, a sorted set
+//	ginauth:so:…        the sessions of an owner by their expiry, a sorted set
+//	ginauth:to:…        the families of an owner by their expiry, a sorted set
 //	ginauth:w:…         a window of the limiter, a string
 //
-// A delta of a session is merged by the server, key by key. Rotation and
-// revocation of tokens are one script each on one hash, whose root they look at
-// first.
+// The server merges a delta of a session key by key. Rotation and revocation of tokens are
+// one script each, on one hash. The script checks the root first.
 //
-// The indexes by owner are elsewhere in a cluster than what they list. A member
-// is listed before it is stored, so a process that stops in between leaves an
-// entry that leads nowhere; entries are checked against the record and leave
-// with their time. A session that becomes the owner's while DeleteSessionsOf
-// runs may stay: what a user ended everywhere has to be refused by his security
-// stamp as well. RevokeOwner misses no family; see there.
+// In a cluster the indexes by owner are not in the slots of the records that they list. A
+// member is listed before its record is stored, so a process that stops in between leaves
+// an entry without a record. Entries are checked against the record, and are removed when
+// they expire. A session that gets an owner while DeleteSessionsOf runs may stay, so a
+// user's security stamp has to refuse it as well. RevokeOwner misses no family; see there.
 //
 // # Clusters
 //
-// No script spans two slots. So the limiter takes several windows one after the
-// other and puts back what it took if one is full: it never admits too many,
-// but for a moment it may refuse one too many. On one server several windows are
-// one atomic step.
+// No script uses keys of two slots. So in a cluster the limiter reserves slots in several
+// windows one after the other, and refunds them if one window is full. It never admits too
+// many, but for a moment it may refuse one too many. On one server several windows are one
+// atomic step.
 package redisstore

@@ -12,7 +12,7 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// everyMethod returns a call of each method of the stores.
+// everyMethod returns a call to each method of the stores.
 func everyMethod(set stores.Set) map[string]func(ctx context.Context) error {
 	s, index, tokens, limiter := set.Sessions, set.Sessions.(stores.SessionIndex), set.Tokens, set.Limiter
 	now, session, token, window := present(), newSession(), newToken(), windows(2)
@@ -47,16 +47,16 @@ func everyMethod(set stores.Set) map[string]func(ctx context.Context) error {
 	}
 }
 
-// teach makes the server know all scripts, and the client have connections.
+// teach sends all scripts to the server and opens connections of the client.
 func teach(t testing.TB, client redis.UniversalClient) {
 	set, _ := fresh(t, client)
 	for _, method := range everyMethod(set) {
-		_ = method(t.Context()) // some find nothing
+		_ = method(t.Context()) // some return an error
 	}
 }
 
-// TestFaults breaks the connection in several ways. Each method says so in
-// time, and works again when the fault is over.
+// TestFaults breaks the connection in several ways. Each method returns an error in time,
+// and works again when the fault is over.
 func TestFaults(t *testing.T) { // F06, EXP-15
 	const deadline = 150 * time.Millisecond
 	for name, mode := range map[string]int{"refuse": refuse, "reset": reset, "hang": hang} {
@@ -65,7 +65,7 @@ func TestFaults(t *testing.T) { // F06, EXP-15
 			client, p := throughProxy(t, func(*redis.Options) {})
 			set := behind(t, client)
 			for name, method := range everyMethod(set) {
-				_ = client.Ping(t.Context()).Err() // leaves a connection in the pool
+				_ = client.Ping(t.Context()).Err() // puts a connection into the pool
 				p.set(mode)
 				ctx, cancel := context.WithTimeout(t.Context(), deadline)
 				start := time.Now()
@@ -87,7 +87,7 @@ func TestFaults(t *testing.T) { // F06, EXP-15
 	}
 }
 
-// TestLostAnswers loses the answer to a call, which go-redis then makes again.
+// TestLostAnswers loses the answers to calls, which go-redis then sends again.
 func TestLostAnswers(t *testing.T) { // R08
 	client, p := throughProxy(t, func(*redis.Options) {})
 	teach(t, openSingle(t))
@@ -138,8 +138,9 @@ func TestLostAnswers(t *testing.T) { // R08
 	losing("Delete", false, func() (any, error) { return set.Sessions.Delete(ctx, row) })
 }
 
-// TestLostSlots loses the answer to a Reserve and to a Refund, which must not be
-// made again: the one would take twice and the other free another's slot.
+// TestLostSlots loses the answers to a Reserve and to a Refund. Neither may be sent again: a
+// second Reserve would reserve another slot, and a second Refund would free a slot of
+// somebody else.
 func TestLostSlots(t *testing.T) {
 	client, p := throughProxy(t, func(*redis.Options) {})
 	teach(t, openSingle(t))
@@ -172,7 +173,7 @@ func TestLostSlots(t *testing.T) {
 	}
 }
 
-// TestScriptsAreForgotten flushes the scripts of the server.
+// TestScriptsAreForgotten flushes the scripts of the server before each call.
 func TestScriptsAreForgotten(t *testing.T) {
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		set, _ := fresh(t, client)

@@ -12,8 +12,8 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// A hook looks at what a client sends: before may answer itself, by an error or
-// with done.
+// A hook counts what a client sends. The function before sees each command. If it returns
+// true, it has answered the command itself.
 type hook struct {
 	before func(cmd redis.Cmder) (done bool)
 	sent   int
@@ -56,38 +56,33 @@ func loggingIn(owners ...string) stores.Delta {
 	}
 }
 
-func TestRoundTrips(t *testing.T) {
-	client := openSingle(t)
-	set, _ := fresh(t, client)
+// A step is a call and the number of round trips that it takes.
+type step struct {
+	name string
+	want int
+	call func() error
+}
+
+// roundTrips makes the calls and checks how many round trips each of them takes.
+func roundTrips(t *testing.T, client redis.UniversalClient, steps []step) {
+	t.Helper()
 	teach(t, client)
 	h := &hook{}
 	client.AddHook(h)
+	for _, step := range steps {
+		h.sent = 0
+		if err := step.call(); err != nil || h.sent != step.want {
+			t.Errorf("%s: %d round trips, error %v; want %d", step.name, h.sent, err, step.want)
+		}
+	}
+}
+
+func TestRoundTrips(t *testing.T) {
+	client := openSingle(t)
+	set, _ := fresh(t, client)
 	ctx, now, child := t.Context(), present(), newToken()
 	child.ID = second
-	update := func(d stores.Delta) error {
-		got, err := set.Sessions.Update(ctx, row, d)
-		if got != stores.Updated {
-			t.Errorf("Update: %v", got)
-		}
-		return err
-	}
-	for _, step := range []struct {
-		name string
-		want int
-		call func() error
-	}{
-		{"Create of an owner's session", 2, func() error { return set.Sessions.Create(ctx, newSession()) }},
-		{"Load", 1, func() error { _, _, err := set.Sessions.Load(ctx, row); return err }},
-		{"Update", 1, func() error {
-			_, err := set.Sessions.Update(ctx, row, stores.Delta{
-				Set: map[string][]byte{"a": nil}, Remove: []string{"b"}, LastSeen: now, Expires: now.Add(2 * time.Hour),
-			})
-			return err
-		}},
-		{"login of the owner", 2, func() error { return update(loggingIn("ann")) }},
-		{"login of two owners", 2, func() error { return update(loggingIn("ann", "bob")) }},
-		{"logout of both", 1, func() error { return update(loggingIn()) }},
-		{"login again", 2, func() error { return update(loggingIn("bob", "ann")) }},
+	roundTrips(t, client, []step{
 		{"Reserve", 1, func() error { _, err := set.Limiter.Reserve(ctx, now, windows(3)...); return err }},
 		{"Peek", 1, func() error { _, err := set.Limiter.Peek(ctx, now, windows(3)...); return err }},
 		{"Create of an owner's token", 2, func() error { _, err := set.Tokens.Create(ctx, newToken()); return err }},
@@ -96,18 +91,41 @@ func TestRoundTrips(t *testing.T) {
 		{"Consume", 1, func() error { _, err := set.Tokens.Consume(ctx, now, family, second); return err }},
 		{"TokensOf", 2, func() error { _, err := set.Tokens.TokensOf(ctx, "ann"); return err }},
 		{"RevokeOwner", 3, func() error { _, err := set.Tokens.RevokeOwner(ctx, now, "ann", ""); return err }},
-		{"SessionsOf", 2, func() error { _, err := set.Sessions.(stores.SessionIndex).SessionsOf(ctx, "ann"); return err }},
-		{"Delete", 2, func() error { _, err := set.Sessions.Delete(ctx, row); return err }},
-	} {
-		h.sent = 0
-		if err := step.call(); err != nil || h.sent != step.want {
-			t.Errorf("%s: %d round trips, error %v; want %d", step.name, h.sent, err, step.want)
-		}
-	}
+	})
 }
 
-// TestRevokeOwnerBesideCreate revokes an owner's families between the two steps
-// of a Create.
+func TestRoundTripsOfSessions(t *testing.T) {
+	client := openSingle(t)
+	set, _ := fresh(t, client)
+	ctx, now := t.Context(), present()
+	update := func(d stores.Delta) func() error {
+		return func() error {
+			got, err := set.Sessions.Update(ctx, row, d)
+			if got != stores.Updated {
+				t.Errorf("Update: %v, want updated", got)
+			}
+			return err
+		}
+	}
+	leaving := loggingIn("bob")
+	leaving.Expires = time.Time{}
+	roundTrips(t, client, []step{
+		{"Create of an owner's session", 2, func() error { return set.Sessions.Create(ctx, newSession()) }},
+		{"Load", 1, func() error { _, _, err := set.Sessions.Load(ctx, row); return err }},
+		{"Update", 1, update(stores.Delta{
+			Set: map[string][]byte{"a": nil}, Remove: []string{"b"}, LastSeen: now, Expires: now.Add(2 * time.Hour),
+		})},
+		{"login of the owner", 2, update(loggingIn("ann"))},
+		{"login of two owners", 2, update(loggingIn("ann", "bob"))},
+		{"logout of one", 1, update(leaving)},
+		{"logout of both", 1, update(loggingIn())},
+		{"login again", 2, update(loggingIn("bob", "ann"))},
+		{"SessionsOf", 2, func() error { _, err := set.Sessions.(stores.SessionIndex).SessionsOf(ctx, "ann"); return err }},
+		{"Delete", 2, func() error { _, err := set.Sessions.Delete(ctx, row); return err }},
+	})
+}
+
+// TestRevokeOwnerBesideCreate calls RevokeOwner between the two steps of a Create.
 func TestRevokeOwnerBesideCreate(t *testing.T) {
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		personal := newToken()
@@ -148,7 +166,7 @@ func TestRevokeOwnerBesideCreate(t *testing.T) {
 	})
 }
 
-// TestSplitServer plays a proxy that looks like one server and is a cluster.
+// TestSplitServer simulates a proxy that looks like one server and is a cluster.
 func TestSplitServer(t *testing.T) {
 	client := openSingle(t)
 	client.AddHook(&hook{before: func(cmd redis.Cmder) bool {

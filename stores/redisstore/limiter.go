@@ -17,48 +17,48 @@ var (
 	_ stores.Checker = (*limiter)(nil)
 )
 
-//go:embed lua/limiter_take.lua
-var limiterTake string
+//go:embed lua/limiter_reserve.lua
+var limiterReserve string
 
-//go:embed lua/limiter_return.lua
-var limiterReturn string
+//go:embed lua/limiter_refund.lua
+var limiterRefund string
 
 var (
-	// What is sent again takes a slot, or puts one back, a second time. The
-	// first would lock somebody out early; the second would free another's slot.
-	takeSlots   = onlyOnce(limiterTake)
-	returnSlots = onlyOnce(limiterReturn)
+	// A script that is sent again reserves or refunds a slot a second time. A
+	// second Reserve would lock a user out too early. A second Refund would free a
+	// slot of somebody else.
+	reserveSlots = onlyOnce(limiterReserve)
+	refundSlots  = onlyOnce(limiterRefund)
 )
 
 // limiter is the stores.Limiter of a client. A window is a string.
 type limiter struct {
 	*core
-	// apart says that no script can see two windows, because they may be on two
-	// servers.
+	// apart means that no script can access two windows, because they may be on
+	// two servers.
 	apart atomic.Bool
 }
 
-// windowKey returns the key of a window: 16 bytes of its digest are enough to
-// tell any two apart.
+// windowKey returns the key of a window. 16 bytes of its digest are enough to
+// distinguish windows.
 func (l *limiter) windowKey(key stores.Digest) string {
 	return l.prefix + "w:" + base64.RawURLEncoding.EncodeToString(key[:16])
 }
 
-// Reserve implements stores.Limiter. On one server it is one atomic step. In a
-// cluster it looks at all windows and then takes a slot in one after the other;
-// if one is full by then, or cannot be reached, it puts back those it took. For
-// that moment they are missing to others, which may be refused for it.
+// Reserve implements stores.Limiter. On one server it is one atomic step. In a cluster it
+// first reads all windows and then reserves a slot in one window after the other. If a
+// window is full by then, or cannot be reached, it refunds the slots that it reserved. In
+// the meantime other calls may be refused because of these slots.
 //
-// A call that fails may have taken slots. They come back when their windows
-// end.
+// A call that fails may have reserved slots. They are free again when their windows end.
 func (l *limiter) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
-	const what = "take slots"
+	const what = "reserve slots"
 	if len(windows) == 0 || ctx.Err() != nil {
 		return none(ctx, what)
 	}
 	groups := l.group(windows)
 	if len(groups) == 1 {
-		got, err := l.takeGroup(ctx, what, now, groups[0])
+		got, err := l.reserveGroup(ctx, what, now, groups[0])
 		if l.splits(err) {
 			return l.Reserve(ctx, now, windows...)
 		}
@@ -67,24 +67,24 @@ func (l *limiter) Reserve(ctx context.Context, now time.Time, windows ...stores.
 		}
 		return grantOf(groups, []reply{got}), nil
 	}
-	// Who is locked out, and hammers on, takes nothing from others.
+	// A client that is locked out and keeps trying reserves no slots of others.
 	grant, err := l.Peek(ctx, now, windows...)
 	if err != nil || !grant.OK() {
 		return grant, err
 	}
-	return l.takeApart(ctx, what, now, groups)
+	return l.reserveApart(ctx, what, now, groups)
 }
 
-// takeApart takes the slots of one group after the other.
-func (l *limiter) takeApart(ctx context.Context, what string, now time.Time, groups []group) (stores.Grant, error) {
+// reserveApart reserves the slots of one group after the other.
+func (l *limiter) reserveApart(ctx context.Context, what string, now time.Time, groups []group) (stores.Grant, error) {
 	var replies []reply
 	for i, g := range groups {
-		got, err := l.takeGroup(ctx, what, now, g)
+		got, err := l.reserveGroup(ctx, what, now, g)
 		if err == nil && got.full < 0 {
 			replies = append(replies, got)
 			continue
 		}
-		// What went wrong here is the answer, whether or not this succeeds.
+		// The result is the same whether or not the refund succeeds.
 		_ = l.undo(ctx, groups[:i], replies)
 		if err != nil {
 			return stores.Grant{}, err
@@ -94,8 +94,8 @@ func (l *limiter) takeApart(ctx context.Context, what string, now time.Time, gro
 	return grantOf(groups, replies), nil
 }
 
-// undo puts back what a Reserve took that is refused after all, and forgets the
-// windows that it began.
+// undo refunds the slots of a Reserve that is refused in the end, and deletes the windows
+// that it began.
 func (l *limiter) undo(ctx context.Context, groups []group, replies []reply) error {
 	calls := make([]call, len(groups))
 	for i, g := range groups {
@@ -103,15 +103,15 @@ func (l *limiter) undo(ctx context.Context, groups []group, replies []reply) err
 		if replies[i].fresh[0] {
 			forget = "1"
 		}
-		calls[i] = call{returnSlots, g.keys, []any{replies[i].opened[0], len(g.windows), forget}}
+		calls[i] = call{refundSlots, g.keys, []any{replies[i].opened[0], len(g.windows), forget}}
 	}
-	_, err := l.runAll(ctx, "put slots back", calls)
+	_, err := l.runAll(ctx, "refund slots", calls)
 	return err
 }
 
-// splits reports whether the error says that a server which looks like one is
-// several, such as a proxy before a cluster, and sees to it that no script is
-// asked for two windows from then on. Such a script was not run.
+// splits reports whether the error means that the client, which looks like one of a
+// single server, talks to several, as with a proxy in front of a cluster. The script was
+// then not run. From then on no script accesses two windows.
 func (l *limiter) splits(err error) bool {
 	split := redis.HasErrorPrefix(err, "CROSSSLOT") && !l.apart.Load()
 	if split {
@@ -120,16 +120,16 @@ func (l *limiter) splits(err error) bool {
 	return split
 }
 
-// takeGroup takes the slots of one group, or none.
-func (l *limiter) takeGroup(ctx context.Context, what string, now time.Time, g group) (reply, error) {
-	got, err := l.run(ctx, what, takeSlots, g.keys, g.args(now)...)
+// reserveGroup reserves the slots of one group, or none.
+func (l *limiter) reserveGroup(ctx context.Context, what string, now time.Time, g group) (reply, error) {
+	got, err := l.run(ctx, what, reserveSlots, g.keys, g.args(now)...)
 	if err != nil {
 		return reply{}, err
 	}
 	return readReply(what, got, g)
 }
 
-// none is the answer for no windows.
+// none returns the result for a call without windows.
 func none(ctx context.Context, what string) (stores.Grant, error) {
 	if ctx.Err() != nil {
 		return stores.Grant{}, fault(ctx, what, ctx.Err())
@@ -137,8 +137,8 @@ func none(ctx context.Context, what string) (stores.Grant, error) {
 	return stores.Grant{Full: -1}, nil
 }
 
-// Refund implements stores.Limiter. A call that fails may have put slots back;
-// it must not be repeated.
+// Refund implements stores.Limiter. A call that fails may have refunded slots and must not
+// be repeated.
 func (l *limiter) Refund(ctx context.Context, slots ...stores.Slot) error {
 	counts := make(map[stores.Slot]int, len(slots))
 	for _, slot := range slots {
@@ -146,9 +146,9 @@ func (l *limiter) Refund(ctx context.Context, slots ...stores.Slot) error {
 	}
 	var calls []call
 	for slot, n := range counts {
-		calls = append(calls, call{returnSlots, []string{l.windowKey(slot.Key)}, []any{slot.Opened, n, "0"}})
+		calls = append(calls, call{refundSlots, []string{l.windowKey(slot.Key)}, []any{slot.Opened, n, "0"}})
 	}
-	_, err := l.runAll(ctx, "put slots back", calls)
+	_, err := l.runAll(ctx, "refund slots", calls)
 	return err
 }
 

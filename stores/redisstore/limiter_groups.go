@@ -9,21 +9,21 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// maxPeriod is the longest period, to the microsecond: with a time of today it
-// gives a number that Lua, which has only floating point, still holds exactly.
+// maxPeriod is the longest period. The end of such a window in microseconds is a number
+// that Lua, which has only floating point, can still represent exactly.
 const maxPeriod = 100 * 365 * 24 * time.Hour
 
-// A group is windows that one script can see.
+// A group holds windows that one script can access.
 type group struct {
 	keys    []string
 	windows []stores.Window
-	// places are where the windows are in the call, and numbers, from 1, where
-	// their keys are in keys.
+	// places are the indexes of the windows in the call. numbers are the indexes
+	// of their keys in keys, beginning with 1.
 	places, numbers []int
 }
 
-// group returns the windows in groups, in the order of the call: all in one,
-// or, if they may be on several servers, one group for each key.
+// group puts the windows into groups, in the order of the call: all into one group or, if
+// they may be on several servers, one group for each key.
 func (l *limiter) group(windows []stores.Window) []group {
 	apart, room := l.apart.Load(), len(windows)
 	if apart {
@@ -55,7 +55,7 @@ func newGroup(room int) group {
 	}
 }
 
-// args returns the arguments of the script that takes.
+// args returns the arguments of the script that reserves slots.
 func (g group) args(now time.Time) []any {
 	args := make([]any, 0, 2+3*len(g.windows))
 	args = append(args, now.UnixMicro(), slack.Milliseconds())
@@ -65,21 +65,21 @@ func (g group) args(now time.Time) []any {
 	return args
 }
 
-// micros returns a period in microseconds, at least one: a window that lasted
-// for none would limit nothing.
+// micros returns a period in microseconds, at least one. A window of length zero would
+// limit nothing.
 func micros(period time.Duration) int64 {
 	period = min(max(period, time.Microsecond), maxPeriod)
 	return int64((period + time.Microsecond - 1) / time.Microsecond)
 }
 
-// A reply is what the script says of a group.
+// A reply is the script's answer for a group.
 type reply struct {
-	// full is the number in the group of the first window without a slot, or
+	// full is the index in the group of the first window without a free slot, or
 	// -1.
 	full int
+	// wait is how long until the full window ends.
 	wait time.Duration
-	// opened and fresh are, for each window, when it opened and whether it did
-	// so in this call.
+	// opened holds when each window began, and fresh whether this call began it.
 	opened []int64
 	fresh  []bool
 }
@@ -101,7 +101,7 @@ func readReply(what string, got any, g group) (reply, error) {
 	return r, nil
 }
 
-// grantOf returns what the replies for the groups say together.
+// grantOf combines the replies for the groups.
 func grantOf(groups []group, replies []reply) stores.Grant {
 	grant := stores.Grant{Full: -1}
 	n := 0

@@ -14,14 +14,13 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// windowSize is more than a window takes, in bytes.
+// windowSize is larger than any window, in bytes.
 const windowSize = 128
 
-// Peek implements stores.Limiter. It reads the windows and does here what the
-// script that takes does in the server, whose time is for those that change
-// something.
+// Peek implements stores.Limiter. It reads the windows and computes the result here, and
+// not in a script as Reserve does, to save time of the server.
 func (l *limiter) Peek(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
-	const what = "look at windows"
+	const what = "peek at windows"
 	if len(windows) == 0 || ctx.Err() != nil {
 		return none(ctx, what)
 	}
@@ -39,12 +38,11 @@ func (l *limiter) Peek(ctx context.Context, now time.Time, windows ...stores.Win
 	return look(now.UnixMicro(), windows, counts), nil
 }
 
-// get asks for windows, in one round trip per server. That there is none, which
-// is what most hear, is "" to GETRANGE, but an error to GET, which go-redis
-// compares with all that it knows.
+// get reads windows in one round trip per server. Most of them do not exist. For those
+// GETRANGE returns "", whereas GET returns an error, which costs go-redis more.
 func (l *limiter) get(ctx context.Context, windows []stores.Window) []*redis.StringCmd {
 	commands := make([]*redis.StringCmd, len(windows))
-	if len(windows) == 1 { // is what most ask for, and a pipeline costs more
+	if len(windows) == 1 { // the usual case, in which a pipeline costs more
 		commands[0] = l.client.GetRange(ctx, l.windowKey(windows[0].Key), 0, windowSize-1)
 		return commands
 	}
@@ -56,26 +54,26 @@ func (l *limiter) get(ctx context.Context, windows []stores.Window) []*redis.Str
 	return commands
 }
 
-// A count is what a window holds: when it ends, in microseconds, and how many of
-// its slots are taken.
-type count struct{ ends, taken int64 }
+// A count holds when a window ends, in microseconds since 1970, and how many of its slots
+// are reserved.
+type count struct{ ends, reserved int64 }
 
-// parseCount reads "opened ends taken", or "" for no window, which is like one
-// that ended long ago.
+// parseCount parses a window: "opened ends reserved", or "" if there is none, which counts
+// as a window that ended long ago.
 func parseCount(text string) (c count, ok bool) {
 	if text == "" {
 		return count{ends: math.MinInt64}, true
 	}
 	opened, rest, _ := strings.Cut(text, " ")
-	ends, taken, _ := strings.Cut(rest, " ")
+	ends, reserved, _ := strings.Cut(rest, " ")
 	var errs [3]error
 	_, errs[0] = strconv.ParseInt(opened, 10, 64)
 	c.ends, errs[1] = strconv.ParseInt(ends, 10, 64)
-	c.taken, errs[2] = strconv.ParseInt(taken, 10, 64)
-	return c, errors.Join(errs[:]...) == nil && c.taken >= 0
+	c.reserved, errs[2] = strconv.ParseInt(reserved, 10, 64)
+	return c, errors.Join(errs[:]...) == nil && c.reserved >= 0
 }
 
-// look returns what a Reserve would answer. It changes the counts.
+// look returns what a Reserve would return. It changes the counts.
 func look(now int64, windows []stores.Window, counts []count) stores.Grant {
 	grant := stores.Grant{Full: -1}
 	for i, w := range windows {
@@ -84,8 +82,8 @@ func look(now int64, windows []stores.Window, counts []count) stores.Grant {
 		if c.ends <= now {
 			*c = count{ends: now + micros(w.Period)}
 		}
-		if c.taken < int64(w.Limit) {
-			c.taken++
+		if c.reserved < int64(w.Limit) {
+			c.reserved++
 			continue
 		}
 		if grant.OK() {

@@ -14,13 +14,13 @@ import (
 	"github.com/ginauth/ginauth/stores/redisstore"
 )
 
-// What a proxy does to connections.
+// What a proxy does with connections and answers.
 const (
 	forward = iota
-	refuse  // new connections, and end those there are
-	reset   // whatever comes
-	hang    // say nothing more
-	lose    // the answer to the next script, and its connection; then forward
+	refuse  // refuse new connections and close the existing ones
+	reset   // reset connections on which something is sent
+	hang    // forward no more answers
+	lose    // drop the answer to the next script and its connection, then forward
 )
 
 // A proxy stands between a client and the server.
@@ -32,7 +32,7 @@ type proxy struct {
 	conns  map[net.Conn]bool
 }
 
-// throughProxy returns a client of the single server behind a proxy.
+// throughProxy returns a client that reaches the single server through a proxy.
 func throughProxy(t *testing.T, change func(*redis.Options)) (*redis.Client, *proxy) {
 	t.Helper()
 	o := options(t)
@@ -51,8 +51,8 @@ func throughProxy(t *testing.T, change func(*redis.Options)) (*redis.Client, *pr
 	return closing(t, redis.NewClient(o)), p
 }
 
-// behind returns empty stores on a client whose connections fail, and deletes
-// what they hold through another.
+// behind returns empty stores on a client whose connections may fail. When the test ends,
+// it deletes their records through another client.
 func behind(t *testing.T, client *redis.Client) stores.Set {
 	prefix := newPrefix()
 	direct := openSingle(t)
@@ -60,7 +60,7 @@ func behind(t *testing.T, client *redis.Client) stores.Set {
 	return redisstore.New(client, redisstore.WithPrefix(prefix))
 }
 
-// set changes what the proxy does.
+// set changes the mode of the proxy.
 func (p *proxy) set(mode int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,7 +70,7 @@ func (p *proxy) set(mode int) {
 	}
 }
 
-// arm makes the proxy lose the answer to the next script.
+// arm makes the proxy drop the answer to the next script.
 func (p *proxy) arm() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -80,7 +80,7 @@ func (p *proxy) arm() {
 func (p *proxy) closeAll() {
 	for conn := range p.conns {
 		if tcp, ok := conn.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0) // reset, do not finish
+			_ = tcp.SetLinger(0) // sends a reset
 		}
 		conn.Close()
 	}
@@ -135,8 +135,7 @@ func (p *proxy) serve(client net.Conn) {
 	p.copy(client, server, func([]byte) bool { return !doomed.Load() })
 }
 
-// copy copies until one side ends, or pass says that what came ends the
-// connection.
+// copy copies data until one side closes the connection or pass returns false.
 func (p *proxy) copy(to io.Writer, from io.Reader, pass func([]byte) bool) {
 	buffer := make([]byte, 64*1024)
 	for {

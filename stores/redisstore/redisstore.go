@@ -9,29 +9,27 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// DefaultPrefix begins the name of every key, unless WithPrefix names another.
+// DefaultPrefix is the prefix of all keys, unless WithPrefix sets another.
 const DefaultPrefix = "ginauth:"
 
 // An Option changes what New does.
 type Option func(*core)
 
-// WithPrefix sets what the name of every key begins with. Applications that
-// share a server, or its database, need different prefixes, and none may begin
-// with another. The prefix must not contain braces, which tell a cluster what
-// belongs together.
+// WithPrefix sets the prefix of all keys. Applications that share a server, or its
+// database, need different prefixes, and no prefix may begin with another. The prefix must
+// not contain braces, which select the slot in a cluster.
 func WithPrefix(prefix string) Option { return func(c *core) { c.prefix = prefix } }
 
-// New returns stores on the server, the Sentinel or the cluster of client. They
-// share its connections and do not close it, so Close on the set does nothing.
+// New returns stores on the server, the Sentinel or the cluster of client. They use the
+// connections of client and do not close it, so closing the set does nothing.
 //
-// The sessions also are a stores.SessionIndex, and each store is a
-// stores.Checker. None is a stores.Pruner, because the server deletes what has
-// expired. Names of rows, of tokens and of families are 32 lower-case
-// hexadecimal digits; any other names nothing, and nothing can be created under
-// it. Times are kept to the microsecond. The address and the user agent of a
-// session are cut at 64 and 255 bytes.
+// The session store also implements stores.SessionIndex, and each store implements
+// stores.Checker. None implements stores.Pruner, because the server deletes expired
+// records. Names of rows, tokens and families are 32 lower-case hexadecimal digits. No other
+// name is found or can be created. Times are stored to the microsecond. The address and the
+// user agent of a session are truncated to 64 and 255 bytes.
 //
-// New sends nothing. It panics if client is nil, or an option cannot be used.
+// New sends no command. It panics if client is nil or an option is not valid.
 func New(client redis.UniversalClient, options ...Option) stores.Set {
 	if client == nil {
 		panic("redisstore: New was given a nil client")
@@ -49,7 +47,7 @@ func New(client redis.UniversalClient, options ...Option) stores.Set {
 	return stores.Set{Sessions: &sessions{c}, Tokens: &tokens{c}, Limiter: l}
 }
 
-// core is what the stores of one client share.
+// core is what the stores of one client have in common.
 type core struct {
 	client redis.UniversalClient
 	prefix string

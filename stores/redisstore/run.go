@@ -19,12 +19,13 @@ import (
 //go:embed lua/common.lua
 var common string
 
-// A script is one atomic step in the server.
+// A script is one atomic step on the server.
 type script struct {
-	// text and hash begin the commands that send the script, or only its hash.
+	// text is the beginning of a command that sends the script, and hash the
+	// beginning of one that sends only its hash.
 	text, hash []any
-	// once says that a second execution would do harm, so that the client must
-	// not send it again when the answer to the first was lost.
+	// once means that the script must not run twice, so the client must not send
+	// it again after its answer was lost.
 	once bool
 }
 
@@ -33,22 +34,22 @@ func newScript(source string) *script {
 	return &script{text: []any{"eval", source}, hash: []any{"evalsha", redis.NewScript(source).Hash()}}
 }
 
-// onlyOnce returns a script that is not sent again.
+// onlyOnce returns a script that is never sent again.
 func onlyOnce(source string) *script {
 	s := newScript(source)
 	s.once = true
 	return s
 }
 
-// A call is a script with its arguments. All its keys are in one slot.
+// A call is a script with its keys and arguments. All keys are in one slot.
 type call struct {
 	*script
 	keys []string
 	args []any
 }
 
-// command returns the call as a command that sends the script, or only its
-// hash.
+// command returns the call as a command. If whole is set, the command contains the script
+// and not only its hash.
 func (c call) command(ctx context.Context, whole bool) redis.Cmder {
 	head := c.hash
 	if whole {
@@ -66,12 +67,12 @@ func (c call) command(ctx context.Context, whole bool) redis.Cmder {
 	return cmd
 }
 
-// unrepeated is a command that go-redis sends once, whatever comes back.
+// unrepeated is a command that go-redis sends only once, whatever the answer is.
 type unrepeated struct{ *redis.Cmd }
 
 func (unrepeated) NoRetry() bool { return true }
 
-// answer returns what a command was answered with.
+// answer returns the answer to a command.
 func answer(cmd redis.Cmder) (any, error) {
 	switch cmd := cmd.(type) {
 	case *redis.Cmd:
@@ -82,8 +83,8 @@ func answer(cmd redis.Cmder) (any, error) {
 	return nil, cmd.Err()
 }
 
-// run makes a call. A server that does not know the script, because it was
-// restarted or somebody flushed its scripts, is sent the text.
+// run makes a call. If the server does not have the script, because it was restarted or
+// its scripts were flushed, run sends the script as well.
 func (c *core) run(ctx context.Context, what string, s *script, keys []string, args ...any) (any, error) {
 	if ctx.Err() != nil {
 		return nil, fault(ctx, what, ctx.Err())
@@ -102,8 +103,8 @@ func (c *core) run(ctx context.Context, what string, s *script, keys []string, a
 	return got, fault(ctx, what, err)
 }
 
-// runAll makes independent calls in one round trip per server. It returns the
-// answers up to the first that is an error; all calls are made nevertheless.
+// runAll makes independent calls in one round trip per server. It makes all calls, and
+// returns the answers before the first error.
 func (c *core) runAll(ctx context.Context, what string, calls []call) ([]any, error) {
 	if ctx.Err() != nil || len(calls) == 0 {
 		return nil, fault(ctx, what, ctx.Err())
@@ -144,17 +145,17 @@ func (c *core) send(ctx context.Context, calls []call, whole bool) []redis.Cmder
 	return commands
 }
 
-// nonce names one call. It is stored with what the call did, so that a call
-// which go-redis sends again, because the first answer was lost, is answered as
-// it was the first time.
+// nonce returns a name for one call. It is stored with the effect of the call. If go-redis
+// sends the call again, because the first answer was lost, the script recognises it and
+// gives the same answer.
 func nonce() string {
 	var b [12]byte
 	rand.Read(b[:]) // never fails
 	return string(b[:])
 }
 
-// fault returns err with what was being done. If the context has ended, the
-// error wraps the context's as well; what go-redis returns does not.
+// fault adds to an error what the store was doing. If the context has ended, the error also
+// wraps the context's error, which the errors of go-redis do not.
 func fault(ctx context.Context, what string, err error) error {
 	if err == nil {
 		return nil
@@ -168,9 +169,9 @@ func fault(ctx context.Context, what string, err error) error {
 	return fmt.Errorf("redisstore: %s: %w", what, err)
 }
 
-// misread reports whether an error of the server says that a record is of
-// another type, or that a script met a field that is not the number it should
-// be. How that is put, and where in the text, depends on the server's version.
+// misread reports whether an error of the server means that a record has another type, or
+// that a field is not a number as a script expects. The text of such errors depends on the
+// version of the server.
 func misread(err error) bool {
 	if _, ok := errors.AsType[redis.Error](err); !ok {
 		return false
@@ -180,8 +181,8 @@ func misread(err error) bool {
 	})
 }
 
-// ended returns the error of a context that has ended. A connection that has
-// the context's deadline may notice a moment before the context does.
+// ended returns the error of a context that has ended. A connection that has the deadline
+// of the context may time out a moment before the context does.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -194,14 +195,14 @@ func ended(ctx context.Context, err error) error {
 	return nil
 }
 
-// corrupt returns an error for a record that cannot be read.
+// corrupt returns an error that wraps stores.ErrCorrupt.
 func corrupt(what, why string) error {
 	return fmt.Errorf("redisstore: %s: %w: %s", what, stores.ErrCorrupt, why)
 }
 
-// integers returns the first n numbers of an answer, a list or one number, or an
-// error: scripts answer with what they are written to, unless the server is not
-// what it seems.
+// integers returns the numbers at the beginning of an answer, which is a list or one
+// number. It returns an error if there are fewer than n, which means that the server does
+// not behave like Redis.
 func integers(what string, got any, n int) ([]int64, error) {
 	list, ok := got.([]any)
 	if !ok {
@@ -221,7 +222,7 @@ func integers(what string, got any, n int) ([]int64, error) {
 	return numbers, nil
 }
 
-// textAt returns the text at a place of an answer, or "".
+// textAt returns the text at an index of an answer, or "" if there is none.
 func textAt(got any, i int) string {
 	list, _ := got.([]any)
 	if i >= len(list) {

@@ -31,20 +31,19 @@ var (
 	deleteSession = newScript(sessionDelete)
 )
 
-// What the script that updates a session answers beside stores.Outcome.
+// Answers of the script that updates a session, beside those of stores.Outcome.
 const (
 	unlisted = 4 + iota
 	unreadable
 	tooLarge
 )
 
-// sessions is the stores.Sessions of a client. A session is one hash: its keys
-// are fields that begin with a colon, and what else there is to know is in
-// fields that do not.
+// sessions is the stores.Sessions of a client. A session is one hash. Fields that begin
+// with a colon hold the keys of the session, and the other fields hold the rest.
 type sessions struct{ *core }
 
-// rowKey returns the key of a row. The braces make the row's name alone decide
-// where in a cluster it is.
+// rowKey returns the key of a row. Because of the braces, only the name of the row selects
+// its slot in a cluster.
 func (s *sessions) rowKey(row string) string { return s.prefix + "s:{" + row + "}" }
 
 // Load implements stores.Sessions.
@@ -126,8 +125,8 @@ func (s *sessions) Update(ctx context.Context, row string, d stores.Delta) (stor
 	return stores.Gone, fmt.Errorf("redisstore: %s: its owners keep changing", what)
 }
 
-// readOutcome reads the answer to an update. Again reports that the row has to
-// be listed first.
+// readOutcome reads the answer to an update. It returns again if the row has to be listed
+// first.
 func readOutcome(what string, got any) (outcome stores.Outcome, again bool, err error) {
 	numbers, err := integers(what, got, 1)
 	if err != nil {
@@ -145,8 +144,8 @@ func readOutcome(what string, got any) (outcome stores.Outcome, again bool, err 
 	return stores.Gone, false, corrupt(what, "fields are missing")
 }
 
-// Delete implements stores.Sessions. If an answer of the server got lost and
-// go-redis asked again, it may report false for a row that it deleted.
+// Delete implements stores.Sessions. If the answer of the server was lost and go-redis sent
+// the command again, Delete may report false for a row that it deleted.
 func (s *sessions) Delete(ctx context.Context, row string) (bool, error) {
 	const what = "delete session"
 	if !validName(row) {
@@ -170,9 +169,9 @@ func (s *sessions) Delete(ctx context.Context, row string) (bool, error) {
 	return deleted[0] > 0, nil
 }
 
-// listUntil returns until when a row that ends at the given time is listed, in
-// microseconds. It is a day more, so that a session which is prolonged with
-// every request is listed again once a day.
+// listUntil returns until when a row that expires at the given time is listed, in
+// microseconds. It adds a day, so that a session that every request prolongs has to be
+// listed again only once a day.
 func listUntil(expires int64) int64 { return expires + (24 * time.Hour).Microseconds() }
 
 // list adds a row to the indexes of its owners, in one round trip per server. That
@@ -204,7 +203,7 @@ func (s *sessions) unlist(ctx context.Context, rowsOf map[string][]string) {
 
 func (s *sessions) ownerKey(owner string) string { return s.indexKey("so:", owner) }
 
-// sortByUse puts the most recently seen first.
+// sortByUse sorts sessions by when they were last seen, the latest first.
 func sortByUse(list []stores.Session) {
 	slices.SortFunc(list, func(a, b stores.Session) int { return b.LastSeen.Compare(a.LastSeen) })
 }

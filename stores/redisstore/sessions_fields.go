@@ -9,10 +9,10 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// keyMark begins the name of a field that holds a key of the session.
+// keyMark is the first character of a field that holds a key of the session.
 const keyMark = ":"
 
-// fewest is how many fields a row has beside its keys.
+// fewest is the number of fields that a row has beside its keys.
 const fewest = 13
 
 // joinOwners returns owners as a field holds them. No owner contains NUL.
@@ -78,7 +78,7 @@ func encodeDelta(d stores.Delta, call string, owners []string, listed int64) []a
 	}
 	args[0] = len(args)
 	if len(d.Remove) > 0 {
-		// A key named twice would be taken off the size twice.
+		// The script would subtract the size of a key that is named twice twice.
 		removed := slices.Sorted(slices.Values(d.Remove))
 		for _, key := range slices.Compact(removed) {
 			args = append(args, keyMark+key)

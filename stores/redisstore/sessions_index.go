@@ -15,13 +15,12 @@ var indexAdd string
 
 var addToIndex = newScript(indexAdd)
 
-// batch is how many records are asked for at once, so that neither side holds
-// more answers in memory than these.
+// batch is the largest number of records in one request. It limits how many answers the
+// server and the client hold in memory.
 const batch = 256
 
-// SessionsOf implements stores.SessionIndex. In a cluster it reads the rows one
-// by one, so a list that is read while rows change may hold some as they were
-// and some as they are.
+// SessionsOf implements stores.SessionIndex. It reads each row at another moment, so a list
+// that is read while rows change may contain old and new versions.
 func (s *sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
 	const what = "list sessions"
 	rows, err := s.members(ctx, what, "so:", owner)
@@ -53,10 +52,9 @@ func (s *sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Sessi
 	return list, nil
 }
 
-// DeleteSessionsOf implements stores.SessionIndex. It deletes every row that was
-// acknowledged as the owner's before. One that becomes the owner's meanwhile
-// may stay. If an answer of the server got lost and go-redis asked again, it may
-// count too few.
+// DeleteSessionsOf implements stores.SessionIndex. It deletes every row that had the owner
+// when the call began. A row that gets the owner during the call may stay. If an answer of
+// the server was lost and go-redis sent the command again, the count may be too small.
 func (s *sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string) (int, error) {
 	const what = "delete sessions"
 	rows, err := s.members(ctx, what, "so:", owner)
@@ -98,7 +96,7 @@ func (s *sessions) deleteOf(ctx context.Context, what, owner, exceptRow string, 
 	return n, err
 }
 
-// members returns what an owner's index lists.
+// members returns the members of an owner's index.
 func (c *core) members(ctx context.Context, what, kind, owner string) ([]string, error) {
 	if !validOwner(owner) || ctx.Err() != nil {
 		return nil, fault(ctx, what, ctx.Err())
@@ -107,7 +105,7 @@ func (c *core) members(ctx context.Context, what, kind, owner string) ([]string,
 	return list, fault(ctx, what, err)
 }
 
-// hashes returns several hashes, empty where there is none.
+// hashes returns several hashes. A hash that does not exist is empty.
 func (c *core) hashes(ctx context.Context, what string, keys []string) ([]map[string]string, error) {
 	if ctx.Err() != nil {
 		return nil, fault(ctx, what, ctx.Err())

@@ -15,14 +15,14 @@ import (
 	"github.com/ginauth/ginauth/stores/storetest"
 )
 
-// A server opens a client to one kind of server.
+// A server opens a client of one kind of server.
 type server struct {
 	name string
 	open func(t testing.TB) redis.UniversalClient
 }
 
-// servers are a single server, a cluster and one behind Sentinel; those that
-// environment variables name are tested.
+// servers are a single server, a cluster, and a server behind Sentinel. The tests run on
+// those that environment variables name.
 var servers = []server{
 	{"single", openSingle},
 	{"cluster", func(t testing.TB) redis.UniversalClient {
@@ -31,7 +31,7 @@ var servers = []server{
 			ContextTimeoutEnabled: true,
 		}))
 	}},
-	// The addresses of Sentinels, the first of them the name of the master.
+	// The variable holds the name of the master and the addresses of Sentinels.
 	{"sentinel", func(t testing.TB) redis.UniversalClient {
 		names := strings.Split(variable(t, "GINAUTH_TEST_REDIS_SENTINEL"), ",")
 		return closing(t, redis.NewFailoverClient(&redis.FailoverOptions{
@@ -42,7 +42,7 @@ var servers = []server{
 	}},
 }
 
-// variable returns an environment variable, or skips the test.
+// variable returns an environment variable. It skips the test if the variable is not set.
 func variable(t testing.TB, name string) string {
 	t.Helper()
 	value := os.Getenv(name)
@@ -73,14 +73,14 @@ func openSingle(t testing.TB) redis.UniversalClient {
 	return closing(t, redis.NewClient(options(t)))
 }
 
-// onServers runs a test on each server that is there.
+// onServers runs a test on each server that is available.
 func onServers(t *testing.T, test func(t *testing.T, client redis.UniversalClient)) {
 	for _, s := range servers {
 		t.Run(s.name, func(t *testing.T) { test(t, s.open(t)) })
 	}
 }
 
-// fresh returns empty stores, and deletes what they hold when the test ends.
+// fresh returns empty stores and their prefix. It deletes their records when the test ends.
 func fresh(t testing.TB, client redis.UniversalClient) (set stores.Set, prefix string) {
 	prefix = newPrefix()
 	t.Cleanup(func() { clean(t, client, prefix) })
@@ -89,7 +89,7 @@ func fresh(t testing.TB, client redis.UniversalClient) (set stores.Set, prefix s
 
 func newPrefix() string { return "ginauth-test-" + strings.ToLower(rand.Text()[:12]) + ":" }
 
-// keysOf returns the keys that begin with a prefix.
+// keysOf returns the keys with a prefix.
 func keysOf(t testing.TB, client redis.UniversalClient, prefix string) (keys []string) {
 	t.Helper()
 	ctx := context.Background()

@@ -33,7 +33,7 @@ var (
 	touchToken   = newScript(tokenTouch)
 )
 
-// What the script that creates a token answers.
+// Answers of the script that creates a token.
 const (
 	refused = iota
 	created
@@ -42,39 +42,39 @@ const (
 )
 
 const (
-	// maxDelay is how much later than its place in the owner's index a family
-	// can be created. A later attempt fails.
+	// maxDelay is the longest time between listing a family in its owner's index
+	// and creating the family. A later attempt fails.
 	maxDelay = 5 * time.Minute
-	// forbidden is how long a family that RevokeOwner found in the index, but
-	// not stored, cannot be created: longer than anybody may still be about to,
-	// also if the clocks of two servers differ.
+	// forbidden is how long a family cannot be created if RevokeOwner found it in
+	// the index but not stored. It is longer than a Create can take, also if the
+	// clocks of two servers differ.
 	forbidden = 4 * maxDelay
 )
 
-// tokens is the stores.Tokens of a client. A family is one hash, of its root's
-// fields and of several for each token, which begin with the token's id; so
-// whatever rests on the root is one atomic step. Beside it a sorted set holds
-// the members by their ends, to drop them from long-lived families.
+// tokens is the stores.Tokens of a client. A family is one hash. It holds the fields of the
+// root, and for each token several fields that begin with the id of the token. So every
+// change that depends on the root is one atomic step. A sorted set holds the members by
+// their expiry, to delete expired members from families that live long.
 type tokens struct{ *core }
 
 // familyKey returns the key of a family's hash.
 func (s *tokens) familyKey(family string) string { return s.prefix + "t:{" + family + "}" }
 
-// endsKey returns the key of the ends of a family's members. The braces put it
-// into the same slot.
+// endsKey returns the key of the sorted set of a family's members. Because of the braces it
+// is in the same slot as the family.
 func (s *tokens) endsKey(family string) string { return s.prefix + "e:{" + family + "}" }
 
-// Create implements stores.Tokens. It takes two round trips if the token has an
-// owner: the first lists the family in the owner's index.
+// Create implements stores.Tokens. It takes two round trips if the token has an owner. The
+// first one lists the family in the owner's index.
 func (s *tokens) Create(ctx context.Context, t stores.Token) (bool, error) {
 	const what = "create token"
 	record, err := encodeToken(what, t)
 	if err != nil {
 		return false, err
 	}
-	// The keys live until the family ends by the server's clock, and also at
-	// least as long from now as it has left by ours: a server whose clock is
-	// ahead must not forget a revocation.
+	// The keys live until the family expires by the server's clock, and from now
+	// on at least as long as the family lives by our clock. Otherwise a server
+	// whose clock is fast could lose a revocation.
 	span := slack
 	if !t.Created.IsZero() && t.FamilyExpires.After(t.Created) {
 		span += t.FamilyExpires.Sub(t.Created)
@@ -95,13 +95,13 @@ func (s *tokens) Create(ctx context.Context, t stores.Token) (bool, error) {
 	case got == int64(exists):
 		return false, fmt.Errorf("redisstore: %s: %w", what, stores.ErrExists)
 	case got == int64(late):
-		return false, errors.New("redisstore: create token: it took too long, or the clocks of two servers differ by minutes")
+		return false, errors.New("redisstore: create token: the call took too long, or the clocks of two servers differ by minutes")
 	}
 	return got == int64(created), nil
 }
 
-// list writes a family into its owner's index, before it exists: a family that
-// is not listed could not be found to be revoked. It returns the time of the
+// list adds a family to its owner's index before the family exists, because a family that
+// is not listed could not be revoked by owner. It returns the time by the clock of the
 // index's server.
 func (s *tokens) list(ctx context.Context, what string, t stores.Token, span time.Duration) (string, error) {
 	got, err := s.run(ctx, what, addToIndex, []string{s.ownerKey(t.Owner)},
@@ -112,8 +112,8 @@ func (s *tokens) list(ctx context.Context, what string, t stores.Token, span tim
 
 func (s *tokens) ownerKey(owner string) string { return s.indexKey("to:", owner) }
 
-// memberOf returns a family as an index lists it. The kind is there to choose
-// by before the family is.
+// memberOf returns the member of an index that stands for a family. It contains the kind,
+// so that the kind is known before the family exists.
 func memberOf(family, kind string) string { return family + ":" + kind }
 
 // Find implements stores.Tokens.
@@ -160,8 +160,8 @@ func (s *tokens) Touch(ctx context.Context, now time.Time, family, id string) er
 	return err
 }
 
-// TokensOf implements stores.Tokens. Each family is read as it is at one
-// moment, and of two families each at its own.
+// TokensOf implements stores.Tokens. It reads each family at one moment, but different
+// families at different moments.
 func (s *tokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {
 	const what = "list tokens"
 	families, err := s.families(ctx, what, owner, kinds)
@@ -190,8 +190,8 @@ func (s *tokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kin
 	return list, nil
 }
 
-// appendUnused appends the owner's tokens of a family that are not consumed, if
-// the family is not revoked.
+// appendUnused appends the tokens of a family that belong to the owner and are not
+// consumed. It appends nothing if the family is revoked.
 func appendUnused(to []stores.Token, family string, fields map[string]string, owner string, kinds []stores.Kind) ([]stores.Token, error) {
 	if fields[rootRevoked] != "" {
 		return to, nil
@@ -212,8 +212,7 @@ func appendUnused(to []stores.Token, family string, fields map[string]string, ow
 	return to, nil
 }
 
-// families returns the families that an owner's index lists under the given
-// kinds, each once.
+// families returns the families of the given kinds in an owner's index, each once.
 func (s *tokens) families(ctx context.Context, what, owner string, kinds []stores.Kind) ([]string, error) {
 	members, err := s.members(ctx, what, "to:", owner)
 	if err != nil {
@@ -230,7 +229,7 @@ func (s *tokens) families(ctx context.Context, what, owner string, kinds []store
 	return slices.Compact(list), nil
 }
 
-// among reports whether a kind is one of those asked for: any if none is.
+// among reports whether kind is one of kinds. An empty list stands for all kinds.
 func among(kind stores.Kind, kinds []stores.Kind) bool {
 	return len(kinds) == 0 || slices.Contains(kinds, kind)
 }

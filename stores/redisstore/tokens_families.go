@@ -23,11 +23,11 @@ var (
 	revokeTokens = newScript(tokenRevoke)
 )
 
-// childExists is what the script that rotates answers beside stores.Rotated.
+// childExists is an answer of the script that rotates, beside those of stores.Rotated.
 const childExists = 3
 
-// Rotate implements stores.Tokens. When it is done it also drops a few members
-// of the family that expired some minutes ago.
+// Rotate implements stores.Tokens. It also deletes a few members of the family that expired
+// some minutes ago.
 func (s *tokens) Rotate(ctx context.Context, now time.Time, parent string, child stores.Token) (stores.Rotated, error) {
 	const what = "rotate token"
 	record, err := encodeToken(what, child)
@@ -85,7 +85,7 @@ func (s *tokens) Lives(ctx context.Context, now time.Time, families ...string) (
 	return lives, nil
 }
 
-// lifeOf reads a root's rootExpires and rootRevoked.
+// lifeOf returns whether a family is alive, from the fields rootExpires and rootRevoked.
 func lifeOf(what string, values []any, now time.Time) (stores.Life, error) {
 	expires, found := values[0].(string)
 	_, revoked := values[1].(string)
@@ -121,12 +121,12 @@ func (s *tokens) RevokeFamily(ctx context.Context, now time.Time, family string)
 	return alive[0] > 0, nil
 }
 
-// RevokeOwner implements stores.Tokens. It first reads the owner's index, in
-// which a family is before it is stored, and then ends one family after the
-// other. A family that is listed and not stored yet cannot be for some minutes,
-// so of a Create that runs beside it either the family is revoked here, or
-// Create reports false, or Create began later. What it could not end because of
-// an error it ends when it is called again.
+// RevokeOwner implements stores.Tokens. It first reads the owner's index, in which families
+// are listed before they are stored, and then revokes one family after the other. A family
+// that is listed but not stored cannot be stored for some minutes afterwards. So for a
+// Create that runs at the same time, either RevokeOwner revokes the family, or Create
+// returns false, or Create began later. After an error RevokeOwner can be called again to
+// revoke the remaining families.
 func (s *tokens) RevokeOwner(ctx context.Context, now time.Time, owner, exceptFamily string, kinds ...stores.Kind) (int, error) {
 	const what = "revoke families"
 	families, err := s.families(ctx, what, owner, kinds)
@@ -147,8 +147,8 @@ func (s *tokens) RevokeOwner(ctx context.Context, now time.Time, owner, exceptFa
 	return n, nil
 }
 
-// revokeOf revokes those of the families that are the owner's and of the given
-// kinds, and returns how many were alive.
+// revokeOf revokes the families that have the owner and one of the given kinds, and returns
+// how many were alive.
 func (s *tokens) revokeOf(ctx context.Context, what string, now time.Time, owner string, families []string, kinds []stores.Kind) (int, error) {
 	calls := make([]call, len(families))
 	for i, family := range families {
@@ -173,9 +173,9 @@ func (s *tokens) revokeOf(ctx context.Context, what string, now time.Time, owner
 	return n, err
 }
 
-// unlist removes revoked families from their owner's index. They stay revoked
-// until they have expired, so nothing has to find them again. That it failed
-// does not matter, because a family is asked whether it is alive.
+// unlist removes revoked families from their owner's index. They stay revoked until they
+// expire, so nobody has to find them again. A failure does not matter, because readers of
+// the index check whether a family is alive.
 func (s *tokens) unlist(ctx context.Context, owner string, members ...string) {
 	if len(members) > 0 {
 		s.client.ZRem(ctx, s.ownerKey(owner), toAny(members)...)

@@ -9,14 +9,14 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Fields of a family's hash that its root has.
+// Fields of the root in the hash of a family.
 const (
 	rootExpires = "expires"
 	rootRevoked = "revoked"
 )
 
-// What follows a token's id in the fields that it has. The scripts also keep
-// the calls that created (n) and that consumed (k) it.
+// Suffixes of the fields of a token, after its id. The scripts also store the call that
+// created the token (n) and the call that consumed it (k).
 const (
 	fieldRecord   = ":t"
 	fieldExpires  = ":e"
@@ -24,7 +24,7 @@ const (
 	fieldUsed     = ":u"
 )
 
-// record is what never changes of a token.
+// record holds the fields of a token that never change.
 type record struct {
 	Digest    []byte      `json:"d"`
 	Kind      stores.Kind `json:"k"`
@@ -39,22 +39,22 @@ func encodeToken(what string, t stores.Token) ([]byte, error) {
 	refuse := func(why string) ([]byte, error) { return nil, fmt.Errorf("redisstore: %s: %s", what, why) }
 	switch {
 	case !validName(t.ID) || !validName(t.Family):
-		return refuse("token or family is not named by 32 lower-case hexadecimal digits")
+		return refuse("id and family have to be 32 lower-case hexadecimal digits")
 	case !validText(string(t.Kind), kindSize):
-		return refuse(fmt.Sprintf("kind is not text of at most %d bytes", kindSize))
+		return refuse(fmt.Sprintf("kind has to be valid text of at most %d bytes without NUL", kindSize))
 	case !validText(t.Owner, ownerSize):
-		return refuse(fmt.Sprintf("owner is not text of at most %d bytes", ownerSize))
+		return refuse(fmt.Sprintf("owner has to be valid text of at most %d bytes without NUL", ownerSize))
 	case !validText(t.Name, nameSize):
-		return refuse(fmt.Sprintf("name is not text of at most %d bytes", nameSize))
+		return refuse(fmt.Sprintf("name has to be valid text of at most %d bytes without NUL", nameSize))
 	case len(t.Data) > dataSize:
-		return refuse(fmt.Sprintf("%d bytes of data, at most %d are allowed", len(t.Data), dataSize))
+		return refuse(fmt.Sprintf("data has %d bytes, at most %d are allowed", len(t.Data), dataSize))
 	}
 	text, err := json.Marshal(record{t.Digest[:], t.Kind, t.Owner, t.Name, t.Abilities, t.Data, micro(t.Created)})
 	switch {
 	case err != nil:
 		return refuse(err.Error())
 	case len(text) > recordSize:
-		return refuse(fmt.Sprintf("a record of %d bytes, at most %d are allowed", len(text), recordSize))
+		return refuse(fmt.Sprintf("record has %d bytes, at most %d are allowed", len(text), recordSize))
 	}
 	return text, nil
 }

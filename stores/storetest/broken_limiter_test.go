@@ -7,9 +7,9 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-type checkedTake struct{ *memLimiter }
+type checkedReserve struct{ *memLimiter }
 
-func (l checkedTake) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
+func (l checkedReserve) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
 	if g, err := l.Peek(ctx, now, windows...); err != nil || !g.OK() {
 		return g, err
 	}
@@ -37,16 +37,16 @@ func (l oneByOne) Reserve(ctx context.Context, now time.Time, windows ...stores.
 type rollback struct{ *memLimiter }
 
 func (l rollback) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
-	var taken []stores.Slot
+	var reserved []stores.Slot
 	for i, w := range windows {
 		g, err := l.memLimiter.Reserve(ctx, now, w)
 		if err != nil || !g.OK() {
-			l.Refund(ctx, taken...)
+			l.Refund(ctx, reserved...)
 			return stores.Grant{Full: i, RetryAfter: g.RetryAfter}, err
 		}
-		taken = append(taken, g.Slots...)
+		reserved = append(reserved, g.Slots...)
 	}
-	return stores.Grant{Full: -1, Slots: taken}, nil
+	return stores.Grant{Full: -1, Slots: reserved}, nil
 }
 
 type lateEnd struct{ *memLimiter }

@@ -15,47 +15,47 @@ import (
 
 // ClientSessions tests an implementation of stores.ClientSessions.
 func ClientSessions(t *testing.T, factory func(t *testing.T) stores.ClientSessions) {
-	run(t, func(t *testing.T) carrier {
+	run(t, func(t *testing.T) clientSessions {
 		first, second := randomBytes(keys.MinSize), randomBytes(keys.MinSize)
-		return carrier{
+		return clientSessions{
 			T: t, store: factory(t),
 			sealer: seal.New(keys.NewRing(first).Derive("session")),
-			// After a rotation, and after the old key was dropped.
+			// After a rotation of the key, and after the old key was removed.
 			rotated: seal.New(keys.NewRing(second, first).Derive("session")),
 			dropped: seal.New(keys.NewRing(second).Derive("session")),
 			other:   seal.New(keys.NewRing(first).Derive("another purpose")),
 		}
-	}, carrierRules)
+	}, clientRules)
 }
 
-// cookieName is the cookie that the sessions of the test live in.
+// cookieName is the name of the cookie for the sessions of the test.
 const cookieName = "__Host-session"
 
-// maxCookie is what browsers keep of a cookie's name and value, in bytes.
+// maxCookie is the largest size of a cookie's name and value that browsers keep, in bytes.
 const maxCookie = 4096
 
-var carrierRules = []rule[carrier]{
-	{"round-trip", "Open returns the fields of the contract as Seal was given them, and key 0.", carrierRoundTrip},
-	{"characters", "The text is a cookie's value as it stands.", carrierCharacters},
-	{"other-cookie", "A text opens for the cookie that it was sealed for, and for no other.", carrierOtherCookie},
-	{"keys", "A text opens under the keys that it was sealed under, current or old, and says which.", carrierKeys},
-	{"tampered", "A text that was changed anywhere, cut or added to does not open.", carrierTampered},
-	{"expired", "A text opens until Expires and not from then on, also if a clock was set back.", carrierExpired},
-	{"room", "Values and principals of the size of Room together fit into the cookie, whatever the owner is called.", carrierRoom},
-	{"refused", "Seal of a session that Validate refuses is an error.", carrierRefuses},
-	{"too-large", "A session that does not fit is an error that wraps ErrTooLarge, never half a cookie.", carrierTooLarge},
-	{"parallel", "Sessions that are sealed and opened at the same time do not mix.", carrierParallel},
+var clientRules = []rule[clientSessions]{
+	{"round-trip", "Open returns the fields that the contract lists as they were sealed, and key 0.", clientRoundTrip},
+	{"characters", "The text is valid as the value of a cookie.", clientCharacters},
+	{"other-cookie", "A text opens only for the cookie that it was sealed for.", clientOtherCookie},
+	{"keys", "A text opens with the current key and with previous keys, and Open returns the number of the key.", clientKeys},
+	{"tampered", "A text that was changed, truncated or extended does not open.", clientTampered},
+	{"expired", "A text opens before Expires and not at or after it, also if a clock was set back.", clientExpired},
+	{"room", "Values and principals that together have the size of Room fit into the cookie, whatever the first owner is called.", clientRoom},
+	{"refused", "Seal of a session that Validate refuses is an error.", clientRefuses},
+	{"too-large", "Seal of a session that is too large returns an error that wraps ErrTooLarge, and no text.", clientTooLarge},
+	{"parallel", "Sessions that are sealed and opened in parallel are not mixed up.", clientParallel},
 }
 
-// carrier is a carrier under test, with what it seals by.
-type carrier struct {
+// clientSessions is an implementation under test, with sealers.
+type clientSessions struct {
 	*testing.T
 	store                           stores.ClientSessions
 	sealer, rotated, dropped, other stores.Sealer
 }
 
-// carried returns a session that a user is logged into.
-func carried() stores.Session {
+// newClientSession returns a session with two users logged in.
+func newClientSession() stores.Session {
 	now := present()
 	return stores.Session{
 		Row: newID(), Digest: newDigest(),
@@ -65,7 +65,7 @@ func carried() stores.Session {
 	}
 }
 
-func (c carrier) seal(s stores.Session) string {
+func (c clientSessions) seal(s stores.Session) string {
 	c.Helper()
 	text, err := c.store.Seal(c.sealer, cookieName, s)
 	if err != nil {
@@ -74,29 +74,29 @@ func (c carrier) seal(s stores.Session) string {
 	return text
 }
 
-// opens checks that a text opens, and to what.
-func (c carrier) opens(with stores.Sealer, text string, want stores.Session, wantKey int) {
+// opens checks that a text opens, and that the session and the key are those given.
+func (c clientSessions) opens(with stores.Sealer, text string, want stores.Session, wantKey int) {
 	c.Helper()
 	got, key, ok := c.store.Open(with, want.LastSeen, cookieName, text)
 	if !ok || key != wantKey {
 		c.Errorf("Open = key %d, %v; want key %d", key, ok, wantKey)
 		return
 	}
-	if diff := diffCarried(got, want); diff != "" {
+	if diff := diffClientSessions(got, want); diff != "" {
 		c.Errorf("the session differs from what was sealed: %s", diff)
 	}
 }
 
-func (c carrier) refuses(with stores.Sealer, now time.Time, cookie, text string) {
+func (c clientSessions) refuses(with stores.Sealer, now time.Time, cookie, text string) {
 	c.Helper()
 	if s, _, ok := c.store.Open(with, now, cookie, text); ok || s.Row != "" {
 		c.Errorf("Open of %.60q = row %q, %v; want nothing", text, s.Row, ok)
 	}
 }
 
-// diffCarried names the first field of the contract in which two sessions
-// differ.
-func diffCarried(got, want stores.Session) string {
+// diffClientSessions returns the first field that the contract lists in which two sessions
+// differ, or "".
+func diffClientSessions(got, want stores.Session) string {
 	switch {
 	case got.Row != want.Row:
 		return fmt.Sprintf("row %q, want %q", got.Row, want.Row)
@@ -117,16 +117,16 @@ func diffCarried(got, want stores.Session) string {
 	return ""
 }
 
-func carrierRoundTrip(c carrier) {
-	full := carried()
+func clientRoundTrip(c clientSessions) {
+	full := newClientSession()
 	c.opens(c.sealer, c.seal(full), full, 0)
-	bare := carried()
+	bare := newClientSession()
 	bare.Principals, bare.Owners, bare.Generation, bare.Values = "", nil, 0, stores.Values{}
 	c.opens(c.sealer, c.seal(bare), bare, 0)
 }
 
-func carrierCharacters(c carrier) {
-	text := c.seal(carried())
+func clientCharacters(c clientSessions) {
+	text := c.seal(newClientSession())
 	if text == "" || strings.ContainsFunc(text, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`",;\`, r) // RFC 6265, 4.1.1
 	}) {
@@ -134,16 +134,16 @@ func carrierCharacters(c carrier) {
 	}
 }
 
-func carrierOtherCookie(c carrier) {
-	s := carried()
+func clientOtherCookie(c clientSessions) {
+	s := newClientSession()
 	text := c.seal(s)
 	for _, name := range []string{"", "session", cookieName + "_device", cookieName[:len(cookieName)-1], strings.ToLower(cookieName)} {
 		c.refuses(c.sealer, s.LastSeen, name, text)
 	}
 }
 
-func carrierKeys(c carrier) {
-	s := carried()
+func clientKeys(c clientSessions) {
+	s := newClientSession()
 	text := c.seal(s)
 	c.opens(c.rotated, text, s, 1)
 	c.refuses(c.dropped, s.LastSeen, cookieName, text)
@@ -155,8 +155,8 @@ func carrierKeys(c carrier) {
 	c.opens(c.dropped, again, s, 0)
 }
 
-func carrierTampered(c carrier) {
-	s := carried()
+func clientTampered(c clientSessions) {
+	s := newClientSession()
 	text := c.seal(s)
 	for i := range text {
 		for _, bit := range []byte{1, 2, 4, 8, 16, 32, 64, 128} {
@@ -167,18 +167,18 @@ func carrierTampered(c carrier) {
 		c.refuses(c.sealer, s.LastSeen, cookieName, text[:i])
 		c.refuses(c.sealer, s.LastSeen, cookieName, text[i+1:])
 	}
-	second := c.seal(carried())
+	second := c.seal(newClientSession())
 	for _, changed := range append(hostileNames(s.Row), text+"A", text+"=", text+"\n", text+text, text[:len(text)/2]+second[len(second)/2:]) {
 		c.refuses(c.sealer, s.LastSeen, cookieName, changed)
 	}
 }
 
-func carrierExpired(c carrier) {
-	s := carried()
+func clientExpired(c clientSessions) {
+	s := newClientSession()
 	text := c.seal(s)
 	for after, want := range map[time.Duration]bool{
 		-time.Millisecond: true, 0: false, time.Hour: false, 100 * 365 * 24 * time.Hour: false,
-		-24 * time.Hour: true, // before it began: a clock was set back
+		-24 * time.Hour: true, // before it was created, because a clock was set back
 	} {
 		if _, _, ok := c.store.Open(c.sealer, s.Expires.Add(after), cookieName, text); ok != want {
 			c.Errorf("Open at %v after Expires = %v, want %v", after, ok, want)
@@ -189,7 +189,7 @@ func carrierExpired(c carrier) {
 // filled returns a session with the longest owner and with values and principals
 // of the given sizes.
 func filled(values, principals int) stores.Session {
-	s := carried()
+	s := newClientSession()
 	s.Values, s.Principals = stores.Values{}, string(randomBytes(principals))
 	for n := values; n >= 0 && s.Values.Size() != values; n-- {
 		s.Values = stores.NewValues(map[string][]byte{"k": randomBytes(n)})
@@ -198,7 +198,7 @@ func filled(values, principals int) stores.Session {
 	return s
 }
 
-func carrierRoom(c carrier) {
+func clientRoom(c clientSessions) {
 	for _, name := range []string{"s", cookieName, strings.Repeat("n", 128)} {
 		room := c.store.Room(name)
 		shared, shorter := filled(room-100, 100), filled(room-100, 0)
@@ -215,9 +215,9 @@ func carrierRoom(c carrier) {
 	}
 }
 
-func carrierRefuses(c carrier) {
+func clientRefuses(c clientSessions) {
 	for name, p := range invalidPrincipals {
-		s := carried()
+		s := newClientSession()
 		s.Principals, s.Owners = p.Data, p.Owners
 		if text, err := c.store.Seal(c.sealer, cookieName, s); text != "" || err == nil {
 			c.Errorf("Seal with invalid principals (%s) = %.40q, error %v; want an error", name, text, err)
@@ -225,7 +225,7 @@ func carrierRefuses(c carrier) {
 	}
 }
 
-func carrierTooLarge(c carrier) {
+func clientTooLarge(c clientSessions) {
 	for _, size := range []int{maxCookie, 100_000, stores.MaxValues} {
 		if text, err := c.store.Seal(c.sealer, cookieName, filled(size, 0)); text != "" || !errors.Is(err, stores.ErrTooLarge) {
 			c.Errorf("Seal of %d bytes = %d bytes, error %v; want ErrTooLarge", size, len(text), err)
@@ -233,10 +233,10 @@ func carrierTooLarge(c carrier) {
 	}
 }
 
-func carrierParallel(c carrier) {
+func clientParallel(c clientSessions) {
 	parallel(20, func(int) {
 		for range rounds(20) {
-			s := carried()
+			s := newClientSession()
 			c.opens(c.sealer, c.seal(s), s, 0)
 		}
 	})

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// A call is one method of a store with arguments that would change something.
+// A call is a call of a method, with arguments that would change something.
 type call struct {
 	name string
 	make func(ctx context.Context) error
 }
 
-// refusesEnded checks that no call is made under a context that has ended.
+// refusesEnded checks that every call with an ended context returns the context's error.
 func refusesEnded(t *testing.T, calls []call) {
 	t.Helper()
 	cancelled, cancel := context.WithCancel(t.Context())

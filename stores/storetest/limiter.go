@@ -10,17 +10,16 @@ import (
 )
 
 // Limiter tests an implementation of stores.Limiter, and of stores.Pruner if it
-// has that. Beyond the sentences of the contract it holds these:
+// implements that. These are consequences of the contract:
 //
-//   - A window ends at its beginning plus its period: a Reserve at that very time
-//     begins the next one. So a fixed window admits up to twice its limit
-//     within one period that lies across its end.
-//   - A receipt is put back once. The count of a window does not go below zero
-//     if it is put back more often, but then a slot that another holds is free
-//     as well.
+//   - A window ends at its beginning plus its period. A Reserve at exactly that time
+//     begins the next window. So up to twice the limit can be admitted within one period
+//     that includes the end of a window.
+//   - A receipt must be refunded only once. If it is refunded more often, the number of
+//     reserved slots does not become negative, but a slot of somebody else becomes free.
 //   - A key that is named twice in one call counts twice.
-//   - A clock that steps back admits nobody that it would not have admitted.
-//   - An error comes with a Grant that is not OK.
+//   - After a clock was set back, no more is admitted than before.
+//   - A Grant that is returned with an error is not OK.
 func Limiter(t *testing.T, factory func(t *testing.T) stores.Limiter) {
 	run(t, func(t *testing.T) limiter { return limiter{t, factory(t)} },
 		slices.Concat(limiterRules, limiterRaces))
@@ -33,12 +32,12 @@ type limiter struct {
 	store stores.Limiter
 }
 
-// window returns a window of a new key, a minute long.
+// window returns a window with a new key and a period of one minute.
 func window(limit int) stores.Window {
 	return stores.Window{Key: newDigest(), Limit: limit, Period: time.Minute}
 }
 
-func (s limiter) take(now time.Time, windows ...stores.Window) stores.Grant {
+func (s limiter) reserve(now time.Time, windows ...stores.Window) stores.Grant {
 	s.Helper()
 	g, err := s.store.Reserve(s.Context(), now, windows...)
 	if err != nil {
@@ -47,12 +46,12 @@ func (s limiter) take(now time.Time, windows ...stores.Window) stores.Grant {
 	return g
 }
 
-// takes takes n slots that have to be there, and returns their receipts.
-func (s limiter) takes(now time.Time, n int, windows ...stores.Window) []stores.Slot {
+// reserves makes n Reserves, which have to be granted, and returns the receipts.
+func (s limiter) reserves(now time.Time, n int, windows ...stores.Window) []stores.Slot {
 	s.Helper()
 	var slots []stores.Slot
 	for i := range n {
-		g := s.take(now, windows...)
+		g := s.reserve(now, windows...)
 		if !g.OK() || len(g.Slots) != len(windows) {
 			s.Fatalf("Reserve number %d: full %d, %d receipts; want a slot in each of %d windows", i+1, g.Full, len(g.Slots), len(windows))
 		}
@@ -61,11 +60,11 @@ func (s limiter) takes(now time.Time, n int, windows ...stores.Window) []stores.
 	return slots
 }
 
-// refused checks that there is no slot, by Peek and by Reserve, that window full
-// is the reason, and that it lasts as long as wait.
+// refused checks that Peek and Reserve are refused, because the window with the index full
+// is full, and that they return wait as RetryAfter.
 func (s limiter) refused(now time.Time, full int, wait time.Duration, windows ...stores.Window) {
 	s.Helper()
-	for name, g := range map[string]stores.Grant{"Peek": s.peek(now, windows...), "Reserve": s.take(now, windows...)} {
+	for name, g := range map[string]stores.Grant{"Peek": s.peek(now, windows...), "Reserve": s.reserve(now, windows...)} {
 		if g.OK() || g.Full != full || len(g.Slots) != 0 {
 			s.Errorf("%s: full %d, %d receipts; want full %d and none", name, g.Full, len(g.Slots), full)
 		}
@@ -84,21 +83,21 @@ func (s limiter) peek(now time.Time, windows ...stores.Window) stores.Grant {
 	return g
 }
 
-// taken checks how many slots of a window are taken.
-func (s limiter) taken(now time.Time, w stores.Window, want int) {
+// reserved checks how many slots of a window are reserved.
+func (s limiter) reserved(now time.Time, w stores.Window, want int) {
 	s.Helper()
-	// As many as the smallest limit that has one left leaves.
+	// If n slots are reserved, n + 1 is the smallest limit that leaves a free slot.
 	for n := 0; ; n++ {
 		if w.Limit = n + 1; s.peek(now, w).OK() || n > want {
 			if n != want {
-				s.Errorf("%d slots of the window are taken (or more), want %d", n, want)
+				s.Errorf("%d slots of the window are reserved (or more), want %d", n, want)
 			}
 			return
 		}
 	}
 }
 
-func (s limiter) putBack(slots ...stores.Slot) {
+func (s limiter) refund(slots ...stores.Slot) {
 	s.Helper()
 	if err := s.store.Refund(s.Context(), slots...); err != nil {
 		s.Errorf("Refund: %v", err)
@@ -113,18 +112,18 @@ func (s limiter) reset(keys ...stores.Digest) {
 }
 
 var limiterRaces = []rule[limiter]{
-	{"race-limit", "A window never admits more than its limit, and no less, however many ask at once.", limiterRaceLimit},
-	{"race-refused", "A refused Reserve leaves no slot in the windows that had one, also when many run at once.", limiterRaceRefused},
-	{"race-order", "Takes that name the same windows in another order neither wait for each other for ever nor admit too many.", limiterRaceOrder},
-	{"race-refund", "Slots that are put back while others are taken are never given to more than the limit at once.", limiterRacePutBack},
-	{"race-edge", "At the end of a window each of the two admits at most its limit.", limiterRaceEdge},
+	{"race-limit", "Of any number of parallel Reserves exactly as many are granted as the limit allows.", limiterRaceLimit},
+	{"race-refused", "A refused Reserve keeps no slot in the other windows, also when many run in parallel.", limiterRaceRefused},
+	{"race-order", "Reserves that name the same windows in different orders neither deadlock nor exceed the limit.", limiterRaceOrder},
+	{"race-refund", "If slots are refunded and reserved in parallel, no more slots than the limit are reserved at any moment.", limiterRaceRefund},
+	{"race-edge", "Around the end of a window, each of the two windows admits at most its limit.", limiterRaceEdge},
 }
 
 func limiterRaceLimit(s limiter) {
 	w, now := window(5), present()
 	var admitted, receipts atomic.Int64
 	parallel(1000, func(int) {
-		if g := s.take(now, w); g.OK() {
+		if g := s.reserve(now, w); g.OK() {
 			admitted.Add(1)
 			receipts.Add(int64(len(g.Slots)))
 		}
@@ -139,15 +138,15 @@ func limiterRaceRefused(s limiter) {
 	wide, narrow, now := window(1000), window(5), present()
 	var admitted atomic.Int64
 	parallel(200, func(int) {
-		if s.take(now, wide, narrow).OK() {
+		if s.reserve(now, wide, narrow).OK() {
 			admitted.Add(1)
 		}
 	})
 	if admitted.Load() != 5 {
 		s.Errorf("%d of 200 were admitted, want 5", admitted.Load())
 	}
-	s.taken(now, wide, 5)
-	s.taken(now, narrow, 5)
+	s.reserved(now, wide, 5)
+	s.reserved(now, narrow, 5)
 }
 
 func limiterRaceOrder(s limiter) {
@@ -157,7 +156,7 @@ func limiterRaceOrder(s limiter) {
 	parallel(100, func(i int) {
 		order := slices.Clone(windows)
 		slices.Reverse(order[i%2:])
-		if s.take(now, order...).OK() {
+		if s.reserve(now, order...).OK() {
 			admitted.Add(1)
 		}
 	})
@@ -165,16 +164,16 @@ func limiterRaceOrder(s limiter) {
 		s.Errorf("%d of 100 were admitted, want 30", admitted.Load())
 	}
 	for _, w := range windows {
-		s.taken(now, w, 30)
+		s.reserved(now, w, 30)
 	}
 }
 
-func limiterRacePutBack(s limiter) {
+func limiterRaceRefund(s limiter) {
 	w, now := window(3), present()
 	var holders, admitted atomic.Int64
 	parallel(20, func(int) {
 		for range rounds(8) {
-			g := s.take(now, w)
+			g := s.reserve(now, w)
 			if !g.OK() {
 				continue
 			}
@@ -183,31 +182,31 @@ func limiterRacePutBack(s limiter) {
 				s.Errorf("%d hold a slot of a window with 3", n)
 			}
 			holders.Add(-1)
-			s.putBack(g.Slots...)
+			s.refund(g.Slots...)
 		}
 	})
 	if admitted.Load() == 0 {
 		s.Error("nobody was admitted")
 	}
-	s.taken(now, w, 0)
+	s.reserved(now, w, 0)
 }
 
 func limiterRaceEdge(s limiter) {
 	w, now := window(5), present()
-	s.takes(now, 1, w)
+	s.reserves(now, 1, w)
 	end := now.Add(w.Period)
 	var before, after atomic.Int64
 	parallel(200, func(i int) {
-		if i%2 == 0 && s.take(end.Add(-time.Microsecond), w).OK() {
+		if i%2 == 0 && s.reserve(end.Add(-time.Microsecond), w).OK() {
 			before.Add(1)
 		}
-		if i%2 == 1 && s.take(end, w).OK() {
+		if i%2 == 1 && s.reserve(end, w).OK() {
 			after.Add(1)
 		}
 	})
-	// One that comes late for the first window counts in the second.
+	// A Reserve that comes too late for the first window counts in the second.
 	if n := before.Load() + after.Load(); n < 5 || n > 9 || after.Load() > 5 {
 		s.Errorf("%d were admitted before the end and %d after, want 5 to 9 in all", before.Load(), after.Load())
 	}
-	s.taken(end, w, 5)
+	s.reserved(end, w, 5)
 }

@@ -9,33 +9,33 @@ import (
 )
 
 var limiterRules = []rule[limiter]{
-	{"limit", "A window has as many slots as its limit; each Reserve returns its receipt.", limiterLimit},
-	{"limit-none", "A limit of zero or less refuses, also beside windows that have slots.", limiterNone},
-	{"windows-none", "A Reserve of no windows is granted.", limiterNoWindows},
-	{"windows-all", "Reserve reserves a slot in each window or in none, and names the first that is full.", limiterAll},
-	{"windows-refused", "A refused Reserve neither begins a window nor lengthens one.", limiterRefusedNeverBegins},
+	{"limit", "A window has as many slots as its limit, and each Reserve returns a receipt.", limiterLimit},
+	{"limit-none", "A limit of zero or less refuses, also together with windows that have free slots.", limiterNone},
+	{"windows-none", "A Reserve without windows is granted.", limiterNoWindows},
+	{"windows-all", "Reserve reserves a slot in each window or in none, and returns the index of the first full window.", limiterAll},
+	{"windows-refused", "A refused Reserve neither begins nor prolongs a window.", limiterRefusedNeverBegins},
 	{"windows-twice", "A key that is named twice in one call counts twice.", limiterTwice},
-	{"windows-changed", "The limit is the caller's of the moment; the end is the first caller's.", limiterChanged},
-	{"keys", "Each key has a count of its own.", limiterKeys},
-	{"retry-after", "RetryAfter is what is left of the window that is full, of the longest if there are several.", limiterRetry},
+	{"windows-changed", "Each call uses its own limit. The call that begins a window fixes its end.", limiterChanged},
+	{"keys", "Each key is counted separately.", limiterKeys},
+	{"retry-after", "RetryAfter is the time until the full window ends; if several are full, the longest time.", limiterRetry},
 	{"end", "A window begins with its first slot and ends exactly one period later.", limiterEnd},
-	{"peek", "Peek answers as Reserve would, takes nothing and begins no window.", limiterPeek},
-	{"refund", "Refund returns the slot to its window, which ends when it would have.", limiterPutBack},
-	{"refund-late", "A slot of a window that has ended does not touch the next one.", limiterPutBackLate},
-	{"refund-twice", "The count does not go below zero.", limiterPutBackTwice},
-	{"reset", "Reset forgets the windows of the given keys and no other.", limiterReset},
-	{"clock-back", "A clock that steps back admits no more than the limit.", limiterClockBack},
+	{"peek", "Peek returns what Reserve would return, reserves nothing and begins no window.", limiterPeek},
+	{"refund", "Refund frees the slot and does not change when the window ends.", limiterRefund},
+	{"refund-late", "A refund for a window that has ended does not change the next window.", limiterRefundLate},
+	{"refund-twice", "The number of reserved slots never becomes negative.", limiterRefundTwice},
+	{"reset", "Reset deletes the windows of the given keys and no others.", limiterReset},
+	{"clock-back", "After a clock was set back, no more than the limit is admitted.", limiterClockBack},
 	{"options", "(lists the optional capabilities that are missing)", func(s limiter) {
 		_, pruner := s.store.(stores.Pruner)
 		listMissing(s.T, s.store, map[string]bool{"stores.Pruner": pruner})
 	}},
-	{"prune", "Prune deletes windows that ended at or before now, and leaves the count of the others.", limiterPrune},
-	{"context", "A context that has ended is an error that wraps the context's, and nothing changes.", limiterContext},
+	{"prune", "Prune deletes the windows that ended at or before now, and does not change the others.", limiterPrune},
+	{"context", "If the context has ended, every method returns an error that wraps the context's error, and changes nothing.", limiterContext},
 }
 
 func limiterLimit(s limiter) {
 	w, now := window(5), present()
-	for _, slot := range s.takes(now, 5, w) {
+	for _, slot := range s.reserves(now, 5, w) {
 		if slot.Key != w.Key || slot.Opened != now.UnixMicro() {
 			s.Errorf("the receipt is for key %v opened %d, want %v and %d", slot.Key, slot.Opened, w.Key, now.UnixMicro())
 		}
@@ -43,7 +43,7 @@ func limiterLimit(s limiter) {
 	for range 3 {
 		s.refused(now, 0, w.Period, w)
 	}
-	s.taken(now, w, 5)
+	s.reserved(now, w, 5)
 }
 
 func limiterNone(s limiter) {
@@ -53,22 +53,22 @@ func limiterNone(s limiter) {
 	s.refused(now, 0, time.Minute, negative)
 	s.refused(now, 1, time.Minute, open, zero)
 	s.refused(now, 0, time.Minute, negative, open)
-	s.taken(now, open, 0)
+	s.reserved(now, open, 0)
 }
 
 func limiterNoWindows(s limiter) {
-	s.takes(present(), 1)
+	s.reserves(present(), 1)
 	if g := s.peek(present()); !g.OK() {
 		s.Errorf("Peek of no windows: full %d", g.Full)
 	}
-	s.putBack()
+	s.refund()
 	s.reset()
 }
 
 func limiterAll(s limiter) {
 	now := present()
 	a, b, c := window(3), window(2), window(1)
-	slots := s.takes(now, 1, a, b, c)
+	slots := s.reserves(now, 1, a, b, c)
 	for i, w := range []stores.Window{a, b, c} {
 		if slots[i].Key != w.Key {
 			s.Errorf("receipt %d is not for window %d", i, i)
@@ -76,78 +76,78 @@ func limiterAll(s limiter) {
 	}
 	s.refused(now, 2, time.Minute, a, b, c)
 	s.refused(now, 0, time.Minute, c, b, a)
-	s.takes(now, 1, a, b)
+	s.reserves(now, 1, a, b)
 	s.refused(now, 1, time.Minute, a, b, c)
 	s.refused(now, 1, time.Minute, a, c, b)
-	s.taken(now, a, 2)
-	s.taken(now, b, 2)
-	s.taken(now, c, 1)
+	s.reserved(now, a, 2)
+	s.reserved(now, b, 2)
+	s.reserved(now, c, 1)
 }
 
 func limiterRefusedNeverBegins(s limiter) {
 	now := present()
 	full, fresh := window(1), window(1)
 	full.Period = time.Hour
-	s.takes(now, 1, full)
+	s.reserves(now, 1, full)
 	s.refused(now, 1, time.Hour, fresh, full)
 	s.refused(now.Add(time.Second), 0, time.Hour-time.Second, full, fresh)
 
-	// fresh begins only here.
+	// The window fresh begins only now.
 	later := now.Add(30 * time.Second)
-	s.takes(later, 1, fresh)
+	s.reserves(later, 1, fresh)
 	s.refused(now.Add(time.Minute), 0, 30*time.Second, fresh)
 	s.refused(now.Add(time.Minute), 0, 59*time.Minute, full)
-	s.takes(later.Add(time.Minute), 1, fresh)
-	s.takes(now.Add(time.Hour), 1, full)
+	s.reserves(later.Add(time.Minute), 1, fresh)
+	s.reserves(now.Add(time.Hour), 1, full)
 }
 
 func limiterTwice(s limiter) {
 	now := present()
 	w, one := window(3), window(1)
-	s.takes(now, 1, w, w)
-	s.taken(now, w, 2)
+	s.reserves(now, 1, w, w)
+	s.reserved(now, w, 2)
 	s.refused(now, 1, time.Minute, w, w)
-	s.taken(now, w, 2)
-	s.takes(now, 1, w)
+	s.reserved(now, w, 2)
+	s.reserves(now, 1, w)
 	s.refused(now, 1, time.Minute, one, one)
-	s.taken(now, one, 0)
+	s.reserved(now, one, 0)
 
 	five := window(5)
-	s.putBack(s.takes(now, 1, five, five)...)
-	s.taken(now, five, 0)
+	s.refund(s.reserves(now, 1, five, five)...)
+	s.reserved(now, five, 0)
 }
 
 func limiterChanged(s limiter) {
 	now := present()
 	w := window(5)
-	s.takes(now, 3, w)
+	s.reserves(now, 3, w)
 	tight, long, short := w, w, w
 	tight.Limit, long.Period, short.Period = 3, time.Hour, time.Second
 	s.refused(now, 0, time.Minute, tight)
-	s.takes(now, 1, long)
-	s.takes(now.Add(time.Second), 1, short)
+	s.reserves(now, 1, long)
+	s.reserves(now.Add(time.Second), 1, short)
 	s.refused(now.Add(2*time.Second), 0, 58*time.Second, long)
-	s.takes(now.Add(time.Minute), 1, w)
+	s.reserves(now.Add(time.Minute), 1, w)
 }
 
 func limiterKeys(s limiter) {
 	now := present()
-	// What is counted, written together: digests keep apart what a separator
-	// in a name would join.
+	// These names would be the same if their parts were joined by a separator that
+	// names may contain. Their digests differ.
 	names := []string{"", "|", "a|b", "a", "b", "a:b", "ab", "a\nb", "A|B", "a|b ", "\x00"}
 	windows := make([]stores.Window, len(names))
 	for i, name := range names {
 		windows[i] = stores.Window{Key: sha256.Sum256([]byte(name)), Limit: i + 1, Period: time.Minute}
-		s.takes(now, i+1, windows[i])
+		s.reserves(now, i+1, windows[i])
 	}
 	for i, w := range windows {
 		s.refused(now, 0, time.Minute, w)
-		s.taken(now, w, i+1)
+		s.reserved(now, w, i+1)
 	}
 	for range 50 {
-		s.takes(now, 1, window(1))
+		s.reserves(now, 1, window(1))
 	}
-	s.taken(now, windows[0], 1)
+	s.reserved(now, windows[0], 1)
 }
 
 func limiterPeek(s limiter) {
@@ -157,9 +157,9 @@ func limiterPeek(s limiter) {
 			s.Errorf("Peek of free windows: full %d, %d receipts, retry after %v", g.Full, len(g.Slots), g.RetryAfter)
 		}
 	}
-	// Had Peek begun the window, it would end before this one.
+	// If Peek had begun the window, it would end earlier.
 	later := now.Add(30 * time.Second)
-	s.takes(later, 1, w)
+	s.reserves(later, 1, w)
 	s.refused(now.Add(w.Period), 0, 30*time.Second, w)
 	s.refused(later, 1, w.Period, other, w)
 	if g := s.peek(later.Add(w.Period), w); !g.OK() {
@@ -170,39 +170,39 @@ func limiterPeek(s limiter) {
 
 func limiterReset(s limiter) {
 	a, b, kept, now := window(2), window(1), window(1), present()
-	slots := s.takes(now, 1, a)
-	s.takes(now, 1, a, b, kept)
+	slots := s.reserves(now, 1, a)
+	s.reserves(now, 1, a, b, kept)
 	s.reset(a.Key, newDigest(), b.Key)
-	s.taken(now, a, 0)
-	s.taken(now, b, 0)
+	s.reserved(now, a, 0)
+	s.reserved(now, b, 0)
 	s.refused(now, 0, time.Minute, kept)
 
-	// The next slot begins a window, and the old receipt is not of it.
+	// The next slot begins a window to which the old receipt does not belong.
 	later := now.Add(30 * time.Second)
-	s.takes(later, 2, a)
-	s.putBack(slots...)
+	s.reserves(later, 2, a)
+	s.refund(slots...)
 	s.refused(now.Add(time.Minute), 0, 30*time.Second, a)
 }
 
 func limiterClockBack(s limiter) {
 	w, part, now := window(5), window(5), present()
-	s.takes(now, 5, w)
-	s.takes(now, 3, part)
+	s.reserves(now, 5, w)
+	s.reserves(now, 3, part)
 	admitted := 0
 	for _, at := range []time.Time{now.Add(-time.Hour), now.Add(-time.Microsecond), now.Add(-24 * time.Hour), now.Add(-time.Hour)} {
-		if g := s.take(at, w); g.OK() || g.RetryAfter <= 0 {
+		if g := s.reserve(at, w); g.OK() || g.RetryAfter <= 0 {
 			s.Errorf("at %v a full window admits (full %d) or says to retry after %v", at, g.Full, g.RetryAfter)
 		}
 		s.peek(at, w)
-		if s.take(at, part).OK() {
+		if s.reserve(at, part).OK() {
 			admitted++
 		}
 	}
 	if admitted > 2 {
-		s.Errorf("a window of 5 with 3 taken admitted %d more when the clock stepped back", admitted)
+		s.Errorf("a window of 5 slots, 3 of them reserved, admitted %d more after the clock was set back", admitted)
 	}
 	s.refused(now, 0, w.Period, w)
-	s.takes(now.Add(w.Period), 5, w)
+	s.reserves(now.Add(w.Period), 5, w)
 }
 
 func limiterPrune(s limiter) {
@@ -210,8 +210,8 @@ func limiterPrune(s limiter) {
 	now := present()
 	ended, live, longer := window(1), window(3), window(1)
 	longer.Period = time.Hour
-	s.takes(now, 1, ended, longer)
-	s.takes(now.Add(time.Microsecond), 2, live)
+	s.reserves(now, 1, ended, longer)
+	s.reserves(now.Add(time.Microsecond), 2, live)
 
 	end := now.Add(ended.Period)
 	for i, want := range []int{1, 0} {
@@ -219,17 +219,17 @@ func limiterPrune(s limiter) {
 			s.Errorf("Prune number %d = %d, error %v; want %d", i+1, n, err, want)
 		}
 	}
-	s.taken(end, live, 2)
-	s.taken(end, longer, 1)
+	s.reserved(end, live, 2)
+	s.reserved(end, longer, 1)
 	s.refused(end, 0, 59*time.Minute, longer)
-	s.takes(end, 1, live)
+	s.reserves(end, 1, live)
 	s.refused(end, 0, time.Microsecond, live)
-	s.takes(end, 1, ended)
+	s.reserves(end, 1, ended)
 }
 
 func limiterContext(s limiter) {
 	w, fresh, now := window(2), window(1), present()
-	slots := s.takes(now, 1, w)
+	slots := s.reserves(now, 1, w)
 	refusesEnded(s.T, []call{
 		{"Reserve", func(ctx context.Context) error {
 			g, err := s.store.Reserve(ctx, now, w, fresh)
@@ -254,6 +254,6 @@ func limiterContext(s limiter) {
 			return err
 		}}})
 	}
-	s.taken(now, w, 1)
-	s.taken(now, fresh, 0)
+	s.reserved(now, w, 1)
+	s.reserved(now, fresh, 0)
 }

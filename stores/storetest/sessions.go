@@ -12,38 +12,38 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Sessions tests an implementation of stores.Sessions, and of
-// stores.SessionIndex and stores.Pruner if it has them.
+// Sessions tests an implementation of stores.Sessions, and of stores.SessionIndex and
+// stores.Pruner if it implements them.
 func Sessions(t *testing.T, factory func(t *testing.T) stores.Sessions) {
 	run(t, func(t *testing.T) sessions { return sessions{t, factory(t)} },
 		slices.Concat(sessionRules, sessionRaces, sessionOptions))
 }
 
 var sessionRules = []rule[sessions]{
-	{"create-round-trip", "Load returns every field that Create was given.", sessionRoundTrip},
-	{"create-values", "Values come back byte for byte: none, empty, binary and MaxValues of them.", sessionValues},
-	{"create-principals", "Principals come back byte for byte, and owners in their order: none, and as many as are allowed.", sessionPrincipals},
+	{"create-round-trip", "Load returns every field as it was created.", sessionRoundTrip},
+	{"create-values", "Values are stored byte for byte: none, empty, binary, and MaxValues of them.", sessionValues},
+	{"create-principals", "Principals are stored byte for byte, and owners in their order: none, and as many as are allowed.", sessionPrincipals},
 	{"create-refused", "Create of a session that Validate refuses is an error and stores nothing.", sessionRefused},
 	{"create-exists", "Create of a row that exists returns ErrExists and changes nothing.", sessionExists},
-	{"load-unknown", "A row that was not created is not found, which is no error.", sessionUnknown},
-	{"load-expired", "A row that has expired is returned as it is, or not found.", sessionExpired},
-	{"load-snapshot", "What a Load returned does not change with the row.", sessionSnapshot},
-	{"update-keys", "A delta sets and removes its keys and leaves the others.", sessionKeys},
-	{"update-given", "LastSeen and Expires are replaced when given, and only then.", sessionGiven},
+	{"load-unknown", "Load of a row that was not created finds nothing and returns no error.", sessionUnknown},
+	{"load-expired", "Load returns an expired row unchanged, or does not find it.", sessionExpired},
+	{"load-snapshot", "A loaded session does not change when the row changes.", sessionSnapshot},
+	{"update-keys", "A delta sets and removes its keys and keeps the others.", sessionKeys},
+	{"update-given", "A delta replaces LastSeen and Expires only if they are set.", sessionGiven},
 	{"update-principals", "A delta replaces principals, owners and generation together; one without Principals keeps them.", sessionPrincipalsReplaced},
 	{"update-refused", "A delta that Validate refuses, such as one with Principals and without Rename, is an error and changes nothing.", sessionPrincipalsRefused},
 	{"update-replaced", "A delta of another generation reports Replaced and changes nothing, whatever its digest is.", sessionGeneration},
-	{"update-nothing", "A change that finds everything as it would leave it is Updated, not Gone.", sessionNothing},
+	{"update-nothing", "A delta that changes nothing reports Updated, not Gone.", sessionNothing},
 	{"update-gone", "A delta for a row that does not exist reports Gone and creates nothing.", sessionGone},
-	{"update-too-large", "A delta that would pass MaxValues is an error and changes nothing, not even the digest.", sessionTooLarge},
-	{"update-retains-nothing", "The store keeps no hold on a delta: its maps and pointers stay the caller's.", sessionRetains},
-	{"rename", "A rename gives the row its new digest and applies the rest of the delta with it.", sessionRename},
-	{"rename-same", "A rename to the digest that the row has compares it, and changes neither Digest nor Renamed.", sessionSameDigest},
+	{"update-too-large", "A delta that would exceed MaxValues is an error and changes nothing, not even the digest.", sessionTooLarge},
+	{"update-retains-nothing", "The caller may change the maps, slices and pointers of a delta or session afterwards.", sessionRetains},
+	{"rename", "A rename changes the digest together with the rest of the delta.", sessionRename},
+	{"rename-same", "A rename to the same digest compares the digest, and changes neither Digest nor Renamed.", sessionSameDigest},
 	{"rename-stale", "A rename from another digest reports Stale and changes nothing.", sessionStale},
-	{"rename-keeps-row", "A row keeps its name: after a rename deltas still find it, and it is one row.", sessionRenamedRow},
-	{"delete", "Delete reports whether the row existed, and may be repeated.", sessionDelete},
-	{"names", "A name that was not created, however it is spelled, finds no row and harms none.", sessionNames},
-	{"context", "A context that has ended is an error that wraps the context's, and nothing changes.", sessionContext},
+	{"rename-keeps-row", "A rename does not change the name of the row: later deltas find the same row.", sessionRenamedRow},
+	{"delete", "Delete reports whether the row existed, and can be repeated.", sessionDelete},
+	{"names", "A name that was not created, whatever it contains, finds no row and changes none.", sessionNames},
+	{"context", "If the context has ended, every method returns an error that wraps the context's error, and changes nothing.", sessionContext},
 }
 
 // sessions is a store under test. Its methods report errors to the test, so
@@ -60,7 +60,7 @@ func (s sessions) create(row stores.Session) {
 	}
 }
 
-// load returns a row that has to exist.
+// load returns a row, which has to exist.
 func (s sessions) load(row string) stores.Session {
 	s.Helper()
 	got, found, err := s.store.Load(s.Context(), row)
@@ -87,7 +87,7 @@ func (s sessions) update(row string, d stores.Delta) stores.Outcome {
 	return outcome
 }
 
-// updates checks that an update has the given outcome.
+// updates checks the outcome of an update.
 func (s sessions) updates(row string, d stores.Delta, want stores.Outcome) {
 	s.Helper()
 	if got := s.update(row, d); got != want {
@@ -104,15 +104,15 @@ func (s sessions) delete(row string) bool {
 	return existed
 }
 
-// holds checks that the stored row is the one given.
+// holds checks that the stored row is equal to want.
 func (s sessions) holds(want stores.Session) {
 	s.Helper()
 	if diff := diffSessions(s.load(want.Row), want); diff != "" {
-		s.Errorf("the row differs from what it has to be: %s", diff)
+		s.Errorf("the row is not as expected: %s", diff)
 	}
 }
 
-// newSession returns an anonymous session with one key, "color".
+// newSession returns an anonymous session with one key, "color", whose value is "red".
 func newSession() stores.Session {
 	now := present()
 	return stores.Session{
@@ -127,7 +127,7 @@ func newSession() stores.Session {
 	}
 }
 
-// set returns the pairs of a delta.
+// set returns keys and values as a map.
 func set(pairs ...string) map[string][]byte {
 	m := make(map[string][]byte)
 	for i := 0; i < len(pairs); i += 2 {
@@ -136,7 +136,7 @@ func set(pairs ...string) map[string][]byte {
 	return m
 }
 
-// valuesAre checks the keys of a row.
+// valuesAre checks the keys and values of a row.
 func (s sessions) valuesAre(row string, want map[string][]byte) {
 	s.Helper()
 	got := maps.Collect(s.load(row).Values.All())
@@ -147,11 +147,11 @@ func (s sessions) valuesAre(row string, want map[string][]byte) {
 		delete(got, key)
 	}
 	if len(got) > 0 {
-		s.Errorf("%d keys that nobody set: %.200q", len(got), got)
+		s.Errorf("%d unexpected keys: %.200q", len(got), got)
 	}
 }
 
-// diffSessions names the fields in which two sessions differ.
+// diffSessions returns the fields in which two sessions differ, or "".
 func diffSessions(got, want stores.Session) string {
 	var diff []string
 	add := func(name string, same bool, got, want any) {

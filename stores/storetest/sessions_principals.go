@@ -8,8 +8,8 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// withPrincipals returns a delta that gives the row other principals and a new
-// digest, and the row after it.
+// withPrincipals returns a delta that changes the principals and the digest of the row, and
+// the row after that change.
 func withPrincipals(row stores.Session, p stores.Principals) (stores.Delta, stores.Session) {
 	rename := stores.Rename{Old: row.Digest, New: newDigest(), At: row.LastSeen}
 	d := stores.Delta{Generation: row.Generation, Principals: &p, Rename: &rename}
@@ -18,17 +18,17 @@ func withPrincipals(row stores.Session, p stores.Principals) (stores.Delta, stor
 	return d, row
 }
 
-// withOwners is withPrincipals for a change that keeps the generation.
+// withOwners is like withPrincipals, but keeps the generation.
 func withOwners(row stores.Session, owners ...string) (stores.Delta, stores.Session) {
 	return withPrincipals(row, stores.Principals{Data: "of " + strings.Join(owners, ","), Owners: owners, Generation: row.Generation})
 }
 
-// same returns a rename of the row to the digest that it has.
+// same returns a rename of the row to its own digest.
 func same(row stores.Session) *stores.Rename {
 	return &stores.Rename{Old: row.Digest, New: row.Digest, At: row.LastSeen.Add(time.Hour)}
 }
 
-// manyOwners returns n owners of the greatest length.
+// manyOwners returns n owners of the maximum length.
 func manyOwners(n int) []string {
 	owners := make([]string, n)
 	for i := range owners {
@@ -37,7 +37,7 @@ func manyOwners(n int) []string {
 	return owners
 }
 
-// invalidPrincipals are those that every store refuses.
+// invalidPrincipals are principals that every store refuses.
 var invalidPrincipals = map[string]stores.Principals{
 	"large":              {Data: strings.Repeat("x", stores.MaxPrincipals+1)},
 	"too many owners":    {Owners: manyOwners(stores.MaxOwners + 1)},
@@ -48,7 +48,7 @@ var invalidPrincipals = map[string]stores.Principals{
 	"owner not in UTF-8": {Owners: []string{"u\xff"}},
 }
 
-// binary returns n bytes, among them all that there are.
+// binary returns n bytes with all values that a byte can have.
 func binary(n int) string {
 	b := make([]byte, n)
 	for i := range b {
@@ -140,7 +140,7 @@ func sessionPrincipalsRefused(s sessions) {
 	s.refuses(row, unnamed, "without rename")
 }
 
-// refuses checks that an update is an error, and that the row stays as it is.
+// refuses checks that an update returns an error and does not change the row.
 func (s sessions) refuses(row stores.Session, d stores.Delta, name string) {
 	s.Helper()
 	if outcome, err := s.store.Update(s.Context(), row.Row, d); err == nil || outcome == stores.Updated {
@@ -231,8 +231,8 @@ func sessionRacePrincipals(s sessions) {
 	s.holds(row)
 }
 
-// sessionRaceGeneration lets late requests of one user write while another user
-// logs in, who begins without the keys of the first.
+// sessionRaceGeneration runs late writes for one user in parallel with the login of another
+// user, which removes the keys of the first.
 func sessionRaceGeneration(s sessions) {
 	for range rounds(8) {
 		row := newSession()

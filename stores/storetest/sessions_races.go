@@ -9,21 +9,21 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// writers is how many requests of one browser a rule runs at once.
+// writers is the number of parallel changes of one row.
 const writers = 100
 
 var sessionRaces = []rule[sessions]{
-	{"race-create", "Of parallel Creates of one row one succeeds, and the row is that one's.", sessionRaceCreate},
-	{"race-keys", "Parallel deltas to different keys are all kept, and each is seen once it is acknowledged.", sessionRaceKeys},
-	{"race-keys-rename", "Parallel deltas are kept also if one of them logs in and gives the row a new digest.", sessionRaceLogin},
-	{"race-keys-touch", "Parallel deltas are kept beside touches that change nothing.", sessionRaceTouch},
-	{"race-set-remove", "Parallel deltas that set and remove other keys do not undo each other.", sessionRaceRemove},
+	{"race-create", "Of parallel Creates of one row exactly one succeeds, and the row is as that one created it.", sessionRaceCreate},
+	{"race-keys", "Parallel deltas to different keys are all kept, and each is visible once it is acknowledged.", sessionRaceKeys},
+	{"race-keys-rename", "Parallel deltas are all kept also if one of them logs in and changes the digest.", sessionRaceLogin},
+	{"race-keys-touch", "Parallel deltas are all kept also if touches run in parallel.", sessionRaceTouch},
+	{"race-set-remove", "Parallel deltas that set and remove different keys do not undo each other.", sessionRaceRemove},
 	{"race-rename", "Of parallel renames from one digest exactly one is applied; the others change nothing.", sessionRaceRename},
 	{"race-principals", "Of parallel changes of principals from one generation exactly one is applied; the others report Replaced.", sessionRacePrincipals},
 	{"race-generation", "Once a change of the generation is acknowledged, no delta of the generation before it is applied.", sessionRaceGeneration},
-	{"race-rename-delete", "A row that is deleted while it is renamed is gone.", sessionRaceRenameDelete},
-	{"race-delete", "A row that is deleted while it is written is gone, and no writer brings it back.", sessionRaceDelete},
-	{"race-delete-once", "Of parallel Deletes of one row one reports that it existed.", sessionRaceDeleteOnce},
+	{"race-rename-delete", "A row that is deleted while it is renamed no longer exists.", sessionRaceRenameDelete},
+	{"race-delete", "A row that is deleted while it is changed no longer exists, and no change creates it again.", sessionRaceDelete},
+	{"race-delete-once", "Of parallel Deletes of one row exactly one reports that it existed.", sessionRaceDeleteOnce},
 }
 
 func sessionRaceCreate(s sessions) {
@@ -49,8 +49,8 @@ func sessionRaceCreate(s sessions) {
 	s.holds(made[winner.Load()])
 }
 
-// writeKeys lets each of the writers set a key of its own and look for it,
-// and runs beside along with them. It returns the keys that the row then has.
+// writeKeys sets a key for each of the writers in parallel, checks that each key is then
+// there, and calls beside at the same time. It returns the expected keys of the row.
 func writeKeys(s sessions, row string, beside func()) map[string][]byte {
 	want := set("color", "red")
 	for i := range writers {

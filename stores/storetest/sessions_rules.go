@@ -30,7 +30,7 @@ func sessionValues(s sessions) {
 	for i := range binary {
 		binary[i] = byte(i)
 	}
-	// The version, the key and the two lengths make MaxValues of it.
+	// With the version, the key and the two lengths it has MaxValues bytes.
 	largest := randomBytes(stores.MaxValues - 6)
 	for _, pairs := range []map[string][]byte{
 		nil,
@@ -111,7 +111,7 @@ func sessionSnapshot(s sessions) {
 	s.updates(row.Row, stores.Delta{Remove: []string{"color"}}, stores.Updated)
 	s.delete(row.Row)
 	if diff := diffSessions(before, row); diff != "" {
-		s.Errorf("what was loaded before has changed: %s", diff)
+		s.Errorf("the session that was loaded before has changed: %s", diff)
 	}
 }
 
@@ -251,7 +251,7 @@ func sessionNames(s sessions) {
 		}
 		made := newSession()
 		made.Row = name
-		// Whether such a name can be created is the store's business.
+		// A store may refuse to create such a name.
 		if err := s.store.Create(ctx, made); err == nil {
 			s.holds(made)
 			s.delete(name)

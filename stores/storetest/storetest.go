@@ -1,8 +1,7 @@
 // Package storetest tests implementations of the contracts of package stores.
 //
-// Each exported function takes a factory and runs one subtest per rule. The
-// factory is called once for each, and returns a store with nothing in it; what
-// has to be released it releases with t.Cleanup.
+// Each exported function runs one subtest for each rule. It calls the factory for each
+// subtest. The factory returns an empty store, and uses t.Cleanup to release it.
 //
 //	func TestSessions(t *testing.T) {
 //		storetest.Sessions(t, func(t *testing.T) stores.Sessions {
@@ -10,16 +9,15 @@
 //		})
 //	}
 //
-// A rule that is broken prints what it asks for. Rules of optional capabilities
-// are skipped, with a word on what is missing, for a store without them.
+// The test prints the text of each rule that does not hold. If the store does not implement
+// an optional capability, its rules are skipped, and the test says what is missing.
 //
-// Rules about races run several rounds: fewer with -short, and k times as many
-// if the environment variable STORETEST_ROUNDS is the number k. Run them with
-// -race as well.
+// Rules about races run several rounds: fewer with -short, and k times as many if the
+// environment variable STORETEST_ROUNDS is a number k. Run them also with -race.
 //
-// Times are near the present, and no rule waits: the clock that a store sees is
-// the one it is passed. A store that hands expiry to a server with a clock of
-// its own passes as well.
+// All times are near the present, and no rule waits, because stores use the times that they
+// are passed. So a store whose server deletes expired records by its own clock passes as
+// well.
 package storetest
 
 import (
@@ -35,15 +33,15 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// A rule is one sentence of a contract and the check that holds it.
+// A rule is one sentence of a contract, with its check.
 type rule[S any] struct {
 	name string
-	// says is printed when the rule is broken.
+	// says is the sentence, which is printed if the check fails.
 	says  string
 	check func(S)
 }
 
-// run checks each rule on a store of its own.
+// run checks each rule on a new store.
 func run[S any](t *testing.T, start func(t *testing.T) S, rules []rule[S]) {
 	for _, r := range rules {
 		t.Run(r.name, func(t *testing.T) {
@@ -57,7 +55,7 @@ func run[S any](t *testing.T, start func(t *testing.T) S, rules []rule[S]) {
 	}
 }
 
-// capability returns the store as a C, or skips the test.
+// capability returns the store as a C. It skips the test if the store is none.
 func capability[C any](t *testing.T, store any, name string) C {
 	c, ok := store.(C)
 	if !ok {
@@ -66,8 +64,8 @@ func capability[C any](t *testing.T, store any, name string) C {
 	return c
 }
 
-// listMissing logs which optional capabilities the store lacks, so that a
-// passing test does not suggest more than it tested.
+// listMissing logs which optional capabilities the store lacks, so that it is visible which
+// rules a passing test did not check.
 func listMissing(t *testing.T, store any, has map[string]bool) {
 	for name, ok := range has {
 		if !ok {
@@ -76,7 +74,7 @@ func listMissing(t *testing.T, store any, has map[string]bool) {
 	}
 }
 
-// parallel calls f(0) to f(n-1) at once and waits for all.
+// parallel calls f(0) to f(n-1) in parallel and waits until all have returned.
 func parallel(n int, f func(i int)) {
 	var group sync.WaitGroup
 	start := make(chan struct{})
@@ -90,7 +88,7 @@ func parallel(n int, f func(i int)) {
 	group.Wait()
 }
 
-// rounds returns how often to repeat a race that is usually run n times.
+// rounds returns how often to run a race that is run n times by default.
 func rounds(n int) int {
 	if testing.Short() {
 		n = max(n/4, 2)
@@ -101,11 +99,11 @@ func rounds(n int) int {
 	return n
 }
 
-// present returns the time now, to the precision that stores keep.
+// present returns the current time, truncated to the precision of stores.
 func present() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// sameTime reports whether two times are the same to the microsecond. The zero
-// time is the same as itself only.
+// sameTime reports whether two times are equal to the microsecond. The zero time equals
+// only itself.
 func sameTime(a, b time.Time) bool {
 	return a.IsZero() == b.IsZero() && a.Sub(b).Abs() < time.Microsecond
 }
@@ -122,8 +120,8 @@ func randomBytes(n int) []byte {
 	return b
 }
 
-// hostileNames returns names that mean something to a file system, a query or a
-// protocol, and names close to that of a real record.
+// hostileNames returns names with a special meaning in a file system, a query or a protocol,
+// and names that are similar to the name of a real record.
 func hostileNames(real string) []string {
 	return []string{
 		"", ".", "..", "../../x", `..\..\x`, "..%2fx", "/etc/passwd", "con", "NUL",
@@ -135,7 +133,7 @@ func hostileNames(real string) []string {
 	}
 }
 
-// strangers returns names that a careless comparison takes for owner.
+// strangers returns names that a wrong comparison could consider equal to owner.
 func strangers(owner string) []string {
 	return []string{strings.ToUpper(owner), owner + " ", " " + owner, owner + "%", "%", "_", "1=1", owner[:len(owner)-1]}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/ginauth/ginauth/stores/storetest"
 )
 
-// broken names a store that breaks a rule, and the rule. Each is a store that
-// works, with one fault that somebody has made.
+// broken lists stores that break a rule, and the rule. Each is a working store with one
+// fault.
 var broken = []struct {
 	name, rule string
 	run        func(t *testing.T)
@@ -23,7 +23,7 @@ var broken = []struct {
 	{"update creates", "update-gone", sessionsOf(func(s *memSessions) stores.Sessions { return upsert{s} })},
 	{"update revives", "race-delete", sessionsOf(func(s *memSessions) stores.Sessions { return upsert{s} })},
 	{"changed rows are counted", "update-nothing", sessionsOf(func(s *memSessions) stores.Sessions { return changedRows{s} })},
-	{"any digest is renamed", "rename-stale", sessionsOf(func(s *memSessions) stores.Sessions { return anyDigest{s} })},
+	{"digest is not compared", "rename-stale", sessionsOf(func(s *memSessions) stores.Sessions { return anyDigest{s} })},
 	{"digest is checked, then written", "race-rename", sessionsOf(func(s *memSessions) stores.Sessions { return checkedDigest{s} })},
 	{"contexts are ignored", "context", sessionsOf(func(s *memSessions) stores.Sessions { return noContext{s} })},
 	{"owners are folded", "index-owners", sessionsOf(func(s *memSessions) stores.Sessions { return foldedOwners{s} })},
@@ -33,34 +33,34 @@ var broken = []struct {
 	{"same digest counts as renamed", "rename-same", sessionsOf(func(s *memSessions) stores.Sessions { return alwaysRenamed{s} })},
 	{"only the first owner is listed", "index-several", sessionsOf(func(s *memSessions) stores.Sessions { return firstOwner{s} })},
 	{"owners are removed, then added", "index-race-several", sessionsOf(func(s *memSessions) stores.Sessions { return relisted{s} })},
-	{"prune takes the living", "prune", sessionsOf(func(s *memSessions) stores.Sessions { return eagerPrune{s} })},
+	{"prune deletes too much", "prune", sessionsOf(func(s *memSessions) stores.Sessions { return eagerPrune{s} })},
 
 	{"token is checked, then consumed", "race-consume", tokensOf(func(s *memTokens) stores.Tokens { return checkedConsume{s} })},
 	{"consumed, then created", "rotate-taken", tokensOf(func(s *memTokens) stores.Tokens { return twoSteps{s} })},
 	{"consumed, then created, in a race", "race-consume-rotate", tokensOf(func(s *memTokens) stores.Tokens { return twoSteps{s} })},
-	{"last moment counts", "consume-expired", tokensOf(func(s *memTokens) stores.Tokens { return lateConsume{s} })},
+	{"token is consumed at its expiry", "consume-expired", tokensOf(func(s *memTokens) stores.Tokens { return lateConsume{s} })},
 	{"kinds are ignored", "owner-revoke-kinds", tokensOf(func(s *memTokens) stores.Tokens { return anyKind{s} })},
 
-	{"limit is checked, then taken", "race-limit", limiterOf(func(l *memLimiter) stores.Limiter { return checkedTake{l} })},
-	{"refused take keeps slots", "windows-all", limiterOf(func(l *memLimiter) stores.Limiter { return oneByOne{l} })},
-	{"taken and put back", "windows-refused", limiterOf(func(l *memLimiter) stores.Limiter { return rollback{l} })},
+	{"limit is checked, then reserved", "race-limit", limiterOf(func(l *memLimiter) stores.Limiter { return checkedReserve{l} })},
+	{"refused Reserve keeps slots", "windows-all", limiterOf(func(l *memLimiter) stores.Limiter { return oneByOne{l} })},
+	{"reserved and refunded", "windows-refused", limiterOf(func(l *memLimiter) stores.Limiter { return rollback{l} })},
 	{"window ends late", "end", limiterOf(func(l *memLimiter) stores.Limiter { return lateEnd{l} })},
-	{"receipts are for the key", "refund-late", limiterOf(func(l *memLimiter) stores.Limiter {
+	{"receipts name only the key", "refund-late", limiterOf(func(l *memLimiter) stores.Limiter {
 		return anyReceipt{l, map[stores.Digest]int64{}}
 	})},
 
-	{"cookie's name is not sealed in", "other-cookie", carrierOf(anyCookie{})},
-	{"expiry is for the client", "expired", carrierOf(noExpiry{})},
-	{"clocks that step back log out", "expired", carrierOf(issuedNow{})},
-	{"size is not looked at", "too-large", carrierOf(anySize{})},
-	{"room is the whole cookie", "room", carrierOf(allRoom{})},
-	{"only the first owner is sealed", "round-trip", carrierOf(oneOwner{})},
-	{"old keys are not told", "keys", carrierOf(anyKey{})},
-	{"first bytes are not looked at", "tampered", carrierOf(looseText{})},
+	{"name of the cookie is not sealed", "other-cookie", clientSessionsOf(anyCookie{})},
+	{"expiry is left to the client", "expired", clientSessionsOf(noExpiry{})},
+	{"a clock that is set back logs out", "expired", clientSessionsOf(issuedNow{})},
+	{"size is not checked", "too-large", clientSessionsOf(anySize{})},
+	{"Room is the whole cookie", "room", clientSessionsOf(allRoom{})},
+	{"only the first owner is sealed", "round-trip", clientSessionsOf(oneOwner{})},
+	{"old keys are not reported", "keys", clientSessionsOf(anyKey{})},
+	{"first bytes are not checked", "tampered", clientSessionsOf(looseText{})},
 }
 
-// TestBroken runs the suite on each broken store in a process of its own, and
-// checks that the rule is found broken.
+// TestBroken runs the suite on each broken store in another process, and checks that the
+// rule fails.
 func TestBroken(t *testing.T) {
 	if name := os.Getenv("STORETEST_BROKEN"); name != "" {
 		for _, b := range broken {
@@ -90,7 +90,7 @@ type (
 
 var options = memstore.Options{PruneEvery: -1}
 
-func carrierOf(c stores.ClientSessions) func(*testing.T) {
+func clientSessionsOf(c stores.ClientSessions) func(*testing.T) {
 	return func(t *testing.T) {
 		storetest.ClientSessions(t, func(*testing.T) stores.ClientSessions { return c })
 	}
@@ -114,7 +114,7 @@ func limiterOf(f func(*memLimiter) stores.Limiter) func(*testing.T) {
 	}
 }
 
-// pause lets other goroutines come between a check and what depends on it.
+// pause lets other goroutines run between a check and the write that depends on it.
 func pause() {
 	for range 100 {
 		runtime.Gosched()

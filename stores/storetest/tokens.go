@@ -11,8 +11,8 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Tokens tests an implementation of stores.Tokens, and of stores.Pruner if it
-// has that.
+// Tokens tests an implementation of stores.Tokens, and of stores.Pruner if it implements
+// that.
 func Tokens(t *testing.T, factory func(t *testing.T) stores.Tokens) {
 	run(t, func(t *testing.T) tokens { return tokens{t, factory(t)} },
 		slices.Concat(tokenRules, tokenFamilies, tokenRaces))
@@ -25,8 +25,8 @@ type tokens struct {
 	store stores.Tokens
 }
 
-// newToken returns a refresh token of user u1 that lives for an hour, in a
-// family that lives for a day.
+// newToken returns a refresh token of user u1 that is valid for an hour, in a family that is
+// alive for a day.
 func newToken(family string) stores.Token {
 	now := present()
 	return stores.Token{
@@ -58,7 +58,7 @@ func (s tokens) create(t stores.Token) {
 	}
 }
 
-// created creates a token in a family of its own.
+// created creates a token in a new family.
 func (s tokens) created() stores.Token {
 	s.Helper()
 	t := newToken(newID())
@@ -66,7 +66,7 @@ func (s tokens) created() stores.Token {
 	return t
 }
 
-// find returns a token that has to exist.
+// find returns a token, which has to exist.
 func (s tokens) find(t stores.Token) stores.Token {
 	s.Helper()
 	got, found, err := s.store.Find(s.Context(), t.Family, t.ID)
@@ -84,7 +84,7 @@ func (s tokens) missing(family, id string) {
 	}
 }
 
-// holds checks that the stored token is the one given.
+// holds checks that the stored token is equal to want.
 func (s tokens) holds(want stores.Token) {
 	s.Helper()
 	if diff := diffTokens(s.find(want), want); diff != "" {
@@ -101,7 +101,7 @@ func (s tokens) consume(now time.Time, family, id string) bool {
 	return ok
 }
 
-// consumes checks what Consume reports.
+// consumes calls Consume and checks the result.
 func (s tokens) consumes(now time.Time, t stores.Token, want bool) {
 	s.Helper()
 	if got := s.consume(now, t.Family, t.ID); got != want {
@@ -118,7 +118,7 @@ func (s tokens) rotate(now time.Time, parent string, child stores.Token) stores.
 	return r
 }
 
-// rotates checks what Rotate reports.
+// rotates calls Rotate and checks the result.
 func (s tokens) rotates(now time.Time, parent string, child stores.Token, want stores.Rotated) {
 	s.Helper()
 	if got := s.rotate(now, parent, child); got != want {
@@ -135,7 +135,7 @@ func (s tokens) revoke(now time.Time, family string) bool {
 	return alive
 }
 
-// revokes checks what RevokeFamily reports.
+// revokes calls RevokeFamily and checks the result.
 func (s tokens) revokes(now time.Time, family string, want bool) {
 	s.Helper()
 	if got := s.revoke(now, family); got != want {
@@ -143,7 +143,7 @@ func (s tokens) revokes(now time.Time, family string, want bool) {
 	}
 }
 
-// lists checks which tokens TokensOf returns, in order.
+// lists checks the tokens that TokensOf returns, and their order.
 func (s tokens) lists(owner string, kinds []stores.Kind, want ...stores.Token) {
 	s.Helper()
 	got, err := s.store.TokensOf(s.Context(), owner, kinds...)
@@ -158,7 +158,7 @@ func (s tokens) lists(owner string, kinds []stores.Kind, want ...stores.Token) {
 	}
 }
 
-// dead checks that a token of a revoked family does not live.
+// dead checks that a token of a revoked family is not valid.
 func (s tokens) dead(now time.Time, t stores.Token) {
 	s.Helper()
 	if s.find(t).FamilyRevoked.IsZero() {
@@ -174,7 +174,7 @@ func rotatedName(r stores.Rotated) string {
 	}[r]
 }
 
-// diffTokens names the fields in which two tokens differ.
+// diffTokens returns the fields in which two tokens differ, or "".
 func diffTokens(got, want stores.Token) string {
 	var diff []string
 	add := func(name string, same bool, got, want any) {

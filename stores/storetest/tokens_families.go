@@ -8,21 +8,21 @@ import (
 )
 
 var tokenFamilies = []rule[tokens]{
-	{"family-root", "The first token of a family creates its root: its end holds for all members.", tokenRoot},
-	{"family-revoked", "RevokeFamily reports whether the family was alive; then no member lives, and none can be created.", tokenRevoke},
-	{"family-lives", "Lives tells of each family, in the order asked, whether it is unknown, alive, or revoked or expired.", tokenLives},
+	{"family-root", "The first token of a family creates the root, whose expiry applies to all members.", tokenRoot},
+	{"family-revoked", "RevokeFamily reports whether the family was alive. Afterwards no member is valid, and none can be created.", tokenRevoke},
+	{"family-lives", "Lives returns for each family, in the given order, whether it is unknown, alive, or ended.", tokenLives},
 	{"family-not-alive", "RevokeFamily of a family that is unknown or has expired reports false and creates nothing.", tokenRevokeNothing},
-	{"owner-revoke", "RevokeOwner ends the owner's families and no other, and counts those that were alive.", tokenRevokeOwner},
-	{"owner-revoke-kinds", "RevokeOwner ends families of the given kinds, except the one named.", tokenRevokeKinds},
-	{"owner-revoke-strangers", "Owners are compared byte by byte, and nobody owns another's families.", tokenRevokeStrangers},
-	{"owner-list", "TokensOf returns the owner's tokens of the given kinds, newest first.", tokenList},
-	{"owner-list-leaves-out", "TokensOf leaves out consumed tokens and those of revoked families.", tokenListLeavesOut},
+	{"owner-revoke", "RevokeOwner revokes the owner's families and no others, and returns how many were alive.", tokenRevokeOwner},
+	{"owner-revoke-kinds", "RevokeOwner revokes families of the given kinds, except the named family.", tokenRevokeKinds},
+	{"owner-revoke-strangers", "Owners are compared byte by byte, so nobody gets the families of another owner.", tokenRevokeStrangers},
+	{"owner-list", "TokensOf returns the owner's tokens of the given kinds, the newest first.", tokenList},
+	{"owner-list-leaves-out", "TokensOf leaves out consumed tokens and tokens of revoked families.", tokenListLeavesOut},
 	{"options", "(lists the optional capabilities that are missing)", func(s tokens) {
 		_, pruner := s.store.(stores.Pruner)
 		listMissing(s.T, s.store, map[string]bool{"stores.Pruner": pruner})
 	}},
-	{"prune", "Prune deletes the tokens that expired at or before now and leaves the others.", tokenPrune},
-	{"prune-keeps-revocation", "A family that was revoked stays so until it has expired itself, also after its tokens were pruned.", tokenPruneRevoked},
+	{"prune", "Prune deletes the tokens that expired at or before now and keeps the others.", tokenPrune},
+	{"prune-keeps-revocation", "A revoked family stays revoked until it expires itself, also after its tokens were pruned.", tokenPruneRevoked},
 }
 
 func tokenRoot(s tokens) {
@@ -82,7 +82,7 @@ func tokenLives(s tokens) {
 	}
 }
 
-// lives checks what Lives returns.
+// lives calls Lives and checks the result.
 func (s tokens) lives(now time.Time, families []string, want ...stores.Life) {
 	s.Helper()
 	got, err := s.store.Lives(s.Context(), now, families...)
@@ -101,7 +101,7 @@ func tokenRevokeNothing(s tokens) {
 	s.revokes(t.FamilyExpires.Add(time.Hour), t.Family, false)
 }
 
-// member creates a token with the given owner and kind in a family of its own.
+// member creates a token with the given owner and kind in a new family.
 func (s tokens) member(owner string, kind stores.Kind, age time.Duration) stores.Token {
 	s.Helper()
 	t := newToken(newID())
@@ -110,7 +110,7 @@ func (s tokens) member(owner string, kind stores.Kind, age time.Duration) stores
 	return t
 }
 
-// revokesOwner checks what RevokeOwner reports.
+// revokesOwner calls RevokeOwner and checks the result.
 func (s tokens) revokesOwner(now time.Time, owner, except string, kinds []stores.Kind, want int) {
 	s.Helper()
 	n, err := s.store.RevokeOwner(s.Context(), now, owner, except, kinds...)
@@ -155,7 +155,7 @@ func tokenRevokeKinds(s tokens) {
 	s.dead(now, remember)
 	s.holds(kept)
 	s.holds(personal)
-	// What is named is a family, not a token.
+	// The exception is the name of a family, not of a token.
 	s.revokesOwner(now, "u1", kept.ID, []stores.Kind{stores.Refresh}, 1)
 	s.dead(now, kept)
 	s.revokesOwner(now, "u1", personal.Family, nil, 0)
@@ -230,7 +230,7 @@ func tokenPrune(s tokens) {
 	outlives.Owner, outlives.Expires, outlives.FamilyExpires = "u2", day, now
 	s.create(outlives)
 
-	// A family that goes with its tokens may be counted or not.
+	// A store may or may not count a family that it deletes with its tokens.
 	if n, err := pruner.Prune(s.Context(), now); err != nil || n < len(dead) {
 		s.Errorf("Prune = %d, error %v; want at least %d", n, err, len(dead))
 	}

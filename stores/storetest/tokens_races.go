@@ -8,20 +8,20 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// tries is how many clients present one secret at once.
+// tries is the number of parallel calls for one token.
 const tries = 200
 
 var tokenRaces = []rule[tokens]{
-	{"race-create", "Of parallel Creates of one id one succeeds; of parallel first tokens of a family all do.", tokenRaceCreate},
-	{"race-consume", "Of parallel Consumes of one token exactly one reports true.", tokenRaceConsume},
+	{"race-create", "Of parallel Creates of one id exactly one succeeds. Parallel first tokens of a family all succeed.", tokenRaceCreate},
+	{"race-consume", "Of parallel Consumes of one token exactly one returns true.", tokenRaceConsume},
 	{"race-rotate", "Of parallel rotations of one parent exactly one is done, and there is exactly one child.", tokenRaceRotate},
-	{"race-rotate-derived", "The same holds if all bring the same child.", tokenRaceDerived},
-	{"race-consume-rotate", "Consume and Rotate of one token use it up once between them.", tokenRaceConsumeRotate},
-	{"race-touch", "A Touch undoes no Consume and no revocation that runs beside it.", tokenRaceTouch},
-	{"race-revoke-once", "Of parallel revocations of a family one reports that it was alive.", tokenRaceRevokeOnce},
-	{"race-revoke-rotate", "A family that is revoked while it is rotated has no live member.", tokenRaceRevoke},
-	{"race-revoke-owner", "A family that is revoked with its owner's while it is rotated has no live member.", tokenRaceRevokeOwner},
-	{"race-revoke-create", "A family that is revoked while tokens are created in it has no live member.", tokenRaceRevokeCreate},
+	{"race-rotate-derived", "The same holds if all rotations have the same child.", tokenRaceDerived},
+	{"race-consume-rotate", "Of parallel Consumes and Rotates of one token exactly one succeeds.", tokenRaceConsumeRotate},
+	{"race-touch", "A Touch does not undo a parallel Consume or revocation.", tokenRaceTouch},
+	{"race-revoke-once", "Of parallel revocations of a family exactly one reports that it was alive.", tokenRaceRevokeOnce},
+	{"race-revoke-rotate", "A family that is revoked during rotations has no valid token afterwards.", tokenRaceRevoke},
+	{"race-revoke-owner", "A family that RevokeOwner revokes during rotations has no valid token afterwards.", tokenRaceRevokeOwner},
+	{"race-revoke-create", "A family that is revoked while tokens are created in it has no valid token afterwards.", tokenRaceRevokeCreate},
 }
 
 func tokenRaceCreate(s tokens) {
@@ -65,8 +65,8 @@ func tokenRaceConsume(s tokens) {
 	}
 }
 
-// rotateAll rotates the parent to every child at once. It checks that one
-// rotation is done and that the others report RotateUsed.
+// rotateAll rotates the parent to every child in parallel. It checks that one rotation
+// succeeds and that the others report RotateUsed.
 func rotateAll(s tokens, parent stores.Token, children []stores.Token) {
 	var done, used atomic.Int64
 	parallel(len(children), func(i int) {
@@ -168,8 +168,8 @@ func tokenRaceRevokeOnce(s tokens) {
 	}
 }
 
-// raceRevoke rotates a token through two generations while revoke ends its
-// family, and checks that nobody lives.
+// raceRevoke rotates a token twice while revoke revokes its family, and checks that no token
+// is valid afterwards.
 func raceRevoke(s tokens, revoke func(t stores.Token)) {
 	t, owner := newToken(newID()), newID()
 	t.Owner = owner

@@ -11,7 +11,7 @@ func tokenRotate(s tokens) {
 	now := parent.Created.Add(time.Minute)
 	child := memberOf(parent)
 	child.Expires = now.Add(2 * time.Hour)
-	// The family's end is the root's.
+	// The root decides when the family expires.
 	child.FamilyExpires = parent.FamilyExpires.Add(time.Hour)
 	s.rotates(now, parent.ID, child, stores.RotateDone)
 	parent.Consumed = now
@@ -41,7 +41,7 @@ func tokenRotateUsed(s tokens) {
 		s.missing(late.Family, late.ID)
 		s.holds(used)
 	}
-	// A child that is derived from its parent comes with the same id again.
+	// A child that is derived from its parent has the same id again.
 	s.rotates(now.Add(time.Minute), parent.ID, child, stores.RotateUsed)
 	s.holds(child)
 }
@@ -98,7 +98,7 @@ func tokenRotateTaken(s tokens) {
 	child := memberOf(parent)
 	child.ID = sibling.ID
 	if got, err := s.store.Rotate(s.Context(), parent.Created, parent.ID, child); err == nil || got == stores.RotateDone {
-		s.Errorf("Rotate to an id that is taken reports %s, error %v; want an error", rotatedName(got), err)
+		s.Errorf("Rotate to an existing id reports %s, error %v; want an error", rotatedName(got), err)
 	}
 	s.holds(parent)
 	s.holds(sibling)

@@ -11,21 +11,21 @@ import (
 )
 
 var tokenRules = []rule[tokens]{
-	{"create-round-trip", "Find returns every field that Create was given, except FamilyRevoked.", tokenRoundTrip},
-	{"create-exists", "Create of an id that is taken returns ErrExists and changes nothing.", tokenExists},
-	{"create-retains-nothing", "The store keeps no hold on the slices of a token it was given.", tokenRetains},
-	{"find-unknown", "A token is found by its family and its id together, and by neither alone.", tokenUnknown},
-	{"consume", "Consume reports true once, and marks the token with its time.", tokenConsume},
-	{"consume-expired", "A token is not consumed at or after the end of its own time, nor of its family's.", tokenConsumeExpired},
+	{"create-round-trip", "Find returns every field as it was created, except FamilyRevoked.", tokenRoundTrip},
+	{"create-exists", "Create of an id that exists returns ErrExists and changes nothing.", tokenExists},
+	{"create-retains-nothing", "The caller may change the slices of a token after Create.", tokenRetains},
+	{"find-unknown", "Find needs both the family and the id of a token.", tokenUnknown},
+	{"consume", "Consume returns true once, and stores the time.", tokenConsume},
+	{"consume-expired", "A token is not consumed at or after its expiry or that of its family.", tokenConsumeExpired},
 	{"consume-revoked", "A token of a revoked family is not consumed.", tokenConsumeRevoked},
 	{"rotate", "Rotate consumes the parent and stores the child.", tokenRotate},
-	{"rotate-used", "A parent that was consumed reports RotateUsed, and no child is stored.", tokenRotateUsed},
-	{"rotate-dead", "A family that is revoked or expired, and a parent that is not of it, report RotateDead, and nothing changes.", tokenRotateDead},
-	{"rotate-expired", "A parent that has expired is not consumed, so it reports RotateDead.", tokenRotateExpired},
-	{"rotate-taken", "A rotation whose child cannot be stored is an error and leaves the parent as it was.", tokenRotateTaken},
-	{"touch", "Touch records when the token was presented, and nothing else.", tokenTouch},
-	{"names", "A name that was not created, however it is spelled, finds no token and harms none.", tokenNames},
-	{"context", "A context that has ended is an error that wraps the context's, and nothing changes.", tokenContext},
+	{"rotate-used", "Rotate of a consumed parent reports RotateUsed and stores no child.", tokenRotateUsed},
+	{"rotate-dead", "Rotate reports RotateDead and changes nothing if the family is revoked or expired, or the parent is of another family.", tokenRotateDead},
+	{"rotate-expired", "Rotate of an expired parent reports RotateDead.", tokenRotateExpired},
+	{"rotate-taken", "A Rotate whose child cannot be stored returns an error and does not change the parent.", tokenRotateTaken},
+	{"touch", "Touch changes LastUsed and nothing else.", tokenTouch},
+	{"names", "A name that was not created, whatever it contains, finds no token and changes none.", tokenNames},
+	{"context", "If the context has ended, every method returns an error that wraps the context's error, and changes nothing.", tokenContext},
 }
 
 func tokenRoundTrip(s tokens) {
@@ -47,8 +47,8 @@ func tokenRoundTrip(s tokens) {
 	s.create(given)
 	given.FamilyRevoked = time.Time{}
 
-	// A note that something ended, such as a session in a cookie: it is nobody's,
-	// has no secret, and is the only one of a family of its own name.
+	// A record that something ended, such as a session in a cookie: it has no owner
+	// and no secret, and is the only token of a family with its own name.
 	note := stores.Token{ID: newID(), Kind: stores.Revoked, Created: present(), Expires: present().Add(time.Hour)}
 	note.Family, note.FamilyExpires = note.ID, note.Expires
 	s.create(note)
@@ -70,7 +70,7 @@ func tokenExists(s tokens) {
 	again.ID = first.ID
 	for _, t := range []stores.Token{again, first} {
 		if ok, err := s.store.Create(s.Context(), t); ok || !errors.Is(err, stores.ErrExists) {
-			s.Errorf("Create of a taken id = %v, error %v; want ErrExists", ok, err)
+			s.Errorf("Create of an existing id = %v, error %v; want ErrExists", ok, err)
 		}
 	}
 	s.holds(first)
@@ -194,7 +194,7 @@ func tokenNames(s tokens) {
 		if alive, _ := s.store.RevokeFamily(ctx, now, name); alive {
 			s.Errorf("RevokeFamily(%.40q) reports that it was alive", name)
 		}
-		_ = s.store.Touch(ctx, now, family, id) // may refuse the name
+		_ = s.store.Touch(ctx, now, family, id) // which may refuse the name
 		s.holds(t)
 	}
 }

@@ -1,6 +1,6 @@
--- Helpers of the scripts, each of which begins with this file.
+-- Functions for the scripts. Each script begins with this file.
 
--- whole writes a number with all its digits; tostring and .. keep only 14.
+-- whole returns a number as text with all its digits; tostring and .. keep only 14.
 local function whole(n)
   return string.format('%.0f', n)
 end
@@ -11,8 +11,8 @@ local function clock()
   return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 end
 
--- encoded returns the size of n bytes in the encoding of stores.Values: with
--- their length before them, seven bits of it to a byte.
+-- encoded returns the size of n bytes in the encoding of stores.Values: the bytes and
+-- their length, which has seven bits in each byte.
 local function encoded(n)
   local size, rest = n + 1, n
   while rest >= 128 do
@@ -21,11 +21,17 @@ local function encoded(n)
   return size
 end
 
--- trim drops members of a family that expired before the given time: a few, so
--- that no call pays for many.
+-- trim deletes members of a family that expired before the given time. It deletes only
+-- a few, so that no call takes long.
 local function trim(family, ends, before)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', '(' .. whole(before), 'LIMIT', 0, 8)) do
     redis.call('HDEL', family, id .. ':t', id .. ':e', id .. ':c', id .. ':k', id .. ':n', id .. ':u')
     redis.call('ZREM', ends, id)
   end
+end
+
+-- has reports whether a session's owners, which are separated by NUL, include an
+-- owner.
+local function has(owners, owner)
+  return string.find('\0' .. owners .. '\0', '\0' .. owner .. '\0', 1, true) ~= nil
 end

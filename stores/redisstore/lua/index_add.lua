@@ -1,6 +1,7 @@
--- Lists a member in its owner's index.
--- KEYS: the index. ARGV: the member; until when, in microseconds, and at least
--- how long from now; how long the key outlasts its members, in milliseconds.
+-- Adds a member to its owner's index, or prolongs its entry.
+-- KEYS: the index. ARGV: the member; until when it is listed, in microseconds, and
+-- for how long from now at least; how much longer the key lives than its members, in
+-- milliseconds.
 -- Returns the server's time in milliseconds.
 local index = KEYS[1]
 local now = clock()

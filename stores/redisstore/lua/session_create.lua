@@ -1,9 +1,9 @@
 -- Stores a new session.
--- KEYS: the row. ARGV: the call, the time to expire at, fields and values.
+-- KEYS: the row. ARGV: the call, when the key expires, then fields and values.
 -- Returns 1, or 0 if the row exists.
 local row = KEYS[1]
 if redis.call('EXISTS', row) == 1 then
-  -- A row of the same call is one whose answer was lost.
+  -- If this call created the row, the first answer was lost.
   return redis.call('HGET', row, 'call') == ARGV[1] and 1 or 0
 end
 redis.call('HSET', row, 'call', ARGV[1])

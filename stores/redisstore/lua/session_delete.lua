@@ -6,7 +6,7 @@ local owners = redis.pcall('HGET', KEYS[1], 'owners')
 if type(owners) ~= 'string' then
   owners = ''
 end
-if ARGV[1] ~= '' and not string.find('\0' .. owners .. '\0', '\0' .. ARGV[1] .. '\0', 1, true) then
+if ARGV[1] ~= '' and not has(owners, ARGV[1]) then
   return { 0, owners }
 end
 return { redis.call('UNLINK', KEYS[1]), owners }

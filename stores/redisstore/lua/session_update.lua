@@ -1,12 +1,12 @@
 -- Applies a delta to a session.
 -- KEYS: the row.
--- ARGV: 1 the number of the last argument that is a field to set or its value;
--- 2 of the last one that is a field to remove; 3 when the key expires, or '' if
--- the end stays; 4 the generation. From 5 on fields and values to set; then fields
--- to remove; then, if it renames or is listed, the call and the old digest, or '';
--- owners whose indexes have the row, and until when.
--- Returns an outcome: one of package stores, or CORRUPT, or a list of one of the
--- other two below and what belongs to it.
+-- ARGV: 1 the number of the last argument that is a field to set or its value; 2 the
+-- number of the last argument that is a field to remove; 3 when the key expires, or ''
+-- to keep it; 4 the generation; from 5 on fields and values to set; then fields to
+-- remove; then, if the delta renames or the row was listed, the call and the old
+-- digest, or '' for both; the owners in whose indexes the row is listed, and until when.
+-- Returns a stores.Outcome or CORRUPT; or UNLISTED with the owners and when the row
+-- expires; or LARGE with the size.
 local GONE, STALE, UPDATED, REPLACED = 0, 1, 2, 3
 local UNLISTED, CORRUPT, LARGE = 4, 5, 6
 
@@ -45,8 +45,13 @@ for i = 5, set_end, 2 do
     sets_keys = true
   elseif field == 'expires' then
     expires = tonumber(value)
-  elseif field == 'owners' and value ~= owners then
-    owners, listed = value, 0
+  elseif field == 'owners' then
+    for owner in string.gmatch(value, '[^%z]+') do
+      if not has(owners, owner) then
+        listed = 0 -- in the index of this owner
+      end
+    end
+    owners = value
   end
 end
 for i = set_end + 1, remove_end do

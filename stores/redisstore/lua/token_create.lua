@@ -1,15 +1,17 @@
 -- Stores a token, and the root of its family if there is none.
 -- KEYS: the family, the ends of its members.
--- ARGV: 1 the call; 2 the id; 3 the record; 4 its end; 5 consumed; 6 last used;
--- 7 kind, 8 owner and 9 end of the root; 10 when the keys expire, and 11 how
--- long from now they are kept at least, in milliseconds; 12 up to when expired
--- members are dropped; 13 when the family was listed, in milliseconds of the
--- server, and 14 how much later it may be now.
+-- ARGV: 1 the call; 2 the id; 3 the record; 4 when the token expires; 5 when it was
+-- consumed; 6 when it was last used; 7 kind, 8 owner and 9 expiry of the root; 10
+-- when the keys expire, and 11 how long from now they live at least, in
+-- milliseconds; 12 members that expired before this time are deleted; 13 when the
+-- family was listed, in milliseconds by the server's clock, and 14 how much later it
+-- may be now.
+-- Returns REVOKED, CREATED, EXISTS or LATE.
 local REVOKED, CREATED, EXISTS, LATE = 0, 1, 2, 3
 local family, ends, id = KEYS[1], KEYS[2], ARGV[2]
 local now = redis.call('HMGET', family, 'expires', 'revoked', id .. ':t', id .. ':n')
 if now[4] == ARGV[1] then
-  return CREATED -- by this call, and the answer was lost
+  return CREATED -- by this call, whose answer was lost
 end
 if now[2] then
   return REVOKED

@@ -1,12 +1,13 @@
 -- Revokes a family.
--- KEYS: the family. ARGV: 1 the call; 2 the time; 3 the time to record; 4 how
--- long to forbid a family that is not there yet, in milliseconds, or '0'; 5 the
+-- KEYS: the family. ARGV: 1 the call; 2 the time; 3 the time to record; 4 how long a
+-- family that does not exist yet cannot be created, in milliseconds, or '0'; 5 the
 -- owner that it must have, or ''; then the kinds that it may have, none for any.
--- Returns whether it was alive, and its owner and kind if it was revoked.
+-- Returns whether it was alive, and its owner and kind if it is revoked.
 local family = KEYS[1]
 local now = redis.call('HMGET', family, 'expires', 'revoked', 'revoker', 'owner', 'kind')
 if not now[1] then
-  -- Listed in its owner's index and not stored: it may be just about to be.
+  -- The family is listed in its owner's index and does not exist. Another call
+  -- may be about to create it.
   if not now[2] and ARGV[4] ~= '0' then
     redis.call('HSET', family, 'revoked', ARGV[3])
     redis.call('PEXPIRE', family, ARGV[4])
