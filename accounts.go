@@ -41,31 +41,31 @@ func (c *AccountConfig) prepare() func(context.Context, models.Authenticatable, 
 	}
 }
 
-// Register makes an account: it checks the name, the form of the email address and the password, stores the
-// user with a hash of the password, and sends a link to verify the address if there is a Mailer. It does not
-// log the user in. Of parallel registrations of one address, however it is spelled, exactly one makes a user.
+// Register makes an account: it checks the name, the form of the email address and the password, stores the user with
+// a hash of the password, and sends a link to verify the address if there is a Mailer. It does not log the user in.
+// Of parallel registrations of one address, however it is spelled, exactly one makes a user.
 //
 // A taken address returns an *InputError. With Config.Account.HideAccountExistence it returns a nil user and no
 // error, as for a new user, in the same time.
 //
-// The errors are *InputError, ErrUnavailable, and one wrapping errors.ErrUnsupported if the provider makes no
-// users or their type does not implement models.Registrable. Register panics if there is no guard of the name.
+// The errors are *InputError, ErrUnavailable, and one wrapping errors.ErrUnsupported if the provider makes no users
+// or their type does not implement models.Registrable. Register panics if there is no guard of the name.
 func (m *Manager) Register(ctx context.Context, r Registration) (models.Authenticatable, error) {
 	setDefault(&r.Guard, m.cfg.DefaultGuard)
 	return m.accounts.Register(ctx, m.mustGuard(r.Guard).realm, accounts.Registration(r))
 }
 
-// VerificationURL returns the link that proves a user's current email address. It is signed, bound to the user,
-// the address and this purpose, and works for Config.Account.VerifyLifetime. The error wraps
-// errors.ErrUnsupported if there is no Mailer, or if the user has no address. It panics if there is no guard of
-// the name; the default is the default guard.
+// VerificationURL returns the link that proves a user's current email address. It is signed, bound to the user, the
+// address and this purpose, and works for Config.Account.VerifyLifetime. The error wraps errors.ErrUnsupported if
+// there is no Mailer, or if the user has no address. It panics if there is no guard of the name; the default is the
+// default guard.
 func (m *Manager) VerificationURL(u models.Authenticatable, guard ...string) (string, error) {
 	return m.accounts.VerificationURL(m.guardOr(guard).realm, u)
 }
 
-// VerifyEmail checks a link that VerificationURL made, given as the URL of the request for it, and records that
-// the address is the user's. The link verifies the user it was made for, also if another user is logged in. Opening it again
-// returns no error and dispatches no second event. The errors are ErrInvalidLink if the link was changed, has
+// VerifyEmail checks a link that VerificationURL made, given as the URL of the request for it, and records that the
+// address is the user's. The link verifies the user it was made for, also if another user is logged in. Opening it
+// again returns no error and dispatches no second event. The errors are ErrInvalidLink if the link was changed, has
 // expired or is for an earlier address, ErrUnavailable, and one wrapping errors.ErrUnsupported if the provider
 // verifies no addresses.
 func (m *Manager) VerifyEmail(ctx context.Context, link *url.URL, guard ...string) (models.Authenticatable, error) {
@@ -73,9 +73,9 @@ func (m *Manager) VerifyEmail(ctx context.Context, link *url.URL, guard ...strin
 	return m.accounts.VerifyEmail(ctx, g.realm, g.name, link)
 }
 
-// ResendVerification sends the link again to the user of an address, if there is one and the address is not
-// verified. Its result and its time tell neither. Config.Account limits the mails. The errors are *InputError
-// if the text is no address, ErrUnavailable, and one wrapping errors.ErrUnsupported without a Mailer.
+// ResendVerification sends the link again to the user of an address, if there is one and the address is not verified.
+// Its result and its time tell neither. Config.Account limits the mails. The errors are *InputError if the text is no
+// address, ErrUnavailable, and one wrapping errors.ErrUnsupported without a Mailer.
 func (m *Manager) ResendVerification(ctx context.Context, email string, guard ...string) error {
 	return m.accounts.ResendVerification(ctx, m.guardOr(guard).realm, email)
 }
@@ -105,24 +105,24 @@ func (PasswordReset) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacte
 // LogValue returns a placeholder.
 func (PasswordReset) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// SendResetLink mails a link to choose a new password to the user of an address. It returns nil, after the same
-// work, whether or not there is such a user. The link works once, for Config.Account.ResetLifetime, until a
-// newer one is asked for and until the password or the address changes. The errors are *InputError if the text
-// is no address, ErrUnavailable, and one wrapping errors.ErrUnsupported without a Mailer.
+// SendResetLink mails a link to choose a new password to the user of an address. It returns nil, after the same work,
+// whether or not there is such a user. The link works once, for Config.Account.ResetLifetime, until a newer one is
+// asked for and until the password or the address changes. The errors are *InputError if the text is no address,
+// ErrUnavailable, and one wrapping errors.ErrUnsupported without a Mailer.
 func (b *Broker) SendResetLink(ctx context.Context, email string) error {
 	return b.m.accounts.SendResetLink(ctx, b.g.realm, b.g.name, email)
 }
 
-// TokenExists reports whether a reset token would be accepted for the address. It counts as a guess and does
-// not use the token up.
+// TokenExists reports whether a reset token would be accepted for the address. It counts as a guess and does not use
+// the token up.
 func (b *Broker) TokenExists(ctx context.Context, email, token string) (bool, error) {
 	return b.m.accounts.ResetTokenExists(ctx, b.g.realm, email, token)
 }
 
-// Reset stores a new password. All logins of the user end, with remembered devices and with personal access
-// tokens made to be revoked by a password change; the user is told by mail. The user is not logged in. A password
-// that is not acceptable does not use the token up. The errors are *InputError, also for a wrong token or
-// address, *ThrottledError after five of those, and ErrUnavailable.
+// Reset stores a new password. All logins of the user end, with remembered devices and with personal access tokens
+// made to be revoked by a password change; the user is told by mail. The user is not logged in. A password that is
+// not acceptable does not use the token up. The errors are *InputError, also for a wrong token or address,
+// *ThrottledError after five of those, and ErrUnavailable.
 func (b *Broker) Reset(ctx context.Context, r PasswordReset) error {
 	return b.m.accounts.Reset(ctx, b.g.realm, b.g.name, accounts.PasswordReset(r))
 }
@@ -135,9 +135,9 @@ func (a *Authenticator) account(u models.Authenticatable) accounts.User {
 
 // RequestEmailChange sends a link to a new address of the request's user. The address changes when the link is
 // confirmed. If the address belongs to another user it returns nil too, and that user is told. Put the
-// ConfirmPassword middleware before it. The errors are *InputError, ErrUnauthenticated, ErrForbidden for a
-// request by a personal access token, ErrUnavailable, and one wrapping errors.ErrUnsupported without a Mailer
-// or if the provider changes no addresses.
+// ConfirmPassword middleware before it. The errors are *InputError, ErrUnauthenticated, ErrForbidden for a request by
+// a personal access token, ErrUnavailable, and one wrapping errors.ErrUnsupported without a Mailer or if the provider
+// changes no addresses.
 func (a *Authenticator) RequestEmailChange(ctx context.Context, email string) error {
 	u, err := a.ownUser(ctx)
 	if err != nil {
@@ -146,10 +146,10 @@ func (a *Authenticator) RequestEmailChange(ctx context.Context, email string) er
 	return a.x.m.accounts.RequestEmailChange(ctx, &a.x.State, a.account(u), email)
 }
 
-// ConfirmEmail takes the token of a link that RequestEmailChange sent, and makes the address the user's,
-// verified. The former address is told. If the request is from that user, its login continues under a new id;
-// all other logins end. It does not log the user in. The errors are ErrInvalidLink, an *InputError if the address was
-// taken meanwhile, and ErrUnavailable.
+// ConfirmEmail takes the token of a link that RequestEmailChange sent, and makes the address the user's, verified.
+// The former address is told. If the request is from that user, its login continues under a new id; all other logins
+// end. It does not log the user in. The errors are ErrInvalidLink, an *InputError if the address was taken meanwhile,
+// and ErrUnavailable.
 func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 	m, g := a.x.m, a.current()
 	change, err := m.accounts.OpenEmailChange(g.realm, token)
@@ -174,13 +174,13 @@ func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 	return nil
 }
 
-// ChangePassword stores a new password of the request's user, who gives the current one; that counts as an
-// attempt to log in. This login continues under a new id, or with the tokens in the result. All others end,
-// with remembered devices and with personal access tokens made to be revoked by a password change. A request
-// that carries the password itself, as by HTTP Basic, begins no login. The errors are *InputError,
-// *ThrottledError, ErrUnauthenticated, ErrForbidden for a request by a personal access token, ErrSessionEnded
-// if the login ended meanwhile, ErrConflict if another change of the user was first, ErrUnavailable, and one
-// wrapping errors.ErrUnsupported if the provider changes no passwords.
+// ChangePassword stores a new password of the request's user, who gives the current one; that counts as an attempt to
+// log in. This login continues under a new id, or with the tokens in the result. All others end, with remembered
+// devices and with personal access tokens made to be revoked by a password change. A request that carries the
+// password itself, as by HTTP Basic, begins no login. The errors are *InputError, *ThrottledError,
+// ErrUnauthenticated, ErrForbidden for a request by a personal access token, ErrSessionEnded if the login ended
+// meanwhile, ErrConflict if another change of the user was first, ErrUnavailable, and one wrapping
+// errors.ErrUnsupported if the provider changes no passwords.
 func (a *Authenticator) ChangePassword(ctx context.Context, current, password string) (*LoginResult, error) {
 	u, err := a.ownUser(ctx)
 	if err != nil {
@@ -193,10 +193,10 @@ func (a *Authenticator) ChangePassword(ctx context.Context, current, password st
 	return a.continueLogin(ctx, changed, true)
 }
 
-// ConfirmPassword checks the password of the request's user again and records in the session that it was given,
-// for the ConfirmPassword middleware. The session gets a new id. A login without a session, by tokens or HTTP
-// Basic, cannot be confirmed: the error wraps ErrForbidden and errors.ErrUnsupported. The other errors are
-// those of ChangePassword.
+// ConfirmPassword checks the password of the request's user again and records in the session that it was given, for
+// the ConfirmPassword middleware. The session gets a new id. A login without a session, by tokens or HTTP Basic,
+// cannot be confirmed: the error wraps ErrForbidden and errors.ErrUnsupported. The other errors are those of
+// ChangePassword.
 func (a *Authenticator) ConfirmPassword(ctx context.Context, password string) error {
 	u, err := a.ownUser(ctx)
 	if err != nil {
@@ -239,10 +239,10 @@ func (m *Manager) requireUser(check func(context.Context, *requestState, models.
 	}
 }
 
-// ConfirmPassword requires that the user confirmed the password within Config.Account.ConfirmLifetime, at the
-// login or later. Put it after Auth. A login by a remember-me cookie or by tokens has not confirmed it. It
-// responds with 401 to anonymous requests, otherwise with 403 and the code password_confirmation_required, or
-// redirects browsers to Pages.ConfirmPassword.
+// ConfirmPassword requires that the user confirmed the password within Config.Account.ConfirmLifetime, at the login
+// or later. Put it after Auth. A login by a remember-me cookie or by tokens has not confirmed it. It responds with
+// 401 to anonymous requests, otherwise with 403 and the code password_confirmation_required, or redirects browsers to
+// Pages.ConfirmPassword.
 func (m *Manager) ConfirmPassword() gin.HandlerFunc {
 	return m.requireUser(func(ctx context.Context, x *requestState, _ models.Authenticatable) error {
 		left, err := x.auth.PasswordConfirmed(ctx)
@@ -253,9 +253,9 @@ func (m *Manager) ConfirmPassword() gin.HandlerFunc {
 	})
 }
 
-// EnsureEmailVerified requires that the user's email address is verified. Put it after Auth. It responds with
-// 401 to anonymous requests, and with 403, or by redirecting browsers to Pages.VerifyEmail, if the address is
-// not verified or the user's type does not implement models.EmailVerifiable.
+// EnsureEmailVerified requires that the user's email address is verified. Put it after Auth. It responds with 401 to
+// anonymous requests, and with 403, or by redirecting browsers to Pages.VerifyEmail, if the address is not verified
+// or the user's type does not implement models.EmailVerifiable.
 func (m *Manager) EnsureEmailVerified() gin.HandlerFunc {
 	m.usage.VerifiesEmail()
 	return m.requireUser(func(_ context.Context, _ *requestState, u models.Authenticatable) error {
@@ -296,6 +296,5 @@ func (m *Manager) Capabilities(guard string) (can Capabilities, ok bool) {
 	return can, true
 }
 
-// MailConfig returns the configuration of mails with defaults filled in. Its Mailer is nil if no mail can be
-// sent.
+// MailConfig returns the configuration of mails with defaults filled in. Its Mailer is nil if no mail can be sent.
 func (m *Manager) MailConfig() MailConfig { return m.cfg.Mail }

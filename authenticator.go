@@ -15,15 +15,15 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// Authenticator is the handle of one request: it tells who the user is, and logs users in and out. StartSession
-// and Auth put it on the gin.Context under "auth"; From returns it. It belongs to one guard: the default guard,
-// or the guard by which Auth found the user. Guard returns the handle for another guard.
+// Authenticator is the handle of one request: it tells who the user is, and logs users in and out. StartSession and
+// Auth put it on the gin.Context under "auth"; From returns it. It belongs to one guard: the default guard, or the
+// guard by which Auth found the user. Guard returns the handle for another guard.
 //
-// An Authenticator is safe for concurrent use while the request runs. Do not use it afterwards. Its methods
-// take c.Request.Context(), not the gin.Context itself.
+// An Authenticator is safe for concurrent use while the request runs. Do not use it afterwards. Its methods take
+// c.Request.Context(), not the gin.Context itself.
 //
-// Errors wrap ErrUnavailable if a store or the user provider failed. Methods that return no error (Check,
-// Guest, Can, Cannot, ViaRemember) then return false, and the response becomes 503 whatever the handler writes.
+// Errors wrap ErrUnavailable if a store or the user provider failed. Methods that return no error (Check, Guest, Can,
+// Cannot, ViaRemember) then return false, and the response becomes 503 whatever the handler writes.
 type Authenticator struct {
 	x *requestState
 	// guard is nil for the default guard. The guard of the request's own handle changes.
@@ -42,8 +42,8 @@ func (*Authenticator) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("ginau
 // From returns the request's Authenticator. It panics if neither StartSession nor Auth ran before.
 func From(c *gin.Context) *Authenticator { return c.MustGet(contextAuth).(*Authenticator) }
 
-// UserAs returns the request's user as the application's own type, as in UserAs[*models.User](c). It returns
-// false if the request has no user, if the user is of another type, or if the user could not be loaded.
+// UserAs returns the request's user as the application's own type, as in UserAs[*models.User](c). It returns false if
+// the request has no user, if the user is of another type, or if the user could not be loaded.
 func UserAs[U models.Authenticatable](c *gin.Context) (U, bool) {
 	var none U
 	x, ok := stateOf(c)
@@ -78,8 +78,8 @@ func (a *Authenticator) Guard(name string) *Authenticator {
 	return newAuthenticator(a.x, a.x.m.mustGuard(name))
 }
 
-// Use makes the guard of that name the request's guard: From, the gate and later middlewares then use it. It
-// panics if there is no guard of that name.
+// Use makes the guard of that name the request's guard: From, the gate and later middlewares then use it. It panics
+// if there is no guard of that name.
 func (a *Authenticator) Use(name string) { a.use(a.x.m.mustGuard(name)) }
 
 func (a *Authenticator) use(g *guardEntry) { a.x.auth.guard.Store(g) }
@@ -150,8 +150,8 @@ func (a *Authenticator) Guest(ctx context.Context) bool {
 	return err == nil && u == nil
 }
 
-// Token returns the token that authenticated the request, or nil if it was no token or the request is
-// anonymous. The error is that of User.
+// Token returns the token that authenticated the request, or nil if it was no token or the request is anonymous. The
+// error is that of User.
 func (a *Authenticator) Token(ctx context.Context) (*TokenInfo, error) {
 	if _, err := a.User(ctx); err != nil {
 		return nil, err
@@ -160,8 +160,7 @@ func (a *Authenticator) Token(ctx context.Context) (*TokenInfo, error) {
 	return r.token, nil
 }
 
-// ViaRemember reports whether a remember-me cookie, and not a password, began the login of the request's
-// session.
+// ViaRemember reports whether a remember-me cookie, and not a password, began the login of the request's session.
 func (a *Authenticator) ViaRemember(ctx context.Context) bool {
 	login, _, err := a.ownLogin(ctx)
 	a.x.Fail(err)
@@ -211,11 +210,11 @@ func (a *Authenticator) Cannot(ctx context.Context, ability string, resource ...
 	return !a.Can(ctx, ability, resource...)
 }
 
-// Authorize returns nil if the request's user has the ability, and otherwise an error that Abort answers with
-// the right status.
+// Authorize returns nil if the request's user has the ability, and otherwise an error that Abort answers with the
+// right status.
 func (a *Authenticator) Authorize(ctx context.Context, ability string, resource ...any) error {
-	// A handler may ask about any number of resources, and its rules do the application's work. Each call has
-	// the limit of its own, outside the budget.
+	// A handler may ask about any number of resources, and its rules do the application's work. Each call has the
+	// limit of its own, outside the budget.
 	ctx, cancel := context.WithTimeout(ctx, a.x.m.cfg.StoreTimeout)
 	defer cancel()
 	return a.gate().Authorize(ctx, ability, resource...)

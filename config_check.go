@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ginauth/ginauth/internal/accounts"
@@ -23,8 +22,7 @@ const (
 	defaultGrace = 10 * time.Second
 )
 
-// withDefaults returns a copy of c with defaults in place of zero values. Faulty values stay, for check to
-// find.
+// withDefaults returns a copy of c with defaults in place of zero values. Faulty values stay, for check to find.
 func (c Config) withDefaults() Config {
 	c.Guards = maps.Clone(c.Guards)
 	c.Features = slices.Clone(c.Features)
@@ -115,8 +113,8 @@ func (c *Config) setGuardDefaults() {
 	}
 }
 
-// check finds the faults that a Config shows by itself. Keys, hashing, guards and features report theirs when
-// they are made.
+// check finds the faults that a Config shows by itself. Keys, hashing, guards and features report theirs when they
+// are made.
 func (c *Config) check(f *faults.List) {
 	f.AtLeast(0, map[string]time.Duration{
 		"StoreTimeout": c.StoreTimeout, "Session.IdleTimeout": c.Session.IdleTimeout,
@@ -127,19 +125,12 @@ func (c *Config) check(f *faults.List) {
 		f.Add("Session.TouchInterval", "%v is not shorter than IdleTimeout, %v: a session in use would end",
 			c.Session.TouchInterval, c.Session.IdleTimeout)
 	}
-	if _, ok := c.Guards[c.DefaultGuard]; !ok {
-		f.Add("DefaultGuard", "no guard is named %q", c.DefaultGuard)
-	}
 	settings.Stores(f, c.Stores)
 	settings.Paths(f, map[string]string{
 		"Pages.Login": c.Pages.Login, "Pages.Home": c.Pages.Home, "Pages.VerifyEmail": c.Pages.VerifyEmail,
 		"Pages.ConfirmPassword": c.Pages.ConfirmPassword,
 	})
-	for _, prefix := range c.Pages.APIPrefixes {
-		if !strings.HasPrefix(prefix, "/") {
-			f.Add("Pages.APIPrefixes", "%q does not begin with a slash", prefix)
-		}
-	}
+	settings.Prefixes(f, "Pages.APIPrefixes", c.Pages.APIPrefixes)
 	cookie, limits, tokens := c.Session.Cookie.attributes(), c.Throttle.limits(), c.tokens()
 	cookie.Check(f)
 	limits.CheckLimits("Throttle.", f)

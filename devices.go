@@ -12,8 +12,8 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// Device is something that is logged into an account, or can be: a session, a remembered device, a login by
-// tokens, or a personal access token.
+// Device is something that is logged into an account, or can be: a session, a remembered device, a login by tokens,
+// or a personal access token.
 type Device struct {
 	// ID names the device, for RevokeDevice. It is not a secret.
 	ID string `json:"id"`
@@ -29,8 +29,8 @@ type Device struct {
 	Current bool `json:"current"`
 }
 
-// Devices returns what is logged into the account of the request's user, the most recently seen first. Sessions
-// are included if the store indexes owners. The errors are ErrUnauthenticated and ErrUnavailable.
+// Devices returns what is logged into the account of the request's user, the most recently seen first. Sessions are
+// included if the store indexes owners. The errors are ErrUnauthenticated and ErrUnavailable.
 func (a *Authenticator) Devices(ctx context.Context) ([]Device, error) {
 	_, found, err := a.devices(ctx)
 	if err != nil {
@@ -75,9 +75,9 @@ func (a *Authenticator) devices(ctx context.Context) (models.Authenticatable, []
 	return u, found, err
 }
 
-// RevokeDevice ends one of the devices that Devices returns. A device that does not exist, or that belongs to
-// another user, returns ErrNotFound. The other errors are ErrUnauthenticated, ErrForbidden for a request by a
-// personal access token, and ErrUnavailable.
+// RevokeDevice ends one of the devices that Devices returns. A device that does not exist, or that belongs to another
+// user, returns ErrNotFound. The other errors are ErrUnauthenticated, ErrForbidden for a request by a personal access
+// token, and ErrUnavailable.
 func (a *Authenticator) RevokeDevice(ctx context.Context, id string) error {
 	if _, err := a.ownUser(ctx); err != nil {
 		return err
@@ -108,8 +108,8 @@ func (a *Authenticator) RevokeDevice(ctx context.Context, id string) error {
 }
 
 // LogoutOtherDevices ends all logins of the user but this one, with remembered devices, if the user gives the
-// password. Personal access tokens stay, unless they were made to be revoked by a password change. The errors
-// are those of ChangePassword.
+// password. Personal access tokens stay, unless they were made to be revoked by a password change. The errors are
+// those of ChangePassword.
 func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string) (*LoginResult, error) {
 	u, err := a.ownUser(ctx)
 	if err != nil {
@@ -122,25 +122,21 @@ func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string)
 	return a.continueLogin(ctx, changed, true)
 }
 
-// RevokeUser ends everything that was issued to a user of a guard: sessions, remembered devices, logins by
-// tokens, mailed links, personal access tokens, and what features issued. It takes effect whatever changes the
-// user at the same time, and dispatches one events.UserRevoked at the end. The error wraps ErrUnavailable, or
-// errors.ErrUnsupported if the provider changes no stamp or its users have none. It panics if there is no guard
-// of that name.
+// RevokeUser ends everything that was issued to a user of a guard: sessions, remembered devices, logins by tokens,
+// mailed links, personal access tokens, and what features issued. It takes effect whatever changes the user at the
+// same time, and dispatches one events.UserRevoked at the end. The error wraps ErrUnavailable, or
+// errors.ErrUnsupported if the provider changes no stamp or its users have none. It panics if there is no guard of
+// that name.
 func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
 	g := m.mustGuard(guard)
-	if err := m.accounts.RevokeUser(ctx, g.realm, userID); err != nil {
-		return err
-	}
 	ctx, span := m.env.Span(context.WithoutCancel(ctx)) // a revocation survives a disconnect
 	defer span.End()
-	var errs []error
+	err := m.accounts.RevokeUser(ctx, g.realm, userID)
 	for _, hook := range m.features.revoke {
-		errs = append(errs, hook(ctx, g.realm.Name, userID))
+		err = errors.Join(err, hook(ctx, g.realm.Name, userID))
 	}
-	if err := errors.Join(errs...); err != nil {
-		return err
+	if err == nil {
+		m.Dispatch(ctx, events.UserRevoked{Meta: m.env.Meta(ctx, guard, userID)})
 	}
-	m.Dispatch(ctx, events.UserRevoked{Meta: m.env.Meta(ctx, guard, userID)})
-	return nil
+	return err
 }

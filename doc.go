@@ -1,11 +1,11 @@
 // Package ginauth is an authentication and authorization suite for Gin: sessions, login and remember-me, signed
-// access tokens with rotating refresh tokens, personal access tokens, accounts, password hashing, gates and
-// policies, login throttling and events.
+// access tokens with rotating refresh tokens, personal access tokens, accounts, password hashing, gates and policies,
+// login throttling and events.
 //
 // # Quick start
 //
-// The zero configuration keeps sessions in memory. For logins, make a [Manager] that knows the users, and make
-// it the default:
+// The zero configuration keeps sessions in memory. For logins, make a [Manager] that knows the users, and make it the
+// default:
 //
 //	auth, err := ginauth.New(ginauth.Config{
 //		Key:    ginauth.Key(os.Getenv("APP_KEY")),
@@ -21,9 +21,9 @@
 //	r.PATCH("/posts/:id", ginauth.Auth(),
 //		ginauth.Authorize("update", ginauth.Load("id", gormstore.Find[Post](db))), updatePost)
 //
-// The package-level middlewares are methods of the default manager. Call [SetDefault] before you make the first
-// of them. [New] checks the whole configuration and reports all faults at once. [Manager.Preflight] looks at
-// the finished application.
+// The package-level middlewares are methods of the default manager. Call [SetDefault] before you make the first of
+// them. [New] checks the whole configuration and reports all faults at once. [Manager.Preflight] looks at the
+// finished application.
 //
 // # Packages
 //
@@ -59,17 +59,17 @@
 //
 // # Concepts
 //
-// A [Manager] is the application object. A [Session] keeps values between requests. Its changes are stored
-// before the first byte of the response. A [Guard] finds out who sent a request: by the session, by a signed
-// access token ([JWTGuard]) or by a personal access token ([TokenGuard]). The [Authenticator], which [From]
-// returns, belongs to one request: it tells who the user is, and logs in and out. The [Gate] decides who may do
-// what, by abilities and policies. A handler finds both on the context, under "auth" and "gate".
+// A [Manager] is the application object. A [Session] keeps values between requests. Its changes are stored before the
+// first byte of the response. A [Guard] finds out who sent a request: by the session, by a signed access token
+// ([JWTGuard]) or by a personal access token ([TokenGuard]). The [Authenticator], which [From] returns, belongs to
+// one request: it tells who the user is, and logs in and out. The [Gate] decides who may do what, by abilities and
+// policies. A handler finds both on the context, under "auth" and "gate".
 //
 // # Errors
 //
-// [Abort] answers every error of this package with the right status: 401 if nobody is logged in, 403 if the
-// user may not do this, 422 for invalid input, 429 for too many attempts, 503 if a store or the user provider
-// failed. A failure never means "nobody is logged in" or "allowed". Methods that return no error, such as
+// [Abort] answers every error of this package with the right status: 401 if nobody is logged in, 403 if the user may
+// not do this, 422 for invalid input, 429 for too many attempts, 503 if a store or the user provider failed. A
+// failure never means "nobody is logged in" or "allowed". Methods that return no error, such as
 // [Authenticator.Check], return false then, and the request is answered with 503, whatever its handler writes.
 //
 // # Contexts

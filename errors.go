@@ -12,15 +12,15 @@ import (
 	"github.com/ginauth/ginauth/internal/request"
 )
 
-// The errors of this module, with the status that Abort responds with. Compare them with errors.Is: most are
-// returned wrapped together with what caused them.
+// The errors of this module, with the status that Abort responds with. Compare them with errors.Is: most are returned
+// wrapped together with what caused them.
 var (
 	// ErrMalformed: the request body is not JSON, or ended early. 400.
 	ErrMalformed = autherr.ErrMalformed
 	// ErrUnauthenticated: the request has no user. 401.
 	ErrUnauthenticated = autherr.ErrUnauthenticated
-	// ErrInvalidToken: the token is malformed, of another kind, expired, revoked, used already or not signed by
-	// this application. Only the log says which. 401.
+	// ErrInvalidToken: the token is malformed, of another kind, expired, revoked, used already or not signed by this
+	// application. Only the log says which. 401.
 	ErrInvalidToken = autherr.ErrInvalidToken
 	// ErrInvalidCredentials: no user has these credentials, or the user may not log in. 401.
 	ErrInvalidCredentials = autherr.ErrInvalidCredentials
@@ -40,8 +40,8 @@ var (
 	ErrEmailNotVerified = autherr.ErrEmailNotVerified
 	// ErrNotFound: the resource does not exist, or the user may not know that it does. 404.
 	ErrNotFound = autherr.ErrNotFound
-	// ErrConflict: the session's id, or the user's security stamp, changed while the request ran. Nothing was
-	// done; the client may send the request again. 409.
+	// ErrConflict: the session's id, or the user's security stamp, changed while the request ran. Nothing was done;
+	// the client may send the request again. 409.
 	ErrConflict = autherr.ErrConflict
 	// ErrBodyTooLarge: the request body exceeds its limit. 413.
 	ErrBodyTooLarge = autherr.ErrBodyTooLarge
@@ -68,13 +68,13 @@ type InputError = autherr.InputError
 type ThrottledError = autherr.ThrottledError
 
 // Unavailable marks err as an outage: Abort answers the result with 503 and only logs its text. Doing says what
-// failed, as in "load invoice". Unavailable returns nil if err is nil. Use it for the application's own
-// databases and services; the errors of this module are marked already.
+// failed, as in "load invoice". Unavailable returns nil if err is nil. Use it for the application's own databases and
+// services; the errors of this module are marked already.
 func Unavailable(doing string, err error) error { return autherr.Unavailable(doing, err) }
 
-// Abort ends the request with the status that belongs to err and a JSON body of a code, a message and, for
-// invalid input, the field. Browsers are redirected where Config.Pages names a page. The body does not tell the
-// cause, which is logged. Abort panics if err is nil.
+// Abort ends the request with the status that belongs to err and a JSON body of a code, a message and, for invalid
+// input, the field. Browsers are redirected where Config.Pages names a page. The body does not tell the cause, which
+// is logged. Abort panics if err is nil.
 func Abort(c *gin.Context, err error) {
 	if err == nil {
 		panic("ginauth: Abort: err is nil")
@@ -97,8 +97,7 @@ func (m *Manager) abort(c *gin.Context, err error) {
 
 // StatusOf returns the status that Abort responds with: 500 for an error it does not know.
 func StatusOf(err error) int {
-	var denied *AuthorizationError
-	if errors.As(err, &denied) {
+	if denied, ok := errors.AsType[*AuthorizationError](err); ok {
 		return denied.Status()
 	}
 	return answers.For(err).Status
@@ -134,16 +133,15 @@ func (m *Manager) respond(c *gin.Context, err error) {
 	case known && m.askHandler(c, x, status, err):
 	default:
 		denied := ""
-		var e *AuthorizationError
-		if errors.As(err, &e) && status < 500 {
+		if e, ok := errors.AsType[*AuthorizationError](err); ok && status < 500 {
 			denied = e.Message
 		}
 		c.JSON(status, a.Body(err, denied))
 	}
 }
 
-// askHandler lets the application's ErrorHandler respond, and reports whether it did. An Abort inside the
-// handler gets the usual response.
+// askHandler lets the application's ErrorHandler respond, and reports whether it did. An Abort inside the handler
+// gets the usual response.
 func (m *Manager) askHandler(c *gin.Context, x *requestState, status int, err error) bool {
 	if m.cfg.ErrorHandler == nil || x.answering {
 		return false

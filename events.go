@@ -9,10 +9,10 @@ import (
 	"github.com/ginauth/ginauth/internal/dispatch"
 )
 
-// On adds a listener for events of type E. Use events.Event as E to hear of all events. Listeners run one after
-// the other, in the order of the events, on a goroutine of the manager: a slow or panicking listener delays no
-// request. If the queue is full (Config.EventQueue) an event is dropped for the listeners, counted and logged.
-// On panics if listener is nil. It is safe for concurrent use.
+// On adds a listener for events of type E. Use events.Event as E to hear of all events. Listeners run one after the
+// other, in the order of the events, on a goroutine of the manager: a slow or panicking listener delays no request.
+// If the queue is full (Config.EventQueue) an event is dropped for the listeners, counted and logged. On panics if
+// listener is nil. It is safe for concurrent use.
 func On[E events.Event](m *Manager, listener func(ctx context.Context, e E)) {
 	if listener == nil {
 		panic("ginauth: On: listener is nil")
@@ -31,14 +31,14 @@ func (m *Manager) Dispatch(ctx context.Context, e events.Event) { m.env.Dispatch
 // DroppedEvents returns how many events the listeners missed because the queue was full.
 func (m *Manager) DroppedEvents() uint64 { return m.env.Events.Dropped() }
 
-// EventMeta returns the Meta of an event about this request, for events that the application dispatches. UserID
-// is the user concerned, or "".
+// EventMeta returns the Meta of an event about this request, for events that the application dispatches. UserID is
+// the user concerned, or "".
 func (a *Authenticator) EventMeta(userID string) events.Meta {
 	return a.x.Meta(a.current().name, userID)
 }
 
-// EventContext returns a context for methods of the Manager and of a Broker, such as Register and Reset. Under
-// it their events tell the client's address and user agent, and their store calls share the request's
+// EventContext returns a context for methods of the Manager and of a Broker, such as Register and Reset. Under it
+// their events tell the client's address and user agent, and their store calls share the request's
 // Config.StoreTimeout. The context may be used after the request.
 func (a *Authenticator) EventContext(ctx context.Context) context.Context {
 	return a.x.EventContext(ctx)

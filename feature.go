@@ -15,16 +15,16 @@ import (
 
 // Feature adds something to a Manager, such as a second factor. It is a value in Config.Features.
 type Feature interface {
-	// Name names the feature in its keys, its session values and in configuration errors: letters, digits,
+	// Name names the feature in its keys, its session values and in configuration errors: 1 to 64 letters, digits and
 	// hyphens. No two features have the same name.
 	Name() string
 	// Setup is called once by New, before the guards are made. An error is a configuration error.
 	Setup(s *Setup) error
 }
 
-// LoginCheck decides about a login after the first proof of the user and before anything is issued. It may
-// change the request's Remember. An error refuses the login: one that wraps ErrInvalidCredentials looks like a
-// wrong password, others are returned to the caller of Attempt or Login.
+// LoginCheck decides about a login after the first proof of the user and before anything is issued. It may change the
+// request's Remember. An error refuses the login: one that wraps ErrInvalidCredentials looks like a wrong password,
+// others are returned to the caller of Attempt or Login.
 type LoginCheck func(ctx context.Context, a *Authenticator, r *LoginRequest) error
 
 // Setup is what a Feature is set up with. It is valid only during the call of Feature.Setup.
@@ -46,24 +46,27 @@ type features struct {
 // setupFeatures sets up what is built in, and then the configured features.
 func (m *Manager) setupFeatures(ring *keys.Ring, f *faults.List) {
 	m.features.before = append(m.features.before, m.refuseUnverified)
-	m.features.after = append(m.features.after, m.tellNewDevice, m.rememberDevice)
+	m.features.after = append(m.features.after, m.rememberDevice)
 	names := make(map[string]bool)
 	for i, feature := range m.cfg.Features {
-		field := fmt.Sprintf("Features[%d]", i)
 		if feature == nil {
-			f.Add(field, "is nil")
+			f.Add(fmt.Sprintf("Features[%d]", i), "is nil")
 			continue
 		}
-		name := feature.Name()
-		if !faults.IsToken(name) || names[name] {
-			f.Add(field, "%q is not a name, or the name of another feature", request.Cut(name, 64))
-			continue
+		s := &Setup{m, feature.Name(), ring, f}
+		if !faults.IsName(s.name) {
+			s.fault("is not a name of 1 to 64 letters, digits and hyphens")
+		} else if names[s.name] {
+			s.fault("is the name of two features")
+		} else if err := feature.Setup(s); err != nil {
+			s.fault("%v", err)
 		}
-		names[name] = true
-		if err := feature.Setup(&Setup{m, name, ring, f}); err != nil {
-			f.Add(fmt.Sprintf("Features[%q]", name), "%v", err)
-		}
+		names[s.name] = true
 	}
+}
+
+func (s *Setup) fault(format string, args ...any) {
+	s.f.Add(fmt.Sprintf("Features[%q]", request.Cut(s.name, 64)), format, args...)
 }
 
 // Manager returns the manager. It is not complete yet: keep it, and use it when requests come.
@@ -72,39 +75,46 @@ func (s *Setup) Manager() *Manager { return s.m }
 // Stores returns the stores of the application.
 func (s *Setup) Stores() stores.Set { return s.m.stores }
 
-// Sealer returns a Sealer for a purpose of the feature. Its keys are derived from the application's keys and
-// rotate with them. No other feature or purpose can open what it seals.
+// Clock returns Config.Now.
+func (s *Setup) Clock() func() time.Time { return s.m.cfg.Now }
+
+// Sealer returns a Sealer for a purpose of the feature. Its keys are derived from the application's keys and rotate
+// with them. No other feature or purpose can open what it seals.
 func (s *Setup) Sealer(purpose string) stores.Sealer {
 	return seal.New(s.ring.Derive("feature " + s.name + " " + purpose))
 }
 
-// SessionSlot returns a slot for a value of the feature in each session. The application can neither read nor
-// change it.
+// SessionSlot returns a slot for a value of the feature in each session. The application can neither read nor change
+// it.
 func (s *Setup) SessionSlot(key string) SessionSlot { return SessionSlot{session.NewSlot(s.name, key)} }
 
 // Guard adds a guard, as Config.Guards does. A name that is taken is a configuration error.
 func (s *Setup) Guard(name string, c GuardConfig) {
 	if _, taken := s.m.cfg.Guards[name]; taken {
-		s.f.Add(fmt.Sprintf("Features[%q]", s.name), "adds a guard %q, which there is already", request.Cut(name, 64))
-		return
+		s.fault("adds a guard %q, which there is already", request.Cut(name, 64))
 	}
 	s.m.cfg.Guards[name] = c
 }
 
-// BeforeLogin adds a check of every login.
+// BeforeLogin adds a check of every login, also of one by a remember-me cookie, which has Remember and not Confirmed.
+// A refresh token continues a login. The check has the time of Config.StoreTimeout.
 func (s *Setup) BeforeLogin(check LoginCheck) {
-	s.m.features.before = append(s.m.features.before, check)
+	s.m.features.before = append(s.m.features.before, func(ctx context.Context, a *Authenticator, r *LoginRequest) error {
+		ctx, span := a.x.Span(ctx)
+		defer span.End()
+		return check(ctx, a, r)
+	})
 }
 
-// AfterLogin adds a hook that runs after a guard has made a login, before the response. The login is stored
-// when the response begins: a hook that must not run for a login that is never stored listens to events.Login.
+// AfterLogin adds a hook that runs after a guard has made a login, before the response. The login is stored when the
+// response begins: a hook that must not run for a login that is never stored listens to events.Login.
 func (s *Setup) AfterLogin(hook func(ctx context.Context, a *Authenticator, res *LoginResult)) {
 	s.m.features.after = append(s.m.features.after,
 		func(ctx context.Context, a *Authenticator, _ *proof, res *LoginResult) { hook(ctx, a, res) })
 }
 
-// OnRevoke adds a hook that Manager.RevokeUser calls to end what the feature has issued to a user. Realm and
-// user identifier name the user. An error makes RevokeUser fail.
+// OnRevoke adds a hook that Manager.RevokeUser calls to end what the feature has issued to a user. Realm and user
+// identifier name the user. An error makes RevokeUser fail, after the other hooks have run.
 func (s *Setup) OnRevoke(hook func(ctx context.Context, realm, userID string) error) {
 	s.m.features.revoke = append(s.m.features.revoke, hook)
 }
@@ -114,16 +124,15 @@ func (s *Setup) Preflight(check func(context.Context) []Finding) {
 	s.m.features.preflight = append(s.m.features.preflight, check)
 }
 
-// Every runs a job of the feature at intervals, off the requests, until the manager is closed. An error and a
-// panic are logged.
+// Every runs a job of the feature at intervals, off the requests, from the end of New until Manager.Close. An error
+// and a panic are logged.
 func (s *Setup) Every(interval time.Duration, job func(context.Context) error) {
-	if interval <= 0 {
-		s.f.Add(fmt.Sprintf("Features[%q]", s.name), "runs a job every %v, which is not positive", interval)
-	}
+	s.f.AtLeast(1, map[string]time.Duration{fmt.Sprintf("Features[%q]: Every", s.name): interval})
 	s.m.env.Background.Every(interval, "feature "+s.name, job)
 }
 
-// SessionSlot is a value of a feature in each session.
+// SessionSlot is a value of a feature in each session. A session loses the values of its slots when another user logs
+// in by the same guard.
 type SessionSlot struct{ slot session.Slot }
 
 // Get returns the value, or nil if the session has none. A failure makes the request fail, as for Session.Get.
@@ -135,8 +144,8 @@ func (s SessionSlot) Put(in *Session, value []byte) error { return in.s.PutSlot(
 // Forget removes the value. The errors are those of Session.Forget.
 func (s SessionSlot) Forget(in *Session) error { return in.s.ForgetSlot(s.slot) }
 
-// refuseUnverified refuses a user whose address is not verified, where Config.Account.HideAccountExistence asks
-// for that. A login that the application makes itself is not refused.
+// refuseUnverified refuses a user whose address is not verified, where Config.Account.HideAccountExistence asks for
+// that. A login that the application makes itself is not refused.
 func (m *Manager) refuseUnverified(_ context.Context, _ *Authenticator, r *LoginRequest) error {
 	if r.Confirmed && m.accounts.Unproved(r.User) {
 		return ErrInvalidCredentials
@@ -144,16 +153,15 @@ func (m *Manager) refuseUnverified(_ context.Context, _ *Authenticator, r *Login
 	return nil
 }
 
-// rememberDevice makes the device known to the account. API clients keep no cookies.
-func (m *Manager) rememberDevice(_ context.Context, a *Authenticator, p *proof, res *LoginResult) {
-	if p.password != nil && res.Tokens == nil {
-		m.limiter.RememberDevice(&a.x.State, a.current().realm, p.password.Attempt.Subject, p.request.User)
+// rememberDevice makes the device known to the account, and sends a mail if it was not known before. API clients keep
+// no cookies.
+func (m *Manager) rememberDevice(ctx context.Context, a *Authenticator, p *proof, res *LoginResult) {
+	if p.password == nil || res.Tokens != nil {
+		return
 	}
-}
-
-// tellNewDevice sends a mail at a login from a device that was not used for the account before.
-func (m *Manager) tellNewDevice(ctx context.Context, a *Authenticator, p *proof, res *LoginResult) {
-	if m.cfg.Mail.NotifyNewDevice && p.password != nil && res.Tokens == nil && p.password.Attempt.Subject.Device == nil {
+	subject := p.password.Attempt.Subject
+	if m.cfg.Mail.NotifyNewDevice && subject.Device == nil {
 		m.mails.TellNewDevice(ctx, &a.x.State, p.request.User)
 	}
+	m.limiter.RememberDevice(&a.x.State, a.current().realm, subject, p.request.User)
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// Gate answers whether a user has an ability. Add rules to Manager.Gate with Define and RegisterPolicy. The
-// gate of a request, on its context under "gate", shares these rules and has the request's user. What no rule
-// allows is denied. Package gate describes the order of a check.
+// Gate answers whether a user has an ability. Add rules to Manager.Gate with Define and RegisterPolicy. The gate of a
+// request, on its context under "gate", shares these rules and has the request's user. What no rule allows is denied.
+// Package gate describes the order of a check.
 type Gate = gate.Gate
 
-// Decision is the result of a check, and can be the answer of a rule or a hook. Its zero value denies. Allow,
-// Deny, DenyWithStatus, DenyAsNotFound and Undecided return one.
+// Decision is the result of a check, and can be the answer of a rule or a hook. Its zero value denies. Allow, Deny,
+// DenyWithStatus, DenyAsNotFound and Undecided return one.
 type Decision = gate.Decision
 
 // Result is what a rule may return: a bool, or a Decision.
@@ -28,13 +28,13 @@ type Result = gate.Result
 // ErrUnauthenticated or ErrUnavailable. Abort responds with its status.
 type AuthorizationError = gate.AuthorizationError
 
-// NewGate returns a gate without rules, whose user is a guest. An application that has a Manager uses
-// Manager.Gate instead.
+// NewGate returns a gate without rules, whose user is a guest. An application that has a Manager uses Manager.Gate
+// instead.
 func NewGate() *Gate { return gate.New() }
 
-// Define adds an ability on a resource: fn answers whether the user u has it on r. It is called only for users
-// of type U and resources of type R that are not nil; every other check of the ability is denied. It may be
-// called from several goroutines at once. Define panics if the rule is not valid; see gate.Define.
+// Define adds an ability on a resource: fn answers whether the user u has it on r. It is called only for users of
+// type U and resources of type R that are not nil; every other check of the ability is denied. It may be called from
+// several goroutines at once. Define panics if the rule is not valid; see gate.Define.
 func Define[U, R any, D Result](g *Gate, ability string, fn func(ctx context.Context, u U, r R) D) {
 	gate.Define(g, ability, fn)
 }
@@ -49,8 +49,7 @@ func DefineGuest[U, R any, D Result](g *Gate, ability string, fn func(ctx contex
 	gate.DefineGuest(g, ability, fn)
 }
 
-// DefineUserGuest is DefineUser for a rule that is also asked about guests, with a nil u. See
-// gate.DefineUserGuest.
+// DefineUserGuest is DefineUser for a rule that is also asked about guests, with a nil u. See gate.DefineUserGuest.
 func DefineUserGuest[U any, D Result](g *Gate, ability string, fn func(ctx context.Context, u U) D) {
 	gate.DefineUserGuest(g, ability, fn)
 }
@@ -65,12 +64,12 @@ func Deny(message string) Decision { return gate.Deny(message) }
 // outside 400 to 499 is replaced by 403.
 func DenyWithStatus(status int, message string) Decision { return gate.DenyWithStatus(status, message) }
 
-// DenyAsNotFound returns a denial with status 404 and no message. The client cannot distinguish it from a
-// resource that does not exist.
+// DenyAsNotFound returns a denial with status 404 and no message. The client cannot distinguish it from a resource
+// that does not exist.
 func DenyAsNotFound() Decision { return gate.DenyAsNotFound() }
 
-// Undecided returns the decision of a rule that could not decide, for example because a database failed. It
-// does not allow, and its status is 503. The cause is logged and not sent to the client.
+// Undecided returns the decision of a rule that could not decide, for example because a database failed. It does not
+// allow, and its status is 503. The cause is logged and not sent to the client.
 func Undecided(cause error) Decision { return gate.Undecided(cause) }
 
 // Resource tells Authorize how to load the resource of a request. Load returns one.
@@ -91,9 +90,9 @@ type loader[R any] struct {
 	load  func(ctx context.Context, id string) (R, bool, error)
 }
 
-// Load returns the Resource whose identifier is a route parameter. The function load gets the text of the
-// parameter and returns the resource, or false if there is none. gormstore.Find returns such a function. Load
-// panics if param is empty or load is nil.
+// Load returns the Resource whose identifier is a route parameter. The function load gets the text of the parameter
+// and returns the resource, or false if there is none. gormstore.Find returns such a function. Load panics if param
+// is empty or load is nil.
 func Load[R any](param string, load func(ctx context.Context, id string) (R, bool, error)) Resource {
 	if param == "" || load == nil {
 		panic("ginauth: Load: needs the name of a route parameter and a function")
@@ -113,15 +112,15 @@ func (l *loader[R]) find(ctx context.Context, c *gin.Context) (any, bool, error)
 	return r, found, err
 }
 
-// Authorize requires that the request's user has the ability. The resource of the check is the one that a
-// Resource from Load loads, the type of a value from OfType, or none.
+// Authorize requires that the request's user has the ability. The resource of the check is the one that a Resource
+// from Load loads, the type of a value from OfType, or none.
 //
-// The response is 404 if the resource does not exist; the gate is not asked then. If the gate denies, it is 401
-// for a guest whom the rule is not for, and otherwise 403 or the status of the decision. It is 503 if the
-// resource cannot be loaded or the gate cannot decide.
+// The response is 404 if the resource does not exist; the gate is not asked then. If the gate denies, it is 401 for a
+// guest whom the rule is not for, and otherwise 403 or the status of the decision. It is 503 if the resource cannot
+// be loaded or the gate cannot decide.
 //
-// Authorize panics if the ability cannot have this name, if there is more than one resource, or if the resource
-// is neither from Load nor from OfType.
+// Authorize panics if the ability cannot have this name, if there is more than one resource, or if the resource is
+// neither from Load nor from OfType.
 func (m *Manager) Authorize(ability string, resource ...any) gin.HandlerFunc {
 	source := checkResource(ability, resource)
 	m.usage.Ability(ability)
@@ -144,8 +143,7 @@ func (m *Manager) Authorize(ability string, resource ...any) gin.HandlerFunc {
 	}
 }
 
-// checkResource returns the Resource among the arguments of Authorize, or nil. It panics if they are not
-// acceptable.
+// checkResource returns the Resource among the arguments of Authorize, or nil. It panics if they are not acceptable.
 func checkResource(ability string, resource []any) Resource {
 	if err := gate.ValidateName(ability); err != nil {
 		panic(fmt.Sprintf("ginauth: Authorize: %v", err))
@@ -165,8 +163,7 @@ func checkResource(ability string, resource []any) Resource {
 	panic(fmt.Sprintf("ginauth: Authorize(%q): a %T is no resource: use Load or OfType", ability, resource[0]))
 }
 
-// Loaded returns the resource of type R that Authorize loaded for the request. It panics if Authorize loaded
-// none.
+// Loaded returns the resource of type R that Authorize loaded for the request. It panics if Authorize loaded none.
 func Loaded[R any](c *gin.Context) R {
 	value, ok := c.Get(loadedKey[R]{})
 	if !ok {
@@ -175,8 +172,8 @@ func Loaded[R any](c *gin.Context) R {
 	return value.(R)
 }
 
-// authenticatorSource makes an Authenticator the source of a gate. It is a type of its own, so that
-// Authenticator does not have to export these methods.
+// authenticatorSource makes an Authenticator the source of a gate. It is a type of its own, so that Authenticator
+// does not have to export these methods.
 type authenticatorSource Authenticator
 
 var (

@@ -35,8 +35,8 @@ import (
 	"github.com/ginauth/ginauth/stores/memstore"
 )
 
-// Manager is the application object: configuration, stores, guards and gate. One Manager serves a whole
-// application. It is safe for concurrent use.
+// Manager is the application object: configuration, stores, guards and gate. One Manager serves a whole application.
+// It is safe for concurrent use.
 type Manager struct {
 	cfg     Config
 	env     *request.Env
@@ -69,8 +69,8 @@ type Manager struct {
 	closeErr error
 }
 
-// New returns a Manager, or all faults of the configuration at once, each wrapping ErrConfig. Close the Manager
-// when the application ends.
+// New returns a Manager, or all faults of the configuration at once, each wrapping ErrConfig. Close the Manager when
+// the application ends.
 func New(config Config) (*Manager, error) {
 	cfg := config.withDefaults()
 	var f faults.List
@@ -95,10 +95,8 @@ func New(config Config) (*Manager, error) {
 	if m.stores == (stores.Set{}) {
 		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true
 	}
-	if ring != nil {
-		m.stamps = stamp.New(ring.Derive("security stamp"))
-		m.setupFeatures(ring, &f)
-	}
+	m.stamps = stamp.New(ring.Derive("security stamp"))
+	m.setupFeatures(ring, &f)
 	m.makeGuards(&f)
 	if len(f) == 0 {
 		m.mails = accounts.NewMails(m.env, cfg.Mail.Mailer, cfg.Mail.Queue, cfg.Mail.Templates, cfg.accounts().Mail, &f)
@@ -115,6 +113,7 @@ func New(config Config) (*Manager, error) {
 	if !m.memory && cfg.Session.PruneInterval > 0 { // stores in memory prune themselves
 		m.env.Prune(cfg.Session.PruneInterval, m.stores)
 	}
+	m.env.Background.Start()
 	return m, nil
 }
 
@@ -130,8 +129,8 @@ func (m *Manager) makePasswords(f *faults.List) {
 	m.passwords = &passwords.Service{Env: m.env, Hasher: m.hasher, Policy: policy, AppName: m.cfg.Mail.AppName}
 }
 
-// makeEngines makes the engines. Each purpose has keys of its own, so that a value made for one is refused for
-// every other.
+// makeEngines makes the engines. Each purpose has keys of its own, so that a value made for one is refused for every
+// other.
 func (m *Manager) makeEngines(ring *keys.Ring) {
 	cfg := &m.cfg
 	m.intended = seal.New(ring.Derive("intended url"))
@@ -172,8 +171,8 @@ func (m *Manager) Hasher() *hashing.Manager { return m.hasher }
 // Format writes the type's name: a Manager holds secrets.
 func (*Manager) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("ginauth.Manager")) }
 
-// Close waits until the listeners have had all events, stops the background work, and closes the stores if New
-// made them. It gives up, with the context's error, when ctx ends. All requests must have ended before.
+// Close waits until the listeners have had all events, stops the background work, and closes the stores if New made
+// them. It gives up, with the context's error, when ctx ends. All requests must have ended before.
 func (m *Manager) Close(ctx context.Context) error {
 	m.closed.Do(func() {
 		m.env.Background.Close()
@@ -211,8 +210,8 @@ func (m *Manager) guardNames() []string { return slices.Sorted(maps.Keys(m.guard
 // defaultManager is the manager of the package-level middlewares.
 var defaultManager atomic.Pointer[Manager]
 
-// Default returns the manager of the package-level middlewares: the one given to SetDefault, or else one made
-// from the zero Config, which keeps everything in memory.
+// Default returns the manager of the package-level middlewares: the one given to SetDefault, or else one made from
+// the zero Config, which keeps everything in memory.
 func Default() *Manager {
 	if m := defaultManager.Load(); m != nil {
 		return m
@@ -228,9 +227,8 @@ func Default() *Manager {
 	return defaultManager.Load()
 }
 
-// SetDefault makes m the manager of the package-level middlewares. It panics if there is one already: call it
-// once, before the first middleware is registered, because a middleware keeps the manager that it was made
-// with.
+// SetDefault makes m the manager of the package-level middlewares. It panics if there is one already: call it once,
+// before the first middleware is registered, because a middleware keeps the manager that it was made with.
 func SetDefault(m *Manager) {
 	if m == nil {
 		panic("ginauth: SetDefault: manager is nil")
@@ -278,8 +276,7 @@ func RequireAnyAbility(abilities ...string) gin.HandlerFunc {
 	return Default().RequireAnyAbility(abilities...)
 }
 
-// RequireAbilitiesOrLogin is the default manager's RequireAbilitiesOrLogin; see
-// (*Manager).RequireAbilitiesOrLogin.
+// RequireAbilitiesOrLogin is the default manager's RequireAbilitiesOrLogin; see (*Manager).RequireAbilitiesOrLogin.
 func RequireAbilitiesOrLogin(abilities ...string) gin.HandlerFunc {
 	return Default().RequireAbilitiesOrLogin(abilities...)
 }

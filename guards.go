@@ -16,14 +16,14 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// Guard authenticates requests in one way. A Guard that is not a StatefulGuard reads what each request carries
-// and keeps no logins. A Guard is safe for concurrent use.
+// Guard authenticates requests in one way. A Guard that is not a StatefulGuard reads what each request carries and
+// keeps no logins. A Guard is safe for concurrent use.
 //
-// The Authenticator that its methods are given is the request's: Request returns the HTTP request, and Session
-// the session if there is one. A Guard does not call the Authenticator's User.
+// The Authenticator that its methods are given is the request's: Request returns the HTTP request, and Session the
+// session if there is one. A Guard does not call the Authenticator's User.
 type Guard interface {
-	// Identify returns who the request is from. The zero Identity stands for an anonymous request. An error
-	// means that this could not be found out: the response is 503. Identify is called once in a request.
+	// Identify returns who the request is from. The zero Identity stands for an anonymous request. An error means
+	// that this could not be found out: the response is 503. Identify is called once in a request.
 	Identify(ctx context.Context, a *Authenticator) (Identity, error)
 }
 
@@ -46,13 +46,13 @@ type StatefulGuard interface {
 
 // Refresher is the optional capability of a StatefulGuard that prolongs logins by refresh tokens.
 type Refresher interface {
-	// Refresh consumes a refresh token and returns the next pair. The error wraps ErrInvalidToken if the token
-	// is not accepted.
+	// Refresh consumes a refresh token and returns the next pair. The error wraps ErrInvalidToken if the token is not
+	// accepted.
 	Refresh(ctx context.Context, a *Authenticator, refreshToken string) (*LoginResult, error)
 }
 
-// Challenger is the optional capability of a Guard that has a challenge for the WWW-Authenticate header of a
-// 401 (RFC 9110, 11.6.1). Default: `Session realm="<name of the guard>"`.
+// Challenger is the optional capability of a Guard that has a challenge for the WWW-Authenticate header of a 401 (RFC
+// 9110, 11.6.1). Default: `Session realm="<name of the guard>"`.
 type Challenger interface {
 	// Challenge returns the challenge for the response to a request.
 	Challenge(r *http.Request) string
@@ -62,12 +62,12 @@ type Challenger interface {
 type GuardConfig struct {
 	// Users loads the guard's users. Default Config.Users.
 	Users models.UserProvider
-	// Realm names the guard's users. Guards of one realm share the counts of the throttle. What is issued to a
-	// user of one realm is not valid in another. Default: "users" for Config.Users, otherwise derived from the
-	// name of the first guard with the same provider. Set it if guards may be added or renamed later.
+	// Realm names the guard's users. Guards of one realm share the counts of the throttle. What is issued to a user
+	// of one realm is not valid in another. Default: "users" for Config.Users, otherwise derived from the name of the
+	// first guard with the same provider. Set it if guards may be added or renamed later.
 	Realm string
-	// New makes the guard: JWTGuard, TokenGuard, or one of the application's own. Default: a guard that reads
-	// the session.
+	// New makes the guard: JWTGuard, TokenGuard, or one of the application's own. Default: a guard that reads the
+	// session.
 	New func(GuardSetup) (Guard, error)
 }
 
@@ -75,8 +75,7 @@ type GuardConfig struct {
 type GuardSetup struct {
 	// Name is the guard's name, the key in Config.Guards.
 	Name string
-	// Manager is the manager that the guard will belong to. It is not complete yet: use it only when requests
-	// come.
+	// Manager is the manager that the guard will belong to. It is not complete yet: use it only when requests come.
 	Manager *Manager
 	// Users loads the guard's users. It may be nil.
 	Users models.UserProvider
@@ -117,8 +116,8 @@ func (g *guardEntry) challengeTo(r *http.Request) string {
 	return fmt.Sprintf("Session realm=%q", g.name)
 }
 
-// challengeOf returns the challenge of the first of the guards, or of the first that reads tokens if the
-// request carries one.
+// challengeOf returns the challenge of the first of the guards, or of the first that reads tokens if the request
+// carries one.
 func challengeOf(guards []*guardEntry, r *http.Request) string {
 	_, presented := request.Authorization(r.Header, request.Bearer)
 	for _, g := range guards {
@@ -131,6 +130,9 @@ func challengeOf(guards []*guardEntry, r *http.Request) string {
 
 // makeGuards makes the guards of the configuration.
 func (m *Manager) makeGuards(f *faults.List) {
+	if _, ok := m.cfg.Guards[m.cfg.DefaultGuard]; !ok {
+		f.Add("DefaultGuard", "no guard is named %q", m.cfg.DefaultGuard)
+	}
 	m.guards = make(map[string]*guardEntry, len(m.cfg.Guards))
 	providers := make(map[string]models.UserProvider, len(m.cfg.Guards))
 	for name, cfg := range m.cfg.Guards {
@@ -175,9 +177,9 @@ func (m *Manager) makeGuard(name string, cfg GuardConfig, providers map[string]m
 	return g
 }
 
-// Auth requires an authenticated user. It asks the guards in order, or the default guard if none is named; the
-// first that finds a user becomes the request's guard. Otherwise it responds with 401, or redirects browsers to
-// the login page. It panics if there is no guard of a name, or if a session guard has no user provider.
+// Auth requires an authenticated user. It asks the guards in order, or the default guard if none is named; the first
+// that finds a user becomes the request's guard. Otherwise it responds with 401, or redirects browsers to the login
+// page. It panics if there is no guard of a name, or if a session guard has no user provider.
 func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 	asked := m.guardsNamed(guards)
 	for _, g := range asked {
@@ -197,9 +199,8 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 	})
 }
 
-// Guest requires that no user is logged in by any of the guards, or by the default guard if none is named.
-// Otherwise it responds with 403, or redirects browsers to Pages.Home. It panics if there is no guard of a
-// name.
+// Guest requires that no user is logged in by any of the guards, or by the default guard if none is named. Otherwise
+// it responds with 403, or redirects browsers to Pages.Home. It panics if there is no guard of a name.
 func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 	asked := m.guardsNamed(guards)
 	return m.guarding(func(c *gin.Context) {
@@ -229,8 +230,8 @@ func (m *Manager) guardsNamed(names []string) []*guardEntry {
 	return guards
 }
 
-// authenticate asks the guards in order, within one span. A guard that fails ends the search: a later guard
-// might take the request of a logged-in user for an anonymous one.
+// authenticate asks the guards in order, within one span. A guard that fails ends the search: a later guard might
+// take the request of a logged-in user for an anonymous one.
 func (x *requestState) authenticate(ctx context.Context, guards []*guardEntry) (models.Authenticatable, error) {
 	ctx, span := x.Span(ctx)
 	defer span.End()
@@ -285,14 +286,16 @@ func (g *sessionGuard) Identify(ctx context.Context, a *Authenticator) (Identity
 // rememberDoor asks the checks and runs the hooks of a login by a remember-me cookie.
 type rememberDoor Authenticator
 
-// Admit asks the checks of features.
+// Admit asks the checks of features. A check that asks for the user is told that there is none yet.
 func (d *rememberDoor) Admit(ctx context.Context, u models.Authenticatable) error {
+	d.x.results.Put((*Authenticator)(d).current(), authResult{})
 	return (*Authenticator)(d).admit(ctx, &proof{request: LoginRequest{User: u, Remember: true}})
 }
 
 // LoggedIn runs the hooks of features.
 func (d *rememberDoor) LoggedIn(ctx context.Context, u models.Authenticatable) {
 	a := (*Authenticator)(d)
+	a.x.results.Put(a.current(), authResult{user: u})
 	a.afterLogin(ctx, &proof{request: LoginRequest{User: u, Remember: true}}, &LoginResult{User: u})
 }
 
@@ -317,8 +320,8 @@ func (g *sessionGuard) Logout(ctx context.Context, a *Authenticator) error {
 	return g.m.remember.LogOut(ctx, &a.x.State, &s.s, &g.g)
 }
 
-// JWTGuard makes a guard that reads signed access tokens. A login by it issues an access token and a refresh
-// token. Use it as GuardConfig.New.
+// JWTGuard makes a guard that reads signed access tokens. A login by it issues an access token and a refresh token.
+// Use it as GuardConfig.New.
 func JWTGuard(s GuardSetup) (Guard, error) {
 	return &jwtGuard{s.Manager, tokens.NewGuard(s.Name, s.users())}, nil
 }
@@ -397,8 +400,8 @@ type tokenGuard struct {
 // Challenge returns the challenge of RFC 6750, 3.
 func (g *tokenGuard) Challenge(r *http.Request) string { return request.BearerChallenge(r) }
 
-// Identify returns the user of the request's personal access token. A wrong token with a right checksum is
-// counted, because it was not mistyped.
+// Identify returns the user of the request's personal access token. A wrong token with a right checksum is counted,
+// because it was not mistyped.
 func (g *tokenGuard) Identify(ctx context.Context, a *Authenticator) (Identity, error) {
 	text := a.x.bearer()
 	if !g.m.tokens.LooksPersonal(text) {

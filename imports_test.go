@@ -177,6 +177,35 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// featureImports are the packages of this module that a feature may import: the public API, the
+// leaves, and what is built on them for every application.
+var featureImports = []string{".", "autherr", "breach", "events", "gate", "hashing", "mail", "models", "pages", "routes", "stores"}
+
+// TestFeaturesImportPublicAPI checks what features import directly: those below features/, of which
+// there may be none, and the example of one.
+func TestFeaturesImportPublicAPI(t *testing.T) {
+	packages := listPackages(t)
+	const example, tree = modulePath + "/docs/officehours", modulePath + "/features/"
+	if _, ok := packages[example]; !ok {
+		t.Errorf("there is no package %s", example)
+	}
+	for path, p := range packages {
+		own := path
+		if below, ok := strings.CutPrefix(path, tree); ok {
+			name, _, _ := strings.Cut(below, "/")
+			own = tree + name
+		} else if path != example {
+			continue
+		}
+		allowed := append(inModule(featureImports), own+"/...")
+		for _, imported := range p.imports {
+			if packages[imported].ours() && !matchesPath(allowed, imported) {
+				t.Errorf("%s imports %s: a feature may import %s", path, imported, strings.Join(allowed, ", "))
+			}
+		}
+	}
+}
+
 type listedPackage struct {
 	path     string
 	standard bool

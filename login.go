@@ -36,14 +36,14 @@ type LoginResult struct {
 // LoginOption changes a login.
 type LoginOption func(*LoginRequest)
 
-// Remember makes a login outlast the browser and the session: the device gets a cookie that logs it in again,
-// for Config.Account.RememberLifetime. The cookie is replaced each time it is used. Guards without sessions
-// ignore this option.
+// Remember makes a login outlast the browser and the session: the device gets a cookie that logs it in again, for
+// Config.Account.RememberLifetime. The cookie is replaced each time it is used. Guards without sessions ignore this
+// option.
 func Remember() LoginOption { return func(r *LoginRequest) { r.Remember = true } }
 
-// Credentials are what a client claims: one field that names a user, such as "email", and "password". Both must
-// be strings, so a map that was decoded from a request cannot smuggle a condition into a query. Credentials are
-// redacted in fmt, slog and JSON.
+// Credentials are what a client claims: one field that names a user, such as "email", and "password". Both must be
+// strings, so a map that was decoded from a request cannot smuggle a condition into a query. Credentials are redacted
+// in fmt, slog and JSON.
 type Credentials map[string]any
 
 // Format writes a placeholder, whatever the verb.
@@ -56,9 +56,9 @@ func (Credentials) LogValue() slog.Value { return slog.StringValue(redacted) }
 func (Credentials) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
 // CanonicalIdentifier returns the canonical form of an email address or user name: trimmed, NFKC-normalized and
-// case-folded. All spellings of one identifier share it. User providers look it up; that of gormstore does. The
-// error wraps models.ErrBadIdentifier if the value is empty, longer than 254 bytes, not valid UTF-8, or has
-// spaces or invisible characters inside.
+// case-folded. All spellings of one identifier share it. User providers look it up; that of gormstore does. The error
+// wraps models.ErrBadIdentifier if the value is empty, longer than 254 bytes, not valid UTF-8, or has spaces or
+// invisible characters inside.
 func CanonicalIdentifier(value string) (string, error) {
 	canonical, err := canon.Identifier(value)
 	if err != nil {
@@ -67,8 +67,8 @@ func CanonicalIdentifier(value string) (string, error) {
 	return canonical, nil
 }
 
-// Attempt logs in the user to whom the credentials belong. The errors, each of which Abort answers with the
-// right status:
+// Attempt logs in the user to whom the credentials belong. The errors, each of which Abort answers with the right
+// status:
 //
 //   - *InputError: the credentials do not have the right form. Nothing was counted.
 //   - *ThrottledError: too many attempts. No password was checked.
@@ -82,8 +82,8 @@ func (a *Authenticator) Attempt(ctx context.Context, credentials Credentials, op
 	return a.AttemptWhen(ctx, credentials, nil, options...)
 }
 
-// AttemptWhen is Attempt with a condition, which is asked once the password was found to be right. A user who
-// does not meet it gets ErrInvalidCredentials, like a wrong password.
+// AttemptWhen is Attempt with a condition, which is asked once the password was found to be right. A user who does
+// not meet it gets ErrInvalidCredentials, like a wrong password.
 func (a *Authenticator) AttemptWhen(
 	ctx context.Context, credentials Credentials, condition func(models.Authenticatable) bool, options ...LoginOption,
 ) (*LoginResult, error) {
@@ -95,8 +95,7 @@ func (a *Authenticator) AttemptWhen(
 	return a.logIn(ctx, p)
 }
 
-// Once makes the user to whom the credentials belong the user of this request only. The errors are those of
-// Attempt.
+// Once makes the user to whom the credentials belong the user of this request only. The errors are those of Attempt.
 func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*LoginResult, error) {
 	u, err := a.Validate(ctx, credentials)
 	if err != nil {
@@ -106,8 +105,8 @@ func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*Log
 	return &LoginResult{User: u}, nil
 }
 
-// Validate returns the user to whom the credentials belong, and does not log the user in. It counts as an attempt. The
-// errors are those of Attempt.
+// Validate returns the user to whom the credentials belong, and does not log the user in. It counts as an attempt.
+// The errors are those of Attempt.
 func (a *Authenticator) Validate(ctx context.Context, credentials Credentials) (models.Authenticatable, error) {
 	p, err := a.prove(ctx, credentials, nil)
 	if err == nil {
@@ -119,8 +118,8 @@ func (a *Authenticator) Validate(ctx context.Context, credentials Credentials) (
 	return p.request.User, nil
 }
 
-// Login logs a user in without asking for a password. A nil user, one without an identifier and a disabled one
-// return ErrInvalidCredentials. The other errors are those of the guard, and of the checks of features.
+// Login logs a user in without asking for a password. A nil user, one without an identifier and a disabled one return
+// ErrInvalidCredentials. The other errors are those of the guard, and of the checks of features.
 func (a *Authenticator) Login(ctx context.Context, u models.Authenticatable, options ...LoginOption) (*LoginResult, error) {
 	p := &proof{request: LoginRequest{User: u}}
 	p.apply(options)
@@ -190,8 +189,8 @@ func (a *Authenticator) admit(ctx context.Context, p *proof) error {
 	return p.password.Succeed(ctx)
 }
 
-// logIn is the one way into an account. Every login by a password, and every login of a user whom the
-// application or a feature knows by other means, ends here.
+// logIn is the one way into an account. Every login by a password, and every login of a user whom the application or
+// a feature knows by other means, ends here.
 func (a *Authenticator) logIn(ctx context.Context, p *proof) (*LoginResult, error) {
 	g, m := a.current(), a.x.m
 	u := realm.Present(p.request.User)
@@ -228,8 +227,8 @@ func (a *Authenticator) afterLogin(ctx context.Context, p *proof, res *LoginResu
 	}
 }
 
-// continueLogin keeps this login after the user's stamp has changed, and ends all others. Confirmed says that
-// the password was given in this request.
+// continueLogin keeps this login after the user's stamp has changed, and ends all others. Confirmed says that the
+// password was given in this request.
 func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authenticatable, confirmed bool) (*LoginResult, error) {
 	g := a.current()
 	ctx, span := a.x.Span(context.WithoutCancel(ctx))
@@ -258,8 +257,8 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 	return res, nil
 }
 
-// Logout logs the guard's user out. When it returns nil the login has ended, also if the client has
-// disconnected. It returns nil if no user is logged in.
+// Logout logs the guard's user out. When it returns nil the login has ended, also if the client has disconnected. It
+// returns nil if no user is logged in.
 func (a *Authenticator) Logout(ctx context.Context) error {
 	g := a.current()
 	stateful, ok := g.Guard.(StatefulGuard)
@@ -285,8 +284,8 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 	return nil
 }
 
-// leavingUser returns the identifier for the event of a logout. A failure to find it must not keep the user
-// logged in.
+// leavingUser returns the identifier for the event of a logout. A failure to find it must not keep the user logged
+// in.
 func (a *Authenticator) leavingUser(ctx context.Context) string {
 	g := a.current()
 	if _, ok := g.Guard.(*sessionGuard); ok && a.x.started {
@@ -297,11 +296,10 @@ func (a *Authenticator) leavingUser(ctx context.Context) string {
 	return id
 }
 
-// Refresh consumes a refresh token and returns a new pair of tokens. A client that lost the response may send
-// the token again within Config.Refresh.Grace and gets the same refresh token, as long as that is unused.
-// Otherwise a token that was used before is considered stolen: the login ends with all its tokens. The errors
-// are ErrInvalidToken, ErrUnavailable, and one wrapping errors.ErrUnsupported if the guard has no refresh
-// tokens.
+// Refresh consumes a refresh token and returns a new pair of tokens. A client that lost the response may send the
+// token again within Config.Refresh.Grace and gets the same refresh token, as long as that is unused. Otherwise a
+// token that was used before is considered stolen: the login ends with all its tokens. The errors are
+// ErrInvalidToken, ErrUnavailable, and one wrapping errors.ErrUnsupported if the guard has no refresh tokens.
 func (a *Authenticator) Refresh(ctx context.Context, refreshToken string) (*LoginResult, error) {
 	g := a.current()
 	refresher, ok := g.Guard.(Refresher)

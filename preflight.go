@@ -2,7 +2,6 @@ package ginauth
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
 
@@ -24,11 +23,10 @@ type Finding struct {
 // String returns "subject: problem".
 func (f Finding) String() string { return f.Subject + ": " + f.Problem }
 
-// Preflight checks the finished application and returns what is likely to be wrong: abilities that a route asks
-// for and no rule defines, rules for types of users that no provider returns, routes with neither Auth nor
-// Guest nor Public, settings that are unsafe in production, and what stores and features report. Call it once
-// all routes are registered, and decide whether to start. The context limits the calls to stores. The engine
-// may be nil.
+// Preflight checks the finished application and returns what is likely to be wrong: abilities that a route asks for
+// and no rule defines, rules for types of users that no provider returns, routes with neither Auth nor Guest nor
+// Public, settings that are unsafe in production, and what stores and features report. Call it once all routes are
+// registered, and decide whether to start. The context limits the calls to stores. The engine may be nil.
 func (m *Manager) Preflight(ctx context.Context, engine *gin.Engine) []Finding {
 	var providers []models.UserProvider
 	for _, name := range m.guardNames() {
@@ -55,46 +53,25 @@ func (m *Manager) checkRoutes(engine *gin.Engine) []preflight.Finding {
 	if engine == nil {
 		return nil
 	}
-	routes, err := gintree.Routes(engine)
-	if err != nil {
-		return []preflight.Finding{{Subject: "routes", Problem: fmt.Sprintf(
-			"cannot be read with this version of Gin (%v): check yourself that each has a guard", err)}}
-	}
 	public := reflect.ValueOf(publicRoute).Pointer()
-	var found []preflight.Finding
-	for _, r := range routes {
-		if !slices.ContainsFunc(r.Handlers, func(h uintptr) bool { return h == public || m.usage.Guards(h) }) {
-			found = append(found, preflight.Finding{Subject: r.Method + " " + r.Path,
-				Problem: "has neither Auth nor Guest: add one, or Public if every client may use it"})
-		}
-	}
-	return found
+	return preflight.Routes(gintree.Without(engine, func(h uintptr) bool { return h == public || m.usage.Guards(h) }))
 }
 
 // checkSettings finds settings that are unsafe in production.
 func (m *Manager) checkSettings(engine *gin.Engine) []preflight.Finding {
 	release := gin.Mode() == gin.ReleaseMode
-	var found []preflight.Finding
-	for _, s := range []struct {
-		unsafe           bool
-		subject, problem string
-	}{
-		{m.keyless, "Key", "is not set: everything ends with this process"},
-		{m.memory && release, "Stores", "are in memory: their content ends with this process and no other process shares it"},
-		{m.cfg.Session.Cookie.InsecureAllowHTTP && release, "Session.Cookie.InsecureAllowHTTP", "sends sessions without encryption"},
-		{m.cfg.Throttle.InsecureDisable, "Throttle.InsecureDisable", "allows any number of password guesses"},
-		{m.cfg.CrossOrigin.InsecureDisable, "CrossOrigin.InsecureDisable", "lets other sites act in a user's name"},
-		{m.cfg.JWT.InsecureIgnoreRevocationOutage, "JWT.InsecureIgnoreRevocationOutage", "accepts revoked tokens while the store fails"},
-		{m.cfg.Hashing.InsecureAllowWeakParameters, "Hashing.InsecureAllowWeakParameters", "makes stolen hashes cheap to break"},
-		{m.cfg.ClientIP == nil && release, "ClientIP", "is not set: behind a proxy all clients share one address and its limits"},
-		{m.cfg.ClientIP != nil && engine != nil && gintree.TrustsEverybody(engine), "SetTrustedProxies",
-			"was not called: by default Gin trusts every peer, and addresses are what clients claim"},
-	} {
-		if s.unsafe {
-			found = append(found, preflight.Finding{Subject: s.subject, Problem: s.problem})
-		}
-	}
-	return found
+	return preflight.Settings([]preflight.Setting{
+		{Unsafe: m.keyless, Subject: "Key", Problem: "is not set: everything ends with this process"},
+		{Unsafe: m.memory && release, Subject: "Stores", Problem: "are in memory: their content ends with this process and no other process shares it"},
+		{Unsafe: m.cfg.Session.Cookie.InsecureAllowHTTP && release, Subject: "Session.Cookie.InsecureAllowHTTP", Problem: "sends sessions without encryption"},
+		{Unsafe: m.cfg.Throttle.InsecureDisable, Subject: "Throttle.InsecureDisable", Problem: "allows any number of password guesses"},
+		{Unsafe: m.cfg.CrossOrigin.InsecureDisable, Subject: "CrossOrigin.InsecureDisable", Problem: "lets other sites act in a user's name"},
+		{Unsafe: m.cfg.JWT.InsecureIgnoreRevocationOutage, Subject: "JWT.InsecureIgnoreRevocationOutage", Problem: "accepts revoked tokens while the store fails"},
+		{Unsafe: m.cfg.Hashing.InsecureAllowWeakParameters, Subject: "Hashing.InsecureAllowWeakParameters", Problem: "makes stolen hashes cheap to break"},
+		{Unsafe: m.cfg.ClientIP == nil && release, Subject: "ClientIP", Problem: "is not set: behind a proxy all clients share one address and its limits"},
+		{Unsafe: m.cfg.ClientIP != nil && engine != nil && gintree.TrustsEverybody(engine), Subject: "SetTrustedProxies",
+			Problem: "was not called: by default Gin trusts every peer, and addresses are what clients claim"},
+	})
 }
 
 // guarding records that a handler guards routes, and returns it.
@@ -103,8 +80,7 @@ func (m *Manager) guarding(h gin.HandlerFunc) gin.HandlerFunc {
 	return h
 }
 
-// Public marks a route that is open to every client on purpose. It only keeps Preflight from reporting the
-// route.
+// Public marks a route that is open to every client on purpose. It only keeps Preflight from reporting the route.
 func Public() gin.HandlerFunc { return publicRoute }
 
 func publicRoute(*gin.Context) {}

@@ -46,13 +46,13 @@ type authResult struct {
 	err   error
 }
 
-// errForeign says that a request met middlewares of two managers. Each knows other users under the same
-// identifiers, so neither accepts the other's request state.
+// errForeign says that a request met middlewares of two managers. Each knows other users under the same identifiers,
+// so neither accepts the other's request state.
 var errForeign = errors.New("ginauth: middlewares of two managers on one route; " +
 	"the package-level ones belong to the manager given to SetDefault")
 
-// handle runs what a middleware decides about a request. The first middleware on a route also runs the rest of
-// the request and completes the response.
+// handle runs what a middleware decides about a request. The first middleware on a route also runs the rest of the
+// request and completes the response.
 func (m *Manager) handle(c *gin.Context, check func(*requestState) error) {
 	x, known := stateOf(c)
 	switch {
@@ -105,8 +105,8 @@ func (m *Manager) begin(c *gin.Context) *requestState {
 	return x
 }
 
-// setKeys puts the handles on the context. Usually they are the first keys, and the map is made here in its
-// final size.
+// setKeys puts the handles on the context. Usually they are the first keys, and the map is made here in its final
+// size.
 func (x *requestState) setKeys(c *gin.Context) {
 	if c.Keys == nil {
 		keys := make(map[any]any, 3)
@@ -165,8 +165,8 @@ func (x *requestState) Commit(h http.Header, status int) error {
 		x.Discard()
 		return nil
 	}
-	// The request's own context: if the client disconnected, its changes are dropped. What had to end ended
-	// when the handler asked for it.
+	// The request's own context: if the client disconnected, its changes are dropped. What had to end ended when the
+	// handler asked for it.
 	x.Settle()
 	change, err := x.session.s.Commit(ctx)
 	if err == nil {
@@ -208,15 +208,15 @@ func (x *requestState) handleOf(g *guardEntry) *Authenticator {
 }
 
 // StartSession gives the request a session, an Authenticator under "auth" and its gate under "gate". Nothing is
-// loaded until it is used. The session is stored, and its cookie set, before the first byte of the response is
-// sent. If that fails, the client gets 503 and nothing that the handler wrote. A panic discards the request's
-// changes. Put Recovery before StartSession.
+// loaded until it is used. The session is stored, and its cookie set, before the first byte of the response is sent.
+// If that fails, the client gets 503 and nothing that the handler wrote. A panic discards the request's changes. Put
+// Recovery before StartSession.
 //
-// Requests with unsafe methods that another site makes a browser send are refused with 403, except those that
-// carry a bearer token and no session cookie: a browser does not add a bearer token by itself.
+// Requests with unsafe methods that another site makes a browser send are refused with 403, except those that carry a
+// bearer token and no session cookie: a browser does not add a bearer token by itself.
 //
-// Put a middleware that turns errors into responses after c.Next inside StartSession, where the session is not
-// stored yet.
+// Put a middleware that turns errors into responses after c.Next inside StartSession, where the session is not stored
+// yet.
 func (m *Manager) StartSession() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
@@ -229,9 +229,9 @@ func (m *Manager) StartSession() gin.HandlerFunc {
 	}
 }
 
-// Recovery responds with 500 to a panic and logs the stack. Unlike gin.Recovery it logs neither the request,
-// whose Cookie header opens a session, nor the value of the panic, which may hold a secret. If the response has
-// begun, the connection is closed, so that the client does not take the part it received for the whole.
+// Recovery responds with 500 to a panic and logs the stack. Unlike gin.Recovery it logs neither the request, whose
+// Cookie header opens a session, nor the value of the panic, which may hold a secret. If the response has begun, the
+// connection is closed, so that the client does not take the part it received for the whole.
 func (m *Manager) Recovery() gin.HandlerFunc {
 	return ginwriter.Recovery(m.env.Log, func(c *gin.Context) {
 		if x, ok := stateOf(c); ok {

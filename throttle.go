@@ -62,10 +62,9 @@ func (m *Manager) ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
 // LoginAttempt is an attempt that Authenticator.Throttle has counted. It is used by one goroutine.
 type LoginAttempt struct{ a throttle.Attempt }
 
-// Throttle counts an attempt to prove a secret of the account that field and identifier name, for handlers that
-// check a secret themselves. It uses the same counts as Attempt. The errors are *InputError, *ThrottledError
-// and ErrUnavailable. Otherwise the handler calls Succeed if the secret is right, and Release if no secret was
-// compared.
+// Throttle counts an attempt to prove a secret of the account that field and identifier name, for handlers that check
+// a secret themselves. It uses the same counts as Attempt. The errors are *InputError, *ThrottledError and
+// ErrUnavailable. Otherwise the handler calls Succeed if the secret is right, and Release if no secret was compared.
 func (a *Authenticator) Throttle(ctx context.Context, field, identifier string) (*LoginAttempt, error) {
 	g := a.current()
 	if g.realm.Users == nil {
@@ -93,9 +92,9 @@ func (a *LoginAttempt) Succeed(ctx context.Context) error { return a.a.Succeed(c
 // Release takes this attempt back, as if it had not been made. The error wraps ErrUnavailable.
 func (a *LoginAttempt) Release(ctx context.Context) error { return a.a.Release(ctx) }
 
-// ThrottleRequests limits how often one address (IPv6: one /64) may request a route: 429 above the limit.
-// Routes with the same name share a count. The zero Limit stands for Throttle.Address. Use it for routes that
-// cost something without checking a password, such as one that sends mail. It panics if the limit is not valid.
+// ThrottleRequests limits how often one address (IPv6: one /64) may request a route: 429 above the limit. Routes with
+// the same name share a count. The zero Limit stands for Throttle.Address. Use it for routes that cost something
+// without checking a password, such as one that sends mail. It panics if the limit is not valid.
 func (m *Manager) ThrottleRequests(name string, limit Limit) gin.HandlerFunc {
 	return m.throttleRequests(name, limit, false)
 }
@@ -136,8 +135,7 @@ func (m *Manager) throttleRequests(name string, limit Limit, failures bool) gin.
 // answered with a redirect.
 const failedKey = "ginauth.failed"
 
-// CountFailure makes ThrottleFailures count the request. Handlers that answer a failure with a redirect call
-// it.
+// CountFailure makes ThrottleFailures count the request. Handlers that answer a failure with a redirect call it.
 func CountFailure(c *gin.Context) { c.Set(failedKey, true) }
 
 func failed(c *gin.Context) bool { return c.GetBool(failedKey) || c.Writer.Status()/100 == 4 }

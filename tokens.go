@@ -47,8 +47,8 @@ type TokenInfo struct {
 	Kind string
 	// ID names the token. It is not a secret.
 	ID string
-	// Scoped says that the token may be used for its Abilities only. Other tokens stand for a login, as a
-	// session does.
+	// Scoped says that the token may be used for its Abilities only. Other tokens stand for a login, as a session
+	// does.
 	Scoped    bool
 	Abilities []string
 
@@ -62,16 +62,16 @@ const personalKind = "personal"
 // anyAbility grants every ability. A token has it only if it was made with it.
 const anyAbility = "*"
 
-// Can reports whether the token is scoped and grants the ability: the ability is one of the token's, or the
-// token was made for everything ("*").
+// Can reports whether the token is scoped and grants the ability: the ability is one of the token's, or the token was
+// made for everything ("*").
 func (t *TokenInfo) Can(ability string) bool {
 	return t != nil && t.Scoped && ability != "" &&
 		(slices.Contains(t.Abilities, ability) || slices.Contains(t.Abilities, anyAbility))
 }
 
 // Claims returns the claims of the request's access token as a T, usually a struct of the claims that
-// Config.JWT.Claims added. It returns false if no signed token authenticated the request, or if the claims do
-// not fit a T.
+// Config.JWT.Claims added. It returns false if no signed token authenticated the request, or if the claims do not fit
+// a T.
 func Claims[T any](c *gin.Context) (T, bool) {
 	var none, claims T
 	x, ok := stateOf(c)
@@ -89,10 +89,9 @@ func Claims[T any](c *gin.Context) (T, bool) {
 	return claims, true
 }
 
-// RequireAbilities requires a personal access token with all of these abilities. Put it after Auth. Sessions
-// and access tokens are no such tokens and are refused; use RequireAbilitiesOrLogin to accept them. It responds
-// with 401 to anonymous requests and otherwise with 403. It panics without abilities, because every token has
-// all of none.
+// RequireAbilities requires a personal access token with all of these abilities. Put it after Auth. Sessions and
+// access tokens are no such tokens and are refused; use RequireAbilitiesOrLogin to accept them. It responds with 401
+// to anonymous requests and otherwise with 403. It panics without abilities, because every token has all of none.
 func (m *Manager) RequireAbilities(abilities ...string) gin.HandlerFunc {
 	return m.requireAbilities(abilities, false, false)
 }
@@ -102,14 +101,14 @@ func (m *Manager) RequireAnyAbility(abilities ...string) gin.HandlerFunc {
 	return m.requireAbilities(abilities, true, false)
 }
 
-// RequireAbilitiesOrLogin is RequireAbilities that also accepts users who are logged in by a session or an
-// access token.
+// RequireAbilitiesOrLogin is RequireAbilities that also accepts users who are logged in by a session or an access
+// token.
 func (m *Manager) RequireAbilitiesOrLogin(abilities ...string) gin.HandlerFunc {
 	return m.requireAbilities(abilities, false, true)
 }
 
-// RequireAnyAbilityOrLogin is RequireAnyAbility that also accepts users who are logged in by a session or an
-// access token.
+// RequireAnyAbilityOrLogin is RequireAnyAbility that also accepts users who are logged in by a session or an access
+// token.
 func (m *Manager) RequireAnyAbilityOrLogin(abilities ...string) gin.HandlerFunc {
 	return m.requireAbilities(abilities, true, true)
 }
@@ -141,13 +140,13 @@ func (m *Manager) requireAbilities(abilities []string, one, orLogin bool) gin.Ha
 type TokenSpec struct {
 	// Name is what the owner calls the token: 1 to 255 bytes.
 	Name string
-	// Abilities are what the token may be used for. None: nothing. "*": everything. At most 64, each of at most
-	// 64 bytes without spaces.
+	// Abilities are what the token may be used for. None: nothing. "*": everything. At most 64, each of at most 64
+	// bytes without spaces.
 	Abilities []string
 	// Lifetime is how long the token lives. Default Config.PersonalTokens.Lifetime.
 	Lifetime time.Duration
-	// RevokeOnPasswordChange ends the token when the owner's password or security stamp changes. Otherwise it
-	// lives on, because it belongs to a program.
+	// RevokeOnPasswordChange ends the token when the owner's password or security stamp changes. Otherwise it lives
+	// on, because it belongs to a program.
 	RevokeOnPasswordChange bool
 }
 
@@ -170,8 +169,8 @@ func (t PersonalToken) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "PersonalTok
 // LogValue returns the identifier only.
 func (t PersonalToken) LogValue() slog.Value { return slog.StringValue("PersonalToken(" + t.ID + ")") }
 
-// maxPersonalTokens is how many personal access tokens a user may have: more than a person keeps apart, too few
-// to fill a store with.
+// maxPersonalTokens is how many personal access tokens a user may have: more than a person keeps apart, too few to
+// fill a store with.
 const maxPersonalTokens = 100
 
 // CreateToken makes a personal access token for the request's user. A request that is itself authenticated by a
@@ -187,13 +186,12 @@ func (a *Authenticator) CreateToken(ctx context.Context, n TokenSpec) (*Personal
 	if err != nil {
 		return nil, err
 	}
-	token := PersonalToken(made)
-	return &token, nil
+	return new(PersonalToken(made)), nil
 }
 
-// CreateToken makes a personal access token for a user of a guard, outside a request, such as for an
-// administrator. The errors are *InputError, ErrInvalidCredentials if the user is nil or disabled, and
-// ErrUnavailable. It panics if there is no guard of that name.
+// CreateToken makes a personal access token for a user of a guard, outside a request, such as for an administrator.
+// The errors are *InputError, ErrInvalidCredentials if the user is nil or disabled, and ErrUnavailable. It panics if
+// there is no guard of that name.
 func (m *Manager) CreateToken(ctx context.Context, guard string, u models.Authenticatable, n TokenSpec) (*PersonalToken, error) {
 	g := m.mustGuard(guard)
 	if u = realm.Present(u); u == nil || realm.Disabled(u) {
@@ -203,8 +201,7 @@ func (m *Manager) CreateToken(ctx context.Context, guard string, u models.Authen
 	if err != nil {
 		return nil, err
 	}
-	token := PersonalToken(made)
-	return &token, nil
+	return new(PersonalToken(made)), nil
 }
 
 // Tokens returns the living personal access tokens of the request's user, the newest first. The errors are
@@ -227,8 +224,8 @@ func (a *Authenticator) Tokens(ctx context.Context) ([]PersonalToken, error) {
 	return list, err
 }
 
-// RevokeToken ends a personal access token of the request's user. A token that does not exist, or that belongs
-// to another user, returns ErrNotFound. The other errors are those of Authenticator.CreateToken.
+// RevokeToken ends a personal access token of the request's user. A token that does not exist, or that belongs to
+// another user, returns ErrNotFound. The other errors are those of Authenticator.CreateToken.
 func (a *Authenticator) RevokeToken(ctx context.Context, id string) error {
 	u, err := a.ownUser(ctx)
 	if err != nil {
@@ -243,13 +240,13 @@ func (a *Authenticator) RevokeToken(ctx context.Context, id string) error {
 	return nil
 }
 
-// Revoke ends a token that its holder hands in (RFC 7009): a refresh token with its login, a personal access
-// token, or a signed token. The errors are ErrInvalidToken, if the token is not valid or has ended already, and
+// Revoke ends a token that its holder hands in (RFC 7009): a refresh token with its login, a personal access token,
+// or a signed token. The errors are ErrInvalidToken, if the token is not valid or has ended already, and
 // ErrUnavailable.
 func (m *Manager) Revoke(ctx context.Context, token string) error { return m.tokens.Revoke(ctx, token) }
 
-// RevokeTokens ends a user's logins by the JWT guard, with their access and refresh tokens, and the user's
-// personal access tokens. The error wraps ErrUnavailable. It panics if there is no guard of that name.
+// RevokeTokens ends a user's logins by the JWT guard, with their access and refresh tokens, and the user's personal
+// access tokens. The error wraps ErrUnavailable. It panics if there is no guard of that name.
 func (m *Manager) RevokeTokens(ctx context.Context, guard, userID string) error {
 	return m.accounts.RevokeTokens(ctx, m.mustGuard(guard).realm, userID)
 }
@@ -299,8 +296,8 @@ func (d *DecodedJWT) Claims(v any) error {
 // Encode returns a signed token. The error is an *InputError, or names the claim that cannot be in a token.
 func (j *JWT) Encode(t JWTSpec) (string, error) { return j.m.tokens.Encode(tokens.Spec(t)) }
 
-// Decode returns what a token of a kind says, if it has a valid signature, has not expired and was not revoked.
-// The errors are ErrInvalidToken, which does not tell the reason, and ErrUnavailable.
+// Decode returns what a token of a kind says, if it has a valid signature, has not expired and was not revoked. The
+// errors are ErrInvalidToken, which does not tell the reason, and ErrUnavailable.
 func (j *JWT) Decode(ctx context.Context, kind, token string) (*DecodedJWT, error) {
 	t, err := j.m.tokens.Decode(ctx, kind, token)
 	if err != nil {
@@ -309,14 +306,14 @@ func (j *JWT) Decode(ctx context.Context, kind, token string) (*DecodedJWT, erro
 	return &DecodedJWT{t.ID, t.Kind, t.Subject, t.IssuedAt, t.Expires, t.Payload}, nil
 }
 
-// Revoke ends a signed token of any kind. Only valid tokens can be revoked, so forged tokens cannot fill the
-// store. The errors are ErrInvalidToken and ErrUnavailable.
+// Revoke ends a signed token of any kind. Only valid tokens can be revoked, so forged tokens cannot fill the store.
+// The errors are ErrInvalidToken and ErrUnavailable.
 func (j *JWT) Revoke(ctx context.Context, token string) error {
 	return j.m.tokens.RevokeSigned(ctx, token)
 }
 
-// JWKS serves the public keys of the manager's signed tokens as a JSON Web Key Set (RFC 7517, 5), for services
-// that check tokens themselves. Symmetric keys are left out.
+// JWKS serves the public keys of the manager's signed tokens as a JSON Web Key Set (RFC 7517, 5), for services that
+// check tokens themselves. Symmetric keys are left out.
 func (m *Manager) JWKS() gin.HandlerFunc {
 	document := m.jwt.set.JWKS()
 	return func(c *gin.Context) {
@@ -325,33 +322,31 @@ func (m *Manager) JWKS() gin.HandlerFunc {
 	}
 }
 
-// JWTKey is a key of signed tokens with its identifier (kid) and algorithm. The algorithm belongs to the key:
-// that in a token's header must equal it. New reports a key that cannot be used. A JWTKey is redacted in fmt,
-// slog and JSON.
+// JWTKey is a key of signed tokens with its identifier (kid) and algorithm. The algorithm belongs to the key: that in
+// a token's header must equal it. New reports a key that cannot be used. A JWTKey is redacted in fmt, slog and JSON.
 type JWTKey struct {
 	keys.Redacted
 	key tokens.Key
 }
 
-// JWTSecret returns a symmetric key for HS256 (the default), HS384 or HS512, of at least 32, 48 or 64 random
-// bytes.
+// JWTSecret returns a symmetric key for HS256 (the default), HS384 or HS512, of at least 32, 48 or 64 random bytes.
 func JWTSecret(kid, algorithm string, secret []byte) JWTKey {
 	return newJWTKey(jws.NewHMAC(kid, algorithm, secret))
 }
 
-// JWTPEM returns the key of a PEM block: a private key, or for verifying a public key or a certificate. The
-// algorithm may be empty if the key's type determines it: RS256 for RSA, ES256, ES384 or ES512 for the curves,
-// EdDSA for Ed25519.
+// JWTPEM returns the key of a PEM block: a private key, or for verifying a public key or a certificate. The algorithm
+// may be empty if the key's type determines it: RS256 for RSA, ES256, ES384 or ES512 for the curves, EdDSA for
+// Ed25519.
 func JWTPEM(kid, algorithm string, pem []byte) JWTKey {
 	return newJWTKey(jws.ParsePEM(kid, algorithm, pem))
 }
 
-// JWTJWK returns the key of a JSON Web Key (RFC 7517), which names its kid and algorithm. A key for encryption
-// is refused.
+// JWTJWK returns the key of a JSON Web Key (RFC 7517), which names its kid and algorithm. A key for encryption is
+// refused.
 func JWTJWK(data []byte) JWTKey { return newJWTKey(jws.ParseJWK(data)) }
 
-// JWTCryptoKey returns a key of the standard library: *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey,
-// or for verifying their public halves. The algorithm may be empty as for JWTPEM.
+// JWTCryptoKey returns a key of the standard library: *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey, or for
+// verifying their public halves. The algorithm may be empty as for JWTPEM.
 func JWTCryptoKey(kid, algorithm string, key any) JWTKey {
 	return newJWTKey(jws.NewCryptoKey(kid, algorithm, key))
 }

@@ -18,10 +18,10 @@ import (
 // MaxBody is the largest body that DecodeJSON reads, in bytes.
 const MaxBody = 64 * 1024 // 64 KiB
 
-// DecodeJSON reads the request's body as one JSON value into a pointer. It is stricter than Gin's binding,
-// which takes the last of two equal keys, ignores what follows the value, and reads the query string if it does
-// not know the media type. Keys match fields as in encoding/json. The former value of the target is replaced.
-// The errors, each of which Abort answers with the right status:
+// DecodeJSON reads the request's body as one JSON value into a pointer. It is stricter than Gin's binding, which
+// takes the last of two equal keys, ignores what follows the value, and reads the query string if it does not know
+// the media type. Keys match fields as in encoding/json. The former value of the target is replaced. The errors, each
+// of which Abort answers with the right status:
 //
 //   - ErrMediaType: the body is not declared as JSON. 415.
 //   - ErrBodyTooLarge: the body is larger than MaxBody. 413.
@@ -41,8 +41,8 @@ func DecodeJSON(c *gin.Context, into any) error {
 	return jsonbody.Error(jsonbody.Decode(c.Request.Body, MaxBody, into))
 }
 
-// bearer returns the token that a request carries, or "". Its form is checked by the parsers of tokens, each of
-// which accepts exactly one text for a token (RFC 6750, 2.1).
+// bearer returns the token that a request carries, or "". Its form is checked by the parsers of tokens, each of which
+// accepts exactly one text for a token (RFC 6750, 2.1).
 func (x *requestState) bearer() string {
 	text := ""
 	if source := x.m.cfg.JWT.Source; source != nil {
@@ -73,14 +73,13 @@ func BasicGuard(name string) BasicOption { return func(b *basic) { b.name = name
 // BasicField names the field that the user name is. Default "email".
 func BasicField(field string) BasicOption { return func(b *basic) { b.field = field } }
 
-// BasicStartsSession logs the user in, so that the next requests need no password: a request with a login is
-// not asked for one. Default: the password is checked at each request, and nothing is kept.
+// BasicStartsSession logs the user in, so that the next requests need no password: a request with a login is not
+// asked for one. Default: the password is checked at each request, and nothing is kept.
 func BasicStartsSession() BasicOption { return func(b *basic) { b.session = true } }
 
 // Basic requires a user who sends the password by HTTP Basic authentication (RFC 7617). Each check counts as an
 // attempt to log in: 429 after too many. Without a password, or with a wrong one, it responds with 401 and a
-// challenge. It panics if there is no guard of the name, or if the guard does not support what the options ask
-// for.
+// challenge. It panics if there is no guard of the name, or if the guard does not support what the options ask for.
 //
 // Browsers send such a password by themselves, so requests from other sites are refused as by StartSession.
 func (m *Manager) Basic(options ...BasicOption) gin.HandlerFunc {
@@ -133,14 +132,14 @@ func (b *basic) authenticate(ctx context.Context, a *Authenticator) error {
 	return err
 }
 
-// Intended returns the page that the browser requested when it was redirected to the login page, once: a path
-// on this site, or Config.Pages.Home. Call it before the response begins.
+// Intended returns the page that the browser requested when it was redirected to the login page, once: a path on this
+// site, or Config.Pages.Home. Call it before the response begins.
 func (a *Authenticator) Intended() string {
 	return a.x.TakeIntended(a.x.m.intended, a.x.m.cfg.Pages.Home)
 }
 
-// SafeRedirect returns target if it is a path on this site, and fallback otherwise. Use it for redirect targets
-// that come with a request. It considers what browsers make of backslashes, tabs and dot segments.
+// SafeRedirect returns target if it is a path on this site, and fallback otherwise. Use it for redirect targets that
+// come with a request. It considers what browsers make of backslashes, tabs and dot segments.
 func SafeRedirect(target, fallback string) string {
 	if clean, ok := redirect.Clean(target); ok {
 		return clean
@@ -148,8 +147,8 @@ func SafeRedirect(target, fallback string) string {
 	return fallback
 }
 
-// WantsHTML reports whether the request comes from a browser that expects a page, and not from an API client:
-// it accepts HTML before JSON, and its path has none of Config.Pages.APIPrefixes.
+// WantsHTML reports whether the request comes from a browser that expects a page, and not from an API client: it
+// accepts HTML before JSON, and its path has none of Config.Pages.APIPrefixes.
 func WantsHTML(c *gin.Context) bool { return managerOf(c).wantsHTML(c) }
 
 func (m *Manager) wantsHTML(c *gin.Context) bool {

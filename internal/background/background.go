@@ -24,6 +24,8 @@ type Runner struct {
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
 
+	started chan struct{} // is closed by Start
+
 	mu     sync.Mutex
 	n      int
 	closed bool
@@ -32,7 +34,7 @@ type Runner struct {
 
 // New returns a Runner.
 func New(log *slog.Logger) *Runner {
-	r := &Runner{log: log}
+	r := &Runner{log: log, started: make(chan struct{})}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	return r
 }
@@ -63,26 +65,36 @@ func (r *Runner) RunHidden(job func()) {
 	})
 }
 
-// Every runs a job at intervals until Close, which ends the job's context. An error
-// is logged with the name. An interval that is not positive runs nothing.
+// Start starts the jobs of Every. It is called once, when all they may use is complete.
+func (r *Runner) Start() { close(r.started) }
+
+// Every runs a job at intervals from Start until Close, which ends the job's context. An
+// error is logged with the name. An interval that is not positive runs nothing.
 func (r *Runner) Every(interval time.Duration, name string, job func(context.Context) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed || interval <= 0 {
 		return
 	}
-	r.done.Go(func() {
-		ticker := time.NewTicker(interval)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-r.ctx.Done():
-				return
-			case <-ticker.C:
-				r.runOnce(name, job)
-			}
+	r.done.Go(func() { r.repeat(interval, name, job) })
+}
+
+func (r *Runner) repeat(interval time.Duration, name string, job func(context.Context) error) {
+	select {
+	case <-r.ctx.Done():
+		return
+	case <-r.started:
+	}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-ticker.C:
+			r.runOnce(name, job)
 		}
-	})
+	}
 }
 
 func (r *Runner) runOnce(name string, job func(context.Context) error) {

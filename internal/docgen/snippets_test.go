@@ -27,7 +27,7 @@ var snippetImports = withModule(map[string]string{
 
 func withModule(imports map[string]string) map[string]string {
 	for _, p := range []string{
-		"breach", "events", "ginauthtest", "hashing", "mail", "mail/filemail", "mail/logmail", "mail/smtp", "models",
+		"breach", "docs/officehours", "events", "ginauthtest", "hashing", "mail", "mail/filemail", "mail/logmail", "mail/smtp", "models",
 		"routes", "stores", "stores/cookiestore", "stores/filestore", "stores/gormstore", "stores/memstore",
 		"stores/redisstore", "stores/storetest",
 	} {
@@ -138,39 +138,51 @@ func snippetWrite(t *testing.T, path string, data []byte) {
 }
 
 type snippet struct {
-	line int
-	text string
+	fence string
+	line  int
+	text  string
 }
 
 // The first lines of blocks of Go. Code that uses libraries which this module does
-// not depend on is parsed only.
+// not depend on is parsed only. Parts of the example of a feature are compared with it.
 const (
 	snippetFence = "```go"
 	otherFence   = "```go with other libraries"
+	featureFence = "```go of " + featureExample
 )
 
 // snippets returns the Go of a page that is to be compiled.
 func snippets(t *testing.T, page string) []snippet {
 	t.Helper()
 	var found []snippet
+	for _, b := range blocks(t, page) {
+		switch b.fence {
+		case snippetFence:
+			found = append(found, b)
+		case otherFence:
+			if err := parses(b.text); err != nil {
+				t.Errorf("%s:%d: %v", page, b.line, err)
+			}
+		}
+	}
+	return found
+}
+
+// blocks returns the Go of a page.
+func blocks(t *testing.T, page string) []snippet {
+	t.Helper()
+	var found []snippet
 	var block *snippet
-	other := false
 	for _, l := range lines(readPage(t, page)) {
 		switch {
 		case !l.code:
 		case block != nil && strings.TrimSpace(l.text) == "```":
-			if other {
-				if err := parses(block.text); err != nil {
-					t.Errorf("%s:%d: %v", page, block.line, err)
-				}
-			} else {
-				found = append(found, *block)
-			}
+			found = append(found, *block)
 			block = nil
 		case block != nil:
 			block.text += l.text + "\n"
-		case l.text == snippetFence, l.text == otherFence:
-			block, other = &snippet{line: l.number + 1}, l.text == otherFence
+		case l.text == snippetFence, l.text == otherFence, l.text == featureFence:
+			block = &snippet{fence: l.text, line: l.number + 1}
 		case strings.HasPrefix(strings.TrimSpace(l.text), "```go"):
 			t.Errorf("%s:%d: %q is not compiled: begin the line with %q", page, l.number, l.text, snippetFence)
 		}
@@ -318,5 +330,69 @@ func TestBackendExample(t *testing.T) {
 	}
 	if n := strings.Count(string(program), "\n"); n >= 60 {
 		t.Errorf("%d lines", n)
+	}
+}
+
+// The page about features, and the example that its parts are of.
+const (
+	featurePage    = "docs/contributing-a-feature.md"
+	featureExample = "docs/officehours/officehours.go"
+)
+
+// TestFeatureExample checks that the parts in featurePage are the whole example, and that it is short.
+func TestFeatureExample(t *testing.T) {
+	file, err := os.ReadFile(filepath.Join(moduleRoot, featureExample))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parts []string
+	for _, b := range blocks(t, featurePage) {
+		if b.fence != featureFence {
+			continue
+		}
+		parts = append(parts, b.text)
+		if !strings.Contains(string(file), b.text) {
+			t.Errorf("%s:%d: is not in %s", featurePage, b.line, featureExample)
+		}
+	}
+	if strings.Join(parts, "\n") != string(file) {
+		t.Errorf("%s does not show all of %s, in its order", featurePage, featureExample)
+	}
+	if n := strings.Count(string(file), "\n"); n >= 120 {
+		t.Errorf("%d lines", n)
+	}
+}
+
+// TestFeatureSignatures checks that featurePage names each method of Feature and of Setup as it is declared.
+func TestFeatureSignatures(t *testing.T) {
+	r := reference{root: moduleRoot, packages: make(map[string]*sourcePackage)}
+	p, err := r.load(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make(map[string]ast.Expr)
+	for _, declared := range p.docs.Types {
+		switch declared.Name {
+		case "Feature":
+			for _, m := range declared.Decl.Specs[0].(*ast.TypeSpec).Type.(*ast.InterfaceType).Methods.List {
+				want[m.Names[0].Name] = m.Type
+			}
+		case "Setup":
+			for _, m := range declared.Methods {
+				want[m.Name] = m.Decl.Type
+			}
+		}
+	}
+	if len(want) < 3 {
+		t.Fatalf("found only %d methods", len(want))
+	}
+	for name, signature := range want {
+		text, err := p.source(signature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row := "| `" + name + strings.TrimPrefix(text, "func") + "` |"; !strings.Contains(readPage(t, featurePage), row) {
+			t.Errorf("%s does not have %s", featurePage, row)
+		}
 	}
 }

@@ -15,3 +15,16 @@ func IsToken(s string) bool {
 	}
 	return true
 }
+
+// IsName reports whether s consists of 1 to 64 letters, digits and hyphens, as the names of features do.
+func IsName(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if c != '-' && (c < '0' || c > '9') && (c|' ' < 'a' || c|' ' > 'z') {
+			return false
+		}
+	}
+	return true
+}

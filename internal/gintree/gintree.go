@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 )
@@ -14,6 +15,19 @@ import (
 type Route struct {
 	Method, Path string
 	Handlers     []uintptr
+}
+
+// Without returns the routes, as "GET /path", none of whose handlers satisfies the
+// condition, which takes the code address. The error is that of Routes.
+func Without(engine *gin.Engine, condition func(uintptr) bool) ([]string, error) {
+	routes, err := Routes(engine)
+	var found []string
+	for _, r := range routes {
+		if !slices.ContainsFunc(r.Handlers, condition) {
+			found = append(found, r.Method+" "+r.Path)
+		}
+	}
+	return found, err
 }
 
 // Routes reads Gin's routing trees by reflection, because their fields are not

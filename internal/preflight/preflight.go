@@ -89,3 +89,34 @@ func sorted(found []Finding) []Finding {
 	})
 	return found
 }
+
+// Setting is a setting and whether it is unsafe.
+type Setting struct {
+	Unsafe           bool
+	Subject, Problem string
+}
+
+// Settings finds the unsafe ones.
+func Settings(all []Setting) []Finding {
+	var found []Finding
+	for _, s := range all {
+		if s.Unsafe {
+			found = append(found, Finding{s.Subject, s.Problem})
+		}
+	}
+	return found
+}
+
+// Routes finds routes that no middleware guards, given those. Err says why they cannot be
+// read.
+func Routes(unguarded []string, err error) []Finding {
+	if err != nil {
+		return []Finding{{"routes", fmt.Sprintf(
+			"cannot be read with this version of Gin (%v): check yourself that each has a guard", err)}}
+	}
+	var found []Finding
+	for _, route := range unguarded {
+		found = append(found, Finding{route, "has neither Auth nor Guest: add one, or Public if every client may use it"})
+	}
+	return found
+}

@@ -83,7 +83,7 @@ func (s *Session) Login(ctx context.Context, guard string) (l Login, ok bool, er
 
 // LogIn records a login. The session gets a new id, so that an id planted before is worthless
 // (OWASP ASVS 5.0, 7.2.4). Values of an anonymous session stay. Values of another user of the
-// guard are removed.
+// guard are removed, with those of features.
 func (s *Session) LogIn(guard string, l Login) error {
 	s.lock()
 	defer s.mu.Unlock()
@@ -92,6 +92,7 @@ func (s *Session) LogIn(guard string, l Login) error {
 	}
 	if before, ok := s.who.of(guard); ok && before.UserID != l.UserID {
 		s.clearKeys()
+		s.clearSlots()
 		s.replaced = true
 	}
 	who := s.who.with(guard, l)

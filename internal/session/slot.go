@@ -1,11 +1,22 @@
 package session
 
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// slotPrefix begins the keys of slots.
+const slotPrefix = reservedPrefix + "feature."
+
 // Slot names a value of a feature in each session. Applications neither see nor set it.
 type Slot struct{ key string }
 
 // NewSlot returns the slot of a feature for a key.
 func NewSlot(feature, key string) Slot {
-	return Slot{reservedPrefix + "feature." + feature + "." + key}
+	return Slot{slotPrefix + feature + "." + key}
 }
 
 // Slot returns the value of a slot, or nil.
@@ -23,6 +34,9 @@ func (s *Session) Slot(slot Slot) []byte {
 func (s *Session) PutSlot(slot Slot, value []byte) error {
 	s.lock()
 	defer s.mu.Unlock()
+	if err := stores.ValidKey(slot.key); err != nil {
+		return fmt.Errorf("%w: %w", autherr.ErrInvalidInput, err)
+	}
 	return s.putEncoded(slot.key, append([]byte{}, value...))
 }
 
@@ -35,4 +49,18 @@ func (s *Session) ForgetSlot(slot Slot) error {
 	}
 	s.remove(slot.key)
 	return nil
+}
+
+// clearSlots removes the values of all slots.
+func (s *Session) clearSlots() {
+	for key := range s.row.Values.All() {
+		if strings.HasPrefix(key, slotPrefix) {
+			s.remove(key)
+		}
+	}
+	for key := range s.set {
+		if strings.HasPrefix(key, slotPrefix) {
+			s.remove(key)
+		}
+	}
 }

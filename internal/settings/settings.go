@@ -4,6 +4,7 @@ package settings
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/keys"
@@ -46,7 +47,8 @@ func InMemory(s stores.Set) bool {
 }
 
 // Ring parses the application's keys. Memory says that all stores are in memory, so that a
-// generated key will do. It returns nil if there are faults, of the keys or others.
+// generated key will do: what this process issues ends with the process, as its stores do. A key
+// with a fault is replaced by a generated one too, so that New can check the rest before it fails.
 func Ring[K ~string](f *faults.List, key K, previous []K, memory bool) *keys.Ring {
 	if key == "" {
 		if !memory {
@@ -55,16 +57,12 @@ func Ring[K ~string](f *faults.List, key K, previous []K, memory bool) *keys.Rin
 		if len(previous) > 0 {
 			f.Add("PreviousKeys", "are set, and Key is not")
 		}
-		// What this process issues ends with the process, as its stores do.
-		generated, err := keys.Parse(keys.Generate())
-		if err != nil {
-			f.Add("Key", "%v", err)
-		}
-		return keys.NewRing(generated)
+		key, previous = K(keys.Generate()), nil
 	}
 	current, err := keys.Parse(string(key))
 	if err != nil {
 		f.Add("Key", "%v", err)
+		current, _ = keys.Parse(keys.Generate())
 	}
 	var earlier [][]byte
 	for i, text := range previous {
@@ -74,9 +72,6 @@ func Ring[K ~string](f *faults.List, key K, previous []K, memory bool) *keys.Rin
 			continue
 		}
 		earlier = append(earlier, old)
-	}
-	if len(*f) > 0 {
-		return nil
 	}
 	return keys.NewRing(current, earlier...)
 }
@@ -106,6 +101,15 @@ func addBypass(p *http.CrossOriginProtection, pattern string) (err error) {
 	}()
 	p.AddInsecureBypassPattern(pattern)
 	return nil
+}
+
+// Prefixes refuses prefixes of paths that do not begin with a slash.
+func Prefixes(f *faults.List, field string, prefixes []string) {
+	for _, prefix := range prefixes {
+		if !strings.HasPrefix(prefix, "/") {
+			f.Add(field, "%q does not begin with a slash", prefix)
+		}
+	}
 }
 
 // Paths refuses texts that are no paths on this site. The empty path is accepted.

@@ -82,7 +82,7 @@ func KeySet(ring *keys.Ring, signing Key, verifying []Key, f *faults.List) *jws.
 		f.Add("JWT.SigningKey", "%v", signing.err)
 	case signing.set:
 		list = append(list, signing.key)
-	case ring != nil:
+	default:
 		var err error
 		if list, err = derivedKeys(ring); err != nil {
 			f.Add("JWT", "%v", err)
