@@ -93,6 +93,12 @@ func TestRoundTrips(t *testing.T) {
 		}},
 		{"logout of both", 1, func() error { return update(loggingIn()) }},
 		{"login again", 2, func() error { return update(loggingIn("bob", "ann")) }},
+		{"login that clears", 2, func() error {
+			d := loggingIn("cid")
+			d.Clear, d.Set = true, map[string][]byte{"b": nil}
+			return update(d)
+		}},
+		{"login of two again", 2, func() error { return update(loggingIn("bob", "ann")) }},
 		{"Reserve", 1, func() error { _, err := set.Limiter.Reserve(ctx, now, windows(3)...); return err }},
 		{"Peek", 1, func() error { _, err := set.Limiter.Peek(ctx, now, windows(3)...); return err }},
 		{"Create of an owner's token", 2, func() error { _, err := set.Tokens.Create(ctx, newToken()); return err }},
