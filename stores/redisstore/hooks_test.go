@@ -103,6 +103,8 @@ func TestRoundTrips(t *testing.T) {
 		{"Peek", 1, func() error { _, err := set.Limiter.Peek(ctx, now, windows(3)...); return err }},
 		{"Create of an owner's token", 2, func() error { _, err := set.Tokens.Create(ctx, newToken()); return err }},
 		{"Find", 1, func() error { _, _, err := set.Tokens.Find(ctx, family, row); return err }},
+		{"Touch", 1, func() error { return set.Tokens.Touch(ctx, now, family, row) }},
+		{"MarkDelivered", 1, func() error { return set.Tokens.MarkDelivered(ctx, now, family, row) }},
 		{"Rotate", 1, func() error { _, err := set.Tokens.Rotate(ctx, now, row, child); return err }},
 		{"Consume", 1, func() error { _, err := set.Tokens.Consume(ctx, now, family, second); return err }},
 		{"TokensOf", 2, func() error { _, err := set.Tokens.TokensOf(ctx, "ann"); return err }},

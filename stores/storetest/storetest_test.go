@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
@@ -43,6 +44,7 @@ var broken = []struct {
 	{"consumed, then created", "rotate-taken", tokensOf(func(s *memTokens) stores.Tokens { return twoSteps{s} })},
 	{"consumed, then created, in a race", "race-consume-rotate", tokensOf(func(s *memTokens) stores.Tokens { return twoSteps{s} })},
 	{"token is consumed at its expiry", "consume-expired", tokensOf(func(s *memTokens) stores.Tokens { return lateConsume{s} })},
+	{"each delivery is recorded", "delivered", tokensOf(func(s *memTokens) stores.Tokens { return lastDelivery{s, map[string]time.Time{}} })},
 	{"kinds are ignored", "owner-revoke-kinds", tokensOf(func(s *memTokens) stores.Tokens { return anyKind{s} })},
 
 	{"limit is checked, then reserved", "race-limit", limiterOf(func(l *memLimiter) stores.Limiter { return checkedReserve{l} })},
