@@ -131,8 +131,8 @@ func (s *Setup) Every(interval time.Duration, job func(context.Context) error) {
 	s.m.env.Background.Every(interval, "feature "+s.name, job)
 }
 
-// SessionSlot is a value of a feature in each session. A session loses the values of its slots when another user logs
-// in by the same guard.
+// SessionSlot is a value of a feature in each session. A login of another user by the same guard removes it, like all
+// values of the session.
 type SessionSlot struct{ slot session.Slot }
 
 // Get returns the value, or nil if the session has none. A failure makes the request fail, as for Session.Get.

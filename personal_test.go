@@ -429,3 +429,10 @@ func (s faultyTokens) Touch(ctx context.Context, now time.Time, family, id strin
 	}
 	return s.Tokens.Touch(ctx, now, family, id)
 }
+
+func (s faultyTokens) MarkDelivered(ctx context.Context, now time.Time, family, id string) error {
+	if err := s.f.meet(ctx, "mark delivered"); err != nil {
+		return err
+	}
+	return s.Tokens.MarkDelivered(ctx, now, family, id)
+}

@@ -220,7 +220,7 @@ func TestRememberAfterAnOutage(t *testing.T) { // M03, M10, F08
 			times    int // the last time an hour before the outage ends
 		}{
 			"no session can be stored":  {onOthers, "create", "/me", 503, 3},
-			"no note can be made":       {onTokens, "touch", "/me", 503, 3},
+			"no note can be made":       {onTokens, "mark delivered", "/me", 503, 3},
 			"the answer is lost":        {onTokens, "rotated", "/me", 503, 1},
 			"the handler panics":        {onTokens, "", "/panics", 500, 3},
 			"the handler says that 503": {onTokens, "", "/fails", 503, 3},

@@ -93,6 +93,9 @@ type Token struct {
 	Consumed int64 `gorm:"not null"`
 	// LastUsed is the time at which the token was last presented, or 0.
 	LastUsed int64 `gorm:"not null"`
+	// Delivered is the time at which a response with the token was about to be
+	// sent, or 0.
+	Delivered int64 `gorm:"not null"`
 }
 
 // TableName returns "auth_tokens".

@@ -67,9 +67,13 @@ func (s Session) Validate() error {
 }
 
 // Validate returns an error if no store can apply the delta, whatever the row is:
-// it has principals without a rename, its principals are not valid (see
-// Principals.Validate), or their generation is less than the delta's.
+// Set alone is larger than MaxValues, it has principals without a rename, its
+// principals are not valid (see Principals.Validate), or their generation is less
+// than the delta's.
 func (d Delta) Validate() error {
+	if size := (Values{}).SizeWith(d); size > MaxValues {
+		return fmt.Errorf("ginauth: session delta sets %d bytes, at most %d are allowed", size, MaxValues)
+	}
 	switch {
 	case d.Principals == nil:
 		return nil

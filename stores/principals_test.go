@@ -26,6 +26,8 @@ func TestValidate(t *testing.T) {
 		{"nobody", stores.Delta{Principals: &stores.Principals{}, Rename: rename}, ""},
 		{"as large as allowed", stores.Delta{Principals: &stores.Principals{Data: strings.Repeat("\x00", 4096), Owners: owners(8)}, Rename: rename}, ""},
 		{"next generation", stores.Delta{Generation: 1, Principals: &stores.Principals{Generation: 2}, Rename: rename}, ""},
+		{"large clear", stores.Delta{Clear: true, Set: map[string][]byte{"k": make([]byte, stores.MaxValues-6)}}, ""},
+		{"too large", stores.Delta{Set: map[string][]byte{"k": make([]byte, stores.MaxValues-5)}}, "sets 524289 bytes"},
 		{"no rename", stores.Delta{Principals: &stores.Principals{}}, "without Rename"},
 		{"generation before", stores.Delta{Generation: 2, Principals: &stores.Principals{Generation: 1}, Rename: rename}, "generation 2"},
 		{"large", stores.Delta{Principals: &stores.Principals{Data: strings.Repeat("x", 4097)}, Rename: rename}, "4097 bytes"},

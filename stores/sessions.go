@@ -52,6 +52,9 @@ type Delta struct {
 	// change has set.
 	Set    map[string][]byte
 	Remove []string
+	// Clear removes all keys that are not in Set, also those that the caller does
+	// not know of, in the same atomic step. Remove then has no effect.
+	Clear bool
 	// LastSeen and Expires replace the row's, unless they are zero.
 	LastSeen time.Time
 	Expires  time.Time
@@ -117,9 +120,9 @@ type Sessions interface {
 	// Replaced; and with a Rename it has to have the old digest, or the outcome
 	// is Stale. They are checked in this order.
 	//
-	// Parallel deltas to different keys are all kept. A delta that
-	// Delta.Validate refuses, and one after which the values would be larger
-	// than MaxValues, is an error and changes nothing.
+	// Parallel deltas to different keys are all kept. Clear concerns every key. A
+	// delta that Delta.Validate refuses, and one after which the values would be
+	// larger than MaxValues, is an error and changes nothing.
 	Update(ctx context.Context, row string, d Delta) (Outcome, error)
 	// Delete removes the row and reports whether it existed. It is idempotent.
 	Delete(ctx context.Context, row string) (existed bool, err error)

@@ -52,9 +52,10 @@ type Token struct {
 	FamilyExpires time.Time
 	// Consumed is when the token was consumed, or zero.
 	Consumed time.Time
-	// LastUsed is when the token was last presented, or zero. Use consumes a
-	// Remember token, so there it is when the token was issued.
+	// LastUsed is when the token was last presented, or zero.
 	LastUsed time.Time
+	// Delivered is when a response with the token was about to be sent, or zero.
+	Delivered time.Time
 	// FamilyRevoked is when the family was revoked, or zero. Stores set it in
 	// their results and ignore it in their arguments.
 	FamilyRevoked time.Time
@@ -138,4 +139,8 @@ type Tokens interface {
 	// Touch sets the token's LastUsed to now. After it has returned nil, Find
 	// returns the new value. It does not create a token that does not exist.
 	Touch(ctx context.Context, now time.Time, family, id string) error
+	// MarkDelivered sets the token's Delivered to now if it is zero. After it has
+	// returned nil, Find returns the value. It does not create a token that does
+	// not exist.
+	MarkDelivered(ctx context.Context, now time.Time, family, id string) error
 }

@@ -105,8 +105,11 @@ func (v Values) All() iter.Seq2[string, string] {
 	}
 }
 
-// With returns the set as changed by d.Set and d.Remove.
+// With returns the set as changed by d.Set, d.Remove and d.Clear.
 func (v Values) With(d Delta) Values {
+	if d.Clear {
+		v = Values{}
+	}
 	if len(d.Set) == 0 && len(d.Remove) == 0 {
 		return v
 	}
@@ -137,9 +140,12 @@ func (v Values) With(d Delta) Values {
 	return Values{packed: packed.String()}
 }
 
-// SizeWith returns the size of the set as changed by d.Set and d.Remove. It does
-// not build the changed set.
+// SizeWith returns the size of the set as changed by d.Set, d.Remove and d.Clear.
+// It does not build the changed set.
 func (v Values) SizeWith(d Delta) int {
+	if d.Clear {
+		v = Values{}
+	}
 	size := 1
 	for key, value := range v.All() {
 		if _, replaced := d.Set[key]; !replaced && !slices.Contains(d.Remove, key) {

@@ -30,13 +30,19 @@ func TestValues(t *testing.T) {
 	if got := maps.Collect(w.All()); len(got) != 4 || got["aa"] != "4" || got["b"] != "3" || got["z"] != "5" {
 		t.Errorf("changed: %v", got)
 	}
-	for _, d := range []stores.Delta{{}, {Set: map[string][]byte{"b": make([]byte, 200), "new": nil}, Remove: []string{"a", "x"}}, {Remove: []string{"a", "b", "c"}}} {
+	for _, d := range []stores.Delta{{}, {Set: map[string][]byte{"b": make([]byte, 200), "new": nil}, Remove: []string{"a", "x"}}, {Remove: []string{"a", "b", "c"}}, {Clear: true}, {Clear: true, Set: map[string][]byte{"b": nil}, Remove: []string{"a"}}} {
 		if got, want := v.SizeWith(d), v.With(d).Size(); got != want {
 			t.Errorf("SizeWith says %d, With makes %d", got, want)
 		}
 	}
 	if got, _ := v.Get("b"); got != "2" {
 		t.Error("the original changed")
+	}
+	if got := maps.Collect(w.With(stores.Delta{Clear: true, Set: map[string][]byte{"b": nil}}).All()); len(got) != 1 || got["b"] != "" {
+		t.Errorf("cleared: %v", got)
+	}
+	if w.With(stores.Delta{Clear: true}) != (stores.Values{}) {
+		t.Error("a cleared set is not empty")
 	}
 	if empty := w.With(stores.Delta{Remove: []string{"aa", "b", "c", "z"}}); empty.Len() != 0 || empty.Encoded() != nil && len(empty.Encoded()) > 0 {
 		t.Error("a set without keys is not empty")
@@ -61,6 +67,9 @@ func TestValuesLikeMap(t *testing.T) {
 		}
 		for _, k := range d.Remove {
 			delete(want, k)
+		}
+		if d.Clear = random.IntN(20) == 0; d.Clear {
+			clear(want)
 		}
 		for k, v := range d.Set {
 			want[k] = string(v)

@@ -66,9 +66,8 @@ func (f *Feature) today(ctx context.Context) (open bool, closes time.Time, err e
 	return open, closes, ginauth.Unavailable("load office hours", err)
 }
 
-// check refuses a login while the office is closed. A remembered device would log in again without a check.
+// check refuses a login while the office is closed, also one by a remember-me cookie.
 func (f *Feature) check(ctx context.Context, a *ginauth.Authenticator, r *ginauth.LoginRequest) error {
-	r.Remember = false
 	open, _, err := f.today(ctx)
 	if err == nil && !open {
 		f.auth.Dispatch(ctx, Refused{a.EventMeta(r.User.AuthID())})

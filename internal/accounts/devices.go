@@ -74,8 +74,10 @@ func tokenDevice(t stores.Token, data tokens.Data, current bool) Device {
 	if t.Kind != stores.Personal {
 		d.Name = useragent.Name(t.Name)
 	}
-	if t.LastUsed.After(d.LastSeen) {
-		d.LastSeen = t.LastUsed
+	for _, at := range []time.Time{t.LastUsed, t.Delivered} {
+		if at.After(d.LastSeen) {
+			d.LastSeen = at
+		}
 	}
 	return d
 }

@@ -285,7 +285,7 @@ func (s *Session) touch(ctx context.Context) (Change, error) {
 func (s *Session) delta() stores.Delta {
 	now := s.clock()
 	d := stores.Delta{
-		Set: s.set, Remove: slices.Collect(maps.Keys(s.removed)),
+		Set: s.set, Remove: slices.Collect(maps.Keys(s.removed)), Clear: s.replaced,
 		Generation: s.row.Generation, LastSeen: now, Expires: s.expiry(now),
 	}
 	if s.whoChanged || s.renewed {

@@ -37,8 +37,9 @@ func (s State) String() string {
 //
 //   - LogIn makes an absent, anonymous or superseded session authenticated. An anonymous session
 //     keeps its row and its values, also those that parallel requests write.
-//   - LogIn of another user of the same guard removes the values and begins a new generation:
-//     writes of requests of the former user are refused.
+//   - LogIn of another user of the same guard removes all values, also those that parallel
+//     requests of the former user wrote, and begins a new generation: later writes of such
+//     requests are refused.
 //   - LogOut of one of several logins begins a new generation. LogOut of the last login, and
 //     Invalidate, delete the row.
 //   - Every change of a login gives the session a new id.
@@ -90,19 +91,25 @@ func (s *Session) LogIn(guard string, l Login) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
-	if before, ok := s.who.of(guard); ok && before.UserID != l.UserID {
-		s.clearKeys()
-		s.clearSlots()
-		s.replaced = true
-	}
 	who := s.who.with(guard, l)
 	if n := len(who.owners(s.e.cfg.Realms)); n > stores.MaxOwners {
 		return fmt.Errorf("%w: a session has at most %d users", autherr.ErrConfig, stores.MaxOwners)
+	}
+	if before, ok := s.who.of(guard); ok && before.UserID != l.UserID {
+		s.replace()
 	}
 	s.setWho(who)
 	s.renew()
 	s.made = s.made.with(guard, l)
 	return nil
+}
+
+// replace forgets all values of the former user, in this request at once and in the store with
+// the commit.
+func (s *Session) replace() {
+	s.row.Values = stores.Values{}
+	s.set, s.removed, s.now, s.flashed, s.kept = nil, nil, nil, nil, nil
+	s.replaced = true
 }
 
 // setWho changes who is logged in, for the commit.
@@ -211,8 +218,10 @@ func (s *Session) dropStored(ctx context.Context, guard string) error {
 		return storeError("end login", err)
 	case outcome == stores.Gone:
 		return autherr.ErrSessionEnded
+	case outcome == stores.Replaced:
+		return s.whyReplaced(ctx)
 	case outcome != stores.Updated:
-		return autherr.ErrConflict // what to end may have another id, or have ended
+		return autherr.ErrConflict // what to end has another id
 	}
 	s.row = withDelta(s.row, d)
 	s.row.Row = s.next.row

@@ -49,7 +49,7 @@ type state struct {
 	superseded bool
 	clearing   bool // the cookie is to be deleted
 
-	row stores.Session // as loaded
+	row stores.Session // as loaded, without the values of a user who was replaced since
 
 	set     map[string][]byte // changes since loading
 	removed map[string]bool
@@ -198,11 +198,13 @@ func (s *Session) Flush() error {
 	return nil
 }
 
-// clearKeys removes all keys of the application.
+// clearKeys removes all keys of the application, and the marks of those that are flashed.
 func (s *Session) clearKeys() {
-	for _, key := range s.keys() {
+	for _, key := range append(s.keys(), s.flashed...) {
 		s.remove(key)
+		s.remove(flashPrefix + key)
 	}
+	s.flashed, s.kept = nil, nil
 }
 
 // Regenerate gives the session a new id when the response begins.

@@ -2,7 +2,6 @@ package session
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/stores"
@@ -49,18 +48,4 @@ func (s *Session) ForgetSlot(slot Slot) error {
 	}
 	s.remove(slot.key)
 	return nil
-}
-
-// clearSlots removes the values of all slots.
-func (s *Session) clearSlots() {
-	for key := range s.row.Values.All() {
-		if strings.HasPrefix(key, slotPrefix) {
-			s.remove(key)
-		}
-	}
-	for key := range s.set {
-		if strings.HasPrefix(key, slotPrefix) {
-			s.remove(key)
-		}
-	}
 }

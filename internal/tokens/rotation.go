@@ -77,16 +77,15 @@ func (s *Service) graceOf(kind stores.Kind) time.Duration {
 // Delivered reports whether a response with a remember-me token was about to be sent,
 // or could not be because the client disconnected. Until then no client has the token,
 // so a client that presents its parent is not the second of two holders. An outage
-// between the two locks no user out, however long it lasts.
-//
-// A token's use ends it, so LastUsed is free to record the delivery.
-func Delivered(t stores.Token) bool { return t.Kind != stores.Remember || !t.LastUsed.IsZero() }
+// between the two locks no user out, however long it lasts. Other kinds of tokens
+// always count as delivered.
+func Delivered(t stores.Token) bool { return t.Kind != stores.Remember || !t.Delivered.IsZero() }
 
 // MarkDelivered records that a response with a remember-me token is about to be sent.
 func (s *Service) MarkDelivered(ctx context.Context, t opaque.Token) error {
 	ctx, span := s.env.Span(ctx)
 	defer span.End()
-	return autherr.Unavailable("record remember token", s.store.Touch(ctx, s.env.Now(), t.Family, t.ID))
+	return autherr.Unavailable("record remember token", s.store.MarkDelivered(ctx, s.env.Now(), t.Family, t.ID))
 }
 
 // unusedSuccessor returns what replaced the parent, if it is unused and the parent was

@@ -172,6 +172,7 @@ func encodeToken(t stores.Token) (models.Token, error) {
 		Expires:   micro(t.Expires),
 		Consumed:  micro(t.Consumed),
 		LastUsed:  micro(t.LastUsed),
+		Delivered: micro(t.Delivered),
 	}, nil
 }
 
@@ -201,6 +202,7 @@ func decodeToken(r *tokenRow) (stores.Token, error) {
 		FamilyExpires: moment(r.FamilyExpires),
 		Consumed:      moment(r.Consumed),
 		LastUsed:      moment(r.LastUsed),
+		Delivered:     moment(r.Delivered),
 		FamilyRevoked: moment(r.FamilyRevoked),
 	}, nil
 }

@@ -20,7 +20,7 @@ var (
 // sessions is the stores.Sessions of a database.
 //
 // A session with at most one owner is one record, and every change of it that
-// sets no keys is one statement. A session that has, or has had, more owners is
+// merges no keys is one statement. A session that has, or has had, more owners is
 // shared: its column AllOwners is not empty, and table owners lists it under each
 // of its owners. A session never stops being shared. So a query for the unshared
 // sessions of an owner, followed by a query for the shared ones, misses no
@@ -29,7 +29,8 @@ type sessions struct {
 	*core
 	table, owners table
 	get           *lookup
-	// state reads what an Update compares, and mutable what it changes.
+	// state reads what an Update compares and the owners, and mutable the keys and
+	// the owners.
 	state, mutable string
 	// bump and where are the beginning and the end of an Update, unshared is a
 	// further condition.

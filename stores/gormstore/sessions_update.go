@@ -33,7 +33,7 @@ func (s *sessions) Update(ctx context.Context, row string, d stores.Delta) (stor
 func amends(d stores.Delta) bool {
 	p := d.Principals
 	switch {
-	case len(d.Set) > 0 || len(d.Remove) > 0:
+	case merges(d):
 		return false
 	case p == nil:
 		return true
@@ -41,8 +41,12 @@ func amends(d stores.Delta) bool {
 	return len(p.Owners) < 2 && (p.Generation == d.Generation || d.Rename.New != d.Rename.Old)
 }
 
-// assignments returns the statement that applies a delta, except for its keys and
-// for the lists of owners. It always bumps the version, because MySQL counts the
+// merges reports whether the keys of a session after the delta depend on its keys
+// before.
+func merges(d stores.Delta) bool { return !d.Clear && (len(d.Set) > 0 || len(d.Remove) > 0) }
+
+// assignments returns the statement that applies a delta, except for keys that
+// have to be merged and for the lists of owners. It always bumps the version, because MySQL counts the
 // rows that it changed, not the rows that it found.
 func (s *sessions) assignments(row string, d stores.Delta) (string, []any) {
 	query, args := s.bump, []any(nil)
@@ -60,6 +64,9 @@ func (s *sessions) assignments(row string, d stores.Delta) (string, []any) {
 		set("Owner", firstOf(p.Owners))
 		set("Principals", []byte(p.Data))
 		set("Generation", int64(p.Generation))
+	}
+	if d.Clear {
+		set("Payload", stores.NewValues(d.Set).Encoded())
 	}
 	if d.Rename != nil && d.Rename.New != d.Rename.Old {
 		set("Digest", d.Rename.New[:])
@@ -146,13 +153,17 @@ func (s *sessions) merge(ctx context.Context, row string, d stores.Delta) (outco
 	return outcome, nil
 }
 
-// mergeRest applies the keys of a delta and lists the session under its owners.
+// mergeRest merges the keys of a delta and lists the session under its owners.
 func (s *sessions) mergeRest(tx *gorm.DB, row string, d stores.Delta) error {
+	query := s.state
+	if merges(d) {
+		query = s.mutable
+	}
 	var record models.Session
-	if err := tx.Raw(s.mutable, row).Find(&record).Error; err != nil {
+	if err := tx.Raw(query, row).Find(&record).Error; err != nil {
 		return err
 	}
-	if len(d.Set) > 0 || len(d.Remove) > 0 {
+	if merges(d) {
 		if err := s.mergeKeys(tx, row, record.Payload, d); err != nil {
 			return err
 		}

@@ -37,6 +37,12 @@ func changing(s *stores.Session, set map[string][]byte, owners ...string) stores
 	return stores.Delta{Set: set, LastSeen: now, Principals: &stores.Principals{Data: "x", Owners: owners}, Rename: &rename}
 }
 
+// clearing returns the delta with Clear.
+func clearing(d stores.Delta) stores.Delta {
+	d.Clear = true
+	return d
+}
+
 // A statementStep is a call and the number of statements that it takes.
 type statementStep struct {
 	name string
@@ -69,6 +75,8 @@ func unsharedSteps(t *testing.T, sessions stores.Sessions) []statementStep {
 		{"login", 1, updating(t, sessions, changing(&s, nil, "2"))},
 		{"login with keys", 3, updating(t, sessions, changing(&s, keys, "1"))},
 		{"logout", 1, updating(t, sessions, changing(&s, nil))},
+		{"login that clears", 1, updating(t, sessions, clearing(changing(&s, keys, "1")))},
+		{"clear", 1, updating(t, sessions, clearing(stores.Delta{}))},
 		{"SessionsOf", 1, func(ctx context.Context) error {
 			_, err := sessions.(stores.SessionIndex).SessionsOf(ctx, "1")
 			return err
@@ -89,6 +97,8 @@ func sharedSteps(t *testing.T, sessions stores.Sessions) []statementStep {
 		{"keys of a shared session", 3, updating(t, sessions, stores.Delta{Set: map[string][]byte{"a": nil}})},
 		{"another owner", 5, updating(t, sessions, changing(&s, nil, "1", "2", "3"))},
 		{"the same owners", 2, updating(t, sessions, changing(&s, nil, "1", "2", "3"))},
+		{"login of another that clears", 5, updating(t, sessions, clearing(changing(&s, map[string][]byte{"a": nil}, "1", "2")))},
+		{"clear of a shared session", 1, updating(t, sessions, clearing(stores.Delta{Set: map[string][]byte{"a": nil}}))},
 		{"one owner again", 7, updating(t, sessions, changing(&s, nil, "2"))},
 		{"DeleteSessionsOf a shared session", 6, deletingOf(sessions, "2")},
 	}
@@ -161,6 +171,9 @@ func TestLostPrincipals(t *testing.T) {
 		}, stores.Updated, stores.Replaced},
 		"new id, same generation": {func(f *faults) { f.lost.Store(1) }, func(s stores.Session) stores.Delta {
 			return changing(&s, nil, "2")
+		}, stores.Updated, stores.Stale},
+		"new id and clear": {func(f *faults) { f.lost.Store(1) }, func(s stores.Session) stores.Delta {
+			return clearing(changing(&s, map[string][]byte{"a": nil}, "2"))
 		}, stores.Updated, stores.Stale},
 		"same id and generation": {func(f *faults) { f.lost.Store(1) }, func(s stores.Session) stores.Delta {
 			d := changing(&s, nil, "2")

@@ -33,7 +33,7 @@ type tokens struct {
 	consume          string
 	revoke, revokeOf string
 	unexpired        string
-	touch            string
+	touch, deliver   string
 	expired, ended   expired
 }
 
@@ -63,6 +63,8 @@ func newTokens(c *core) *tokens {
 		unexpired: r.sql(" AND {Expires} > ?"),
 		touch: t.sql("UPDATE {} SET {Version} = {Version} + 1, {LastUsed} = ?" +
 			" WHERE {ID} = ? AND {Family} = ? AND {LastUsed} < ?"),
+		deliver: t.sql("UPDATE {} SET {Version} = {Version} + 1, {Delivered} = ?" +
+			" WHERE {ID} = ? AND {Family} = ? AND {Delivered} = 0"),
 		expired: newExpired(t, "ID"),
 		ended:   ended,
 	}
@@ -148,6 +150,16 @@ func (s *tokens) Touch(ctx context.Context, now time.Time, family, id string) er
 	}
 	return s.change(ctx, "touch token", func(db *gorm.DB) error {
 		return db.Exec(s.touch, mark(now), id, family, mark(now)).Error
+	})
+}
+
+func (s *tokens) MarkDelivered(ctx context.Context, now time.Time, family, id string) error {
+	const what = "mark token as delivered"
+	if !validName(id) || !validName(family) {
+		return fault(ctx, what, ctx.Err())
+	}
+	return s.change(ctx, what, func(db *gorm.DB) error {
+		return db.Exec(s.deliver, mark(now), id, family).Error
 	})
 }
 

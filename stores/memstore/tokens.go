@@ -167,18 +167,19 @@ func (sh *tokenShard) add(key tokenKey, f *family, given stores.Token) {
 // to the heap. The caller adds it where it is found.
 func (sh *tokenShard) insert(t *token, key tokenKey, f *family, given stores.Token) {
 	*t = token{
-		id:       key.id,
-		family:   f,
-		next:     f.first,
-		kind:     sh.kind(given.Kind),
-		owner:    f.member.owner[0],
-		digest:   given.Digest,
-		name:     strings.Clone(given.Name),
-		data:     slices.Clone(given.Data),
-		created:  micros(given.Created),
-		expires:  micros(given.Expires),
-		consumed: micros(given.Consumed),
-		lastUsed: micros(given.LastUsed),
+		id:        key.id,
+		family:    f,
+		next:      f.first,
+		kind:      sh.kind(given.Kind),
+		owner:     f.member.owner[0],
+		digest:    given.Digest,
+		name:      strings.Clone(given.Name),
+		data:      slices.Clone(given.Data),
+		created:   micros(given.Created),
+		expires:   micros(given.Expires),
+		consumed:  micros(given.Consumed),
+		lastUsed:  micros(given.LastUsed),
+		delivered: micros(given.Delivered),
 	}
 	t.copyAbilities(sh, given.Abilities)
 	if t.owner != given.Owner {

@@ -36,8 +36,8 @@ type token struct {
 	ability   [1]string // the memory of abilities if there is one
 	data      []byte
 
-	created, expires, consumed, lastUsed int64
-	expiringAt                           int32
+	created, expires, consumed, lastUsed, delivered int64
+	expiringAt                                      int32
 }
 
 // copyAbilities stores copies of the abilities, which belong to the caller.
@@ -93,6 +93,7 @@ func (t *token) export(family, id string) stores.Token {
 		FamilyExpires: fromMicros(t.family.expires),
 		Consumed:      fromMicros(t.consumed),
 		LastUsed:      fromMicros(t.lastUsed),
+		Delivered:     fromMicros(t.delivered),
 		FamilyRevoked: fromMicros(t.family.revoked),
 	}
 }

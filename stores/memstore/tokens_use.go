@@ -74,6 +74,20 @@ func (s *Tokens) Touch(ctx context.Context, now time.Time, family, id string) er
 	return nil
 }
 
+// MarkDelivered implements stores.Tokens.
+func (s *Tokens) MarkDelivered(ctx context.Context, now time.Time, family, id string) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	s.with(family, id, func(t *token) bool {
+		if t.delivered == 0 {
+			t.delivered = mark(now)
+		}
+		return true
+	})
+	return nil
+}
+
 // with calls f with a token while its family is locked, and returns the result of f.
 // It returns false if there is no such token.
 func (s *Tokens) with(family, id string, f func(*token) bool) bool {

@@ -33,6 +33,7 @@ func everyMethod(set stores.Set) map[string]func(ctx context.Context) error {
 		"RevokeOwner":      func(ctx context.Context) error { _, err := tokens.RevokeOwner(ctx, now, "ann", ""); return err },
 		"TokensOf":         func(ctx context.Context) error { _, err := tokens.TokensOf(ctx, "ann"); return err },
 		"Touch":            func(ctx context.Context) error { return tokens.Touch(ctx, now, family, row) },
+		"MarkDelivered":    func(ctx context.Context) error { return tokens.MarkDelivered(ctx, now, family, row) },
 		"Reserve": func(ctx context.Context) error {
 			grant, err := limiter.Reserve(ctx, now, window...)
 			if err != nil && grant.OK() {

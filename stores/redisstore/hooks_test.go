@@ -87,6 +87,8 @@ func TestRoundTrips(t *testing.T) {
 		{"Peek", 1, func() error { _, err := set.Limiter.Peek(ctx, now, windows(3)...); return err }},
 		{"Create of an owner's token", 2, func() error { _, err := set.Tokens.Create(ctx, newToken()); return err }},
 		{"Find", 1, func() error { _, _, err := set.Tokens.Find(ctx, family, row); return err }},
+		{"Touch", 1, func() error { return set.Tokens.Touch(ctx, now, family, row) }},
+		{"MarkDelivered", 1, func() error { return set.Tokens.MarkDelivered(ctx, now, family, row) }},
 		{"Rotate", 1, func() error { _, err := set.Tokens.Rotate(ctx, now, row, child); return err }},
 		{"Consume", 1, func() error { _, err := set.Tokens.Consume(ctx, now, family, second); return err }},
 		{"TokensOf", 2, func() error { _, err := set.Tokens.TokensOf(ctx, "ann"); return err }},
@@ -109,6 +111,8 @@ func TestRoundTripsOfSessions(t *testing.T) {
 	}
 	leaving := loggingIn("bob")
 	leaving.Expires = time.Time{}
+	clearing := loggingIn("cid")
+	clearing.Clear, clearing.Set = true, map[string][]byte{"b": nil}
 	roundTrips(t, client, []step{
 		{"Create of an owner's session", 2, func() error { return set.Sessions.Create(ctx, newSession()) }},
 		{"Load", 1, func() error { _, _, err := set.Sessions.Load(ctx, row); return err }},
@@ -120,6 +124,8 @@ func TestRoundTripsOfSessions(t *testing.T) {
 		{"logout of one", 1, update(leaving)},
 		{"logout of both", 1, update(loggingIn())},
 		{"login again", 2, update(loggingIn("bob", "ann"))},
+		{"login that clears", 2, update(clearing)},
+		{"login of two again", 2, update(loggingIn("bob", "ann"))},
 		{"SessionsOf", 2, func() error { _, err := set.Sessions.(stores.SessionIndex).SessionsOf(ctx, "ann"); return err }},
 		{"Delete", 2, func() error { _, err := set.Sessions.Delete(ctx, row); return err }},
 	})

@@ -54,9 +54,9 @@ func encodeSession(n stores.Session, listed int64) []any {
 // encodeDelta returns the arguments of the script that updates a row. The indexes
 // of the owners given have the row until listed.
 func encodeDelta(d stores.Delta, call string, owners []string, listed int64) []any {
-	const fixed, most = 4, 2 * 8 // arguments before the fields, and fields beside keys
+	const fixed, most = 5, 2 * 8 // arguments before the fields, and fields beside keys
 	args := make([]any, fixed, fixed+most+2*len(d.Set)+len(d.Remove)+4)
-	args[2], args[3] = "", d.Generation
+	args[2], args[3], args[4] = "", d.Generation, d.Clear
 	if !d.Expires.IsZero() {
 		args[2] = keyEnd(d.Expires)
 		args = append(args, "expires", micro(d.Expires))
@@ -77,7 +77,7 @@ func encodeDelta(d stores.Delta, call string, owners []string, listed int64) []a
 		args = append(args, keyMark+key, value)
 	}
 	args[0] = len(args)
-	if len(d.Remove) > 0 {
+	if len(d.Remove) > 0 && !d.Clear {
 		// The script would subtract the size of a key that is named twice twice.
 		removed := slices.Sorted(slices.Values(d.Remove))
 		for _, key := range slices.Compact(removed) {

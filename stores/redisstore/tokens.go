@@ -27,10 +27,14 @@ var tokenConsume string
 //go:embed lua/token_touch.lua
 var tokenTouch string
 
+//go:embed lua/token_deliver.lua
+var tokenDeliver string
+
 var (
 	createToken  = newScript(tokenCreate)
 	consumeToken = newScript(tokenConsume)
 	touchToken   = newScript(tokenTouch)
+	deliverToken = newScript(tokenDeliver)
 )
 
 // Answers of the script that creates a token.
@@ -86,7 +90,7 @@ func (s *tokens) Create(ctx context.Context, t stores.Token) (bool, error) {
 		}
 	}
 	got, err := s.run(ctx, what, createToken, []string{s.familyKey(t.Family), s.endsKey(t.Family)},
-		nonce(), t.ID, record, micro(t.Expires), micro(t.Consumed), micro(t.LastUsed),
+		nonce(), t.ID, record, micro(t.Expires), micro(t.Consumed), micro(t.LastUsed), micro(t.Delivered),
 		string(t.Kind), t.Owner, micro(t.FamilyExpires), keyEnd(t.FamilyExpires), span.Milliseconds(),
 		micro(t.Created.Add(-slack)), listed, maxDelay.Milliseconds())
 	switch {
@@ -122,7 +126,7 @@ func (s *tokens) Find(ctx context.Context, family, id string) (stores.Token, boo
 	if !validName(family) || !validName(id) || ctx.Err() != nil {
 		return stores.Token{}, false, fault(ctx, what, ctx.Err())
 	}
-	names := []string{rootExpires, rootRevoked, id + fieldRecord, id + fieldExpires, id + fieldConsumed, id + fieldUsed}
+	names := []string{rootExpires, rootRevoked, id + fieldRecord, id + fieldExpires, id + fieldConsumed, id + fieldUsed, id + fieldDelivered}
 	values, err := s.client.HMGet(ctx, s.familyKey(family), names...).Result()
 	if err != nil {
 		return stores.Token{}, false, fault(ctx, what, err)
@@ -157,6 +161,16 @@ func (s *tokens) Touch(ctx context.Context, now time.Time, family, id string) er
 		return fault(ctx, what, ctx.Err())
 	}
 	_, err := s.run(ctx, what, touchToken, []string{s.familyKey(family)}, id, mark(now))
+	return err
+}
+
+// MarkDelivered implements stores.Tokens.
+func (s *tokens) MarkDelivered(ctx context.Context, now time.Time, family, id string) error {
+	const what = "mark token as delivered"
+	if !validName(family) || !validName(id) {
+		return fault(ctx, what, ctx.Err())
+	}
+	_, err := s.run(ctx, what, deliverToken, []string{s.familyKey(family)}, id, mark(now))
 	return err
 }
 

@@ -40,7 +40,7 @@ func (s *tokens) Rotate(ctx context.Context, now time.Time, parent string, child
 	got, err := s.run(ctx, what, rotateToken, []string{s.familyKey(child.Family), s.endsKey(child.Family)},
 		nonce(), now.UnixMicro(), mark(now), parent,
 		child.ID, record, micro(child.Expires), micro(child.Consumed), micro(child.LastUsed),
-		now.Add(-slack).UnixMicro())
+		micro(child.Delivered), now.Add(-slack).UnixMicro())
 	if err != nil {
 		return stores.RotateDead, err
 	}

@@ -18,10 +18,11 @@ const (
 // Suffixes of the fields of a token, after its id. The scripts also store the call that
 // created the token (n) and the call that consumed it (k).
 const (
-	fieldRecord   = ":t"
-	fieldExpires  = ":e"
-	fieldConsumed = ":c"
-	fieldUsed     = ":u"
+	fieldRecord    = ":t"
+	fieldExpires   = ":e"
+	fieldConsumed  = ":c"
+	fieldUsed      = ":u"
+	fieldDelivered = ":d"
 )
 
 // record holds the fields of a token that never change.
@@ -85,6 +86,7 @@ func decodeToken(what, family, id string, fields map[string]string) (stores.Toke
 		{rootRevoked, &t.FamilyRevoked, false},
 		{id + fieldConsumed, &t.Consumed, false},
 		{id + fieldUsed, &t.LastUsed, false},
+		{id + fieldDelivered, &t.Delivered, false},
 	} {
 		text, found := fields[f.name]
 		if *f.to, ok = moment(text); !ok || found != (text != "") || f.required && !found {

@@ -2,6 +2,7 @@ package storetest_test
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -162,6 +163,46 @@ func (s relisted) Update(ctx context.Context, row string, d stores.Delta) (store
 		}
 		_, _ = s.memSessions.Update(ctx, row, nobody)
 		pause()
+	}
+	return s.memSessions.Update(ctx, row, d)
+}
+
+// clearedKnown clears the given key, or if it is "" the keys that it finds.
+type clearedKnown struct {
+	*memSessions
+	key string
+}
+
+func (s clearedKnown) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	if d.Clear {
+		d.Clear = false
+		got, _, _ := s.Load(ctx, row)
+		for key := range got.Values.All() {
+			if _, set := d.Set[key]; !set && (s.key == "" || s.key == key) {
+				d.Remove = append(d.Remove, key)
+			}
+		}
+		pause()
+	}
+	return s.memSessions.Update(ctx, row, d)
+}
+
+type clearedFirst struct{ *memSessions }
+
+func (s clearedFirst) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	if got, found, _ := s.Load(ctx, row); found && d.Clear {
+		_, _ = s.memSessions.Update(ctx, row, stores.Delta{Generation: got.Generation, Clear: true})
+	}
+	return s.memSessions.Update(ctx, row, d)
+}
+
+type clearedLater struct{ *memSessions }
+
+func (s clearedLater) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	if got, found, _ := s.Load(ctx, row); found && d.Clear {
+		if size := got.Values.SizeWith(stores.Delta{Set: d.Set}); size > stores.MaxValues {
+			return stores.Gone, errors.New("too large")
+		}
 	}
 	return s.memSessions.Update(ctx, row, d)
 }

@@ -48,3 +48,22 @@ type anyKind struct{ *memTokens }
 func (s anyKind) RevokeOwner(ctx context.Context, now time.Time, owner, except string, _ ...stores.Kind) (int, error) {
 	return s.memTokens.RevokeOwner(ctx, now, owner, except)
 }
+
+// lastDelivery keeps when a token was delivered last.
+type lastDelivery struct {
+	*memTokens
+	at map[string]time.Time
+}
+
+func (s lastDelivery) MarkDelivered(ctx context.Context, now time.Time, family, id string) error {
+	s.at[family+id] = now
+	return s.memTokens.MarkDelivered(ctx, now, family, id)
+}
+
+func (s lastDelivery) Find(ctx context.Context, family, id string) (stores.Token, bool, error) {
+	t, found, err := s.memTokens.Find(ctx, family, id)
+	if at, marked := s.at[family+id]; marked {
+		t.Delivered = at
+	}
+	return t, found, err
+}

@@ -21,6 +21,7 @@ var sessionRaces = []rule[sessions]{
 	{"race-rename", "Of parallel renames from one digest exactly one is applied; the others change nothing.", sessionRaceRename},
 	{"race-principals", "Of parallel changes of principals from one generation exactly one is applied; the others report Replaced.", sessionRacePrincipals},
 	{"race-generation", "Once a change of the generation is acknowledged, no delta of the generation before it is applied.", sessionRaceGeneration},
+	{"race-clear", "A Clear that changes the generation removes also the keys that are set while it runs.", sessionRaceClear},
 	{"race-rename-delete", "A row that is deleted while it is renamed no longer exists.", sessionRaceRenameDelete},
 	{"race-delete", "A row that is deleted while it is changed no longer exists, and no change creates it again.", sessionRaceDelete},
 	{"race-delete-once", "Of parallel Deletes of one row exactly one reports that it existed.", sessionRaceDeleteOnce},

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
@@ -30,6 +31,10 @@ var broken = []struct {
 	{"generation is not compared", "update-replaced", sessionsOf(func(s *memSessions) stores.Sessions { return noGeneration{s} })},
 	{"generation is compared, then written", "race-generation", sessionsOf(func(s *memSessions) stores.Sessions { return checkedGeneration{s} })},
 	{"principals need no rename", "update-refused", sessionsOf(func(s *memSessions) stores.Sessions { return anyPrincipals{s} })},
+	{"known keys are cleared", "clear", sessionsOf(func(s *memSessions) stores.Sessions { return clearedKnown{s, "color"} })},
+	{"keys are listed, then cleared", "race-clear", sessionsOf(func(s *memSessions) stores.Sessions { return clearedKnown{s, ""} })},
+	{"refused Clear clears", "clear-refused", sessionsOf(func(s *memSessions) stores.Sessions { return clearedFirst{s} })},
+	{"cleared keys count", "clear-too-large", sessionsOf(func(s *memSessions) stores.Sessions { return clearedLater{s} })},
 	{"same digest counts as renamed", "rename-same", sessionsOf(func(s *memSessions) stores.Sessions { return alwaysRenamed{s} })},
 	{"only the first owner is listed", "index-several", sessionsOf(func(s *memSessions) stores.Sessions { return firstOwner{s} })},
 	{"owners are removed, then added", "index-race-several", sessionsOf(func(s *memSessions) stores.Sessions { return relisted{s} })},
@@ -39,6 +44,7 @@ var broken = []struct {
 	{"consumed, then created", "rotate-taken", tokensOf(func(s *memTokens) stores.Tokens { return twoSteps{s} })},
 	{"consumed, then created, in a race", "race-consume-rotate", tokensOf(func(s *memTokens) stores.Tokens { return twoSteps{s} })},
 	{"token is consumed at its expiry", "consume-expired", tokensOf(func(s *memTokens) stores.Tokens { return lateConsume{s} })},
+	{"each delivery is recorded", "delivered", tokensOf(func(s *memTokens) stores.Tokens { return lastDelivery{s, map[string]time.Time{}} })},
 	{"kinds are ignored", "owner-revoke-kinds", tokensOf(func(s *memTokens) stores.Tokens { return anyKind{s} })},
 
 	{"limit is checked, then reserved", "race-limit", limiterOf(func(l *memLimiter) stores.Limiter { return checkedReserve{l} })},

@@ -143,6 +143,20 @@ func (s tokens) revokes(now time.Time, family string, want bool) {
 	}
 }
 
+func (s tokens) touch(now time.Time, family, id string) {
+	s.Helper()
+	if err := s.store.Touch(s.Context(), now, family, id); err != nil {
+		s.Errorf("Touch: %v", err)
+	}
+}
+
+func (s tokens) deliver(now time.Time, family, id string) {
+	s.Helper()
+	if err := s.store.MarkDelivered(s.Context(), now, family, id); err != nil {
+		s.Errorf("MarkDelivered: %v", err)
+	}
+}
+
 // lists checks the tokens that TokensOf returns, and their order.
 func (s tokens) lists(owner string, kinds []stores.Kind, want ...stores.Token) {
 	s.Helper()
@@ -195,6 +209,7 @@ func diffTokens(got, want stores.Token) string {
 	add("FamilyExpires", sameTime(got.FamilyExpires, want.FamilyExpires), got.FamilyExpires, want.FamilyExpires)
 	add("Consumed", sameTime(got.Consumed, want.Consumed), got.Consumed, want.Consumed)
 	add("LastUsed", sameTime(got.LastUsed, want.LastUsed), got.LastUsed, want.LastUsed)
+	add("Delivered", sameTime(got.Delivered, want.Delivered), got.Delivered, want.Delivered)
 	add("FamilyRevoked", sameTime(got.FamilyRevoked, want.FamilyRevoked), got.FamilyRevoked, want.FamilyRevoked)
 	return strings.Join(diff, "; ")
 }

@@ -18,6 +18,7 @@ var tokenRaces = []rule[tokens]{
 	{"race-rotate-derived", "The same holds if all rotations have the same child.", tokenRaceDerived},
 	{"race-consume-rotate", "Of parallel Consumes and Rotates of one token exactly one succeeds.", tokenRaceConsumeRotate},
 	{"race-touch", "A Touch does not undo a parallel Consume or revocation.", tokenRaceTouch},
+	{"race-delivered", "Of parallel calls of MarkDelivered one sets Delivered. None of them undoes a parallel Touch, Consume or revocation.", tokenRaceDelivered},
 	{"race-revoke-once", "Of parallel revocations of a family exactly one reports that it was alive.", tokenRaceRevokeOnce},
 	{"race-revoke-rotate", "A family that is revoked during rotations has no valid token afterwards.", tokenRaceRevoke},
 	{"race-revoke-owner", "A family that RevokeOwner revokes during rotations has no valid token afterwards.", tokenRaceRevokeOwner},
@@ -141,8 +142,8 @@ func tokenRaceTouch(s tokens) {
 			parallel(6, func(i int) {
 				if i == 3 {
 					change()
-				} else if err := s.store.Touch(s.Context(), now, t.Family, t.ID); err != nil {
-					s.Errorf("Touch: %v", err)
+				} else {
+					s.touch(now, t.Family, t.ID)
 				}
 			})
 		}
@@ -150,6 +151,40 @@ func tokenRaceTouch(s tokens) {
 		beside(func() { s.revokes(now, t.Family, true) })
 		t.Consumed, t.LastUsed, t.FamilyRevoked = now, now, now
 		s.holds(t)
+	}
+}
+
+func tokenRaceDelivered(s tokens) {
+	for n := range rounds(10) {
+		t := s.created()
+		now := t.Created.Add(time.Minute)
+		want := t
+		want.LastUsed = now
+		seen := make([]time.Time, 6)
+		parallel(len(seen)+2, func(i int) {
+			switch {
+			case i < len(seen):
+				s.deliver(now.Add(time.Duration(i)*time.Second), t.Family, t.ID)
+				seen[i] = s.find(t).Delivered
+			case i == len(seen):
+				s.touch(now, t.Family, t.ID)
+			case n%2 == 0:
+				s.consumes(now, t, true)
+				want.Consumed = now
+			default:
+				s.revokes(now, t.Family, true)
+				want.FamilyRevoked = now
+			}
+		})
+		if want.Delivered = seen[0]; want.Delivered.IsZero() {
+			s.Error("MarkDelivered did not set Delivered")
+		}
+		for _, at := range seen {
+			if !sameTime(at, want.Delivered) {
+				s.Errorf("Delivered is %v after one call and %v after another", at, want.Delivered)
+			}
+		}
+		s.holds(want)
 	}
 }
 

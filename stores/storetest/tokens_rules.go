@@ -24,6 +24,7 @@ var tokenRules = []rule[tokens]{
 	{"rotate-expired", "Rotate of an expired parent reports RotateDead.", tokenRotateExpired},
 	{"rotate-taken", "A Rotate whose child cannot be stored returns an error and does not change the parent.", tokenRotateTaken},
 	{"touch", "Touch changes LastUsed and nothing else.", tokenTouch},
+	{"delivered", "MarkDelivered sets Delivered once, and changes nothing else.", tokenDelivered},
 	{"names", "A name that was not created, whatever it contains, finds no token and changes none.", tokenNames},
 	{"context", "If the context has ended, every method returns an error that wraps the context's error, and changes nothing.", tokenContext},
 }
@@ -37,6 +38,7 @@ func tokenRoundTrip(s tokens) {
 	full.Data = randomBytes(4096)
 	full.Consumed = full.Created.Add(time.Second)
 	full.LastUsed = full.Created.Add(2*time.Second + time.Microsecond)
+	full.Delivered = full.Created.Add(3*time.Second + time.Microsecond)
 	s.create(full)
 	bare := newToken(newID())
 	bare.Name, bare.Abilities, bare.Data = "", nil, nil
@@ -152,26 +154,50 @@ func tokenConsumeRevoked(s tokens) {
 
 func tokenTouch(s tokens) {
 	t, other := s.created(), s.created()
-	touch := func(now time.Time, family, id string) {
-		s.Helper()
-		if err := s.store.Touch(s.Context(), now, family, id); err != nil {
-			s.Errorf("Touch: %v", err)
-		}
-	}
 	for _, after := range []time.Duration{time.Minute, time.Minute, time.Hour} {
 		t.LastUsed = t.Created.Add(after)
-		touch(t.LastUsed, t.Family, t.ID)
+		s.touch(t.LastUsed, t.Family, t.ID)
 		s.holds(t)
 	}
 	unknown := newID()
-	touch(t.LastUsed.Add(time.Hour), t.Family, unknown)
-	touch(t.LastUsed.Add(time.Hour), other.Family, t.ID)
-	touch(t.LastUsed.Add(time.Hour), unknown, unknown)
+	s.touch(t.LastUsed.Add(time.Hour), t.Family, unknown)
+	s.touch(t.LastUsed.Add(time.Hour), other.Family, t.ID)
+	s.touch(t.LastUsed.Add(time.Hour), unknown, unknown)
 	s.missing(t.Family, unknown)
 	s.missing(other.Family, t.ID)
 	s.missing(unknown, unknown)
 	s.holds(t)
 	s.holds(other)
+}
+
+func tokenDelivered(s tokens) {
+	first, other := s.created(), s.created()
+	child := memberOf(first)
+	now := first.Created.Add(time.Minute)
+	s.rotates(now, first.ID, child, stores.RotateDone)
+	first.Consumed = now
+	for _, t := range []*stores.Token{&child, &first} { // a consumed token can be marked as well
+		t.Delivered = now
+		for _, after := range []time.Duration{0, -time.Second, time.Hour} {
+			s.deliver(now.Add(after), t.Family, t.ID)
+			s.holds(*t)
+		}
+	}
+	unknown := newID()
+	s.deliver(now, first.Family, unknown)
+	s.deliver(now, other.Family, child.ID)
+	s.deliver(now, unknown, unknown)
+	s.missing(first.Family, unknown)
+	s.missing(other.Family, child.ID)
+	s.missing(unknown, unknown)
+	s.holds(first)
+	s.holds(other)
+
+	given := memberOf(child)
+	given.Delivered = now.Add(time.Second)
+	s.rotates(now, child.ID, given, stores.RotateDone)
+	s.deliver(now.Add(time.Hour), given.Family, given.ID)
+	s.holds(given)
 }
 
 func tokenNames(s tokens) {
@@ -195,6 +221,7 @@ func tokenNames(s tokens) {
 			s.Errorf("RevokeFamily(%.40q) reports that it was alive", name)
 		}
 		_ = s.store.Touch(ctx, now, family, id) // which may refuse the name
+		_ = s.store.MarkDelivered(ctx, now, family, id)
 		s.holds(t)
 	}
 }
@@ -213,6 +240,7 @@ func tokenContext(s tokens) {
 		{"RevokeOwner", func(ctx context.Context) error { _, err := s.store.RevokeOwner(ctx, now, "u1", ""); return err }},
 		{"TokensOf", func(ctx context.Context) error { _, err := s.store.TokensOf(ctx, "u1"); return err }},
 		{"Touch", func(ctx context.Context) error { return s.store.Touch(ctx, now, t.Family, t.ID) }},
+		{"MarkDelivered", func(ctx context.Context) error { return s.store.MarkDelivered(ctx, now, t.Family, t.ID) }},
 	}
 	if pruner, ok := s.store.(stores.Pruner); ok {
 		calls = append(calls, call{"Prune", func(ctx context.Context) error {

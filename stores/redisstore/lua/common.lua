@@ -25,7 +25,7 @@ end
 -- a few, so that no call takes long.
 local function trim(family, ends, before)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', '(' .. whole(before), 'LIMIT', 0, 8)) do
-    redis.call('HDEL', family, id .. ':t', id .. ':e', id .. ':c', id .. ':k', id .. ':n', id .. ':u')
+    redis.call('HDEL', family, id .. ':t', id .. ':e', id .. ':c', id .. ':k', id .. ':n', id .. ':u', id .. ':d')
     redis.call('ZREM', ends, id)
   end
 end

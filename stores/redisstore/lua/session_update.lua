@@ -2,9 +2,10 @@
 -- KEYS: the row.
 -- ARGV: 1 the number of the last argument that is a field to set or its value; 2 the
 -- number of the last argument that is a field to remove; 3 when the key expires, or ''
--- to keep it; 4 the generation; from 5 on fields and values to set; then fields to
--- remove; then, if the delta renames or the row was listed, the call and the old
--- digest, or '' for both; the owners in whose indexes the row is listed, and until when.
+-- to keep it; 4 the generation; 5 '1' to remove all keys that are not set, or '0'; from
+-- 6 on fields and values to set; then fields to remove; then, if the delta renames or
+-- the row was listed, the call and the old digest, or '' for both; the owners in whose
+-- indexes the row is listed, and until when.
 -- Returns a stores.Outcome or CORRUPT; or UNLISTED with the owners and when the row
 -- expires; or LARGE with the size.
 local GONE, STALE, UPDATED, REPLACED = 0, 1, 2, 3
@@ -17,7 +18,7 @@ if not (now[1] and owners and now[3] and expires and was_listed and was_size) th
   return redis.call('EXISTS', row) == 0 and GONE or CORRUPT
 end
 
-local set_end, remove_end = tonumber(ARGV[1]), tonumber(ARGV[2])
+local set_end, remove_end, clears = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[5] == '1'
 local call = ARGV[remove_end + 1] or ''
 if call ~= '' and redis.call('HGET', row, 'call') == call then
   return UPDATED -- by this call, whose answer was lost
@@ -29,18 +30,26 @@ if call ~= '' and now[1] ~= ARGV[remove_end + 2] then
   return STALE
 end
 
--- stored returns the size of a key with its value, 0 if the row has no such key.
+-- is_key reports whether a field holds a key of the session: it begins with a colon.
+local function is_key(field)
+  return string.byte(field) == 58
+end
+-- stored returns the size of a key with its value, 0 if the row has no such key or it
+-- is cleared.
 local function stored(field)
+  if clears then
+    return 0
+  end
   local length = redis.call('HSTRLEN', row, field)
   if length == 0 and redis.call('HEXISTS', row, field) == 0 then
     return 0
   end
   return encoded(#field - 1) + encoded(length)
 end
-local listed, size, sets_keys = was_listed, was_size, false
-for i = 5, set_end, 2 do
+local listed, size, sets_keys = was_listed, clears and 0 or was_size, false
+for i = 6, set_end, 2 do
   local field, value = ARGV[i], ARGV[i + 1]
-  if string.byte(field) == 58 then -- a colon, so it is a key
+  if is_key(field) then
     size = size - stored(field) + encoded(#field - 1) + encoded(#value)
     sets_keys = true
   elseif field == 'expires' then
@@ -69,7 +78,14 @@ if sets_keys and size + 1 > MAX_VALUES then
   return { LARGE, whole(size + 1) }
 end
 
-for i = 5, set_end, 1000 do -- Lua has no room for many more arguments
+if clears then
+  for _, field in ipairs(redis.call('HKEYS', row)) do
+    if is_key(field) then
+      redis.call('HDEL', row, field)
+    end
+  end
+end
+for i = 6, set_end, 1000 do -- Lua has no room for many more arguments
   redis.call('HSET', row, unpack(ARGV, i, math.min(i + 999, set_end)))
 end
 if listed ~= was_listed or size ~= was_size then

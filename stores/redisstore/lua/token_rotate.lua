@@ -1,8 +1,8 @@
 -- Consumes a parent and stores its child.
 -- KEYS: the family, the ends of its members.
 -- ARGV: 1 the call; 2 the time; 3 the time to record; 4 the parent; 5 the child, 6
--- its record, 7 when it expires, 8 when it was consumed, 9 when it was last used; 10
--- members that expired before this time are deleted.
+-- its record, 7 when it expires, 8 when it was consumed, 9 when it was last used, 10
+-- when it was delivered; 11 members that expired before this time are deleted.
 -- Returns a value of stores.Rotated, or EXISTS.
 local DEAD, USED, DONE, EXISTS = 0, 1, 2, 3
 local family, ends, parent, child, time = KEYS[1], KEYS[2], ARGV[4], ARGV[5], tonumber(ARGV[2])
@@ -34,6 +34,9 @@ end
 if ARGV[9] ~= '0' then
   redis.call('HSET', family, child .. ':u', ARGV[9])
 end
-trim(family, ends, tonumber(ARGV[10]))
+if ARGV[10] ~= '0' then
+  redis.call('HSET', family, child .. ':d', ARGV[10])
+end
+trim(family, ends, tonumber(ARGV[11]))
 redis.call('PEXPIRE', ends, math.max(redis.call('PTTL', family), 1))
 return DONE
