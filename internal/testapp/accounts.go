@@ -11,7 +11,10 @@ import (
 
 // Passwords is what the routes of accounts read: the password that a user has,
 // and the next one. To confirm one, it is in Password.
-type Passwords struct{ Current, Password string }
+type Passwords struct {
+	Current  string `json:"current"`
+	Password string `json:"password"`
+}
 
 // mountAccounts adds the routes of accounts to those of the guard "web". The
 // routes for users are also for users by token, where there are such guards.

@@ -80,7 +80,7 @@ func (o *Outbox) brokenBy() error {
 // has not this kind and address.
 func (o *Outbox) Next(t testing.TB, kind, to string) mail.Message {
 	t.Helper()
-	m := o.await(t)
+	m := o.Any(t)
 	if m.Kind != kind || m.To.Email != to {
 		t.Fatalf("mail %s to %s, want %s to %s", m.Kind, m.To.Email, kind, to)
 	}
@@ -92,13 +92,14 @@ func (o *Outbox) Next(t testing.TB, kind, to string) mail.Message {
 func (o *Outbox) Await(t testing.TB, kind string) mail.Message {
 	t.Helper()
 	for {
-		if m := o.await(t); m.Kind == kind {
+		if m := o.Any(t); m.Kind == kind {
 			return m
 		}
 	}
 }
 
-func (o *Outbox) await(t testing.TB) mail.Message {
+// Any waits for the next mail that was not handed out yet.
+func (o *Outbox) Any(t testing.TB) mail.Message {
 	t.Helper()
 	select {
 	case m := <-o.queue:

@@ -56,7 +56,10 @@ func mount(a *App, r *gin.Engine, guards map[string]ginauth.GuardConfig) {
 }
 
 // Credentials are what a user logs in with.
-type Credentials struct{ Email, Password string }
+type Credentials struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
 
 // Decode reads a body in JSON, or aborts the request.
 func Decode[T any](c *gin.Context) (in T, ok bool) {
