@@ -180,8 +180,8 @@ func (c *Client) Try(ctx context.Context, method, path, contentType, body string
 		}
 	}
 	answer := &Response{res, string(data)}
-	if c.app != nil && c.app.OnResponse != nil {
-		c.app.OnResponse(answer)
+	if c.app != nil && c.app.settings.leaks != nil {
+		c.app.settings.leaks.response(answer)
 	}
 	return answer, nil
 }

@@ -89,11 +89,7 @@ type App struct {
 	// Alice and Bob are the two users, as they were when they were created.
 	Alice, Bob *models.User
 	// Slow holds requests of GET /slow.
-	Slow *Hold
-	// OnResponse, if not nil, is told of each response before the test is. It is
-	// called by many goroutines.
-	OnResponse func(*Response)
-
+	Slow     *Hold
 	settings settings
 	handler  atomic.Pointer[http.Handler]
 	opening  opening
@@ -104,7 +100,8 @@ type settings struct {
 	configure []func(*ginauth.Config)
 	routes    []func(*App, *gin.Engine)
 	// only says that there are no routes but these.
-	only bool
+	only  bool
+	leaks *leaks // nil if nobody looks for any
 }
 
 // Option changes an application before it starts.
@@ -143,11 +140,12 @@ func New(t testing.TB, b *Backend, options ...Option) *App {
 // Sibling starts another process of the same application, as far as the stores
 // can tell: on the same backend, by the same clock, with the same users and
 // routes. The configuration is that of New, without what Configure changed, and
-// with what is changed here. Events, logs and mails are its own.
+// with what is changed here. Events, logs and mails are its own, and nobody looks
+// for leaks in them.
 func (a *App) Sibling(change ...func(*ginauth.Config)) *App {
 	a.Helper()
 	b := &App{TB: a.TB, Backend: a.Backend, Clock: a.Clock, Alice: a.Alice, Bob: a.Bob, settings: a.settings}
-	b.settings.configure = change
+	b.settings.configure, b.settings.leaks = change, nil
 	b.manage()
 	b.start()
 	return b
@@ -171,7 +169,12 @@ func (a *App) manage() {
 	if a.Manager, err = ginauth.New(config); err != nil {
 		a.Fatal(err)
 	}
-	a.Cleanup(func() { _ = a.Close(context.Background()) })
+	a.Cleanup(func() {
+		_ = a.Close(context.Background())
+		if l := a.settings.leaks; l != nil {
+			l.check(a)
+		}
+	})
 	a.Engine = gin.New()
 	a.Engine.Use(a.Recovery())
 	if !a.settings.only {
