@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -57,20 +58,20 @@ func findThing(_ context.Context, id string) (*thing, bool, error) {
 }
 
 func TestAuthorize(t *testing.T) { // A01–A16
-	eachBackend(t, func(t *testing.T, b *backend) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		var asked atomic.Int64
-		a := newApp(t, b, nil, func(a *app, r *gin.Engine) {
-			ginauth.RegisterPolicy[*models.User, *thing](a.m.Gate(), thingPolicy{&asked})
+		a := testapp.New(t, b, testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+			ginauth.RegisterPolicy[*models.User, *thing](a.Gate(), thingPolicy{&asked})
 			load := ginauth.Load("id", findThing)
 			show := func(c *gin.Context) { c.JSON(200, ginauth.Loaded[*thing](c)) }
 			for _, ability := range []string{"view", "secret", "pay", "broken", "unsure", "View", "view ", "unknown"} {
 				if ability == "view " {
-					mustPanic(t, "Authorize", func() { a.m.Authorize(ability, load) })
+					testapp.MustPanic(t, "Authorize", func() { a.Authorize(ability, load) })
 					continue
 				}
-				r.Any("/"+ability+"/:id", a.m.Authorize(ability, load), show)
+				r.Any("/"+ability+"/:id", a.Authorize(ability, load), show)
 			}
-			r.POST("/things", a.m.Authorize("create", ginauth.OfType[*thing]()), func(c *gin.Context) { c.Status(204) })
+			r.POST("/things", a.Authorize("create", ginauth.OfType[*thing]()), func(c *gin.Context) { c.Status(204) })
 			r.GET("/handler/:id", func(c *gin.Context) {
 				thing, _, _ := findThing(c.Request.Context(), c.Param("id"))
 				if err := ginauth.From(c).Authorize(c.Request.Context(), "view", thing); err != nil {
@@ -80,10 +81,10 @@ func TestAuthorize(t *testing.T) { // A01–A16
 				gate := c.MustGet("gate").(*ginauth.Gate)
 				c.JSON(200, ginauth.From(c).Can(c.Request.Context(), "view", thing) && gate.Allows(c.Request.Context(), "view", thing))
 			})
-		})
-		guest, alice, bob := a.client(), a.loggedIn(aliceEmail), a.loggedIn(bobEmail)
+		}))
+		guest, alice, bob := a.Client(), a.LoggedIn(testapp.Alice), a.LoggedIn(testapp.Bob)
 		for _, row := range []struct {
-			c            *client
+			c            *testapp.Client
 			method, path string
 			status       int
 		}{
@@ -96,30 +97,30 @@ func TestAuthorize(t *testing.T) { // A01–A16
 			{alice, "POST", "/things", 204}, {bob, "POST", "/things", 403}, {guest, "POST", "/things", 401},
 			{alice, "GET", "/handler/1", 200}, {bob, "GET", "/handler/1", 403}, {guest, "GET", "/handler/1", 401}, {alice, "GET", "/handler/9", 403},
 		} {
-			res := row.c.do(row.method, row.path, "", "").want(t, row.status)
-			if strings.Contains(res.body, "CANARY") {
-				t.Errorf("%s: body %s", row.path, res.body)
+			res := row.c.Do(row.method, row.path, "", "").Want(t, row.status)
+			if strings.Contains(res.Text, "CANARY") {
+				t.Errorf("%s: body %s", row.path, res.Text)
 			}
 		}
-		if got := alice.get("/pay/1").body; !strings.Contains(got, "Pay first.") {
+		if got := alice.Get("/pay/1").Text; !strings.Contains(got, "Pay first.") {
 			t.Errorf("body %s", got)
 		}
 		before := asked.Load()
-		alice.get("/view/9").want(t, 404)
+		alice.Get("/view/9").Want(t, 404)
 		if asked.Load() != before {
 			t.Error("a policy was asked about a resource that does not exist")
 		}
-		if logs := a.logs.String(); strings.Contains(logs, "CANARY-policy") || !strings.Contains(logs, "broken") {
+		if logs := a.Logs.String(); strings.Contains(logs, "CANARY-policy") || !strings.Contains(logs, "broken") {
 			t.Error("the log of a panic in a policy")
 		}
 	})
 }
 
 func TestLoadedWithoutLoad(t *testing.T) {
-	a := newApp(t, memoryBackend(t), nil, func(_ *app, r *gin.Engine) {
+	a := testapp.New(t, testapp.Memory(t), testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
 		r.GET("/x", func(c *gin.Context) {
-			mustPanic(t, "Authorize", func() { ginauth.Loaded[*thing](c) })
+			testapp.MustPanic(t, "Authorize", func() { ginauth.Loaded[*thing](c) })
 		})
-	})
-	a.client().get("/x").want(t, 200)
+	}))
+	a.Client().Get("/x").Want(t, 200)
 }

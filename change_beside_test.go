@@ -9,65 +9,50 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
 )
 
 // heldUsers lets a test hold one request where it loads its user.
 type heldUsers struct {
-	userBackend
-	next             *atomic.Bool // whether it is the next one
-	arrived, proceed chan struct{}
+	testapp.Users
+	next *atomic.Bool // whether it is the next one
+	hold *testapp.Hold
 }
 
 func (p heldUsers) UserByID(ctx context.Context, id string) (models.Authenticatable, error) {
 	if p.next.CompareAndSwap(true, false) {
-		p.arrived <- struct{}{}
-		<-p.proceed
+		p.hold.Wait()
 	}
-	return p.userBackend.UserByID(ctx, id)
-}
-
-// keepsCookies asserts that an answer refuses somebody and leaves the cookies that
-// the client has alone.
-func (r *response) keepsCookies(t *testing.T) {
-	t.Helper()
-	r.is401(t)
-	if lines := r.Header["Set-Cookie"]; len(lines) > 0 {
-		t.Errorf("%s sets %q", r.Request.URL.Path, lines)
-	}
+	return p.Users.UserByID(ctx, id)
 }
 
 // A request that ran beside a change of the password comes too late: it is refused
 // and takes nothing from the session that goes on.
 func TestRequestsBesideAPasswordChange(t *testing.T) { // P12
-	eachBackend(t, func(t *testing.T, b *backend) {
-		arrived, proceed := make(chan struct{}), make(chan struct{})
-		wrapped, hold := *b, new(atomic.Bool)
-		wrapped.users = heldUsers{b.users, hold, arrived, proceed}
-		a, _ := accounts(t, &wrapped)
-		c := a.remembered(aliceEmail)
-		c.post("/set?k=cart&v=full", nil).want(t, 204)
-		before := func() *client {
-			other := c.with(c.session())
-			other.cookies[rememberCookie] = c.cookies[rememberCookie]
-			return other
-		}
-		late, later := before(), before()
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		wrapped, next, hold := *b, new(atomic.Bool), testapp.NewHold()
+		wrapped.Users = heldUsers{b.Users, next, hold}
+		a := testapp.New(t, &wrapped)
+		c := a.Remembered(testapp.Alice)
+		c.Post("/set?k=cart&v=full", nil).Want(t, 204)
+		late, later := c.Copy(), c.Copy()
 
-		hold.Store(true)
-		done := inFlight(late, "/me", arrived)
-		c.post("/password", passwordForm{goodPass, nextPass}).want(t, 204)
-		close(proceed)
-		(<-done).keepsCookies(t)
-		later.get("/me").keepsCookies(t) // was sent before, and arrives now
-		c.get("/me").want(t, 200)
-		if body := c.get("/all").body; !strings.Contains(body, "full") {
+		next.Store(true)
+		result := late.Start("GET", "/me")
+		hold.Arrived()
+		c.Post("/password", testapp.Passwords(testapp.Password, testapp.NewPassword)).Want(t, 204)
+		hold.ReleaseAll()
+		(<-result).WantNoCookies(t).Want401(t)
+		later.Get("/me").WantNoCookies(t).Want401(t) // was sent before, and arrives now
+		c.Get("/me").Want(t, 200)
+		if body := c.Get("/all").Text; !strings.Contains(body, "full") {
 			t.Errorf("the session that goes on holds %s", body)
 		}
-		c.only(rememberCookie).get("/me").want(t, 200)
+		c.Only(testapp.RememberCookie).Get("/me").Want(t, 200)
 
-		a.clock.advance(10 * time.Second)
-		if line := setCookie(t, later.get("/me"), rememberCookie); !strings.Contains(line, "Max-Age=0") {
+		a.Clock.Advance(10 * time.Second)
+		if line := later.Get("/me").SetCookie(t, testapp.RememberCookie); !strings.Contains(line, "Max-Age=0") {
 			t.Errorf("a cookie that ended long ago: %q", line)
 		}
 	})
@@ -75,31 +60,31 @@ func TestRequestsBesideAPasswordChange(t *testing.T) { // P12
 
 // The same between the change and the answer to it.
 func TestRequestsDuringAPasswordChange(t *testing.T) { // P12
-	eachBackend(t, func(t *testing.T, b *backend) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		during := func() {}
-		a, _ := accounts(t, b, func(c *ginauth.Config) {
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
 			audit := c.Audit
 			c.Audit = func(ctx context.Context, e events.Event) {
 				if audit(ctx, e); e.EventName() == "password_changed" {
 					during()
 				}
 			}
-		})
-		c := a.remembered(aliceEmail)
-		session, remember := c.session(), c.cookies[rememberCookie]
+		}))
+		c := a.Remembered(testapp.Alice)
+		session, remember := c.Session(), c.Cookies[testapp.RememberCookie]
 		during = func() {
 			for range 2 { // the second finds that the session has ended
-				other := c.with(session)
-				other.cookies[rememberCookie] = remember
-				res, err := other.try(context.Background(), "GET", "/me", "", "")
+				other := c.With(session)
+				other.Cookies[testapp.RememberCookie] = remember
+				res, err := other.Try(context.Background(), "GET", "/me", "", "")
 				if err != nil || res.StatusCode != 401 || len(res.Header["Set-Cookie"]) > 0 {
 					t.Errorf("meanwhile: %+v, %v", res, err)
 				}
 			}
 		}
-		c.post("/password", passwordForm{goodPass, nextPass}).want(t, 204)
-		c.only(sessionCookie).get("/me").want(t, 200)
-		c.only(rememberCookie).get("/me").want(t, 200)
-		a.client().with(session).get("/me").is401(t)
+		c.Post("/password", testapp.Passwords(testapp.Password, testapp.NewPassword)).Want(t, 204)
+		c.Only(testapp.SessionCookie).Get("/me").Want(t, 200)
+		c.Only(testapp.RememberCookie).Get("/me").Want(t, 200)
+		a.Client().With(session).Get("/me").Want401(t)
 	})
 }

@@ -13,7 +13,10 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/testapp"
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
 )
@@ -100,18 +103,18 @@ func TestRegistrationFindsSlips(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close(context.Background())
-	mustPanic(t, "no user provider", func() { m.Auth() })
-	mustPanic(t, `"typo"`, func() { m.Auth("typo") })
-	mustPanic(t, `"typo"`, func() { m.Guest("typo") })
-	mustPanic(t, "one resource", func() { m.Authorize("x", 1, 2) })
-	mustPanic(t, "no resource", func() { m.Authorize("x", 1) })
-	mustPanic(t, "Authorize", func() { m.Authorize("") })
-	mustPanic(t, "Load", func() { ginauth.Load[int]("id", nil) })
-	mustPanic(t, "SetDefault", func() { ginauth.SetDefault(nil) })
+	testapp.MustPanic(t, "no user provider", func() { m.Auth() })
+	testapp.MustPanic(t, `"typo"`, func() { m.Auth("typo") })
+	testapp.MustPanic(t, `"typo"`, func() { m.Guest("typo") })
+	testapp.MustPanic(t, "one resource", func() { m.Authorize("x", 1, 2) })
+	testapp.MustPanic(t, "no resource", func() { m.Authorize("x", 1) })
+	testapp.MustPanic(t, "Authorize", func() { m.Authorize("") })
+	testapp.MustPanic(t, "Load", func() { ginauth.Load[int]("id", nil) })
+	testapp.MustPanic(t, "SetDefault", func() { ginauth.SetDefault(nil) })
 }
 
 func TestConfigIsCopied(t *testing.T) {
-	cfg := ginauth.Config{Pages: ginauth.PagesConfig{APIPrefixes: []string{"/api/"}}, Guards: map[string]ginauth.GuardConfig{"admin": {Users: newMemoryUsers()}}}
+	cfg := ginauth.Config{Pages: ginauth.PagesConfig{APIPrefixes: []string{"/api/"}}, Guards: map[string]ginauth.GuardConfig{"admin": {Users: new(ginauthtest.Users)}}}
 	m, err := ginauth.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +127,7 @@ func TestConfigIsCopied(t *testing.T) {
 }
 
 // badGuard finds users in a header, or fails.
-type badGuard struct{ users *memoryUsers }
+type badGuard struct{ users models.UserProvider }
 
 func (g badGuard) Identify(ctx context.Context, a *ginauth.Authenticator) (ginauth.Identity, error) {
 	switch id := a.Request().Header.Get("X-User"); id {
@@ -141,19 +144,17 @@ func (g badGuard) Identify(ctx context.Context, a *ginauth.Authenticator) (ginau
 func (badGuard) Challenge(*http.Request) string { return `Header name="X-User"` }
 
 func TestGuardsOfOnesOwn(t *testing.T) {
-	users := newMemoryUsers()
-	b := memoryBackend(t)
-	b.users = users
-	a := newApp(t, b, func(c *ginauth.Config) {
+	b := testapp.Memory(t)
+	a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
 		c.Guards = map[string]ginauth.GuardConfig{
 			"web":    {},
-			"header": {New: func(s ginauth.GuardSetup) (ginauth.Guard, error) { return badGuard{users}, nil }},
+			"header": {New: func(s ginauth.GuardSetup) (ginauth.Guard, error) { return badGuard{b.Users}, nil }},
 		}
-	}, func(a *app, r *gin.Engine) {
-		r.GET("/both", a.m.Auth("header", "web"), func(c *gin.Context) {
+	}), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+		r.GET("/both", a.Auth("header", "web"), func(c *gin.Context) {
 			c.String(200, ginauth.From(c).GuardName())
 		})
-		r.GET("/header", a.m.Auth("header"), me)
+		r.GET("/header", a.Auth("header"), testapp.Me)
 		r.POST("/header-login", func(c *gin.Context) {
 			au := ginauth.From(c).Guard("header")
 			_, err := au.LoginUsingID(c.Request.Context(), "1")
@@ -161,33 +162,33 @@ func TestGuardsOfOnesOwn(t *testing.T) {
 				t.Errorf("a stateless guard logs in: %v", err)
 			}
 		})
-	})
-	c := a.client()
-	if res := c.get("/header").want(t, 401); res.Header.Get("WWW-Authenticate") != `Header name="X-User"` {
+	}))
+	c := a.Client()
+	if res := c.Get("/header").Want(t, 401); res.Header.Get("WWW-Authenticate") != `Header name="X-User"` {
 		t.Errorf("challenge %q", res.Header.Get("WWW-Authenticate"))
 	}
-	c.header.Set("X-User", "error")
-	if res := c.get("/both").want(t, 503); strings.Contains(res.body, "CANARY") {
-		t.Errorf("body %s", res.body)
+	c.Header.Set("X-User", "error")
+	if res := c.Get("/both").Want(t, 503); strings.Contains(res.Text, "CANARY") {
+		t.Errorf("body %s", res.Text)
 	}
-	c.header.Set("X-User", "1")
-	if got := c.get("/both").want(t, 200).body; got != "header" {
+	c.Header.Set("X-User", "1")
+	if got := c.Get("/both").Want(t, 200).Text; got != "header" {
 		t.Errorf("guard %q", got)
 	}
-	c = a.loggedIn(bobEmail)
-	if got := c.get("/both").want(t, 200).body; got != "web" {
+	c = a.LoggedIn(testapp.Bob)
+	if got := c.Get("/both").Want(t, 200).Text; got != "web" {
 		t.Errorf("guard %q", got)
 	}
-	c.post("/header-login", nil).want(t, 200)
+	c.Post("/header-login", nil).Want(t, 200)
 }
 
 func TestTwoSessionGuards(t *testing.T) {
-	eachKind(t, func(t *testing.T, b *backend) {
-		staff := newMemoryUsers()
-		a := newApp(t, b, func(c *ginauth.Config) {
+	testapp.EachKindOfSession(t, func(t *testing.T, b *testapp.Backend) {
+		staff := new(ginauthtest.Users)
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
 			c.Guards = map[string]ginauth.GuardConfig{"web": {}, "staff": {Users: staff}}
-		}, func(a *app, r *gin.Engine) {
-			r.GET("/staff", a.m.Auth("staff"), me)
+		}), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+			r.GET("/staff", a.Auth("staff"), testapp.Me)
 			r.POST("/staff-in", func(c *gin.Context) {
 				if _, err := ginauth.From(c).Guard("staff").LoginUsingID(c.Request.Context(), "1"); err != nil {
 					t.Error(err)
@@ -198,27 +199,27 @@ func TestTwoSessionGuards(t *testing.T) {
 					t.Error(err)
 				}
 			})
-		})
-		u := *a.alice
+		}))
+		u := *a.Alice
 		u.Name = "Staff"
 		if err := staff.CreateUser(context.Background(), &u); err != nil {
 			t.Fatal(err)
 		}
-		c := a.loggedIn(bobEmail)
-		c.get("/staff").is401(t)
-		c.post("/staff-in", nil).want(t, 200)
-		both := c.session()
-		if c.get("/staff").want(t, 200).name(t) != "Staff" || c.get("/me").want(t, 200).name(t) != "Bob" {
+		c := a.LoggedIn(testapp.Bob)
+		c.Get("/staff").Want401(t)
+		c.Post("/staff-in", nil).Want(t, 200)
+		both := c.Session()
+		if c.Get("/staff").Want(t, 200).UserName(t) != "Staff" || c.Get("/me").Want(t, 200).UserName(t) != "Bob" {
 			t.Error("two guards in one session")
 		}
-		c.post("/staff-out", nil).want(t, 200)
-		c.get("/staff").is401(t)
-		if c.get("/me").want(t, 200).name(t) != "Bob" || c.session() == both {
+		c.Post("/staff-out", nil).Want(t, 200)
+		c.Get("/staff").Want401(t)
+		if c.Get("/me").Want(t, 200).UserName(t) != "Bob" || c.Session() == both {
 			t.Error("leaving one guard")
 		}
-		a.client().with(both).get("/me").is401(t)
-		c.post("/logout", nil).want(t, 204)
-		if c.get("/me").is401(t); c.session() != "" {
+		a.Client().With(both).Get("/me").Want401(t)
+		c.Post("/logout", nil).Want(t, 204)
+		if c.Get("/me").Want401(t); c.Session() != "" {
 			t.Error("the last guard's logout left a session")
 		}
 	})
@@ -227,9 +228,9 @@ func TestTwoSessionGuards(t *testing.T) {
 func TestVerifyReportsWhatIsWrong(t *testing.T) { // A20
 	gin.SetMode(gin.ReleaseMode)
 	defer gin.SetMode(gin.TestMode)
-	users := newMemoryUsers()
+	users := new(ginauthtest.Users)
 	m, err := ginauth.New(ginauth.Config{
-		Users: users, ClientIP: (*gin.Context).ClientIP, Hashing: cheapHashing,
+		Users: users, ClientIP: (*gin.Context).ClientIP, Hashing: ginauthtest.CheapHashing(),
 		Throttle: ginauth.ThrottleConfig{InsecureDisable: true},
 	})
 	if err != nil {

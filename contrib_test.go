@@ -9,12 +9,13 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testapp"
 )
 
 func TestGinContribSessions(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b *backend) {
-		fb, f := b.faulty()
-		a := newApp(t, fb, nil, func(_ *app, r *gin.Engine) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		fb, f := b.Faulty()
+		a := testapp.New(t, fb, testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
 			r.POST("/count", func(c *gin.Context) {
 				s := sessions.Default(c)
 				n, _ := s.Get("n").(int)
@@ -37,39 +38,39 @@ func TestGinContribSessions(t *testing.T) {
 			r.POST("/int-key", func(c *gin.Context) { sessions.Default(c).Set(7, 7); c.String(200, "x") })
 			r.POST("/channel", func(c *gin.Context) { sessions.Default(c).Set("c", make(chan int)); c.String(200, "x") })
 			r.GET("/get", func(c *gin.Context) { c.String(200, "%v", sessions.Default(c).Get("n")) })
-		})
-		c := a.loggedIn(aliceEmail)
+		}))
+		c := a.LoggedIn(testapp.Alice)
 		for want := 1; want <= 2; want++ {
-			if got := c.post("/count", nil).body; got != fmt.Sprint(want) {
+			if got := c.Post("/count", nil).Text; got != fmt.Sprint(want) {
 				t.Errorf("count %s, want %d", got, want)
 			}
 		}
-		if got := c.get("/flashes").body; got != "[saved saved] [0 1] 2" {
+		if got := c.Get("/flashes").Text; got != "[saved saved] [0 1] 2" {
 			t.Errorf("flashes %q", got)
 		}
-		if got := c.get("/flashes").body; got != "[] [] 2" {
+		if got := c.Get("/flashes").Text; got != "[] [] 2" {
 			t.Errorf("flashes again %q", got)
 		}
-		c.post("/options", nil).want(t, 200)
-		c.post("/delete", nil).want(t, 200)
-		c.post("/count", nil)
-		c.post("/clear", nil).want(t, 200)
-		if got := c.get("/all").body; got != "{}" {
+		c.Post("/options", nil).Want(t, 200)
+		c.Post("/delete", nil).Want(t, 200)
+		c.Post("/count", nil)
+		c.Post("/clear", nil).Want(t, 200)
+		if got := c.Get("/all").Text; got != "{}" {
 			t.Errorf("after Clear: %s", got)
 		}
-		c.get("/me").want(t, 200) // Clear logs nobody out
-		c.post("/int-key", nil).want(t, 500)
-		c.post("/channel", nil).want(t, 500)
-		f.set("load", faultRefuse)
-		if res := c.get("/get").want(t, 503); strings.Contains(res.body, "nil") {
-			t.Errorf("body %s", res.body)
+		c.Get("/me").Want(t, 200) // Clear logs nobody out
+		c.Post("/int-key", nil).Want(t, 500)
+		c.Post("/channel", nil).Want(t, 500)
+		f.Set(testapp.Refuse, testapp.LoadSession)
+		if res := c.Get("/get").Want(t, 503); strings.Contains(res.Text, "nil") {
+			t.Errorf("body %s", res.Text)
 		}
-		f.set("", faultNone)
-		old := c.session()
-		c.post("/end", nil).want(t, 200)
-		if c.session() != "" {
+		f.Clear()
+		old := c.Session()
+		c.Post("/end", nil).Want(t, 200)
+		if c.Session() != "" {
 			t.Error("the cookie stays")
 		}
-		a.client().with(old).get("/me").is401(t)
+		a.Client().With(old).Get("/me").Want401(t)
 	})
 }

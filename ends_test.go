@@ -1,14 +1,10 @@
 package ginauth_test
 
 import (
-	"context"
-	"strings"
 	"testing"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/ginauth/ginauth"
-	"github.com/ginauth/ginauth/ginauthtest"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/mail"
 )
 
@@ -23,24 +19,24 @@ const (
 // holder, and once to others. A session that a remember-me cookie began is
 // another one of the others'.
 type issued struct {
-	this, other, third   *client
+	this, other, third   *testapp.Client
 	session, remember    string // of this, as they were
 	theirs, thirds       string // the others' cookies
-	tokens, otherTokens  pair
-	next                 pair // what this login's tokens were replaced by
-	personal, endsWithIt madeToken
+	tokens, otherTokens  ginauth.TokenPair
+	next                 ginauth.TokenPair // what this login's tokens were replaced by
+	personal, endsWithIt ginauth.PersonalToken
 }
 
-func (a *app) issue(email string) *issued {
+func issue(a *testapp.App, email string) *issued {
 	a.Helper()
-	i := &issued{this: a.remembered(email), other: a.remembered(email)}
-	i.session, i.remember, i.theirs = i.this.session(), i.this.cookies[rememberCookie], i.other.cookies[rememberCookie]
-	i.third = a.remembered(email).only(rememberCookie)
-	i.third.get("/me").want(a.T, 200)
-	i.thirds = i.third.cookies[rememberCookie]
-	i.tokens, i.otherTokens = a.apiLogin(email), a.apiLogin(email)
-	i.personal = a.makeToken(i.this, ginauth.TokenSpec{Name: "ordinary", Abilities: []string{"*"}})
-	i.endsWithIt = a.makeToken(i.this, ginauth.TokenSpec{Name: "ends", Abilities: []string{"*"}, RevokeOnPasswordChange: true})
+	i := &issued{this: a.Remembered(email), other: a.Remembered(email)}
+	i.session, i.remember, i.theirs = i.this.Session(), i.this.Cookies[testapp.RememberCookie], i.other.Cookies[testapp.RememberCookie]
+	i.third = a.Remembered(email).Only(testapp.RememberCookie)
+	i.third.Get("/me").Want(a, 200)
+	i.thirds = i.third.Cookies[testapp.RememberCookie]
+	i.tokens, i.otherTokens = a.IssueTokens(email), a.IssueTokens(email)
+	i.personal = i.this.CreateToken(ginauth.TokenSpec{Name: "ordinary", Abilities: []string{"*"}})
+	i.endsWithIt = i.this.CreateToken(ginauth.TokenSpec{Name: "ends", Abilities: []string{"*"}, RevokeOnPasswordChange: true})
 	return i
 }
 
@@ -53,7 +49,7 @@ type found struct {
 	personal, endsWithPassword string
 }
 
-func (a *app) look(i *issued) found {
+func look(a *testapp.App, i *issued) found {
 	a.Helper()
 	state := func(before, now string, open func(value string) int) string {
 		if open(before) == 200 {
@@ -64,11 +60,11 @@ func (a *app) look(i *issued) found {
 		}
 		return ends
 	}
-	session := func(v string) int { return a.client().with(v).get("/me").StatusCode }
-	remember := func(v string) int { return a.withRemember(v).get("/me").StatusCode }
-	access := func(v string) int { return a.bearing(v).get("/api/me").StatusCode }
-	refresh := func(v string) int { return a.refresh(v).StatusCode }
-	personal := func(v string) int { return a.bearing(v).get("/token/me").StatusCode }
+	session := func(v string) int { return a.Client().With(v).Get("/me").StatusCode }
+	remember := func(v string) int { return a.WithRemember(v).Get("/me").StatusCode }
+	access := func(v string) int { return a.Bearer(v).Get("/api/me").StatusCode }
+	refresh := func(v string) int { return a.Refresh(v).StatusCode }
+	personal := func(v string) int { return a.Bearer(v).Get("/token/me").StatusCode }
 	both := func(first, second string) string {
 		if first != second {
 			a.Errorf("of two alike one %s and one %s", first, second)
@@ -76,17 +72,17 @@ func (a *app) look(i *issued) found {
 		return first
 	}
 	f := found{
-		session:          state(i.session, i.this.session(), session),
-		otherSessions:    both(state(i.other.session(), "", session), state(i.third.session(), "", session)),
-		access:           state(i.tokens.Access, i.next.Access, access),
-		othersAccess:     state(i.otherTokens.Access, "", access),
-		personal:         state(i.personal.Token, "", personal),
-		endsWithPassword: state(i.endsWithIt.Token, "", personal),
+		session:          state(i.session, i.this.Session(), session),
+		otherSessions:    both(state(i.other.Session(), "", session), state(i.third.Session(), "", session)),
+		access:           state(i.tokens.AccessToken, i.next.AccessToken, access),
+		othersAccess:     state(i.otherTokens.AccessToken, "", access),
+		personal:         state(i.personal.Text, "", personal),
+		endsWithPassword: state(i.endsWithIt.Text, "", personal),
 	}
 	// These are used up.
-	f.remember = state(i.remember, i.this.cookies[rememberCookie], remember)
+	f.remember = state(i.remember, i.this.Cookies[testapp.RememberCookie], remember)
 	f.othersRemember = both(state(i.theirs, "", remember), state(i.thirds, "", remember))
-	f.refresh, f.othersTokens = state(i.tokens.Refresh, i.next.Refresh, refresh), state(i.otherTokens.Refresh, "", refresh)
+	f.refresh, f.othersTokens = state(i.tokens.RefreshToken, i.next.RefreshToken, refresh), state(i.otherTokens.RefreshToken, "", refresh)
 	return f
 }
 
@@ -113,68 +109,62 @@ var (
 // but returns f with what change changes.
 func (f found) but(change func(*found)) found { change(&f); return f }
 
-// linkPath waits for the link that changes an address.
-func linkPath(a *app, box *ginauthtest.Mailbox) string {
-	a.Helper()
-	return strings.TrimPrefix(box.Link(a.T, mail.EmailChange), "https://app.example")
-}
-
 // endings are the rows of the table of what ends when.
 var endings = []struct {
 	name string
-	end  func(a *app, i *issued, box *ginauthtest.Mailbox)
+	end  func(a *testapp.App, i *issued)
 	want found
 }{
-	{"nothing", func(*app, *issued, *ginauthtest.Mailbox) {}, nothingEnded},
+	{"nothing", func(*testapp.App, *issued) {}, nothingEnded},
 	{
 		"logout",
-		func(a *app, i *issued, _ *ginauthtest.Mailbox) { i.this.post("/logout", nil).want(a.T, 204) },
+		func(a *testapp.App, i *issued) { i.this.Post("/logout", nil).Want(a, 204) },
 		nothingEnded.but(func(f *found) { f.session, f.remember = ends, ends }),
 	},
 	{
 		"logout by token",
-		func(a *app, i *issued, _ *ginauthtest.Mailbox) {
-			a.bearing(i.tokens.Access).post("/api/logout", nil).want(a.T, 204)
+		func(a *testapp.App, i *issued) {
+			a.Bearer(i.tokens.AccessToken).Post("/api/logout", nil).Want(a, 204)
 		},
 		nothingEnded.but(func(f *found) { f.access, f.refresh = ends, ends }),
 	},
 	{
 		"sign out other devices",
-		func(a *app, i *issued, _ *ginauthtest.Mailbox) {
-			i.this.post("/logout-others", passwordForm{Password: goodPass}).want(a.T, 204)
+		func(a *testapp.App, i *issued) {
+			i.this.Post("/logout-others", testapp.Passwords("", testapp.Password)).Want(a, 204)
 		},
 		byThisSession,
 	},
 	{
 		"sign out other devices by token",
-		func(a *app, i *issued, _ *ginauthtest.Mailbox) {
-			i.next = a.bearing(i.tokens.Access).post("/logout-others", passwordForm{Password: goodPass}).pair(a.T)
+		func(a *testapp.App, i *issued) {
+			i.next = a.Bearer(i.tokens.AccessToken).Post("/logout-others", testapp.Passwords("", testapp.Password)).Tokens(a)
 		},
 		byThisToken,
 	},
 	{
 		"password change",
-		func(a *app, i *issued, _ *ginauthtest.Mailbox) {
-			i.this.post("/password", passwordForm{goodPass, nextPass}).want(a.T, 204)
+		func(a *testapp.App, i *issued) {
+			i.this.Post("/password", testapp.Passwords(testapp.Password, testapp.NewPassword)).Want(a, 204)
 		},
 		byThisSession,
 	},
 	{
 		"password change by token",
-		func(a *app, i *issued, _ *ginauthtest.Mailbox) {
-			i.next = a.bearing(i.tokens.Access).post("/password", passwordForm{goodPass, nextPass}).pair(a.T)
+		func(a *testapp.App, i *issued) {
+			i.next = a.Bearer(i.tokens.AccessToken).Post("/password", testapp.Passwords(testapp.Password, testapp.NewPassword)).Tokens(a)
 		},
 		byThisToken,
 	},
 	{
 		"password reset",
-		func(a *app, i *issued, box *ginauthtest.Mailbox) {
-			broker := a.m.Broker("web")
-			if err := broker.SendResetLink(a.Context(), aliceEmail); err != nil {
+		func(a *testapp.App, i *issued) {
+			broker := a.Broker("web")
+			if err := broker.SendResetLink(a.Context(), testapp.Alice); err != nil {
 				a.Fatal(err)
 			}
 			err := broker.Reset(a.Context(), ginauth.PasswordReset{
-				Email: aliceEmail, Token: box.Token(a.T, mail.ResetPassword), Password: nextPass,
+				Email: testapp.Alice, Token: a.Outbox.Token(a, mail.ResetPassword), Password: testapp.NewPassword,
 			})
 			if err != nil {
 				a.Fatal(err)
@@ -184,32 +174,32 @@ var endings = []struct {
 	},
 	{
 		"email change confirmed",
-		func(a *app, i *issued, box *ginauthtest.Mailbox) {
-			i.this.moveTo("alice@new.example", box).want(a.T, 204)
+		func(a *testapp.App, i *issued) {
+			a.ChangeEmail(i.this, "alice@new.example").Want(a, 204)
 		},
 		byThisSession,
 	},
 	{
 		"email change confirmed where nobody is logged in",
-		func(a *app, i *issued, box *ginauthtest.Mailbox) {
-			i.this.post("/email?to=alice@new.example", nil).want(a.T, 204)
-			a.client().get(linkPath(a, box)).want(a.T, 204)
+		func(a *testapp.App, i *issued) {
+			i.this.Post("/email?to=alice@new.example", nil).Want(a, 204)
+			a.Client().Get(a.Outbox.Path(a, mail.EmailChange)).Want(a, 204)
 		},
 		byNobody,
 	},
 	{
 		"email change confirmed where another user is logged in",
-		func(a *app, i *issued, box *ginauthtest.Mailbox) {
-			i.this.post("/email?to=alice@new.example", nil).want(a.T, 204)
-			a.loggedIn(bobEmail).get(linkPath(a, box)).want(a.T, 204)
+		func(a *testapp.App, i *issued) {
+			i.this.Post("/email?to=alice@new.example", nil).Want(a, 204)
+			a.LoggedIn(testapp.Bob).Get(a.Outbox.Path(a, mail.EmailChange)).Want(a, 204)
 		},
 		byNobody,
 	},
-	{"user disabled", func(a *app, _ *issued, _ *ginauthtest.Mailbox) { a.disable(a.alice) }, allEnded},
+	{"user disabled", func(a *testapp.App, _ *issued) { a.Disable(a.Alice) }, allEnded},
 	{
 		"RevokeUser",
-		func(a *app, _ *issued, _ *ginauthtest.Mailbox) {
-			if err := a.m.RevokeUser(a.Context(), "web", a.alice.AuthID()); err != nil {
+		func(a *testapp.App, _ *issued) {
+			if err := a.RevokeUser(a.Context(), "web", a.Alice.AuthID()); err != nil {
 				a.Fatal(err)
 			}
 		},
@@ -220,14 +210,14 @@ var endings = []struct {
 func TestWhatEndsWhen(t *testing.T) { // M07, S17, P12
 	for _, row := range endings {
 		t.Run(row.name, func(t *testing.T) {
-			eachBackend(t, func(t *testing.T, b *backend) {
-				a, box := accounts(t, b, func(c *ginauth.Config) { c.Throttle.InsecureDisable = true })
-				alice, bob := a.issue(aliceEmail), a.issue(bobEmail)
-				row.end(a, alice, box)
-				if got := a.look(alice); got != row.want {
+			testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+				a := testapp.New(t, b, testapp.Configure(testapp.Unlimited))
+				alice, bob := issue(a, testapp.Alice), issue(a, testapp.Bob)
+				row.end(a, alice)
+				if got := look(a, alice); got != row.want {
 					t.Errorf("found  %+v\nwanted %+v", got, row.want)
 				}
-				if got := a.look(bob); got != nothingEnded {
+				if got := look(a, bob); got != nothingEnded {
 					t.Errorf("of another user: %+v", got)
 				}
 			})
@@ -238,30 +228,19 @@ func TestWhatEndsWhen(t *testing.T) { // M07, S17, P12
 // What one of the others began before, and ends after, it was ended, changes
 // nothing.
 func TestInFlightRequestOutlivesNoPasswordChange(t *testing.T) { // S06, P12
-	eachBackend(t, func(t *testing.T, b *backend) {
-		read, proceed := make(chan struct{}), make(chan struct{})
-		a := newApp(t, b, nil, func(a *app, r *gin.Engine) {
-			accountRoutes(a, r)
-			slowRoute(r, read, proceed)
-		})
-		i := a.issue(aliceEmail)
-		slow := i.other.only(sessionCookie)
-		done := make(chan *response)
-		go func() {
-			res, err := slow.try(context.Background(), "GET", "/slow", "", "")
-			if err != nil {
-				t.Error(err)
-			}
-			done <- res
-		}()
-		<-read
-		i.this.post("/password", passwordForm{goodPass, nextPass}).want(t, 204)
-		proceed <- struct{}{}
-		if res := <-done; b.set.ClientSessions == nil { // which can be told that it has ended
-			res.is401(t)
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		this, other := a.Remembered(testapp.Alice), a.Remembered(testapp.Alice)
+		slow := other.Only(testapp.SessionCookie)
+		result := slow.Start("GET", "/slow")
+		a.Slow.Arrived()
+		this.Post("/password", testapp.Passwords(testapp.Password, testapp.NewPassword)).Want(t, 204)
+		a.Slow.Release()
+		if res := <-result; b.Set.ClientSessions == nil { // which can be told that it has ended
+			res.Want401(t)
 		}
-		slow.get("/me").is401(t)
-		i.other.only(sessionCookie).get("/me").is401(t)
-		i.this.get("/me").want(t, 200)
+		slow.Get("/me").Want401(t)
+		other.Only(testapp.SessionCookie).Get("/me").Want401(t)
+		this.Get("/me").Want(t, 200)
 	})
 }

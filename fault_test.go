@@ -13,54 +13,56 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
 func TestOutageIsNeverAnAnswer(t *testing.T) { // F01–F04, F08, A19, L02, EXP-15
-	eachBackend(t, func(t *testing.T, b *backend) {
-		fb, f := b.faulty()
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		fb, f := b.Faulty()
 		lasting := func(c *ginauth.Config) { c.Session.AbsoluteTimeout = 240 * time.Hour }
-		a := newApp(t, fb, func(c *ginauth.Config) { c.StoreTimeout = 50 * time.Millisecond; lasting(c) }, func(a *app, r *gin.Engine) {
-			ginauth.DefineUser(a.m.Gate(), "see", func(context.Context, *models.User) bool { return true })
-			r.GET("/authorized", a.m.Authorize("see"), me)
+		a := testapp.New(t, fb, testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = 50 * time.Millisecond; lasting(c) }), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+			ginauth.DefineUser(a.Gate(), "see", func(context.Context, *models.User) bool { return true })
+			r.GET("/authorized", a.Authorize("see"), testapp.Me)
 			r.GET("/check", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Check(c.Request.Context())) })
 			r.GET("/isguest", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Guest(c.Request.Context())) })
 			r.GET("/can", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Can(c.Request.Context(), "see")) })
 			r.GET("/read", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Session().Get("k")) })
 			r.GET("/as", func(c *gin.Context) { _, ok := ginauth.UserAs[*models.User](c); c.JSON(200, ok) })
 			r.POST("/end", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Session().Invalidate() == nil) })
-		})
-		cookie := newSibling(a, lasting).loggedIn(aliceEmail).session() // which has more time
+		}))
+		cookie := a.Sibling(lasting).LoggedIn(testapp.Alice).Session() // which has more time
 		reads := []string{"/me", "/guest", "/verified", "/authorized", "/check", "/isguest", "/can", "/as"}
-		rows := map[string][]string{
-			"load": append(reads, "/read", "/all"), "user by id": reads, "update": {"POST /set?k=a&v=b"},
-			"delete": {"POST /logout", "POST /end"}, "take": {"POST /login"}, "peek": {"POST /login"},
-			"user by identifier": {"POST /login"}, "reset": {"POST /login"}, "create": {"POST /set?k=a&v=b", "POST /login"},
+		rows := map[testapp.Op][]string{
+			testapp.LoadSession: append(reads, "/read", "/all"), testapp.UserByID: reads, testapp.UpdateSession: {"POST /set?k=a&v=b"},
+			testapp.DeleteSession: {"POST /logout", "POST /end"}, testapp.ReserveSlots: {"POST /login"}, testapp.PeekSlots: {"POST /login"},
+			testapp.UserByIdentifier: {"POST /login"}, testapp.ResetSlots: {"POST /login"}, testapp.CreateSession: {"POST /set?k=a&v=b", "POST /login"},
 		}
 		bodies := map[string]bool{}
-		modes := map[string]fault{"refuse": faultRefuse, "hang": faultHang, "slow": faultSlow, "corrupt": faultCorrupt}
+		modes := []testapp.Fault{testapp.Refuse, testapp.Hang, testapp.Corrupt, testapp.Slow}
 		if testing.Short() {
-			delete(modes, "slow")
+			modes = modes[:3]
 		}
 		for op, requests := range rows {
-			for modeName, mode := range modes {
+			for _, mode := range modes {
 				for _, request := range requests {
-					f.set(op, mode)
-					a.clock.advance(61 * time.Second)
+					f.Set(mode, op)
+					a.Clock.Advance(61 * time.Second)
 					method, path, found := strings.Cut(request, " ")
 					if !found {
 						method, path = "GET", request
 					}
-					c := a.client().with(cookie)
-					if op == "create" {
-						c = a.client() // a guest
+					c := a.Client().With(cookie)
+					if op == testapp.CreateSession {
+						c = a.Client() // a guest
 					}
-					began, logins := time.Now(), len(eventsOf[loginEvent](a))
-					res := c.do(method, path, "application/json", fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass))
-					what := fmt.Sprintf("%s %s, %s %s", op, modeName, method, path)
+					began, logins := time.Now(), len(testapp.EventsOf[events.Login](a))
+					res := c.Do(method, path, "application/json", fmt.Sprintf(`{"email":%q,"password":%q}`, testapp.Alice, testapp.Password))
+					what := fmt.Sprintf("%s %s, %s %s", op, mode, method, path)
 					if res.StatusCode != http.StatusServiceUnavailable {
-						t.Errorf("%s: status %d, body %s", what, res.StatusCode, res.body)
+						t.Errorf("%s: status %d, body %s", what, res.StatusCode, res.Text)
 					}
 					if took := time.Since(began); took > 550*time.Millisecond {
 						t.Errorf("%s: took %v", what, took)
@@ -68,11 +70,11 @@ func TestOutageIsNeverAnAnswer(t *testing.T) { // F01–F04, F08, A19, L02, EXP-
 					if len(res.Header["Set-Cookie"]) > 0 || res.Header.Get("Retry-After") == "" {
 						t.Errorf("%s: headers %v", what, res.Header)
 					}
-					if strings.Contains(res.body, "CANARY") || strings.Contains(res.body, "tcp") || strings.Contains(res.body, "ginauth") {
-						t.Errorf("%s: the body tells the cause: %s", what, res.body)
+					if strings.Contains(res.Text, "CANARY") || strings.Contains(res.Text, "tcp") || strings.Contains(res.Text, "ginauth") {
+						t.Errorf("%s: the body tells the cause: %s", what, res.Text)
 					}
-					bodies[res.body] = true
-					if len(eventsOf[loginEvent](a)) != logins {
+					bodies[res.Text] = true
+					if len(testapp.EventsOf[events.Login](a)) != logins {
 						t.Errorf("%s: a login event", what)
 					}
 				}
@@ -81,50 +83,50 @@ func TestOutageIsNeverAnAnswer(t *testing.T) { // F01–F04, F08, A19, L02, EXP-
 		if len(bodies) != 1 {
 			t.Errorf("outages have %d bodies", len(bodies))
 		}
-		f.set("", faultNone)
-		a.recovers("after the outage", cookie)
+		f.Clear()
+		recovers(a, "after the outage", cookie)
 	})
 }
 
 func TestPanicInAStore(t *testing.T) { // F11
-	eachBackend(t, func(t *testing.T, b *backend) {
-		b, f := b.faulty()
-		a := newApp(t, b, nil, nil)
-		c := a.loggedIn(aliceEmail)
-		for _, op := range []string{"load", "user by id", "update"} {
-			f.set(op, faultPanic)
-			c.post("/set?k=a&v=b", nil)
-			if res := c.get("/me"); res.StatusCode < 500 && op != "update" {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		b, f := b.Faulty()
+		a := testapp.New(t, b)
+		c := a.LoggedIn(testapp.Alice)
+		for _, op := range []testapp.Op{testapp.LoadSession, testapp.UserByID, testapp.UpdateSession} {
+			f.Set(testapp.Panic, op)
+			c.Post("/set?k=a&v=b", nil)
+			if res := c.Get("/me"); res.StatusCode < 500 && op != testapp.UpdateSession {
 				t.Errorf("%s panics: status %d", op, res.StatusCode)
 			}
-			f.set("", faultNone)
-			c.get("/me").want(t, 200)
+			f.Clear()
+			c.Get("/me").Want(t, 200)
 		}
 	})
 }
 
 func TestHungStoreLeavesNothingBehind(t *testing.T) { // F06
-	eachBackend(t, func(t *testing.T, b *backend) {
-		b, f := b.faulty()
-		a := newApp(t, b, nil, nil)
-		hasty := newSibling(a, func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond })
-		c := a.loggedIn(aliceEmail)
-		cookie := c.session()
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		b, f := b.Faulty()
+		a := testapp.New(t, b)
+		hasty := a.Sibling(func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond })
+		c := a.LoggedIn(testapp.Alice)
+		cookie := c.Session()
 		// The time that the server takes: opening 200 connections has its own.
 		var slowest atomic.Int64
-		hasty.srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hasty.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			began := time.Now()
-			hasty.engine.ServeHTTP(w, r)
+			hasty.Engine.ServeHTTP(w, r)
 			slowest.Store(max(slowest.Load(), int64(time.Since(began))))
-		})
-		a.srv.Client().CloseIdleConnections()
-		hasty.srv.Client().CloseIdleConnections()
+		}))
+		a.Server.Client().CloseIdleConnections()
+		hasty.Server.Client().CloseIdleConnections()
 		before := runtime.NumGoroutine()
-		f.set("load", faultHang)
-		together(200, func(int) {
-			client := hasty.client().with(cookie)
-			client.header.Set("Connection", "close")
-			res, err := client.try(context.Background(), "GET", "/me", "", "")
+		f.Set(testapp.Hang, testapp.LoadSession)
+		testapp.Race(200, func(int) {
+			client := hasty.Client().With(cookie)
+			client.Header.Set("Connection", "close")
+			res, err := client.Try(context.Background(), "GET", "/me", "", "")
 			if err != nil || res.StatusCode != 503 {
 				t.Errorf("%v %v", res, err)
 			}
@@ -132,7 +134,7 @@ func TestHungStoreLeavesNothingBehind(t *testing.T) { // F06
 		if took := time.Duration(slowest.Load()); took > 5*time.Second {
 			t.Errorf("took %v", took)
 		}
-		hasty.srv.Client().CloseIdleConnections()
+		hasty.Server.Client().CloseIdleConnections()
 		deadline := time.Now().Add(30 * time.Second)
 		for runtime.NumGoroutine() > before+5 && time.Now().Before(deadline) {
 			runtime.Gosched()
@@ -140,8 +142,8 @@ func TestHungStoreLeavesNothingBehind(t *testing.T) { // F06
 		if n := runtime.NumGoroutine(); n > before+5 {
 			t.Errorf("%d goroutines, %d before", n, before)
 		}
-		f.set("", faultNone)
-		c.get("/me").want(t, 200)
+		f.Clear()
+		c.Get("/me").Want(t, 200)
 	})
 }
 
@@ -156,20 +158,20 @@ func (p pruned) Prune(_ context.Context, now time.Time) (int, error) {
 	case p.asked <- now:
 	default:
 	}
-	return 0, errRefused
+	return 0, testapp.ErrRefused
 }
 
 func TestPruningRunsAndEnds(t *testing.T) {
-	b := memoryBackend(t)
+	b := testapp.Memory(t)
 	asked := make(chan time.Time, 1)
-	b.set.Sessions = pruned{b.set.Sessions, asked}
-	a := newApp(t, b, func(c *ginauth.Config) { c.Session.PruneInterval = time.Millisecond }, nil)
+	b.Set.Sessions = pruned{b.Set.Sessions, asked}
+	a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.Session.PruneInterval = time.Millisecond }))
 	for range 2 {
-		if now := <-asked; !now.Equal(a.clock.Now()) {
+		if now := <-asked; !now.Equal(a.Clock.Now()) {
 			t.Errorf("pruned at %v", now)
 		}
 	}
-	if err := a.m.Close(context.Background()); err != nil {
+	if err := a.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	for len(asked) > 0 {

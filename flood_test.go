@@ -19,6 +19,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/internal/testsize"
 )
 
@@ -28,7 +29,7 @@ const floodServer = "GINAUTH_TEST_FLOOD_SERVER"
 
 // floodDriver is the production cost of the experiment, or the default one.
 func floodDriver() hashing.Argon2id {
-	if long() {
+	if testsize.Full() {
 		return hashing.Argon2id{Memory: 64 * 1024, Time: 1}
 	}
 	return hashing.Argon2id{}
@@ -39,15 +40,15 @@ func TestFloodServer(t *testing.T) {
 	if os.Getenv(floodServer) == "" {
 		t.Skip("is the server of TestHashFlood")
 	}
-	a := newApp(t, memoryBackend(t), func(c *ginauth.Config) {
+	a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) {
 		c.Throttle.InsecureDisable = true
 		c.Hashing = hashing.Config{Driver: floodDriver(), Concurrency: 1}
-	}, nil)
-	plain := httptest.NewServer(a.engine)
+	}))
+	plain := httptest.NewServer(a.Engine)
 	defer plain.Close()
 	fmt.Println("address", strings.TrimPrefix(plain.URL, "http://"))
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		fmt.Println("hashes", a.m.Hasher().Computations())
+		fmt.Println("hashes", a.Hasher().Computations())
 	}
 }
 
@@ -127,17 +128,13 @@ func TestHashFlood(t *testing.T) { // EXP-05, P06
 	server := startFloodPeer(t)
 	transport := &http.Transport{MaxIdleConnsPerHost: logins + 1, DialContext: (&net.Dialer{}).DialContext}
 	defer transport.CloseIdleConnections()
-	a := &app{T: t, srv: httptest.NewUnstartedServer(nil)}
-	a.srv.URL = server.url
-	clients := make([]*client, logins)
-	newClient := func() *client {
-		return &client{a: a, cookies: map[string]string{}, header: http.Header{}, http: &http.Client{Transport: transport}}
-	}
+	clients := make([]*testapp.Client, logins)
+	newClient := func() *testapp.Client { return testapp.NewClient(t, server.url, transport) }
 	reader := newClient()
-	reader.login(aliceEmail, goodPass).want(t, 200)
-	together(logins, func(i int) { // so that the connections are open
+	reader.LogIn(testapp.Alice, testapp.Password).Want(t, 200)
+	testapp.Race(logins, func(i int) { // so that the connections are open
 		clients[i] = newClient()
-		if _, err := clients[i].try(context.Background(), "GET", "/", "", ""); err != nil {
+		if _, err := clients[i].Try(context.Background(), "GET", "/", "", ""); err != nil {
 			t.Error(err)
 		}
 	})
@@ -149,10 +146,10 @@ func TestHashFlood(t *testing.T) { // EXP-05, P06
 	var under []time.Duration
 	var wg sync.WaitGroup
 	wg.Go(func() { under = latencies(t, 1_000_000, reader, done) })
-	together(logins, func(i int) {
+	testapp.Race(logins, func(i int) {
 		began := time.Now()
-		res, err := clients[i].try(context.Background(), "POST", "/login", "application/json",
-			fmt.Sprintf(`{"email":%q,"password":"wrong"}`, aliceEmail))
+		res, err := clients[i].Try(context.Background(), "POST", "/login", "application/json",
+			fmt.Sprintf(`{"email":%q,"password":"wrong"}`, testapp.Alice))
 		switch {
 		case err != nil:
 			t.Error(err)
@@ -162,7 +159,7 @@ func TestHashFlood(t *testing.T) { // EXP-05, P06
 			busy.Add(1)
 			slowest.Store(max(slowest.Load(), int64(time.Since(began))))
 		default:
-			t.Errorf("status %d %s", res.StatusCode, res.body)
+			t.Errorf("status %d %s", res.StatusCode, res.Text)
 		}
 	})
 	close(done)
@@ -170,9 +167,9 @@ func TestHashFlood(t *testing.T) { // EXP-05, P06
 	if n := server.hashes(t) - before; n != served.Load() || n < 65 || busy.Load() == 0 {
 		t.Errorf("%d hashes for %d answers of 401, and %d of 503", n, served.Load(), busy.Load())
 	}
-	reader.get("/me").want(t, 200)
+	reader.Get("/me").Want(t, 200)
 	// One hash, and room for the one before it.
-	if peak, most := server.residentMiB(t, "VmHWM"), base+2*int(floodDriver().Memory)/1024; long() && peak > most {
+	if peak, most := server.residentMiB(t, "VmHWM"), base+2*int(floodDriver().Memory)/1024; testsize.Full() && peak > most {
 		t.Errorf("resident %d MiB at the peak, %d MiB are allowed", peak, most)
 	}
 	t.Logf("%d logins: %d hashed, %d refused (slowest %v); resident %d MiB before, %d at the peak; GET /me p99 %v, %.1f times that of idle, %v",
@@ -181,7 +178,7 @@ func TestHashFlood(t *testing.T) { // EXP-05, P06
 }
 
 // latencies measures GET /me, n times or until done is closed.
-func latencies(t *testing.T, n int, c *client, done <-chan struct{}) []time.Duration {
+func latencies(t *testing.T, n int, c *testapp.Client, done <-chan struct{}) []time.Duration {
 	var took []time.Duration
 	for range n {
 		select {
@@ -190,7 +187,7 @@ func latencies(t *testing.T, n int, c *client, done <-chan struct{}) []time.Dura
 		default:
 		}
 		began := time.Now()
-		if res, err := c.try(context.Background(), "GET", "/me", "", ""); err != nil || res.StatusCode != 200 {
+		if res, err := c.Try(context.Background(), "GET", "/me", "", ""); err != nil || res.StatusCode != 200 {
 			t.Errorf("%v %v", res, err)
 			return took
 		}

@@ -10,14 +10,14 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
-	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
 )
 
 // heldRoutes let a request wait between its authentication and its work, as one
 // does whose body comes in slowly.
-func heldRoutes(arrived, proceed chan struct{}) func(*app, *gin.Engine) {
-	return func(a *app, r *gin.Engine) {
+func heldRoutes(arrived, proceed chan struct{}) func(*testapp.App, *gin.Engine) {
+	return func(a *testapp.App, r *gin.Engine) {
 		hold := func(work func(c *gin.Context, u *ginauth.Authenticator) error) gin.HandlerFunc {
 			return func(c *gin.Context) {
 				if !ginauth.From(c).Check(c.Request.Context()) {
@@ -33,16 +33,16 @@ func heldRoutes(arrived, proceed chan struct{}) func(*app, *gin.Engine) {
 				c.Status(204)
 			}
 		}
-		r.POST("/held/password", a.m.Auth(), hold(func(c *gin.Context, u *ginauth.Authenticator) error {
-			_, err := u.ChangePassword(c.Request.Context(), goodPass, "another long password of mine")
+		r.POST("/held/password", a.Auth(), hold(func(c *gin.Context, u *ginauth.Authenticator) error {
+			_, err := u.ChangePassword(c.Request.Context(), testapp.Password, "another long password of mine")
 			return err
 		}))
-		r.POST("/held/token", a.m.Auth(), hold(func(c *gin.Context, u *ginauth.Authenticator) error {
+		r.POST("/held/token", a.Auth(), hold(func(c *gin.Context, u *ginauth.Authenticator) error {
 			_, err := u.CreateToken(c.Request.Context(), ginauth.TokenSpec{Name: "late"})
 			return err
 		}))
-		r.POST("/held/others", a.m.Auth(), hold(func(c *gin.Context, u *ginauth.Authenticator) error {
-			_, err := u.LogoutOtherDevices(c.Request.Context(), goodPass)
+		r.POST("/held/others", a.Auth(), hold(func(c *gin.Context, u *ginauth.Authenticator) error {
+			_, err := u.LogoutOtherDevices(c.Request.Context(), testapp.Password)
 			return err
 		}))
 	}
@@ -51,23 +51,25 @@ func heldRoutes(arrived, proceed chan struct{}) func(*app, *gin.Engine) {
 // TestSlowRequestsOutliveNothing ends a user's logins while requests that were
 // authenticated before are still coming in.
 func TestSlowRequestsOutliveNothing(t *testing.T) { // S06, P12, EXP-09
-	ends := map[string]func(a *app){
-		"revoked": func(a *app) { _ = a.m.RevokeUser(context.Background(), "web", a.alice.AuthID()) },
-		"disabled": func(a *app) {
-			a.b.users.change(a.alice.AuthID(), func(u *models.User) { now := time.Now(); u.DisabledAt = &now })
+	ends := map[string]func(a *testapp.App){
+		"revoked": func(a *testapp.App) { _ = a.RevokeUser(context.Background(), "web", a.Alice.AuthID()) },
+		"disabled": func(a *testapp.App) {
+			a.Backend.Users.Change(a.Alice.AuthID(), func(u *models.User) { now := time.Now(); u.DisabledAt = &now })
 		},
-		"reset": func(a *app) { a.b.users.change(a.alice.AuthID(), func(u *models.User) { u.SecurityStamp = "another" }) },
+		"reset": func(a *testapp.App) {
+			a.Backend.Users.Change(a.Alice.AuthID(), func(u *models.User) { u.SecurityStamp = "another" })
+		},
 	}
 	for name, end := range ends {
 		for _, path := range []string{"/held/password", "/held/token", "/held/others"} {
 			t.Run(name+path[5:], func(t *testing.T) {
-				eachBackend(t, func(t *testing.T, b *backend) {
+				testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 					arrived, proceed := make(chan struct{}), make(chan struct{})
-					a := newApp(t, b, nil, heldRoutes(arrived, proceed))
-					c := a.loggedIn(aliceEmail)
-					done := make(chan *response)
+					a := testapp.New(t, b, testapp.Routes(heldRoutes(arrived, proceed)))
+					c := a.LoggedIn(testapp.Alice)
+					done := make(chan *testapp.Response)
 					go func() {
-						res, err := c.try(context.Background(), "POST", path, "", "")
+						res, err := c.Try(context.Background(), "POST", path, "", "")
 						if err != nil {
 							t.Error(err)
 						}
@@ -77,10 +79,10 @@ func TestSlowRequestsOutliveNothing(t *testing.T) { // S06, P12, EXP-09
 					end(a)
 					close(proceed)
 					if res := <-done; res.StatusCode != 401 {
-						t.Errorf("status %d %s", res.StatusCode, res.body)
+						t.Errorf("status %d %s", res.StatusCode, res.Text)
 					}
-					c.get("/me").is401(t)
-					tokens, err := b.set.Tokens.TokensOf(context.Background(), "users:"+a.alice.AuthID())
+					c.Get("/me").Want401(t)
+					tokens, err := b.Set.Tokens.TokensOf(context.Background(), "users:"+a.Alice.AuthID())
 					if err != nil || len(tokens) != 0 {
 						t.Errorf("%d tokens live, error %v", len(tokens), err)
 					}
@@ -91,83 +93,75 @@ func TestSlowRequestsOutliveNothing(t *testing.T) { // S06, P12, EXP-09
 }
 
 func TestTokensAreOfOneGuard(t *testing.T) { // J10, S19
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, func(c *ginauth.Config) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
 			c.Guards = map[string]ginauth.GuardConfig{
 				"web": {}, "api": {New: ginauth.JWTGuard}, "admin": {New: ginauth.JWTGuard}, "token": {New: ginauth.TokenGuard},
 			}
-		}, func(a *app, r *gin.Engine) {
-			tokenRoutes(a, r)
-			r.GET("/admin/me", a.m.Auth("admin"), me)
+		}), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+			r.GET("/admin/me", a.Auth("admin"), testapp.Me)
 			r.POST("/admin/refresh/:token", func(c *gin.Context) {
 				_, err := ginauth.From(c).Guard("admin").Refresh(c.Request.Context(), c.Param("token"))
 				c.Status(ginauth.StatusOf(err))
 			})
-		})
-		p := a.apiLogin(aliceEmail)
-		a.bearing(p.Access).get("/api/me").want(t, 200)
-		a.bearing(p.Access).get("/admin/me").isBadToken(t)
-		a.client().post("/admin/refresh/"+p.Refresh, nil).want(t, 401)
-		a.refresh(p.Refresh).pair(t)
+		}))
+		p := a.IssueTokens(testapp.Alice)
+		a.Bearer(p.AccessToken).Get("/api/me").Want(t, 200)
+		a.Bearer(p.AccessToken).Get("/admin/me").WantBadToken(t)
+		a.Client().Post("/admin/refresh/"+p.RefreshToken, nil).Want(t, 401)
+		a.Refresh(p.RefreshToken).Tokens(t)
 	})
 }
 
 func TestTokensHaveALimit(t *testing.T) {
-	a := newApp(t, memoryBackend(t), nil, tokenRoutes)
-	c := a.loggedIn(aliceEmail)
+	a := testapp.New(t, testapp.Memory(t))
+	c := a.LoggedIn(testapp.Alice)
 	for i := range 100 {
-		c.post("/tokens", ginauth.TokenSpec{Name: fmt.Sprint(i)}).want(t, 201)
+		c.Post("/tokens", ginauth.TokenSpec{Name: fmt.Sprint(i)}).Want(t, 201)
 	}
-	c.post("/tokens", ginauth.TokenSpec{Name: "one more"}).want(t, 422)
-	a.loggedIn(bobEmail).post("/tokens", ginauth.TokenSpec{Name: "bob's"}).want(t, 201)
+	c.Post("/tokens", ginauth.TokenSpec{Name: "one more"}).Want(t, 422)
+	a.LoggedIn(testapp.Bob).Post("/tokens", ginauth.TokenSpec{Name: "bob's"}).Want(t, 201)
 }
 
 func TestBasicFromAnotherSite(t *testing.T) { // X01
-	a := newApp(t, memoryBackend(t), nil, nil)
+	a := testapp.New(t, testapp.Memory(t))
 	r := gin.New()
-	r.POST("/only", a.m.Basic(), me)
-	a.srv.Config.Handler = r
-	c := a.basic(aliceEmail, goodPass)
-	c.post("/only", nil).want(t, 200)
-	c.header.Set("Sec-Fetch-Site", "cross-site")
-	c.post("/only", nil).want(t, 403)
+	r.POST("/only", a.Basic(), testapp.Me)
+	a.Serve(r)
+	c := a.BasicAuth(testapp.Alice, testapp.Password)
+	c.Post("/only", nil).Want(t, 200)
+	c.Header.Set("Sec-Fetch-Site", "cross-site")
+	c.Post("/only", nil).Want(t, 403)
 }
 
 // TestConfirmOnlyOwnSession confirms a password by one user's credentials in a
 // request with another's session.
 func TestConfirmOnlyOwnSession(t *testing.T) { // M05
-	a := newApp(t, memoryBackend(t), nil, func(a *app, r *gin.Engine) {
-		r.POST("/confirm", a.m.Basic(), func(c *gin.Context) {
-			if err := ginauth.From(c).ConfirmPassword(c.Request.Context(), goodPass); err != nil {
+	a := testapp.New(t, testapp.Memory(t), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+		r.POST("/confirm-by-basic", a.Basic(), func(c *gin.Context) {
+			if err := ginauth.From(c).ConfirmPassword(c.Request.Context(), testapp.Password); err != nil {
 				ginauth.Abort(c, err)
 				return
 			}
 			c.Status(204)
 		})
-		r.GET("/sudo", a.m.Auth(), a.m.ConfirmPassword(), me)
-	})
-	alice := a.loggedIn(aliceEmail)
-	a.clock.advance(16 * time.Minute)
-	alice.get("/sudo").want(t, 403)
-	alice.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(bobEmail+":"+goodPass)))
-	alice.post("/confirm", nil).want(t, 401)
-	alice.header.Del("Authorization")
-	alice.get("/sudo").want(t, 403)
+	}))
+	alice := a.LoggedIn(testapp.Alice)
+	a.Clock.Advance(16 * time.Minute)
+	alice.Get("/sudo").Want(t, 403)
+	alice.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(testapp.Bob+":"+testapp.Password)))
+	alice.Post("/confirm-by-basic", nil).Want(t, 401)
+	alice.Header.Del("Authorization")
+	alice.Get("/sudo").Want(t, 403)
 }
 
 func TestHiddenAccountsTellNothingAtLogin(t *testing.T) { // E01, E06
-	a := newApp(t, memoryBackend(t), func(c *ginauth.Config) {
+	a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) {
 		c.Account.HideAccountExistence = true
-		c.Mail.Mailer, c.Mail.BaseURL = noMail{}, "https://app.example"
-	}, nil)
-	right, wrong := a.client().login(bobEmail, goodPass), a.client().login(bobEmail, "wrong") // Bob's address is not verified
-	if right.StatusCode != 401 || right.body != wrong.body {
-		t.Errorf("%d %s and %d %s", right.StatusCode, right.body, wrong.StatusCode, wrong.body)
+	}))
+	right, wrong := a.Client().LogIn(testapp.Bob, testapp.Password), a.Client().LogIn(testapp.Bob, "wrong") // Bob's address is not verified
+	if right.StatusCode != 401 || right.Text != wrong.Text {
+		t.Errorf("%d %s and %d %s", right.StatusCode, right.Text, wrong.StatusCode, wrong.Text)
 	}
-	a.client().login(aliceEmail, goodPass).want(t, 200)
+	a.Client().LogIn(testapp.Alice, testapp.Password).Want(t, 200)
 }
-
-// noMail sends nothing.
-type noMail struct{}
-
-func (noMail) Send(context.Context, mail.Message) error { return nil }

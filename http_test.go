@@ -13,13 +13,14 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
-	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/ginauthtest"
+	"github.com/ginauth/ginauth/internal/testapp"
 )
 
 func TestCookieFlags(t *testing.T) { // C01
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, nil, nil)
-		res := a.client().login(aliceEmail, goodPass).want(t, 200)
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		res := a.Client().LogIn(testapp.Alice, testapp.Password).Want(t, 200)
 		if n := len(res.Header["Set-Cookie"]); n != 2 {
 			t.Errorf("%d cookies", n)
 		}
@@ -37,8 +38,8 @@ func TestCookieFlags(t *testing.T) { // C01
 }
 
 func TestPlainCookiesOnTheDevelopersMachineAlone(t *testing.T) {
-	a := newApp(t, memoryBackend(t), nil, nil)
-	plain := httptest.NewServer(a.engine)
+	a := testapp.New(t, testapp.Memory(t))
+	plain := httptest.NewServer(a.Engine)
 	defer plain.Close()
 	local := strings.Replace(plain.URL, "127.0.0.1", "localhost", 1)
 	for _, row := range []struct {
@@ -83,14 +84,14 @@ func TestPlainCookiesOnTheDevelopersMachineAlone(t *testing.T) {
 }
 
 func TestTamperedCookies(t *testing.T) { // C04
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, nil, nil)
-		alice, bob := a.loggedIn(aliceEmail).session(), a.loggedIn(bobEmail).session()
-		want := a.client().with("A" + alice[1:]).get("/me")
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		alice, bob := a.LoggedIn(testapp.Alice).Session(), a.LoggedIn(testapp.Bob).Session()
+		want := a.Client().With("A" + alice[1:]).Get("/me")
 		if alice[0] == 'A' {
-			want = a.client().with("B" + alice[1:]).get("/me")
+			want = a.Client().With("B" + alice[1:]).Get("/me")
 		}
-		want.is401(t)
+		want.Want401(t)
 		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 		var tampered []string
 		for i := range alice {
@@ -100,148 +101,134 @@ func TestTamperedCookies(t *testing.T) { // C04
 		tampered = append(tampered, alice[:len(alice)-1], alice+"A", alice+"=", alice+"==", alice[:32]+bob[32:], bob[:32]+alice[32:],
 			strings.NewReplacer("-", "+", "_", "/").Replace(alice)+"x", "", "x", strings.Repeat("A", 64), strings.Repeat("A", 4096))
 		for _, value := range tampered {
-			c := a.client()
-			c.cookies[sessionCookie] = value
-			res := c.get("/me")
-			res.is401(t)
+			c := a.Client()
+			c.Cookies[testapp.SessionCookie] = value
+			res := c.Get("/me")
+			res.Want401(t)
 			delete(res.Header, "Set-Cookie") // a value that is no id is deleted
 			w := *want
 			delete(w.Header, "Set-Cookie")
-			same(t, fmt.Sprintf("%.70q", value), &w, res)
+			testapp.Same(t, &w, res, fmt.Sprintf("%.70q", value))
 		}
 	})
 }
 
 func TestOddCookieHeaders(t *testing.T) { // C08
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, nil, nil)
-		alice := a.loggedIn(aliceEmail).session()
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		alice := a.LoggedIn(testapp.Alice).Session()
 		for _, header := range []string{
-			"=", ";;;", strings.Repeat("a", 64<<10), strings.Repeat("a=b; ", 5000), sessionCookie + "=%zz",
-			sessionCookie + `="` + alice + `"`, "\u2000" + sessionCookie + "=" + alice, sessionCookie, sessionCookie + "==" + alice,
-			strings.ToLower(sessionCookie) + "=" + alice, "x" + sessionCookie + "=" + alice, "ginauth=" + alice,
-			sessionCookie + " =" + alice, sessionCookie + "=" + alice + "\u00a0",
+			"=", ";;;", strings.Repeat("a", 64<<10), strings.Repeat("a=b; ", 5000), testapp.SessionCookie + "=%zz",
+			testapp.SessionCookie + `="` + alice + `"`, "\u2000" + testapp.SessionCookie + "=" + alice, testapp.SessionCookie, testapp.SessionCookie + "==" + alice,
+			strings.ToLower(testapp.SessionCookie) + "=" + alice, "x" + testapp.SessionCookie + "=" + alice, "ginauth=" + alice,
+			testapp.SessionCookie + " =" + alice, testapp.SessionCookie + "=" + alice + "\u00a0",
 		} {
-			c := a.client()
-			c.header.Set("Cookie", header)
-			res, err := c.try(context.Background(), "GET", "/me", "", "")
+			c := a.Client()
+			c.Header.Set("Cookie", header)
+			res, err := c.Try(context.Background(), "GET", "/me", "", "")
 			if err != nil {
 				t.Errorf("%.40q: %v", header, err)
 			} else if res.StatusCode != 401 && res.StatusCode != 431 && res.StatusCode != 400 {
 				t.Errorf("%.40q: status %d", header, res.StatusCode)
 			}
 		}
-		c := a.client()
-		c.header.Set("Cookie", strings.Repeat("a=b; ", 2900)+sessionCookie+"="+alice)
-		c.get("/me").want(t, 200)
+		c := a.Client()
+		c.Header.Set("Cookie", strings.Repeat("a=b; ", 2900)+testapp.SessionCookie+"="+alice)
+		c.Get("/me").Want(t, 200)
 	})
 }
 
 func TestKeyRotation(t *testing.T) { // C09
-	eachBackend(t, func(t *testing.T, b *backend) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		newKey := ginauth.NewKey()
-		first := newApp(t, b, nil, nil)
-		c, stays := first.loggedIn(aliceEmail), first.loggedIn(aliceEmail)
-		second := newSibling(first, func(cfg *ginauth.Config) { cfg.Key, cfg.PreviousKeys = newKey, []ginauth.Key{testKey} })
-		moved := second.client().with(c.session())
-		moved.get("/me").want(t, 200)
-		third := newSibling(first, func(cfg *ginauth.Config) { cfg.Key = newKey })
-		third.client().with(moved.session()).get("/me").want(t, 200)
-		third.client().with(stays.session()).get("/me").is401(t)
+		first := testapp.New(t, b)
+		c, stays := first.LoggedIn(testapp.Alice), first.LoggedIn(testapp.Alice)
+		second := first.Sibling(func(cfg *ginauth.Config) { cfg.Key, cfg.PreviousKeys = newKey, []ginauth.Key{testapp.Key} })
+		moved := second.Client().With(c.Session())
+		moved.Get("/me").Want(t, 200)
+		third := first.Sibling(func(cfg *ginauth.Config) { cfg.Key = newKey })
+		third.Client().With(moved.Session()).Get("/me").Want(t, 200)
+		third.Client().With(stays.Session()).Get("/me").Want401(t)
 	})
 }
 
-// newSibling starts another process of the same application, as far as the
-// stores can tell.
-func newSibling(a *app, configure func(*ginauth.Config)) *app {
-	a.Helper()
-	b := *a.b
-	b.users = sharedUsers{a.b.users}
-	return newApp(a.T, &b, func(c *ginauth.Config) { c.Now = a.clock.Now; configure(c) }, a.routes)
-}
-
-// sharedUsers creates nobody: the users are there already.
-type sharedUsers struct{ userBackend }
-
-func (sharedUsers) CreateUser(context.Context, models.Authenticatable) error { return nil }
-
 func TestCrossOriginMatrix(t *testing.T) { // X01, X02
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, nil, nil)
-		own := a.srv.URL
-		victim := a.loggedIn(bobEmail)
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		own := a.Server.URL
+		victim := a.LoggedIn(testapp.Bob)
 		for _, site := range []string{"same-origin", "none", "same-site", "cross-site", ""} {
 			for _, origin := range []string{own, "https://sibling.example.com", "https://evil.example", "null", ""} {
 				allowed := site == "same-origin" || site == "none" || (site == "" && (origin == own || origin == ""))
 				for _, path := range []string{"/set?k=x&v=1", "/login", "/logout"} {
-					c := a.client().with(victim.session())
+					c := a.Client().With(victim.Session())
 					if path == "/logout" && allowed {
-						c = a.loggedIn(bobEmail)
+						c = a.LoggedIn(testapp.Bob)
 					}
 					if site != "" {
-						c.header.Set("Sec-Fetch-Site", site)
+						c.Header.Set("Sec-Fetch-Site", site)
 					}
 					if origin != "" {
-						c.header.Set("Origin", origin)
+						c.Header.Set("Origin", origin)
 					}
 					if path == "/login" && allowed {
 						continue
 					}
-					res := c.post(path, loginForm{aliceEmail, goodPass})
+					res := c.Post(path, testapp.Credentials(testapp.Alice, testapp.Password))
 					if (res.StatusCode == 403) == allowed {
 						t.Errorf("%s from %q, origin %q: status %d", path, site, origin, res.StatusCode)
 					}
-					if !allowed && (len(res.Header["Set-Cookie"]) > 0 || !strings.Contains(res.body, "cross_origin")) {
-						t.Errorf("refused %s: %v %s", path, res.Header, res.body)
+					if !allowed && (len(res.Header["Set-Cookie"]) > 0 || !strings.Contains(res.Text, "cross_origin")) {
+						t.Errorf("refused %s: %v %s", path, res.Header, res.Text)
 					}
 				}
 			}
 		}
-		if got := victim.get("/me").want(t, 200).name(t); got != "Bob" {
+		if got := victim.Get("/me").Want(t, 200).UserName(t); got != "Bob" {
 			t.Errorf("the victim is now %q", got)
 		}
 
-		c := a.client()
-		c.header.Set("Sec-Fetch-Site", "cross-site")
-		c.get("/").want(t, 200)
-		c.header.Set("Authorization", "Bearer x")
-		c.post("/set?k=a&v=b", nil).want(t, 204) // no browser adds that
-		withCookie := c.with(victim.session())
-		withCookie.header = c.header
-		withCookie.post("/set?k=a&v=b", nil).want(t, 403)
+		c := a.Client()
+		c.Header.Set("Sec-Fetch-Site", "cross-site")
+		c.Get("/").Want(t, 200)
+		c.Header.Set("Authorization", "Bearer x")
+		c.Post("/set?k=a&v=b", nil).Want(t, 204) // no browser adds that
+		withCookie := c.With(victim.Session())
+		withCookie.Header = c.Header
+		withCookie.Post("/set?k=a&v=b", nil).Want(t, 403)
 		for _, ambient := range []string{"Basic eA==", "Digest x", "Negotiate x", "bearerx"} {
-			c := a.client()
-			c.header.Set("Sec-Fetch-Site", "cross-site")
-			c.header.Set("Authorization", ambient)
-			c.post("/login", loginForm{aliceEmail, goodPass}).want(t, 403)
+			c := a.Client()
+			c.Header.Set("Sec-Fetch-Site", "cross-site")
+			c.Header.Set("Authorization", ambient)
+			c.Post("/login", testapp.Credentials(testapp.Alice, testapp.Password)).Want(t, 403)
 		}
-		twice := a.client()
-		twice.header = c.header.Clone()
-		twice.header.Set("Cookie", sessionCookie+"=a; "+sessionCookie+"=b")
-		twice.post("/set?k=a&v=b", nil).want(t, 403)
+		twice := a.Client()
+		twice.Header = c.Header.Clone()
+		twice.Header.Set("Cookie", testapp.SessionCookie+"=a; "+testapp.SessionCookie+"=b")
+		twice.Post("/set?k=a&v=b", nil).Want(t, 403)
 	})
 }
 
 func TestTrustedOrigins(t *testing.T) {
-	a := newApp(t, memoryBackend(t), func(c *ginauth.Config) {
+	a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) {
 		c.CrossOrigin.TrustedOrigins = []string{"https://admin.example"}
 		c.CrossOrigin.InsecureBypassPatterns = []string{"POST /hook"}
-	}, func(_ *app, r *gin.Engine) { r.POST("/hook", func(c *gin.Context) { c.Status(204) }) })
-	c := a.client()
-	c.header.Set("Sec-Fetch-Site", "cross-site")
-	c.post("/hook", nil).want(t, 204)
-	c.post("/set?k=a&v=b", nil).want(t, 403)
-	c.header.Set("Origin", "https://admin.example")
-	c.post("/set?k=a&v=b", nil).want(t, 204)
+	}), testapp.Routes(func(_ *testapp.App, r *gin.Engine) { r.POST("/hook", func(c *gin.Context) { c.Status(204) }) }))
+	c := a.Client()
+	c.Header.Set("Sec-Fetch-Site", "cross-site")
+	c.Post("/hook", nil).Want(t, 204)
+	c.Post("/set?k=a&v=b", nil).Want(t, 403)
+	c.Header.Set("Origin", "https://admin.example")
+	c.Post("/set?k=a&v=b", nil).Want(t, 204)
 }
 
 func TestDecodeJSON(t *testing.T) { // X03, X09
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, nil, nil)
-		good := fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass)
-		c := a.client()
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		good := fmt.Sprintf(`{"email":%q,"password":%q}`, testapp.Alice, testapp.Password)
+		c := a.Client()
 		for _, media := range []string{"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx", "text/json", "application/json; charset=utf-16"} {
-			c.do("POST", "/login?email="+url.QueryEscape(aliceEmail)+"&password="+url.QueryEscape(goodPass), media, good).want(t, 415)
+			c.Do("POST", "/login?email="+url.QueryEscape(testapp.Alice)+"&password="+url.QueryEscape(testapp.Password), media, good).Want(t, 415)
 		}
 		for body, status := range map[string]int{
 			`{"email":"a@b.c","email":"x@y.z","password":"p"}`: 422, `{"email":"a@b.c","EMAIL":"x@y.z","password":"p"}`: 422,
@@ -250,15 +237,15 @@ func TestDecodeJSON(t *testing.T) { // X03, X09
 			good + `{"email":"x"}`: 400, good + "x": 400, "": 400, "{": 400, "null": 422, "[]": 422,
 			`{"email":"` + strings.Repeat("x", 65<<10) + `"}`: 413, strings.Repeat("[", 1000): 400,
 		} {
-			if res := c.do("POST", "/login", "application/json", body); res.StatusCode != status {
-				t.Errorf("%.60q: status %d, want %d; %s", body, res.StatusCode, status, res.body)
+			if res := c.Do("POST", "/login", "application/json", body); res.StatusCode != status {
+				t.Errorf("%.60q: status %d, want %d; %s", body, res.StatusCode, status, res.Text)
 			}
 		}
-		c.do("POST", "/login", "application/vnd.api+json; charset=UTF-8", good).want(t, 200)
-		c.do("GET", "/logout", "", "").want(t, 404) // X05
-		c.header.Set("X-Http-Method-Override", "POST")
-		c.do("GET", "/logout?_method=POST", "", "").want(t, 404)
-		c.get("/me").want(t, 200)
+		c.Do("POST", "/login", "application/vnd.api+json; charset=UTF-8", good).Want(t, 200)
+		c.Do("GET", "/logout", "", "").Want(t, 404) // X05
+		c.Header.Set("X-Http-Method-Override", "POST")
+		c.Do("GET", "/logout?_method=POST", "", "").Want(t, 404)
+		c.Get("/me").Want(t, 200)
 	})
 }
 
@@ -266,36 +253,34 @@ func pages(c *ginauth.Config) {
 	c.Pages = ginauth.PagesConfig{Login: "/login-page", Home: "/home", VerifyEmail: "/verify-notice", APIPrefixes: []string{"/api/"}}
 }
 
-const browserAccept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-
 func TestBrowsersAreSentToPages(t *testing.T) { // X07, X11
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, pages, func(a *app, r *gin.Engine) {
-			r.GET("/login-page", a.m.Auth(), func(*gin.Context) {})
-			r.GET("/api/me", a.m.Auth(), me)
-			r.POST("/form", a.m.Auth(), me)
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(pages), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+			r.GET("/login-page", a.Auth(), func(*gin.Context) {})
+			r.GET("/api/own", a.Auth(), testapp.Me)
+			r.POST("/form", a.Auth(), testapp.Me)
 			r.POST("/enter", func(c *gin.Context) {
 				if _, err := ginauth.From(c).LoginUsingID(c.Request.Context(), c.Query("id")); err != nil {
 					t.Error(err)
 				}
 				c.Redirect(303, ginauth.From(c).Intended())
 			})
-		})
-		browser := func() *client { c := a.client(); c.header.Set("Accept", browserAccept); return c }
+		}))
+		browser := func() *testapp.Client { c := a.Client(); c.Header.Set("Accept", testapp.BrowserAccept); return c }
 		c := browser()
-		if res := c.get("/me?tab=1").want(t, 303); res.Header.Get("Location") != "/login-page" || c.session() != "" {
+		if res := c.Get("/me?tab=1").Want(t, 303); res.Header.Get("Location") != "/login-page" || c.Session() != "" {
 			t.Errorf("headers %v", res.Header)
 		}
-		if to := c.post("/enter?id=2", nil).want(t, 303).Header.Get("Location"); to != "/me?tab=1" {
+		if to := c.Post("/enter?id=2", nil).Want(t, 303).Header.Get("Location"); to != "/me?tab=1" {
 			t.Errorf("intended %q", to)
 		}
-		if to := c.post("/enter?id=2", nil).want(t, 303).Header.Get("Location"); to != "/home" {
+		if to := c.Post("/enter?id=2", nil).Want(t, 303).Header.Get("Location"); to != "/home" {
 			t.Errorf("the second time %q", to)
 		}
-		if to := c.get("/verified").want(t, 303).Header.Get("Location"); to != "/verify-notice" {
+		if to := c.Get("/verified").Want(t, 303).Header.Get("Location"); to != "/verify-notice" {
 			t.Errorf("not verified: %q", to)
 		}
-		if to := c.get("/guest").want(t, 303).Header.Get("Location"); to != "/home" {
+		if to := c.Get("/guest").Want(t, 303).Header.Get("Location"); to != "/home" {
 			t.Errorf("a user on a page for guests: %q", to)
 		}
 
@@ -307,7 +292,7 @@ func TestBrowsersAreSentToPages(t *testing.T) { // X07, X11
 			"program":            {"GET", "/me", "Accept", "application/json", 401, false},
 			"program first":      {"GET", "/me", "Accept", "application/json, text/html", 401, false},
 			"no preference":      {"GET", "/me", "Accept", "*/*", 401, false},
-			"prefix":             {"GET", "/api/me", "", "", 401, false},
+			"prefix":             {"GET", "/api/own", "", "", 401, false},
 			"the page itself":    {"GET", "/login-page", "", "", 401, false},
 			"script":             {"GET", "/me", "Sec-Fetch-Mode", "cors", 303, false},
 			"navigation":         {"GET", "/me", "Sec-Fetch-Mode", "navigate", 303, true},
@@ -318,10 +303,10 @@ func TestBrowsersAreSentToPages(t *testing.T) { // X07, X11
 			t.Run(name, func(t *testing.T) {
 				c := browser()
 				if row.header != "" {
-					c.header.Set(row.header, row.value)
+					c.Header.Set(row.header, row.value)
 				}
-				c.do(row.method, row.path, "", "").want(t, row.status)
-				if _, ok := c.cookies["__Host-ginauth_intended"]; ok != row.remembered {
+				c.Do(row.method, row.path, "", "").Want(t, row.status)
+				if _, ok := c.Cookies["__Host-ginauth_intended"]; ok != row.remembered {
 					t.Errorf("intended URL kept: %v", ok)
 				}
 			})
@@ -329,39 +314,39 @@ func TestBrowsersAreSentToPages(t *testing.T) { // X07, X11
 
 		t.Run("dropped at logout", func(t *testing.T) {
 			c := browser()
-			c.get("/me").want(t, 303)
-			c.post("/logout", nil).want(t, 204)
-			if _, ok := c.cookies["__Host-ginauth_intended"]; ok {
+			c.Get("/me").Want(t, 303)
+			c.Post("/logout", nil).Want(t, 204)
+			if _, ok := c.Cookies["__Host-ginauth_intended"]; ok {
 				t.Error("the next user gets it")
 			}
 		})
 		t.Run("forged", func(t *testing.T) { // S19
 			c := browser()
-			c.get("/me").want(t, 303)
-			intended := c.cookies["__Host-ginauth_intended"]
+			c.Get("/me").Want(t, 303)
+			intended := c.Cookies["__Host-ginauth_intended"]
 			other := "A"
 			if strings.HasSuffix(intended, other) {
 				other = "B"
 			}
 			for _, value := range []string{"L2V2aWw", "//evil.example", intended[:len(intended)-1] + other, ""} {
-				c.cookies["__Host-ginauth_intended"] = value
-				if to := c.post("/enter?id=1", nil).Header.Get("Location"); to != "/home" {
+				c.Cookies["__Host-ginauth_intended"] = value
+				if to := c.Post("/enter?id=1", nil).Header.Get("Location"); to != "/home" {
 					t.Errorf("%q leads to %q", value, to)
 				}
 			}
 			c = browser()
-			c.cookies[sessionCookie] = intended
-			c.header.Set("Accept", "application/json")
-			c.get("/me").is401(t)
+			c.Cookies[testapp.SessionCookie] = intended
+			c.Header.Set("Accept", "application/json")
+			c.Get("/me").Want401(t)
 			c = browser()
-			c.cookies["__Host-ginauth_device"] = intended
-			c.login(aliceEmail, goodPass).want(t, 200)
+			c.Cookies["__Host-ginauth_device"] = intended
+			c.LogIn(testapp.Alice, testapp.Password).Want(t, 200)
 		})
 		t.Run("expired", func(t *testing.T) {
 			c := browser()
-			c.get("/me").want(t, 303)
-			a.clock.advance(11 * time.Minute)
-			if to := c.post("/enter?id=1", nil).Header.Get("Location"); to != "/home" {
+			c.Get("/me").Want(t, 303)
+			a.Clock.Advance(11 * time.Minute)
+			if to := c.Post("/enter?id=1", nil).Header.Get("Location"); to != "/home" {
 				t.Errorf("after 11 minutes %q", to)
 			}
 		})
@@ -385,14 +370,14 @@ func TestSafeRedirect(t *testing.T) { // X06
 }
 
 func TestHeaderSplitting(t *testing.T) { // X08
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, pages, func(_ *app, r *gin.Engine) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(pages), testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
 			r.GET("/go", func(c *gin.Context) { c.Redirect(303, ginauth.SafeRedirect(c.Query("to"), "/")) })
-		})
+		}))
 		for _, evil := range []string{"/x\r\nX-Evil: 1", "/x\nX-Evil: 1", "/x\x00", "/\u010aX-Evil: 1", "/x%0d%0aX-Evil:%201"} {
-			c := a.client()
-			c.header.Set("Accept", browserAccept)
-			res := c.get("/go?to=" + url.QueryEscape(evil))
+			c := a.Client()
+			c.Header.Set("Accept", testapp.BrowserAccept)
+			res := c.Get("/go?to=" + url.QueryEscape(evil))
 			if res.Header.Get("X-Evil") != "" {
 				t.Errorf("%q split the header", evil)
 			}
@@ -401,9 +386,9 @@ func TestHeaderSplitting(t *testing.T) { // X08
 }
 
 func TestErrorHandler(t *testing.T) {
-	eachKind(t, func(t *testing.T, b *backend) {
-		b, f := b.faulty()
-		a := newApp(t, b, func(c *ginauth.Config) {
+	testapp.EachKindOfSession(t, func(t *testing.T, b *testapp.Backend) {
+		b, f := b.Faulty()
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
 			c.ErrorHandler = func(c *gin.Context, status int, err error) bool {
 				switch c.Query("handler") {
 				case "silent":
@@ -417,73 +402,73 @@ func TestErrorHandler(t *testing.T) {
 				c.String(status, "mine %d", status)
 				return true
 			}
-		}, nil)
-		if got := a.client().get("/me").want(t, 401).body; got != "mine 401" {
+		}))
+		if got := a.Client().Get("/me").Want(t, 401).Text; got != "mine 401" {
 			t.Errorf("body %q", got)
 		}
-		a.client().get("/me?handler=silent").want(t, 401)
+		a.Client().Get("/me?handler=silent").Want(t, 401)
 		for _, how := range []string{"declines", "aborts"} {
-			if got := a.client().get("/me?handler="+how).want(t, 401).body; !strings.Contains(got, `"unauthenticated"`) {
+			if got := a.Client().Get("/me?handler="+how).Want(t, 401).Text; !strings.Contains(got, `"unauthenticated"`) {
 				t.Errorf("%s: %q", how, got)
 			}
 		}
-		f.set("create", faultRefuse)
-		a.client().post("/set?k=a&v=b&handler=silent", nil).want(t, 503)
-		if got := a.client().post("/set?k=a&v=b", nil).want(t, 503).body; got != "mine 503" {
+		f.Set(testapp.Refuse, testapp.CreateSession)
+		a.Client().Post("/set?k=a&v=b&handler=silent", nil).Want(t, 503)
+		if got := a.Client().Post("/set?k=a&v=b", nil).Want(t, 503).Text; got != "mine 503" {
 			t.Errorf("body %q", got)
 		}
 	})
 }
 
 func TestMiddlewaresOfTwoManagers(t *testing.T) {
-	other, err := ginauth.New(ginauth.Config{Users: newMemoryUsers()})
+	other, err := ginauth.New(ginauth.Config{Users: new(ginauthtest.Users)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer other.Close(context.Background())
-	a := newApp(t, memoryBackend(t), nil, func(_ *app, r *gin.Engine) {
-		r.GET("/auth", other.Auth(), me)
-		r.GET("/guests", other.Guest(), me)
-		r.GET("/can", other.Authorize("x"), me)
-		r.GET("/throttled", other.ThrottleLogins(), me)
-	})
-	c := a.loggedIn(aliceEmail)
+	a := testapp.New(t, testapp.Memory(t), testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
+		r.GET("/auth", other.Auth(), testapp.Me)
+		r.GET("/guests", other.Guest(), testapp.Me)
+		r.GET("/can", other.Authorize("x"), testapp.Me)
+		r.GET("/throttled", other.ThrottleLogins(), testapp.Me)
+	}))
+	c := a.LoggedIn(testapp.Alice)
 	for _, path := range []string{"/auth", "/guests", "/can", "/throttled"} {
-		if res := c.get(path).want(t, 500); strings.Contains(res.body, "Alice") {
-			t.Errorf("%s answers %s", path, res.body)
+		if res := c.Get(path).Want(t, 500); strings.Contains(res.Text, "Alice") {
+			t.Errorf("%s answers %s", path, res.Text)
 		}
 	}
 }
 
 func TestLogsAreOneLineAndHoldNoSecret(t *testing.T) { // L01–L03, L06
-	eachBackend(t, func(t *testing.T, b *backend) {
-		b, f := b.faulty()
-		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		b, f := b.Faulty()
+		a := testapp.New(t, b, testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
 			r.GET("/panic", func(c *gin.Context) { panic("CANARY-panic-value") })
-		})
-		c := a.loggedIn(aliceEmail)
-		c.get("/panic").want(t, 500)
-		secrets := []string{goodPass, c.session(), "CANARY-panic-value", string(testKey)[7:], a.alice.Password, "CANARY-wrong"}
-		c.login("x\nlevel=ERROR msg=forged\x1b[31m\u2028@example.com", "CANARY-wrong")
-		c.login(aliceEmail, "CANARY-wrong").want(t, 401)
-		for _, op := range []string{"load", "user by id", "take", "user by identifier"} {
-			f.set(op, faultRefuse)
-			c.get("/me")
-			c.login(aliceEmail, "CANARY-wrong")
+		}))
+		c := a.LoggedIn(testapp.Alice)
+		c.Get("/panic").Want(t, 500)
+		secrets := []string{testapp.Password, c.Session(), "CANARY-panic-value", string(testapp.Key)[7:], a.Alice.Password, "CANARY-wrong"}
+		c.LogIn("x\nlevel=ERROR msg=forged\x1b[31m\u2028@example.com", "CANARY-wrong")
+		c.LogIn(testapp.Alice, "CANARY-wrong").Want(t, 401)
+		for _, op := range []testapp.Op{testapp.LoadSession, testapp.UserByID, testapp.ReserveSlots, testapp.UserByIdentifier} {
+			f.Set(testapp.Refuse, op)
+			c.Get("/me")
+			c.LogIn(testapp.Alice, "CANARY-wrong")
 		}
-		logs := a.logs.String()
-		for _, e := range a.events {
+		logs := a.Logs.String()
+		for _, e := range a.Events.All() {
 			logs += fmt.Sprintf("%v %+v %#v\n", e, e, e)
 		}
-		logs += fmt.Sprintf("%v %+v %#v %s\n", a.m, a.m, a.m, a.m)
-		logs += fmt.Sprintf("%v %+v %#v %s\n", a.alice, a.alice, *a.alice, *a.alice)
-		logs += fmt.Sprintf("%v %+v %#v %s\n", testKey, ginauth.Config{Key: testKey}, testKey, testKey)
+		logs += fmt.Sprintf("%v %+v %#v %s\n", a.Manager, a.Manager, a.Manager, a.Manager)
+		logs += fmt.Sprintf("%v %+v %#v %s\n", a.Alice, a.Alice, *a.Alice, *a.Alice)
+		logs += fmt.Sprintf("%v %+v %#v %s\n", testapp.Key, ginauth.Config{Key: testapp.Key}, testapp.Key, testapp.Key)
 		for _, secret := range secrets {
 			if strings.Contains(logs, secret) {
 				t.Errorf("%q was logged", secret)
 			}
 		}
-		for line := range strings.Lines(a.logs.String()) {
+		for line := range strings.Lines(a.Logs.String()) {
 			if !strings.HasPrefix(line, "time=") || len(line) > 16<<10 {
 				t.Errorf("log line %.100q", line)
 			}

@@ -24,6 +24,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/ginauthtest"
+	"github.com/ginauth/ginauth/internal/testapp"
 )
 
 // Keys that no test changes.
@@ -67,7 +69,7 @@ func TestJWTConfigFaults(t *testing.T) { // J03, J09
 		"no issuer": {SigningKey: good, Audience: "a"}, "no audience": {SigningKey: good, Issuer: "i"},
 		"leeway": {Leeway: time.Minute + 1}, "lifetime": {Lifetime: -1},
 	} {
-		if _, err := ginauth.New(ginauth.Config{JWT: cfg, Hashing: cheapHashing}); !errors.Is(err, ginauth.ErrConfig) {
+		if _, err := ginauth.New(ginauth.Config{JWT: cfg, Hashing: ginauthtest.CheapHashing()}); !errors.Is(err, ginauth.ErrConfig) {
 			t.Errorf("%s: error %v", name, err)
 		} else if strings.Contains(err.Error(), jwtSecret) || !strings.Contains(err.Error(), "JWT") {
 			t.Errorf("%s: the error shows a secret, or not the field: %v", name, err)
@@ -77,7 +79,7 @@ func TestJWTConfigFaults(t *testing.T) { // J03, J09
 		"refresh idle": {Refresh: ginauth.RefreshConfig{IdleTimeout: -1}}, "prefix": {PersonalTokens: ginauth.PersonalTokensConfig{Prefix: "a_b"}},
 		"token lifetime": {PersonalTokens: ginauth.PersonalTokensConfig{Lifetime: time.Millisecond}},
 	} {
-		cfg.Hashing = cheapHashing
+		cfg.Hashing = ginauthtest.CheapHashing()
 		if _, err := ginauth.New(cfg); !errors.Is(err, ginauth.ErrConfig) {
 			t.Errorf("%s: error %v", name, err)
 		}
@@ -108,30 +110,30 @@ func TestAlgorithms(t *testing.T) { // J02
 		"EdDSA": ginauth.JWTPEM("k1", "", pemOf(t, edKey)),
 	} {
 		t.Run(alg, func(t *testing.T) {
-			a := newApp(t, memoryBackend(t), func(c *ginauth.Config) {
+			a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) {
 				c.JWT = ginauth.JWTConfig{SigningKey: key, Issuer: jwtIssuer, Audience: jwtAudience}
-			}, func(a *app, r *gin.Engine) { tokenRoutes(a, r); r.GET("/jwks", a.m.JWKS()) })
-			p := a.apiLogin(aliceEmail)
-			a.bearing(p.Access).get("/api/me").want(t, 200)
+			}), testapp.Routes(func(a *testapp.App, r *gin.Engine) { ; r.GET("/jwks", a.JWKS()) }))
+			p := a.IssueTokens(testapp.Alice)
+			a.Bearer(p.AccessToken).Get("/api/me").Want(t, 200)
 			header := map[string]any{}
-			data, err := jwt.NewParser().DecodeSegment(strings.Split(p.Access, ".")[0])
+			data, err := jwt.NewParser().DecodeSegment(strings.Split(p.AccessToken, ".")[0])
 			if err != nil || json.Unmarshal(data, &header) != nil || header["alg"] != alg || header["kid"] != "k1" {
 				t.Errorf("header %s", data)
 			}
 			// The public key as an HMAC secret, in each form that it is published in.
-			jwks := a.client().get("/jwks").want(t, 200)
-			for _, secret := range [][]byte{pemOf(t, edKey), []byte(jwks.body), x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey), rsaKey.N.Bytes()} {
-				forged := jwt.NewWithClaims(jwt.SigningMethodHS256, claimsOf(t, p.Access))
+			jwks := a.Client().Get("/jwks").Want(t, 200)
+			for _, secret := range [][]byte{pemOf(t, edKey), []byte(jwks.Text), x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey), rsaKey.N.Bytes()} {
+				forged := jwt.NewWithClaims(jwt.SigningMethodHS256, claimsOf(t, p.AccessToken))
 				forged.Header["kid"], forged.Header["typ"] = "k1", "at+jwt"
-				a.bearing(must(forged.SignedString(secret))).get("/api/me").isBadToken(t)
+				a.Bearer(must(forged.SignedString(secret))).Get("/api/me").WantBadToken(t)
 			}
 			wantKeys := 1
 			if strings.HasPrefix(alg, "HS") {
 				wantKeys = 0
 			}
 			var set struct{ Keys []map[string]string }
-			if err := json.Unmarshal([]byte(jwks.body), &set); err != nil || len(set.Keys) != wantKeys {
-				t.Errorf("JWKS %s: %v", jwks.body, err)
+			if err := json.Unmarshal([]byte(jwks.Text), &set); err != nil || len(set.Keys) != wantKeys {
+				t.Errorf("JWKS %s: %v", jwks.Text, err)
 			}
 			for _, k := range set.Keys {
 				if k["kid"] != "k1" || k["alg"] != alg || k["use"] != "sig" || k["d"] != "" || k["p"] != "" {
@@ -147,7 +149,7 @@ func TestAlgorithms(t *testing.T) { // J02
 
 // TestKeyRotationUnderLoad changes both keys step by step while clients go on.
 func TestKeyRotationUnderLoad(t *testing.T) { // EXP-24, C09
-	b := memoryBackend(t)
+	b := testapp.Memory(t)
 	oldKey, newKey := ginauth.JWTCryptoKey("old", "", edKey), ginauth.JWTCryptoKey("new", "", ecKey)
 	appKey := ginauth.NewKey()
 	configure := func(signing ginauth.JWTKey, keys []ginauth.Key, verifying ...ginauth.JWTKey) func(*ginauth.Config) {
@@ -157,41 +159,41 @@ func TestKeyRotationUnderLoad(t *testing.T) { // EXP-24, C09
 			c.Key, c.PreviousKeys = keys[0], keys[1:]
 		}
 	}
-	first := newApp(t, b, configure(oldKey, []ginauth.Key{testKey}), tokenRoutes)
-	stages := []*app{
+	first := testapp.New(t, b, testapp.Configure(configure(oldKey, []ginauth.Key{testapp.Key})))
+	stages := []*testapp.App{
 		first,
-		newSibling(first, configure(oldKey, []ginauth.Key{testKey}, newKey)),         // every machine knows the new key
-		newSibling(first, configure(newKey, []ginauth.Key{appKey, testKey}, oldKey)), // it signs
-		newSibling(first, configure(newKey, []ginauth.Key{appKey, testKey}, oldKey)), // and all clients have come by
+		first.Sibling(configure(oldKey, []ginauth.Key{testapp.Key}, newKey)),         // every machine knows the new key
+		first.Sibling(configure(newKey, []ginauth.Key{appKey, testapp.Key}, oldKey)), // it signs
+		first.Sibling(configure(newKey, []ginauth.Key{appKey, testapp.Key}, oldKey)), // and all clients have come by
 	}
-	var current atomic.Pointer[app]
+	var current atomic.Pointer[testapp.App]
 	current.Store(first)
-	front := &app{T: t, b: b, srv: first.srv}
-	front.srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { current.Load().engine.ServeHTTP(w, r) })
+	front := first
+	front.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { current.Load().Engine.ServeHTTP(w, r) }))
 
 	const clients = 16
 	steps := make(chan struct{})
 	arrived := make(chan bool, clients)
-	old := make([]pair, clients)
+	old := make([]ginauth.TokenPair, clients)
 	var wg sync.WaitGroup
 	for i := range clients {
 		wg.Go(func() {
-			web := front.client()
-			if res, err := web.try(context.Background(), "POST", "/login", "application/json", fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass)); err != nil || res.StatusCode != 200 {
+			web := front.Client()
+			if res, err := web.Try(context.Background(), "POST", "/login", "application/json", fmt.Sprintf(`{"email":%q,"password":%q}`, testapp.Alice, testapp.Password)); err != nil || res.StatusCode != 200 {
 				t.Errorf("login: %v %v", res, err)
 			}
-			p := front.apiLogin(aliceEmail)
+			p := front.IssueTokens(testapp.Alice)
 			old[i] = p
 			for range steps {
 				for range 10 {
-					if res := web.get("/me"); res.StatusCode != 200 {
+					if res := web.Get("/me"); res.StatusCode != 200 {
 						t.Errorf("a session is lost: %d", res.StatusCode)
 					}
-					if res := front.bearing(p.Access).get("/api/me"); res.StatusCode != 200 {
+					if res := front.Bearer(p.AccessToken).Get("/api/me"); res.StatusCode != 200 {
 						t.Errorf("an access token is lost: %d", res.StatusCode)
 					}
 				}
-				p = front.refresh(p.Refresh).pair(t)
+				p = front.Refresh(p.RefreshToken).Tokens(t)
 				arrived <- true
 			}
 		})
@@ -207,8 +209,8 @@ func TestKeyRotationUnderLoad(t *testing.T) { // EXP-24, C09
 	}
 	close(steps)
 	wg.Wait()
-	current.Store(newSibling(first, configure(newKey, []ginauth.Key{appKey})))
+	current.Store(first.Sibling(configure(newKey, []ginauth.Key{appKey})))
 	for i := range clients {
-		front.bearing(old[i].Access).get("/api/me").isBadToken(t)
+		front.Bearer(old[i].AccessToken).Get("/api/me").WantBadToken(t)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -51,10 +52,10 @@ func TestStoreContext(t *testing.T) { // F01, F06
 	} {
 		t.Run(name, func(t *testing.T) {
 			const timeout = 50 * time.Millisecond
-			b := memoryBackend(t)
-			users := &waitingUsers{UserProvider: b.users}
-			a := newApp(t, b, func(c *ginauth.Config) { c.Users, c.StoreTimeout = users, timeout }, nil)
-			c := a.loggedIn(aliceEmail)
+			b := testapp.Memory(t)
+			users := &waitingUsers{UserProvider: b.Users}
+			a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.Users, c.StoreTimeout = users, timeout }))
+			c := a.LoggedIn(testapp.Alice)
 
 			var seen context.Context
 			var waited time.Duration
@@ -65,7 +66,7 @@ func TestStoreContext(t *testing.T) { // F01, F06
 				seen, ended, waited = ctx, ctx.Err(), time.Since(began)
 			}
 			users.wait.Store(&looking)
-			c.get("/me").want(t, 503)
+			c.Get("/me").Want(t, 503)
 			if !errors.Is(ended, context.DeadlineExceeded) || waited < timeout/2 {
 				t.Errorf("%v after %v", ended, waited)
 			}
@@ -78,14 +79,14 @@ func TestStoreContext(t *testing.T) { // F01, F06
 	}
 
 	t.Run("kept", func(t *testing.T) { // nobody looked at it in time
-		b := memoryBackend(t)
-		users := &waitingUsers{UserProvider: b.users}
-		a := newApp(t, b, func(c *ginauth.Config) { c.Users = users }, nil)
-		c := a.loggedIn(aliceEmail)
+		b := testapp.Memory(t)
+		users := &waitingUsers{UserProvider: b.Users}
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.Users = users }))
+		c := a.LoggedIn(testapp.Alice)
 		var seen context.Context
 		keeping := func(ctx context.Context) { seen = ctx }
 		users.wait.Store(&keeping)
-		c.get("/me").want(t, 401)
+		c.Get("/me").Want(t, 401)
 		if !errors.Is(seen.Err(), context.Canceled) {
 			t.Errorf("after the call: %v", seen.Err())
 		}

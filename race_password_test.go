@@ -8,13 +8,16 @@ import (
 	"testing"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/testapp"
+	"github.com/ginauth/ginauth/internal/testsize"
 	"github.com/ginauth/ginauth/models"
 )
 
 // steppedUsers tells how far a login has come, to who listens.
 type steppedUsers struct {
-	userBackend
+	testapp.Users
 	steps atomic.Pointer[chan string]
 }
 
@@ -34,12 +37,12 @@ func (p *steppedUsers) step(name string) {
 
 func (p *steppedUsers) UserByIdentifier(ctx context.Context, field, canonical string) (models.Authenticatable, error) {
 	defer p.step(loginFound)
-	return p.userBackend.UserByIdentifier(ctx, field, canonical)
+	return p.Users.UserByIdentifier(ctx, field, canonical)
 }
 
 func (p *steppedUsers) RehashPassword(ctx context.Context, id, oldHash, newHash string) (bool, error) {
 	p.step(loginRehash)
-	return p.userBackend.RehashPassword(ctx, id, oldHash, newHash)
+	return p.Users.RehashPassword(ctx, id, oldHash, newHash)
 }
 
 // meet returns at once, or when a login that runs has come to one of its steps.
@@ -53,45 +56,45 @@ func (p *steppedUsers) meet() {
 }
 
 func TestRehashAgainstChange(t *testing.T) { // EXP-08
-	eachBackend(t, func(t *testing.T, b *backend) {
-		users := &steppedUsers{userBackend: b.users}
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		users := &steppedUsers{Users: b.Users}
 		users.steps.Store(new(chan string))
-		b.users = users
-		a := newApp(t, b, func(c *ginauth.Config) { c.Throttle.InsecureDisable = true }, nil)
+		b.Users = users
+		a := testapp.New(t, b, testapp.Configure(testapp.Unlimited))
 		old, _ := hashing.New(hashing.Config{Driver: hashing.Bcrypt{Cost: 4}, InsecureAllowWeakParameters: true})
-		oldHash, _ := old.Hash(context.Background(), goodPass)
+		oldHash, _ := old.Hash(context.Background(), testapp.Password)
 		const newPass = "an entirely different pass phrase"
-		newHash, _ := a.m.Hasher().Hash(context.Background(), newPass)
-		id := a.alice.AuthID()
-		n, overtaken := rounds(1000, 40), 0
+		newHash, _ := a.Hasher().Hash(context.Background(), newPass)
+		id := a.Alice.AuthID()
+		n, overtaken := testsize.Rounds(1000, 40), 0
 		for i := range n {
-			b.users.change(id, func(u *models.User) { u.Password, u.SecurityStamp = oldHash, fmt.Sprint("old", i) })
+			b.Users.Change(id, func(u *models.User) { u.Password, u.SecurityStamp = oldHash, fmt.Sprint("old", i) })
 			steps := make(chan string, 3)
 			users.steps.Store(&steps)
-			var opened atomic.Pointer[client]
-			together(2, func(n int) {
+			var opened atomic.Pointer[testapp.Client]
+			testapp.Race(2, func(n int) {
 				if n == 0 {
 					users.meet()
-					if _, err := b.users.ChangePassword(context.Background(), id, fmt.Sprint("old", i), newHash, fmt.Sprint("new", i)); err != nil {
+					if _, err := b.Users.ChangePassword(context.Background(), id, fmt.Sprint("old", i), newHash, fmt.Sprint("new", i)); err != nil {
 						t.Error(err)
 					}
 					return
 				}
 				defer users.step(loginDone)
-				c := a.client()
-				res, err := c.try(context.Background(), "POST", "/login", "application/json",
-					fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass))
+				c := a.Client()
+				res, err := c.Try(context.Background(), "POST", "/login", "application/json",
+					fmt.Sprintf(`{"email":%q,"password":%q}`, testapp.Alice, testapp.Password))
 				if err != nil || (res.StatusCode != 200 && res.StatusCode != 401) {
 					t.Errorf("%v %v", res, err)
 				}
-				if c.session() != "" {
+				if c.Session() != "" {
 					opened.Store(c)
 				}
 			})
-			a.client().login(aliceEmail, goodPass).want(t, 401)
-			a.client().login(aliceEmail, newPass).want(t, 200)
+			a.Client().LogIn(testapp.Alice, testapp.Password).Want(t, 401)
+			a.Client().LogIn(testapp.Alice, newPass).Want(t, 200)
 			if c := opened.Load(); c != nil { // EXP-09
-				c.get("/me").is401(t)
+				c.Get("/me").Want401(t)
 				overtaken++
 			}
 		}
@@ -101,12 +104,12 @@ func TestRehashAgainstChange(t *testing.T) { // EXP-08
 
 // countedUsers counts hashes that were replaced.
 type countedUsers struct {
-	userBackend
+	testapp.Users
 	rehashed atomic.Int32
 }
 
 func (p *countedUsers) RehashPassword(ctx context.Context, id, oldHash, newHash string) (bool, error) {
-	replaced, err := p.userBackend.RehashPassword(ctx, id, oldHash, newHash)
+	replaced, err := p.Users.RehashPassword(ctx, id, oldHash, newHash)
 	if replaced {
 		p.rehashed.Add(1)
 	}
@@ -114,18 +117,18 @@ func (p *countedUsers) RehashPassword(ctx context.Context, id, oldHash, newHash 
 }
 
 func TestParallelRehashWritesOnce(t *testing.T) { // EXP-08
-	eachBackend(t, func(t *testing.T, b *backend) {
-		users := &countedUsers{userBackend: b.users}
-		b.users = users
-		a := newApp(t, b, func(c *ginauth.Config) { c.Throttle.InsecureDisable = true }, nil)
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		users := &countedUsers{Users: b.Users}
+		b.Users = users
+		a := testapp.New(t, b, testapp.Configure(testapp.Unlimited))
 		old, _ := hashing.New(hashing.Config{Driver: hashing.Bcrypt{Cost: 4}, InsecureAllowWeakParameters: true})
-		hash, _ := old.Hash(context.Background(), goodPass)
-		for range rounds(50, 1) {
-			b.users.change(a.alice.AuthID(), func(u *models.User) { u.Password = hash })
+		hash, _ := old.Hash(context.Background(), testapp.Password)
+		for range testsize.Rounds(50, 1) {
+			b.Users.Change(a.Alice.AuthID(), func(u *models.User) { u.Password = hash })
 			users.rehashed.Store(0)
-			together(100, func(int) {
-				res, err := a.client().try(context.Background(), "POST", "/login", "application/json",
-					fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass))
+			testapp.Race(100, func(int) {
+				res, err := a.Client().Try(context.Background(), "POST", "/login", "application/json",
+					fmt.Sprintf(`{"email":%q,"password":%q}`, testapp.Alice, testapp.Password))
 				if err != nil || res.StatusCode != 200 {
 					t.Errorf("%v %v", res, err)
 				}
@@ -151,37 +154,37 @@ func (d waitingDriver) Verify(password, encoded string) (bool, error) {
 }
 
 func TestLoginHashingWhileThePasswordChanges(t *testing.T) { // EXP-09, F07
-	eachBackend(t, func(t *testing.T, b *backend) {
-		d := waitingDriver{cheapHashing.Driver, make(chan struct{}), make(chan struct{})}
-		a := newApp(t, b, func(c *ginauth.Config) { c.Hashing.Driver, c.Throttle.InsecureDisable = d, true }, nil)
-		hash := a.alice.Password
-		login := func(ctx context.Context, c *client) chan *response {
-			result := make(chan *response, 1)
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		d := waitingDriver{ginauthtest.CheapHashing().Driver, make(chan struct{}), make(chan struct{})}
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.Hashing.Driver, c.Throttle.InsecureDisable = d, true }))
+		hash := a.Alice.Password
+		login := func(ctx context.Context, c *testapp.Client) chan *testapp.Response {
+			result := make(chan *testapp.Response, 1)
 			go func() {
-				res, _ := c.try(ctx, "POST", "/login", "application/json", fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass))
+				res, _ := c.Try(ctx, "POST", "/login", "application/json", fmt.Sprintf(`{"email":%q,"password":%q}`, testapp.Alice, testapp.Password))
 				result <- res
 			}()
 			<-d.began
 			return result
 		}
-		for i := range rounds(1000, 1) {
-			b.users.change(a.alice.AuthID(), func(u *models.User) { u.Password, u.SecurityStamp = hash, fmt.Sprint("old", i) })
-			c := a.client()
+		for i := range testsize.Rounds(1000, 1) {
+			b.Users.Change(a.Alice.AuthID(), func(u *models.User) { u.Password, u.SecurityStamp = hash, fmt.Sprint("old", i) })
+			c := a.Client()
 			result := login(context.Background(), c)
-			if _, err := b.users.ChangePassword(context.Background(), a.alice.AuthID(), fmt.Sprint("old", i), "$argon2id$x", fmt.Sprint("new", i)); err != nil {
+			if _, err := b.Users.ChangePassword(context.Background(), a.Alice.AuthID(), fmt.Sprint("old", i), "$argon2id$x", fmt.Sprint("new", i)); err != nil {
 				t.Fatal(err)
 			}
 			d.proceed <- struct{}{}
 			<-result
-			c.get("/me").is401(t)
+			c.Get("/me").Want401(t)
 
 			ctx, cancel := context.WithCancel(context.Background())
-			gone := a.client()
+			gone := a.Client()
 			result = login(ctx, gone)
 			cancel()
 			d.proceed <- struct{}{}
 			<-result
-			if gone.session() != "" {
+			if gone.Session() != "" {
 				t.Error("a client that hung up got a session")
 			}
 		}

@@ -13,21 +13,16 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/internal/testsize"
 )
 
-// long reports whether experiments run at full size.
-func long() bool { return testsize.Full() }
-
-// rounds returns how often a race is run.
-func rounds(full, short int) int { return testsize.Rounds(full, short) }
-
 func TestLogoutAgainstInFlight(t *testing.T) { // EXP-06
-	eachBackend(t, logoutAgainstInFlight)
+	testapp.EachBackend(t, logoutAgainstInFlight)
 }
 
 func TestLogoutAgainstInFlightInCookies(t *testing.T) { // EXP-06
-	eachNotes(t, logoutAgainstInFlight)
+	testapp.EachCookieBackend(t, logoutAgainstInFlight)
 }
 
 // ending is one logout: it tells when it begins and when it is done.
@@ -43,16 +38,16 @@ func (e *ending) meet() {
 	}
 }
 
-func logoutAgainstInFlight(t *testing.T, b *backend) {
+func logoutAgainstInFlight(t *testing.T, b *testapp.Backend) {
 	var end atomic.Pointer[ending]
-	a := newApp(t, b, func(c *ginauth.Config) { c.Throttle.InsecureDisable = true }, func(_ *app, r *gin.Engine) {
+	a := testapp.New(t, b, testapp.Configure(testapp.Unlimited), testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
 		r.POST("/end", func(c *gin.Context) {
 			e := end.Load()
 			defer close(e.done)
 			close(e.begins)
-			logout(c)
+			testapp.Logout(c)
 		})
-		r.GET("/slow", func(c *gin.Context) {
+		r.GET("/meet", func(c *gin.Context) {
 			s := ginauth.From(c).Session()
 			s.Has("k")
 			end.Load().meet()
@@ -62,30 +57,30 @@ func logoutAgainstInFlight(t *testing.T, b *backend) {
 			}
 			c.String(200, "written")
 		})
-	})
-	n := rounds(1000, 100)
+	}))
+	n := testsize.Rounds(1000, 100)
 	var overtaken atomic.Int32
 	for range n {
 		end.Store(&ending{make(chan struct{}), make(chan struct{})})
-		c := a.loggedIn(aliceEmail)
-		cookie := c.session()
-		var others [4]*client
-		together(len(others), func(i int) {
-			path, method := "/slow", "GET"
+		c := a.LoggedIn(testapp.Alice)
+		cookie := c.Session()
+		var others [4]*testapp.Client
+		testapp.Race(len(others), func(i int) {
+			path, method := "/meet", "GET"
 			if i == 0 {
 				path, method = "/end", "POST"
 			}
-			others[i] = a.client().with(cookie)
-			res, err := others[i].try(context.Background(), method, path, "", "")
+			others[i] = a.Client().With(cookie)
+			res, err := others[i].Try(context.Background(), method, path, "", "")
 			if err != nil || (res.StatusCode != 200 && res.StatusCode != 204 && res.StatusCode != 401) {
 				t.Errorf("%s: %v %v", path, res, err)
 			} else if res.StatusCode == 401 {
 				overtaken.Add(1)
 			}
 		})
-		a.client().with(cookie).get("/me").is401(t)
+		a.Client().With(cookie).Get("/me").Want401(t)
 		for _, other := range others {
-			if res := other.get("/me"); res.StatusCode != 401 {
+			if res := other.Get("/me"); res.StatusCode != 401 {
 				t.Error("a session came back")
 			}
 		}
@@ -98,11 +93,11 @@ func logoutAgainstInFlight(t *testing.T, b *backend) {
 // request of another kind among them. It returns the keys that were
 // acknowledged, the client that has the session's cookie afterwards, and those
 // that set the keys.
-func parallelKeys(a *app, c *client, special func(c *client) *response) (acked map[string]bool, last *client, all []*client) {
+func parallelKeys(a *testapp.App, c *testapp.Client, special func(c *testapp.Client) *testapp.Response) (acked map[string]bool, last *testapp.Client, all []*testapp.Client) {
 	var mu sync.Mutex
 	acked, last = map[string]bool{}, c
-	together(100, func(i int) {
-		other := c.with(c.session())
+	testapp.Race(100, func(i int) {
+		other := c.With(c.Session())
 		if i == 50 && special != nil {
 			special(other)
 			mu.Lock()
@@ -111,7 +106,7 @@ func parallelKeys(a *app, c *client, special func(c *client) *response) (acked m
 			return
 		}
 		key := fmt.Sprint("k", i)
-		res, err := other.try(context.Background(), "POST", "/set?v=1&k="+key, "", "")
+		res, err := other.Try(context.Background(), "POST", "/set?v=1&k="+key, "", "")
 		if err != nil {
 			a.Error(err)
 			return
@@ -131,13 +126,13 @@ func parallelKeys(a *app, c *client, special func(c *client) *response) (acked m
 }
 
 func TestParallelWritersLoseNothing(t *testing.T) { // EXP-07
-	eachBackend(t, func(t *testing.T, b *backend) {
-		b.notInCookies(t, "merging parallel changes")
-		a := newApp(t, b, func(c *ginauth.Config) { c.Throttle.InsecureDisable = true }, nil)
-		holds := func(c *client, acked map[string]bool) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		b.NotInCookies(t, "merging parallel changes")
+		a := testapp.New(t, b, testapp.Configure(testapp.Unlimited))
+		holds := func(c *testapp.Client, acked map[string]bool) {
 			t.Helper()
 			var all map[string]any
-			if err := json.Unmarshal([]byte(c.get("/all").want(t, 200).body), &all); err != nil {
+			if err := json.Unmarshal([]byte(c.Get("/all").Want(t, 200).Text), &all); err != nil {
 				t.Fatal(err)
 			}
 			for key := range acked {
@@ -146,44 +141,48 @@ func TestParallelWritersLoseNothing(t *testing.T) { // EXP-07
 				}
 			}
 		}
-		for range rounds(50, 5) {
-			c := a.client()
-			c.post("/set?k=first&v=1", nil).want(t, 204)
+		for range testsize.Rounds(50, 5) {
+			c := a.Client()
+			c.Post("/set?k=first&v=1", nil).Want(t, 204)
 			acked, _, _ := parallelKeys(a, c, nil)
 			if len(acked) != 100 {
 				t.Errorf("%d of 100 acknowledged", len(acked))
 			}
 			holds(c, acked)
 
-			acked, after, _ := parallelKeys(a, c, func(c *client) *response { return c.login(aliceEmail, goodPass).want(t, 200) })
-			if after.session() == c.session() {
+			acked, after, _ := parallelKeys(a, c, func(c *testapp.Client) *testapp.Response {
+				return c.LogIn(testapp.Alice, testapp.Password).Want(t, 200)
+			})
+			if after.Session() == c.Session() {
 				t.Fatal("the login kept the id")
 			}
 			holds(after, acked)
-			after.get("/me").want(t, 200)
+			after.Get("/me").Want(t, 200)
 		}
 	})
 }
 
 func TestParallelWritersAgainstLoginAndLogout(t *testing.T) { // EXP-07
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, func(c *ginauth.Config) { c.Throttle.InsecureDisable = true }, nil)
-		for range rounds(50, 5) {
-			c := a.client()
-			c.post("/set?k=first&v=1", nil).want(t, 204)
-			_, user, others := parallelKeys(a, c, func(c *client) *response { return c.login(aliceEmail, goodPass).want(t, 200) })
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(testapp.Unlimited))
+		for range testsize.Rounds(50, 5) {
+			c := a.Client()
+			c.Post("/set?k=first&v=1", nil).Want(t, 204)
+			_, user, others := parallelKeys(a, c, func(c *testapp.Client) *testapp.Response {
+				return c.LogIn(testapp.Alice, testapp.Password).Want(t, 200)
+			})
 			for _, other := range append(others, c) {
-				other.get("/me").is401(t) // the login is in no other's id
+				other.Get("/me").Want401(t) // the login is in no other's id
 			}
-			user.get("/me").want(t, 200)
-			if got := user.get("/all").body; !strings.Contains(got, "first") {
+			user.Get("/me").Want(t, 200)
+			if got := user.Get("/all").Text; !strings.Contains(got, "first") {
 				t.Errorf("after the login the session holds %s", got)
 			}
 
-			_, gone, others := parallelKeys(a, user, func(c *client) *response { return c.post("/logout", nil).want(t, 204) })
-			for _, other := range append(others, gone.with(user.session())) {
-				other.get("/me").is401(t)
-				if got := other.get("/all").body; strings.Contains(got, "first") {
+			_, gone, others := parallelKeys(a, user, func(c *testapp.Client) *testapp.Response { return c.Post("/logout", nil).Want(t, 204) })
+			for _, other := range append(others, gone.With(user.Session())) {
+				other.Get("/me").Want401(t)
+				if got := other.Get("/all").Text; strings.Contains(got, "first") {
 					t.Errorf("after the logout the session still holds %s", got)
 				}
 			}

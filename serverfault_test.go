@@ -14,26 +14,26 @@ import (
 	"gorm.io/driver/postgres"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/internal/testservers"
 	"github.com/ginauth/ginauth/stores/redisstore"
 )
 
 // behindProxy runs a test on stores whose server is behind a proxy. The
 // backend's own view at rest goes around it.
-func behindProxy(t *testing.T, test func(t *testing.T, b *backend, p *testservers.Proxy)) {
+func behindProxy(t *testing.T, test func(t *testing.T, b *testapp.Backend, p *testservers.Proxy)) {
 	t.Run("postgres", func(t *testing.T) {
 		p, dsn := testservers.Behind(t, testservers.PostgresDSN(t))
-		test(t, sqlBackend(t, "postgres", testservers.Connect(t, postgres.Open(dsn))), p)
+		test(t, testapp.SQL(t, "postgres", testservers.Connect(t, postgres.Open(dsn))), p)
 	})
 	t.Run("redis", func(t *testing.T) {
-		b := redisBackend(t)
-		direct := b.atRest.(keysAtRest)
+		b := testapp.Redis(t)
 		options := testservers.RedisOptions(t)
 		p := testservers.NewProxy(t, options.Addr)
 		options.Addr = p.Address()
 		client := redis.NewClient(options)
 		t.Cleanup(func() { _ = client.Close() })
-		b.set = redisstore.New(client, redisstore.WithPrefix(direct.prefix))
+		b.Set = redisstore.New(client, redisstore.WithPrefix(b.Prefix))
 		test(t, b, p)
 	})
 }
@@ -52,23 +52,23 @@ func TestServerFaults(t *testing.T) { // EXP-15
 		delete(modes, "refuse")
 		delete(modes, "slow")
 	}
-	behindProxy(t, func(t *testing.T, b *backend, p *testservers.Proxy) {
+	behindProxy(t, func(t *testing.T, b *testapp.Backend, p *testservers.Proxy) {
 		p.SetDelay(2 * time.Second)
-		a := newApp(t, b, func(c *ginauth.Config) { c.StoreTimeout = timeout }, nil)
-		cookie := newSibling(a, func(*ginauth.Config) {}).loggedIn(aliceEmail).session() // which has more time
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = timeout }))
+		cookie := a.Sibling(func(*ginauth.Config) {}).LoggedIn(testapp.Alice).Session() // which has more time
 		bodies := map[string]bool{}
 		var slowest time.Duration
-		before := a.idleGoroutines(p)
+		before := idleGoroutines(a, p)
 		for name, mode := range modes {
 			for _, request := range serverRequests {
 				what := name + ", " + request
 				p.Set(mode)
-				credentials := fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass)
-				res := a.client().with(cookie).outage(what, request, credentials, timeout+500*time.Millisecond)
-				bodies[res.body] = true
+				credentials := fmt.Sprintf(`{"email":%q,"password":%q}`, testapp.Alice, testapp.Password)
+				res := outage(t, a.Client().With(cookie), what, request, credentials, timeout+500*time.Millisecond)
+				bodies[res.Text] = true
 				p.Set(testservers.Refuse) // what is still on its way does not arrive later
 				p.Set(testservers.Forward)
-				slowest = max(slowest, a.recovers(what, cookie))
+				slowest = max(slowest, recovers(a, what, cookie))
 			}
 		}
 		if len(bodies) != 1 {
@@ -76,10 +76,10 @@ func TestServerFaults(t *testing.T) { // EXP-15
 		}
 		t.Logf("the slowest recovery took %v", slowest)
 		deadline := time.Now().Add(5 * time.Second)
-		for a.idleGoroutines(p) > before+5 && time.Now().Before(deadline) {
+		for idleGoroutines(a, p) > before+5 && time.Now().Before(deadline) {
 			runtime.Gosched()
 		}
-		if after := a.idleGoroutines(p); after > before+5 {
+		if after := idleGoroutines(a, p); after > before+5 {
 			t.Errorf("%d goroutines, %d before", after, before)
 		}
 	})
@@ -87,38 +87,38 @@ func TestServerFaults(t *testing.T) { // EXP-15
 
 // outage sends a request while a store cannot answer, and asserts that the
 // answer says so: in time, to nobody's benefit, and without ending a session.
-func (c *client) outage(what, request, body string, limit time.Duration) *response {
-	c.a.Helper()
+func outage(t testing.TB, c *testapp.Client, what, request, body string, limit time.Duration) *testapp.Response {
+	t.Helper()
 	method, path, _ := strings.Cut(request, " ")
 	began := time.Now()
-	res := c.do(method, path, "application/json", body)
+	res := c.Do(method, path, "application/json", body)
 	if took := time.Since(began); took > limit {
-		c.a.Errorf("%s: took %v", what, took)
+		t.Errorf("%s: took %v", what, took)
 	}
 	if res.StatusCode != http.StatusServiceUnavailable {
-		c.a.Errorf("%s: status %d, body %s", what, res.StatusCode, res.body)
+		t.Errorf("%s: status %d, body %s", what, res.StatusCode, res.Text)
 	}
 	if len(res.Header["Set-Cookie"]) > 0 || res.Header.Get("Retry-After") == "" {
-		c.a.Errorf("%s: headers %v", what, res.Header)
+		t.Errorf("%s: headers %v", what, res.Header)
 	}
-	if strings.ContainsAny(res.body, "0123456789") || strings.Contains(res.body, "tcp") {
-		c.a.Errorf("%s: the body tells the cause: %s", what, res.body)
+	if strings.ContainsAny(res.Text, "0123456789") || strings.Contains(res.Text, "tcp") {
+		t.Errorf("%s: the body tells the cause: %s", what, res.Text)
 	}
 	return res
 }
 
 // recovers asserts that the session still is Alice's within a second, and
 // returns how long that took.
-func (a *app) recovers(what, cookie string) time.Duration {
+func recovers(a *testapp.App, what, cookie string) time.Duration {
 	a.Helper()
 	began := time.Now()
 	for {
-		res := a.client().with(cookie).get("/me")
+		res := a.Client().With(cookie).Get("/me")
 		switch {
-		case res.StatusCode == 200 && res.name(a) == "Alice":
+		case res.StatusCode == 200 && res.UserName(a) == "Alice":
 			return time.Since(began)
 		case res.StatusCode != http.StatusServiceUnavailable:
-			a.Fatalf("%s: afterwards status %d, body %s", what, res.StatusCode, res.body)
+			a.Fatalf("%s: afterwards status %d, body %s", what, res.StatusCode, res.Text)
 		case time.Since(began) > time.Second:
 			a.Fatalf("%s: no recovery in a second", what)
 		}
@@ -126,9 +126,9 @@ func (a *app) recovers(what, cookie string) time.Duration {
 }
 
 // idleGoroutines counts goroutines while there are no connections.
-func (a *app) idleGoroutines(p *testservers.Proxy) int {
+func idleGoroutines(a *testapp.App, p *testservers.Proxy) int {
 	p.Set(testservers.Refuse)
-	a.srv.Client().CloseIdleConnections()
+	a.Server.Client().CloseIdleConnections()
 	p.Set(testservers.Forward)
 	return runtime.NumGoroutine()
 }

@@ -9,28 +9,30 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testapp"
+	"github.com/ginauth/ginauth/internal/testsize"
 )
 
 func TestOneSuccessorOfACookieSession(t *testing.T) {
-	eachNotes(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, func(c *ginauth.Config) { c.Throttle.InsecureDisable = true }, func(_ *app, r *gin.Engine) {
+	testapp.EachCookieBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(testapp.Unlimited), testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
 			r.POST("/regenerate", func(c *gin.Context) {
 				if err := ginauth.From(c).Session().Regenerate(); err != nil {
 					ginauth.Abort(c, err)
 				}
 			})
-		})
-		for range rounds(200, 20) {
-			c := a.loggedIn(aliceEmail)
+		}))
+		for range testsize.Rounds(200, 20) {
+			c := a.LoggedIn(testapp.Alice)
 			var renewed, ended atomic.Int32
-			alive := make([]*client, 8)
-			together(len(alive), func(i int) {
-				other := c.with(c.session())
+			alive := make([]*testapp.Client, 8)
+			testapp.Race(len(alive), func(i int) {
+				other := c.With(c.Session())
 				path := "/regenerate"
 				if i == 0 {
 					path = "/logout"
 				}
-				res, err := other.try(context.Background(), "POST", path, "", "")
+				res, err := other.Try(context.Background(), "POST", path, "", "")
 				switch {
 				case err != nil:
 					t.Error(err)
@@ -47,10 +49,10 @@ func TestOneSuccessorOfACookieSession(t *testing.T) {
 			if renewed.Load()+ended.Load() == 0 {
 				t.Error("nobody won")
 			}
-			c.get("/me").is401(t)
+			c.Get("/me").Want401(t)
 			users := 0
 			for _, other := range alive {
-				if other != nil && other.get("/me").StatusCode == 200 {
+				if other != nil && other.Get("/me").StatusCode == 200 {
 					users++
 				}
 			}
@@ -61,68 +63,44 @@ func TestOneSuccessorOfACookieSession(t *testing.T) {
 	})
 }
 
-// inFlight sends a request that has loaded its session when it returns, and is
-// answered when proceed is closed.
-func inFlight(c *client, path string, read <-chan struct{}) <-chan *response {
-	result := make(chan *response, 1)
-	go func() {
-		res, err := c.try(context.Background(), "GET", path, "", "")
-		if err != nil {
-			c.a.Error(err)
-		}
-		result <- res
-	}()
-	<-read
-	return result
+func TestCookieOfALoginIsNotOverwritten(t *testing.T) {
+	testapp.EachCookieBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Routes(slowTouch))
+		c := a.LoggedIn(testapp.Alice)
+		a.Clock.Advance(2 * time.Minute)
+		changes, touches := c.With(c.Session()).Start("GET", "/slow"), c.With(c.Session()).Start("GET", "/slow-touch")
+		a.Slow.Arrived()
+		a.Slow.Arrived()
+		c.LogIn(testapp.Alice, testapp.Password).Want(t, 200)
+		late := c.With(c.Session())
+		a.Slow.ReleaseAll()
+		(<-changes).Want(t, 409).WantNoCookies(t)
+		(<-touches).Want(t, 200).WantNoCookies(t)
+		late.Get("/me").Want(t, 200)
+	})
 }
 
-func TestCookieOfALoginIsNotOverwritten(t *testing.T) {
-	eachNotes(t, func(t *testing.T, b *backend) {
-		read, proceed := make(chan struct{}), make(chan struct{})
-		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) {
-			slowRoute(r, read, proceed)
-			r.GET("/slow-touch", func(c *gin.Context) {
-				ginauth.From(c).Session().Has("k")
-				read <- struct{}{}
-				<-proceed
-			})
-		})
-		c := a.loggedIn(aliceEmail)
-		a.clock.advance(2 * time.Minute)
-		changes := inFlight(c.with(c.session()), "/slow", read)
-		touches := inFlight(c.with(c.session()), "/slow-touch", read)
-		c.login(aliceEmail, goodPass).want(t, 200)
-		late := c.with(c.session())
-		close(proceed)
-		if res := (<-changes).want(t, 409); len(res.Header["Set-Cookie"]) > 0 {
-			t.Errorf("a change of the old session sets %v", res.Header)
-		}
-		if res := (<-touches).want(t, 200); len(res.Header["Set-Cookie"]) > 0 {
-			t.Errorf("a touch of the old session sets %v", res.Header)
-		}
-		late.get("/me").want(t, 200)
+// slowTouch adds routes that are held after they have read the session.
+func slowTouch(a *testapp.App, r *gin.Engine) {
+	r.GET("/slow-touch", func(c *gin.Context) {
+		ginauth.From(c).Session().Has("k")
+		a.Slow.Wait()
+	})
+	r.GET("/slow-me", a.Auth(), func(c *gin.Context) {
+		a.Slow.Wait()
+		c.String(200, "Alice")
 	})
 }
 
 func TestTouchOfAnEndedCookieSession(t *testing.T) {
-	eachNotes(t, func(t *testing.T, b *backend) {
-		read, proceed := make(chan struct{}), make(chan struct{})
-		a := newApp(t, b, nil, func(a *app, r *gin.Engine) {
-			r.GET("/slow-touch", a.m.Auth(), func(c *gin.Context) {
-				read <- struct{}{}
-				<-proceed
-				c.String(200, "Alice")
-			})
-		})
-		c := a.loggedIn(aliceEmail)
-		a.clock.advance(2 * time.Minute)
-		touches := inFlight(c.with(c.session()), "/slow-touch", read)
-		c.post("/logout", nil).want(t, 204)
-		close(proceed)
-		if res := <-touches; len(res.Header["Set-Cookie"]) > 0 {
-			t.Errorf("the late request sets %v", res.Header)
-		} else {
-			res.is401(t)
-		}
+	testapp.EachCookieBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Routes(slowTouch))
+		c := a.LoggedIn(testapp.Alice)
+		a.Clock.Advance(2 * time.Minute)
+		touches := c.With(c.Session()).Start("GET", "/slow-me")
+		a.Slow.Arrived()
+		c.Post("/logout", nil).Want(t, 204)
+		a.Slow.ReleaseAll()
+		(<-touches).WantNoCookies(t).Want401(t)
 	})
 }

@@ -15,31 +15,32 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/ginauthtest"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
-	"github.com/ginauth/ginauth/stores"
 )
 
 // TestSlowStoresShareOneDeadline asks for two calls of which each is in time, and
 // both together are not.
 func TestSlowStoresShareOneDeadline(t *testing.T) { // F01, F04, EXP-16
 	const timeout = 250 * time.Millisecond
-	eachBackend(t, func(t *testing.T, b *backend) {
-		fb, f := b.faulty()
-		a := newApp(t, fb, func(c *ginauth.Config) { c.StoreTimeout = timeout }, nil)
-		cookie := newSibling(a, func(*ginauth.Config) {}).loggedIn(aliceEmail).session() // which has more time
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		fb, f := b.Faulty()
+		a := testapp.New(t, fb, testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = timeout }))
+		cookie := a.Sibling(func(*ginauth.Config) {}).LoggedIn(testapp.Alice).Session() // which has more time
 		for _, request := range []string{"POST /set?k=slow&v=1", "POST /logout", "POST /login"} {
-			f.delay(timeout*8/10, "load", "update", "delete", "user by identifier")
-			credentials := fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass)
-			a.client().with(cookie).outage("two late calls, "+request, request, credentials, timeout+500*time.Millisecond)
-			f.set("", faultNone)
-			a.recovers(request, cookie)
+			f.Delay(timeout*8/10, testapp.LoadSession, testapp.UpdateSession, testapp.DeleteSession, testapp.UserByIdentifier)
+			credentials := fmt.Sprintf(`{"email":%q,"password":%q}`, testapp.Alice, testapp.Password)
+			outage(t, a.Client().With(cookie), "two late calls, "+request, request, credentials, timeout+500*time.Millisecond)
+			f.Clear()
+			recovers(a, request, cookie)
 		}
-		c := a.client().with(cookie)
-		if got := c.get("/all").want(t, 200).body; got != "{}" {
+		c := a.Client().With(cookie)
+		if got := c.Get("/all").Want(t, 200).Text; got != "{}" {
 			t.Errorf("the session has changed: %s", got)
 		}
-		c.post("/logout", nil).want(t, 204) // asked for again
-		a.client().with(cookie).get("/me").is401(t)
+		c.Post("/logout", nil).Want(t, 204) // asked for again
+		a.Client().With(cookie).Get("/me").Want401(t)
 	})
 }
 
@@ -48,28 +49,8 @@ func TestSlowStoresShareOneDeadline(t *testing.T) { // F01, F04, EXP-16
 type timed struct {
 	engine *gin.Engine
 	m      *ginauth.Manager
-	f      *faults
-	users  userBackend
-}
-
-// lateTokens fails where a replay is found out.
-type lateTokens struct {
-	stores.Tokens
-	f *faults
-}
-
-func (s lateTokens) Find(ctx context.Context, family, id string) (stores.Token, bool, error) {
-	if err := s.f.meet(ctx, "find"); err != nil {
-		return stores.Token{}, false, err
-	}
-	return s.Tokens.Find(ctx, family, id)
-}
-
-func (s lateTokens) RevokeFamily(ctx context.Context, now time.Time, family string) (bool, error) {
-	if err := s.f.meet(ctx, "revoke"); err != nil {
-		return false, err
-	}
-	return s.Tokens.RevokeFamily(ctx, now, family)
+	f      *testapp.Faults
+	users  testapp.Users
 }
 
 // bubble runs a test whose time passes when everybody waits. Store calls have one
@@ -77,17 +58,16 @@ func (s lateTokens) RevokeFamily(ctx context.Context, now time.Time, family stri
 func bubble(t *testing.T, test func(t *testing.T, a *timed)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b, f := memoryBackend(t).faulty()
-		b.set.Tokens = lateTokens{b.set.Tokens, f}
-		m, err := ginauth.New(ginauth.Config{Key: testKey, Stores: b.set, Users: b.users, Hashing: cheapHashing, Logger: slog.New(slog.DiscardHandler)})
+		b, f := testapp.Memory(t).Faulty()
+		m, err := ginauth.New(ginauth.Config{Key: testapp.Key, Stores: b.Set, Users: b.Users, Hashing: ginauthtest.CheapHashing(), Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer m.Close(context.Background())
 		r := gin.New()
 		r.Use(m.StartSession())
-		r.POST("/set", setKey)
-		test(t, &timed{r, m, f, b.users})
+		r.POST("/set", testapp.SetKey)
+		test(t, &timed{r, m, f, b.Users})
 	})
 }
 
@@ -95,7 +75,7 @@ func bubble(t *testing.T, test func(t *testing.T, a *timed)) {
 func (a *timed) do(method, path, cookie string) (*http.Response, time.Duration) {
 	r := httptest.NewRequest(method, "https://example.com"+path, nil)
 	if cookie != "" {
-		r.Header.Set("Cookie", sessionCookie+"="+cookie)
+		r.Header.Set("Cookie", testapp.SessionCookie+"="+cookie)
 	}
 	w, began := httptest.NewRecorder(), time.Now()
 	a.engine.ServeHTTP(w, r)
@@ -136,7 +116,7 @@ func TestStoreTimeIsThatOfStores(t *testing.T) { // F01
 			{"not in time, and the handler's own", "/works", 800 * time.Millisecond, 503, 10*time.Minute + time.Second},
 			{"almost none left", "/works", time.Second - 1, 503, 10*time.Minute + time.Second},
 		} {
-			a.f.delay(c.late, "load", "update")
+			a.f.Delay(c.late, testapp.LoadSession, testapp.UpdateSession)
 			if res, took := a.do("POST", c.path, cookie); res.StatusCode != c.status || took != c.took {
 				t.Errorf("%s: status %d after %v, want %d after %v", c.name, res.StatusCode, took, c.status, c.took)
 			}
@@ -150,7 +130,7 @@ func TestStoreTimeOfParallelCalls(t *testing.T) {
 		cookie := a.session(t)
 		a.engine.GET("/many", func(c *gin.Context) {
 			ctx := ginauth.From(c).EventContext(c.Request.Context())
-			together(10, func(i int) {
+			testapp.Race(10, func(i int) {
 				time.Sleep(time.Duration(i) * 10 * time.Millisecond)
 				if _, err := a.m.Session(ctx, cookie); err != nil {
 					t.Errorf("call %d: %v", i, err)
@@ -158,7 +138,7 @@ func TestStoreTimeOfParallelCalls(t *testing.T) {
 			})
 			ginauth.From(c).Session().Has("k")
 		})
-		a.f.delay(400*time.Millisecond, "load")
+		a.f.Delay(400*time.Millisecond, testapp.LoadSession)
 		if res, took := a.do("GET", "/many", cookie); res.StatusCode != 200 || took != 890*time.Millisecond {
 			t.Errorf("status %d after %v", res.StatusCode, took)
 		}
@@ -191,7 +171,7 @@ func TestStoreTimeOfTheManager(t *testing.T) {
 			open("in the request", kept, false)
 			open("with a context of its own", c.Request.Context(), true)
 		})
-		a.f.delay(800*time.Millisecond, "load")
+		a.f.Delay(800*time.Millisecond, testapp.LoadSession)
 		a.do("GET", "/", cookie)
 		open("after the request", kept, true)
 	})
@@ -204,12 +184,12 @@ func TestStoreTimeEndsWithTheAnswer(t *testing.T) {
 		a.engine.GET("/stream", func(c *gin.Context) {
 			c.Writer.Flush()
 			for i := range 4 {
-				if _, err := ginauth.From(c).Throttle(c.Request.Context(), "email", aliceEmail); err != nil {
+				if _, err := ginauth.From(c).Throttle(c.Request.Context(), "email", testapp.Alice); err != nil {
 					t.Errorf("call %d: %v", i, err)
 				}
 			}
 		})
-		a.f.delay(400*time.Millisecond, "take")
+		a.f.Delay(400*time.Millisecond, testapp.ReserveSlots)
 		if res, took := a.do("GET", "/stream", ""); res.StatusCode != 200 || took != 1600*time.Millisecond {
 			t.Errorf("status %d after %v", res.StatusCode, took)
 		}
@@ -238,8 +218,8 @@ func TestStoreTimeIsNotThatOfRules(t *testing.T) {
 		if res, took := a.do("POST", "/list", a.session(t)); res.StatusCode != 200 || took != 1600*time.Millisecond {
 			t.Errorf("status %d after %v", res.StatusCode, took)
 		}
-		a.engine.POST("/one", a.m.Authorize("see"), setKey)
-		a.f.delay(400*time.Millisecond, "load", "update")
+		a.engine.POST("/one", a.m.Authorize("see"), testapp.SetKey)
+		a.f.Delay(400*time.Millisecond, testapp.LoadSession, testapp.UpdateSession)
 		if res, took := a.do("POST", "/one?k=a&v=b", a.session(t)); res.StatusCode != 503 || took != time.Second {
 			t.Errorf("behind a middleware: status %d after %v", res.StatusCode, took)
 		}
@@ -250,7 +230,7 @@ func TestStoreTimeIsNotThatOfRules(t *testing.T) {
 // nearly all the time there is: nobody would ask for the end again.
 func TestReplayEndsALoginInASlowStore(t *testing.T) { // R01
 	bubble(t, func(t *testing.T, a *timed) {
-		user := &models.User{Name: "Alice", Email: aliceEmail}
+		user := &models.User{Name: "Alice", Email: testapp.Alice}
 		if err := a.users.CreateUser(t.Context(), user); err != nil {
 			t.Fatal(err)
 		}
@@ -280,9 +260,9 @@ func TestReplayEndsALoginInASlowStore(t *testing.T) { // R01
 		first := tokens.RefreshToken
 		refresh(first, 200, 0)
 		time.Sleep(time.Minute)
-		a.f.delay(400*time.Millisecond, "find", "revoke")
+		a.f.Delay(400*time.Millisecond, testapp.FindToken, testapp.RevokeFamily)
 		refresh(first, 401, 1200*time.Millisecond)
-		a.f.set("", faultNone)
+		a.f.Clear()
 		refresh(tokens.RefreshToken, 401, 0)
 	})
 }
@@ -292,7 +272,7 @@ func TestReplayEndsALoginInASlowStore(t *testing.T) { // R01
 func TestHungLimiterHoldsNoAnswerUp(t *testing.T) { // F06
 	bubble(t, func(t *testing.T, a *timed) {
 		a.engine.GET("/secret", a.m.ThrottleFailures("secret", ginauth.Limit{}), func(c *gin.Context) { c.String(200, "hello") })
-		a.f.set("put back", faultHang)
+		a.f.Set(testapp.Hang, testapp.RefundSlots)
 		if res, took := a.do("GET", "/secret", ""); res.StatusCode != 200 || took != time.Second {
 			t.Errorf("status %d after %v", res.StatusCode, took)
 		}

@@ -2,7 +2,6 @@ package ginauth_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -18,6 +17,8 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/ginauthtest"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -36,163 +37,47 @@ func withJWTKey(c *ginauth.Config) {
 	c.JWT.Issuer, c.JWT.Audience = jwtIssuer, jwtAudience
 }
 
-// pair is what a login by tokens answers.
-type pair struct {
-	Access    string `json:"access_token"`
-	Refresh   string `json:"refresh_token"`
-	Type      string `json:"token_type"`
-	ExpiresIn int    `json:"expires_in"`
-}
-
-func (r *response) pair(t testing.TB) pair {
-	t.Helper()
-	var p pair
-	if err := json.Unmarshal([]byte(r.want(t, 200).body), &p); err != nil || p.Access == "" || p.Refresh == "" {
-		t.Fatalf("no pair of tokens in %s: %v", r.body, err)
-	}
-	return p
-}
-
-// tokenRoutes are the routes of an application for programs.
-func tokenRoutes(a *app, r *gin.Engine) {
-	m := a.m
-	r.POST("/api/login", m.ThrottleLogins(), func(c *gin.Context) {
-		var in loginForm
-		if err := ginauth.DecodeJSON(c, &in); err != nil {
-			ginauth.Abort(c, err)
-			return
-		}
-		res, err := ginauth.From(c).Guard("api").Attempt(c.Request.Context(), ginauth.Credentials{"email": in.Email, "password": in.Password})
-		if err != nil {
-			ginauth.Abort(c, err)
-			return
-		}
-		c.JSON(200, res.Tokens)
-	})
-	r.POST("/api/refresh", func(c *gin.Context) {
-		var in struct {
-			RefreshToken string `json:"refresh_token"`
-		}
-		if err := ginauth.DecodeJSON(c, &in); err != nil {
-			ginauth.Abort(c, err)
-			return
-		}
-		res, err := ginauth.From(c).Guard("api").Refresh(c.Request.Context(), in.RefreshToken)
-		if err != nil {
-			ginauth.Abort(c, err)
-			return
-		}
-		c.JSON(200, res.Tokens)
-	})
-	r.POST("/api/logout", m.Auth("api"), logout)
-	r.GET("/api/me", m.Auth("api"), me)
-	r.GET("/token/me", m.Auth("token"), me)
-	r.GET("/any/me", m.Auth("web", "api", "token"), me)
-	r.GET("/bearer/me", m.Auth("api", "token"), me)
-	r.POST("/tokens", m.Auth("web", "api", "token"), func(c *gin.Context) {
-		var in ginauth.TokenSpec
-		if err := ginauth.DecodeJSON(c, &in); err != nil {
-			ginauth.Abort(c, err)
-			return
-		}
-		token, err := ginauth.From(c).CreateToken(c.Request.Context(), in)
-		if err != nil {
-			ginauth.Abort(c, err)
-			return
-		}
-		c.JSON(201, token)
-	})
-	r.GET("/tokens", m.Auth("web", "api", "token"), func(c *gin.Context) {
-		tokens, err := ginauth.From(c).Tokens(c.Request.Context())
-		if err != nil {
-			ginauth.Abort(c, err)
-			return
-		}
-		c.JSON(200, tokens)
-	})
-	r.DELETE("/tokens/:id", m.Auth("web", "api", "token"), func(c *gin.Context) {
-		if err := ginauth.From(c).RevokeToken(c.Request.Context(), c.Param("id")); err != nil {
-			ginauth.Abort(c, err)
-			return
-		}
-		c.Status(204)
-	})
-	r.GET("/read", m.Auth("web", "api", "token"), m.RequireAbilities("read"), me)
-	r.GET("/read-write", m.Auth("token"), m.RequireAbilities("read", "write"), me)
-	r.GET("/read-or-write", m.Auth("token"), m.RequireAnyAbility("read", "write"), me)
-	r.GET("/read-or-login", m.Auth("web", "api", "token"), m.RequireAbilitiesOrLogin("read"), me)
-}
-
-// bearing returns a client without cookies that sends a token.
-func (a *app) bearing(token string) *client {
-	c := a.client()
-	c.header.Set("Authorization", "Bearer "+token)
-	return c
-}
-
-func (a *app) apiLogin(email string) pair {
-	a.Helper()
-	return a.client().post("/api/login", loginForm{email, goodPass}).pair(a.T)
-}
-
-func (a *app) refresh(token string) *response {
-	a.Helper()
-	return a.client().post("/api/refresh", map[string]string{"refresh_token": token})
-}
-
-// isBadToken asserts the one answer that every bad token gets.
-func (r *response) isBadToken(t testing.TB) {
-	t.Helper()
-	r.is401(t)
-	if got := r.Header.Get("WWW-Authenticate"); got != `Bearer error="invalid_token"` {
-		t.Errorf("challenge %q", got)
-	}
-	if want := `{"code":"unauthenticated","message":"Authentication is required."}`; r.body != want {
-		t.Errorf("body %s, want %s", r.body, want)
-	}
-}
-
 func TestTokenLogin(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, nil, tokenRoutes)
-		p := a.apiLogin(aliceEmail)
-		if p.Type != "Bearer" || p.ExpiresIn != 900 {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		p := a.IssueTokens(testapp.Alice)
+		if p.TokenType != "Bearer" || p.ExpiresIn != 900 {
 			t.Errorf("%+v", p)
 		}
-		alice := a.bearing(p.Access)
-		if name := alice.get("/api/me").want(t, 200).name(t); name != "Alice" {
+		alice := a.Bearer(p.AccessToken)
+		if name := alice.Get("/api/me").Want(t, 200).UserName(t); name != "Alice" {
 			t.Errorf("the token is %q's", name)
 		}
-		a.client().get("/api/me").is401(t)
-		next := a.refresh(p.Refresh).pair(t)
-		if next.Refresh == p.Refresh || next.Access == p.Access {
+		a.Client().Get("/api/me").Want401(t)
+		next := a.Refresh(p.RefreshToken).Tokens(t)
+		if next.RefreshToken == p.RefreshToken || next.AccessToken == p.AccessToken {
 			t.Error("a token came back unchanged")
 		}
-		a.bearing(next.Access).get("/api/me").want(t, 200)
-		alice.post("/api/logout", nil).want(t, 204)
-		alice.get("/api/me").isBadToken(t)
-		a.bearing(next.Access).get("/api/me").isBadToken(t)
-		a.refresh(next.Refresh).want(t, 401)
-		if n := len(eventsOf[loginEvent](a)); n != 1 {
+		a.Bearer(next.AccessToken).Get("/api/me").Want(t, 200)
+		alice.Post("/api/logout", nil).Want(t, 204)
+		alice.Get("/api/me").WantBadToken(t)
+		a.Bearer(next.AccessToken).Get("/api/me").WantBadToken(t)
+		a.Refresh(next.RefreshToken).Want(t, 401)
+		if n := len(testapp.EventsOf[events.Login](a)); n != 1 {
 			t.Errorf("%d Login events", n)
 		}
 	})
 }
 
 func TestTokenLoginRefusals(t *testing.T) { // E01, T08
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, nil, tokenRoutes)
-		wrong := a.client().post("/api/login", loginForm{aliceEmail, "wrong"}).want(t, 401)
-		nobody := a.client().post("/api/login", loginForm{"nobody@example.com", "wrong"}).want(t, 401)
-		if wrong.body != nobody.body {
-			t.Errorf("%s and %s", wrong.body, nobody.body)
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		wrong := a.Client().Post("/api/login", testapp.Credentials(testapp.Alice, "wrong")).Want(t, 401)
+		nobody := a.Client().Post("/api/login", testapp.Credentials("nobody@example.com", "wrong")).Want(t, 401)
+		if wrong.Text != nobody.Text {
+			t.Errorf("%s and %s", wrong.Text, nobody.Text)
 		}
 		// The doors of both guards share one count: four are left.
 		for range 2 {
-			a.client().login(aliceEmail, "wrong").want(t, 401)
-			a.client().post("/api/login", loginForm{aliceEmail, "wrong"}).want(t, 401)
+			a.Client().LogIn(testapp.Alice, "wrong").Want(t, 401)
+			a.Client().Post("/api/login", testapp.Credentials(testapp.Alice, "wrong")).Want(t, 401)
 		}
-		a.client().post("/api/login", loginForm{aliceEmail, goodPass}).want(t, 429)
+		a.Client().Post("/api/login", testapp.Credentials(testapp.Alice, testapp.Password)).Want(t, 429)
 	})
 }
 
@@ -219,18 +104,18 @@ func claimsOf(t testing.TB, token string) jwt.MapClaims {
 }
 
 func TestAccessTokenClaims(t *testing.T) { // J07–J11, J19
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, func(c *ginauth.Config) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
 			withJWTKey(c)
 			c.JWT.Leeway = 30 * time.Second
-		}, tokenRoutes)
-		good := claimsOf(t, a.apiLogin(aliceEmail).Access)
-		now := float64(a.clock.Now().Unix())
+		}))
+		good := claimsOf(t, a.IssueTokens(testapp.Alice).AccessToken)
+		now := float64(a.Clock.Now().Unix())
 		ok := func(name string, change func(jwt.MapClaims)) {
-			t.Run(name, func(t *testing.T) { a.withClaims(good, change).want(t, 200) })
+			t.Run(name, func(t *testing.T) { withClaims(a, good, change).Want(t, 200) })
 		}
 		bad := func(name string, change func(jwt.MapClaims)) {
-			t.Run(name, func(t *testing.T) { a.withClaims(good, change).isBadToken(t) })
+			t.Run(name, func(t *testing.T) { withClaims(a, good, change).WantBadToken(t) })
 		}
 		set := func(claim string, v any) func(jwt.MapClaims) { return func(c jwt.MapClaims) { c[claim] = v } }
 		drop := func(claim string) func(jwt.MapClaims) { return func(c jwt.MapClaims) { delete(c, claim) } }
@@ -248,8 +133,8 @@ func TestAccessTokenClaims(t *testing.T) { // J07–J11, J19
 			}
 		}
 		print := good["fpr"].(string)
-		for _, v := range []string{print[:42], print[:40], print + "A", print + "=", print[:42] + "!", "A" + print[:42], strings.Repeat("A", 43)} {
-			bad("fpr "+v, set("fpr", v))
+		for i, v := range []string{print[:42], print[:40], print + "A", print + "=", print[:42] + "!", "A" + print[:42], strings.Repeat("A", 43)} {
+			bad(fmt.Sprintf("fpr %d", i), set("fpr", v))
 		}
 		for _, v := range []any{0, -1, 1e300, "1893553445"} {
 			bad(fmt.Sprintf("exp %v", v), set("exp", v))
@@ -259,7 +144,7 @@ func TestAccessTokenClaims(t *testing.T) { // J07–J11, J19
 		}
 		bad("aud of another", set("aud", "https://other.example"))
 		ok("aud among several", set("aud", []string{"https://other.example", jwtAudience}))
-		for _, v := range []any{"1=1", "1 OR 1=1", "+1", " 1", "0x1", "01", "1.0", "99999999999999999999", 1, a.bob.AuthID()} {
+		for _, v := range []any{"1=1", "1 OR 1=1", "+1", " 1", "0x1", "01", "1.0", "99999999999999999999", 1, a.Bob.AuthID()} {
 			bad(fmt.Sprintf("sub %v", v), set("sub", v))
 		}
 		for _, v := range []string{"refresh", "personal", "Access", "session"} {
@@ -270,21 +155,21 @@ func TestAccessTokenClaims(t *testing.T) { // J07–J11, J19
 }
 
 // withClaims asks with a token that has changed claims and a right signature.
-func (a *app) withClaims(good jwt.MapClaims, change func(jwt.MapClaims)) *response {
+func withClaims(a *testapp.App, good jwt.MapClaims, change func(jwt.MapClaims)) *testapp.Response {
 	a.Helper()
 	claims := maps.Clone(good)
 	change(claims)
-	return a.bearing(signed(a.T, "at+jwt", claims)).get("/api/me")
+	return a.Bearer(signed(a, "at+jwt", claims)).Get("/api/me")
 }
 
 func TestBadTokensLookAlike(t *testing.T) { // J01, J04–J06, J10, J12, J16, J17
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, withJWTKey, tokenRoutes)
-		good := a.apiLogin(aliceEmail)
-		claims := claimsOf(t, good.Access)
-		parts := strings.Split(good.Access, ".")
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(withJWTKey))
+		good := a.IssueTokens(testapp.Alice)
+		claims := claimsOf(t, good.AccessToken)
+		parts := strings.Split(good.AccessToken, ".")
 		expired := maps.Clone(claims)
-		expired["exp"] = a.clock.Now().Add(-time.Hour).Unix()
+		expired["exp"] = a.Clock.Now().Add(-time.Hour).Unix()
 		none := jwt.NewWithClaims(jwt.SigningMethodNone, claims)
 		none.Header["kid"], none.Header["typ"] = jwtKID, "at+jwt"
 		unsigned, err := none.SignedString(jwt.UnsafeAllowNoneSignatureType)
@@ -308,119 +193,121 @@ func TestBadTokensLookAlike(t *testing.T) { // J01, J04–J06, J10, J12, J16, J1
 		defer listener.Close()
 		for name, token := range map[string]string{
 			"garbage": "garbage", "dots": "a.b.c", "two segments": parts[0] + "." + parts[1],
-			"four segments": good.Access + ".AAAA", "no signature": parts[0] + "." + parts[1] + ".",
+			"four segments": good.AccessToken + ".AAAA", "no signature": parts[0] + "." + parts[1] + ".",
 			"alg none": unsigned, "alg none with the signature": unsigned + parts[2],
 			"other signature": parts[0] + "." + parts[1] + "." + strings.Repeat("A", len(parts[2])),
-			"padded":          good.Access + "=", "expired": signed(t, "at+jwt", expired),
-			"expired with a bad signature": signed(t, "at+jwt", expired)[:len(good.Access)-4] + "AAAA",
+			"padded":          good.AccessToken + "=", "expired": signed(t, "at+jwt", expired),
+			"expired with a bad signature": signed(t, "at+jwt", expired)[:len(good.AccessToken)-4] + "AAAA",
 			"kid unknown":                  header(map[string]any{"kid": "k2"}), "kid path": header(map[string]any{"kid": "../../dev/null"}),
 			"kid SQL": header(map[string]any{"kid": "' OR 1=1 --"}), "kid number": header(map[string]any{"kid": 1}),
-			"kid URL": header(map[string]any{"kid": a.srv.URL}), "crit": header(map[string]any{"crit": []string{"exp"}}),
+			"kid URL": header(map[string]any{"kid": a.Server.URL}), "crit": header(map[string]any{"crit": []string{"exp"}}),
 			"jku": header(map[string]any{"jku": listener.URL}), "x5u": header(map[string]any{"x5u": listener.URL, "kid": "x"}),
 			"jwk": header(map[string]any{"jwk": map[string]string{"kty": "oct", "k": "AAAA"}}), "x5c": header(map[string]any{"x5c": []string{"AAAA"}}), "typ JWT": header(map[string]any{"typ": "JWT"}),
 			"typ missing": header(map[string]any{"typ": nil}), "b64": header(map[string]any{"b64": false}),
-			"too long": good.Access + strings.Repeat("A", 9<<10), "refresh token": good.Refresh,
-			"the session's cookie": a.loggedIn(aliceEmail).session(),
+			"too long": good.AccessToken + strings.Repeat("A", 9<<10), "refresh token": good.RefreshToken,
+			"the session's cookie": a.LoggedIn(testapp.Alice).Session(),
 		} {
-			t.Run(name, func(t *testing.T) { a.bearing(token).get("/api/me").isBadToken(t) })
+			t.Run(name, func(t *testing.T) { a.Bearer(token).Get("/api/me").WantBadToken(t) })
 		}
-		a.bearing(good.Access).get("/api/me").want(t, 200)
+		a.Bearer(good.AccessToken).Get("/api/me").Want(t, 200)
 		if asked.Load() != 0 {
 			t.Error("a URL in a header was followed")
 		}
-		a.bearing("garbage").get("/any/me").isBadToken(t)
-		if got := a.client().get("/any/me").Header.Get("WWW-Authenticate"); got != `Session realm="web"` {
+		a.Bearer("garbage").Get("/any/me").WantBadToken(t)
+		if got := a.Client().Get("/any/me").Header.Get("WWW-Authenticate"); got != `Session realm="web"` {
 			t.Errorf("challenge without a token %q", got)
 		}
 	})
 }
 
 func TestBearerTransport(t *testing.T) { // J13
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, nil, tokenRoutes)
-		token := a.apiLogin(aliceEmail).Access
-		get := func(path string, header ...string) *response {
-			c := a.client()
-			c.header["Authorization"] = header
-			return c.get(path)
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		token := a.IssueTokens(testapp.Alice).AccessToken
+		get := func(path string, header ...string) *testapp.Response {
+			c := a.Client()
+			c.Header["Authorization"] = header
+			return c.Get(path)
 		}
-		get("/api/me", "Bearer "+token).want(t, 200)
-		get("/api/me", "bearer "+token).want(t, 200)
-		get("/api/me", "BEARER "+token).want(t, 200)
+		get("/api/me", "Bearer "+token).Want(t, 200)
+		get("/api/me", "bearer "+token).Want(t, 200)
+		get("/api/me", "BEARER "+token).Want(t, 200)
 		for _, header := range [][]string{
 			{"Bearer"}, {"Bearer "}, {"Bearer  " + token}, {"Bearer\t" + token}, {"Bearer " + token + " b"}, {"Bearer a " + token},
 			{token}, {"Token " + token}, {"Bearer " + token, "Bearer " + token}, {"Basic eDp5", "Bearer " + token}, {"Bearer " + token + ","},
 		} {
-			get("/api/me", header...).is401(t)
+			get("/api/me", header...).Want401(t)
 		}
-		get("/api/me?token=" + token + "&access_token=" + token).is401(t)
-		c := a.client()
-		c.cookies["token"], c.cookies["access_token"] = token, token
-		c.get("/api/me").is401(t)
-		if got := a.client().get("/api/me").Header.Get("WWW-Authenticate"); got != "Bearer" {
+		get("/api/me?token=" + token + "&access_token=" + token).Want401(t)
+		c := a.Client()
+		c.Cookies["token"], c.Cookies["access_token"] = token, token
+		c.Get("/api/me").Want401(t)
+		if got := a.Client().Get("/api/me").Header.Get("WWW-Authenticate"); got != "Bearer" {
 			t.Errorf("challenge without a token %q", got)
 		}
 	})
 }
 
 func TestTokenFromElsewhere(t *testing.T) {
-	a := newApp(t, memoryBackend(t), func(c *ginauth.Config) {
+	a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) {
 		c.JWT.Source = func(r *http.Request) string { return r.Header.Get("X-Token") }
-	}, tokenRoutes)
-	token := a.apiLogin(aliceEmail).Access
-	c := a.client()
-	c.header.Set("X-Token", token)
-	c.get("/api/me").want(t, 200)
-	a.bearing(token).get("/api/me").is401(t)
+	}))
+	token := a.IssueTokens(testapp.Alice).AccessToken
+	c := a.Client()
+	c.Header.Set("X-Token", token)
+	c.Get("/api/me").Want(t, 200)
+	a.Bearer(token).Get("/api/me").Want401(t)
 }
 
 func TestCookieOfOneBearerOfAnother(t *testing.T) { // J18
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, nil, tokenRoutes)
-		bob := a.loggedIn(bobEmail)
-		bob.header.Set("Authorization", "Bearer "+a.apiLogin(aliceEmail).Access)
-		if name := bob.get("/any/me").want(t, 200).name(t); name != "Bob" {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		bob := a.LoggedIn(testapp.Bob)
+		bob.Header.Set("Authorization", "Bearer "+a.IssueTokens(testapp.Alice).AccessToken)
+		if name := bob.Get("/any/me").Want(t, 200).UserName(t); name != "Bob" {
 			t.Errorf("%s wins over the guard named first", name)
 		}
-		if name := bob.get("/bearer/me").want(t, 200).name(t); name != "Alice" {
+		if name := bob.Get("/bearer/me").Want(t, 200).UserName(t); name != "Alice" {
 			t.Errorf("%s is the bearer", name)
 		}
-		personal := a.personal(a.loggedIn(aliceEmail), "read")
-		bob.header.Set("Authorization", "Bearer "+personal.Token)
-		bob.get("/read").want(t, 403) // the cookie decided, and it has no abilities
-		bob.header.Set("Sec-Fetch-Site", "cross-site")
-		bob.do("DELETE", "/tokens/"+personal.ID, "", "").want(t, 403)
+		personal := a.LoggedIn(testapp.Alice).Personal("read")
+		bob.Header.Set("Authorization", "Bearer "+personal.Text)
+		bob.Get("/ability/read").Want(t, 403) // the cookie decided, and it has no abilities
+		bob.Header.Set("Sec-Fetch-Site", "cross-site")
+		bob.Do("DELETE", "/tokens/"+personal.ID, "", "").Want(t, 403)
 	})
 }
 
 func TestAccessTokenEnds(t *testing.T) { // S17, J15, P12, R06
-	for name, end := range map[string]func(a *app){
-		"disabled": func(a *app) {
-			a.b.users.change(a.alice.AuthID(), func(u *models.User) { now := time.Now(); u.DisabledAt = &now })
+	for name, end := range map[string]func(a *testapp.App){
+		"disabled": func(a *testapp.App) {
+			a.Backend.Users.Change(a.Alice.AuthID(), func(u *models.User) { now := time.Now(); u.DisabledAt = &now })
 		},
-		"password changed": func(a *app) { a.b.users.change(a.alice.AuthID(), func(u *models.User) { u.SecurityStamp = "another" }) },
-		"expired":          func(a *app) { a.clock.advance(15*time.Minute + 10*time.Second) },
-		"all tokens ended": func(a *app) {
-			if err := a.m.RevokeTokens(context.Background(), "api", a.alice.AuthID()); err != nil {
+		"password changed": func(a *testapp.App) {
+			a.Backend.Users.Change(a.Alice.AuthID(), func(u *models.User) { u.SecurityStamp = "another" })
+		},
+		"expired": func(a *testapp.App) { a.Clock.Advance(15*time.Minute + 10*time.Second) },
+		"all tokens ended": func(a *testapp.App) {
+			if err := a.RevokeTokens(context.Background(), "api", a.Alice.AuthID()); err != nil {
 				a.Error(err)
 			}
 		},
-		"signed out everywhere": func(a *app) {
-			if _, err := a.b.set.Tokens.RevokeOwner(context.Background(), a.clock.Now(), "users:"+a.alice.AuthID(), "", stores.Refresh); err != nil {
+		"signed out everywhere": func(a *testapp.App) {
+			if _, err := a.Backend.Set.Tokens.RevokeOwner(context.Background(), a.Clock.Now(), "users:"+a.Alice.AuthID(), "", stores.Refresh); err != nil {
 				a.Error(err)
 			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			eachBackend(t, func(t *testing.T, b *backend) {
-				a := newApp(t, b, nil, tokenRoutes)
-				alice, bob := a.apiLogin(aliceEmail), a.apiLogin(bobEmail)
-				a.bearing(alice.Access).get("/api/me").want(t, 200)
+			testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+				a := testapp.New(t, b)
+				alice, bob := a.IssueTokens(testapp.Alice), a.IssueTokens(testapp.Bob)
+				a.Bearer(alice.AccessToken).Get("/api/me").Want(t, 200)
 				end(a)
-				a.bearing(alice.Access).get("/api/me").isBadToken(t)
+				a.Bearer(alice.AccessToken).Get("/api/me").WantBadToken(t)
 				if name != "expired" {
-					a.refresh(alice.Refresh).want(t, 401)
-					a.bearing(bob.Access).get("/api/me").want(t, 200)
+					a.Refresh(alice.RefreshToken).Want(t, 401)
+					a.Bearer(bob.AccessToken).Get("/api/me").Want(t, 200)
 				}
 			})
 		})
@@ -428,45 +315,45 @@ func TestAccessTokenEnds(t *testing.T) { // S17, J15, P12, R06
 }
 
 func TestRevokeSignedToken(t *testing.T) { // J14, J15
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, withJWTKey, tokenRoutes)
-		other := newSibling(a, withJWTKey)
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(withJWTKey))
+		other := a.Sibling(withJWTKey)
 		ctx := context.Background()
-		p := a.apiLogin(aliceEmail)
-		forged := claimsOf(t, p.Access)
+		p := a.IssueTokens(testapp.Alice)
+		forged := claimsOf(t, p.AccessToken)
 		unsigned, err := jwt.NewWithClaims(jwt.SigningMethodNone, forged).SignedString(jwt.UnsafeAllowNoneSignatureType)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 100 {
-			if err := a.m.JWT().Revoke(ctx, unsigned); ginauth.StatusOf(err) != 401 {
+			if err := a.JWT().Revoke(ctx, unsigned); ginauth.StatusOf(err) != 401 {
 				t.Fatalf("revoking an unsigned token: %v", err)
 			}
 		}
-		a.bearing(p.Access).get("/api/me").want(t, 200)
-		if err := a.m.JWT().Revoke(ctx, p.Access); err != nil {
+		a.Bearer(p.AccessToken).Get("/api/me").Want(t, 200)
+		if err := a.JWT().Revoke(ctx, p.AccessToken); err != nil {
 			t.Fatal(err)
 		}
-		if err := a.m.JWT().Revoke(ctx, p.Access); err != nil {
+		if err := a.JWT().Revoke(ctx, p.AccessToken); err != nil {
 			t.Errorf("revoking again: %v", err)
 		}
-		a.bearing(p.Access).get("/api/me").isBadToken(t)
-		other.bearing(p.Access).get("/api/me").isBadToken(t)
-		a.clock.advance(15*time.Minute + 9*time.Second) // a second before it is over
-		if p, ok := b.set.Tokens.(stores.Pruner); ok {
-			if _, err := p.Prune(ctx, a.clock.Now()); err != nil {
+		a.Bearer(p.AccessToken).Get("/api/me").WantBadToken(t)
+		other.Bearer(p.AccessToken).Get("/api/me").WantBadToken(t)
+		a.Clock.Advance(15*time.Minute + 9*time.Second) // a second before it is over
+		if p, ok := b.Set.Tokens.(stores.Pruner); ok {
+			if _, err := p.Prune(ctx, a.Clock.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		a.bearing(p.Access).get("/api/me").isBadToken(t)
-		a.refresh(p.Refresh).want(t, 200) // the login lives on
+		a.Bearer(p.AccessToken).Get("/api/me").WantBadToken(t)
+		a.Refresh(p.RefreshToken).Want(t, 200) // the login lives on
 	})
 }
 
 func TestApplicationTokens(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, nil, tokenRoutes)
-		j, ctx := a.m.JWT(), context.Background()
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		j, ctx := a.JWT(), context.Background()
 		type invitation struct {
 			Team string `json:"team"`
 			Role string `json:"role"`
@@ -486,8 +373,8 @@ func TestApplicationTokens(t *testing.T) {
 		if _, err := j.Decode(ctx, "other", text); ginauth.StatusOf(err) != 401 {
 			t.Errorf("as another kind: %v", err)
 		}
-		a.bearing(text).get("/api/me").isBadToken(t)
-		if _, err := j.Decode(ctx, "access", a.apiLogin(aliceEmail).Access); ginauth.StatusOf(err) != 401 {
+		a.Bearer(text).Get("/api/me").WantBadToken(t)
+		if _, err := j.Decode(ctx, "access", a.IssueTokens(testapp.Alice).AccessToken); ginauth.StatusOf(err) != 401 {
 			t.Errorf("an access token as the application's: %v", err)
 		}
 		if err := j.Revoke(ctx, text); err != nil {
@@ -512,29 +399,28 @@ func TestApplicationTokens(t *testing.T) {
 }
 
 func TestOwnClaims(t *testing.T) { // J19
-	eachBackend(t, func(t *testing.T, b *backend) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		role := "admin"
 		type roles struct {
 			Role string `json:"role"`
 		}
-		a := newApp(t, b, func(c *ginauth.Config) {
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
 			c.JWT.Claims = func(_ context.Context, u models.Authenticatable) (any, error) { return roles{role}, nil }
-		}, func(a *app, r *gin.Engine) {
-			tokenRoutes(a, r)
-			r.GET("/role", a.m.Auth("web", "api"), func(c *gin.Context) {
+		}), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+			r.GET("/role", a.Auth("web", "api"), func(c *gin.Context) {
 				claims, ok := ginauth.Claims[roles](c)
 				c.JSON(200, []any{claims.Role, ok})
 			})
-		})
-		p := a.apiLogin(aliceEmail)
-		if got := a.bearing(p.Access).get("/role").want(t, 200).body; got != `["admin",true]` {
+		}))
+		p := a.IssueTokens(testapp.Alice)
+		if got := a.Bearer(p.AccessToken).Get("/role").Want(t, 200).Text; got != `["admin",true]` {
 			t.Error(got)
 		}
-		if got := a.loggedIn(aliceEmail).get("/role").want(t, 200).body; got != `["",false]` {
+		if got := a.LoggedIn(testapp.Alice).Get("/role").Want(t, 200).Text; got != `["",false]` {
 			t.Errorf("a session has claims: %s", got)
 		}
 		role = "user" // read afresh at the next refresh
-		if got := a.bearing(a.refresh(p.Refresh).pair(t).Access).get("/role").body; got != `["user",true]` {
+		if got := a.Bearer(a.Refresh(p.RefreshToken).Tokens(t).AccessToken).Get("/role").Text; got != `["user",true]` {
 			t.Error(got)
 		}
 	})
@@ -542,22 +428,22 @@ func TestOwnClaims(t *testing.T) { // J19
 
 // TestHugeTokens checks that what is too long is refused before it is decoded.
 func TestHugeTokens(t *testing.T) { // J12
-	a := newApp(t, memoryBackend(t), nil, tokenRoutes)
-	a.engine.GET("/direct", a.m.Auth("api", "token"), me)
+	a := testapp.New(t, testapp.Memory(t))
+	a.Engine.GET("/direct", a.Auth("api", "token"), testapp.Me)
 	for _, size := range []int{9 << 10, 64 << 10, 900 << 10} {
 		req := httptest.NewRequest("GET", "/direct", nil)
 		req.Header.Set("Authorization", "Bearer "+strings.Repeat("A", size/2)+"."+strings.Repeat("A", size/2)+".AAAA")
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		w := httptest.NewRecorder()
-		a.engine.ServeHTTP(w, req)
+		a.Engine.ServeHTTP(w, req)
 		runtime.ReadMemStats(&after)
 		if used := after.TotalAlloc - before.TotalAlloc; w.Code != 401 || used > 64<<10 {
 			t.Errorf("a token of %d bytes: status %d, %d bytes allocated", size, w.Code, used)
 		}
 	}
 	body := `{"refresh_token":"` + strings.Repeat("A", 1<<20) + `"}`
-	a.client().do("POST", "/api/refresh", "application/json", body).want(t, 413)
+	a.Client().Do("POST", "/api/refresh", "application/json", body).Want(t, 413)
 }
 
 // An event is not made for nobody, and made for whoever hears it: an audit sink
@@ -575,7 +461,7 @@ func TestTokenLoginIsHeard(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			users, alice := newMemoryUsers(), &models.User{Name: "Alice", Email: aliceEmail}
+			users, alice := new(ginauthtest.Users), &models.User{Name: "Alice", Email: testapp.Alice}
 			if err := users.CreateUser(t.Context(), alice); err != nil {
 				t.Fatal(err)
 			}

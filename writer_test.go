@@ -16,6 +16,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/testapp"
 )
 
 // gzipWriter compresses what passes, as compressing middlewares do.
@@ -33,13 +35,6 @@ func compress(c *gin.Context) {
 	c.Writer = w
 	defer w.z.Close()
 	c.Next()
-}
-
-// put changes the session, so that the response has to set a cookie.
-func put(c *gin.Context) {
-	if err := ginauth.From(c).Session().Put("k", "v"); err != nil {
-		panic(err)
-	}
 }
 
 // answers are ways to write a response. Each puts something into the session
@@ -80,7 +75,7 @@ func answerRoutes(t *testing.T, r gin.IRouter) {
 		},
 	}
 	for name, h := range handlers {
-		r.GET("/"+name, put, h)
+		r.GET("/"+name, testapp.Put, h)
 	}
 }
 
@@ -93,116 +88,116 @@ func gzipInside(t *testing.T, r *gin.Engine) {
 }
 
 func TestSessionIsStoredBeforeTheFirstByte(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) { answerRoutes(t, r); gzipInside(t, r) })
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Routes(func(_ *testapp.App, r *gin.Engine) { answerRoutes(t, r); gzipInside(t, r) }))
 		for _, prefix := range []string{"/", "/inside/"} {
 			for _, name := range answerNames {
-				c := a.client()
-				res := c.get(prefix + name)
-				if c.session() == "" || res.Header.Get("X-Handler") != "1" || res.StatusCode >= 500 {
-					t.Errorf("%s%s: status %d, cookies %v", prefix, name, res.StatusCode, c.cookies)
+				c := a.Client()
+				res := c.Get(prefix + name)
+				if c.Session() == "" || res.Header.Get("X-Handler") != "1" || res.StatusCode >= 500 {
+					t.Errorf("%s%s: status %d, cookies %v", prefix, name, res.StatusCode, c.Cookies)
 				}
-				if got := c.get("/all").body; got != `{"k":"v"}` {
+				if got := c.Get("/all").Text; got != `{"k":"v"}` {
 					t.Errorf("%s%s: the session holds %s", prefix, name, got)
 				}
 			}
 		}
-		c := a.client()
-		if res := c.get("/no/such/route").want(t, 404); !strings.Contains(res.body, "404") {
-			t.Errorf("404 body %q", res.body)
+		c := a.Client()
+		if res := c.Get("/no/such/route").Want(t, 404); !strings.Contains(res.Text, "404") {
+			t.Errorf("404 body %q", res.Text)
 		}
 	})
 }
 
 func TestFailedCommitReplacesTheAnswer(t *testing.T) { // F03
-	eachBackend(t, func(t *testing.T, b *backend) {
-		fb, f := b.faulty()
-		a := newApp(t, fb, nil, func(_ *app, r *gin.Engine) { answerRoutes(t, r); gzipInside(t, r) })
-		f.set("create", faultRefuse)
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		fb, f := b.Faulty()
+		a := testapp.New(t, fb, testapp.Routes(func(_ *testapp.App, r *gin.Engine) { answerRoutes(t, r); gzipInside(t, r) }))
+		f.Set(testapp.Refuse, testapp.CreateSession)
 		for _, prefix := range []string{"/", "/inside/"} {
 			for _, name := range answerNames {
-				c := a.client()
-				res := c.get(prefix+name).want(t, 503)
+				c := a.Client()
+				res := c.Get(prefix+name).Want(t, 503)
 				if res.Header.Get("X-Handler") != "" || res.Header.Get("Content-Encoding") != "" || res.Header.Get("Location") != "" {
 					t.Errorf("%s: headers of the handler: %v", name, res.Header)
 				}
 				if len(res.Header["Set-Cookie"]) > 0 || res.Header.Get("Retry-After") == "" {
 					t.Errorf("%s: headers %v", name, res.Header)
 				}
-				if want := `"code":"unavailable"`; !strings.Contains(res.body, want) || strings.Contains(res.body, "CANARY") {
-					t.Errorf("%s: body %q", name, res.body)
+				if want := `"code":"unavailable"`; !strings.Contains(res.Text, want) || strings.Contains(res.Text, "CANARY") {
+					t.Errorf("%s: body %q", name, res.Text)
 				}
 			}
 		}
-		if strings.Contains(a.logs.String(), "10.1.2.3") == false {
+		if strings.Contains(a.Logs.String(), "10.1.2.3") == false {
 			t.Error("the log does not say what failed")
 		}
 	})
 }
 
 func TestHeadersFromBeforeTheSessionAreKept(t *testing.T) {
-	eachKind(t, func(t *testing.T, b *backend) {
-		b, f := b.faulty()
-		a := newApp(t, b, nil, nil)
+	testapp.EachKindOfSession(t, func(t *testing.T, b *testapp.Backend) {
+		b, f := b.Faulty()
+		a := testapp.New(t, b)
 		r := gin.New()
-		r.Use(func(c *gin.Context) { c.Header("X-Request-Id", "7") }, compress, a.m.StartSession())
-		r.GET("/x", put, func(c *gin.Context) { c.Header("X-Handler", "1"); c.String(200, "x") })
-		a.srv.Config.Handler = r
-		f.set("create", faultRefuse)
-		res := a.client().get("/x").want(t, 503)
+		r.Use(func(c *gin.Context) { c.Header("X-Request-Id", "7") }, compress, a.StartSession())
+		r.GET("/x", testapp.Put, func(c *gin.Context) { c.Header("X-Handler", "1"); c.String(200, "x") })
+		a.Serve(r)
+		f.Set(testapp.Refuse, testapp.CreateSession)
+		res := a.Client().Get("/x").Want(t, 503)
 		if res.Header.Get("X-Request-Id") != "7" || res.Header.Get("X-Handler") != "" {
 			t.Errorf("headers %v", res.Header)
 		}
-		if !res.Uncompressed || !strings.Contains(res.body, `"unavailable"`) {
-			t.Errorf("compressed outside: %v %q", res.Header, res.body)
+		if !res.Uncompressed || !strings.Contains(res.Text, `"unavailable"`) {
+			t.Errorf("compressed outside: %v %q", res.Header, res.Text)
 		}
 	})
 }
 
 func TestPanicDiscardsChanges(t *testing.T) { // F11
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) {
-			r.GET("/panic", put, func(*gin.Context) { panic("x") })
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
+			r.GET("/panic", testapp.Put, func(*gin.Context) { panic("x") })
 			r.GET("/login-panic", func(c *gin.Context) {
 				if _, err := ginauth.From(c).LoginUsingID(c.Request.Context(), "1"); err != nil {
 					t.Error(err)
 				}
 				panic("x")
 			})
-		})
-		c := a.client()
+		}))
+		c := a.Client()
 		for _, path := range []string{"/panic", "/login-panic"} {
-			if res := c.get(path).want(t, 500); len(res.Header["Set-Cookie"]) > 0 {
+			if res := c.Get(path).Want(t, 500); len(res.Header["Set-Cookie"]) > 0 {
 				t.Errorf("%s sets %q", path, res.Header["Set-Cookie"])
 			}
 		}
-		c.get("/me").is401(t)
-		if got := eventNames(a); strings.Contains(got, "login") {
+		c.Get("/me").Want401(t)
+		if got := a.EventNames(); strings.Contains(got, "login") {
 			t.Errorf("events %s", got)
 		}
-		c.get("/").want(t, 200)
+		c.Get("/").Want(t, 200)
 	})
 }
 
 func TestChangeAfterTheFirstByte(t *testing.T) {
-	eachKind(t, func(t *testing.T, b *backend) {
+	testapp.EachKindOfSession(t, func(t *testing.T, b *testapp.Backend) {
 		var errs []error
-		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) {
+		a := testapp.New(t, b, testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
 			r.GET("/late", func(c *gin.Context) {
 				c.String(200, "sent")
 				s := ginauth.From(c).Session()
 				_, login := ginauth.From(c).LoginUsingID(c.Request.Context(), "1")
 				errs = []error{s.Put("k", 1), s.Forget("k"), s.Flush(), s.Regenerate(), s.Invalidate(), login}
 			})
-		})
-		c := a.client()
-		c.get("/late").want(t, 200)
+		}))
+		c := a.Client()
+		c.Get("/late").Want(t, 200)
 		for i, err := range errs {
 			if ginauth.StatusOf(err) != 500 || !strings.Contains(err.Error(), "committed") {
 				t.Errorf("change %d after the first byte: %v", i, err)
 			}
 		}
-		if len(c.cookies) > 0 {
+		if len(c.Cookies) > 0 {
 			t.Error("a cookie was set")
 		}
 	})
@@ -210,7 +205,7 @@ func TestChangeAfterTheFirstByte(t *testing.T) {
 
 func TestHijack(t *testing.T) {
 	var hijackErr error
-	a := newApp(t, memoryBackend(t), nil, func(_ *app, r *gin.Engine) {
+	a := testapp.New(t, testapp.Memory(t), testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
 		hijack := func(c *gin.Context) {
 			var conn net.Conn
 			var rw *bufio.ReadWriter
@@ -222,26 +217,26 @@ func TestHijack(t *testing.T) {
 			_, _ = rw.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
 			_ = rw.Flush()
 		}
-		r.GET("/hijack", put, hijack)
-	})
-	c := a.client()
-	c.get("/hijack").want(t, 500)
+		r.GET("/hijack", testapp.Put, hijack)
+	}))
+	c := a.Client()
+	c.Get("/hijack").Want(t, 500)
 	if hijackErr == nil || !strings.Contains(hijackErr.Error(), "hijacked") {
 		t.Fatalf("hijacking with a new session: %v", hijackErr)
 	}
-	c.post("/set?k=a&v=b", nil).want(t, 204)
-	if got := c.get("/hijack").want(t, 200).body; got != "hi" {
+	c.Post("/set?k=a&v=b", nil).Want(t, 204)
+	if got := c.Get("/hijack").Want(t, 200).Text; got != "hi" {
 		t.Fatalf("body %q", got)
 	}
-	if got := c.get("/all").body; got != `{"a":"b","k":"v"}` {
+	if got := c.Get("/all").Text; got != `{"a":"b","k":"v"}` {
 		t.Errorf("the session holds %s", got)
 	}
 }
 
 func TestClientGone(t *testing.T) { // F07
-	eachBackend(t, func(t *testing.T, b *backend) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		read, proceed, done := make(chan struct{}), make(chan struct{}), make(chan string)
-		a := newApp(t, b, nil, func(_ *app, r *gin.Engine) {
+		a := testapp.New(t, b, testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
 			wait := func(c *gin.Context) { read <- struct{}{}; <-c.Request.Context().Done(); <-proceed }
 			r.POST("/gone-login", wait, func(c *gin.Context) {
 				_, err := ginauth.From(c).LoginUsingID(c.Request.Context(), "1")
@@ -259,24 +254,24 @@ func TestClientGone(t *testing.T) { // F07
 			r.POST("/gone-logout", wait, func(c *gin.Context) {
 				done <- fmt.Sprint(ginauth.From(c).Logout(c.Request.Context()))
 			})
-		})
-		hangUp := func(c *client, path string) string {
+		}))
+		hangUp := func(c *testapp.Client, path string) string {
 			ctx, cancel := context.WithCancel(context.Background())
-			go func() { _, _ = c.try(ctx, "POST", path, "", "") }()
+			go func() { _, _ = c.Try(ctx, "POST", path, "", "") }()
 			<-read
 			cancel()
 			proceed <- struct{}{}
 			return <-done
 		}
-		c := a.loggedIn(aliceEmail)
-		if got := hangUp(c.with(c.session()), "/gone-logout"); got != "<nil>" {
+		c := a.LoggedIn(testapp.Alice)
+		if got := hangUp(c.With(c.Session()), "/gone-logout"); got != "<nil>" {
 			t.Fatalf("logout of a client that hung up: %s", got)
 		}
-		c.get("/me").is401(t)
-		before := len(eventsOf[loginEvent](a))
-		hangUp(a.client(), "/gone-login")
-		hangUp(a.client(), "/login-gone")
-		if len(eventsOf[loginEvent](a)) != before {
+		c.Get("/me").Want401(t)
+		before := len(testapp.EventsOf[events.Login](a))
+		hangUp(a.Client(), "/gone-login")
+		hangUp(a.Client(), "/login-gone")
+		if len(testapp.EventsOf[events.Login](a)) != before {
 			t.Error("a login that nobody waited for was stored")
 		}
 	})

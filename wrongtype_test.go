@@ -10,13 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/redis/go-redis/v9"
+	"gorm.io/gorm"
 
 	"github.com/ginauth/ginauth"
-	"github.com/ginauth/ginauth/ginauthtest"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/internal/testservers"
-	"github.com/ginauth/ginauth/mail"
 )
 
 // wrongType makes something that a store keeps be of another type.
@@ -32,48 +31,37 @@ type wrongType struct {
 // Redis that is a list, a column of text among numbers, a folder in the place of
 // a file. A store in memory has none.
 func TestWrongTypes(t *testing.T) { // EXP-15, F01–F05, S13
-	eachBackend(t, func(t *testing.T, b *backend) {
-		if b.atRest == nil {
-			t.Skip("holds values of one type each")
-		}
-		box := new(ginauthtest.Mailbox)
-		a := newApp(t, b, func(c *ginauth.Config) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		b.NeedsAtRest(t)
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
 			limit := ginauth.Limit{Attempts: 1000, Per: time.Minute}
 			c.Throttle.Account, c.Throttle.AccountAddress, c.Throttle.Address = limit, limit, limit
-			c.Mail = ginauth.MailConfig{Mailer: box, BaseURL: "https://app.example"}
-		}, func(a *app, r *gin.Engine) {
-			accountRoutes(a, r)
-			r.POST("/reset", func(c *gin.Context) {
-				answer(c, nil, a.m.Broker("web").Reset(c.Request.Context(), ginauth.PasswordReset{
-					Email: bobEmail, Token: c.Query("token"), Password: "a new and quite unlikely phrase",
-				}))
-			})
-		})
-		requests := a.asking(box)
+		}))
+		requests := requestsOf(a)
 		bodies := map[string]bool{}
-		for _, cell := range b.atRest.wrongTypes(t) {
+		for _, cell := range wrongTypes(t, b) {
 			restore := cell.spoil()
 			for _, name := range cell.asked {
 				ask, ok := requests[name]
 				if !ok {
 					t.Fatalf("there is no request %q", name)
 				}
-				res := ask.by.outage(fmt.Sprintf("%s of another type, %s", cell.what, name), ask.request, ask.body, 5500*time.Millisecond)
-				bodies[res.body] = true
+				res := outage(t, ask.by, fmt.Sprintf("%s of another type, %s", cell.what, name), ask.request, ask.body, 5500*time.Millisecond)
+				bodies[res.Text] = true
 			}
 			restore()
-			a.recovers(cell.what, requests["GET /me"].by.session())
+			recovers(a, cell.what, requests["GET /me"].by.Session())
 		}
 		if len(bodies) != 1 {
 			t.Errorf("outages have %d bodies", len(bodies))
 		}
 		// None of it has changed anything, or else a token used up then would be
 		// taken for a stolen one now.
-		a.clock.advance(time.Minute)
+		a.Clock.Advance(time.Minute)
 		for name, ask := range requests {
 			method, path, _ := strings.Cut(ask.request, " ")
-			if res := ask.by.do(method, path, "application/json", ask.body); res.StatusCode >= 300 {
-				t.Errorf("%s afterwards: status %d, body %s", name, res.StatusCode, res.body)
+			if res := ask.by.Do(method, path, "application/json", ask.body); res.StatusCode >= 300 {
+				t.Errorf("%s afterwards: status %d, body %s", name, res.StatusCode, res.Text)
 			}
 		}
 	})
@@ -81,37 +69,34 @@ func TestWrongTypes(t *testing.T) { // EXP-15, F01–F05, S13
 
 // asking is a request by somebody.
 type asking struct {
-	by            *client
+	by            *testapp.Client
 	request, body string
 }
 
-// asking returns requests that each need something of a store, by name. What
+// requestsOf returns requests that each need something of a store, by name. What
 // their clients hold is Alice's, but for the reset, which is Bob's.
-func (a *app) asking(box *ginauthtest.Mailbox) map[string]asking {
+func requestsOf(a *testapp.App) map[string]asking {
 	a.Helper()
-	session, remembered, tokens := a.loggedIn(aliceEmail), a.remembered(aliceEmail).only(rememberCookie), a.apiLogin(aliceEmail)
-	personal := a.bearing(a.personal(session, "read").Token)
-	if err := a.m.Broker("web").SendResetLink(context.Background(), bobEmail); err != nil {
-		a.Fatal(err)
-	}
-	credentials := fmt.Sprintf(`{"email":%q,"password":%q}`, aliceEmail, goodPass)
+	session, remembered, tokens := a.LoggedIn(testapp.Alice), a.Remembered(testapp.Alice).Only(testapp.RememberCookie), a.IssueTokens(testapp.Alice)
+	personal := a.Bearer(session.Personal("read").Text)
+	credentials := fmt.Sprintf(`{"email":%q,"password":%q}`, testapp.Alice, testapp.Password)
 	all := map[string]asking{
 		"remembered":     {remembered, "GET /me", ""},
-		"refresh":        {a.client(), "POST /api/refresh", fmt.Sprintf(`{"refresh_token":%q}`, tokens.Refresh)},
-		"access token":   {a.bearing(tokens.Access), "GET /api/me", ""},
+		"refresh":        {a.Client(), "POST /api/refresh", fmt.Sprintf(`{"refresh_token":%q}`, tokens.RefreshToken)},
+		"access token":   {a.Bearer(tokens.AccessToken), "GET /api/me", ""},
 		"personal token": {personal, "GET /token/me", ""},
-		"remember":       {a.client(), "POST /remember", credentials},
-		"reset":          {a.client(), "POST /reset?token=" + box.Token(a, mail.ResetPassword), ""},
-		"revoke token":   {session, "DELETE /tokens/" + a.personal(session, "read").ID, ""},
-		"end tokens":     {a.bearing(a.apiLogin(aliceEmail).Access), "POST /api/logout", ""},
+		"remember":       {a.Client(), "POST /remember", credentials},
+		"reset":          {a.Client(), "POST /reset", fmt.Sprintf(`{"Email":%q,"Token":%q,"Password":%q}`, testapp.Bob, a.ResetToken(testapp.Bob), testapp.NewPassword)},
+		"revoke token":   {session, "DELETE /tokens/" + session.Personal("read").ID, ""},
+		"end tokens":     {a.Bearer(a.IssueTokens(testapp.Alice).AccessToken), "POST /api/logout", ""},
 	}
 	for _, request := range []string{"POST /login", "POST /api/login"} {
-		all[request] = asking{a.client(), request, credentials}
+		all[request] = asking{a.Client(), request, credentials}
 	}
 	for _, request := range []string{"GET /me", "GET /all", "POST /set?k=a&v=b", "GET /devices", "GET /tokens"} {
 		all[request] = asking{session, request, ""}
 	}
-	all["logout"] = asking{a.loggedIn(aliceEmail), "POST /logout", ""}
+	all["logout"] = asking{a.LoggedIn(testapp.Alice), "POST /logout", ""}
 	return all
 }
 
@@ -127,9 +112,21 @@ var (
 // withReset adds a reset to requests. It is let in five times.
 func withReset(requests []string) []string { return append([]string{"reset"}, requests...) }
 
-// wrongTypes are columns in whose place there is one of text. Which types convert
+// wrongTypes are what can be of another type at rest.
+func wrongTypes(t *testing.T, b *testapp.Backend) []wrongType {
+	t.Helper()
+	switch {
+	case b.DB != nil:
+		return wrongColumns(t, b)
+	case b.Redis != nil:
+		return wrongKeys(t, b)
+	}
+	return wrongFiles(t, b)
+}
+
+// wrongColumns are columns in whose place there is one of text. Which types convert
 // into which depends on the database, so these are such as nothing converts to.
-func (r rowsAtRest) wrongTypes(t *testing.T) []wrongType {
+func wrongColumns(t *testing.T, b *testapp.Backend) []wrongType {
 	t.Helper()
 	var cells []wrongType
 	for _, column := range []struct {
@@ -151,23 +148,23 @@ func (r rowsAtRest) wrongTypes(t *testing.T) []wrongType {
 		{"users", "disabled_at", withReset(needUser)},
 	} {
 		cells = append(cells, wrongType{"column " + column.table + "." + column.name, column.asked, func() func() {
-			return r.replaceColumn(t, column.table, column.name)
+			return replaceColumn(t, b.DB, column.table, column.name)
 		}})
 	}
 	return cells
 }
 
 // replaceColumn puts a column of text in the place of another one.
-func (r rowsAtRest) replaceColumn(t *testing.T, table, name string) (restore func()) {
+func replaceColumn(t *testing.T, db *gorm.DB, table, name string) (restore func()) {
 	t.Helper()
 	execute := func(statements ...string) {
 		t.Helper()
 		for _, statement := range statements {
-			if err := r.db.Exec(strings.NewReplacer("{table}", table, "{name}", name).Replace(statement)).Error; err != nil {
+			if err := db.Exec(strings.NewReplacer("{table}", table, "{name}", name).Replace(statement)).Error; err != nil {
 				t.Fatal(err)
 			}
 		}
-		r.forgetPlans(t)
+		forgetPlans(t, db)
 	}
 	execute("ALTER TABLE {table} RENAME COLUMN {name} TO was_{name}", "ALTER TABLE {table} ADD COLUMN {name} VARCHAR(9) DEFAULT 'x'")
 	return func() {
@@ -177,9 +174,9 @@ func (r rowsAtRest) replaceColumn(t *testing.T, table, name string) (restore fun
 
 // forgetPlans closes connections: each keeps plans of statements, which fail once
 // after a change of the table.
-func (r rowsAtRest) forgetPlans(t *testing.T) {
+func forgetPlans(t *testing.T, db *gorm.DB) {
 	t.Helper()
-	pool, err := r.db.DB()
+	pool, err := db.DB()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,32 +184,32 @@ func (r rowsAtRest) forgetPlans(t *testing.T) {
 	pool.SetMaxIdleConns(testservers.Connections)
 }
 
-// wrongTypes are lists in the place of other keys: nothing is kept in lists.
-func (r keysAtRest) wrongTypes(t *testing.T) []wrongType {
+// wrongKeys are lists in the place of other keys: nothing is kept in lists.
+func wrongKeys(t *testing.T, b *testapp.Backend) []wrongType {
 	t.Helper()
 	return []wrongType{
-		{"sessions", needSession, func() func() { return r.replaceKeys(t, "s:") }},
-		{"sessions of an owner", []string{"POST /login", "GET /devices"}, func() func() { return r.replaceKeys(t, "so:") }},
-		{"families", append([]string{"GET /devices", "GET /tokens"}, withReset(needFamily)...), func() func() { return r.replaceKeys(t, "t:") }},
-		{"members of a family", []string{"remembered", "refresh"}, func() func() { return r.replaceKeys(t, "e:") }},
+		{"sessions", needSession, func() func() { return replaceKeys(t, b, "s:") }},
+		{"sessions of an owner", []string{"POST /login", "GET /devices"}, func() func() { return replaceKeys(t, b, "so:") }},
+		{"families", append([]string{"GET /devices", "GET /tokens"}, withReset(needFamily)...), func() func() { return replaceKeys(t, b, "t:") }},
+		{"members of a family", []string{"remembered", "refresh"}, func() func() { return replaceKeys(t, b, "e:") }},
 		{"families of an owner", []string{"POST /api/login", "remember", "GET /devices", "GET /tokens"},
-			func() func() { return r.replaceKeys(t, "to:") }},
-		{"windows", needLimiter, func() func() { return r.replaceKeys(t, "w:") }},
+			func() func() { return replaceKeys(t, b, "to:") }},
+		{"windows", needLimiter, func() func() { return replaceKeys(t, b, "w:") }},
 	}
 }
 
 // replaceKeys puts lists in the place of keys.
-func (r keysAtRest) replaceKeys(t *testing.T, kind string) (restore func()) {
+func replaceKeys(t *testing.T, b *testapp.Backend, kind string) (restore func()) {
 	t.Helper()
-	keys := testservers.RedisKeys(t, r.client, r.prefix+kind)
+	keys := testservers.RedisKeys(t, b.Redis, b.Prefix+kind)
 	if len(keys) == 0 {
 		t.Fatalf("there is no key %s…", kind)
 	}
 	do := func(commands func(ctx context.Context, pipe redis.Pipeliner, key, kept string)) {
 		t.Helper()
-		pipe := r.client.Pipeline()
+		pipe := b.Redis.Pipeline()
 		for _, key := range keys {
-			commands(context.Background(), pipe, key, r.prefix+"kept:"+key)
+			commands(context.Background(), pipe, key, b.Prefix+"kept:"+key)
 		}
 		if _, err := pipe.Exec(context.Background()); err != nil {
 			t.Fatal(err)
@@ -227,12 +224,12 @@ func (r keysAtRest) replaceKeys(t *testing.T, kind string) (restore func()) {
 	}
 }
 
-// wrongTypes is a folder in the place of each file.
-func (dir filesAtRest) wrongTypes(t *testing.T) []wrongType {
+// wrongFiles is a folder in the place of each file.
+func wrongFiles(t *testing.T, b *testapp.Backend) []wrongType {
 	t.Helper()
 	return []wrongType{{"files", needSession, func() func() {
 		var paths []string
-		err := dir.each("rows", func(path string, _ []byte) error { paths = append(paths, path); return nil })
+		err := b.EachFile("rows", func(path string, _ []byte) error { paths = append(paths, path); return nil })
 		kept := t.TempDir()
 		for _, path := range paths {
 			err = errors.Join(err, os.Rename(path, filepath.Join(kept, filepath.Base(path))), os.Mkdir(path, 0o700))

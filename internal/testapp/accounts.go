@@ -9,12 +9,16 @@ import (
 	"github.com/ginauth/ginauth/mail"
 )
 
-// Passwords is what the routes of accounts read: the password that a user has,
+// PasswordForm is what the routes of accounts read: the password that a user has,
 // and the next one. To confirm one, it is in Password.
-type Passwords struct {
+type PasswordForm struct {
 	Current  string `json:"current"`
 	Password string `json:"password"`
 }
+
+// Passwords returns the body of a change of password. To confirm one, it is the
+// second.
+func Passwords(current, password string) PasswordForm { return PasswordForm{current, password} }
 
 // mountAccounts adds the routes of accounts to those of the guard "web". The
 // routes for users are also for users by token, where there are such guards.
@@ -22,16 +26,16 @@ type Passwords struct {
 //	POST /remember                           log in and be remembered
 //	GET  /via                                whether the cookie for that was used
 //	GET  /sudo /sudo-token                   behind a confirmed password
-//	POST /confirm /password /logout-others   read Passwords
+//	POST /confirm /password /logout-others   read a PasswordForm
 //	POST /email, GET /confirm-email/:token   change the address to ?to=
 //	GET  /devices, DELETE /devices/:id
 //	POST /register /forgot /reset            for guests
 //	POST /verify/resend, GET /verify-email/:id/:hash
 func mountAccounts(a *App, r *gin.Engine, guards []string) {
 	users := a.Auth(guards...)
-	passwords := func(f func(*gin.Context, *ginauth.Authenticator, Passwords)) gin.HandlerFunc {
+	passwords := func(f func(*gin.Context, *ginauth.Authenticator, PasswordForm)) gin.HandlerFunc {
 		return func(c *gin.Context) {
-			if in, ok := Decode[Passwords](c); ok {
+			if in, ok := Decode[PasswordForm](c); ok {
 				f(c, ginauth.From(c), in)
 			}
 		}
@@ -43,14 +47,14 @@ func mountAccounts(a *App, r *gin.Engine, guards []string) {
 	})
 	r.GET("/via", a.Auth("web"), func(c *gin.Context) { c.JSON(200, ginauth.From(c).ViaRemember(c.Request.Context())) })
 	r.GET("/sudo", users, a.ConfirmPassword(), Me)
-	r.POST("/confirm", users, passwords(func(c *gin.Context, auth *ginauth.Authenticator, in Passwords) {
+	r.POST("/confirm", users, passwords(func(c *gin.Context, auth *ginauth.Authenticator, in PasswordForm) {
 		Answer(c, nil, auth.ConfirmPassword(c.Request.Context(), in.Password))
 	}))
-	r.POST("/password", users, passwords(func(c *gin.Context, auth *ginauth.Authenticator, in Passwords) {
+	r.POST("/password", users, passwords(func(c *gin.Context, auth *ginauth.Authenticator, in PasswordForm) {
 		res, err := auth.ChangePassword(c.Request.Context(), in.Current, in.Password)
 		Answer(c, res, err)
 	}))
-	r.POST("/logout-others", users, passwords(func(c *gin.Context, auth *ginauth.Authenticator, in Passwords) {
+	r.POST("/logout-others", users, passwords(func(c *gin.Context, auth *ginauth.Authenticator, in PasswordForm) {
 		res, err := auth.LogoutOtherDevices(c.Request.Context(), in.Password)
 		Answer(c, res, err)
 	}))
@@ -102,7 +106,7 @@ func mountGuests(a *App, r *gin.Engine) {
 // Confirm confirms the password of the client's user.
 func (c *Client) Confirm(password string) *Response {
 	c.t.Helper()
-	return c.Post("/confirm", Passwords{Password: password})
+	return c.Post("/confirm", Passwords("", password))
 }
 
 // Devices lists what is logged in.

@@ -93,7 +93,7 @@ func (a *App) LoggedIn(email string) *Client {
 func (a *App) Remembered(email string) *Client {
 	a.Helper()
 	c := a.Client()
-	c.Post("/remember", Credentials{email, Password}).Want(a, 204)
+	c.Post("/remember", Credentials(email, Password)).Want(a, 204)
 	if c.Cookies[RememberCookie] == "" {
 		a.Fatal("the device is not remembered")
 	}
@@ -254,5 +254,5 @@ func (c *Client) Start(method, path string) <-chan *Response {
 // LogIn posts an address and a password to /login.
 func (c *Client) LogIn(email, password string) *Response {
 	c.t.Helper()
-	return c.Post("/login", Credentials{email, password})
+	return c.Post("/login", Credentials(email, password))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/ginauth/ginauth/stores"
@@ -75,6 +76,15 @@ const (
 // TokenOps returns the calls of stores.Tokens.
 func TokenOps() []Op {
 	return []Op{CreateToken, FindToken, Lives, ConsumeToken, RotateToken, RotatedToken, RevokeFamily, RevokeOwner, TokensOf, TouchToken}
+}
+
+// Outages returns the ways in which a store fails. To hang takes its time, so that
+// where tests are to be short only stores in memory do.
+func Outages(b *Backend) []Fault {
+	if testing.Short() && b.Name != "memory" {
+		return []Fault{Refuse, Corrupt}
+	}
+	return []Fault{Refuse, Hang, Corrupt}
 }
 
 // ErrRefused is how a call fails that is refused. It looks like the error of a

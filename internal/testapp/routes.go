@@ -55,11 +55,14 @@ func mount(a *App, r *gin.Engine, guards map[string]ginauth.GuardConfig) {
 	mountTokens(a, r, has)
 }
 
-// Credentials are what a user logs in with.
-type Credentials struct {
+// LoginForm is what a user logs in with.
+type LoginForm struct {
 	Email    string `json:"email"`
 	Password string `json:"password"`
 }
+
+// Credentials returns the body of a login.
+func Credentials(email, password string) LoginForm { return LoginForm{email, password} }
 
 // Decode reads a body in JSON, or aborts the request.
 func Decode[T any](c *gin.Context) (in T, ok bool) {
@@ -72,7 +75,7 @@ func Decode[T any](c *gin.Context) (in T, ok bool) {
 
 // Attempt reads credentials and tries to log in by the guard of auth.
 func Attempt(c *gin.Context, auth *ginauth.Authenticator, options ...ginauth.LoginOption) (res *ginauth.LoginResult, ok bool) {
-	in, ok := Decode[Credentials](c)
+	in, ok := Decode[LoginForm](c)
 	if !ok {
 		return nil, false
 	}

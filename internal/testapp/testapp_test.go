@@ -38,7 +38,7 @@ func TestRoutesAnswer(t *testing.T) {
 			{alice, "/me", 200}, {alice, "/verified", 200}, {bob, "/verified", 403}, {alice, "/sudo", 200},
 			{alice, "/posts/1", 200}, {bob, "/posts/1", 403}, {alice, "/posts/3", 404}, {alice, "/admin", 200}, {bob, "/admin", 403},
 			{alice, "/any/me", 200}, {api, "/any/me", 200}, {program, "/any/me", 200}, {api, "/bearer/me", 200},
-			{api, "/api/me", 200}, {program, "/api/me", 401}, {program, "/read", 200}, {program, "/read-write", 403},
+			{api, "/api/me", 200}, {program, "/api/me", 401}, {program, "/ability/read", 200}, {program, "/ability/read-write", 403},
 		} {
 			row.c.Get(row.path).Want(t, row.status)
 		}

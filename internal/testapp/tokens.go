@@ -14,7 +14,7 @@ import (
 //	GET  /api/me /token/me /bearer/me          by an access token, by a personal token, by either
 //	GET  /any/me                               by the session or either
 //	POST GET /tokens, DELETE /tokens/:id       personal tokens
-//	GET  /read /read-write /read-or-write /read-or-login   by abilities
+//	GET  /ability/read, read-write, read-or-write and read-or-login
 func mountTokens(a *App, r *gin.Engine, guards []string) {
 	if len(guards) > 0 {
 		r.GET("/any/me", a.Auth(guards...), Me)
@@ -32,8 +32,8 @@ func mountTokens(a *App, r *gin.Engine, guards []string) {
 	if slices.Contains(guards, "token") {
 		r.GET("/token/me", a.Auth("token"), Me)
 		r.GET("/sudo-token", a.Auth("token"), a.ConfirmPassword(), Me)
-		r.GET("/read-write", a.Auth("token"), a.RequireAbilities("read", "write"), Me)
-		r.GET("/read-or-write", a.Auth("token"), a.RequireAnyAbility("read", "write"), Me)
+		r.GET("/ability/read-write", a.Auth("token"), a.RequireAbilities("read", "write"), Me)
+		r.GET("/ability/read-or-write", a.Auth("token"), a.RequireAnyAbility("read", "write"), Me)
 		mountPersonal(a, r, guards)
 	}
 	if slices.Contains(guards, "api") && slices.Contains(guards, "token") {
@@ -43,8 +43,8 @@ func mountTokens(a *App, r *gin.Engine, guards []string) {
 
 func mountPersonal(a *App, r *gin.Engine, guards []string) {
 	users := a.Auth(guards...)
-	r.GET("/read", users, a.RequireAbilities("read"), Me)
-	r.GET("/read-or-login", users, a.RequireAbilitiesOrLogin("read"), Me)
+	r.GET("/ability/read", users, a.RequireAbilities("read"), Me)
+	r.GET("/ability/read-or-login", users, a.RequireAbilitiesOrLogin("read"), Me)
 	r.POST("/tokens", users, func(c *gin.Context) {
 		if in, ok := Decode[ginauth.TokenSpec](c); ok {
 			token, err := ginauth.From(c).CreateToken(c.Request.Context(), in)
@@ -75,7 +75,7 @@ func Refresh(c *gin.Context) {
 // IssueTokens logs Alice or Bob in by the guard "api".
 func (a *App) IssueTokens(email string) ginauth.TokenPair {
 	a.Helper()
-	return a.Client().Post("/api/login", Credentials{email, Password}).Tokens(a)
+	return a.Client().Post("/api/login", Credentials(email, Password)).Tokens(a)
 }
 
 // Refresh sends a refresh token.
