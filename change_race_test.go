@@ -10,7 +10,6 @@ import (
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/internal/testsize"
-	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -91,12 +90,9 @@ func (p betweenUsers) ChangeStamp(ctx context.Context, id, oldStamp, newStamp st
 // A change that lost says so. What recovers an account takes effect all the same.
 func TestChangesInBetween(t *testing.T) { // S06, W10
 	reset := func(a *testapp.App) func() error {
-		if err := a.Broker("web").SendResetLink(a.Context(), testapp.Alice); err != nil {
-			a.Fatal(err)
-		}
-		token := a.Outbox.Token(a, mail.ResetPassword)
+		token := a.ResetToken(testapp.Alice)
 		return func() error {
-			return a.Broker("web").Reset(a.Context(), ginauth.PasswordReset{Email: testapp.Alice, Token: token, Password: testapp.NewPassword})
+			return a.Reset(testapp.Alice, token, testapp.NewPassword)
 		}
 	}
 	request := func(path string, form testapp.PasswordForm) func(*testapp.App) func() error {
@@ -172,14 +168,11 @@ func TestResetOverrulesNoOtherOwner(t *testing.T) { // W05
 				wrapped := *b
 				wrapped.Users = betweenUsers{b.Users, new(sync.Once), func() { between() }}
 				a := testapp.New(t, &wrapped)
-				if err := a.Broker("web").SendResetLink(t.Context(), testapp.Alice); err != nil {
-					t.Fatal(err)
-				}
-				token := a.Outbox.Token(t, mail.ResetPassword)
+				token := a.ResetToken(testapp.Alice)
 				between = func() {
 					b.Users.Change(a.Alice.AuthID(), func(u *models.User) { u.SecurityStamp = "another"; change(u) })
 				}
-				err := a.Broker("web").Reset(t.Context(), ginauth.PasswordReset{Email: testapp.Alice, Token: token, Password: testapp.NewPassword})
+				err := a.Reset(testapp.Alice, token, testapp.NewPassword)
 				if ginauth.StatusOf(err) != 422 {
 					t.Errorf("reset: %v", err)
 				}
@@ -200,11 +193,7 @@ func TestPasswordChangeAgainstReset(t *testing.T) { // EXP-09, W10
 		for i := range testsize.Rounds(200, 20) {
 			c := a.Client()
 			c.LogIn(testapp.Alice, password).Want(t, 200)
-			a.Outbox.Clear()
-			if err := a.Broker("web").SendResetLink(t.Context(), testapp.Alice); err != nil {
-				t.Fatal(err)
-			}
-			token := a.Outbox.Token(t, mail.ResetPassword)
+			token := a.ResetToken(testapp.Alice)
 			changed, chosen := passwordOf(2*i), passwordOf(2*i+1)
 			var res *testapp.Response
 			var err, resetErr error
@@ -214,7 +203,7 @@ func TestPasswordChangeAgainstReset(t *testing.T) { // EXP-09, W10
 						fmt.Sprintf(`{"current":%q,"password":%q}`, password, changed))
 					return
 				}
-				resetErr = a.Broker("web").Reset(context.Background(), ginauth.PasswordReset{Email: testapp.Alice, Token: token, Password: chosen})
+				resetErr = a.Reset(testapp.Alice, token, chosen)
 			})
 			switch {
 			case err != nil:

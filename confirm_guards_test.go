@@ -78,6 +78,7 @@ func (changesNothing) ChangePassword(context.Context, string, string, string, st
 // What a guard keeps no login for ends the others, and begins none.
 func TestPasswordOfWhoBringsThemselves(t *testing.T) { // P12
 	testapp.EachKindOfSession(t, func(t *testing.T, b *testapp.Backend) {
+		passwords := []string{testapp.Password, "marbled ocelots juggle", "marbled ocelots rest", "marbled ocelots sleep"}
 		var errs []error
 		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
 			c.Guards = map[string]ginauth.GuardConfig{
@@ -110,7 +111,7 @@ func TestPasswordOfWhoBringsThemselves(t *testing.T) { // P12
 			testapp.Answer(c, res, err)
 		})
 		bare.POST("/bare/confirm", a.Basic(), func(c *gin.Context) {
-			testapp.Answer(c, nil, ginauth.From(c).ConfirmPassword(c.Request.Context(), passwordOf(2)))
+			testapp.Answer(c, nil, ginauth.From(c).ConfirmPassword(c.Request.Context(), passwords[2]))
 		})
 		path := func(where, from, to string) string {
 			return where + "?" + "from=" + url.QueryEscape(from) + "&to=" + url.QueryEscape(to)
@@ -119,7 +120,7 @@ func TestPasswordOfWhoBringsThemselves(t *testing.T) { // P12
 		header.Header.Set("X-User", a.Alice.AuthID())
 
 		session := a.LoggedIn(testapp.Alice)
-		header.Post(path("/header/password", testapp.Password, passwordOf(1)), nil).Want(t, 204)
+		header.Post(path("/header/password", testapp.Password, passwords[1]), nil).Want(t, 204)
 		session.Get("/me").Want401(t)
 		header.Post("/header/confirm", nil).Want(t, 403)
 		if err := errs[len(errs)-1]; !errors.Is(err, errors.ErrUnsupported) {
@@ -127,24 +128,24 @@ func TestPasswordOfWhoBringsThemselves(t *testing.T) { // P12
 		}
 
 		bob := a.LoggedIn(testapp.Bob)
-		c := a.BasicAuth(testapp.Alice, passwordOf(1))
+		c := a.BasicAuth(testapp.Alice, passwords[1])
 		c.Cookies[testapp.SessionCookie] = bob.Session()
-		if res := c.Post(path("/basic/password", passwordOf(1), passwordOf(2)), nil).Want(t, 204); len(res.Header["Set-Cookie"]) > 1 {
+		if res := c.Post(path("/basic/password", passwords[1], passwords[2]), nil).Want(t, 204); len(res.Header["Set-Cookie"]) > 1 {
 			t.Errorf("cookies %q", res.Header["Set-Cookie"]) // of a known device, and no more
 		}
 		if name := bob.Get("/me").Want(t, 200).UserName(t); name != "Bob" {
 			t.Errorf("the session is %s's", name)
 		}
 
-		c = a.BasicAuth(testapp.Alice, passwordOf(2))
-		c.Post(path("/basic-still/password", passwordOf(2), passwordOf(3)), nil).Want(t, 500)
+		c = a.BasicAuth(testapp.Alice, passwords[2])
+		c.Post(path("/basic-still/password", passwords[2], passwords[3]), nil).Want(t, 500)
 		if err := errs[len(errs)-1]; !errors.Is(err, errors.ErrUnsupported) || errors.Is(err, ginauth.ErrUnavailable) {
 			t.Errorf("a provider that cannot: %v", err)
 		}
 
 		a.Serve(bare)
 		c.Post("/bare/confirm", nil).Want(t, 403)
-		c.Post(path("/bare/password", passwordOf(2), passwordOf(3)), nil).Want(t, 204)
-		a.BasicAuth(testapp.Alice, passwordOf(3)).Post("/bare/confirm", nil).Want(t, 403)
+		c.Post(path("/bare/password", passwords[2], passwords[3]), nil).Want(t, 204)
+		a.BasicAuth(testapp.Alice, passwords[3]).Post("/bare/confirm", nil).Want(t, 403)
 	})
 }

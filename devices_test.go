@@ -40,17 +40,6 @@ func newFleet(a *testapp.App, email string) fleet {
 	return f
 }
 
-// ownSession returns the client's session among its user's devices.
-func ownSession(t testing.TB, c *testapp.Client) ginauth.Device {
-	t.Helper()
-	devices := c.Devices()
-	i := slices.IndexFunc(devices, func(d ginauth.Device) bool { return d.Current && d.Kind == "session" })
-	if i < 0 {
-		t.Fatalf("no session is current: %+v", devices)
-	}
-	return devices[i]
-}
-
 func TestDevices(t *testing.T) { // S16
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		b.NotInCookies(t, "no store lists them")
@@ -174,7 +163,7 @@ func TestRevokeDevice(t *testing.T) { // S16, M07
 				var id string
 				switch c := map[string]*testapp.Client{"here": f.here, "there": f.there, "back": f.back}[device]; {
 				case c != nil:
-					id = ownSession(t, c).ID
+					id = c.OwnSession().ID
 				default:
 					id = f.here.Device(device).ID
 				}
@@ -295,10 +284,12 @@ func TestDeviceOutage(t *testing.T) { // F01
 		b.NotInCookies(t, "no store lists them")
 		b, faults := b.Faulty()
 		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond }))
-		f := newFleet(a, testapp.Alice)
-		id := f.here.Device("remember").ID
-		other := a.LoggedIn(testapp.Alice)
-		session, plain := ownSession(t, f.there).ID, ownSession(t, other).ID
+		here, there, other := a.LoggedIn(testapp.Alice), a.Remembered(testapp.Alice), a.LoggedIn(testapp.Alice)
+		back := there.Only(testapp.RememberCookie)
+		back.Get("/me").Want(t, 200)
+		a.IssueTokens(testapp.Alice)
+		id := here.Device("remember").ID
+		session, plain := there.OwnSession().ID, other.OwnSession().ID
 		for _, mode := range testapp.Outages(b) {
 			for _, row := range []struct {
 				op           testapp.Op
@@ -309,7 +300,7 @@ func TestDeviceOutage(t *testing.T) { // F01
 				{testapp.RevokeFamily, "DELETE", "/devices/" + session}, {testapp.DeleteSession, "DELETE", "/devices/" + plain},
 			} {
 				faults.Set(mode, row.op)
-				if res := f.here.Do(row.method, row.path, "", ""); res.StatusCode != 503 {
+				if res := here.Do(row.method, row.path, "", ""); res.StatusCode != 503 {
 					t.Errorf("%s, %s: %s %s: status %d", row.op, mode, row.method, row.path, res.StatusCode)
 				}
 				faults.Clear()
@@ -319,8 +310,8 @@ func TestDeviceOutage(t *testing.T) { // F01
 			t.Errorf("%d events of what did not happen", n)
 		}
 		other.Get("/me").Want(t, 200)
-		f.there.Only(testapp.SessionCookie).Get("/me").Want(t, 200)
-		f.back.Only(testapp.SessionCookie).Get("/me").Want(t, 200)
+		there.Only(testapp.SessionCookie).Get("/me").Want(t, 200)
+		back.Only(testapp.SessionCookie).Get("/me").Want(t, 200)
 	})
 }
 

@@ -53,17 +53,17 @@ func pemOf(t testing.TB, key any) []byte {
 }
 
 func TestJWTConfigFaults(t *testing.T) { // J03, J09
-	good := ginauth.JWTSecret("k1", "", []byte(jwtSecret))
+	good := ginauth.JWTSecret("k1", "", []byte(testapp.JWTSecret))
 	with := func(key ginauth.JWTKey, more ...ginauth.JWTKey) ginauth.JWTConfig {
 		return ginauth.JWTConfig{SigningKey: key, VerifyingKeys: more, Issuer: "i", Audience: "a"}
 	}
 	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(&rsaKey.PublicKey))})
 	for name, cfg := range map[string]ginauth.JWTConfig{
 		"empty secret": with(ginauth.JWTSecret("k", "", nil)), "short secret": with(ginauth.JWTSecret("k", "", []byte("31 bytes are not enough for me.")[:31])),
-		"short for HS512": with(ginauth.JWTSecret("k", "HS512", []byte(jwtSecret))), "alg none": with(ginauth.JWTSecret("k", "none", []byte(jwtSecret))),
+		"short for HS512": with(ginauth.JWTSecret("k", "HS512", []byte(testapp.JWTSecret))), "alg none": with(ginauth.JWTSecret("k", "none", []byte(testapp.JWTSecret))),
 		"small RSA": with(ginauth.JWTCryptoKey("k", "", rsaSmall)), "wrong curve": with(ginauth.JWTCryptoKey("k", "ES384", ecKey)),
 		"public key as a secret": with(ginauth.JWTSecret("k", "", public)), "public key signs": with(ginauth.JWTPEM("k", "", public)),
-		"both kinds": with(good, ginauth.JWTCryptoKey("k2", "", edKey)), "one kid twice": with(good, ginauth.JWTSecret("k1", "", []byte(jwtSecret+"2"))),
+		"both kinds": with(good, ginauth.JWTCryptoKey("k2", "", edKey)), "one kid twice": with(good, ginauth.JWTSecret("k1", "", []byte(testapp.JWTSecret+"2"))),
 		"for encryption": with(ginauth.JWTJWK([]byte(`{"kty":"oct","use":"enc","kid":"k","alg":"HS256","k":"YW4gSE1BQyBzZWNyZXQgZm9yIHRlc3RzLCBvZiA0MCBieXRlcyBvaw"}`))),
 		"no PEM":         with(ginauth.JWTPEM("k", "", []byte("nothing"))), "unset verifying key": with(good, ginauth.JWTKey{}),
 		"no issuer": {SigningKey: good, Audience: "a"}, "no audience": {SigningKey: good, Issuer: "i"},
@@ -71,7 +71,7 @@ func TestJWTConfigFaults(t *testing.T) { // J03, J09
 	} {
 		if _, err := ginauth.New(ginauth.Config{JWT: cfg, Hashing: ginauthtest.CheapHashing()}); !errors.Is(err, ginauth.ErrConfig) {
 			t.Errorf("%s: error %v", name, err)
-		} else if strings.Contains(err.Error(), jwtSecret) || !strings.Contains(err.Error(), "JWT") {
+		} else if strings.Contains(err.Error(), testapp.JWTSecret) || !strings.Contains(err.Error(), "JWT") {
 			t.Errorf("%s: the error shows a secret, or not the field: %v", name, err)
 		}
 	}
@@ -88,7 +88,7 @@ func TestJWTConfigFaults(t *testing.T) { // J03, J09
 
 func TestJWTKeysHide(t *testing.T) { // L06
 	var log strings.Builder
-	key := ginauth.JWTSecret("k1", "", []byte(jwtSecret))
+	key := ginauth.JWTSecret("k1", "", []byte(testapp.JWTSecret))
 	cfg := ginauth.Config{JWT: ginauth.JWTConfig{SigningKey: key}}
 	p := ginauth.TokenPair{AccessToken: "CANARY", RefreshToken: "CANARY"}
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", key, "pair", p, "config", cfg.JWT)
@@ -102,7 +102,7 @@ func TestJWTKeysHide(t *testing.T) { // L06
 func TestAlgorithms(t *testing.T) { // J02
 	ec384 := must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
 	ec521 := must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))
-	secret := []byte(jwtSecret + " and then some more of it")
+	secret := []byte(testapp.JWTSecret + " and then some more of it")
 	for alg, key := range map[string]ginauth.JWTKey{
 		"HS256": ginauth.JWTSecret("k1", "", secret), "HS384": ginauth.JWTSecret("k1", "HS384", secret), "HS512": ginauth.JWTSecret("k1", "HS512", secret),
 		"RS256": ginauth.JWTPEM("k1", "", pemOf(t, rsaKey)), "RS384": ginauth.JWTCryptoKey("k1", "RS384", rsaKey), "RS512": ginauth.JWTCryptoKey("k1", "RS512", rsaKey),
@@ -111,7 +111,7 @@ func TestAlgorithms(t *testing.T) { // J02
 	} {
 		t.Run(alg, func(t *testing.T) {
 			a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) {
-				c.JWT = ginauth.JWTConfig{SigningKey: key, Issuer: jwtIssuer, Audience: jwtAudience}
+				c.JWT = ginauth.JWTConfig{SigningKey: key, Issuer: testapp.JWTIssuer, Audience: testapp.JWTAudience}
 			}), testapp.Routes(func(a *testapp.App, r *gin.Engine) { ; r.GET("/jwks", a.JWKS()) }))
 			p := a.IssueTokens(testapp.Alice)
 			a.Bearer(p.AccessToken).Get("/api/me").Want(t, 200)
@@ -123,7 +123,7 @@ func TestAlgorithms(t *testing.T) { // J02
 			// The public key as an HMAC secret, in each form that it is published in.
 			jwks := a.Client().Get("/jwks").Want(t, 200)
 			for _, secret := range [][]byte{pemOf(t, edKey), []byte(jwks.Text), x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey), rsaKey.N.Bytes()} {
-				forged := jwt.NewWithClaims(jwt.SigningMethodHS256, claimsOf(t, p.AccessToken))
+				forged := jwt.NewWithClaims(jwt.SigningMethodHS256, testapp.JWTClaims(t, p.AccessToken))
 				forged.Header["kid"], forged.Header["typ"] = "k1", "at+jwt"
 				a.Bearer(must(forged.SignedString(secret))).Get("/api/me").WantBadToken(t)
 			}

@@ -434,9 +434,7 @@ func TestRememberCookieIsNothingElse(t *testing.T) { // S19, J10
 	a.Refresh(value).Want(t, 401)
 	a.Refresh("grt_"+strings.TrimPrefix(value, "grm_")).Want(t, 401)
 	a.Client().With(value).Get("/me").Want401(t)
-	if err := a.Broker("web").Reset(t.Context(), ginauth.PasswordReset{
-		Email: testapp.Alice, Token: "gpr_" + strings.TrimPrefix(value, "grm_"), Password: testapp.NewPassword,
-	}); ginauth.StatusOf(err) != 422 {
+	if err := a.Reset(testapp.Alice, "gpr_"+strings.TrimPrefix(value, "grm_"), testapp.NewPassword); ginauth.StatusOf(err) != 422 {
 		t.Errorf("reset by a remember-me cookie: %v", err)
 	}
 	a.WithRemember(value).Get("/me").Want(t, 200)

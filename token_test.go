@@ -23,20 +23,6 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// The key, issuer and audience of the applications that are given tokens made
-// by hand.
-const (
-	jwtSecret   = "an HMAC secret for tests, of 40 bytes ok"
-	jwtIssuer   = "https://issuer.example"
-	jwtAudience = "https://api.example"
-	jwtKID      = "k1"
-)
-
-func withJWTKey(c *ginauth.Config) {
-	c.JWT.SigningKey = ginauth.JWTSecret(jwtKID, "", []byte(jwtSecret))
-	c.JWT.Issuer, c.JWT.Audience = jwtIssuer, jwtAudience
-}
-
 func TestTokenLogin(t *testing.T) {
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := testapp.New(t, b)
@@ -81,35 +67,13 @@ func TestTokenLoginRefusals(t *testing.T) { // E01, T08
 	})
 }
 
-// signed returns a token of the test key, whatever the claims.
-func signed(t testing.TB, typ string, claims jwt.MapClaims) string {
-	t.Helper()
-	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims)
-	token.Header["kid"], token.Header["typ"] = jwtKID, typ
-	text, err := token.SignedString([]byte(jwtSecret))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-// claimsOf returns the claims of a token, unchecked.
-func claimsOf(t testing.TB, token string) jwt.MapClaims {
-	t.Helper()
-	claims := jwt.MapClaims{}
-	if _, _, err := jwt.NewParser().ParseUnverified(token, claims); err != nil {
-		t.Fatal(err)
-	}
-	return claims
-}
-
 func TestAccessTokenClaims(t *testing.T) { // J07–J11, J19
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
-			withJWTKey(c)
+			testapp.SignByJWTSecret(c)
 			c.JWT.Leeway = 30 * time.Second
 		}))
-		good := claimsOf(t, a.IssueTokens(testapp.Alice).AccessToken)
+		good := testapp.JWTClaims(t, a.IssueTokens(testapp.Alice).AccessToken)
 		now := float64(a.Clock.Now().Unix())
 		ok := func(name string, change func(jwt.MapClaims)) {
 			t.Run(name, func(t *testing.T) { withClaims(a, good, change).Want(t, 200) })
@@ -139,11 +103,11 @@ func TestAccessTokenClaims(t *testing.T) { // J07–J11, J19
 		for _, v := range []any{0, -1, 1e300, "1893553445"} {
 			bad(fmt.Sprintf("exp %v", v), set("exp", v))
 		}
-		for _, v := range []any{"https://issuer.example/", "https://issuer", "HTTPS://issuer.example", []string{jwtIssuer}} {
+		for _, v := range []any{"https://issuer.example/", "https://issuer", "HTTPS://issuer.example", []string{testapp.JWTIssuer}} {
 			bad(fmt.Sprintf("iss %v", v), set("iss", v))
 		}
 		bad("aud of another", set("aud", "https://other.example"))
-		ok("aud among several", set("aud", []string{"https://other.example", jwtAudience}))
+		ok("aud among several", set("aud", []string{"https://other.example", testapp.JWTAudience}))
 		for _, v := range []any{"1=1", "1 OR 1=1", "+1", " 1", "0x1", "01", "1.0", "99999999999999999999", 1, a.Bob.AuthID()} {
 			bad(fmt.Sprintf("sub %v", v), set("sub", v))
 		}
@@ -159,35 +123,19 @@ func withClaims(a *testapp.App, good jwt.MapClaims, change func(jwt.MapClaims)) 
 	a.Helper()
 	claims := maps.Clone(good)
 	change(claims)
-	return a.Bearer(signed(a, "at+jwt", claims)).Get("/api/me")
+	return a.Bearer(testapp.ForgeJWT(a, claims, nil)).Get("/api/me")
 }
 
 func TestBadTokensLookAlike(t *testing.T) { // J01, J04–J06, J10, J12, J16, J17
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
-		a := testapp.New(t, b, testapp.Configure(withJWTKey))
+		a := testapp.New(t, b, testapp.Configure(testapp.SignByJWTSecret))
 		good := a.IssueTokens(testapp.Alice)
-		claims := claimsOf(t, good.AccessToken)
+		claims := testapp.JWTClaims(t, good.AccessToken)
 		parts := strings.Split(good.AccessToken, ".")
 		expired := maps.Clone(claims)
 		expired["exp"] = a.Clock.Now().Add(-time.Hour).Unix()
-		none := jwt.NewWithClaims(jwt.SigningMethodNone, claims)
-		none.Header["kid"], none.Header["typ"] = jwtKID, "at+jwt"
-		unsigned, err := none.SignedString(jwt.UnsafeAllowNoneSignatureType)
-		if err != nil {
-			t.Fatal(err)
-		}
-		header := func(change map[string]any) string {
-			token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims)
-			token.Header["kid"], token.Header["typ"] = jwtKID, "at+jwt"
-			for k, v := range change {
-				token.Header[k] = v
-			}
-			text, err := token.SignedString([]byte(jwtSecret))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return text
-		}
+		unsigned := testapp.UnsignedJWT(t, claims)
+		header := func(change map[string]any) string { return testapp.ForgeJWT(t, claims, change) }
 		var asked atomic.Int32
 		listener := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 		defer listener.Close()
@@ -196,8 +144,8 @@ func TestBadTokensLookAlike(t *testing.T) { // J01, J04–J06, J10, J12, J16, J1
 			"four segments": good.AccessToken + ".AAAA", "no signature": parts[0] + "." + parts[1] + ".",
 			"alg none": unsigned, "alg none with the signature": unsigned + parts[2],
 			"other signature": parts[0] + "." + parts[1] + "." + strings.Repeat("A", len(parts[2])),
-			"padded":          good.AccessToken + "=", "expired": signed(t, "at+jwt", expired),
-			"expired with a bad signature": signed(t, "at+jwt", expired)[:len(good.AccessToken)-4] + "AAAA",
+			"padded":          good.AccessToken + "=", "expired": testapp.ForgeJWT(t, expired, nil),
+			"expired with a bad signature": testapp.ForgeJWT(t, expired, nil)[:len(good.AccessToken)-4] + "AAAA",
 			"kid unknown":                  header(map[string]any{"kid": "k2"}), "kid path": header(map[string]any{"kid": "../../dev/null"}),
 			"kid SQL": header(map[string]any{"kid": "' OR 1=1 --"}), "kid number": header(map[string]any{"kid": 1}),
 			"kid URL": header(map[string]any{"kid": a.Server.URL}), "crit": header(map[string]any{"crit": []string{"exp"}}),
@@ -316,15 +264,11 @@ func TestAccessTokenEnds(t *testing.T) { // S17, J15, P12, R06
 
 func TestRevokeSignedToken(t *testing.T) { // J14, J15
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
-		a := testapp.New(t, b, testapp.Configure(withJWTKey))
-		other := a.Sibling(withJWTKey)
+		a := testapp.New(t, b, testapp.Configure(testapp.SignByJWTSecret))
+		other := a.Sibling(testapp.SignByJWTSecret)
 		ctx := context.Background()
 		p := a.IssueTokens(testapp.Alice)
-		forged := claimsOf(t, p.AccessToken)
-		unsigned, err := jwt.NewWithClaims(jwt.SigningMethodNone, forged).SignedString(jwt.UnsafeAllowNoneSignatureType)
-		if err != nil {
-			t.Fatal(err)
-		}
+		unsigned := testapp.UnsignedJWT(t, testapp.JWTClaims(t, p.AccessToken))
 		for range 100 {
 			if err := a.JWT().Revoke(ctx, unsigned); ginauth.StatusOf(err) != 401 {
 				t.Fatalf("revoking an unsigned token: %v", err)

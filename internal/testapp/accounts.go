@@ -2,6 +2,8 @@ package testapp
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -132,6 +134,17 @@ func (c *Client) Device(kind string) ginauth.Device {
 	return found[0]
 }
 
+// OwnSession returns the client's session among its user's devices.
+func (c *Client) OwnSession() ginauth.Device {
+	c.t.Helper()
+	devices := c.Devices()
+	i := slices.IndexFunc(devices, func(d ginauth.Device) bool { return d.Current && d.Kind == "session" })
+	if i < 0 {
+		c.t.Fatalf("no session is current: %+v", devices)
+	}
+	return devices[i]
+}
+
 // ChangeEmail changes the address of a client's user by way of a mail, whose link
 // the client opens, and returns the response to that.
 func (a *App) ChangeEmail(c *Client, email string) *Response {
@@ -143,11 +156,11 @@ func (a *App) ChangeEmail(c *Client, email string) *Response {
 // ResetToken asks for a link to choose another password and returns its token.
 func (a *App) ResetToken(email string) string {
 	a.Helper()
-	a.Outbox.Clear()
 	if err := a.Broker("web").SendResetLink(a.Context(), email); err != nil {
 		a.Fatal(err)
 	}
-	return a.Outbox.Token(a, mail.ResetPassword)
+	_, token, _ := strings.Cut(PathOf(a, a.Outbox.Await(a, mail.ResetPassword)), "#token=")
+	return token
 }
 
 // Reset resets a password.
