@@ -40,7 +40,7 @@ func newFleet(a *testapp.App, email string) fleet {
 	return f
 }
 
-func TestDevices(t *testing.T) { // S16
+func TestDevicesListsWhateverIsLoggedIn(t *testing.T) { // S16
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		b.NotInCookies(t, "no store lists them")
 		a := testapp.New(t, b)
@@ -141,7 +141,7 @@ func TestDevicesTellNoSecret(t *testing.T) { // S16
 	})
 }
 
-func TestRevokeDevice(t *testing.T) { // S16, M07
+func TestRevokeDeviceEndsIt(t *testing.T) { // S16, M07
 	alive := func(a *testapp.App, f fleet) map[string]bool {
 		ok := func(c *testapp.Client, path string) bool { return c.Get(path).StatusCode == 200 }
 		return map[string]bool{
@@ -201,7 +201,7 @@ func TestRevokeDevice(t *testing.T) { // S16, M07
 	}
 }
 
-func TestRevokeDeviceOfAnother(t *testing.T) { // S16
+func TestRevokeDeviceOfAnotherUserIs404(t *testing.T) { // S16
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		b.NotInCookies(t, "no store lists them")
 		a := testapp.New(t, b)
@@ -231,7 +231,7 @@ func TestRevokeDeviceOfAnother(t *testing.T) { // S16
 	})
 }
 
-func TestWhatIsNoDevice(t *testing.T) {
+func TestEndedLoginsAreNotListed(t *testing.T) {
 	for name, end := range map[string]func(a *testapp.App, f fleet){
 		"logged out": func(a *testapp.App, f fleet) {
 			f.there.Post("/logout", nil).Want(a, 204)
@@ -266,58 +266,9 @@ func TestWhatIsNoDevice(t *testing.T) {
 	}
 }
 
-func TestDevicesOfTwoGuards(t *testing.T) {
-	a := guards(t)
-	c := a.Client()
-	c.Post("/in/web", nil).Want(t, 204)
-	c.Post("/in/staff", nil).Want(t, 204)
-	if err := a.RevokeUser(t.Context(), "web", "1"); err != nil {
-		t.Fatal(err)
-	}
-	c.Get("/in/web").Want401(t)
-	c.Get("/in/staff").Want(t, 200)
-	testapp.MustPanic(t, `no guard is named "typo"`, func() { _ = a.RevokeUser(t.Context(), "typo", "1") })
-}
-
-func TestDeviceOutage(t *testing.T) { // F01
-	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
-		b.NotInCookies(t, "no store lists them")
-		b, faults := b.Faulty()
-		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond }))
-		here, there, other := a.LoggedIn(testapp.Alice), a.Remembered(testapp.Alice), a.LoggedIn(testapp.Alice)
-		back := there.Only(testapp.RememberCookie)
-		back.Get("/me").Want(t, 200)
-		a.IssueTokens(testapp.Alice)
-		id := here.Device("remember").ID
-		session, plain := there.OwnSession().ID, other.OwnSession().ID
-		for _, mode := range testapp.Outages(b) {
-			for _, row := range []struct {
-				op           testapp.Op
-				method, path string
-			}{
-				{testapp.TokensOf, "GET", "/devices"}, {testapp.SessionsOf, "GET", "/devices"},
-				{testapp.TokensOf, "DELETE", "/devices/" + id}, {testapp.RevokeFamily, "DELETE", "/devices/" + id},
-				{testapp.RevokeFamily, "DELETE", "/devices/" + session}, {testapp.DeleteSession, "DELETE", "/devices/" + plain},
-			} {
-				faults.Set(mode, row.op)
-				if res := here.Do(row.method, row.path, "", ""); res.StatusCode != 503 {
-					t.Errorf("%s, %s: %s %s: status %d", row.op, mode, row.method, row.path, res.StatusCode)
-				}
-				faults.Clear()
-			}
-		}
-		if n := len(testapp.EventsOf[events.TokenRevoked](a)); n != 0 {
-			t.Errorf("%d events of what did not happen", n)
-		}
-		other.Get("/me").Want(t, 200)
-		there.Only(testapp.SessionCookie).Get("/me").Want(t, 200)
-		back.Only(testapp.SessionCookie).Get("/me").Want(t, 200)
-	})
-}
-
 // A store that does not know whose sessions are lists none of them, and what is
 // to end ends by the stamp.
-func TestDevicesWithoutAnIndex(t *testing.T) {
+func TestDevicesEndWithoutAnIndex(t *testing.T) {
 	b := testapp.Memory(t)
 	b.Set.Sessions = struct{ stores.Sessions }{b.Set.Sessions}
 	a := testapp.New(t, b)
@@ -332,7 +283,7 @@ func TestDevicesWithoutAnIndex(t *testing.T) {
 	f.here.Get("/me").Want(t, 200)
 }
 
-func TestLogoutOtherDevices(t *testing.T) { // M07
+func TestLogoutOtherDevicesEndsThem(t *testing.T) { // M07
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		b.NotInCookies(t, "no store lists them")
 		a := testapp.New(t, b)
@@ -362,7 +313,7 @@ func TestLogoutOtherDevices(t *testing.T) { // M07
 	})
 }
 
-func TestLogoutOtherDevicesByToken(t *testing.T) {
+func TestLogoutOtherDevicesByTokenIssuesTokens(t *testing.T) {
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := testapp.New(t, b)
 		f := newFleet(a, testapp.Alice)
@@ -375,7 +326,7 @@ func TestLogoutOtherDevicesByToken(t *testing.T) {
 	})
 }
 
-func TestRevokeUser(t *testing.T) { // S17
+func TestRevokeUserEndsAllLogins(t *testing.T) { // S17
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		b.NotInCookies(t, "no store lists them")
 		a := testapp.New(t, b)
@@ -403,27 +354,10 @@ func TestRevokeUser(t *testing.T) { // S17
 	})
 }
 
-func TestRevokeUserOutage(t *testing.T) {
-	b, f := testapp.Memory(t).Faulty()
-	a := testapp.New(t, b)
-	c := a.LoggedIn(testapp.Alice)
-	f.Set(testapp.Refuse, testapp.RevokeOwner)
-	if err := a.RevokeUser(t.Context(), "web", a.Alice.AuthID()); !errors.Is(err, ginauth.ErrUnavailable) {
-		t.Errorf("tokens cannot be revoked: %v", err)
-	}
-	c.Get("/me").Want401(t) // what could be ended is
-	f.Clear()
-	f.Set(testapp.Refuse, testapp.SessionsOf) // they end with the stamp
-	if err := a.RevokeUser(t.Context(), "web", a.Alice.AuthID()); err != nil {
-		t.Errorf("sessions cannot be deleted: %v", err)
-	}
-	c.Get("/me").Want401(t)
-}
-
 // stampless users cannot have all they were issued ended at once.
 type stampless struct{ models.UserProvider }
 
-func TestRevokeUserUnsupported(t *testing.T) {
+func TestRevokeUserNeedsAStamp(t *testing.T) {
 	a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) { c.Users = stampless{c.Users} }))
 	if err := a.RevokeUser(t.Context(), "web", "1"); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("error %v", err)

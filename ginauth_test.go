@@ -3,15 +3,21 @@ package ginauth_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
 )
 
 func TestMain(m *testing.M) {
@@ -101,4 +107,69 @@ func TestMainPath(t *testing.T) {
 			a.Client().Post("/sign-up", map[string]string{"name": "x", "email": "d@example.com", "password": password}).Want(t, want)
 		}
 	})
+}
+
+func TestZeroConfigurationWorks(t *testing.T) {
+	r := gin.New()
+	r.Use(ginauth.StartSession())
+	r.GET("/", func(c *gin.Context) {
+		n, _ := ginauth.From(c).Session().Increment("n", 1)
+		c.String(200, "%d", n)
+	})
+	srv := httptest.NewServer(r)
+	defer srv.Close()
+	jar := ""
+	for want := 1; want <= 3; want++ {
+		req, _ := http.NewRequest("GET", srv.URL, nil)
+		req.Header.Set("Cookie", jar)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := make([]byte, 8)
+		n, _ := res.Body.Read(body)
+		res.Body.Close()
+		if got := string(body[:n]); got != fmt.Sprint(want) {
+			t.Fatalf("visit %d counted as %s", want, got)
+		}
+		if line := res.Header.Get("Set-Cookie"); line != "" {
+			jar, _, _ = strings.Cut(line, ";")
+		}
+	}
+}
+
+// pruned tells a test when it was asked to prune.
+type pruned struct {
+	stores.Sessions
+	asked chan time.Time
+}
+
+func (p pruned) Prune(_ context.Context, now time.Time) (int, error) {
+	select {
+	case p.asked <- now:
+	default:
+	}
+	return 0, testapp.ErrRefused
+}
+
+func TestPruningRunsUntilClose(t *testing.T) {
+	b := testapp.Memory(t)
+	asked := make(chan time.Time, 1)
+	b.Set.Sessions = pruned{b.Set.Sessions, asked}
+	a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.Session.PruneInterval = time.Millisecond }))
+	for range 2 {
+		if now := <-asked; !now.Equal(a.Clock.Now()) {
+			t.Errorf("pruned at %v", now)
+		}
+	}
+	if err := a.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for len(asked) > 0 {
+		<-asked
+	}
+	runtime.Gosched()
+	if len(asked) > 0 {
+		t.Error("pruning goes on after Close")
+	}
 }

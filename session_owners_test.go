@@ -3,6 +3,8 @@ package ginauth_test
 import (
 	"slices"
 	"testing"
+
+	"github.com/ginauth/ginauth/internal/testapp"
 )
 
 // TestSessionHasEachGuardsOwner logs two users into one session by two guards, and
@@ -12,7 +14,7 @@ func TestSessionHasEachGuardsOwner(t *testing.T) {
 	c := a.Client()
 	owned := func(want ...string) {
 		t.Helper()
-		row, found, err := a.Backend.Set.Sessions.Load(t.Context(), rowOf(t, c))
+		row, found, err := a.Backend.Set.Sessions.Load(t.Context(), testapp.RowOf(t, c))
 		if !found || err != nil || !slices.Equal(row.Owners, want) {
 			t.Fatalf("the session's owners are %q, found %v, error %v; want %q", row.Owners, found, err, want)
 		}

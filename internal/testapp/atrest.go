@@ -2,6 +2,8 @@ package testapp
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -117,4 +119,14 @@ func (b *Backend) EachFile(folder string, f func(path string, content []byte) er
 		}
 		return f(path, content)
 	})
+}
+
+// RowOf returns the row that a client's session id names.
+func RowOf(t testing.TB, c *Client) string {
+	t.Helper()
+	raw, err := base64.RawURLEncoding.DecodeString(c.Session())
+	if err != nil || len(raw) != 48 {
+		t.Fatalf("session id of %d bytes, %v", len(raw), err)
+	}
+	return hex.EncodeToString(raw[:16])
 }
