@@ -80,7 +80,7 @@ func TestRevokingCurrentDeviceLogsOut(t *testing.T) {
 	testapp.WantEvents[events.CurrentDeviceLogout](a, 1)
 }
 
-func TestLogoutOtherDevices(t *testing.T) {
+func TestLogoutOtherDevicesEndsThem(t *testing.T) {
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		b.NotInCookies(t, "no store lists them")
 		a := newApp(t, b, setup{})

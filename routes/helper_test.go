@@ -46,12 +46,3 @@ func newApp(t *testing.T, b *testapp.Backend, s setup) *testapp.App {
 	b.Users.Change(a.Bob.AuthID(), func(u *models.User) { u.EmailVerifiedAt = a.Alice.EmailVerifiedAt })
 	return a
 }
-
-// racers is how many requests race: enough to find out, and fewer where the tests
-// are to be quick.
-func racers() int {
-	if testing.Short() {
-		return 40
-	}
-	return 200
-}

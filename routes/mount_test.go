@@ -96,7 +96,7 @@ func TestMountServesSupportedRoutes(t *testing.T) {
 	}
 }
 
-func TestMountPanics(t *testing.T) {
+func TestMountPanicsOnMistakes(t *testing.T) {
 	users := new(ginauthtest.Users)
 	mailer := mail.MailerFunc(func(context.Context, mail.Message) error { return nil })
 	mails := ginauth.MailConfig{Mailer: mailer, BaseURL: testapp.BaseURL}
@@ -138,7 +138,7 @@ func TestMountPanics(t *testing.T) {
 
 // The group is below the base URL of the site, and a proxy removes a prefix of
 // the path.
-func TestMountInGroupWithPrefix(t *testing.T) {
+func TestLinksLeadIntoTheGroup(t *testing.T) {
 	for name, c := range map[string]struct{ baseURL, verifyPath, confirmPath, link string }{
 		"group":         {testapp.BaseURL, "/auth/verify-email", "/auth/confirm-email", "/auth/verify-email/"},
 		"path of group": {testapp.BaseURL + "/auth", "/verify-email", "/confirm-email", "/auth/verify-email/"},
@@ -166,7 +166,7 @@ func TestPreflightFindsNoUndecidedRoutes(t *testing.T) {
 	}
 }
 
-func TestJWKS(t *testing.T) {
+func TestJWKSIsPublic(t *testing.T) {
 	a := newApp(t, testapp.Memory(t), setup{})
 	r := a.Client().Get("/.well-known/jwks.json").Want(t, 200)
 	if r.Text != `{"keys":[]}` || r.Header.Get("Cache-Control") != "public, max-age=300" {

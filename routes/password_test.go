@@ -15,7 +15,7 @@ func change(current, password string) fields {
 
 // P12: a password change requires the current password and ends all other
 // logins.
-func TestChangePassword(t *testing.T) {
+func TestPasswordChangeEndsOtherLogins(t *testing.T) {
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
 		c, other, remembered := a.LoggedIn(testapp.Alice), a.LoggedIn(testapp.Alice), a.Client()
@@ -87,7 +87,7 @@ func TestOwnPasswordIsThrottled(t *testing.T) {
 	}
 }
 
-func TestConfirmPassword(t *testing.T) {
+func TestConfirmationLastsForItsLifetime(t *testing.T) {
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
 		c := a.LoggedIn(testapp.Alice)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +16,6 @@ import (
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/internal/testapp"
-	"github.com/ginauth/ginauth/internal/testsize"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/routes"
@@ -29,7 +27,7 @@ func registration(email string) fields {
 
 func hideTaken(c *ginauth.Config) { c.Account.HideAccountExistence = true }
 
-func TestRegister(t *testing.T) {
+func TestRegisterSendsVerificationLink(t *testing.T) {
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
 		c := a.Client()
@@ -52,7 +50,7 @@ func TestRegister(t *testing.T) {
 // E06: with HideAccountExistence the response is the same for a free address
 // and a taken one. The owner of a taken address is informed, at most once a
 // minute.
-func TestRegisterHidesTaken(t *testing.T) {
+func TestRegisterHidesTakenAddress(t *testing.T) {
 	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{config: hideTaken})
 		fresh := a.Client().Post("/register", registration("ann@example.com")).Want(t, 202)
@@ -76,68 +74,6 @@ func TestRegisterHidesTaken(t *testing.T) {
 			t.Errorf("a second mail within the minute: %v", rest)
 		}
 	})
-}
-
-// EXP-10, D04: of concurrent registrations of one address, in any spelling, one
-// creates a user and sends a mail. Without HideAccountExistence the others get
-// an error.
-func TestRegistrationsRace(t *testing.T) {
-	for _, hidden := range []bool{false, true} {
-		t.Run(fmt.Sprintf("hidden=%v", hidden), func(t *testing.T) {
-			testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
-				a := newApp(t, b, setup{config: func(c *ginauth.Config) {
-					c.Account.HideAccountExistence = hidden
-					manyLinks(c)
-				}})
-				rounds := testsize.Rounds(50, 1)
-				for round := range rounds {
-					a.Clock.Advance(time.Hour)
-					raceRegistrations(a, round, hidden)
-					if t.Failed() {
-						break
-					}
-				}
-				rest := a.RestOfMails()
-				if len(rest) != rounds || slices.ContainsFunc(rest, func(kind string) bool { return kind != mail.VerifyEmail }) {
-					t.Errorf("mails %v, want %d to verify an address", rest, rounds)
-				}
-			})
-		})
-	}
-}
-
-func raceRegistrations(a *testapp.App, round int, hidden bool) {
-	a.Helper()
-	variants := []string{"kate%d@bücher.example", "KATE%d@bücher.example", "Kate%d@Bücher.Example", "kate%d@BÜCHER.EXAMPLE"}
-	answers := make([]*testapp.Response, racers())
-	a.Race(len(answers), func(i int) {
-		answers[i] = a.Client().Post("/register", registration(fmt.Sprintf(variants[i%len(variants)], round)))
-	})
-	var made, refused []*testapp.Response
-	for _, r := range answers {
-		if r.StatusCode == 201 || r.StatusCode == 202 {
-			made = append(made, r)
-		} else {
-			refused = append(refused, r)
-		}
-	}
-	for _, others := range [][]*testapp.Response{made, refused} {
-		for i := 1; i < len(others); i++ {
-			testapp.Same(a, others[i], others[0])
-		}
-	}
-	if want := map[bool]int{true: len(answers), false: 1}[hidden]; len(made) != want {
-		a.Errorf("%d successful responses, want %d", len(made), want)
-	}
-	if len(refused) > 0 {
-		refused[0].WantField(a, "email")
-	}
-	if n, want := a.Backend.Users.Count(), 2+round+1; n != want {
-		a.Errorf("%d users, want %d", n, want)
-	}
-	testapp.WantEvents[events.Registered](a, round+1)
-	// This spelling is not a valid address.
-	a.Client().Post("/register", registration(fmt.Sprintf("kate%d@bu\u0308cher.example", round))).WantField(a, "email")
 }
 
 // D01: additional fields in the body of a registration do not set fields of the
@@ -174,7 +110,7 @@ func TestRegisterIgnoresOtherFields(t *testing.T) {
 }
 
 // D01: Prepare receives the declared fields as strings, and no other fields.
-func TestRegisterFields(t *testing.T) {
+func TestPrepareReceivesDeclaredFields(t *testing.T) {
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		var got []map[string]string
 		a := newApp(t, b, setup{
@@ -261,7 +197,7 @@ func TestMountRefusesDuplicateRegisterFields(t *testing.T) {
 
 // P01, P02, P03, P04, P05, P09, P13: which passwords are accepted, and that
 // only exactly the same password logs in.
-func TestNewPasswords(t *testing.T) {
+func TestNewPasswordsAreChecked(t *testing.T) {
 	a := newApp(t, testapp.Memory(t), setup{})
 	n := 0
 	register := func(password string) *testapp.Response {
@@ -304,7 +240,7 @@ func TestNewPasswords(t *testing.T) {
 }
 
 // P05, X03, X09: bodies with another format than the route expects are refused.
-func TestBodies(t *testing.T) {
+func TestOtherBodyFormatsAreRefused(t *testing.T) {
 	a := newApp(t, testapp.Memory(t), setup{})
 	c := a.Client()
 	good := `{"email":"` + testapp.Alice + `","password":"` + testapp.Password + `"}`
@@ -417,7 +353,7 @@ func TestMailRequestsAreLimitedByAddress(t *testing.T) {
 }
 
 // D05: the default of Options.User returns only the documented fields.
-func TestUserOption(t *testing.T) {
+func TestDefaultUserHidesOtherFields(t *testing.T) {
 	a := newApp(t, testapp.Memory(t), setup{})
 	var body map[string]json.RawMessage
 	a.LoggedIn(testapp.Alice).Get("/me").Want(t, 200).JSON(t, &body)

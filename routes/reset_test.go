@@ -1,21 +1,18 @@
 package routes_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/testapp"
-	"github.com/ginauth/ginauth/internal/testsize"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 )
@@ -186,78 +183,6 @@ func TestResetTokenBecomesInvalid(t *testing.T) {
 		a.Clock.Advance(time.Hour - time.Second)
 		resetPassword(a, testapp.Alice, token, testapp.NewPassword).Want(t, 204)
 	})
-}
-
-// W03, EXP-03: of concurrent resets with one token, one succeeds, and its
-// password is stored.
-func TestConcurrentResetsSucceedOnce(t *testing.T) {
-	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
-		// The requests that the throttle admits wait for each other after the
-		// token was looked up and before it is consumed.
-		var now atomic.Pointer[meeting]
-		a := newApp(t, b, setup{config: func(c *ginauth.Config) {
-			manyLinks(c)
-			c.Passwords.Breached = func(context.Context, string) (bool, error) {
-				now.Load().join()
-				return false, nil
-			}
-		}})
-		for round := range testsize.Rounds(50, 1) {
-			a.Clock.Advance(time.Hour)
-			now.Store(&meeting{begun: make(chan struct{})})
-			raceResets(a, round)
-			if t.Failed() {
-				break
-			}
-		}
-		if rest := a.RestOfMails(); len(rest) != 0 {
-			t.Errorf("mails %v", rest)
-		}
-	})
-}
-
-// meeting is a barrier for five goroutines. The throttle admits five resets of
-// an account at the same time.
-type meeting struct {
-	came  atomic.Int32
-	begun chan struct{}
-}
-
-// join waits until five goroutines have called it.
-func (m *meeting) join() {
-	if m.came.Add(1) == 5 {
-		close(m.begun)
-	}
-	<-m.begun
-}
-
-func raceResets(a *testapp.App, round int) {
-	a.Helper()
-	token := forgot(a, testapp.Alice)
-	answers := make([]*testapp.Response, racers())
-	password := func(i int) string { return fmt.Sprintf("CANARY juggled ocelots %02d %04d", round, i) }
-	a.Race(len(answers), func(i int) { answers[i] = resetPassword(a, testapp.Alice, token, password(i)) })
-	winner := -1
-	for i, r := range answers {
-		switch r.StatusCode {
-		case 204:
-			if winner >= 0 {
-				a.Errorf("%d and %d both succeeded", winner, i)
-			}
-			winner = i
-		case 422, 429:
-		default:
-			a.Errorf("status %d: %s", r.StatusCode, r.Text)
-		}
-	}
-	if winner < 0 {
-		a.Fatal("no reset succeeded")
-	}
-	a.Clock.Advance(time.Hour)
-	a.Client().LogIn(testapp.Alice, password(winner)).Want(a, 200)
-	a.Client().LogIn(testapp.Alice, password((winner+1)%len(answers))).Want(a, 401)
-	a.Outbox.Next(a, mail.PasswordChanged, testapp.Alice)
-	testapp.WantEvents[events.PasswordReset](a, round+1)
 }
 
 // W06: no part of a request appears in a link.

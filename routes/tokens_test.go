@@ -11,7 +11,7 @@ import (
 	"github.com/ginauth/ginauth/internal/testapp"
 )
 
-func TestTokenRoutes(t *testing.T) {
+func TestTokensAreIssuedRefreshedAndRevoked(t *testing.T) {
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
 		a.Client().Post("/token", fields{"email": testapp.Alice, "password": "wrong"}).Want(t, 401)
@@ -65,7 +65,7 @@ func TestInvalidTokensAreThrottled(t *testing.T) {
 	a.Client().Post("/token/refresh", fields{"refresh_token": tokens.RefreshToken}).Want(t, 200)
 }
 
-func TestPersonalTokens(t *testing.T) {
+func TestUserManagesOwnPersonalTokens(t *testing.T) {
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
 		c := a.LoggedIn(testapp.Alice)

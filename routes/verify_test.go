@@ -1,7 +1,6 @@
 package routes_test
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -10,7 +9,6 @@ import (
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/testapp"
-	"github.com/ginauth/ginauth/internal/testsize"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/routes"
@@ -77,7 +75,7 @@ func TestChangedVerifyLinkIsRefused(t *testing.T) {
 
 // E10: the response to a link of an unknown user is that of a link with a wrong
 // signature.
-func TestVerifyLinkOfUnknownUser(t *testing.T) {
+func TestVerifyLinkOfUnknownUserIsRefused(t *testing.T) {
 	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
 		link := unverified(a)
@@ -94,7 +92,7 @@ func TestVerifyLinkOfUnknownUser(t *testing.T) {
 
 // V02: a link verifies the address of the user it was made for, no matter who
 // opens it.
-func TestVerifyLinkOpenedByOtherUser(t *testing.T) {
+func TestVerifyLinkVerifiesItsOwnUser(t *testing.T) {
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
 		link := unverified(a)
@@ -110,24 +108,15 @@ func TestVerifyLinkOpenedByOtherUser(t *testing.T) {
 	})
 }
 
-// V03, V04, EXP-03: a link opened again, concurrently, too late, and after the
-// address changed.
-func TestVerifyLinkAgain(t *testing.T) {
+// V03, V04: a link opened again, too late, and after the address changed.
+func TestVerifyLinkIsIdempotentAndExpires(t *testing.T) {
 	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{config: manyLinks})
-		link, rounds := "", testsize.Rounds(50, 1)
-		for round := range rounds {
-			a.Clock.Advance(time.Hour)
-			link = unverified(a)
-			answers := make([]*testapp.Response, racers())
-			a.Race(len(answers), func(i int) { answers[i] = a.Client().Get(link) })
-			for _, r := range answers {
-				r.Want(t, 200)
-			}
+		link := unverified(a)
+		for range 2 {
 			a.Client().Get(link).Want(t, 200)
-			testapp.WantEvents[events.Verified](a, round+1)
+			testapp.WantEvents[events.Verified](a, 1)
 		}
-
 		a.Clock.Advance(time.Hour)
 		a.Client().Get(link).Want(t, 403)
 		a.Clock.Advance(time.Hour)
@@ -137,11 +126,11 @@ func TestVerifyLinkAgain(t *testing.T) {
 		a.Client().Get(link).Want(t, 403)
 		a.Backend.Users.Change(a.Bob.AuthID(), func(u *models.User) { u.Email, u.EmailCanonical = testapp.Bob, testapp.Bob })
 		a.Client().Get(link).Want(t, 200)
-		testapp.WantEvents[events.Verified](a, rounds+1)
+		testapp.WantEvents[events.Verified](a, 2)
 	})
 }
 
-func TestVerifyPages(t *testing.T) {
+func TestVerifyLinkRedirectsBrowsers(t *testing.T) {
 	a := newApp(t, testapp.Memory(t), setup{options: routes.Options{Pages: map[routes.Route]routes.Page{
 		routes.VerifyEmail: {Done: "/welcome", Failed: "/link-failed"},
 	}}})
@@ -190,7 +179,7 @@ func changeEmail(a *testapp.App, c *testapp.Client, email string) string {
 
 // V07: the email address does not change until the new one is verified. The
 // owner is informed.
-func TestChangeEmail(t *testing.T) {
+func TestEmailChangesAfterConfirmation(t *testing.T) {
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
 		c, other := a.LoggedIn(testapp.Alice), a.LoggedIn(testapp.Alice)
@@ -223,7 +212,7 @@ func TestChangeEmail(t *testing.T) {
 }
 
 // V07: the link works without a login and does not log in.
-func TestConfirmEmailWithoutLogin(t *testing.T) {
+func TestConfirmEmailDoesNotLogIn(t *testing.T) {
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
 		c := a.LoggedIn(testapp.Alice)
@@ -257,38 +246,6 @@ func TestChangeEmailHidesTakenAddress(t *testing.T) {
 		c.Get(link).WantField(t, "email")
 		if u := a.User(a.Alice.AuthID()); u.Email != testapp.Alice {
 			t.Errorf("the address is %s", u.Email)
-		}
-	})
-}
-
-// EXP-03: of concurrent confirmations one changes the address.
-func TestConcurrentEmailChangesSucceedOnce(t *testing.T) {
-	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
-		a := newApp(t, b, setup{config: manyLinks})
-		email := testapp.Alice
-		for round := range testsize.Rounds(50, 1) {
-			a.Clock.Advance(time.Hour)
-			before := email
-			email = fmt.Sprintf("new%d@example.com", round)
-			link := changeEmail(a, a.LoggedIn(before), email)
-			answers := make([]*testapp.Response, racers())
-			a.Race(len(answers), func(i int) { answers[i] = a.Client().Get(link) })
-			first := 0
-			for _, r := range answers {
-				if r.StatusCode == 200 {
-					first++
-				} else {
-					r.Want(t, 403)
-				}
-			}
-			if first != 1 {
-				t.Fatalf("%d confirmations succeeded", first)
-			}
-			a.Outbox.Next(a, mail.EmailChanged, before)
-			testapp.WantEvents[events.EmailChanged](a, round+1)
-		}
-		if rest := a.RestOfMails(); len(rest) != 0 {
-			t.Errorf("mails %v", rest)
 		}
 	})
 }

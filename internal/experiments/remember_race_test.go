@@ -3,6 +3,7 @@ package experiments_test
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -118,4 +119,34 @@ func TestThiefWhoHangsUpIsFoundOut(t *testing.T) { // M03, F07
 			})
 		})
 	}
+}
+
+// M04, EXP-11: fifty tabs opened at the same time are all logged in.
+func TestRememberInManyTabs(t *testing.T) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := newRoutesApp(t, b)
+		for range testsize.Rounds(50, 2) {
+			c := a.Client()
+			c.Post("/login", map[string]any{"email": testapp.Alice, "password": testapp.Password, "remember": true}).Want(t, 200)
+			value := c.Remember()
+			var tabs [50]*testapp.Client
+			var in atomic.Int32
+			a.Race(len(tabs), func(i int) {
+				tabs[i] = a.WithRemember(value)
+				if tabs[i].Get("/me").StatusCode == http.StatusOK {
+					in.Add(1)
+				}
+			})
+			if n := in.Load(); int(n) != len(tabs) {
+				t.Fatalf("%d of %d tabs are logged in", n, len(tabs))
+			}
+			last := tabs[0].Cookies[testapp.RememberCookie]
+			for _, tab := range tabs {
+				if tab.Cookies[testapp.RememberCookie] != last {
+					t.Fatal("the cookie has two successors")
+				}
+			}
+		}
+		testapp.WantEvents[events.TokenReused](a, 0)
+	})
 }

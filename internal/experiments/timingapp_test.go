@@ -13,13 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
-	"github.com/ginauth/ginauth/routes"
 )
 
 // known and nobody are addresses with and without an account.
@@ -50,7 +47,7 @@ func newTimedApp(t *testing.T, b *testapp.Backend, locks bool) *timedApp {
 		if !locks {
 			c.Throttle.Account, c.Throttle.AccountAddress, c.Throttle.Device = limit, limit, limit
 		}
-	}), testapp.OnlyRoutes(func(a *testapp.App, r *gin.Engine) { routes.Mount(r, a.Manager, routes.Options{}) }))}
+	}), testapp.OnlyRoutes(mountRoutes))}
 	a.user = a.Bob
 	srv := httptest.NewServer(a.Engine) // which needs no time for TLS
 	var err error

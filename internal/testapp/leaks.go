@@ -74,7 +74,9 @@ func (l *leaks) keep(secret string) {
 func (l *leaks) check(a *App) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	said := map[string]string{"log": a.Logs.String(), "responses": l.bodies.String()}
+	// A log says which error of a driver there was. A response does not.
+	log := strings.ReplaceAll(a.Logs.String(), ErrRefused.Error(), "")
+	said := map[string]string{"log": log, "responses": l.bodies.String()}
 	for _, e := range a.Events.All() {
 		data, err := json.Marshal(e)
 		said["events"] += fmt.Sprintf("%+v %s %v\n", e, data, err)
