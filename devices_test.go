@@ -46,7 +46,7 @@ func TestDevicesListsWhateverIsLoggedIn(t *testing.T) { // S16
 		a := testapp.New(t, b)
 		alice, bob := newFleet(a, testapp.Alice), newFleet(a, testapp.Bob)
 		// One device all the same.
-		refreshed := a.Client().As("Fleet/2.1 (Android 14)").Post("/api/refresh", map[string]string{"refresh_token": alice.tokens.RefreshToken}).Tokens(t)
+		refreshed := a.Client().As("Fleet/2.1 (Android 14)").Post("/api/refresh", testapp.RefreshBody(alice.tokens.RefreshToken)).Tokens(t)
 		a.Clock.Advance(time.Second)
 		alice.here.Get("/me").Want(t, 200) // touches the session
 		type shown struct{ kind, name string }

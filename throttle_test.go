@@ -131,14 +131,16 @@ func (p namedUsers) UserByIdentifier(ctx context.Context, field, canonical strin
 
 func TestTwoNamesOfOneAccountShareACount(t *testing.T) { // T03
 	b := testapp.Memory(t)
-	a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.Users = namedUsers{b.Users} }), testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
-		r.POST("/by-name", func(c *gin.Context) {
-			_, err := ginauth.From(c).Attempt(c.Request.Context(), ginauth.Credentials{"name": c.Query("name"), "password": c.Query("p")})
-			if err != nil {
-				ginauth.Abort(c, err)
-			}
-		})
-	}))
+	a := testapp.New(t, b,
+		testapp.Configure(func(c *ginauth.Config) { c.Users = namedUsers{b.Users} }),
+		testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
+			r.POST("/by-name", func(c *gin.Context) {
+				_, err := ginauth.From(c).Attempt(c.Request.Context(), ginauth.Credentials{"name": c.Query("name"), "password": c.Query("p")})
+				if err != nil {
+					ginauth.Abort(c, err)
+				}
+			})
+		}))
 	for range 3 {
 		a.Client().LogIn(testapp.Alice, "wrong").Want(t, 401)
 	}

@@ -185,7 +185,7 @@ func TestPersonalTokensHaveALimit(t *testing.T) {
 
 func TestPersonalTokenUseIsRecordedOnceAMinute(t *testing.T) { // Z03
 	b, f := testapp.Memory(t).Faulty()
-	a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = 100 * time.Millisecond }))
+	a := testapp.New(t, b, testapp.Configure(testapp.StoreTime(100*time.Millisecond)))
 	alice := a.LoggedIn(testapp.Alice)
 	token := alice.Personal("read")
 	use := func() { t.Helper(); a.Bearer(token.Text).Get("/ability/read").Want(t, 200) }

@@ -123,7 +123,7 @@ func TestBadRefreshInputIsRefused(t *testing.T) { // R07
 		// Another user's session or token beside it changes nothing.
 		bob := a.LoggedIn(testapp.Bob)
 		bob.Header.Set("Authorization", "Bearer "+a.IssueTokens(testapp.Bob).AccessToken)
-		next := bob.Post("/api/refresh", map[string]string{"refresh_token": p.RefreshToken}).Tokens(t)
+		next := bob.Post("/api/refresh", testapp.RefreshBody(p.RefreshToken)).Tokens(t)
 		if name := a.Bearer(next.AccessToken).Get("/api/me").Want(t, 200).UserName(t); name != "Alice" {
 			t.Errorf("the token is %s's", name)
 		}

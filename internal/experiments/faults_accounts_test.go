@@ -9,13 +9,12 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
-	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/internal/testapp"
 )
 
 func TestConfirmPasswordOutageIs503(t *testing.T) { // F01
 	b, f := testapp.Memory(t).Faulty()
-	a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond }))
+	a := testapp.New(t, b, testapp.Configure(testapp.StoreTime(200*time.Millisecond)))
 	c := a.Remembered(testapp.Alice).Only(testapp.RememberCookie)
 	c.Get("/me").Want(t, 200)
 	for _, mode := range testapp.Outages(b) {
@@ -46,7 +45,7 @@ func TestDeviceOutageIs503(t *testing.T) { // F01
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		b.NotInCookies(t, "no store lists them")
 		b, faults := b.Faulty()
-		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond }))
+		a := testapp.New(t, b, testapp.Configure(testapp.StoreTime(200*time.Millisecond)))
 		here, there, other := a.LoggedIn(testapp.Alice), a.Remembered(testapp.Alice), a.LoggedIn(testapp.Alice)
 		back := there.Only(testapp.RememberCookie)
 		back.Get("/me").Want(t, 200)
@@ -98,7 +97,7 @@ func TestRevokeUserOutageIsReported(t *testing.T) {
 func TestRememberOutageForgetsNoDevice(t *testing.T) { // M10, F01
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		b, f := b.Faulty()
-		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond }))
+		a := testapp.New(t, b, testapp.Configure(testapp.StoreTime(200*time.Millisecond)))
 		c := a.Remembered(testapp.Alice)
 		for _, mode := range testapp.Outages(b) {
 			for _, row := range []struct {
@@ -146,8 +145,7 @@ func TestRememberOutageForgetsNoDevice(t *testing.T) { // M10, F01
 func TestRememberCookieIsGoodAfterAnOutage(t *testing.T) { // M03, M10, F08
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		b, f := b.Faulty()
-		box := new(ginauthtest.Mailbox)
-		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.Mail = ginauth.MailConfig{Mailer: box, BaseURL: "https://app.example"} }), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+		a := testapp.New(t, b, testapp.Routes(func(a *testapp.App, r *gin.Engine) {
 			r.GET("/panics", a.Auth(), func(*gin.Context) { panic("x") })
 			r.GET("/fails", a.Auth(), func(c *gin.Context) { c.Status(503) })
 		}))

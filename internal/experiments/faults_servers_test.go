@@ -52,7 +52,7 @@ func TestServerFaults(t *testing.T) { // EXP-15
 	}
 	behindProxy(t, func(t *testing.T, b *testapp.Backend, p *testservers.Proxy) {
 		p.SetDelay(2 * time.Second)
-		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = timeout }))
+		a := testapp.New(t, b, testapp.Configure(testapp.StoreTime(timeout)))
 		cookie := a.Sibling(func(*ginauth.Config) {}).LoggedIn(testapp.Alice).Session() // which has more time
 		bodies := map[string]bool{}
 		var slowest time.Duration

@@ -22,16 +22,18 @@ func TestOutageIsNeverAnAnswer(t *testing.T) { // F01–F04, F08, A19, L02, EXP-
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		fb, f := b.Faulty()
 		lasting := func(c *ginauth.Config) { c.Session.AbsoluteTimeout = 240 * time.Hour }
-		a := testapp.New(t, fb, testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = 50 * time.Millisecond; lasting(c) }), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
-			ginauth.DefineUser(a.Gate(), "see", func(context.Context, *models.User) bool { return true })
-			r.GET("/authorized", a.Authorize("see"), testapp.Me)
-			r.GET("/check", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Check(c.Request.Context())) })
-			r.GET("/isguest", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Guest(c.Request.Context())) })
-			r.GET("/can", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Can(c.Request.Context(), "see")) })
-			r.GET("/read", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Session().Get("k")) })
-			r.GET("/as", func(c *gin.Context) { _, ok := ginauth.UserAs[*models.User](c); c.JSON(200, ok) })
-			r.POST("/end", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Session().Invalidate() == nil) })
-		}))
+		a := testapp.New(t, fb,
+			testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = 50 * time.Millisecond; lasting(c) }),
+			testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+				ginauth.DefineUser(a.Gate(), "see", func(context.Context, *models.User) bool { return true })
+				r.GET("/authorized", a.Authorize("see"), testapp.Me)
+				r.GET("/check", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Check(c.Request.Context())) })
+				r.GET("/isguest", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Guest(c.Request.Context())) })
+				r.GET("/can", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Can(c.Request.Context(), "see")) })
+				r.GET("/read", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Session().Get("k")) })
+				r.GET("/as", func(c *gin.Context) { _, ok := ginauth.UserAs[*models.User](c); c.JSON(200, ok) })
+				r.POST("/end", func(c *gin.Context) { c.JSON(200, ginauth.From(c).Session().Invalidate() == nil) })
+			}))
 		cookie := a.Sibling(lasting).LoggedIn(testapp.Alice).Session() // which has more time
 		reads := []string{"/me", "/guest", "/verified", "/authorized", "/check", "/isguest", "/can", "/as"}
 		rows := map[testapp.Op][]string{
@@ -108,7 +110,7 @@ func TestHungStoreLeavesNothingBehind(t *testing.T) { // F06
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		b, f := b.Faulty()
 		a := testapp.New(t, b)
-		hasty := a.Sibling(func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond })
+		hasty := a.Sibling(testapp.StoreTime(200 * time.Millisecond))
 		c := a.LoggedIn(testapp.Alice)
 		cookie := c.Session()
 		// The time that the server takes: opening 200 connections has its own.
@@ -152,7 +154,7 @@ func TestSlowStoresShareOneDeadline(t *testing.T) { // F01, F04, EXP-16
 	const timeout = 250 * time.Millisecond
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		fb, f := b.Faulty()
-		a := testapp.New(t, fb, testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = timeout }))
+		a := testapp.New(t, fb, testapp.Configure(testapp.StoreTime(timeout)))
 		cookie := a.Sibling(func(*ginauth.Config) {}).LoggedIn(testapp.Alice).Session() // which has more time
 		for _, request := range []string{"POST /set?k=slow&v=1", "POST /logout", "POST /login"} {
 			f.Delay(timeout*8/10, testapp.LoadSession, testapp.UpdateSession, testapp.DeleteSession, testapp.UserByIdentifier)
@@ -172,14 +174,16 @@ func TestSlowStoresShareOneDeadline(t *testing.T) { // F01, F04, EXP-16
 
 func TestOutageIsWaitedForOnce(t *testing.T) {
 	b, f := testapp.Memory(t).Faulty()
-	a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = 100 * time.Millisecond }), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
-		ginauth.DefineUser(a.Gate(), "see", func(context.Context, *models.User) bool { return true })
-		r.GET("/many", func(c *gin.Context) {
-			for range 20 {
-				ginauth.From(c).Can(c.Request.Context(), "see")
-			}
-		})
-	}))
+	a := testapp.New(t, b,
+		testapp.Configure(testapp.StoreTime(100*time.Millisecond)),
+		testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+			ginauth.DefineUser(a.Gate(), "see", func(context.Context, *models.User) bool { return true })
+			r.GET("/many", func(c *gin.Context) {
+				for range 20 {
+					ginauth.From(c).Can(c.Request.Context(), "see")
+				}
+			})
+		}))
 	c := a.LoggedIn(testapp.Alice)
 	f.Set(testapp.Hang, testapp.UserByID)
 	before := f.Count(testapp.UserByID)

@@ -20,7 +20,7 @@ func TestRefreshCanBeRepeatedAfterAnOutage(t *testing.T) { // R08, F01, F05, F09
 				testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 					b, f := b.Faulty()
 					a := testapp.New(t, b)
-					hasty := a.Sibling(func(c *ginauth.Config) { c.StoreTimeout = 100 * time.Millisecond })
+					hasty := a.Sibling(testapp.StoreTime(100 * time.Millisecond))
 					p := a.IssueTokens(testapp.Alice)
 					f.Set(mode, op)
 					hasty.Refresh(p.RefreshToken).Want(t, 503)
@@ -43,7 +43,7 @@ func TestRevocationOutageIs503(t *testing.T) { // F01, F05
 			testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 				b, f := b.Faulty()
 				a := testapp.New(t, b)
-				hasty := a.Sibling(func(c *ginauth.Config) { c.StoreTimeout = 100 * time.Millisecond })
+				hasty := a.Sibling(testapp.StoreTime(100 * time.Millisecond))
 				p := a.IssueTokens(testapp.Alice)
 				token := a.LoggedIn(testapp.Alice).Personal("read").Text
 				f.Set(mode, testapp.TokenOps()...)

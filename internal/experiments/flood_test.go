@@ -148,8 +148,7 @@ func TestHashFlood(t *testing.T) { // EXP-05, P06
 	wg.Go(func() { under = latencies(t, 1_000_000, reader, done) })
 	testapp.Race(logins, func(i int) {
 		began := time.Now()
-		res, err := clients[i].Try(context.Background(), "POST", "/login", "application/json",
-			fmt.Sprintf(`{"email":%q,"password":"wrong"}`, testapp.Alice))
+		res, err := clients[i].TryPost("/login", testapp.Credentials(testapp.Alice, "wrong"))
 		switch {
 		case err != nil:
 			t.Error(err)

@@ -33,8 +33,7 @@ func TestOneOfParallelPasswordChangesIsMade(t *testing.T) { // P12
 				answers := make([]*testapp.Response, len(clients))
 				testapp.Race(len(clients), func(i int) {
 					var err error
-					answers[i], err = clients[i].Try(context.Background(), "POST", "/password", "application/json",
-						fmt.Sprintf(`{"current":%q,"password":%q}`, testapp.Password, passwordOf(i)))
+					answers[i], err = clients[i].TryPost("/password", testapp.Passwords(testapp.Password, passwordOf(i)))
 					if err != nil {
 						t.Error(err)
 					}
@@ -188,7 +187,7 @@ func TestResetOverrulesNoOtherOwner(t *testing.T) { // W05
 // done is in force, and where it was not the change is.
 func TestPasswordChangeAgainstReset(t *testing.T) { // EXP-09, W10
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
-		a := testapp.New(t, b, testapp.Configure(testapp.Unlimited, func(c *ginauth.Config) { c.Account.MailPerMinute, c.Account.MailPerHour = 1<<20, 1<<20 }))
+		a := testapp.New(t, b, testapp.Configure(testapp.Unlimited, testapp.UnlimitedMails))
 		password := testapp.Password
 		for i := range testsize.Rounds(200, 20) {
 			c := a.Client()
@@ -199,8 +198,7 @@ func TestPasswordChangeAgainstReset(t *testing.T) { // EXP-09, W10
 			var err, resetErr error
 			testapp.Race(2, func(n int) {
 				if n == 0 {
-					res, err = c.Try(context.Background(), "POST", "/password", "application/json",
-						fmt.Sprintf(`{"current":%q,"password":%q}`, password, changed))
+					res, err = c.TryPost("/password", testapp.Passwords(password, changed))
 					return
 				}
 				resetErr = a.Reset(testapp.Alice, token, chosen)

@@ -82,8 +82,7 @@ func TestRehashUndoesNoPasswordChange(t *testing.T) { // EXP-08
 				}
 				defer users.step(loginDone)
 				c := a.Client()
-				res, err := c.Try(context.Background(), "POST", "/login", "application/json",
-					fmt.Sprintf(`{"email":%q,"password":%q}`, testapp.Alice, testapp.Password))
+				res, err := c.TryPost("/login", testapp.Credentials(testapp.Alice, testapp.Password))
 				if err != nil || (res.StatusCode != 200 && res.StatusCode != 401) {
 					t.Errorf("%v %v", res, err)
 				}
@@ -127,8 +126,7 @@ func TestParallelRehashWritesOnce(t *testing.T) { // EXP-08
 			b.Users.Change(a.Alice.AuthID(), func(u *models.User) { u.Password = hash })
 			users.rehashed.Store(0)
 			testapp.Race(100, func(int) {
-				res, err := a.Client().Try(context.Background(), "POST", "/login", "application/json",
-					fmt.Sprintf(`{"email":%q,"password":%q}`, testapp.Alice, testapp.Password))
+				res, err := a.Client().TryPost("/login", testapp.Credentials(testapp.Alice, testapp.Password))
 				if err != nil || res.StatusCode != 200 {
 					t.Errorf("%v %v", res, err)
 				}

@@ -3,7 +3,6 @@ package experiments_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -41,8 +40,7 @@ func raceRefresh(t *testing.T, apps []*testapp.App, n int, grace bool) {
 	var mu sync.Mutex
 	statuses, children := map[int]int{}, map[string]int{}
 	testapp.Race(n, func(i int) {
-		res, err := apps[i%len(apps)].Client().Try(context.Background(), "POST", "/api/refresh", "application/json",
-			fmt.Sprintf(`{"refresh_token":%q}`, first.RefreshToken))
+		res, err := apps[i%len(apps)].Client().TryPost("/api/refresh", testapp.RefreshBody(first.RefreshToken))
 		if err != nil {
 			t.Error(err)
 			return

@@ -11,7 +11,6 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
-	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/internal/testsize"
 )
@@ -81,8 +80,7 @@ func TestThiefWhoHangsUpIsFoundOut(t *testing.T) { // M03, F07
 		t.Run(path[1:], func(t *testing.T) {
 			testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 				arrived, done := make(chan struct{}), make(chan struct{})
-				box := new(ginauthtest.Mailbox)
-				a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.Mail = ginauth.MailConfig{Mailer: box, BaseURL: "https://app.example"} }), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+				a := testapp.New(t, b, testapp.Routes(func(a *testapp.App, r *gin.Engine) {
 					r.GET(path, a.Auth(), func(c *gin.Context) {
 						arrived <- struct{}{}
 						<-c.Request.Context().Done()

@@ -360,8 +360,7 @@ func TestRequestsNeverMeetAnotherUser(t *testing.T) { // S18
 		}
 		testapp.Race(users, func(i int) {
 			c := a.Client()
-			res, err := c.Try(context.Background(), "POST", "/login", "application/json",
-				fmt.Sprintf(`{"email":"u%d@example.com","password":%q}`, i, testapp.Password))
+			res, err := c.TryPost("/login", testapp.Credentials(fmt.Sprintf("u%d@example.com", i), testapp.Password))
 			if err != nil || res.StatusCode != 200 {
 				t.Errorf("login %d: %v %v", i, res, err)
 				return

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/internal/testservers"
 	"github.com/ginauth/ginauth/internal/testsize"
@@ -52,7 +51,7 @@ func slowStore(t *testing.T, s spec, p *testservers.Proxy) {
 		t.Fatal(err)
 	}
 	defer b.close()
-	app := s.serve(t, b, func(c *ginauth.Config) { c.StoreTimeout = storeTimeout })
+	app := s.serve(t, b, testapp.StoreTime(storeTimeout))
 	sessions := make([]string, writers)
 	for i := range sessions {
 		sessions[i] = app.mustLogIn(i).Session()

@@ -1,8 +1,6 @@
 package experiments_test
 
 import (
-	"context"
-	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
@@ -23,8 +21,7 @@ func TestThrottleAdmitsExactlyTheLimit(t *testing.T) { // T01, EXP-04
 			before := hashes()
 			var throttled, refused atomic.Int64
 			testapp.Race(205, func(i int) {
-				res, err := []*testapp.App{a, other}[i%2].Client().Try(context.Background(), "POST", "/login", "application/json",
-					fmt.Sprintf(`{"email":%q,"password":"wrong"}`, testapp.Alice))
+				res, err := []*testapp.App{a, other}[i%2].Client().TryPost("/login", testapp.Credentials(testapp.Alice, "wrong"))
 				switch {
 				case err != nil:
 					t.Error(err)

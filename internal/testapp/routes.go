@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -176,6 +177,11 @@ func AddressFromHeader(c *ginauth.Config) {
 		}
 		return "127.0.0.1"
 	}
+}
+
+// StoreTime sets Config.StoreTimeout.
+func StoreTime(d time.Duration) func(*ginauth.Config) {
+	return func(c *ginauth.Config) { c.StoreTimeout = d }
 }
 
 // Unlimited lets tests try passwords as often as they like.

@@ -80,7 +80,7 @@ func TestSiblingSharesUsersAndSessions(t *testing.T) {
 func TestEveryCallOfAStoreCanFail(t *testing.T) {
 	testapp.EachKindOfSession(t, func(t *testing.T, b *testapp.Backend) {
 		b, f := b.Faulty()
-		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.StoreTimeout = 50 * time.Millisecond }))
+		a := testapp.New(t, b, testapp.Configure(testapp.StoreTime(50*time.Millisecond)))
 		c := a.LoggedIn(testapp.Alice)
 		for _, mode := range []testapp.Fault{testapp.Refuse, testapp.Hang, testapp.Slow, testapp.Corrupt} {
 			before := f.Count()
