@@ -17,7 +17,6 @@ import (
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
-	"github.com/ginauth/ginauth/stores/cookiestore"
 )
 
 func TestSessionTooLargeForItsCookieIsRefused(t *testing.T) { // C05
@@ -168,9 +167,8 @@ func TestCookieSessionsEndInAllProcesses(t *testing.T) { // S04
 }
 
 func TestEndedCookieSessionsAreRemembered(t *testing.T) {
-	b := testapp.SQLite(t)
+	b := testapp.SQLite(t).InCookies()
 	db := b.DB
-	b.Set.Sessions, b.Set.ClientSessions = nil, cookiestore.New()
 	a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.Session.AbsoluteTimeout = 24 * time.Hour }))
 	for name, row := range map[string]struct {
 		client *testapp.Client

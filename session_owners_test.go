@@ -10,7 +10,7 @@ import (
 // TestSessionHasEachGuardsOwner logs two users into one session by two guards, and
 // one of them out.
 func TestSessionHasEachGuardsOwner(t *testing.T) {
-	a := guards(t)
+	a := guards(t, testapp.Memory(t))
 	c := a.Client()
 	owned := func(want ...string) {
 		t.Helper()

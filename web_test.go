@@ -71,7 +71,7 @@ func TestBrowsersAreSentToPages(t *testing.T) { // X07, X11
 					c.Header.Set(row.header, row.value)
 				}
 				c.Do(row.method, row.path, "", "").Want(t, row.status)
-				if _, ok := c.Cookies["__Host-ginauth_intended"]; ok != row.remembered {
+				if _, ok := c.Cookies[testapp.IntendedCookie]; ok != row.remembered {
 					t.Errorf("intended URL kept: %v", ok)
 				}
 			})
@@ -81,20 +81,20 @@ func TestBrowsersAreSentToPages(t *testing.T) { // X07, X11
 			c := browser()
 			c.Get("/me").Want(t, 303)
 			c.Post("/logout", nil).Want(t, 204)
-			if _, ok := c.Cookies["__Host-ginauth_intended"]; ok {
+			if _, ok := c.Cookies[testapp.IntendedCookie]; ok {
 				t.Error("the next user gets it")
 			}
 		})
 		t.Run("forged", func(t *testing.T) { // S19
 			c := browser()
 			c.Get("/me").Want(t, 303)
-			intended := c.Cookies["__Host-ginauth_intended"]
+			intended := c.Cookies[testapp.IntendedCookie]
 			other := "A"
 			if strings.HasSuffix(intended, other) {
 				other = "B"
 			}
 			for _, value := range []string{"L2V2aWw", "//evil.example", intended[:len(intended)-1] + other, ""} {
-				c.Cookies["__Host-ginauth_intended"] = value
+				c.Cookies[testapp.IntendedCookie] = value
 				if to := c.Post("/enter?id=1", nil).Header.Get("Location"); to != "/home" {
 					t.Errorf("%q leads to %q", value, to)
 				}
@@ -104,7 +104,7 @@ func TestBrowsersAreSentToPages(t *testing.T) { // X07, X11
 			c.Header.Set("Accept", "application/json")
 			c.Get("/me").Want401(t)
 			c = browser()
-			c.Cookies["__Host-ginauth_device"] = intended
+			c.Cookies[testapp.DeviceCookie] = intended
 			c.LogIn(testapp.Alice, testapp.Password).Want(t, 200)
 		})
 		t.Run("expired", func(t *testing.T) {

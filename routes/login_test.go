@@ -177,10 +177,10 @@ func TestRememberedDeviceLogsInUntilLogout(t *testing.T) {
 			t.Error("the password of a remembered device counts as confirmed")
 		}
 		c.Call("PUT", "/email", fields{"email": "new@example.com"}).Want(t, 403)
-		remembered := c.Cookies["__Host-ginauth_remember_web"]
+		remembered := c.Cookies[testapp.RememberCookie]
 		c.Do("POST", "/logout", "", "").Want(t, 204)
 		thief := a.Client()
-		thief.Cookies["__Host-ginauth_remember_web"] = remembered
+		thief.Cookies[testapp.RememberCookie] = remembered
 		thief.Get("/me").Want(t, 401)
 	})
 }

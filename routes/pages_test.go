@@ -91,7 +91,7 @@ func TestLoginRedirectsToIntendedPage(t *testing.T) {
 	other.Form("/login", login).WantRedirect(t, "/home") // not a navigation
 	for _, target := range []string{"//evil.example", "/%5Cevil.example", "https://evil.example"} {
 		c := a.Browser()
-		c.Cookies["__Host-ginauth_intended"] = target
+		c.Cookies[testapp.IntendedCookie] = target
 		c.Form("/login?redirect="+target+"&next="+target, login).WantRedirect(t, "/home")
 	}
 }

@@ -286,7 +286,7 @@ func TestOtherBodyFormatsAreRefused(t *testing.T) {
 	}
 	c.Get("/me").Want(t, 401)
 	c.Form("/login", form+"&remember=on&other=1").Want(t, 200)
-	if c.Cookies["__Host-ginauth_remember_web"] == "" {
+	if c.Cookies[testapp.RememberCookie] == "" {
 		t.Error("the form did not set a remember-me cookie")
 	}
 }

@@ -266,8 +266,8 @@ func TestForgedCookieSessionsLogNobodyIn(t *testing.T) { // S13, S14, S19
 		}
 	}
 	alice := a.LoggedIn(testapp.Alice)
-	swapped := a.Client().With(alice.Cookies[testapp.SessionCookie+"_device"])
-	swapped.Cookies[testapp.SessionCookie+"_device"] = alice.Session()
+	swapped := a.Client().With(alice.Cookies[testapp.DeviceCookie])
+	swapped.Cookies[testapp.DeviceCookie] = alice.Session()
 	swapped.Get("/me").Want401(t)
 	swapped.LogIn(testapp.Alice, testapp.Password).Want(t, 200)
 }

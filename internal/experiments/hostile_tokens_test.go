@@ -140,7 +140,7 @@ func TestTokensAreOfOneKind(t *testing.T) { // J10, S19
 		}
 		kinds := map[string]string{
 			"access": p.AccessToken, "refresh": p.RefreshToken, "personal": alice.Personal("read").Text, "session": alice.Session(),
-			"device": alice.Cookies[testapp.SessionCookie+"_device"], "form": alice.Get(testapp.FormTokenPath).Want(t, 200).Text, "application": own, "none": "",
+			"device": alice.Cookies[testapp.DeviceCookie], "form": alice.Get(testapp.FormTokenPath).Want(t, 200).Text, "application": own, "none": "",
 		}
 		places := map[string]func(token string) bool{
 			"access":   func(token string) bool { return a.Bearer(token).Get("/api/me").StatusCode == 200 },

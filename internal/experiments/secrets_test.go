@@ -105,7 +105,7 @@ func (a *timedApp) link() string {
 
 // remembered is from a device that shows a token as what it is remembered by.
 func (a *timedApp) remembered(token opaque.Token) timedRequest {
-	return a.get(401, "/me", "Cookie: __Host-ginauth_remember_web="+token.Text("grm_"))
+	return a.get(401, "/me", "Cookie: "+testapp.RememberCookie+"="+token.Text("grm_"))
 }
 
 // stored returns a token that is stored with another secret.

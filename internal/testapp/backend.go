@@ -46,8 +46,8 @@ type memoryUsers struct {
 	count atomic.Int64
 }
 
-// NewUsers returns an empty provider in memory.
-func NewUsers() Users { return &memoryUsers{Users: new(ginauthtest.Users)} }
+// newUsers returns an empty provider in memory.
+func newUsers() Users { return &memoryUsers{Users: new(ginauthtest.Users)} }
 
 func (p *memoryUsers) CreateUser(ctx context.Context, u models.Authenticatable) error {
 	err := p.Users.CreateUser(ctx, u)
@@ -68,7 +68,7 @@ func (p *memoryUsers) Count() int { return int(p.count.Load()) }
 
 // on adds users to what package testbackends opened.
 func on(opened testbackends.Backend) *Backend {
-	b := &Backend{Backend: opened, Users: NewUsers()}
+	b := &Backend{Backend: opened, Users: newUsers()}
 	if opened.DB != nil {
 		b.Users = opened.Users()
 	}

@@ -100,17 +100,17 @@ func (a *App) Remembered(email string) *Client {
 	return c
 }
 
-// Fresh returns another client of the same server, without cookies or headers.
-func (c *Client) Fresh() *Client {
-	fresh := *c
-	fresh.Cookies, fresh.Header = map[string]string{}, http.Header{}
-	return &fresh
+// fresh returns another client of the same server, without cookies or headers.
+func (c *Client) fresh() *Client {
+	other := *c
+	other.Cookies, other.Header = map[string]string{}, http.Header{}
+	return &other
 }
 
 // With returns another client that has this session cookie, if it is not "", and
 // no other cookie.
 func (c *Client) With(session string) *Client {
-	other := c.Fresh()
+	other := c.fresh()
 	if session != "" {
 		other.Cookies[SessionCookie] = session
 	}
@@ -119,14 +119,14 @@ func (c *Client) With(session string) *Client {
 
 // Only returns another client that has one of the cookies of c and no other.
 func (c *Client) Only(name string) *Client {
-	other := c.Fresh()
+	other := c.fresh()
 	other.Cookies[name] = c.Cookies[name]
 	return other
 }
 
 // Copy returns another client with all cookies of c.
 func (c *Client) Copy() *Client {
-	other := c.Fresh()
+	other := c.fresh()
 	maps.Copy(other.Cookies, c.Cookies)
 	return other
 }
