@@ -208,9 +208,12 @@ func principalsOf(before, record string) []byte {
 	return append(binary.AppendUvarint([]byte(before), uint64(len(record))), record...)
 }
 
-// withLogin returns the values of a session with a login.
+// loginKey is where sessions of former versions kept the login of the guard "web".
+const loginKey = "_ginauth.login.web"
+
+// withLogin returns the values of a session with a login as former versions kept it.
 func withLogin(record []byte) stores.Values {
-	return stores.NewValues(map[string][]byte{testapp.LoginKey: record})
+	return stores.NewValues(map[string][]byte{loginKey: record})
 }
 
 // loginRecord encodes a login as a session holds it, with a fingerprint of
@@ -237,10 +240,14 @@ func TestForgedCookieSessionsLogNobodyIn(t *testing.T) { // S13, S14, S19
 	a := testapp.New(t, testapp.Cookie(t))
 	now := a.Clock.Now()
 	session := func(login []byte) stores.Session {
-		return stores.Session{
+		s := stores.Session{
 			Row: strings.Repeat("ab", 16), Created: now, LastSeen: now, Expires: now.Add(time.Hour),
-			Values: stores.NewValues(map[string][]byte{"_ginauth.login.web": login, "k": []byte("sv")}),
+			Values: stores.NewValues(map[string][]byte{loginKey: login, "k": []byte("sv")}),
 		}
+		if login != nil {
+			s.Principals = string(principalsOf("\x02\x03web", string(login)))
+		}
+		return s
 	}
 	c := a.Client().With(sealedSession(t, testapp.SessionCookie, testapp.Key, "session cookie", session(nil)))
 	if c.Get("/all").Text == "{}" {

@@ -16,9 +16,6 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// LoginKey is where a session keeps the login of the guard "web".
-const LoginKey = "_ginauth.login.web"
-
 // NeedsAtRest skips a test where nothing is kept outside the process.
 func (b *Backend) NeedsAtRest(t testing.TB) {
 	t.Helper()
