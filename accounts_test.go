@@ -2,233 +2,356 @@ package ginauth_test
 
 import (
 	"context"
-	"encoding/json"
+	"encoding/base64"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
-	"github.com/ginauth/ginauth/ginauthtest"
-	"github.com/ginauth/ginauth/internal/canon"
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/testapp"
+	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 )
 
-// What tests of accounts share: an application whose users change what they log
-// in with, see what is logged in, and are remembered.
-
-const (
-	rememberCookie = sessionCookie + "_remember_web"
-	deviceCookie   = sessionCookie + "_device"
-	firefox        = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-	nextPass       = "another horse, another battery"
-)
-
-func (p *memoryUsers) changeIf(id string, f func(*models.User) bool) models.Authenticatable {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	u, ok := p.byID[id]
-	if !ok || !f(&u) {
-		return nil
-	}
-	p.byID[id] = u
-	return &u
-}
-
-func (p *memoryUsers) ChangeStamp(ctx context.Context, id, oldStamp, newStamp string) (models.Authenticatable, error) {
-	return p.changeIf(id, func(u *models.User) bool {
-		same := u.SecurityStamp == oldStamp
-		u.SecurityStamp = newStamp
-		return same
-	}), ctx.Err()
-}
-
-func (p *memoryUsers) VerifyEmail(ctx context.Context, id, email string, at time.Time) (bool, error) {
-	return p.changeIf(id, func(u *models.User) bool {
-		first := u.Email == email && u.EmailVerifiedAt == nil
-		u.EmailVerifiedAt = &at
-		return first
-	}) != nil, ctx.Err()
-}
-
-func (p *memoryUsers) ChangeEmail(
-	ctx context.Context, id, oldStamp, email, newStamp string, at time.Time,
-) (models.Authenticatable, error) {
-	canonical, err := canon.Identifier(email)
-	if err != nil {
-		return nil, err
-	}
-	taken := false
-	u := p.changeIf(id, func(u *models.User) bool {
-		for other, v := range p.byID {
-			taken = taken || other != id && v.EmailCanonical == canonical
+func TestConfirmationEndsAfterItsLifetime(t *testing.T) { // S02
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		c := a.Client()
+		c.Post("/set?k=cart&v=full", nil).Want(t, 204)
+		guest := c.Session()
+		c.LogIn(testapp.Alice, testapp.Password).Want(t, 200)
+		login := c.Session()
+		c.Get("/sudo").Want(t, 200) // the password was given just now
+		a.Clock.Advance(15*time.Minute - time.Second)
+		c.Get("/sudo").Want(t, 200)
+		a.Clock.Advance(time.Second)
+		c.Get("/sudo").WantConfirmation(t)
+		c.Get("/me").Want(t, 200)
+		c.Confirm(testapp.Password).Want(t, 204)
+		confirmed := c.Session()
+		if name := c.Get("/sudo").Want(t, 200).UserName(t); name != "Alice" {
+			t.Errorf("confirmed as %q", name)
 		}
-		same := u.SecurityStamp == oldStamp
-		u.Email, u.EmailCanonical, u.EmailVerifiedAt, u.SecurityStamp = email, canonical, &at, newStamp
-		return same && !taken
+		if body := c.Get("/all").Text; !strings.Contains(body, "full") {
+			t.Errorf("the session's values are lost: %s", body)
+		}
+		a.Clock.Advance(15 * time.Minute)
+		c.Get("/sudo").WantConfirmation(t)
+		c.Confirm(testapp.Password).Want(t, 204)
+		again := c.Session()
+		c.Post("/logout", nil).Want(t, 204)
+		ids := []string{guest, login, confirmed, again}
+		if slices.Sort(ids); slices.Contains(ids, "") || len(slices.Compact(slices.Clone(ids))) != len(ids) {
+			t.Errorf("ids %q", ids)
+		}
+		for _, id := range ids {
+			a.Client().With(id).Get("/me").Want401(t)
+			a.Client().With(id).Get("/sudo").Want401(t)
+		}
 	})
-	if taken {
-		return nil, models.ErrTaken
-	}
-	return u, ctx.Err()
 }
 
-// accounts starts an application with the routes of accountRoutes and
-// tokenRoutes, and returns the mailbox of its users.
-func accounts(t *testing.T, b *backend, configure ...func(*ginauth.Config)) (*app, *ginauthtest.Mailbox) {
-	t.Helper()
-	box := new(ginauthtest.Mailbox)
-	return newApp(t, b, func(c *ginauth.Config) {
-		c.Mail = ginauth.MailConfig{Mailer: box, BaseURL: "https://app.example"}
-		for _, f := range configure {
-			f(c)
+// Each id is dead as soon as it was replaced, not only after the logout.
+func TestConfirmPasswordReplacesTheID(t *testing.T) { // S02
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		c := a.LoggedIn(testapp.Alice)
+		for step, do := range []func() *testapp.Response{
+			func() *testapp.Response { return c.Confirm(testapp.Password) },
+			func() *testapp.Response {
+				return c.Post("/logout-others", testapp.Passwords("", testapp.Password))
+			},
+			func() *testapp.Response {
+				return c.Post("/password", testapp.Passwords(testapp.Password, testapp.NewPassword))
+			},
+		} {
+			before := c.Session()
+			do().Want(t, 204)
+			if c.Session() == before {
+				t.Errorf("step %d: the id is the same", step)
+			}
+			a.Client().With(before).Get("/me").Want401(t)
+			c.Get("/me").Want(t, 200)
 		}
-	}, accountRoutes), box
+	})
 }
 
-// answer writes what a method returned.
-func answer(c *gin.Context, res *ginauth.LoginResult, err error) {
-	switch {
-	case err != nil:
-		ginauth.Abort(c, err)
-	case res != nil && res.Tokens != nil:
-		c.JSON(200, res.Tokens)
-	default:
-		c.Status(204)
-	}
+func TestRememberedSessionIsNotConfirmed(t *testing.T) { // M05
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		c := a.Remembered(testapp.Alice).Only(testapp.RememberCookie)
+		c.Get("/sudo").WantConfirmation(t)
+		c.Get("/me").Want(t, 200)
+		c.Get("/sudo").WantConfirmation(t)
+		c.Post("/password", testapp.Passwords("", testapp.NewPassword)).Want(t, 422)
+		c.Post("/password", testapp.Passwords("wrong", testapp.NewPassword)).Want(t, 422)
+		c.Post("/logout-others", testapp.Passwords("", "wrong")).Want(t, 422)
+		c.Confirm("wrong").Want(t, 422)
+		c.Get("/sudo").WantConfirmation(t)
+
+		// Whoever reads the user's mail has not given the password.
+		a.ChangeEmail(c, "alice@new.example").Want(t, 204)
+		c.Get("/me").Want(t, 200)
+		c.Get("/sudo").WantConfirmation(t)
+
+		c.Confirm(testapp.Password).Want(t, 204)
+		c.Get("/sudo").Want(t, 200)
+		// Another session of the same cookie is not.
+		c.Only(testapp.RememberCookie).Get("/sudo").WantConfirmation(t)
+	})
 }
 
-// passwordForm is what the routes of accounts read.
-type passwordForm struct{ Current, Password string }
+func TestLoginWithoutPasswordIsNotConfirmed(t *testing.T) {
+	a := testapp.New(t, testapp.Memory(t), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+		r.POST("/enter", func(c *gin.Context) {
+			_, err := ginauth.From(c).LoginUsingID(c.Request.Context(), a.Alice.AuthID())
+			testapp.Answer(c, nil, err)
+		})
+	}))
+	c := a.Client()
+	c.Post("/enter", nil).Want(t, 204)
+	c.Get("/sudo").WantConfirmation(t)
+	c.Confirm(testapp.Password).Want(t, 204)
+	c.Get("/sudo").Want(t, 200)
+	c.Post("/enter", nil).Want(t, 204) // begins anew
+	c.Get("/sudo").WantConfirmation(t)
+}
 
-func accountRoutes(a *app, r *gin.Engine) {
-	tokenRoutes(a, r)
-	withForm := func(f func(*gin.Context, *ginauth.Authenticator, passwordForm)) gin.HandlerFunc {
-		return func(c *gin.Context) {
-			var in passwordForm
-			if err := ginauth.DecodeJSON(c, &in); err != nil {
+func TestConfirmPasswordIsForSessions(t *testing.T) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		access := a.IssueTokens(testapp.Alice).AccessToken
+		c := a.LoggedIn(testapp.Alice)
+		personal := c.Personal("*").Text
+		a.Bearer(access).Get("/sudo").WantConfirmation(t)
+		a.Bearer(personal).Get("/sudo").WantConfirmation(t)
+		a.Bearer(personal).Confirm(testapp.Password).Want(t, 403)
+		hashes := a.Hasher().Computations()
+		a.Bearer(access).Confirm(testapp.Password).Want(t, 403) // no session is there to note it in
+		if n := a.Hasher().Computations() - hashes; n != 0 {
+			t.Errorf("%d passwords were checked for nothing", n)
+		}
+		a.Client().Get("/sudo").Want401(t)
+		a.Client().Confirm(testapp.Password).Want401(t)
+		// A session's confirmation is nothing to a token beside it.
+		both := a.Bearer(personal)
+		both.Cookies[testapp.SessionCookie] = c.Session()
+		both.Get("/sudo").Want(t, 200) // "web" is asked first
+		both.Get("/sudo-token").WantConfirmation(t)
+	})
+}
+
+// TestConfirmPasswordNeedsTheOwnSession confirms a password by one user's credentials in a
+// request with another's session.
+func TestConfirmPasswordNeedsTheOwnSession(t *testing.T) { // M05
+	a := testapp.New(t, testapp.Memory(t), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+		r.POST("/confirm-by-basic", a.Basic(), func(c *gin.Context) {
+			if err := ginauth.From(c).ConfirmPassword(c.Request.Context(), testapp.Password); err != nil {
 				ginauth.Abort(c, err)
 				return
 			}
-			f(c, ginauth.From(c), in)
-		}
-	}
-	anybody := a.m.Auth("web", "api", "token")
-	r.POST("/remember", func(c *gin.Context) {
-		var in loginForm
-		if err := ginauth.DecodeJSON(c, &in); err != nil {
-			ginauth.Abort(c, err)
-			return
-		}
-		_, err := ginauth.From(c).Attempt(c.Request.Context(),
-			ginauth.Credentials{"email": in.Email, "password": in.Password}, ginauth.Remember())
-		answer(c, nil, err)
-	})
-	r.GET("/via", a.m.Auth(), func(c *gin.Context) { c.JSON(200, ginauth.From(c).ViaRemember(c.Request.Context())) })
-	r.GET("/sudo", anybody, a.m.ConfirmPassword(), me)
-	r.GET("/sudo-token", a.m.Auth("token"), a.m.ConfirmPassword(), me)
-	r.POST("/confirm", anybody, withForm(func(c *gin.Context, auth *ginauth.Authenticator, in passwordForm) {
-		answer(c, nil, auth.ConfirmPassword(c.Request.Context(), in.Password))
+			c.Status(204)
+		})
 	}))
-	r.POST("/password", anybody, withForm(func(c *gin.Context, auth *ginauth.Authenticator, in passwordForm) {
-		res, err := auth.ChangePassword(c.Request.Context(), in.Current, in.Password)
-		answer(c, res, err)
+	alice := a.LoggedIn(testapp.Alice)
+	a.Clock.Advance(16 * time.Minute)
+	alice.Get("/sudo").Want(t, 403)
+	alice.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(testapp.Bob+":"+testapp.Password)))
+	alice.Post("/confirm-by-basic", nil).Want(t, 401)
+	alice.Header.Del("Authorization")
+	alice.Get("/sudo").Want(t, 403)
+}
+
+func TestBrowsersAreSentToTheConfirmPage(t *testing.T) {
+	a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) {
+		c.Pages = ginauth.PagesConfig{Login: "/login-page", ConfirmPassword: "/confirm-page", APIPrefixes: []string{"/api/"}}
 	}))
-	r.POST("/logout-others", anybody, withForm(func(c *gin.Context, auth *ginauth.Authenticator, in passwordForm) {
-		res, err := auth.LogoutOtherDevices(c.Request.Context(), in.Password)
-		answer(c, res, err)
-	}))
-	r.POST("/email", anybody, func(c *gin.Context) {
-		answer(c, nil, ginauth.From(c).RequestEmailChange(c.Request.Context(), c.Query("to")))
-	})
-	r.GET("/confirm-email/:token", func(c *gin.Context) {
-		answer(c, nil, ginauth.From(c).ConfirmEmail(c.Request.Context(), c.Param("token")))
-	})
-	r.GET("/devices", anybody, func(c *gin.Context) {
-		devices, err := ginauth.From(c).Devices(c.Request.Context())
-		if err != nil {
-			ginauth.Abort(c, err)
-			return
+	c := a.Remembered(testapp.Alice).Only(testapp.RememberCookie)
+	c.Header.Set("Accept", testapp.BrowserAccept)
+	if to := c.Get("/sudo").Want(t, 303).Header.Get("Location"); to != "/confirm-page" {
+		t.Errorf("to %q", to)
+	}
+	c.Header.Set("Accept", "application/json")
+	c.Get("/sudo").WantConfirmation(t)
+	guest := a.Client()
+	guest.Header.Set("Accept", testapp.BrowserAccept)
+	if to := guest.Get("/sudo").Want(t, 303).Header.Get("Location"); to != "/login-page" {
+		t.Errorf("a guest: to %q", to)
+	}
+}
+
+// Every place that asks for a password again counts with the login.
+func TestPasswordsAskedForAgainAreCounted(t *testing.T) { // T08, P12
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		c, bob := a.LoggedIn(testapp.Alice), a.LoggedIn(testapp.Bob)
+		delete(c.Cookies, testapp.DeviceCookie) // a device known to the account has tries of its own
+		token := a.Bearer(a.IssueTokens(testapp.Alice).AccessToken)
+		for i, wrong := range []func() *testapp.Response{
+			func() *testapp.Response { return c.Confirm("wrong") },
+			func() *testapp.Response { return c.Post("/password", testapp.Passwords("wrong", testapp.NewPassword)) },
+			func() *testapp.Response { return c.Post("/logout-others", testapp.Passwords("", "wrong")) },
+			func() *testapp.Response {
+				return token.Post("/password", testapp.Passwords("wrong", testapp.NewPassword))
+			},
+		} {
+			if res := wrong().Want(t, 422); strings.Contains(res.Text, "wrong") || !strings.Contains(res.Text, `"field"`) {
+				t.Errorf("try %d: %s", i, res.Text)
+			}
 		}
-		c.JSON(200, devices)
-	})
-	r.DELETE("/devices/:id", anybody, func(c *gin.Context) {
-		answer(c, nil, ginauth.From(c).RevokeDevice(c.Request.Context(), c.Param("id")))
-	})
-}
-
-// remembered returns a client that is logged in and remembered.
-func (a *app) remembered(email string) *client {
-	a.Helper()
-	c := a.client()
-	c.post("/remember", loginForm{email, goodPass}).want(a.T, 204)
-	if c.cookies[rememberCookie] == "" {
-		a.Fatal("the device is not remembered")
-	}
-	return c
-}
-
-// only returns a client that has one of the cookies of c, and no other.
-func (c *client) only(name string) *client {
-	other := c.a.client()
-	other.cookies[name] = c.cookies[name]
-	return other
-}
-
-// withRemember returns a client that has this remember-me cookie, and no other.
-func (a *app) withRemember(value string) *client { return a.withCookie(rememberCookie, value) }
-
-// as sets the client's User-Agent header.
-func (c *client) as(userAgent string) *client { c.header.Set("User-Agent", userAgent); return c }
-
-// devices lists what is logged in.
-func (c *client) devices() []ginauth.Device {
-	c.a.Helper()
-	var devices []ginauth.Device
-	if err := json.Unmarshal([]byte(c.get("/devices").want(c.a.T, 200).body), &devices); err != nil {
-		c.a.Fatal(err)
-	}
-	return devices
-}
-
-// device returns the one device of a kind.
-func (c *client) device(kind string) ginauth.Device {
-	c.a.Helper()
-	var found []ginauth.Device
-	for _, d := range c.devices() {
-		if d.Kind == kind {
-			found = append(found, d)
+		a.Client().LogIn(testapp.Alice, "wrong").Want(t, 401)
+		for _, res := range []*testapp.Response{
+			c.Confirm(testapp.Password), c.Post("/password", testapp.Passwords(testapp.Password, testapp.NewPassword)),
+			c.Post("/logout-others", testapp.Passwords("", testapp.Password)), a.Client().LogIn(testapp.Alice, testapp.Password),
+		} {
+			if res.Want(t, 429); res.Header.Get("Retry-After") == "" {
+				t.Errorf("headers %v", res.Header)
+			}
 		}
+		failed, locked := testapp.EventsOf[events.Failed](a), testapp.EventsOf[events.Lockout](a)
+		if len(failed) != 5 || len(locked) != 4 {
+			t.Errorf("%d failed, %d locked out", len(failed), len(locked))
+		}
+		for _, e := range failed {
+			if e.UserID != a.Alice.AuthID() || e.Account == "" || e.Account != failed[0].Account {
+				t.Errorf("event %+v", e)
+			}
+		}
+		bob.Confirm(testapp.Password).Want(t, 204)
+		a.Clock.Advance(time.Minute)
+		c.Confirm(testapp.Password).Want(t, 204)
+		for range 5 { // a success has cleared the count
+			c.Confirm("wrong").Want(t, 422)
+		}
+		c.Confirm("wrong").Want(t, 429)
+	})
+}
+
+func TestPasswordChangeNeedsTheCurrentPassword(t *testing.T) { // P12
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		c := a.LoggedIn(testapp.Alice)
+		for _, bad := range []testapp.PasswordForm{
+			testapp.Passwords("", testapp.NewPassword), testapp.Passwords(testapp.Password, ""), testapp.Passwords(testapp.Password, "short"),
+			testapp.Passwords(testapp.Password, testapp.Alice), testapp.Passwords(testapp.NewPassword, testapp.NewPassword),
+		} {
+			c.Post("/password", bad).Want(t, 422)
+		}
+		a.Bearer(c.Personal("*").Text).Post("/password", testapp.Passwords(testapp.Password, testapp.NewPassword)).Want(t, 403)
+		a.Client().Post("/password", testapp.Passwords(testapp.Password, testapp.NewPassword)).Want401(t)
+		if n := len(testapp.EventsOf[events.PasswordChanged](a)); n != 0 {
+			t.Errorf("%d events of no change", n)
+		}
+		c.As(testapp.Firefox).Post("/password", testapp.Passwords(testapp.Password, testapp.NewPassword)).Want(t, 204)
+		c.Get("/sudo").Want(t, 200)
+		a.Client().LogIn(testapp.Alice, testapp.Password).Want(t, 401)
+		a.Client().LogIn(testapp.Alice, testapp.NewPassword).Want(t, 200)
+		changed := testapp.EventsOf[events.PasswordChanged](a)
+		if len(changed) != 1 || changed[0].UserID != a.Alice.AuthID() {
+			t.Errorf("events %+v", changed)
+		}
+		m, err := a.Outbox.WaitFor(t.Context(), func(m mail.Message) bool { return m.Kind == mail.PasswordChanged })
+		if err != nil || m.To.Email != testapp.Alice || !strings.Contains(m.Text, "Firefox on Linux") || strings.Contains(m.Text, testapp.NewPassword) {
+			t.Errorf("mail to %q, %v", m.To.Email, err)
+		}
+	})
+}
+
+// headerGuard finds its user in a header, and keeps no login.
+type headerGuard struct{ users models.UserProvider }
+
+func (g headerGuard) Identify(ctx context.Context, a *ginauth.Authenticator) (ginauth.Identity, error) {
+	u, err := g.users.UserByID(ctx, a.Request().Header.Get("X-User"))
+	if err != nil || u == nil {
+		return ginauth.Identity{}, err
 	}
-	if len(found) != 1 {
-		c.a.Fatalf("%d devices of kind %q", len(found), kind)
-	}
-	return found[0]
+	return ginauth.Identity{User: u}, nil
 }
 
-// outages are the ways in which a store fails. To hang takes its time.
-func outages(b *backend) []fault {
-	if testing.Short() && b.name != "memory" {
-		return []fault{faultRefuse, faultCorrupt}
-	}
-	return []fault{faultRefuse, faultHang, faultCorrupt}
+// changesNothing is a provider that no password can be given to.
+type changesNothing struct{ testapp.Users }
+
+func (changesNothing) ChangePassword(context.Context, string, string, string, string) (models.Authenticatable, error) {
+	return nil, errors.ErrUnsupported
 }
 
-// newStamp gives a user another security stamp.
-func (a *app) newStamp(u *models.User) {
-	a.b.users.change(u.AuthID(), func(u *models.User) { u.SecurityStamp += "'" })
-}
+// What a guard keeps no login for ends the others, and begins none.
+func TestPasswordChangeByAGuardWithoutLogins(t *testing.T) { // P12
+	testapp.EachKindOfSession(t, func(t *testing.T, b *testapp.Backend) {
+		passwords := []string{testapp.Password, "marbled ocelots juggle", "marbled ocelots rest", "marbled ocelots sleep"}
+		var errs []error
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
+			c.Guards = map[string]ginauth.GuardConfig{
+				"web":    {},
+				"header": {New: func(s ginauth.GuardSetup) (ginauth.Guard, error) { return headerGuard{s.Users}, nil }},
+				"still":  {Users: changesNothing{b.Users}, Realm: "users"},
+			}
+		}), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+			change := func(c *gin.Context) {
+				res, err := ginauth.From(c).ChangePassword(c.Request.Context(), c.Query("from"), c.Query("to"))
+				if err == nil && (res.User == nil || res.Tokens != nil) {
+					t.Errorf("result %+v", res)
+				}
+				errs = append(errs, err)
+				testapp.Answer(c, res, err)
+			}
+			confirm := func(c *gin.Context) {
+				err := ginauth.From(c).ConfirmPassword(c.Request.Context(), testapp.Password)
+				errs = append(errs, err)
+				testapp.Answer(c, nil, err)
+			}
+			r.POST("/header/password", a.Auth("header"), change)
+			r.POST("/header/confirm", a.Auth("header"), confirm)
+			r.POST("/basic/password", a.Basic(), change)
+			r.POST("/basic-still/password", a.Basic(ginauth.BasicGuard("still")), change)
+		}))
+		bare := gin.New() // without StartSession
+		bare.POST("/bare/password", a.Basic(), func(c *gin.Context) {
+			res, err := ginauth.From(c).ChangePassword(c.Request.Context(), c.Query("from"), c.Query("to"))
+			testapp.Answer(c, res, err)
+		})
+		bare.POST("/bare/confirm", a.Basic(), func(c *gin.Context) {
+			testapp.Answer(c, nil, ginauth.From(c).ConfirmPassword(c.Request.Context(), passwords[2]))
+		})
+		path := func(where, from, to string) string {
+			return where + "?" + "from=" + url.QueryEscape(from) + "&to=" + url.QueryEscape(to)
+		}
+		header := a.Client()
+		header.Header.Set("X-User", a.Alice.AuthID())
 
-// disable disables a user.
-func (a *app) disable(u *models.User) {
-	now := a.clock.Now()
-	a.b.users.change(u.AuthID(), func(u *models.User) { u.DisabledAt = &now })
-}
+		session := a.LoggedIn(testapp.Alice)
+		header.Post(path("/header/password", testapp.Password, passwords[1]), nil).Want(t, 204)
+		session.Get("/me").Want401(t)
+		header.Post("/header/confirm", nil).Want(t, 403)
+		if err := errs[len(errs)-1]; !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("confirming: %v", err)
+		}
 
-// moveTo changes the address of a client's user by way of a mail, whose link c
-// opens, and returns the answer.
-func (c *client) moveTo(email string, box *ginauthtest.Mailbox) *response {
-	c.a.Helper()
-	c.post("/email?to="+email, nil).want(c.a.T, 204)
-	return c.get(linkPath(c.a, box))
+		bob := a.LoggedIn(testapp.Bob)
+		c := a.BasicAuth(testapp.Alice, passwords[1])
+		c.Cookies[testapp.SessionCookie] = bob.Session()
+		if res := c.Post(path("/basic/password", passwords[1], passwords[2]), nil).Want(t, 204); len(res.Header["Set-Cookie"]) > 1 {
+			t.Errorf("cookies %q", res.Header["Set-Cookie"]) // of a known device, and no more
+		}
+		if name := bob.Get("/me").Want(t, 200).UserName(t); name != "Bob" {
+			t.Errorf("the session is %s's", name)
+		}
+
+		c = a.BasicAuth(testapp.Alice, passwords[2])
+		c.Post(path("/basic-still/password", passwords[2], passwords[3]), nil).Want(t, 500)
+		if err := errs[len(errs)-1]; !errors.Is(err, errors.ErrUnsupported) || errors.Is(err, ginauth.ErrUnavailable) {
+			t.Errorf("a provider that cannot: %v", err)
+		}
+
+		a.Serve(bare)
+		c.Post("/bare/confirm", nil).Want(t, 403)
+		c.Post(path("/bare/password", passwords[2], passwords[3]), nil).Want(t, 204)
+		a.BasicAuth(testapp.Alice, passwords[3]).Post("/bare/confirm", nil).Want(t, 403)
+	})
 }

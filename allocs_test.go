@@ -12,6 +12,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/ginauthtest"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -59,8 +61,8 @@ type allocApp struct {
 }
 
 func newAllocApp(t *testing.T) *allocApp {
-	users := newMemoryUsers()
-	user := &models.User{Name: "Alice", Email: aliceEmail}
+	users := new(ginauthtest.Users)
+	user := &models.User{Name: "Alice", Email: testapp.Alice}
 	if err := users.CreateUser(t.Context(), user); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +155,7 @@ func (a *allocApp) routes(auth *ginauth.Manager, user *models.User) {
 	})
 	r.GET("/throttled", auth.ThrottleLogins(), static)
 	r.POST("/counted", auth.ThrottleLogins(), func(c *gin.Context) {
-		_, err := ginauth.From(c).Throttle(c.Request.Context(), "email", aliceEmail)
+		_, err := ginauth.From(c).Throttle(c.Request.Context(), "email", testapp.Alice)
 		answer(c, err == nil)
 	})
 }

@@ -2,73 +2,30 @@ package ginauth_test
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
+	"log/slog"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
-	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/ginauthtest"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
 )
 
-func TestNewReportsAllFaultsAtOnce(t *testing.T) { // C02, J03, P07
-	_, err := ginauth.New(ginauth.Config{
-		Key:          "base64:c2hvcnQ=",
-		PreviousKeys: []ginauth.Key{"CANARY-not-a-key"},
-		StoreTimeout: -1,
-		DefaultGuard: "typo",
-		EventQueue:   -1,
-		Guards:       map[string]ginauth.GuardConfig{"a b": {}, "web": {}},
-		Session: ginauth.SessionConfig{
-			IdleTimeout: time.Minute, TouchInterval: time.Hour,
-			Cookie: ginauth.CookieConfig{Name: "__Host-x", Domain: "example.com", InsecureAllowHTTP: true, SameSite: http.SameSiteNoneMode, MaxAge: -1},
-		},
-		Throttle:    ginauth.ThrottleConfig{Address: ginauth.Limit{Attempts: -1, Per: time.Minute}},
-		CrossOrigin: ginauth.CrossOriginConfig{TrustedOrigins: []string{"example.com"}, InsecureBypassPatterns: []string{"{"}},
-		Pages:       ginauth.PagesConfig{Login: "//evil.example", APIPrefixes: []string{"api"}},
-		Hashing:     hashing.Config{Driver: hashing.Argon2id{Memory: 1024, Time: 1}},
-		Stores:      stores.Set{Sessions: memstore.NewSessions(memstore.Options{PruneEvery: -1})},
-	})
-	if !errors.Is(err, ginauth.ErrConfig) {
-		t.Fatalf("error %v", err)
+func TestNewCopiesConfig(t *testing.T) {
+	cfg := ginauth.Config{Pages: ginauth.PagesConfig{APIPrefixes: []string{"/api/"}}, Guards: map[string]ginauth.GuardConfig{"admin": {Users: new(ginauthtest.Users)}}}
+	m, err := ginauth.New(cfg)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, field := range []string{
-		"Key:", "PreviousKeys[0]", "StoreTimeout", "DefaultGuard", "EventQueue", `Guards["a b"]`, "TouchInterval", "Cookie.Domain",
-		"InsecureAllowHTTP", "SameSite", "MaxAge", "Throttle.Address", "TrustedOrigins", "InsecureBypassPatterns", "Pages.Login",
-		"APIPrefixes", "Hashing", "Stores.Tokens", "Stores.Limiter",
-	} {
-		if !strings.Contains(err.Error(), field) {
-			t.Errorf("the error does not name %s", field)
-		}
+	defer m.Close(context.Background())
+	if cfg.StoreTimeout != 0 || cfg.DefaultGuard != "" || cfg.Session.IdleTimeout != 0 {
+		t.Error("New changed the caller's Config")
 	}
-	if strings.Contains(err.Error(), "CANARY") {
-		t.Error("the error quotes a key")
-	}
-}
-
-func TestImpossibleCookies(t *testing.T) { // C02
-	for name, c := range map[string]ginauth.CookieConfig{
-		"host with domain":        {Domain: "example.com"},
-		"host with path":          {Path: "/x"},
-		"host without TLS":        {InsecureAllowHTTP: true},
-		"secure prefix, no TLS":   {Name: "__Secure-x", InsecureAllowHTTP: true},
-		"SameSite=None, no TLS":   {Name: "x", InsecureAllowHTTP: true, SameSite: http.SameSiteNoneMode},
-		"name":                    {Name: "a b"},
-		"name with a semicolon":   {Name: "a;b"},
-		"path with a line break":  {Name: "x", Path: "/\r\nSet-Cookie: a=b"},
-		"domain with a semicolon": {Name: "x", Domain: "a;b"},
-	} {
-		if _, err := ginauth.New(ginauth.Config{Session: ginauth.SessionConfig{Cookie: c}}); !errors.Is(err, ginauth.ErrConfig) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
+	m.Auth() // the only guard is the default one
 }
 
 // elsewhere is a store that is not in memory, for all New can tell.
@@ -94,203 +51,15 @@ func TestKeyIsNeededOutsideMemory(t *testing.T) {
 	_ = m.Close(context.Background())
 }
 
-func TestRegistrationFindsSlips(t *testing.T) {
-	m, err := ginauth.New(ginauth.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close(context.Background())
-	mustPanic(t, "no user provider", func() { m.Auth() })
-	mustPanic(t, `"typo"`, func() { m.Auth("typo") })
-	mustPanic(t, `"typo"`, func() { m.Guest("typo") })
-	mustPanic(t, "one resource", func() { m.Authorize("x", 1, 2) })
-	mustPanic(t, "no resource", func() { m.Authorize("x", 1) })
-	mustPanic(t, "Authorize", func() { m.Authorize("") })
-	mustPanic(t, "Load", func() { ginauth.Load[int]("id", nil) })
-	mustPanic(t, "SetDefault", func() { ginauth.SetDefault(nil) })
-}
-
-func TestConfigIsCopied(t *testing.T) {
-	cfg := ginauth.Config{Pages: ginauth.PagesConfig{APIPrefixes: []string{"/api/"}}, Guards: map[string]ginauth.GuardConfig{"admin": {Users: newMemoryUsers()}}}
-	m, err := ginauth.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close(context.Background())
-	if cfg.StoreTimeout != 0 || cfg.DefaultGuard != "" || cfg.Session.IdleTimeout != 0 {
-		t.Error("New changed the caller's Config")
-	}
-	m.Auth() // the only guard is the default one
-}
-
-// badGuard finds users in a header, or fails.
-type badGuard struct{ users *memoryUsers }
-
-func (g badGuard) Identify(ctx context.Context, a *ginauth.Authenticator) (ginauth.Identity, error) {
-	switch id := a.Request().Header.Get("X-User"); id {
-	case "":
-		return ginauth.Identity{}, nil
-	case "error":
-		return ginauth.Identity{}, errors.New("CANARY-guard")
-	default:
-		u, err := g.users.UserByID(ctx, id)
-		return ginauth.Identity{User: u}, err
-	}
-}
-
-func (badGuard) Challenge(*http.Request) string { return `Header name="X-User"` }
-
-func TestGuardsOfOnesOwn(t *testing.T) {
-	users := newMemoryUsers()
-	b := memoryBackend(t)
-	b.users = users
-	a := newApp(t, b, func(c *ginauth.Config) {
-		c.Guards = map[string]ginauth.GuardConfig{
-			"web":    {},
-			"header": {New: func(s ginauth.GuardSetup) (ginauth.Guard, error) { return badGuard{users}, nil }},
-		}
-	}, func(a *app, r *gin.Engine) {
-		r.GET("/both", a.m.Auth("header", "web"), func(c *gin.Context) {
-			c.String(200, ginauth.From(c).GuardName())
-		})
-		r.GET("/header", a.m.Auth("header"), me)
-		r.POST("/header-login", func(c *gin.Context) {
-			au := ginauth.From(c).Guard("header")
-			_, err := au.LoginUsingID(c.Request.Context(), "1")
-			if !errors.Is(err, errors.ErrUnsupported) || !errors.Is(au.Logout(c.Request.Context()), errors.ErrUnsupported) {
-				t.Errorf("a stateless guard logs in: %v", err)
-			}
-		})
-	})
-	c := a.client()
-	if res := c.get("/header").want(t, 401); res.Header.Get("WWW-Authenticate") != `Header name="X-User"` {
-		t.Errorf("challenge %q", res.Header.Get("WWW-Authenticate"))
-	}
-	c.header.Set("X-User", "error")
-	if res := c.get("/both").want(t, 503); strings.Contains(res.body, "CANARY") {
-		t.Errorf("body %s", res.body)
-	}
-	c.header.Set("X-User", "1")
-	if got := c.get("/both").want(t, 200).body; got != "header" {
-		t.Errorf("guard %q", got)
-	}
-	c = a.loggedIn(bobEmail)
-	if got := c.get("/both").want(t, 200).body; got != "web" {
-		t.Errorf("guard %q", got)
-	}
-	c.post("/header-login", nil).want(t, 200)
-}
-
-func TestTwoSessionGuards(t *testing.T) {
-	eachKind(t, func(t *testing.T, b *backend) {
-		staff := newMemoryUsers()
-		a := newApp(t, b, func(c *ginauth.Config) {
-			c.Guards = map[string]ginauth.GuardConfig{"web": {}, "staff": {Users: staff}}
-		}, func(a *app, r *gin.Engine) {
-			r.GET("/staff", a.m.Auth("staff"), me)
-			r.POST("/staff-in", func(c *gin.Context) {
-				if _, err := ginauth.From(c).Guard("staff").LoginUsingID(c.Request.Context(), "1"); err != nil {
-					t.Error(err)
-				}
-			})
-			r.POST("/staff-out", func(c *gin.Context) {
-				if err := ginauth.From(c).Guard("staff").Logout(c.Request.Context()); err != nil {
-					t.Error(err)
-				}
-			})
-		})
-		u := *a.alice
-		u.Name = "Staff"
-		if err := staff.CreateUser(context.Background(), &u); err != nil {
-			t.Fatal(err)
-		}
-		c := a.loggedIn(bobEmail)
-		c.get("/staff").is401(t)
-		c.post("/staff-in", nil).want(t, 200)
-		both := c.session()
-		if c.get("/staff").want(t, 200).name(t) != "Staff" || c.get("/me").want(t, 200).name(t) != "Bob" {
-			t.Error("two guards in one session")
-		}
-		c.post("/staff-out", nil).want(t, 200)
-		c.get("/staff").is401(t)
-		if c.get("/me").want(t, 200).name(t) != "Bob" || c.session() == both {
-			t.Error("leaving one guard")
-		}
-		a.client().with(both).get("/me").is401(t)
-		c.post("/logout", nil).want(t, 204)
-		if c.get("/me").is401(t); c.session() != "" {
-			t.Error("the last guard's logout left a session")
-		}
-	})
-}
-
-func TestVerifyReportsWhatIsWrong(t *testing.T) { // A20
-	gin.SetMode(gin.ReleaseMode)
-	defer gin.SetMode(gin.TestMode)
-	users := newMemoryUsers()
-	m, err := ginauth.New(ginauth.Config{
-		Users: users, ClientIP: (*gin.Context).ClientIP, Hashing: cheapHashing,
-		Throttle: ginauth.ThrottleConfig{InsecureDisable: true},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close(context.Background())
-	ginauth.Define(m.Gate(), "edit", func(context.Context, *plainUser, *thing) bool { return true })
-	r := gin.New()
-	r.Use(m.StartSession())
-	r.GET("/open", func(*gin.Context) {})
-	r.GET("/public", ginauth.Public(), func(*gin.Context) {})
-	r.GET("/guarded", m.Auth(), m.Authorize("nobody-defined-this"), func(*gin.Context) {})
-	r.GET("/guests/:id", m.Guest(), func(*gin.Context) {})
-	var report []string
-	for _, f := range m.Preflight(context.Background(), r) {
-		report = append(report, f.String())
-	}
-	text := strings.Join(report, "\n")
-	for _, want := range []string{"GET /open", `"nobody-defined-this"`, `"edit"`, "*ginauth_test.plainUser", "Key:", "Stores:", "SetTrustedProxies", "InsecureDisable", "Weak"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("the report does not mention %s:\n%s", want, text)
-		}
-	}
-	for _, fine := range []string{"/public", "/guarded", "/guests"} {
-		if strings.Contains(text, fine) {
-			t.Errorf("the report mentions %s:\n%s", fine, text)
-		}
-	}
-	if err := r.SetTrustedProxies(nil); err != nil {
-		t.Fatal(err)
-	}
-	if text := fmt.Sprint(m.Preflight(context.Background(), r)); strings.Contains(text, "SetTrustedProxies") {
-		t.Errorf("trusted proxies are set: %s", text)
-	}
-}
-
-func TestZeroConfiguration(t *testing.T) {
-	r := gin.New()
-	r.Use(ginauth.StartSession())
-	r.GET("/", func(c *gin.Context) {
-		n, _ := ginauth.From(c).Session().Increment("n", 1)
-		c.String(200, "%d", n)
-	})
-	srv := httptest.NewServer(r)
-	defer srv.Close()
-	jar := ""
-	for want := 1; want <= 3; want++ {
-		req, _ := http.NewRequest("GET", srv.URL, nil)
-		req.Header.Set("Cookie", jar)
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body := make([]byte, 8)
-		n, _ := res.Body.Read(body)
-		res.Body.Close()
-		if got := string(body[:n]); got != fmt.Sprint(want) {
-			t.Fatalf("visit %d counted as %s", want, got)
-		}
-		if line := res.Header.Get("Set-Cookie"); line != "" {
-			jar, _, _ = strings.Cut(line, ";")
-		}
+func TestConfigShowsNoKey(t *testing.T) { // L06
+	var log strings.Builder
+	key := ginauth.JWTSecret("k1", "", []byte(testapp.JWTSecret))
+	cfg := ginauth.Config{JWT: ginauth.JWTConfig{SigningKey: key}}
+	p := ginauth.TokenPair{AccessToken: "CANARY", RefreshToken: "CANARY"}
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", key, "pair", p, "config", cfg.JWT)
+	data, _ := json.Marshal(key)
+	shown := fmt.Sprintf("%v %+v %#v %s %v %+v %+v %#v", key, key, key, key, p, &p, cfg.JWT, cfg.JWT) + string(data) + log.String()
+	if strings.Contains(shown, "HMAC secret") || strings.Contains(shown, "CANARY") || strings.Contains(shown, "616e20484d4143") {
+		t.Errorf("shows %s", shown)
 	}
 }

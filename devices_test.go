@@ -1,7 +1,6 @@
 package ginauth_test
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -12,57 +11,47 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
 // fleet is one user's devices, one of each kind and a second session.
 type fleet struct {
-	here, there *client // sessions
-	back        *client // has the session that a remember-me cookie began
-	tokens      pair
-	personal    madeToken
+	here, there *testapp.Client // sessions
+	back        *testapp.Client // has the session that a remember-me cookie began
+	tokens      ginauth.TokenPair
+	personal    ginauth.PersonalToken
 }
 
-func (a *app) fleet(email string) fleet {
+func newFleet(a *testapp.App, email string) fleet {
 	a.Helper()
-	f := fleet{here: a.client().as(firefox), there: a.client()}
-	f.here.login(email, goodPass).want(a.T, 200)
-	a.clock.advance(time.Minute)
-	f.there.as("curl/8.5.0").post("/remember", loginForm{email, goodPass}).want(a.T, 204)
-	a.clock.advance(time.Minute)
-	f.back = f.there.only(rememberCookie).as(firefox)
-	f.back.get("/me").want(a.T, 200)
-	a.clock.advance(time.Minute)
-	f.tokens = a.client().as("Fleet/2.0 (Android 14)").post("/api/login", loginForm{email, goodPass}).pair(a.T)
-	a.clock.advance(time.Minute)
-	f.personal = a.makeToken(f.here, ginauth.TokenSpec{Name: "Build server", Abilities: []string{"*"}})
+	f := fleet{here: a.Client().As(testapp.Firefox), there: a.Client()}
+	f.here.LogIn(email, testapp.Password).Want(a, 200)
+	a.Clock.Advance(time.Minute)
+	f.there.As("curl/8.5.0").Post("/remember", testapp.Credentials(email, testapp.Password)).Want(a, 204)
+	a.Clock.Advance(time.Minute)
+	f.back = f.there.Only(testapp.RememberCookie).As(testapp.Firefox)
+	f.back.Get("/me").Want(a, 200)
+	a.Clock.Advance(time.Minute)
+	f.tokens = a.Client().As("Fleet/2.0 (Android 14)").Post("/api/login", testapp.Credentials(email, testapp.Password)).Tokens(a)
+	a.Clock.Advance(time.Minute)
+	f.personal = f.here.CreateToken(ginauth.TokenSpec{Name: "Build server", Abilities: []string{"*"}})
 	return f
 }
 
-// ownSession returns the client's session among its user's devices.
-func (c *client) ownSession() ginauth.Device {
-	c.a.Helper()
-	devices := c.devices()
-	i := slices.IndexFunc(devices, func(d ginauth.Device) bool { return d.Current && d.Kind == "session" })
-	if i < 0 {
-		c.a.Fatalf("no session is current: %+v", devices)
-	}
-	return devices[i]
-}
-
-func TestDevices(t *testing.T) { // S16
-	eachBackend(t, func(t *testing.T, b *backend) {
-		b.notInCookies(t, "no store lists them")
-		a, _ := accounts(t, b)
-		alice, bob := a.fleet(aliceEmail), a.fleet(bobEmail)
+func TestDevicesListsWhateverIsLoggedIn(t *testing.T) { // S16
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		b.NotInCookies(t, "no store lists them")
+		a := testapp.New(t, b)
+		alice, bob := newFleet(a, testapp.Alice), newFleet(a, testapp.Bob)
 		// One device all the same.
-		refreshed := a.client().as("Fleet/2.1 (Android 14)").post("/api/refresh", map[string]string{"refresh_token": alice.tokens.Refresh}).pair(t)
-		a.clock.advance(time.Second)
-		alice.here.get("/me").want(t, 200) // touches the session
+		refreshed := a.Client().As("Fleet/2.1 (Android 14)").Post("/api/refresh", testapp.RefreshBody(alice.tokens.RefreshToken)).Tokens(t)
+		a.Clock.Advance(time.Second)
+		alice.here.Get("/me").Want(t, 200) // touches the session
 		type shown struct{ kind, name string }
-		list := func(c *client) (devices []ginauth.Device, got []shown) {
-			for _, d := range c.devices() {
+		list := func(c *testapp.Client) (devices []ginauth.Device, got []shown) {
+			for _, d := range c.Devices() {
 				devices, got = append(devices, d), append(got, shown{d.Kind, d.Name})
 			}
 			return devices, got
@@ -79,7 +68,7 @@ func TestDevices(t *testing.T) { // S16
 		if !slices.IsSortedFunc(devices, func(a, b ginauth.Device) int { return b.LastSeen.Compare(a.LastSeen) }) {
 			t.Errorf("not the most recently seen first: %+v", devices)
 		}
-		if first := devices[0]; first.Kind != "session" || !first.Current || !first.LastSeen.Equal(a.clock.Now()) || !first.Created.Before(first.LastSeen) {
+		if first := devices[0]; first.Kind != "session" || !first.Current || !first.LastSeen.Equal(a.Clock.Now()) || !first.Created.Before(first.LastSeen) {
 			t.Errorf("this device comes as %+v", first)
 		}
 		for _, d := range devices {
@@ -88,29 +77,29 @@ func TestDevices(t *testing.T) { // S16
 			}
 		}
 		for name, c := range map[string]struct {
-			c    *client
+			c    *testapp.Client
 			kind string
 		}{
-			"session": {alice.here, "session"}, "access token": {a.bearing(refreshed.Access), "refresh"},
-			"personal token": {a.bearing(alice.personal.Token), "personal"},
+			"session": {alice.here, "session"}, "access token": {a.Bearer(refreshed.AccessToken), "refresh"},
+			"personal token": {a.Bearer(alice.personal.Text), "personal"},
 		} {
-			for _, d := range c.c.devices() {
+			for _, d := range c.c.Devices() {
 				if d.Current != (d.Kind == c.kind && (name != "session" || d.ID == devices[0].ID)) {
 					t.Errorf("by %s: %+v", name, d)
 				}
 			}
 		}
-		if n := len(bob.here.devices()); n != 6 {
+		if n := len(bob.here.Devices()); n != 6 {
 			t.Errorf("Bob has %d devices", n)
 		}
 	})
 }
 
 func TestRememberedDeviceIsCurrent(t *testing.T) {
-	a, _ := accounts(t, memoryBackend(t))
-	f := a.fleet(aliceEmail)
+	a := testapp.New(t, testapp.Memory(t))
+	f := newFleet(a, testapp.Alice)
 	current := map[string]int{}
-	for _, d := range f.back.devices() {
+	for _, d := range f.back.Devices() {
 		if d.Current {
 			current[d.Kind]++
 		}
@@ -121,44 +110,44 @@ func TestRememberedDeviceIsCurrent(t *testing.T) {
 }
 
 func TestDevicesTellNoSecret(t *testing.T) { // S16
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a, _ := accounts(t, b)
-		f := a.fleet(aliceEmail)
-		body := f.here.get("/devices").want(t, 200).body
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		f := newFleet(a, testapp.Alice)
+		body := f.here.Get("/devices").Want(t, 200).Text
 		var secrets []string
-		for _, text := range []string{f.here.session(), f.there.session(), f.back.session()} {
+		for _, text := range []string{f.here.Session(), f.there.Session(), f.back.Session()} {
 			raw, _ := base64.RawURLEncoding.DecodeString(text)
 			secrets = append(secrets, text, text[24:], hex.EncodeToString(raw[16:]), stores.DigestOf(raw[16:]).String())
 		}
-		for _, text := range []string{f.back.cookies[rememberCookie], f.tokens.Refresh} {
+		for _, text := range []string{f.back.Cookies[testapp.RememberCookie], f.tokens.RefreshToken} {
 			raw, _ := base64.RawURLEncoding.DecodeString(text[4:])
 			secrets = append(secrets, text[4:], hex.EncodeToString(raw[32:]), stores.DigestOf(raw[32:]).String())
 		}
-		secrets = append(secrets, f.tokens.Access, f.personal.Token, f.personal.Token[20:40], a.alice.SecurityStamp, a.alice.Password)
+		secrets = append(secrets, f.tokens.AccessToken, f.personal.Text, f.personal.Text[20:40], a.Alice.SecurityStamp, a.Alice.Password)
 		for i, secret := range secrets {
 			if secret == "" || strings.Contains(body, secret) {
 				t.Errorf("the list tells secret %d, %q", i, secret)
 			}
 		}
-		for _, d := range f.here.devices() {
+		for _, d := range f.here.Devices() {
 			_, name, _ := strings.Cut(d.ID, "-")
 			for _, id := range []string{d.ID, name} {
-				a.client().with(id).get("/me").is401(t)
-				a.withRemember(id).get("/me").is401(t)
-				a.withRemember("grm_" + id).get("/me").is401(t)
-				a.bearing(id).get("/any/me").is401(t)
+				a.Client().With(id).Get("/me").Want401(t)
+				a.WithRemember(id).Get("/me").Want401(t)
+				a.WithRemember("grm_" + id).Get("/me").Want401(t)
+				a.Bearer(id).Get("/any/me").Want401(t)
 			}
 		}
 	})
 }
 
-func TestRevokeDevice(t *testing.T) { // S16, M07
-	alive := func(a *app, f fleet) map[string]bool {
-		ok := func(c *client, path string) bool { return c.get(path).StatusCode == 200 }
+func TestRevokeDeviceEndsIt(t *testing.T) { // S16, M07
+	alive := func(a *testapp.App, f fleet) map[string]bool {
+		ok := func(c *testapp.Client, path string) bool { return c.Get(path).StatusCode == 200 }
 		return map[string]bool{
-			"here": ok(f.here.only(sessionCookie), "/me"), "there": ok(f.there.only(sessionCookie), "/me"),
-			"back":   ok(f.back.only(sessionCookie), "/me"),
-			"access": ok(a.bearing(f.tokens.Access), "/api/me"), "personal": ok(a.bearing(f.personal.Token), "/token/me"),
+			"here": ok(f.here.Only(testapp.SessionCookie), "/me"), "there": ok(f.there.Only(testapp.SessionCookie), "/me"),
+			"back":   ok(f.back.Only(testapp.SessionCookie), "/me"),
+			"access": ok(a.Bearer(f.tokens.AccessToken), "/api/me"), "personal": ok(a.Bearer(f.personal.Text), "/token/me"),
 		}
 	}
 	// What ends with each: there and back are of one series.
@@ -167,19 +156,19 @@ func TestRevokeDevice(t *testing.T) { // S16, M07
 		"refresh": {"access"}, "personal": {"personal"},
 	} {
 		t.Run(device, func(t *testing.T) {
-			eachBackend(t, func(t *testing.T, b *backend) {
-				b.notInCookies(t, "no store lists them")
-				a, _ := accounts(t, b)
-				f := a.fleet(aliceEmail)
+			testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+				b.NotInCookies(t, "no store lists them")
+				a := testapp.New(t, b)
+				f := newFleet(a, testapp.Alice)
 				var id string
-				switch c := map[string]*client{"here": f.here, "there": f.there, "back": f.back}[device]; {
+				switch c := map[string]*testapp.Client{"here": f.here, "there": f.there, "back": f.back}[device]; {
 				case c != nil:
-					id = c.ownSession().ID
+					id = c.OwnSession().ID
 				default:
-					id = f.here.device(device).ID
+					id = f.here.Device(device).ID
 				}
-				remember, refresh := f.back.cookies[rememberCookie], f.tokens.Refresh
-				f.here.do("DELETE", "/devices/"+id, "", "").want(t, 204)
+				remember, refresh := f.back.Cookies[testapp.RememberCookie], f.tokens.RefreshToken
+				f.here.Do("DELETE", "/devices/"+id, "", "").Want(t, 204)
 				for name, lives := range alive(a, f) {
 					if lives == slices.Contains(ends, name) {
 						t.Errorf("%s lives: %v", name, lives)
@@ -187,24 +176,24 @@ func TestRevokeDevice(t *testing.T) { // S16, M07
 				}
 				// Nothing begins another login in its place.
 				if slices.Contains(ends, "back") {
-					a.withRemember(remember).get("/me").is401(t)
+					a.WithRemember(remember).Get("/me").Want401(t)
 				}
 				if device == "refresh" {
-					a.refresh(refresh).want(t, 401)
+					a.Refresh(refresh).Want(t, 401)
 				}
 				if device != "here" {
-					if slices.ContainsFunc(f.here.devices(), func(d ginauth.Device) bool { return d.ID == id }) {
+					if slices.ContainsFunc(f.here.Devices(), func(d ginauth.Device) bool { return d.ID == id }) {
 						t.Error("it is still listed")
 					}
-					f.here.do("DELETE", "/devices/"+id, "", "").want(t, 404)
+					f.here.Do("DELETE", "/devices/"+id, "", "").Want(t, 404)
 				}
-				current, revoked := eventsOf[events.CurrentDeviceLogout](a), eventsOf[events.TokenRevoked](a)
+				current, revoked := testapp.EventsOf[events.CurrentDeviceLogout](a), testapp.EventsOf[events.TokenRevoked](a)
 				if device == "here" {
-					if len(current) != 1 || current[0].UserID != a.alice.AuthID() || len(revoked) != 0 {
+					if len(current) != 1 || current[0].UserID != a.Alice.AuthID() || len(revoked) != 0 {
 						t.Errorf("events %+v, %+v", current, revoked)
 					}
 				} else if kind, _, _ := strings.Cut(id, "-"); len(current) != 0 || len(revoked) != 1 ||
-					revoked[0].UserID != a.alice.AuthID() || revoked[0].Kind != kind || !strings.HasSuffix(id, revoked[0].TokenID) {
+					revoked[0].UserID != a.Alice.AuthID() || revoked[0].Kind != kind || !strings.HasSuffix(id, revoked[0].TokenID) {
 					t.Errorf("events %+v, %+v", current, revoked)
 				}
 			})
@@ -212,63 +201,63 @@ func TestRevokeDevice(t *testing.T) { // S16, M07
 	}
 }
 
-func TestRevokeDeviceOfAnother(t *testing.T) { // S16
-	eachBackend(t, func(t *testing.T, b *backend) {
-		b.notInCookies(t, "no store lists them")
-		a, _ := accounts(t, b)
-		alice, bob := a.fleet(aliceEmail), a.fleet(bobEmail)
-		nothing := bob.here.do("DELETE", "/devices/session-"+strings.Repeat("0", 32), "", "").want(t, 404)
+func TestRevokeDeviceOfAnotherUserIs404(t *testing.T) { // S16
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		b.NotInCookies(t, "no store lists them")
+		a := testapp.New(t, b)
+		alice, bob := newFleet(a, testapp.Alice), newFleet(a, testapp.Bob)
+		nothing := bob.here.Do("DELETE", "/devices/session-"+strings.Repeat("0", 32), "", "").Want(t, 404)
 		ids := []string{"x", "session-", "-", "session", "remember-x", "%00", strings.Repeat("a", 5000)}
-		for _, d := range alice.here.devices() {
+		for _, d := range alice.here.Devices() {
 			ids = append(ids, d.ID, strings.Replace(d.ID, d.Kind, "session", 1), strings.Replace(d.ID, d.Kind, "refresh", 1))
 		}
 		for _, id := range ids {
-			if own := slices.ContainsFunc(bob.here.devices(), func(d ginauth.Device) bool { return d.ID == id }); own {
+			if own := slices.ContainsFunc(bob.here.Devices(), func(d ginauth.Device) bool { return d.ID == id }); own {
 				t.Fatalf("%s is Bob's", id)
 			}
-			same(t, id, nothing, bob.here.do("DELETE", "/devices/"+id, "", "").want(t, 404))
+			testapp.Same(t, nothing, bob.here.Do("DELETE", "/devices/"+id, "", "").Want(t, 404), id)
 		}
-		if n := len(alice.here.devices()); n != 6 {
+		if n := len(alice.here.Devices()); n != 6 {
 			t.Errorf("%d devices are left", n)
 		}
-		alice.there.get("/me").want(t, 200)
+		alice.there.Get("/me").Want(t, 200)
 		// A program may not end what a person uses; nobody may end anything.
-		id := alice.here.device("remember").ID
-		a.bearing(alice.personal.Token).do("DELETE", "/devices/"+id, "", "").want(t, 403)
-		a.client().do("DELETE", "/devices/"+id, "", "").is401(t)
-		a.client().get("/devices").is401(t)
-		a.bearing(alice.tokens.Access).do("DELETE", "/devices/"+id, "", "").want(t, 204)
-		alice.back.only(sessionCookie).get("/me").is401(t)
+		id := alice.here.Device("remember").ID
+		a.Bearer(alice.personal.Text).Do("DELETE", "/devices/"+id, "", "").Want(t, 403)
+		a.Client().Do("DELETE", "/devices/"+id, "", "").Want401(t)
+		a.Client().Get("/devices").Want401(t)
+		a.Bearer(alice.tokens.AccessToken).Do("DELETE", "/devices/"+id, "", "").Want(t, 204)
+		alice.back.Only(testapp.SessionCookie).Get("/me").Want401(t)
 	})
 }
 
-func TestWhatIsNoDevice(t *testing.T) {
-	for name, end := range map[string]func(a *app, f fleet){
-		"logged out": func(a *app, f fleet) {
-			f.there.post("/logout", nil).want(a.T, 204)
-			a.bearing(f.tokens.Access).post("/api/logout", nil).want(a.T, 204)
-			f.here.do("DELETE", "/tokens/"+f.personal.ID, "", "").want(a.T, 204)
-			f.back.post("/logout", nil).want(a.T, 204)
+func TestEndedLoginsAreNotListed(t *testing.T) {
+	for name, end := range map[string]func(a *testapp.App, f fleet){
+		"logged out": func(a *testapp.App, f fleet) {
+			f.there.Post("/logout", nil).Want(a, 204)
+			a.Bearer(f.tokens.AccessToken).Post("/api/logout", nil).Want(a, 204)
+			f.here.Do("DELETE", "/tokens/"+f.personal.ID, "", "").Want(a, 204)
+			f.back.Post("/logout", nil).Want(a, 204)
 		},
-		"expired": func(a *app, f fleet) {
+		"expired": func(a *testapp.App, f fleet) {
 			for range 366 * 24 {
-				a.clock.advance(time.Hour)
+				a.Clock.Advance(time.Hour)
 			}
-			f.here.login(aliceEmail, goodPass).want(a.T, 200)
+			f.here.LogIn(testapp.Alice, testapp.Password).Want(a, 200)
 		},
-		"other stamp": func(a *app, f fleet) {
-			f.here.do("DELETE", "/tokens/"+f.personal.ID, "", "").want(a.T, 204)
-			a.newStamp(a.alice)
-			f.here.login(aliceEmail, goodPass).want(a.T, 200)
+		"other stamp": func(a *testapp.App, f fleet) {
+			f.here.Do("DELETE", "/tokens/"+f.personal.ID, "", "").Want(a, 204)
+			a.NewStamp(a.Alice)
+			f.here.LogIn(testapp.Alice, testapp.Password).Want(a, 200)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			eachBackend(t, func(t *testing.T, b *backend) {
-				b.notInCookies(t, "no store lists them")
-				a, _ := accounts(t, b)
-				f := a.fleet(aliceEmail)
+			testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+				b.NotInCookies(t, "no store lists them")
+				a := testapp.New(t, b)
+				f := newFleet(a, testapp.Alice)
 				end(a, f)
-				devices := f.here.devices()
+				devices := f.here.Devices()
 				if len(devices) != 1 || !devices[0].Current {
 					t.Errorf("devices %+v", devices)
 				}
@@ -277,193 +266,104 @@ func TestWhatIsNoDevice(t *testing.T) {
 	}
 }
 
-func TestDevicesOfTwoGuards(t *testing.T) {
-	a := guards(t)
-	c := a.client()
-	c.post("/in/web", nil).want(t, 204)
-	c.post("/in/staff", nil).want(t, 204)
-	if err := a.m.RevokeUser(t.Context(), "web", "1"); err != nil {
-		t.Fatal(err)
-	}
-	c.get("/in/web").is401(t)
-	c.get("/in/staff").want(t, 200)
-	mustPanic(t, `no guard is named "typo"`, func() { _ = a.m.RevokeUser(t.Context(), "typo", "1") })
-}
-
-func TestDeviceOutage(t *testing.T) { // F01
-	eachBackend(t, func(t *testing.T, b *backend) {
-		b.notInCookies(t, "no store lists them")
-		b, onTokens := b.faultyTokens()
-		onSessions := newFaults()
-		b.set.Sessions = indexFaults{faultySessions{b.set.Sessions, onSessions}, b.set.Sessions.(stores.SessionIndex)}
-		a, _ := accounts(t, b, func(c *ginauth.Config) { c.StoreTimeout = 200 * time.Millisecond })
-		f := a.fleet(aliceEmail)
-		id := f.here.device("remember").ID
-		other := a.loggedIn(aliceEmail)
-		session, plain := f.there.ownSession().ID, other.ownSession().ID
-		for _, mode := range outages(b) {
-			for _, row := range []struct {
-				f            *faults
-				op           string
-				method, path string
-			}{
-				{onTokens, "tokens of", "GET", "/devices"}, {onSessions, "index", "GET", "/devices"},
-				{onTokens, "tokens of", "DELETE", "/devices/" + id}, {onTokens, "revoke family", "DELETE", "/devices/" + id},
-				{onTokens, "revoke family", "DELETE", "/devices/" + session}, {onSessions, "delete", "DELETE", "/devices/" + plain},
-			} {
-				row.f.set(row.op, mode)
-				if res := f.here.do(row.method, row.path, "", ""); res.StatusCode != 503 {
-					t.Errorf("%s, mode %d: %s %s: status %d", row.op, mode, row.method, row.path, res.StatusCode)
-				}
-				row.f.set("", faultNone)
-			}
-		}
-		if n := len(eventsOf[events.TokenRevoked](a)); n != 0 {
-			t.Errorf("%d events of what did not happen", n)
-		}
-		other.get("/me").want(t, 200)
-		f.there.only(sessionCookie).get("/me").want(t, 200)
-		f.back.only(sessionCookie).get("/me").want(t, 200)
-	})
-}
-
-// indexFaults is a store of sessions that knows whose they are, with faults.
-type indexFaults struct {
-	faultySessions
-	stores.SessionIndex
-}
-
-func (s indexFaults) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
-	if err := s.f.meet(ctx, "index"); err != nil {
-		return nil, err
-	}
-	return s.SessionIndex.SessionsOf(ctx, owner)
-}
-
-func (s indexFaults) DeleteSessionsOf(ctx context.Context, owner, exceptRow string) (int, error) {
-	if err := s.f.meet(ctx, "index"); err != nil {
-		return 0, err
-	}
-	return s.SessionIndex.DeleteSessionsOf(ctx, owner, exceptRow)
-}
-
 // A store that does not know whose sessions are lists none of them, and what is
 // to end ends by the stamp.
-func TestDevicesWithoutAnIndex(t *testing.T) {
-	b := memoryBackend(t)
-	b.set.Sessions = struct{ stores.Sessions }{b.set.Sessions}
-	a, _ := accounts(t, b)
-	f := a.fleet(aliceEmail)
-	for _, d := range f.here.devices() {
+func TestDevicesEndWithoutAnIndex(t *testing.T) {
+	b := testapp.Memory(t)
+	b.Set.Sessions = struct{ stores.Sessions }{b.Set.Sessions}
+	a := testapp.New(t, b)
+	f := newFleet(a, testapp.Alice)
+	for _, d := range f.here.Devices() {
 		if d.Kind == "session" {
 			t.Errorf("listed: %+v", d)
 		}
 	}
-	f.here.post("/logout-others", passwordForm{Password: goodPass}).want(t, 204)
-	f.there.only(sessionCookie).get("/me").is401(t)
-	f.here.get("/me").want(t, 200)
+	f.here.Post("/logout-others", testapp.Passwords("", testapp.Password)).Want(t, 204)
+	f.there.Only(testapp.SessionCookie).Get("/me").Want401(t)
+	f.here.Get("/me").Want(t, 200)
 }
 
-func TestLogoutOtherDevices(t *testing.T) { // M07
-	eachBackend(t, func(t *testing.T, b *backend) {
-		b.notInCookies(t, "no store lists them")
-		a, _ := accounts(t, b)
-		f, bob := a.fleet(aliceEmail), a.fleet(bobEmail)
-		f.here.post("/logout-others", passwordForm{Password: "wrong"}).want(t, 422)
-		f.here.post("/logout-others", passwordForm{}).want(t, 422)
-		a.bearing(f.personal.Token).post("/logout-others", passwordForm{Password: goodPass}).want(t, 403)
-		a.client().post("/logout-others", passwordForm{Password: goodPass}).is401(t)
-		if n := len(f.here.devices()); n != 6 {
+func TestLogoutOtherDevicesEndsThem(t *testing.T) { // M07
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		b.NotInCookies(t, "no store lists them")
+		a := testapp.New(t, b)
+		f, bob := newFleet(a, testapp.Alice), newFleet(a, testapp.Bob)
+		f.here.Post("/logout-others", testapp.Passwords("", "wrong")).Want(t, 422)
+		f.here.Post("/logout-others", testapp.Passwords("", "")).Want(t, 422)
+		a.Bearer(f.personal.Text).Post("/logout-others", testapp.Passwords("", testapp.Password)).Want(t, 403)
+		a.Client().Post("/logout-others", testapp.Passwords("", testapp.Password)).Want401(t)
+		if n := len(f.here.Devices()); n != 6 {
 			t.Errorf("%d devices are left of 6", n)
 		}
-		f.here.post("/logout-others", passwordForm{Password: goodPass}).want(t, 204)
+		f.here.Post("/logout-others", testapp.Passwords("", testapp.Password)).Want(t, 204)
 		var kinds []string
-		for _, d := range f.here.devices() {
+		for _, d := range f.here.Devices() {
 			kinds = append(kinds, d.Kind)
 		}
 		if slices.Sort(kinds); !slices.Equal(kinds, []string{"personal", "session"}) {
 			t.Errorf("devices %v", kinds)
 		}
-		if n := len(bob.here.devices()); n != 6 {
+		if n := len(bob.here.Devices()); n != 6 {
 			t.Errorf("Bob has %d devices", n)
 		}
-		out := eventsOf[events.OtherDeviceLogout](a)
-		if len(out) != 1 || out[0].UserID != a.alice.AuthID() || out[0].Guard != "web" {
+		out := testapp.EventsOf[events.OtherDeviceLogout](a)
+		if len(out) != 1 || out[0].UserID != a.Alice.AuthID() || out[0].Guard != "web" {
 			t.Errorf("events %+v", out)
 		}
 	})
 }
 
-func TestLogoutOtherDevicesByToken(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b *backend) {
-		a, _ := accounts(t, b)
-		f := a.fleet(aliceEmail)
-		next := a.bearing(f.tokens.Access).post("/logout-others", passwordForm{Password: goodPass}).pair(t)
-		a.bearing(f.tokens.Access).get("/api/me").isBadToken(t)
-		a.refresh(f.tokens.Refresh).want(t, 401)
-		f.here.get("/me").is401(t)
-		a.bearing(next.Access).get("/api/me").want(t, 200)
-		a.refresh(next.Refresh).pair(t)
+func TestLogoutOtherDevicesByTokenIssuesTokens(t *testing.T) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		f := newFleet(a, testapp.Alice)
+		next := a.Bearer(f.tokens.AccessToken).Post("/logout-others", testapp.Passwords("", testapp.Password)).Tokens(t)
+		a.Bearer(f.tokens.AccessToken).Get("/api/me").WantBadToken(t)
+		a.Refresh(f.tokens.RefreshToken).Want(t, 401)
+		f.here.Get("/me").Want401(t)
+		a.Bearer(next.AccessToken).Get("/api/me").Want(t, 200)
+		a.Refresh(next.RefreshToken).Tokens(t)
 	})
 }
 
-func TestRevokeUser(t *testing.T) { // S17
-	eachBackend(t, func(t *testing.T, b *backend) {
-		b.notInCookies(t, "no store lists them")
-		a, _ := accounts(t, b)
-		f, bob := a.fleet(aliceEmail), a.fleet(bobEmail)
-		if err := a.m.RevokeUser(t.Context(), "web", a.alice.AuthID()); err != nil {
+func TestRevokeUserEndsAllLogins(t *testing.T) { // S17
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		b.NotInCookies(t, "no store lists them")
+		a := testapp.New(t, b)
+		f, bob := newFleet(a, testapp.Alice), newFleet(a, testapp.Bob)
+		if err := a.RevokeUser(t.Context(), "web", a.Alice.AuthID()); err != nil {
 			t.Fatal(err)
 		}
-		f.here.get("/me").is401(t)
-		f.back.get("/me").is401(t)
-		a.bearing(f.tokens.Access).get("/api/me").isBadToken(t)
-		a.bearing(f.personal.Token).get("/token/me").isBadToken(t)
-		f.here.login(aliceEmail, goodPass).want(t, 200)
-		if devices := f.here.devices(); len(devices) != 1 {
+		f.here.Get("/me").Want401(t)
+		f.back.Get("/me").Want401(t)
+		a.Bearer(f.tokens.AccessToken).Get("/api/me").WantBadToken(t)
+		a.Bearer(f.personal.Text).Get("/token/me").WantBadToken(t)
+		f.here.LogIn(testapp.Alice, testapp.Password).Want(t, 200)
+		if devices := f.here.Devices(); len(devices) != 1 {
 			t.Errorf("devices %+v", devices)
 		}
-		if n := len(bob.here.devices()); n != 6 {
+		if n := len(bob.here.Devices()); n != 6 {
 			t.Errorf("Bob has %d devices", n)
 		}
-		if err := a.m.RevokeUser(t.Context(), "web", "4711"); err != nil {
+		if err := a.RevokeUser(t.Context(), "web", "4711"); err != nil {
 			t.Errorf("nobody: %v", err)
 		}
-		if err := a.m.RevokeUser(t.Context(), "web", ""); ginauth.StatusOf(err) != 422 {
+		if err := a.RevokeUser(t.Context(), "web", ""); ginauth.StatusOf(err) != 422 {
 			t.Errorf("no id: %v", err)
 		}
 	})
 }
 
-func TestRevokeUserOutage(t *testing.T) {
-	b, f := memoryBackend(t).faultyTokens()
-	onSessions := newFaults()
-	b.set.Sessions = indexFaults{faultySessions{b.set.Sessions, onSessions}, b.set.Sessions.(stores.SessionIndex)}
-	a, _ := accounts(t, b)
-	c := a.loggedIn(aliceEmail)
-	f.set("revoke owner", faultRefuse)
-	if err := a.m.RevokeUser(t.Context(), "web", a.alice.AuthID()); !errors.Is(err, ginauth.ErrUnavailable) {
-		t.Errorf("tokens cannot be revoked: %v", err)
-	}
-	c.get("/me").is401(t) // what could be ended is
-	f.set("", faultNone)
-	onSessions.set("index", faultRefuse) // they end with the stamp
-	if err := a.m.RevokeUser(t.Context(), "web", a.alice.AuthID()); err != nil {
-		t.Errorf("sessions cannot be deleted: %v", err)
-	}
-	c.get("/me").is401(t)
-}
-
 // stampless users cannot have all they were issued ended at once.
 type stampless struct{ models.UserProvider }
 
-func TestRevokeUserUnsupported(t *testing.T) {
-	a, _ := accounts(t, memoryBackend(t), func(c *ginauth.Config) { c.Users = stampless{c.Users} })
-	if err := a.m.RevokeUser(t.Context(), "web", "1"); !errors.Is(err, errors.ErrUnsupported) {
+func TestRevokeUserNeedsAStamp(t *testing.T) {
+	a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) { c.Users = stampless{c.Users} }))
+	if err := a.RevokeUser(t.Context(), "web", "1"); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("error %v", err)
 	}
-	c := a.loggedIn(aliceEmail)
-	c.post("/logout-others", passwordForm{Password: goodPass}).want(t, 500)
-	c.post("/password", passwordForm{goodPass, nextPass}).want(t, 500)
-	c.get("/me").want(t, 200)
+	c := a.LoggedIn(testapp.Alice)
+	c.Post("/logout-others", testapp.Passwords("", testapp.Password)).Want(t, 500)
+	c.Post("/password", testapp.Passwords(testapp.Password, testapp.NewPassword)).Want(t, 500)
+	c.Get("/me").Want(t, 200)
 }

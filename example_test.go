@@ -11,6 +11,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -40,7 +41,7 @@ func exampleUsers() models.UserProvider {
 	if err != nil {
 		panic(err)
 	}
-	users := newMemoryUsers()
+	users := new(ginauthtest.Users)
 	if err := users.CreateUser(ctx, &models.User{Name: "Alice", Email: "alice@example.com", Password: hash}); err != nil {
 		panic(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/ginauthtest"
 )
 
 // FuzzReadCookie holds the reader to what the standard library reads, except
@@ -54,7 +55,7 @@ func FuzzSessionID(f *testing.F) {
 
 // FuzzThrottleKey finds two different things that are counted as one.
 func FuzzThrottleKey(f *testing.F) {
-	m, err := ginauth.New(ginauth.Config{Hashing: cheapHashing})
+	m, err := ginauth.New(ginauth.Config{Hashing: ginauthtest.CheapHashing()})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -2,68 +2,55 @@ package ginauth_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/gate"
+	"github.com/ginauth/ginauth/ginauthtest"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
 )
-
-// brokenProvider fails to load users by their id.
-type brokenProvider struct {
-	*memoryUsers
-	broken atomic.Bool
-}
-
-func (p *brokenProvider) UserByID(ctx context.Context, id string) (models.Authenticatable, error) {
-	if p.broken.Load() {
-		return nil, errors.New("CANARY-provider")
-	}
-	return p.memoryUsers.UserByID(ctx, id)
-}
 
 // The gate on the context has the request's user, also after a login and a logout in
 // the same request.
 func TestRequestGateFollowsLogin(t *testing.T) {
-	a := newApp(t, memoryBackend(t), nil, func(a *app, r *gin.Engine) {
-		ginauth.DefineUser(a.m.Gate(), "enter", func(_ context.Context, u *models.User) bool { return u.Email == aliceEmail })
+	a := testapp.New(t, testapp.Memory(t), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+		ginauth.DefineUser(a.Gate(), "enter", func(_ context.Context, u *models.User) bool { return u.Email == testapp.Alice })
 		r.POST("/steps", func(c *gin.Context) {
 			ctx, handle := c.Request.Context(), ginauth.From(c)
 			g := c.MustGet("gate").(*ginauth.Gate)
 			statuses := []int{g.Inspect(ctx, "enter").Status()}
-			for _, u := range []*models.User{a.alice, a.bob} {
+			for _, u := range []*models.User{a.Alice, a.Bob} {
 				if _, err := handle.Login(ctx, u); err != nil {
 					ginauth.Abort(c, err)
 					return
 				}
 				statuses = append(statuses, g.Inspect(ctx, "enter").Status())
 			}
-			statuses = append(statuses, g.ForUser(a.alice).Inspect(ctx, "enter").Status(), g.Inspect(ctx, "enter").Status())
+			statuses = append(statuses, g.ForUser(a.Alice).Inspect(ctx, "enter").Status(), g.Inspect(ctx, "enter").Status())
 			if err := handle.Logout(ctx); err != nil {
 				ginauth.Abort(c, err)
 				return
 			}
 			c.JSON(200, append(statuses, g.Inspect(ctx, "enter").Status()))
 		})
-	})
+	}))
 	want := "[401,200,403,200,403,401]"
-	if got := a.client().do("POST", "/steps", "", "").want(t, 200).body; got != want {
+	if got := a.Client().Do("POST", "/steps", "", "").Want(t, 200).Text; got != want {
 		t.Errorf("guest, Alice, Bob, ForUser(Alice), Bob, guest: %s, want %s", got, want)
 	}
 }
 
 // If the user cannot be loaded, every kind of check leads to 503.
 func TestRequestGateOutage(t *testing.T) {
-	users := &brokenProvider{memoryUsers: newMemoryUsers()}
-	a := newApp(t, memoryBackend(t), func(c *ginauth.Config) { c.Users = users }, func(a *app, r *gin.Engine) {
-		ginauth.DefineUserGuest(a.m.Gate(), "look", func(context.Context, *models.User) bool { return true })
+	b, f := testapp.Memory(t).Faulty()
+	a := testapp.New(t, b, testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+		ginauth.DefineUserGuest(a.Gate(), "look", func(context.Context, *models.User) bool { return true })
 		for path, ask := range map[string]func(ctx context.Context, c *gin.Context, g *ginauth.Gate) bool{
 			"allows": func(ctx context.Context, _ *gin.Context, g *ginauth.Gate) bool { return g.Allows(ctx, "look") },
 			"denies": func(ctx context.Context, _ *gin.Context, g *ginauth.Gate) bool { return g.Denies(ctx, "look") },
@@ -79,17 +66,14 @@ func TestRequestGateOutage(t *testing.T) {
 				c.JSON(200, ask(c.Request.Context(), c, c.MustGet("gate").(*ginauth.Gate)))
 			})
 		}
-	})
-	if err := users.CreateUser(t.Context(), &models.User{Email: "carol@example.com", Password: a.alice.Password}); err != nil {
-		t.Fatal(err)
-	}
-	carol := a.loggedIn("carol@example.com")
+	}))
+	alice := a.LoggedIn(testapp.Alice)
 	for _, path := range []string{"/allows", "/denies", "/any", "/can", "/guarded"} {
-		users.broken.Store(false)
-		carol.get(path).want(t, 200)
-		users.broken.Store(true)
-		if res := carol.get(path).want(t, 503); strings.Contains(res.body, "CANARY") {
-			t.Errorf("%s: body %s", path, res.body)
+		f.Clear()
+		alice.Get(path).Want(t, 200)
+		f.Set(testapp.Refuse, testapp.UserByID)
+		if res := alice.Get(path).Want(t, 503); strings.Contains(res.Text, "CANARY") {
+			t.Errorf("%s: body %s", path, res.Text)
 		}
 	}
 }
@@ -139,15 +123,15 @@ func TestAuthorizePanics(t *testing.T) {
 	}
 	defer m.Close(t.Context())
 	load := ginauth.Load("id", findThing)
-	mustPanic(t, `ginauth: Authorize: gate: the name of ability "a b" has a space`, func() { m.Authorize("a b") })
-	mustPanic(t, "one resource, not 2", func() { m.Authorize("view", load, load) })
-	mustPanic(t, "a *ginauth_test.thing is no resource", func() { m.Authorize("view", &thing{}) })
-	mustPanic(t, "Load: needs", func() { ginauth.Load("", findThing) })
+	testapp.MustPanic(t, `ginauth: Authorize: gate: the name of ability "a b" has a space`, func() { m.Authorize("a b") })
+	testapp.MustPanic(t, "one resource, not 2", func() { m.Authorize("view", load, load) })
+	testapp.MustPanic(t, "a *ginauth_test.thing is no resource", func() { m.Authorize("view", &thing{}) })
+	testapp.MustPanic(t, "Load: needs", func() { ginauth.Load("", findThing) })
 }
 
 // BenchmarkRequestGate measures a check by the gate of a request.
 func BenchmarkRequestGate(b *testing.B) {
-	m, err := ginauth.New(ginauth.Config{Users: newMemoryUsers()})
+	m, err := ginauth.New(ginauth.Config{Users: new(ginauthtest.Users)})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -73,7 +73,7 @@ var importRules = []struct {
 	{packages: "stores/cookiestore", ours: []string{"autherr", "models", "events", "stores"}},
 	{
 		packages: "internal/...",
-		except:   []string{"internal/testbackends", "internal/gincontrib", "internal/gintree", "internal/ginwriter"},
+		except:   []string{"internal/testapp", "internal/testbackends", "internal/gincontrib", "internal/gintree", "internal/ginwriter"},
 		ours:     []string{"autherr", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    ginOrRoot,
@@ -83,6 +83,11 @@ var importRules = []struct {
 		ours:     []string{"autherr", "models", "events", "stores/...", "internal/..."},
 		others:   []string{"..."},
 		never:    ginOrRoot,
+	},
+	{
+		packages: "internal/testapp", // for tests, of whole applications
+		ours:     []string{".", "ginauthtest", "autherr", "gate", "models", "events", "stores/...", "hashing", "mail", "internal/..."},
+		others:   []string{"..."},
 	},
 	{
 		packages: ".",
@@ -201,6 +206,19 @@ func TestFeaturesImportPublicAPI(t *testing.T) {
 		for _, imported := range p.imports {
 			if packages[imported].ours() && !matchesPath(allowed, imported) {
 				t.Errorf("%s imports %s: a feature may import %s", path, imported, strings.Join(allowed, ", "))
+			}
+		}
+	}
+}
+
+// testPackages are imported by tests and by each other.
+var testPackages = inModule([]string{"internal/testapp", "internal/testbackends", "internal/testservers", "internal/testsize"})
+
+func TestTestPackagesAreForTestsAlone(t *testing.T) {
+	for path, p := range listPackages(t) {
+		for _, imported := range p.imports {
+			if matchesPath(testPackages, imported) && !matchesPath(testPackages, path) {
+				t.Errorf("%s imports %s, which is for tests alone", path, imported)
 			}
 		}
 	}

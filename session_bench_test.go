@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/cookiestore"
 	"github.com/ginauth/ginauth/stores/memstore"
@@ -21,7 +22,7 @@ func BenchmarkSession(b *testing.B) {
 	memory := memstore.New(memstore.Options{PruneEvery: -1})
 	inCookie := stores.Set{ClientSessions: cookiestore.New(), Tokens: memory.Tokens, Limiter: memory.Limiter}
 	for name, set := range map[string]stores.Set{"memory": memory, "cookie": inCookie} {
-		m, err := ginauth.New(ginauth.Config{Key: testKey, Stores: set})
+		m, err := ginauth.New(ginauth.Config{Key: testapp.Key, Stores: set})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -30,7 +31,7 @@ func BenchmarkSession(b *testing.B) {
 		r.Use(m.StartSession())
 		r.GET("/untouched", func(c *gin.Context) { c.Status(204) })
 		r.GET("/read", func(c *gin.Context) { ginauth.From(c).Session().Has("k"); c.Status(204) })
-		r.GET("/write", put, func(c *gin.Context) { c.Status(204) })
+		r.GET("/write", testapp.Put, func(c *gin.Context) { c.Status(204) })
 		serve := func(path, cookie string) *httptest.ResponseRecorder {
 			req := httptest.NewRequest("GET", "https://example.com"+path, nil)
 			req.Header.Set("Cookie", cookie)

@@ -10,12 +10,13 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/routes"
 )
 
 func ExampleMount() {
 	auth, err := ginauth.New(ginauth.Config{
-		Users: newMemoryUsers(), // or gormstore.Users[models.User](db)
+		Users: new(ginauthtest.Users), // or gormstore.Users[models.User](db)
 		Pages: ginauth.PagesConfig{Login: "/sign-in", Home: "/home"},
 	})
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/ginauthtest"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/routes"
@@ -43,8 +45,8 @@ func mounted(t *testing.T, cfg ginauth.Config, o routes.Options) []routes.Route 
 }
 
 func TestMountServesSupportedRoutes(t *testing.T) {
-	users := newMemoryUsers()
-	mails := ginauth.MailConfig{Mailer: mail.MailerFunc(func(context.Context, mail.Message) error { return nil }), BaseURL: baseURL}
+	users := new(ginauthtest.Users)
+	mails := ginauth.MailConfig{Mailer: mail.MailerFunc(func(context.Context, mail.Message) error { return nil }), BaseURL: testapp.BaseURL}
 	mailed := []routes.Route{
 		routes.ForgotPassword, routes.ResetPassword, routes.VerifyEmail, routes.ResendVerification, routes.ChangeEmail, routes.ConfirmEmail,
 	}
@@ -94,10 +96,10 @@ func TestMountServesSupportedRoutes(t *testing.T) {
 	}
 }
 
-func TestMountPanics(t *testing.T) {
-	users := newMemoryUsers()
+func TestMountPanicsOnMistakes(t *testing.T) {
+	users := new(ginauthtest.Users)
 	mailer := mail.MailerFunc(func(context.Context, mail.Message) error { return nil })
-	mails := ginauth.MailConfig{Mailer: mailer, BaseURL: baseURL}
+	mails := ginauth.MailConfig{Mailer: mailer, BaseURL: testapp.BaseURL}
 	for says, c := range map[string]struct {
 		config  ginauth.Config
 		options routes.Options
@@ -114,7 +116,7 @@ func TestMountPanics(t *testing.T) {
 			config: ginauth.Config{Mail: mails}, group: "/auth",
 		},
 		`set Config.Mail.ConfirmPath to "/auth/confirm-email"`: {
-			config: ginauth.Config{Mail: ginauth.MailConfig{Mailer: mailer, BaseURL: baseURL, VerifyPath: "/auth/verify-email"}}, group: "/auth",
+			config: ginauth.Config{Mail: ginauth.MailConfig{Mailer: mailer, BaseURL: testapp.BaseURL, VerifyPath: "/auth/verify-email"}}, group: "/auth",
 		},
 	} {
 		t.Run(says, func(t *testing.T) {
@@ -136,38 +138,38 @@ func TestMountPanics(t *testing.T) {
 
 // The group is below the base URL of the site, and a proxy removes a prefix of
 // the path.
-func TestMountInGroupWithPrefix(t *testing.T) {
+func TestLinksLeadIntoTheGroup(t *testing.T) {
 	for name, c := range map[string]struct{ baseURL, verifyPath, confirmPath, link string }{
-		"group":         {baseURL, "/auth/verify-email", "/auth/confirm-email", "/auth/verify-email/"},
-		"path of group": {baseURL + "/auth", "/verify-email", "/confirm-email", "/auth/verify-email/"},
+		"group":         {testapp.BaseURL, "/auth/verify-email", "/auth/confirm-email", "/auth/verify-email/"},
+		"path of group": {testapp.BaseURL + "/auth", "/verify-email", "/confirm-email", "/auth/verify-email/"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newApp(t, memory(t), setup{group: "/auth", config: func(cfg *ginauth.Config) {
+			a := newApp(t, testapp.Memory(t), setup{group: "/auth", config: func(cfg *ginauth.Config) {
 				cfg.Mail.BaseURL, cfg.Mail.VerifyPath, cfg.Mail.ConfirmPath = c.baseURL, c.verifyPath, c.confirmPath
 			}})
-			a.client().post("/auth/register", registration("ann@example.com")).want(t, 201)
-			link := a.link(a.mail(mail.VerifyEmail, "ann@example.com"))
+			a.Client().Post("/auth/register", registration("ann@example.com")).Want(t, 201)
+			link := testapp.PathOf(a, a.Outbox.Next(a, mail.VerifyEmail, "ann@example.com"))
 			if !strings.HasPrefix(link, c.link) {
 				t.Errorf("link %s", link)
 			}
-			a.client().get(link).want(t, 200)
+			a.Client().Get(link).Want(t, 200)
 		})
 	}
 }
 
 func TestPreflightFindsNoUndecidedRoutes(t *testing.T) {
-	a := newApp(t, memory(t), setup{})
-	for _, finding := range a.m.Preflight(context.Background(), a.engine) {
+	a := newApp(t, testapp.Memory(t), setup{})
+	for _, finding := range a.Preflight(context.Background(), a.Engine) {
 		if strings.Contains(finding.Problem, "neither Auth nor Guest") {
 			t.Errorf("%v", finding)
 		}
 	}
 }
 
-func TestJWKS(t *testing.T) {
-	a := newApp(t, memory(t), setup{})
-	r := a.client().get("/.well-known/jwks.json").want(t, 200)
-	if r.body != `{"keys":[]}` || r.Header.Get("Cache-Control") != "public, max-age=300" {
-		t.Errorf("body %s, Cache-Control %q", r.body, r.Header.Get("Cache-Control"))
+func TestJWKSIsPublic(t *testing.T) {
+	a := newApp(t, testapp.Memory(t), setup{})
+	r := a.Client().Get("/.well-known/jwks.json").Want(t, 200)
+	if r.Text != `{"keys":[]}` || r.Header.Get("Cache-Control") != "public, max-age=300" {
+		t.Errorf("body %s, Cache-Control %q", r.Text, r.Header.Get("Cache-Control"))
 	}
 }

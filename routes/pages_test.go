@@ -5,34 +5,35 @@ import (
 	"testing"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/routes"
 )
 
 // X05: GET changes nothing, and no header or field overrides the method.
 func TestMethodCannotBeOverridden(t *testing.T) {
-	a := newApp(t, memory(t), setup{})
-	c := a.loggedIn(alice)
-	c.get("/logout").want(t, 404)
-	c.get("/tokens/1/delete").want(t, 404)
-	c.get("/devices/1").want(t, 404)
-	c.header.Set("X-HTTP-Method-Override", "DELETE")
-	c.header.Set("X-Method-Override", "DELETE")
-	c.form("/devices?_method=DELETE", "_method=DELETE&password="+pass).want(t, 404)
-	c.form("/devices/1", "_method=DELETE").want(t, 404)
-	c.get("/me").want(t, 200)
+	a := newApp(t, testapp.Memory(t), setup{})
+	c := a.LoggedIn(testapp.Alice)
+	c.Get("/logout").Want(t, 404)
+	c.Get("/tokens/1/delete").Want(t, 404)
+	c.Get("/devices/1").Want(t, 404)
+	c.Header.Set("X-HTTP-Method-Override", "DELETE")
+	c.Header.Set("X-Method-Override", "DELETE")
+	c.Form("/devices?_method=DELETE", "_method=DELETE&password="+testapp.Password).Want(t, 404)
+	c.Form("/devices/1", "_method=DELETE").Want(t, 404)
+	c.Get("/me").Want(t, 200)
 }
 
 // X10, W09: headers forbid frames, caching and Referer.
 func TestResponsesHaveSecurityHeaders(t *testing.T) {
-	a := newApp(t, memory(t), setup{})
-	c := a.loggedIn(alice)
-	for _, r := range []*response{
-		c.get("/me").want(t, 200), a.client().get("/me").want(t, 401), a.client().login(alice, "wrong").want(t, 401),
-		a.client().get("/verify-email/1/2?expires=3&signature=4").want(t, 403),
-		a.client().get("/confirm-email/x").want(t, 403),
-		a.client().post("/forgot-password", fields{"email": alice}).want(t, 202),
-		a.client().post("/reset-password", fields{"email": alice, "token": "x", "password": newPass}).want(t, 422),
-		a.client().do("POST", "/login", "text/plain", "{}").want(t, 415),
+	a := newApp(t, testapp.Memory(t), setup{})
+	c := a.LoggedIn(testapp.Alice)
+	for _, r := range []*testapp.Response{
+		c.Get("/me").Want(t, 200), a.Client().Get("/me").Want(t, 401), a.Client().LogIn(testapp.Alice, "wrong").Want(t, 401),
+		a.Client().Get("/verify-email/1/2?expires=3&signature=4").Want(t, 403),
+		a.Client().Get("/confirm-email/x").Want(t, 403),
+		a.Client().Post("/forgot-password", fields{"email": testapp.Alice}).Want(t, 202),
+		a.Client().Post("/reset-password", fields{"email": testapp.Alice, "token": "x", "password": testapp.NewPassword}).Want(t, 422),
+		a.Client().Do("POST", "/login", "text/plain", "{}").Want(t, 415),
 	} {
 		for name, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
@@ -48,61 +49,61 @@ func TestResponsesHaveSecurityHeaders(t *testing.T) {
 // X11: API clients get a status and browsers a redirect, depending on Accept
 // and the path prefix.
 func TestOnlyBrowsersAreRedirected(t *testing.T) {
-	a := newApp(t, memory(t), setup{config: func(c *ginauth.Config) { c.Pages.APIPrefixes = []string{"/devices"} }})
-	program := a.client()
+	a := newApp(t, testapp.Memory(t), setup{config: func(c *ginauth.Config) { c.Pages.APIPrefixes = []string{"/devices"} }})
+	program := a.Client()
 	for _, accept := range []string{"", "*/*", "application/json", "application/json, text/html"} {
-		program.header.Set("Accept", accept)
-		program.header.Set("X-Requested-With", "anything")
-		program.get("/me").want(t, 401)
+		program.Header.Set("Accept", accept)
+		program.Header.Set("X-Requested-With", "anything")
+		program.Get("/me").Want(t, 401)
 	}
-	browser := a.browser()
-	browser.get("/me").wantRedirect(t, "/sign-in")
-	browser.header.Set("X-Requested-With", "XMLHttpRequest")
-	browser.get("/me").wantRedirect(t, "/sign-in")
-	browser.get("/devices").want(t, 401)
+	browser := a.Browser()
+	browser.Get("/me").WantRedirect(t, "/sign-in")
+	browser.Header.Set("X-Requested-With", "XMLHttpRequest")
+	browser.Get("/me").WantRedirect(t, "/sign-in")
+	browser.Get("/devices").Want(t, 401)
 }
 
 // X07: after a login, a browser is redirected once to the page that it
 // requested before. The next user of the browser is not.
 func TestLoginRedirectsToIntendedPage(t *testing.T) {
-	a := newApp(t, memory(t), setup{options: routes.Options{Pages: map[routes.Route]routes.Page{
+	a := newApp(t, testapp.Memory(t), setup{options: routes.Options{Pages: map[routes.Route]routes.Page{
 		routes.Login:  {Failed: "/sign-in?again=1"},
 		routes.Logout: {Done: "/bye"},
 	}}})
-	login := "email=alice%40example.com&password=" + strings.ReplaceAll(pass, " ", "+")
-	c := a.browser()
-	c.form("/login", login).wantRedirect(t, "/home")
-	c.form("/logout", "").wantRedirect(t, "/bye")
+	login := "email=alice%40example.com&password=" + strings.ReplaceAll(testapp.Password, " ", "+")
+	c := a.Browser()
+	c.Form("/login", login).WantRedirect(t, "/home")
+	c.Form("/logout", "").WantRedirect(t, "/bye")
 
-	c.get("/page?x=1").wantRedirect(t, "/sign-in")
-	c.form("/login", "email=alice%40example.com&password=wrong").wantRedirect(t, "/sign-in?again=1&error=invalid_credentials")
-	c.form("/login", login).wantRedirect(t, "/page?x=1")
-	c.form("/login", login).wantRedirect(t, "/home") // only once
+	c.Get("/page?x=1").WantRedirect(t, "/sign-in")
+	c.Form("/login", "email=alice%40example.com&password=wrong").WantRedirect(t, "/sign-in?again=1&error=invalid_credentials")
+	c.Form("/login", login).WantRedirect(t, "/page?x=1")
+	c.Form("/login", login).WantRedirect(t, "/home") // only once
 
-	c.form("/logout", "").wantRedirect(t, "/bye")
-	c.get("/page").wantRedirect(t, "/sign-in")
-	c.form("/logout", "").wantRedirect(t, "/bye")
-	c.form("/login", login).wantRedirect(t, "/home") // the logout removed it
+	c.Form("/logout", "").WantRedirect(t, "/bye")
+	c.Get("/page").WantRedirect(t, "/sign-in")
+	c.Form("/logout", "").WantRedirect(t, "/bye")
+	c.Form("/login", login).WantRedirect(t, "/home") // the logout removed it
 
-	other := a.browser()
-	other.header.Set("Sec-Fetch-Mode", "cors")
-	other.get("/page").wantRedirect(t, "/sign-in")
-	other.form("/login", login).wantRedirect(t, "/home") // not a navigation
+	other := a.Browser()
+	other.Header.Set("Sec-Fetch-Mode", "cors")
+	other.Get("/page").WantRedirect(t, "/sign-in")
+	other.Form("/login", login).WantRedirect(t, "/home") // not a navigation
 	for _, target := range []string{"//evil.example", "/%5Cevil.example", "https://evil.example"} {
-		c := a.browser()
-		c.cookies["__Host-ginauth_intended"] = target
-		c.form("/login?redirect="+target+"&next="+target, login).wantRedirect(t, "/home")
+		c := a.Browser()
+		c.Cookies[testapp.IntendedCookie] = target
+		c.Form("/login?redirect="+target+"&next="+target, login).WantRedirect(t, "/home")
 	}
 }
 
 func TestFailedFormNamesTheField(t *testing.T) {
-	a := newApp(t, memory(t), setup{options: routes.Options{Pages: map[routes.Route]routes.Page{
+	a := newApp(t, testapp.Memory(t), setup{options: routes.Options{Pages: map[routes.Route]routes.Page{
 		routes.Register: {Done: "/welcome", Failed: "/sign-up"},
 	}}})
-	c := a.browser()
-	c.form("/register", "name=Ann&email=ann%40example.com&password=short").wantRedirect(t, "/sign-up?error=invalid_input&field=password")
-	c.form("/register", "name=Ann&name=Bob").wantRedirect(t, "/sign-up?error=invalid_input&field=name")
-	c.form("/register", "name=Ann&email=ann%40example.com&password=CANARY+ocelots+juggle+nine").wantRedirect(t, "/welcome")
+	c := a.Browser()
+	c.Form("/register", "name=Ann&email=ann%40example.com&password=short").WantRedirect(t, "/sign-up?error=invalid_input&field=password")
+	c.Form("/register", "name=Ann&name=Bob").WantRedirect(t, "/sign-up?error=invalid_input&field=name")
+	c.Form("/register", "name=Ann&email=ann%40example.com&password=CANARY+ocelots+juggle+nine").WantRedirect(t, "/welcome")
 	// API clients get JSON, also if there is a page.
-	a.client().form("/register", "name=Ann&email=ann%40example.com&password=short").wantField(t, "password")
+	a.Client().Form("/register", "name=Ann&email=ann%40example.com&password=short").WantField(t, "password")
 }

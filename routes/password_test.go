@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/mail"
 )
 
@@ -14,54 +15,54 @@ func change(current, password string) fields {
 
 // P12: a password change requires the current password and ends all other
 // logins.
-func TestChangePassword(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b backend) {
+func TestPasswordChangeEndsOtherLogins(t *testing.T) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
-		c, other, remembered := a.loggedIn(alice), a.loggedIn(alice), a.client()
-		remembered.post("/login", fields{"email": alice, "password": pass, "remember": true}).want(t, 200)
-		delete(remembered.cookies, sessionCookie)
-		tokens := tokensOf(t, a.client().post("/token", fields{"email": alice, "password": pass}).want(t, 200))
-		personal := a.personalToken(c, fields{"name": "script", "abilities": []string{"*"}})
+		c, other, remembered := a.LoggedIn(testapp.Alice), a.LoggedIn(testapp.Alice), a.Client()
+		remembered.Post("/login", fields{"email": testapp.Alice, "password": testapp.Password, "remember": true}).Want(t, 200)
+		delete(remembered.Cookies, testapp.SessionCookie)
+		tokens := a.Client().Post("/token", fields{"email": testapp.Alice, "password": testapp.Password}).Want(t, 200).Tokens(t)
+		personal := c.CreateToken(fields{"name": "script", "abilities": []string{"*"}})
 
-		a.client().call("PUT", "/password", change(pass, newPass)).want(t, 401)
-		c.call("PUT", "/password", change("wrong password", newPass)).wantField(t, "current_password")
-		c.call("PUT", "/password", change("", newPass)).wantField(t, "current_password")
-		c.call("PUT", "/password", change(pass, "short")).wantField(t, "password")
-		c.call("PUT", "/password", change(pass, "alice@example.com")).wantField(t, "password")
-		old := c.cookies[sessionCookie]
-		c.call("PUT", "/password", change(pass, newPass)).want(t, 204)
-		a.mail(mail.PasswordChanged, alice)
+		a.Client().Call("PUT", "/password", change(testapp.Password, testapp.NewPassword)).Want(t, 401)
+		c.Call("PUT", "/password", change("wrong password", testapp.NewPassword)).WantField(t, "current_password")
+		c.Call("PUT", "/password", change("", testapp.NewPassword)).WantField(t, "current_password")
+		c.Call("PUT", "/password", change(testapp.Password, "short")).WantField(t, "password")
+		c.Call("PUT", "/password", change(testapp.Password, "alice@example.com")).WantField(t, "password")
+		old := c.Cookies[testapp.SessionCookie]
+		c.Call("PUT", "/password", change(testapp.Password, testapp.NewPassword)).Want(t, 204)
+		a.Outbox.Next(a, mail.PasswordChanged, testapp.Alice)
 
-		c.get("/me").want(t, 200)
-		a.with(old).get("/me").want(t, 401)
-		other.get("/me").want(t, 401)
-		remembered.get("/me").want(t, 401)
-		a.bearer(tokens.AccessToken).get("/me").want(t, 401)
-		a.client().post("/token/refresh", fields{"refresh_token": tokens.RefreshToken}).want(t, 401)
-		a.bearer(personal.Text).get("/me").want(t, 200) // is not ended by default
-		a.client().login(alice, pass).want(t, 401)
-		a.client().login(alice, newPass).want(t, 200)
-		wantEvents[events.PasswordChanged](a, 1)
+		c.Get("/me").Want(t, 200)
+		a.With(old).Get("/me").Want(t, 401)
+		other.Get("/me").Want(t, 401)
+		remembered.Get("/me").Want(t, 401)
+		a.Bearer(tokens.AccessToken).Get("/me").Want(t, 401)
+		a.Client().Post("/token/refresh", fields{"refresh_token": tokens.RefreshToken}).Want(t, 401)
+		a.Bearer(personal.Text).Get("/me").Want(t, 200) // is not ended by default
+		a.Client().LogIn(testapp.Alice, testapp.Password).Want(t, 401)
+		a.Client().LogIn(testapp.Alice, testapp.NewPassword).Want(t, 200)
+		testapp.WantEvents[events.PasswordChanged](a, 1)
 	})
 }
 
 // P12: after a password change, a login by access token continues with new
 // tokens.
 func TestChangePasswordReturnsNewTokens(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b backend) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
-		session := a.loggedIn(alice)
-		before := tokensOf(t, a.client().post("/token", fields{"email": alice, "password": pass}).want(t, 200))
-		after := tokensOf(t, a.bearer(before.AccessToken).call("PUT", "/password", change(pass, newPass)).want(t, 200))
-		a.bearer(before.AccessToken).get("/me").want(t, 401)
-		a.client().post("/token/refresh", fields{"refresh_token": before.RefreshToken}).want(t, 401)
-		session.get("/me").want(t, 401)
-		a.bearer(after.AccessToken).get("/me").want(t, 200)
-		after = tokensOf(t, a.client().post("/token/refresh", fields{"refresh_token": after.RefreshToken}).want(t, 200))
+		session := a.LoggedIn(testapp.Alice)
+		before := a.Client().Post("/token", fields{"email": testapp.Alice, "password": testapp.Password}).Want(t, 200).Tokens(t)
+		after := a.Bearer(before.AccessToken).Call("PUT", "/password", change(testapp.Password, testapp.NewPassword)).Want(t, 200).Tokens(t)
+		a.Bearer(before.AccessToken).Get("/me").Want(t, 401)
+		a.Client().Post("/token/refresh", fields{"refresh_token": before.RefreshToken}).Want(t, 401)
+		session.Get("/me").Want(t, 401)
+		a.Bearer(after.AccessToken).Get("/me").Want(t, 200)
+		after = a.Client().Post("/token/refresh", fields{"refresh_token": after.RefreshToken}).Want(t, 200).Tokens(t)
 
-		last := tokensOf(t, a.bearer(after.AccessToken).call("DELETE", "/devices", fields{"password": newPass}).want(t, 200))
-		a.bearer(after.AccessToken).get("/me").want(t, 401)
-		a.bearer(last.AccessToken).get("/me").want(t, 200)
+		last := a.Bearer(after.AccessToken).Call("DELETE", "/devices", fields{"password": testapp.NewPassword}).Want(t, 200).Tokens(t)
+		a.Bearer(after.AccessToken).Get("/me").Want(t, 401)
+		a.Bearer(last.AccessToken).Get("/me").Want(t, 200)
 	})
 }
 
@@ -70,37 +71,33 @@ func TestChangePasswordReturnsNewTokens(t *testing.T) {
 func TestOwnPasswordIsThrottled(t *testing.T) {
 	for path, method := range map[string]string{"/password": "PUT", "/confirm-password": "POST", "/devices": "DELETE"} {
 		t.Run(path, func(t *testing.T) {
-			eachBackend(t, func(t *testing.T, b backend) {
+			testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 				a := newApp(t, b, setup{})
-				c := a.loggedIn(alice)
-				for name := range c.cookies {
-					if name != sessionCookie {
-						delete(c.cookies, name) // so that the device is unknown
-					}
-				}
+				c := a.LoggedIn(testapp.Alice)
+				delete(c.Cookies, testapp.DeviceCookie) // not a known device
 				for range 5 {
-					c.call(method, path, fields{"current_password": "wrong", "password": newPass}).want(t, 422)
+					c.Call(method, path, fields{"current_password": "wrong", "password": testapp.NewPassword}).Want(t, 422)
 				}
-				c.call(method, path, fields{"current_password": pass, "password": pass}).want(t, 429)
-				a.client().login(alice, pass).want(t, 429)
-				c.get("/me").want(t, 200)
-				wantEvents[events.Failed](a, 5)
+				c.Call(method, path, fields{"current_password": testapp.Password, "password": testapp.Password}).Want(t, 429)
+				a.Client().LogIn(testapp.Alice, testapp.Password).Want(t, 429)
+				c.Get("/me").Want(t, 200)
+				testapp.WantEvents[events.Failed](a, 5)
 			})
 		})
 	}
 }
 
-func TestConfirmPassword(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b backend) {
+func TestConfirmationLastsForItsLifetime(t *testing.T) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
-		c := a.loggedIn(alice)
+		c := a.LoggedIn(testapp.Alice)
 		confirmed := func() int {
 			t.Helper()
 			var body struct {
 				Confirmed bool
 				ExpiresIn int `json:"expires_in"`
 			}
-			if c.get("/confirm-password").want(t, 200).json(t, &body); body.Confirmed != (body.ExpiresIn > 0) {
+			if c.Get("/confirm-password").Want(t, 200).JSON(t, &body); body.Confirmed != (body.ExpiresIn > 0) {
 				t.Errorf("confirmed %v for %d s", body.Confirmed, body.ExpiresIn)
 			}
 			return body.ExpiresIn
@@ -108,34 +105,34 @@ func TestConfirmPassword(t *testing.T) {
 		if n := confirmed(); n != 900 {
 			t.Errorf("after the login: for %d s, want 900", n)
 		}
-		a.clock.advance(15 * time.Minute)
+		a.Clock.Advance(15 * time.Minute)
 		if n := confirmed(); n != 0 {
 			t.Errorf("after 15 min: for %d s", n)
 		}
-		for _, r := range []*response{
-			c.call("PUT", "/email", fields{"email": "new@example.com"}), c.post("/tokens", fields{"name": "x"}),
+		for _, r := range []*testapp.Response{
+			c.Call("PUT", "/email", fields{"email": "new@example.com"}), c.Post("/tokens", fields{"name": "x"}),
 		} {
 			var body struct{ Code string }
-			if r.want(t, 403).json(t, &body); body.Code != "password_confirmation_required" {
-				t.Errorf("body %s", r.body)
+			if r.Want(t, 403).JSON(t, &body); body.Code != "password_confirmation_required" {
+				t.Errorf("body %s", r.Text)
 			}
 		}
-		c.header.Set("Accept", "text/html")
-		c.call("PUT", "/email", fields{"email": "new@example.com"}).wantRedirect(t, "/confirm")
-		c.header.Del("Accept")
-		c.post("/confirm-password", fields{"password": "wrong"}).wantField(t, "password")
-		c.post("/confirm-password", fields{"password": pass}).want(t, 204)
-		a.clock.advance(time.Minute)
+		c.Header.Set("Accept", "text/html")
+		c.Call("PUT", "/email", fields{"email": "new@example.com"}).WantRedirect(t, "/confirm")
+		c.Header.Del("Accept")
+		c.Post("/confirm-password", fields{"password": "wrong"}).WantField(t, "password")
+		c.Post("/confirm-password", fields{"password": testapp.Password}).Want(t, 204)
+		a.Clock.Advance(time.Minute)
 		if n := confirmed(); n != 840 {
 			t.Errorf("a minute later: for %d s, want 840", n)
 		}
-		c.call("PUT", "/email", fields{"email": "new@example.com"}).want(t, 202)
-		a.mail(mail.EmailChange, "new@example.com")
+		c.Call("PUT", "/email", fields{"email": "new@example.com"}).Want(t, 202)
+		a.Outbox.Next(a, mail.EmailChange, "new@example.com")
 
-		a.client().get("/confirm-password").want(t, 401)
-		tokens := tokensOf(t, a.client().post("/token", fields{"email": alice, "password": pass}).want(t, 200))
-		a.bearer(tokens.AccessToken).post("/confirm-password", fields{"password": pass}).want(t, 401) // no session
-		a.bearer(tokens.AccessToken).call("PUT", "/email", fields{"email": "new@example.com"}).want(t, 403)
-		a.bearer(tokens.AccessToken).post("/tokens", fields{"name": "x"}).want(t, 403)
+		a.Client().Get("/confirm-password").Want(t, 401)
+		tokens := a.Client().Post("/token", fields{"email": testapp.Alice, "password": testapp.Password}).Want(t, 200).Tokens(t)
+		a.Bearer(tokens.AccessToken).Post("/confirm-password", fields{"password": testapp.Password}).Want(t, 401) // no session
+		a.Bearer(tokens.AccessToken).Call("PUT", "/email", fields{"email": "new@example.com"}).Want(t, 403)
+		a.Bearer(tokens.AccessToken).Post("/tokens", fields{"name": "x"}).Want(t, 403)
 	})
 }

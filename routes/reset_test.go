@@ -1,29 +1,27 @@
 package routes_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
-	"github.com/ginauth/ginauth/internal/testsize"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 )
 
 // forgot requests a reset link and returns its token.
-func (a *app) forgot(email string) string {
+func forgot(a *testapp.App, email string) string {
 	a.Helper()
-	a.client().post("/forgot-password", fields{"email": email}).want(a, 202)
-	link := a.link(a.mail(mail.ResetPassword, email))
+	a.Client().Post("/forgot-password", fields{"email": email}).Want(a, 202)
+	link := testapp.PathOf(a, a.Outbox.Next(a, mail.ResetPassword, email))
 	token, ok := strings.CutPrefix(link, "/reset-password#token=")
 	if !ok {
 		a.Fatalf("link %q", link)
@@ -31,58 +29,58 @@ func (a *app) forgot(email string) string {
 	return token
 }
 
-func (a *app) reset(email, token, password string) *response {
+func resetPassword(a *testapp.App, email, token, password string) *testapp.Response {
 	a.Helper()
-	return a.client().post("/reset-password", fields{"email": email, "token": token, "password": password})
+	return a.Client().Post("/reset-password", fields{"email": email, "token": token, "password": password})
 }
 
 // W01, W10: a reset ends everything that was issued to the user, does not log
 // in, informs the owner, and works only once.
 func TestResetEndsEverythingAndWorksOnce(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b backend) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
-		session, remembered := a.loggedIn(alice), a.client()
-		remembered.post("/login", fields{"email": alice, "password": pass, "remember": true}).want(t, 200)
-		delete(remembered.cookies, sessionCookie)
-		tokens := tokensOf(t, a.client().post("/token", fields{"email": alice, "password": pass}).want(t, 200))
-		others := a.loggedIn(bob)
+		session, remembered := a.LoggedIn(testapp.Alice), a.Client()
+		remembered.Post("/login", fields{"email": testapp.Alice, "password": testapp.Password, "remember": true}).Want(t, 200)
+		delete(remembered.Cookies, testapp.SessionCookie)
+		tokens := a.Client().Post("/token", fields{"email": testapp.Alice, "password": testapp.Password}).Want(t, 200).Tokens(t)
+		others := a.LoggedIn(testapp.Bob)
 
-		token := a.forgot(alice)
-		r := a.reset(alice, token, newPass).want(t, 204)
+		token := forgot(a, testapp.Alice)
+		r := resetPassword(a, testapp.Alice, token, testapp.NewPassword).Want(t, 204)
 		if len(r.Cookies()) != 0 {
 			t.Errorf("cookies %v", r.Cookies())
 		}
-		a.mail(mail.PasswordChanged, alice)
-		session.get("/me").want(t, 401)
-		remembered.get("/me").want(t, 401)
-		a.bearer(tokens.AccessToken).get("/me").want(t, 401)
-		a.client().post("/token/refresh", fields{"refresh_token": tokens.RefreshToken}).want(t, 401)
-		others.get("/me").want(t, 200)
+		a.Outbox.Next(a, mail.PasswordChanged, testapp.Alice)
+		session.Get("/me").Want(t, 401)
+		remembered.Get("/me").Want(t, 401)
+		a.Bearer(tokens.AccessToken).Get("/me").Want(t, 401)
+		a.Client().Post("/token/refresh", fields{"refresh_token": tokens.RefreshToken}).Want(t, 401)
+		others.Get("/me").Want(t, 200)
 
-		a.reset(alice, token, "CANARY another password").wantField(t, "token")
-		a.client().login(alice, pass).want(t, 401)
-		a.client().login(alice, newPass).want(t, 200)
-		wantEvents[events.PasswordResetLinkSent](a, 1)
-		wantEvents[events.PasswordReset](a, 1)
+		resetPassword(a, testapp.Alice, token, "CANARY another password").WantField(t, "token")
+		a.Client().LogIn(testapp.Alice, testapp.Password).Want(t, 401)
+		a.Client().LogIn(testapp.Alice, testapp.NewPassword).Want(t, 200)
+		testapp.WantEvents[events.PasswordResetLinkSent](a, 1)
+		testapp.WantEvents[events.PasswordReset](a, 1)
 	})
 }
 
 // E03, E07: the response to a request for a link does not reveal whether an
 // account has the address.
 func TestForgotHidesAccounts(t *testing.T) {
-	eachOfAccounts(t, func(t *testing.T, b backend) {
+	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
-		a.b.users.change(a.bob, func(u *models.User) { u.EmailVerifiedAt = nil })
+		a.Backend.Users.Change(a.Bob.AuthID(), func(u *models.User) { u.EmailVerifiedAt = nil })
 		for _, path := range []string{"/forgot-password", "/verify-email/resend"} {
-			unknown := a.client().post(path, fields{"email": "nobody@example.com"}).want(t, 202)
-			same(t, a.client().post(path, fields{"email": bob}), unknown)
+			unknown := a.Client().Post(path, fields{"email": "nobody@example.com"}).Want(t, 202)
+			testapp.Same(t, a.Client().Post(path, fields{"email": testapp.Bob}), unknown)
 			for range 3 { // both are throttled in the same way
-				same(t, a.client().post(path, fields{"email": bob}), unknown)
-				same(t, a.client().post(path, fields{"email": "nobody@example.com"}), unknown)
+				testapp.Same(t, a.Client().Post(path, fields{"email": testapp.Bob}), unknown)
+				testapp.Same(t, a.Client().Post(path, fields{"email": "nobody@example.com"}), unknown)
 			}
-			same(t, a.client().post(path, fields{"email": alice}), unknown) // an address that is already verified
+			testapp.Same(t, a.Client().Post(path, fields{"email": testapp.Alice}), unknown) // an address that is already verified
 		}
-		rest := a.rest()
+		rest := a.RestOfMails()
 		slices.Sort(rest)
 		if !slices.Equal(rest, []string{mail.ResetPassword, mail.ResetPassword, mail.VerifyEmail}) {
 			t.Errorf("mails %v", rest)
@@ -94,7 +92,7 @@ func TestForgotHidesAccounts(t *testing.T) {
 // the response.
 func TestMailsAreMadeAfterResponse(t *testing.T) {
 	answered := make(chan struct{}, 1)
-	a := newApp(t, memory(t), setup{config: func(c *ginauth.Config) {
+	a := newApp(t, testapp.Memory(t), setup{config: func(c *ginauth.Config) {
 		c.Mail.Language = func(models.Authenticatable) string {
 			select {
 			case <-answered:
@@ -104,24 +102,22 @@ func TestMailsAreMadeAfterResponse(t *testing.T) {
 			return ""
 		}
 	}})
-	a.b.users.change(a.bob, func(u *models.User) { u.EmailVerifiedAt = nil })
+	a.Backend.Users.Change(a.Bob.AuthID(), func(u *models.User) { u.EmailVerifiedAt = nil })
 	for path, kind := range map[string]string{"/forgot-password": mail.ResetPassword, "/verify-email/resend": mail.VerifyEmail} {
-		a.client().post(path, fields{"email": bob}).want(t, 202)
+		a.Client().Post(path, fields{"email": testapp.Bob}).Want(t, 202)
 		answered <- struct{}{}
-		a.link(a.mail(kind, bob))
+		testapp.PathOf(a, a.Outbox.Next(a, kind, testapp.Bob))
 	}
 }
 
 // E04: the response is the same if no mail can be sent.
 func TestForgotHidesMailerFailure(t *testing.T) {
-	eachOfAccounts(t, func(t *testing.T, b backend) {
+	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
-		a.mu.Lock()
-		a.broken = fmt.Errorf("smtp.example: %w", mail.ErrPermanent)
-		a.mu.Unlock()
-		unknown := a.client().post("/forgot-password", fields{"email": "nobody@example.com"}).want(t, 202)
-		same(t, a.client().post("/forgot-password", fields{"email": alice}), unknown)
-		if rest := a.rest(); len(rest) != 0 {
+		a.Outbox.Break(fmt.Errorf("smtp.example: %w", mail.ErrPermanent))
+		unknown := a.Client().Post("/forgot-password", fields{"email": "nobody@example.com"}).Want(t, 202)
+		testapp.Same(t, a.Client().Post("/forgot-password", fields{"email": testapp.Alice}), unknown)
+		if rest := a.RestOfMails(); len(rest) != 0 {
 			t.Errorf("mails %v", rest)
 		}
 	})
@@ -130,146 +126,74 @@ func TestForgotHidesMailerFailure(t *testing.T) {
 // E05, W07: the response is the same for a wrong token, another user's token
 // and an unknown address.
 func TestFailedResetsHaveSameResponse(t *testing.T) {
-	eachOfAccounts(t, func(t *testing.T, b backend) {
+	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
-		token := a.forgot(alice)
+		token := forgot(a, testapp.Alice)
 		wrong := token[:len(token)-2] + "AA"
 		if wrong == token {
 			wrong = token[:len(token)-2] + "gA"
 		}
-		answer := a.reset(alice, wrong, newPass)
-		answer.wantField(t, "token")
-		same(t, a.reset("nobody@example.com", token, newPass), answer)
-		same(t, a.reset("nobody@example.com", wrong, newPass), answer)
-		same(t, a.reset(bob, token, newPass), answer)
-		same(t, a.reset(bob, "", newPass), answer)
-		same(t, a.reset(bob, strings.Repeat("x", 10000), newPass), answer)
-		a.client().login(alice, pass).want(t, 200)
-		a.client().login(bob, pass).want(t, 200)
-		a.client().login(alice, newPass).want(t, 401)
-		a.reset(alice, token, "short").wantField(t, "password") // does not consume the token
-		a.reset(alice, token, newPass).want(t, 204)
+		answer := resetPassword(a, testapp.Alice, wrong, testapp.NewPassword)
+		answer.WantField(t, "token")
+		testapp.Same(t, resetPassword(a, "nobody@example.com", token, testapp.NewPassword), answer)
+		testapp.Same(t, resetPassword(a, "nobody@example.com", wrong, testapp.NewPassword), answer)
+		testapp.Same(t, resetPassword(a, testapp.Bob, token, testapp.NewPassword), answer)
+		testapp.Same(t, resetPassword(a, testapp.Bob, "", testapp.NewPassword), answer)
+		testapp.Same(t, resetPassword(a, testapp.Bob, strings.Repeat("x", 10000), testapp.NewPassword), answer)
+		a.Client().LogIn(testapp.Alice, testapp.Password).Want(t, 200)
+		a.Client().LogIn(testapp.Bob, testapp.Password).Want(t, 200)
+		a.Client().LogIn(testapp.Alice, testapp.NewPassword).Want(t, 401)
+		resetPassword(a, testapp.Alice, token, "short").WantField(t, "password") // does not consume the token
+		resetPassword(a, testapp.Alice, token, testapp.NewPassword).Want(t, 204)
 	})
 }
 
 // W02, W04, W05: the cases in which a reset token is no longer valid.
 func TestResetTokenBecomesInvalid(t *testing.T) {
-	for name, kill := range map[string]func(a *app){
-		"expired": func(a *app) { a.clock.advance(time.Hour + time.Second) },
-		"newer": func(a *app) {
-			a.clock.advance(time.Minute)
-			a.forgot(alice)
+	for name, kill := range map[string]func(a *testapp.App){
+		"expired": func(a *testapp.App) { a.Clock.Advance(time.Hour + time.Second) },
+		"newer": func(a *testapp.App) {
+			a.Clock.Advance(time.Minute)
+			forgot(a, testapp.Alice)
 		},
-		"password changed": func(a *app) {
-			a.loggedIn(alice).call("PUT", "/password", fields{"current_password": pass, "password": newPass}).want(a, 204)
-			a.mail(mail.PasswordChanged, alice)
+		"password changed": func(a *testapp.App) {
+			a.LoggedIn(testapp.Alice).Call("PUT", "/password", fields{"current_password": testapp.Password, "password": testapp.NewPassword}).Want(a, 204)
+			a.Outbox.Next(a, mail.PasswordChanged, testapp.Alice)
 		},
-		"address changed": func(a *app) {
-			a.b.users.change(a.alice, func(u *models.User) { u.SecurityStamp = "other" })
+		"address changed": func(a *testapp.App) {
+			a.Backend.Users.Change(a.Alice.AuthID(), func(u *models.User) { u.SecurityStamp = "other" })
 		},
-		"disabled": func(a *app) {
-			now := a.clock.Now()
-			a.b.users.change(a.alice, func(u *models.User) { u.DisabledAt = &now })
+		"disabled": func(a *testapp.App) {
+			now := a.Clock.Now()
+			a.Backend.Users.Change(a.Alice.AuthID(), func(u *models.User) { u.DisabledAt = &now })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			eachBackend(t, func(t *testing.T, b backend) {
+			testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 				a := newApp(t, b, setup{})
-				token := a.forgot(alice)
+				token := forgot(a, testapp.Alice)
 				kill(a)
-				a.reset(alice, token, "CANARY yet another good one").wantField(t, "token")
+				resetPassword(a, testapp.Alice, token, "CANARY yet another good one").WantField(t, "token")
 			})
 		})
 	}
 	t.Run("just before it expires", func(t *testing.T) {
-		a := newApp(t, memory(t), setup{})
-		token := a.forgot(alice)
-		a.clock.advance(time.Hour - time.Second)
-		a.reset(alice, token, newPass).want(t, 204)
+		a := newApp(t, testapp.Memory(t), setup{})
+		token := forgot(a, testapp.Alice)
+		a.Clock.Advance(time.Hour - time.Second)
+		resetPassword(a, testapp.Alice, token, testapp.NewPassword).Want(t, 204)
 	})
-}
-
-// W03, EXP-03: of concurrent resets with one token, one succeeds, and its
-// password is stored.
-func TestConcurrentResetsSucceedOnce(t *testing.T) {
-	eachOfAccounts(t, func(t *testing.T, b backend) {
-		// The requests that the throttle admits wait for each other after the
-		// token was looked up and before it is consumed.
-		var now atomic.Pointer[meeting]
-		a := newApp(t, b, setup{config: func(c *ginauth.Config) {
-			manyLinks(c)
-			c.Passwords.Breached = func(context.Context, string) (bool, error) {
-				now.Load().join()
-				return false, nil
-			}
-		}})
-		for round := range testsize.Rounds(50, 1) {
-			a.clock.advance(time.Hour)
-			now.Store(&meeting{begun: make(chan struct{})})
-			a.raceResets(round)
-			if t.Failed() {
-				break
-			}
-		}
-		if rest := a.rest(); len(rest) != 0 {
-			t.Errorf("mails %v", rest)
-		}
-	})
-}
-
-// meeting is a barrier for five goroutines. The throttle admits five resets of
-// an account at the same time.
-type meeting struct {
-	came  atomic.Int32
-	begun chan struct{}
-}
-
-// join waits until five goroutines have called it.
-func (m *meeting) join() {
-	if m.came.Add(1) == 5 {
-		close(m.begun)
-	}
-	<-m.begun
-}
-
-func (a *app) raceResets(round int) {
-	a.Helper()
-	token := a.forgot(alice)
-	answers := make([]*response, racers())
-	password := func(i int) string { return fmt.Sprintf("CANARY juggled ocelots %02d %04d", round, i) }
-	a.together(len(answers), func(i int) { answers[i] = a.reset(alice, token, password(i)) })
-	winner := -1
-	for i, r := range answers {
-		switch r.StatusCode {
-		case 204:
-			if winner >= 0 {
-				a.Errorf("%d and %d both succeeded", winner, i)
-			}
-			winner = i
-		case 422, 429:
-		default:
-			a.Errorf("status %d: %s", r.StatusCode, r.body)
-		}
-	}
-	if winner < 0 {
-		a.Fatal("no reset succeeded")
-	}
-	a.clock.advance(time.Hour)
-	a.client().login(alice, password(winner)).want(a, 200)
-	a.client().login(alice, password((winner+1)%len(answers))).want(a, 401)
-	a.mail(mail.PasswordChanged, alice)
-	wantEvents[events.PasswordReset](a, round+1)
 }
 
 // W06: no part of a request appears in a link.
 func TestLinksUseConfiguredBaseURL(t *testing.T) {
-	a := newApp(t, memory(t), setup{})
+	a := newApp(t, testapp.Memory(t), setup{})
 	for name, value := range map[string]string{
 		"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "javascript", "X-Forwarded-Prefix": "/evil",
 		"Forwarded": "host=evil.example;proto=http", "X-Original-URL": "https://evil.example/", "Referer": "https://evil.example/",
 	} {
-		a.clock.advance(time.Hour)
-		req, err := http.NewRequest("POST", a.srv.URL+"/forgot-password", strings.NewReader(`{"email":"`+alice+`"}`))
+		a.Clock.Advance(time.Hour)
+		req, err := http.NewRequest("POST", a.Server.URL+"/forgot-password", strings.NewReader(`{"email":"`+testapp.Alice+`"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -278,23 +202,23 @@ func TestLinksUseConfiguredBaseURL(t *testing.T) {
 		if name == "Host" {
 			req.Host = value
 		}
-		res, err := a.srv.Client().Do(req)
+		res, err := a.Server.Client().Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, _ = io.Copy(io.Discard, res.Body)
 		_ = res.Body.Close()
-		m := a.mail(mail.ResetPassword, alice)
-		if a.link(m); strings.Contains(m.Text+m.HTML+m.Subject, "evil") {
+		m := a.Outbox.Next(a, mail.ResetPassword, testapp.Alice)
+		if testapp.PathOf(a, m); strings.Contains(m.Text+m.HTML+m.Subject, "evil") {
 			t.Errorf("with %s the mail is %s", name, m.Text)
 		}
 	}
 	// A request that comes from another origin and says so.
-	c := a.client()
-	c.header.Set("Origin", "https://evil.example")
-	c.post("/forgot-password", fields{"email": bob}).want(t, 403)
+	c := a.Client()
+	c.Header.Set("Origin", "https://evil.example")
+	c.Post("/forgot-password", fields{"email": testapp.Bob}).Want(t, 403)
 	// New refuses a mailer without BaseURL.
-	_, err := ginauth.New(ginauth.Config{Mail: ginauth.MailConfig{Mailer: mail.MailerFunc(a.send)}})
+	_, err := ginauth.New(ginauth.Config{Mail: ginauth.MailConfig{Mailer: a.Outbox}})
 	if !errors.Is(err, ginauth.ErrConfig) {
 		t.Errorf("New without a BaseURL: %v", err)
 	}
@@ -303,12 +227,12 @@ func TestLinksUseConfiguredBaseURL(t *testing.T) {
 // W08: the reset token is neither in the store nor in logs. W09: a GET request
 // does not consume it.
 func TestResetTokenIsNotStored(t *testing.T) {
-	eachOfAccounts(t, func(t *testing.T, b backend) {
+	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
-		token := a.forgot(alice)
-		for _, path := range []string{"/reset-password", "/reset-password?token=" + token + "&email=" + alice + "&password=x"} {
-			a.client().get(path).want(t, 404)
-			a.client().do("HEAD", path, "", "").want(t, 404)
+		token := forgot(a, testapp.Alice)
+		for _, path := range []string{"/reset-password", "/reset-password?token=" + token + "&email=" + testapp.Alice + "&password=x"} {
+			a.Client().Get(path).Want(t, 404)
+			a.Client().Do("HEAD", path, "", "").Want(t, 404)
 		}
 		if db := b.DB; db != nil {
 			var rows []models.Token
@@ -319,46 +243,45 @@ func TestResetTokenIsNotStored(t *testing.T) {
 				t.Error("the token is stored")
 			}
 		}
-		a.reset(alice, token, newPass).want(t, 204)
-		_ = a.rest()
-		if a.mu.Lock(); strings.Contains(a.logs.String(), token) {
+		resetPassword(a, testapp.Alice, token, testapp.NewPassword).Want(t, 204)
+		_ = a.RestOfMails()
+		if strings.Contains(a.Logs.String(), token) {
 			t.Error("the token is in the log")
 		}
-		a.mu.Unlock()
 	})
 }
 
 // W11: after five wrong tokens for an account the response is 429.
 func TestWrongResetTokensAreThrottled(t *testing.T) {
-	eachOfAccounts(t, func(t *testing.T, b backend) {
+	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
-		token := a.forgot(alice)
+		token := forgot(a, testapp.Alice)
 		for range 5 {
-			a.reset(alice, "gpr_wrong", newPass).wantField(t, "token")
-			a.reset("nobody@example.com", "gpr_wrong", newPass).wantField(t, "token")
+			resetPassword(a, testapp.Alice, "gpr_wrong", testapp.NewPassword).WantField(t, "token")
+			resetPassword(a, "nobody@example.com", "gpr_wrong", testapp.NewPassword).WantField(t, "token")
 		}
-		known := a.reset(alice, token, newPass).want(t, 429)
-		same(t, a.reset("nobody@example.com", token, newPass), known)
-		a.reset(bob, "gpr_wrong", newPass).wantField(t, "token") // another account is not affected
-		a.clock.advance(15 * time.Minute)
-		a.reset(alice, token, newPass).want(t, 204)
+		known := resetPassword(a, testapp.Alice, token, testapp.NewPassword).Want(t, 429)
+		testapp.Same(t, resetPassword(a, "nobody@example.com", token, testapp.NewPassword), known)
+		resetPassword(a, testapp.Bob, "gpr_wrong", testapp.NewPassword).WantField(t, "token") // another account is not affected
+		a.Clock.Advance(15 * time.Minute)
+		resetPassword(a, testapp.Alice, token, testapp.NewPassword).Want(t, 204)
 	})
 }
 
 // W11: an account gets one mail of a kind per minute and five per hour.
 func TestMailsToAccountAreLimited(t *testing.T) {
-	eachOfAccounts(t, func(t *testing.T, b backend) {
+	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
 		a := newApp(t, b, setup{})
 		for minute := range 7 {
 			for range 20 {
-				a.client().post("/forgot-password", fields{"email": alice}).want(t, 202)
+				a.Client().Post("/forgot-password", fields{"email": testapp.Alice}).Want(t, 202)
 			}
 			if minute < 5 {
-				a.mail(mail.ResetPassword, alice) // they are made after the response
+				a.Outbox.Next(a, mail.ResetPassword, testapp.Alice) // they are made after the response
 			}
-			a.clock.advance(time.Minute + time.Second)
+			a.Clock.Advance(time.Minute + time.Second)
 		}
-		if rest := a.rest(); len(rest) != 0 {
+		if rest := a.RestOfMails(); len(rest) != 0 {
 			t.Errorf("%d mails in 7 minutes, want 5", 5+len(rest))
 		}
 	})

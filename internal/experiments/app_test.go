@@ -14,19 +14,15 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/filestore"
 	"github.com/ginauth/ginauth/stores/gormstore"
 	"github.com/ginauth/ginauth/stores/redisstore"
 )
-
-// password is every user's.
-const password = "correct horse battery staple"
-
-// appKey is a key for tests alone.
-const appKey = ginauth.Key("base64:ZXhwZXJpbWVudHMgb25seSwgMzIgYnl0ZXMgbG9uZy4=")
 
 // spec says what an application runs on, in a form that can be handed to another
 // process.
@@ -46,10 +42,6 @@ type spec struct {
 type member struct {
 	models.User
 	Role string `gorm:"size:32;not null"`
-}
-
-var hashConfig = hashing.Config{
-	Driver: hashing.Argon2id{Memory: 64, Time: 1, Threads: 1}, Concurrency: 4, Queue: 4096, InsecureAllowWeakParameters: true,
 }
 
 // backend is what an application runs on.
@@ -117,11 +109,11 @@ func (s spec) prepare(n int) error {
 		return err
 	}
 	defer b.close()
-	hasher, err := hashing.New(hashConfig)
+	hasher, err := hashing.New(ginauthtest.CheapHashing())
 	if err != nil {
 		return err
 	}
-	hash, err := hasher.Hash(context.Background(), password)
+	hash, err := hasher.Hash(context.Background(), testapp.Password)
 	if err != nil {
 		return err
 	}
@@ -146,7 +138,7 @@ func email(i int) string { return fmt.Sprintf("u%d@example.com", i) }
 // engine returns the application on a backend, and its manager.
 func (s spec) engine(b *backend, configure func(*ginauth.Config)) (*gin.Engine, *ginauth.Manager, error) {
 	cfg := ginauth.Config{
-		Key: appKey, Users: b.users, Stores: b.set, Hashing: hashConfig, Logger: slog.New(slog.DiscardHandler),
+		Key: testapp.Key, Users: b.users, Stores: b.set, Hashing: ginauthtest.CheapHashing(), Logger: slog.New(slog.DiscardHandler),
 	}
 	cfg.Throttle.InsecureDisable = !s.Limit
 	if configure != nil {
@@ -159,9 +151,9 @@ func (s spec) engine(b *backend, configure func(*ginauth.Config)) (*gin.Engine, 
 	ginauth.DefineUser(m.Gate(), "administer", func(_ context.Context, u *member) bool { return u.Role == "admin" })
 	r := gin.New()
 	r.Use(m.Recovery(), m.StartSession())
-	r.POST("/login", m.ThrottleLogins(), logIn)
-	r.POST("/logout", func(c *gin.Context) { answer(c, ginauth.From(c).Logout(c.Request.Context())) })
-	r.POST("/set", func(c *gin.Context) { answer(c, ginauth.From(c).Session().Put(c.Query("k"), "1")) })
+	r.POST("/login", m.ThrottleLogins(), testapp.Login)
+	r.POST("/logout", testapp.Logout)
+	r.POST("/set", testapp.SetKey)
 	r.GET("/me", m.Auth(), func(c *gin.Context) {
 		u, _ := ginauth.UserAs[*member](c)
 		c.JSON(200, gin.H{"name": u.Name, "keys": ginauth.From(c).Session().All()})
@@ -169,33 +161,14 @@ func (s spec) engine(b *backend, configure func(*ginauth.Config)) (*gin.Engine, 
 	r.GET("/admin", m.Authorize("administer"), func(c *gin.Context) { c.Status(204) })
 	r.POST("/owner/revoke", func(c *gin.Context) {
 		_, err := b.set.Sessions.(stores.SessionIndex).DeleteSessionsOf(c.Request.Context(), "users:"+c.Query("id"), "") // of the realm of Config.Users
-		answer(c, err)
+		testapp.Answer(c, nil, err)
 	})
 	r.POST("/owner/change", func(c *gin.Context) {
 		change := map[string]any{"role": c.Query("role"), "disabled_at": nil}
 		if c.Query("disabled") == "1" {
 			change["disabled_at"] = time.Now()
 		}
-		answer(c, b.db.WithContext(c.Request.Context()).Model(&member{}).Where("id = ?", c.Query("id")).Updates(change).Error)
+		testapp.Answer(c, nil, b.db.WithContext(c.Request.Context()).Model(&member{}).Where("id = ?", c.Query("id")).Updates(change).Error)
 	})
 	return r, m, nil
-}
-
-// answer answers with an error, or with nothing.
-func answer(c *gin.Context, err error) {
-	if err != nil {
-		ginauth.Abort(c, err)
-		return
-	}
-	c.Status(204)
-}
-
-func logIn(c *gin.Context) {
-	var in struct{ Email, Password string }
-	if err := ginauth.DecodeJSON(c, &in); err != nil {
-		ginauth.Abort(c, err)
-		return
-	}
-	_, err := ginauth.From(c).Attempt(c.Request.Context(), ginauth.Credentials{"email": in.Email, "password": in.Password})
-	answer(c, err)
 }

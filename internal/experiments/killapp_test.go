@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/internal/testservers"
+	"github.com/ginauth/ginauth/internal/testsize"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -40,7 +41,7 @@ func killApplication(t *testing.T, s spec) {
 	if err := s.prepare(writers); err != nil {
 		t.Fatal(err)
 	}
-	cycles := size(200, 3)
+	cycles := testsize.Rounds(200, 3)
 	l := new(ledger)
 	app := s.start(t)
 	for range cycles {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/internal/testservers"
+	"github.com/ginauth/ginauth/internal/testsize"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -29,7 +30,7 @@ func TestKilledPostgres(t *testing.T) { // EXP-14
 		t.Fatal(err)
 	}
 	defer b.close()
-	cycles := size(50, 2)
+	cycles := testsize.Rounds(50, 2)
 	all := new(tokenLoad)
 	for cycle := range cycles {
 		l := &tokenLoad{tokens: b.set.Tokens, progress: make(chan struct{}, 1)}

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/internal/testservers"
+	"github.com/ginauth/ginauth/internal/testsize"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -38,7 +40,7 @@ func TestKilledRedis(t *testing.T) { // EXP-13
 	const locked = writers // a user that does not write
 	lock(t, app, locked)
 	l, f := new(ledger), &families{tokens: b.set.Tokens}
-	cycles := size(50, 2)
+	cycles := testsize.Rounds(50, 2)
 	for range cycles {
 		before := len(l.logins)
 		stop := f.revoke(t)
@@ -48,8 +50,8 @@ func TestKilledRedis(t *testing.T) { // EXP-13
 		app.recovers(t)
 		l.check(t, app.client, before)
 		f.check(t)
-		if status, err := app.client().login(locked, password); err != nil || status != http.StatusTooManyRequests {
-			t.Fatalf("an account that was locked: status %d, error %v", status, err)
+		if res, err := logIn(app.client(), locked, testapp.Password); err != nil || res.StatusCode != http.StatusTooManyRequests {
+			t.Fatalf("an account that was locked: status %d, error %v", statusOf(res), err)
 		}
 	}
 	l.check(t, app.client, 0)
@@ -60,14 +62,14 @@ func TestKilledRedis(t *testing.T) { // EXP-13
 func lock(t *testing.T, app *app, user int) {
 	t.Helper()
 	for range 30 {
-		status, err := app.client().login(user, "wrong")
+		res, err := logIn(app.client(), user, "wrong")
 		switch {
 		case err != nil:
 			t.Fatal(err)
-		case status == http.StatusTooManyRequests:
+		case res.StatusCode == http.StatusTooManyRequests:
 			return
-		case status != http.StatusUnauthorized:
-			t.Fatalf("a guess: status %d", status)
+		case res.StatusCode != http.StatusUnauthorized:
+			t.Fatalf("a guess: status %d", res.StatusCode)
 		}
 	}
 	t.Fatal("30 guesses do not lock an account")

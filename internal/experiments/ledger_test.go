@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/ginauth/ginauth/internal/testapp"
 )
 
 // writers is how many write at once.
@@ -54,7 +56,7 @@ func (l *ledger) counts() (n counts) {
 // write lets all writers log in, set keys and log out, and calls kill, which ends
 // the application or its store, once enough of that was acknowledged. What has
 // no answer, or 503, may or may not have been carried out.
-func (l *ledger) write(t *testing.T, app func() *client, enough int, kill func()) {
+func (l *ledger) write(t *testing.T, app func() *testapp.Client, enough int, kill func()) {
 	t.Helper()
 	killed := make(chan struct{})
 	var once sync.Once
@@ -92,17 +94,17 @@ func (l *ledger) write(t *testing.T, app func() *client, enough int, kill func()
 
 // life is one session, from its login to its end, if it has one. An error other
 // than errUnknown is a wrong answer.
-func (l *ledger) life(c *client, in *login, n int, acknowledge func(func())) error {
-	status, err := c.login(in.user, password)
-	if err := expect(status, err, 204); err != nil {
+func (l *ledger) life(c *testapp.Client, in *login, n int, acknowledge func(func())) error {
+	res, err := logIn(c, in.user, testapp.Password)
+	if err := expect(res, err, 200); err != nil {
 		return err
 	}
-	in.session = c.session
+	in.session = c.Session()
 	acknowledge(func() { l.logins = append(l.logins, in) })
 	for k := range 1 + n%4 {
 		key := fmt.Sprintf("k%d", k)
-		status, _, err := c.do("POST", "/set?k="+key, "")
-		if err := expect(status, err, 204); err != nil {
+		res, err := ask(c, "POST", "/set?v=1&k="+key, "")
+		if err := expect(res, err, 204); err != nil {
 			return err
 		}
 		acknowledge(func() { in.keys = append(in.keys, key) })
@@ -113,8 +115,8 @@ func (l *ledger) life(c *client, in *login, n int, acknowledge func(func())) err
 	l.mu.Lock()
 	in.logout = unknown
 	l.mu.Unlock()
-	status, _, err = c.do("POST", "/logout", "")
-	if err := expect(status, err, 204); err != nil {
+	res, err = ask(c, "POST", "/logout", "")
+	if err := expect(res, err, 204); err != nil {
 		return err
 	}
 	acknowledge(func() { in.logout = done })
@@ -123,21 +125,21 @@ func (l *ledger) life(c *client, in *login, n int, acknowledge func(func())) err
 
 // expect returns nil for the right status, errUnknown if there is no answer or
 // an outage, and another error for any other answer.
-func expect(status int, err error, want int) error {
+func expect(res *testapp.Response, err error, want int) error {
 	switch {
 	case err != nil:
 		return err
-	case status == want:
+	case res.StatusCode == want:
 		return nil
-	case status == http.StatusServiceUnavailable:
+	case res.StatusCode == http.StatusServiceUnavailable:
 		return errUnknown
 	}
-	return fmt.Errorf("status %d, want %d", status, want)
+	return fmt.Errorf("status %d, want %d", res.StatusCode, want)
 }
 
 // check asks the application, which is up again, about each session from the
 // number given on.
-func (l *ledger) check(t *testing.T, app func() *client, from int) {
+func (l *ledger) check(t *testing.T, app func() *testapp.Client, from int) {
 	t.Helper()
 	var next, lost atomic.Int64
 	next.Store(int64(from))
@@ -163,13 +165,13 @@ func (l *ledger) check(t *testing.T, app func() *client, from int) {
 	}
 }
 
-func (in *login) check(c *client) error {
-	c.session = in.session
-	status, keys, err := c.is(in.user)
+func (in *login) check(c *testapp.Client) error {
+	c = c.With(in.session)
+	status, keys, err := look(c, in.user)
 	// Connections of before the crash may still be found dead: an outage is no
 	// answer, and is over within seconds.
 	for end := time.Now().Add(10 * time.Second); err == nil && status == http.StatusServiceUnavailable && time.Now().Before(end); {
-		status, keys, err = c.is(in.user)
+		status, keys, err = look(c, in.user)
 	}
 	switch {
 	case err != nil:

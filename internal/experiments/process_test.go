@@ -20,7 +20,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ginauth/ginauth"
-	"github.com/ginauth/ginauth/internal/testsize"
+	"github.com/ginauth/ginauth/internal/testapp"
 )
 
 // appVariable is set in the environment of a process that is an application. It
@@ -72,11 +72,16 @@ func serve(text string) error {
 
 // app is an application that runs.
 type app struct {
-	url  string
-	http *http.Client
+	t         testing.TB
+	url       string
+	transport *http.Transport
 }
 
-func (a *app) client() *client { return &client{http: a.http, url: a.url} }
+func newApp(t testing.TB, url string) *app {
+	return &app{t, url, &http.Transport{MaxIdleConnsPerHost: 1024}}
+}
+
+func (a *app) client() *testapp.Client { return testapp.NewClient(a.t, a.url, a.transport) }
 
 // serve starts an application in this process. It ends with the test.
 func (s spec) serve(t *testing.T, b *backend, configure func(*ginauth.Config)) *app {
@@ -86,9 +91,9 @@ func (s spec) serve(t *testing.T, b *backend, configure func(*ginauth.Config)) *
 		t.Fatal(err)
 	}
 	srv := httptest.NewServer(r)
-	a := &app{srv.URL, newHTTP()}
+	a := newApp(t, srv.URL)
 	t.Cleanup(func() {
-		a.http.CloseIdleConnections()
+		a.transport.CloseIdleConnections()
 		srv.Close()
 		_ = m.Close(context.Background())
 	})
@@ -104,11 +109,11 @@ func (a *app) recovers(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("the application does not recover")
 		}
-		status, err := a.client().login(0, password)
+		res, err := logIn(a.client(), 0, testapp.Password)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if good++; status != http.StatusNoContent {
+		if good++; res.StatusCode != http.StatusOK {
 			good = 0
 		}
 	}
@@ -116,7 +121,7 @@ func (a *app) recovers(t *testing.T) {
 
 // process is an application in a process of its own.
 type process struct {
-	app
+	*app
 	cmd *exec.Cmd
 	in  io.Closer
 }
@@ -142,7 +147,7 @@ func (s spec) start(t *testing.T) *process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: cmd, in: in, app: app{http: newHTTP()}}
+	p := &process{cmd: cmd, in: in, app: newApp(t, "")}
 	t.Cleanup(p.kill)
 	line, _ := bufio.NewReader(out).ReadString('\n')
 	address, ok := strings.CutPrefix(strings.TrimSpace(line), "address ")
@@ -158,80 +163,64 @@ func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
 	_ = p.in.Close()
-	p.http.CloseIdleConnections()
-}
-
-func newHTTP() *http.Client {
-	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1024}, Timeout: 20 * time.Second}
-}
-
-// long reports whether experiments run at full size.
-func long() bool { return testsize.Full() }
-
-// size returns the size of an experiment.
-func size(full, short int) int { return testsize.Rounds(full, short) }
-
-// client is a browser that knows one application.
-type client struct {
-	http    *http.Client
-	url     string
-	session string
+	p.transport.CloseIdleConnections()
 }
 
 // errUnknown says that nobody knows whether a request was carried out.
 var errUnknown = errors.New("no answer")
 
-// do sends a request and returns the status and the body of the answer.
-func (c *client) do(method, path, body string) (int, string, error) {
-	req, err := http.NewRequest(method, c.url+path, strings.NewReader(body))
+// ask sends a request. The error wraps errUnknown if there is no response.
+func ask(c *testapp.Client, method, path, body string) (*testapp.Response, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	res, err := c.Try(ctx, method, path, "application/json", body)
 	if err != nil {
-		return 0, "", err
+		err = fmt.Errorf("%w: %w", errUnknown, err)
 	}
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if c.session != "" {
-		req.Header.Set("Cookie", "__Host-ginauth="+c.session)
-	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return 0, "", fmt.Errorf("%w: %w", errUnknown, err)
-	}
-	defer res.Body.Close()
-	data, err := io.ReadAll(res.Body)
-	if err != nil {
-		return 0, "", fmt.Errorf("%w: %w", errUnknown, err)
-	}
-	for _, cookie := range res.Cookies() {
-		if cookie.Name == "__Host-ginauth" {
-			c.session = cookie.Value
-		}
-	}
-	return res.StatusCode, string(data), nil
+	return res, err
 }
 
-// login logs u<user> in.
-func (c *client) login(user int, password string) (int, error) {
-	status, _, err := c.do("POST", "/login", fmt.Sprintf(`{"email":%q,"password":%q}`, email(user), password))
-	return status, err
+// logIn logs u<user> in.
+func logIn(c *testapp.Client, user int, password string) (*testapp.Response, error) {
+	return ask(c, "POST", "/login", fmt.Sprintf(`{"email":%q,"password":%q}`, email(user), password))
 }
 
-// is returns the status that the client's session has at /me, and which keys it
-// holds.
-func (c *client) is(user int) (status int, keys map[string]any, err error) {
-	status, body, err := c.do("GET", "/me", "")
-	if err != nil || status != 200 {
-		return status, nil, err
+// mustLogIn returns a client of u<user>, who has logged in.
+func (a *app) mustLogIn(user int) *testapp.Client {
+	a.t.Helper()
+	c := a.client()
+	res, err := logIn(c, user, testapp.Password)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	res.Want(a.t, http.StatusOK)
+	return c
+}
+
+// look asks /me, which shows whose the client's session is and which keys it
+// holds. It is an error if that is not u<user>.
+func look(c *testapp.Client, user int) (status int, keys map[string]any, err error) {
+	res, err := ask(c, "GET", "/me", "")
+	if err != nil || res.StatusCode != http.StatusOK {
+		return statusOf(res), nil, err
 	}
 	var me struct {
 		Name string
 		Keys map[string]any
 	}
-	if err := json.Unmarshal([]byte(body), &me); err != nil {
-		return status, nil, err
+	if err := json.Unmarshal([]byte(res.Text), &me); err != nil {
+		return res.StatusCode, nil, err
 	}
 	if me.Name != fmt.Sprint("u", user) {
 		err = fmt.Errorf("the session of u%d is %q's", user, me.Name)
 	}
-	return status, me.Keys, err
+	return res.StatusCode, me.Keys, err
+}
+
+// statusOf returns the status of a response, and 0 without one.
+func statusOf(res *testapp.Response) int {
+	if res == nil {
+		return 0
+	}
+	return res.StatusCode
 }

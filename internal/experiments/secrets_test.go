@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -32,7 +33,7 @@ var secrets = []secret{
 	}},
 	{name: "E08 locked: right or wrong password", locks: true, requests: func(a *timedApp) (first, second timedRequest) {
 		a.lock()
-		return a.locked(known, password), a.locked(known, "wrong "+password[6:])
+		return a.locked(known, testapp.Password), a.locked(known, "wrong "+testapp.Password[6:])
 	}},
 	// Only who was sent a link has one with a right signature. That of a user who
 	// is gone takes as long as it takes to look for the user.
@@ -74,7 +75,7 @@ func (a *timedApp) locked(email, password string) timedRequest {
 func (a *timedApp) mailed(path string) (first, second timedRequest) {
 	first = a.post(202, path, map[string]string{"email": nobody})
 	second = a.post(202, path, map[string]string{"email": known})
-	second.settled = func() { a.mail() }
+	second.settled = func() { a.Outbox.Any(a) }
 	a.beforeEach = func() { a.time(second) }
 	return first, second
 }
@@ -104,7 +105,7 @@ func (a *timedApp) link() string {
 
 // remembered is from a device that shows a token as what it is remembered by.
 func (a *timedApp) remembered(token opaque.Token) timedRequest {
-	return a.get(401, "/me", "Cookie: __Host-ginauth_remember_web="+token.Text("grm_"))
+	return a.get(401, "/me", "Cookie: "+testapp.RememberCookie+"="+token.Text("grm_"))
 }
 
 // stored returns a token that is stored with another secret.
@@ -117,7 +118,7 @@ func (a *timedApp) stored(kind stores.Kind) opaque.Token {
 func (a *timedApp) store(kind stores.Kind, family, id string) {
 	now := a.Clock.Now()
 	end := now.Add(24 * 365 * time.Hour)
-	created, err := a.stores.Set.Tokens.Create(a.T.Context(), stores.Token{
+	created, err := a.Backend.Set.Tokens.Create(a.Context(), stores.Token{
 		ID: id, Family: family, Kind: kind, Owner: "users:" + a.user.AuthID(), Digest: stores.DigestOf([]byte("another")),
 		Name: "Firefox on Linux", Abilities: []string{"web"}, Data: make([]byte, 64), Created: now, Expires: end, FamilyExpires: end,
 	})

@@ -2,7 +2,6 @@ package experiments_test
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"path/filepath"
 	"runtime"
@@ -11,8 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/internal/testservers"
+	"github.com/ginauth/ginauth/internal/testsize"
 )
 
 // TestSlowStore lets requests come at a steady rate while the way to the store is
@@ -51,16 +51,12 @@ func slowStore(t *testing.T, s spec, p *testservers.Proxy) {
 		t.Fatal(err)
 	}
 	defer b.close()
-	app := s.serve(t, b, func(c *ginauth.Config) { c.StoreTimeout = storeTimeout })
+	app := s.serve(t, b, testapp.StoreTime(storeTimeout))
 	sessions := make([]string, writers)
 	for i := range sessions {
-		c := app.client()
-		if status, err := c.login(i, password); err != nil || status != http.StatusNoContent {
-			t.Fatal(status, err)
-		}
-		sessions[i] = c.session
+		sessions[i] = app.mustLogIn(i).Session()
 	}
-	each, rest := time.Duration(size(75, 1))*time.Second, 1500*time.Millisecond
+	each, rest := time.Duration(testsize.Rounds(75, 1))*time.Second, 1500*time.Millisecond
 	before := goroutines(app, p)
 	for _, phase := range slowPhases() {
 		p.SetDelay(phase.delay)
@@ -95,7 +91,7 @@ func slowPhases() []slowPhase {
 		{"200 ms late", testservers.Slow, 200 * time.Millisecond, 0},
 		{"1 % reset", testservers.Flaky, 0, 0.01},
 	}
-	if !long() {
+	if !testsize.Full() {
 		return phases[:2]
 	}
 	return phases
@@ -104,7 +100,7 @@ func slowPhases() []slowPhase {
 // goroutines counts goroutines once those of requests and of connections have
 // ended.
 func goroutines(app *app, p *testservers.Proxy) int {
-	app.http.CloseIdleConnections()
+	app.transport.CloseIdleConnections()
 	p.Set(testservers.Refuse)
 	p.Set(testservers.Forward)
 	n := runtime.NumGoroutine()
@@ -171,15 +167,15 @@ func (a *app) load(d time.Duration, sessions []string) outcomes {
 		<-tick.C
 		stall, last = max(stall, time.Since(last)), time.Now()
 		group.Go(func() {
-			c := a.client()
-			c.session = sessions[i%len(sessions)]
+			c := a.client().With(sessions[i%len(sessions)])
 			o := outcome{sent: time.Now()}
+			method, path := "GET", "/me"
 			if i%4 == 0 {
-				o.status, _, o.err = c.do("POST", "/set?k=k", "")
-			} else {
-				o.status, _, o.err = c.do("GET", "/me", "")
+				method, path = "POST", "/set?k=k&v=1"
 			}
-			o.took = time.Since(o.sent)
+			var res *testapp.Response
+			res, o.err = ask(c, method, path, "")
+			o.status, o.took = statusOf(res), time.Since(o.sent)
 			all[i] = o
 		})
 	}

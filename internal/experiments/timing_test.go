@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ginauth/ginauth/internal/testbackends"
+	"github.com/ginauth/ginauth/internal/testapp"
+	"github.com/ginauth/ginauth/internal/testsize"
 )
 
 // What EXP-20 asks for.
@@ -39,10 +40,10 @@ type secret struct {
 // not, on a connection of the same machine. Where it does by chance, because the
 // machine was busy, it measures again.
 func TestTiming(t *testing.T) { // EXP-20
-	if !long() {
+	if !testsize.Full() {
 		t.Skip("takes minutes, and less of it finds nothing: set GINAUTH_LONG=1")
 	}
-	for _, open := range []func(testing.TB) testbackends.Backend{testbackends.Memory, testbackends.SQLite} {
+	for _, open := range []func(testing.TB) *testapp.Backend{testapp.Memory, testapp.SQLite} {
 		for _, s := range secrets {
 			b := open(t)
 			t.Run(b.Name+"/"+s.name, func(t *testing.T) {

@@ -3,7 +3,6 @@ package experiments_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -14,68 +13,44 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/ginauth/ginauth"
-	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/hashing"
-	"github.com/ginauth/ginauth/internal/testbackends"
-	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
-	"github.com/ginauth/ginauth/routes"
 )
 
 // known and nobody are addresses with and without an account.
 const (
-	known  = "known@example.com"
+	known  = testapp.Bob // not verified
 	nobody = "nobody@example.com"
 )
 
 // timedApp is an application with the routes of package routes and hashes of
 // production cost, which has one connection to one client.
 type timedApp struct {
-	*testing.T
-	*ginauthtest.Auth
-	stores testbackends.Backend
-	users  models.Registrar
-	user   *models.User // whose address is known
-	conn   net.Conn
-	in     *bufio.Reader
-	mails  chan mail.Message
+	*testapp.App
+	user *models.User // whose address is known
+	conn net.Conn
+	in   *bufio.Reader
 	// beforePair, if not nil, runs before the two requests, and beforeEach before
 	// each of them.
 	beforePair, beforeEach func()
 }
 
-func newTimedApp(t *testing.T, b testbackends.Backend, locks bool) *timedApp {
+func newTimedApp(t *testing.T, b *testapp.Backend, locks bool) *timedApp {
 	t.Helper()
-	a := &timedApp{T: t, stores: b, mails: make(chan mail.Message, 1)}
-	a.Auth = ginauthtest.New(t, func(c *ginauth.Config) {
-		c.Hashing, c.Stores, c.Logger = hashing.Config{}, b.Set, slog.New(slog.DiscardHandler)
-		if b.DB != nil {
-			c.Users = b.Users()
-		}
-		a.users = c.Users.(models.Registrar)
-		c.Mail.Mailer = mail.MailerFunc(func(_ context.Context, m mail.Message) error { a.mails <- m; return nil })
+	a := &timedApp{App: testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
+		c.Hashing, c.Logger = hashing.Config{}, slog.New(slog.DiscardHandler)
 		const many = 1_000_000
 		limit := ginauth.Limit{Attempts: many, Per: time.Minute}
 		c.Account.MailPerMinute, c.Account.MailPerHour, c.Throttle.Address = many, many, limit
 		if !locks {
 			c.Throttle.Account, c.Throttle.AccountAddress, c.Throttle.Device = limit, limit, limit
 		}
-	})
-	hash, err := a.Hasher().Hash(t.Context(), password)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.user = &models.User{Name: "Known", Email: known, Password: hash}
-	if err := a.users.CreateUser(t.Context(), a.user); err != nil {
-		t.Fatal(err)
-	}
-	r := gin.New()
-	r.Use(a.Recovery())
-	routes.Mount(r, a.Manager, routes.Options{})
-	srv := httptest.NewServer(r)
+	}), testapp.OnlyRoutes(mountRoutes))}
+	a.user = a.Bob
+	srv := httptest.NewServer(a.Engine) // which needs no time for TLS
+	var err error
 	if a.conn, err = net.Dial("tcp", srv.Listener.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
@@ -158,25 +133,13 @@ func (a *timedApp) neutral() {
 	a.time(a.get(http.StatusOK, "/.well-known/jwks.json", ""))
 }
 
-// mail waits for a mail.
-func (a *timedApp) mail() mail.Message {
-	a.Helper()
-	select {
-	case m := <-a.mails:
-		return m
-	case <-time.After(20 * time.Second):
-		a.Fatal("no mail")
-	}
-	panic("not reached")
-}
-
 // hashTime returns how long one hash takes.
 func (a *timedApp) hashTime() time.Duration {
 	a.Helper()
 	took := make([]time.Duration, warmUps)
 	for i := range took {
 		began := time.Now()
-		if err := a.Hasher().VerifyDummy(a.Context(), password); err != nil {
+		if err := a.Hasher().VerifyDummy(a.Context(), testapp.Password); err != nil {
 			a.Fatal(err)
 		}
 		took[i] = time.Since(began)

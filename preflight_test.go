@@ -1,0 +1,85 @@
+package ginauth_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/ginauthtest"
+	"github.com/ginauth/ginauth/internal/testapp"
+)
+
+func TestPreflightReportsWhatIsWrong(t *testing.T) { // A20
+	gin.SetMode(gin.ReleaseMode)
+	defer gin.SetMode(gin.TestMode)
+	users := new(ginauthtest.Users)
+	m, err := ginauth.New(ginauth.Config{
+		Users: users, ClientIP: (*gin.Context).ClientIP, Hashing: ginauthtest.CheapHashing(),
+		Throttle: ginauth.ThrottleConfig{InsecureDisable: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close(context.Background())
+	ginauth.Define(m.Gate(), "edit", func(context.Context, *plainUser, *thing) bool { return true })
+	r := gin.New()
+	r.Use(m.StartSession())
+	r.GET("/open", func(*gin.Context) {})
+	r.GET("/public", ginauth.Public(), func(*gin.Context) {})
+	r.GET("/guarded", m.Auth(), m.Authorize("nobody-defined-this"), func(*gin.Context) {})
+	r.GET("/guests/:id", m.Guest(), func(*gin.Context) {})
+	var report []string
+	for _, f := range m.Preflight(context.Background(), r) {
+		report = append(report, f.String())
+	}
+	text := strings.Join(report, "\n")
+	for _, want := range []string{"GET /open", `"nobody-defined-this"`, `"edit"`, "*ginauth_test.plainUser", "Key:", "Stores:", "SetTrustedProxies", "InsecureDisable", "Weak"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report does not mention %s:\n%s", want, text)
+		}
+	}
+	for _, fine := range []string{"/public", "/guarded", "/guests"} {
+		if strings.Contains(text, fine) {
+			t.Errorf("the report mentions %s:\n%s", fine, text)
+		}
+	}
+	if err := r.SetTrustedProxies(nil); err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprint(m.Preflight(context.Background(), r)); strings.Contains(text, "SetTrustedProxies") {
+		t.Errorf("trusted proxies are set: %s", text)
+	}
+}
+
+func TestPreflightReportsTokensInMemory(t *testing.T) {
+	b := testapp.Cookie(t)
+	findings := func(configure func(*ginauth.Config)) string {
+		cfg := ginauth.Config{Key: testapp.Key, Stores: b.Set, Hashing: ginauthtest.CheapHashing()}
+		configure(&cfg)
+		m, err := ginauth.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close(context.Background())
+		return fmt.Sprint(m.Preflight(context.Background(), nil))
+	}
+	const subject = "Stores.Tokens: are in memory beside Stores.ClientSessions"
+	if got := findings(func(*ginauth.Config) {}); !strings.Contains(got, subject) {
+		t.Errorf("found %s", got)
+	}
+	for name, fine := range map[string]func(*ginauth.Config){
+		"no key":           func(c *ginauth.Config) { c.Key = "" }, // the sessions end with the process too
+		"tokens elsewhere": func(c *ginauth.Config) { c.Stores.Tokens = elsewhereTokens{b.Set.Tokens} },
+		"rows": func(c *ginauth.Config) {
+			c.Stores.Sessions, c.Stores.ClientSessions = testapp.Memory(t).Set.Sessions, nil
+		},
+	} {
+		if got := findings(fine); strings.Contains(got, subject) {
+			t.Errorf("%s: found %s", name, got)
+		}
+	}
+}

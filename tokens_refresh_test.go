@@ -1,0 +1,131 @@
+package ginauth_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/testapp"
+)
+
+func TestRefreshReuseEndsTheFamily(t *testing.T) { // R01
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		first, other := a.IssueTokens(testapp.Alice), a.IssueTokens(testapp.Alice)
+		second := a.Refresh(first.RefreshToken).Tokens(t)
+		a.Clock.Advance(10 * time.Second)
+		res := a.Refresh(first.RefreshToken).Want(t, 401)
+		if !strings.Contains(res.Text, `"invalid_token"`) {
+			t.Errorf("body %s", res.Text)
+		}
+		a.Refresh(second.RefreshToken).Want(t, 401)
+		a.Bearer(first.AccessToken).Get("/api/me").WantBadToken(t)
+		a.Bearer(second.AccessToken).Get("/api/me").WantBadToken(t)
+		a.Refresh(first.RefreshToken).Want(t, 401)
+		reused := testapp.EventsOf[events.TokenReused](a)
+		if len(reused) != 1 || reused[0].UserID != a.Alice.AuthID() || reused[0].Kind != "refresh" {
+			t.Errorf("events %+v", reused)
+		}
+		a.Bearer(other.AccessToken).Get("/api/me").Want(t, 200) // another login
+	})
+}
+
+func TestRefreshRetryGetsTheSameSuccessor(t *testing.T) { // R03
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		first := a.IssueTokens(testapp.Alice)
+		second := a.Refresh(first.RefreshToken).Tokens(t)
+		a.Clock.Advance(10*time.Second - time.Millisecond)
+		again := a.Refresh(first.RefreshToken).Tokens(t)
+		if again.RefreshToken != second.RefreshToken {
+			t.Error("a retry gets another refresh token")
+		}
+		if again.AccessToken == second.AccessToken {
+			t.Error("a retry gets the same access token")
+		}
+		a.Bearer(again.AccessToken).Get("/api/me").Want(t, 200)
+		third := a.Refresh(second.RefreshToken).Tokens(t)
+		if len(testapp.EventsOf[events.TokenReused](a)) != 0 {
+			t.Error("a retry is taken for theft")
+		}
+		// Whoever uses the successor has had the answer: the parent is replayed.
+		a.Refresh(first.RefreshToken).Want(t, 401)
+		a.Refresh(third.RefreshToken).Want(t, 401)
+	})
+}
+
+func TestRefreshWithoutGraceAllowsNoRetry(t *testing.T) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.Refresh.Grace = -1 }))
+		first := a.IssueTokens(testapp.Alice)
+		second := a.Refresh(first.RefreshToken).Tokens(t)
+		a.Refresh(first.RefreshToken).Want(t, 401)
+		a.Refresh(second.RefreshToken).Want(t, 401)
+	})
+}
+
+func TestRefreshRetryWorksAcrossKeys(t *testing.T) { // EXP-24
+	b := testapp.Memory(t)
+	a := testapp.New(t, b)
+	first := a.IssueTokens(testapp.Alice)
+	second := a.Refresh(first.RefreshToken).Tokens(t)
+	rotated := a.Sibling(func(c *ginauth.Config) {
+		c.Key, c.PreviousKeys = ginauth.NewKey(), []ginauth.Key{testapp.Key}
+	})
+	if again := rotated.Refresh(first.RefreshToken).Tokens(t); again.RefreshToken != second.RefreshToken {
+		t.Error("a retry under a new application key gets another refresh token")
+	}
+	rotated.Bearer(second.AccessToken).Get("/api/me").Want(t, 200)
+	third := rotated.Refresh(second.RefreshToken).Tokens(t)
+	dropped := a.Sibling(func(c *ginauth.Config) { c.Key = ginauth.NewKey() })
+	dropped.Bearer(third.AccessToken).Get("/api/me").WantBadToken(t)
+	dropped.Refresh(third.RefreshToken).Want(t, 401) // bound to the stamp under a key that is gone
+}
+
+func TestRefreshTokensExpire(t *testing.T) { // R05
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		idle, busy := a.IssueTokens(testapp.Alice), a.IssueTokens(testapp.Alice)
+		for day := range 30 {
+			if day == 7 {
+				a.Refresh(idle.RefreshToken).Want(t, 401)
+			}
+			if day > 0 {
+				busy = a.Refresh(busy.RefreshToken).Tokens(t)
+			}
+			a.Clock.Advance(24 * time.Hour)
+		}
+		a.Refresh(busy.RefreshToken).Want(t, 401)
+		a.Bearer(busy.AccessToken).Get("/api/me").Want401(t)
+	})
+}
+
+func TestBadRefreshInputIsRefused(t *testing.T) { // R07
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		p := a.IssueTokens(testapp.Alice)
+		for body, want := range map[string]int{
+			`{"refresh_token":""}`: 401, `{"refresh_token":null}`: 401, `{}`: 401, `{"refresh_token":["x"]}`: 422, `{"refresh_token":1}`: 422,
+			`{"refresh_token":"0123456789012345678901234567890123456789"}`:                     401,
+			fmt.Sprintf(`{"refresh_token":%q}`, p.AccessToken):                                 401,
+			fmt.Sprintf(`{"refresh_token":%q}`, p.RefreshToken[:len(p.RefreshToken)-4]+"AAAA"): 401,
+			fmt.Sprintf(`{"refresh_token":%q}`, strings.Repeat("A", 10<<10)):                   401,
+			fmt.Sprintf(`{"refresh_token":%q}`, "grt_"+strings.Repeat("A", 86)):                401,
+			fmt.Sprintf(`{"refresh_token":%q}`, a.LoggedIn(testapp.Alice).Personal().Text):     401,
+		} {
+			if res := a.Client().Do("POST", "/api/refresh", "application/json", body); res.StatusCode != want {
+				t.Errorf("%.60s: %d %s", body, res.StatusCode, res.Text)
+			}
+		}
+		// Another user's session or token beside it changes nothing.
+		bob := a.LoggedIn(testapp.Bob)
+		bob.Header.Set("Authorization", "Bearer "+a.IssueTokens(testapp.Bob).AccessToken)
+		next := bob.Post("/api/refresh", testapp.RefreshBody(p.RefreshToken)).Tokens(t)
+		if name := a.Bearer(next.AccessToken).Get("/api/me").Want(t, 200).UserName(t); name != "Alice" {
+			t.Errorf("the token is %s's", name)
+		}
+	})
+}
