@@ -1,8 +1,10 @@
 package ginauth_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -191,4 +193,14 @@ func TestLoginFromANewDeviceSendsMail(t *testing.T) {
 			t.Errorf("%d more mails", n)
 		}
 	})
+}
+
+func TestSlogAuditIsBounded(t *testing.T) {
+	var line bytes.Buffer
+	audit := ginauth.SlogAudit(slog.New(slog.NewTextHandler(&line, nil)))
+	long := strings.Repeat("é", 1<<15)
+	audit(t.Context(), events.Failed{Meta: events.Meta{UserID: long, UserAgent: long}})
+	if n := line.Len(); n > 2000 {
+		t.Errorf("a line of %d bytes", n)
+	}
 }

@@ -1,7 +1,10 @@
 package ginauth_test
 
 import (
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +13,7 @@ import (
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/internal/testapp"
+	"github.com/ginauth/ginauth/stores"
 )
 
 // guards starts an application with three guards that keep logins in sessions:
@@ -202,4 +206,76 @@ func TestConfirmPasswordIsOfOneGuard(t *testing.T) {
 	c.Post("/confirm/staff", testapp.Passwords("", testapp.NewPassword)).Want(t, 204)
 	c.Get("/sudo/staff").Want(t, 200)
 	c.Get("/sudo/web").Want(t, 200)
+}
+
+// TestLoginAndLogoutInOneRequest logs a guard in and out in one request, and then the session ends: the logout
+// has taken back the login of its own request, which no session is made for.
+func TestLoginAndLogoutInOneRequest(t *testing.T) {
+	a := guards(t, testapp.Memory(t))
+	c := a.LoggedIn(testapp.Alice)
+	row := testapp.RowOf(t, c)
+	a.Engine.POST("/no-admin", func(c *gin.Context) {
+		ctx, auth := c.Request.Context(), ginauth.From(c)
+		_, in := auth.Guard("admin").LoginUsingID(ctx, "1")
+		out := auth.Guard("admin").Logout(ctx)
+		put := auth.Session().Put("message", "you are no administrator")
+		ended, err := a.Backend.Set.Sessions.Delete(ctx, row)
+		if !ended {
+			t.Error("the session had ended before")
+		}
+		testapp.Answer(c, nil, errors.Join(in, out, put, err))
+	})
+	c.Post("/no-admin", nil).Want401(t)
+	c.Get("/in/admin").Want401(t)
+}
+
+// TestFormerGuardKeepsNoSession logs out of the last guard that the configuration still has.
+func TestFormerGuardKeepsNoSession(t *testing.T) {
+	testapp.EachKindOfSession(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
+			c.Guards = map[string]ginauth.GuardConfig{"web": {}, "former": {}}
+		}), testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
+			r.POST("/in/former", func(c *gin.Context) {
+				res, err := ginauth.From(c).Guard("former").LoginUsingID(c.Request.Context(), "1")
+				testapp.Answer(c, res, err)
+			})
+			r.GET("/in/former", func(c *gin.Context) {
+				c.String(200, "%v", ginauth.From(c).Guard("former").Check(c.Request.Context()))
+			})
+		}))
+		later := a.Sibling(func(c *ginauth.Config) { c.Guards = map[string]ginauth.GuardConfig{"web": {}} })
+		c := a.LoggedIn(testapp.Alice)
+		c.Post("/in/former", nil).Want(t, 204)
+		if c.Get("/in/former").Text != "true" {
+			t.Fatal("not logged in")
+		}
+		d := later.With(c.Session())
+		d.Post("/logout", nil).Want(t, 204)
+		if d.Session() != "" || a.With(c.Session()).Get("/in/former").Text != "false" {
+			t.Error("the session goes on, for a guard that there is no more")
+		}
+	})
+}
+
+// TestSessionHasABoundedNumberOfUsers logs more users into one session than a row can name.
+func TestSessionHasABoundedNumberOfUsers(t *testing.T) {
+	a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) {
+		c.Guards = map[string]ginauth.GuardConfig{"web": {}}
+		for i := range stores.MaxOwners + 1 {
+			c.Guards[fmt.Sprint("g", i)] = ginauth.GuardConfig{Realm: fmt.Sprint("r", i)}
+		}
+	}), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+		for i := range stores.MaxOwners + 1 {
+			guardRoutes(a, r, fmt.Sprint("g", i))
+		}
+	}))
+	c := a.Client()
+	for i := range stores.MaxOwners {
+		c.Post(fmt.Sprint("/in/g", i), nil).Want(t, 204)
+	}
+	c.Post(fmt.Sprint("/in/g", stores.MaxOwners), nil).Want(t, 500)
+	c.Get("/in/g0").Want(t, 200)
+	if !strings.Contains(a.Logs.String(), "at most") {
+		t.Error("the log does not say why")
+	}
 }

@@ -232,3 +232,35 @@ func TestAbilityMistakesPanic(t *testing.T) { // A10
 		})
 	}
 }
+
+// some is a provider that finds one of its users only.
+type some struct {
+	models.UserProvider
+	id string
+}
+
+func (p some) UserByID(ctx context.Context, id string) (models.Authenticatable, error) {
+	if id != p.id {
+		return nil, nil
+	}
+	return p.UserProvider.UserByID(ctx, id)
+}
+
+// TestGuardHasTheUsersOfItsSetup makes a guard whose New leaves it fewer users than are configured.
+func TestGuardHasTheUsersOfItsSetup(t *testing.T) {
+	a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) {
+		c.Guards = map[string]ginauth.GuardConfig{"web": {}, "api": {New: func(s ginauth.GuardSetup) (ginauth.Guard, error) {
+			s.Users = some{s.Users, "2"}
+			return ginauth.JWTGuard(s)
+		}}}
+	}), testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
+		r.POST("/api/in/:id", func(c *gin.Context) {
+			res, err := ginauth.From(c).Guard("api").LoginUsingID(c.Request.Context(), c.Param("id"))
+			testapp.Answer(c, res, err)
+		})
+	}))
+	for id, status := range map[string]int{"1": 401, "2": 200} {
+		pair := a.Client().Post("/api/in/"+id, nil).Want(t, 200).Tokens(t)
+		a.Bearer(pair.AccessToken).Get("/api/me").Want(t, status)
+	}
+}

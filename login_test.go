@@ -234,3 +234,45 @@ func TestLoginIntoBegunResponseIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestOptionsDecideNeitherWhoNorWhatWasProved tries an option that replaces the whole request.
+func TestOptionsDecideNeitherWhoNorWhatWasProved(t *testing.T) {
+	a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) { c.Account.HideAccountExistence = true }),
+		testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+			r.POST("/in", func(c *gin.Context) {
+				auth := ginauth.From(c)
+				res, ok := testapp.Attempt(c, auth, func(r *ginauth.LoginRequest) { *r = ginauth.LoginRequest{User: a.Bob, Remember: true} })
+				if ok {
+					testapp.Answer(c, res, nil)
+				}
+			})
+		}))
+	c := a.Client()
+	c.Post("/in", testapp.Credentials(testapp.Alice, testapp.Password)).Want(t, 204)
+	if name := c.Get("/me").Want(t, 200).UserName(t); name != "Alice" {
+		t.Errorf("%s is logged in", name)
+	}
+	if c.Remember() == "" {
+		t.Error("the option did not make the login outlast the session")
+	}
+	// Bob's address is not verified, which counts for logins by a password.
+	a.Client().Post("/in", testapp.Credentials(testapp.Bob, testapp.Password)).Want(t, 401)
+}
+
+func TestErrorsAreNotShared(t *testing.T) {
+	a := testapp.New(t, testapp.Memory(t))
+	reset := func() *ginauth.InputError {
+		err := a.Reset(testapp.Alice, "wrong", testapp.NewPassword)
+		input, ok := errors.AsType[*ginauth.InputError](err)
+		if !ok {
+			t.Fatal(err)
+		}
+		return input
+	}
+	first := reset()
+	want := first.Reason
+	first.Reason = "translated by the application"
+	if got := reset().Reason; got != want {
+		t.Errorf("another request's error says %q", got)
+	}
+}
