@@ -118,8 +118,9 @@ type TokenRefreshed struct {
 	TokenID string
 }
 
-// TokenReused is dispatched when a used single-use token was presented again.
-// The token may have been stolen, so everything from the same login has ended.
+// TokenReused is dispatched when a refresh token or a remember-me token that was
+// used before was presented again. The token may have been stolen, so the login
+// that it came from has ended, with all tokens of that login.
 type TokenReused struct {
 	Meta
 	// Kind is "refresh" or "remember".

@@ -17,9 +17,9 @@ type Manager struct {
 	computations atomic.Uint64
 }
 
-// New returns a Manager, or an error that joins all faults of the
-// configuration. It computes one hash for VerifyDummy, so it takes as long as a
-// login.
+// New returns a Manager that hashes and checks passwords, or an error that joins
+// all faults of the configuration. The zero Config is valid. New computes one
+// hash, which VerifyDummy compares with, so it takes as long as one login.
 func New(config Config) (*Manager, error) {
 	config = config.filled()
 	if err := config.validate(); err != nil {

@@ -59,7 +59,7 @@ func (e *UnsentError) Error() string {
 	return fmt.Sprintf("mail: messages were not sent: %d: %v", e.Messages, e.Cause)
 }
 
-// Unwrap returns ErrUnsent and the cause.
+// Unwrap returns ErrUnsent and, unless it is nil, the Cause.
 func (e *UnsentError) Unwrap() []error {
 	if e.Cause == nil {
 		return []error{ErrUnsent}

@@ -139,8 +139,8 @@ type Tokens interface {
 	// Touch sets the token's LastUsed to now. After it has returned nil, Find
 	// returns the new value. It does not create a token that does not exist.
 	Touch(ctx context.Context, now time.Time, family, id string) error
-	// MarkDelivered sets the token's Delivered to now if it is zero. After it has
-	// returned nil, Find returns the value. It does not create a token that does
-	// not exist.
+	// MarkDelivered sets the token's Delivered to now if it is zero. It is called
+	// when a response with the token is about to be sent. After it has returned
+	// nil, Find returns the value. It does not create a token that does not exist.
 	MarkDelivered(ctx context.Context, now time.Time, family, id string) error
 }

@@ -74,7 +74,7 @@ func (s *Tokens) Touch(ctx context.Context, now time.Time, family, id string) er
 	return nil
 }
 
-// MarkDelivered implements stores.Tokens.
+// MarkDelivered implements stores.Tokens: it records when a response first carried the token.
 func (s *Tokens) MarkDelivered(ctx context.Context, now time.Time, family, id string) error {
 	if err := ended(ctx); err != nil {
 		return err

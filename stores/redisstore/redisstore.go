@@ -12,7 +12,7 @@ import (
 // DefaultPrefix is the prefix of all keys, unless WithPrefix sets another.
 const DefaultPrefix = "ginauth:"
 
-// An Option changes what New does.
+// An Option is a setting of the stores that New makes. WithPrefix is one.
 type Option func(*core)
 
 // WithPrefix sets the prefix of all keys. Applications that share a server, or its

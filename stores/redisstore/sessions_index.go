@@ -19,8 +19,8 @@ var addToIndex = newScript(indexAdd)
 // server and the client hold in memory.
 const batch = 256
 
-// SessionsOf implements stores.SessionIndex. It reads each row at another moment, so a list
-// that is read while rows change may contain old and new versions.
+// SessionsOf implements stores.SessionIndex. It reads one row after the other. If rows change
+// meanwhile, the list holds some as they were before and some as they are now.
 func (s *sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
 	const what = "list sessions"
 	rows, err := s.members(ctx, what, "so:", owner)

@@ -164,7 +164,7 @@ func (s *tokens) Touch(ctx context.Context, now time.Time, family, id string) er
 	return err
 }
 
-// MarkDelivered implements stores.Tokens.
+// MarkDelivered implements stores.Tokens: it records when a response first carried the token.
 func (s *tokens) MarkDelivered(ctx context.Context, now time.Time, family, id string) error {
 	const what = "mark token as delivered"
 	if !validName(family) || !validName(id) {
