@@ -96,8 +96,9 @@ func (s *Setup) Guard(name string, c GuardConfig) {
 	s.m.cfg.Guards[name] = c
 }
 
-// BeforeLogin adds a check of every login, also of one by a remember-me cookie, which has Remember and not Confirmed.
-// A refresh token continues a login. The check has the time of Config.StoreTimeout.
+// BeforeLogin adds a check of every login, also of one by a remember-me cookie, which has Remember and not Confirmed. A
+// refusal then leaves the request anonymous and the device remembered, and a change of Remember has no effect. A refresh
+// token continues a login. The check has the time of Config.StoreTimeout.
 func (s *Setup) BeforeLogin(check LoginCheck) {
 	s.m.features.before = append(s.m.features.before, func(ctx context.Context, a *Authenticator, r *LoginRequest) error {
 		ctx, span := a.x.Span(ctx)
