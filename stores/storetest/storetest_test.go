@@ -3,7 +3,6 @@ package storetest_test
 import (
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -120,9 +119,6 @@ func limiterOf(f func(*memLimiter) stores.Limiter) func(*testing.T) {
 	}
 }
 
-// pause lets other goroutines run between a check and the write that depends on it.
-func pause() {
-	for range 100 {
-		runtime.Gosched()
-	}
-}
+// pause keeps the moment between a check and the write that depends on it open, long
+// enough for other goroutines to run on a busy machine.
+func pause() { time.Sleep(time.Millisecond) }
