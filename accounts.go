@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/internal/accounts"
+	"github.com/ginauth/ginauth/internal/settings"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -51,7 +52,7 @@ func (c *AccountConfig) prepare() func(context.Context, models.Authenticatable, 
 // The errors are *InputError, ErrUnavailable, and one wrapping errors.ErrUnsupported if the provider makes no users
 // or their type does not implement models.Registrable. Register panics if there is no guard of the name.
 func (m *Manager) Register(ctx context.Context, r Registration) (models.Authenticatable, error) {
-	setDefault(&r.Guard, m.cfg.DefaultGuard)
+	settings.Default(&r.Guard, m.cfg.DefaultGuard)
 	return m.accounts.Register(ctx, m.mustGuard(r.Guard).realm, accounts.Registration(r))
 }
 

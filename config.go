@@ -9,10 +9,10 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginauth/ginauth/config"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/internal/keys"
-	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -90,132 +90,29 @@ type Config struct {
 	Now func() time.Time
 }
 
-// SessionConfig configures sessions.
-type SessionConfig struct {
-	// IdleTimeout ends a session that is not used. It counts from the last write of the last use, so a session may
-	// end up to one TouchInterval early, and never late. Default 2 h (OWASP ASVS 5.0, 7.3.1).
-	IdleTimeout time.Duration
-	// AbsoluteTimeout ends a session this long after it began or after the last login in it, however much it is used.
-	// Default 24 h (OWASP ASVS 5.0, 7.3.2).
-	AbsoluteTimeout time.Duration
-	// TouchInterval is the least time between two writes that only record the last use. Default 1 min, or a tenth of
-	// IdleTimeout if that is less.
-	TouchInterval time.Duration
-	// PruneInterval is how often expired records are deleted. Expiry does not depend on it: it is decided when a
-	// session is loaded. Negative: never. Default 10 min.
-	PruneInterval time.Duration
-	// Cookie configures the session cookie. The other cookies share its attributes.
-	Cookie CookieConfig
-}
-
-// CookieConfig configures the session cookie. It is always HttpOnly.
-type CookieConfig struct {
-	// Name is the cookie's name. The prefix is left off on a developer's own machine without TLS. Default
-	// "__Host-ginauth".
-	Name string
-	// Path is the cookie's path. A "__Host-" name requires "/". Default "/".
-	Path string
-	// Domain is the cookie's domain. A "__Host-" name requires "". Default "".
-	Domain string
-	// SameSite is Lax, Strict or None. Default Lax.
-	SameSite http.SameSite
-	// MaxAge keeps the cookie when the browser is closed. It does not prolong the session. Default 0: the cookie ends
-	// with the browser.
-	MaxAge time.Duration
-	// InsecureAllowHTTP sends and reads the cookie without TLS, so that anybody on the network path can take it. The
-	// name must not begin with "__Host-" or "__Secure-".
-	InsecureAllowHTTP bool
-}
-
-// Limit is a number of attempts within a time. The time begins with the first attempt and is then fixed.
-type Limit struct {
-	Attempts int
-	Per      time.Duration
-}
-
-// ThrottleConfig limits attempts to log in. A zero limit has its default.
-type ThrottleConfig struct {
-	// AccountAddress limits one account from one address. Default 5 per minute.
-	AccountAddress Limit
-	// Address limits one address (IPv6: one /64) over all accounts. Default 30 per minute.
-	Address Limit
-	// Account limits one account from all addresses. Default 50 per 15 minutes; NIST SP 800-63B requires at most 100
-	// consecutive failures.
-	Account Limit
-	// Device limits one account from a device that has logged into it before. It replaces Account and AccountAddress
-	// there, so that a stranger cannot lock the owner out. Default 10 per 15 minutes.
-	Device Limit
-	// InsecureDisable turns all limits off.
-	InsecureDisable bool
-}
-
-// CrossOriginConfig configures the protection against requests that another site makes a browser send. It uses
-// net/http.CrossOriginProtection.
-type CrossOriginConfig struct {
-	// TrustedOrigins may send such requests, as in "https://admin.example".
-	TrustedOrigins []string
-	// InsecureBypassPatterns are http.ServeMux patterns of requests that are not checked.
-	InsecureBypassPatterns []string
-	// InsecureDisable checks nothing.
-	InsecureDisable bool
-}
-
-// PagesConfig names the pages that browsers are redirected to. For an empty path a browser gets the same status and
-// JSON as an API client. A client is a browser if it accepts HTML and does not prefer JSON.
-type PagesConfig struct {
-	// Login is the path of the login page.
-	Login string
-	// Home is the path that Guest redirects logged-in users to, and that Intended falls back to. Default "/".
-	Home string
-	// ConfirmPassword is the path of the page that asks for the password again.
-	ConfirmPassword string
-	// VerifyEmail is the path of the page that says that a mail was sent.
-	VerifyEmail string
-	// APIPrefixes are path prefixes, such as "/api/", below which every client is an API client, whatever its Accept
-	// header says.
-	APIPrefixes []string
-}
-
-// MailConfig configures the mails of accounts. Without a Mailer the flows that send mail return an error that wraps
-// errors.ErrUnsupported.
-type MailConfig struct {
-	// Mailer sends mails. Package mail/smtp has one for SMTP; mail/filemail and mail/logmail are for development.
-	Mailer mail.Mailer
-	// BaseURL is the address of the application, as in "https://app.example". Links are made of it and never of a
-	// request. Required with a Mailer.
-	BaseURL string
-	// AppName is the application's name in mails. Default: the host of BaseURL.
-	AppName string
-	// VerifyPath is the path of links that verify an email address. Default "/verify-email".
-	VerifyPath string
-	// ResetPath is the path of links that choose a new password: a page of the application with a form. The link ends
-	// in "#token=" and the token. Default "/reset-password".
-	ResetPath string
-	// ForgotPath is the path of the page that asks for a reset link. Mails that tell of a change link to it. Default
-	// "/forgot-password".
-	ForgotPath string
-	// ConfirmPath is the path of links that confirm a new email address. Default "/confirm-email".
-	ConfirmPath string
-	// Templates are the texts of the mails. Default: English.
-	Templates *mail.Templates
-	// Language returns the language of a user's mails, as in "de". Default: the default of Templates.
-	Language func(u models.Authenticatable) string
-	// Queue configures the queue, which sends off the request.
-	Queue mail.QueueOptions
-	// NotifyNewDevice sends a mail at a login from a device that was not used for the account before.
-	NotifyNewDevice bool
-}
-
-// PasswordConfig says which new passwords are accepted. There are no rules of composition, which do not make
-// passwords better (NIST SP 800-63B-4, 3.1.1.2).
-type PasswordConfig struct {
-	// MinLength is the least length in characters, at least 8. Default 15, which NIST SP 800-63B-4 requires where a
-	// password is the only factor.
-	MinLength int
-	// Breached reports whether a password is known from a leak. Package breach has one that asks a service. It is
-	// called when a password is set and never at login. If it fails, the password is not set and the response is 503.
-	Breached func(ctx context.Context, password string) (bool, error)
-}
+// The parts of a Config; see package config for their fields.
+type (
+	// SessionConfig configures sessions.
+	SessionConfig = config.Session
+	// CookieConfig configures the session cookie.
+	CookieConfig = config.Cookie
+	// Limit is a number of attempts within a time.
+	Limit = config.Limit
+	// ThrottleConfig limits attempts to log in.
+	ThrottleConfig = config.Throttle
+	// CrossOriginConfig configures the protection against requests that another site makes a browser send.
+	CrossOriginConfig = config.CrossOrigin
+	// PagesConfig names the pages that browsers are redirected to.
+	PagesConfig = config.Pages
+	// MailConfig configures the mails of accounts.
+	MailConfig = config.Mail
+	// PasswordConfig says which new passwords are accepted.
+	PasswordConfig = config.Password
+	// RefreshConfig configures refresh tokens.
+	RefreshConfig = config.Refresh
+	// PersonalTokensConfig configures personal access tokens.
+	PersonalTokensConfig = config.PersonalTokens
+)
 
 // AccountConfig configures registration and the flows by mail.
 type AccountConfig struct {
@@ -263,27 +160,6 @@ type JWTConfig struct {
 	Source func(*http.Request) string
 	// InsecureIgnoreRevocationOutage accepts tokens while the store that knows revoked tokens fails. Default: 503.
 	InsecureIgnoreRevocationOutage bool
-}
-
-// RefreshConfig configures refresh tokens.
-type RefreshConfig struct {
-	// IdleTimeout ends a login whose refresh token is not used. Default 7 days.
-	IdleTimeout time.Duration
-	// AbsoluteTimeout ends a login this long after it began. Default 30 days.
-	AbsoluteTimeout time.Duration
-	// Grace is how long a client that lost the response may send the same refresh token again and get the same
-	// successor. Later the token is considered stolen, and the login ends with all its tokens (RFC 9700, 4.14.2).
-	// Negative: none. Default 10 s.
-	Grace time.Duration
-}
-
-// PersonalTokensConfig configures personal access tokens.
-type PersonalTokensConfig struct {
-	// Prefix begins each token, so that scanners for leaked secrets recognize it: 1 to 16 letters and digits. Default
-	// "gat".
-	Prefix string
-	// Lifetime is the lifetime of tokens that are made without one. Default 365 days.
-	Lifetime time.Duration
 }
 
 const redacted = "[REDACTED]"

@@ -52,6 +52,7 @@
 //     data breach.
 //   - [github.com/ginauth/ginauth/events]: the events.
 //   - [github.com/ginauth/ginauth/autherr]: the errors that all packages share.
+//   - [github.com/ginauth/ginauth/config]: the parts of Config.
 //   - [github.com/ginauth/ginauth/ginauthtest]: helpers for the tests of your
 //     application.
 //

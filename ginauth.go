@@ -81,7 +81,7 @@ func New(config Config) (*Manager, error) {
 		Events: dispatch.New(dispatch.Config{Log: cfg.Logger, Queue: cfg.EventQueue, Audit: cfg.Audit}),
 	}
 	m.memory = cfg.Stores == (stores.Set{}) || settings.InMemory(cfg.Stores)
-	m.cookies = cfg.Session.Cookie.attributes()
+	m.cookies = settings.Cookie(&cfg.Session.Cookie)
 	ring := settings.Ring(&f, cfg.Key, cfg.PreviousKeys, m.memory)
 	var verifying []tokens.Key
 	for _, key := range cfg.JWT.VerifyingKeys {
@@ -144,7 +144,7 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 		FormKeys: ring.Derive("form token"), Sealer: seal.New(ring.Derive("session cookie")),
 	})
 	m.limiter = throttle.New(m.env, m.stores.Limiter, throttle.Config{
-		Limits: cfg.Throttle.limits(), Keys: ring.Derive("throttle"), Accounts: ring.Derive("event account"),
+		Limits: settings.Limits(&cfg.Throttle), Keys: ring.Derive("throttle"), Accounts: ring.Derive("event account"),
 		Devices: seal.New(ring.Derive("known device")),
 	})
 	tokenConfig := cfg.tokens()

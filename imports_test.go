@@ -62,6 +62,7 @@ var importRules = []struct {
 		others:   []string{"github.com/wneessen/go-mail/...", "golang.org/x/crypto/...", "golang.org/x/sys/...", "golang.org/x/text/..."},
 		never:    ginOrRoot,
 	},
+	{packages: "config", ours: []string{"mail", "models"}},
 	{packages: "internal/docgen"},
 	{packages: "stores", ours: []string{"models", "events"}},
 	{
@@ -74,7 +75,7 @@ var importRules = []struct {
 	{
 		packages: "internal/...",
 		except:   []string{"internal/testapp", "internal/testbackends", "internal/gincontrib", "internal/gintree", "internal/ginwriter"},
-		ours:     []string{"autherr", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		ours:     []string{"autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    ginOrRoot,
 	},
@@ -86,24 +87,24 @@ var importRules = []struct {
 	},
 	{
 		packages: "internal/testapp", // for tests, of whole applications
-		ours:     []string{".", "ginauthtest", "autherr", "gate", "models", "events", "stores/...", "hashing", "mail", "internal/..."},
+		ours:     []string{".", "ginauthtest", "autherr", "config", "gate", "models", "events", "stores/...", "hashing", "mail", "internal/..."},
 		others:   []string{"..."},
 	},
 	{
 		packages: ".",
-		ours:     []string{"autherr", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		ours:     []string{"autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},
 	{
 		packages: "routes",
-		ours:     []string{".", "autherr", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		ours:     []string{".", "autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},
 	{
 		packages: "ginauthtest",
-		ours:     []string{".", "autherr", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		ours:     []string{".", "autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"net/smtp"}, databasePackages...),
 	},

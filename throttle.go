@@ -10,6 +10,7 @@ import (
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/settings"
 	"github.com/ginauth/ginauth/internal/throttle"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -19,22 +20,22 @@ type ThrottleOption func(*ThrottleConfig)
 
 // LimitAccountAddress sets the limit of one account from one address.
 func LimitAccountAddress(attempts int, per time.Duration) ThrottleOption {
-	return func(c *ThrottleConfig) { c.AccountAddress = Limit{attempts, per} }
+	return func(c *ThrottleConfig) { c.AccountAddress = Limit{Attempts: attempts, Per: per} }
 }
 
 // LimitAddress sets the limit of one address.
 func LimitAddress(attempts int, per time.Duration) ThrottleOption {
-	return func(c *ThrottleConfig) { c.Address = Limit{attempts, per} }
+	return func(c *ThrottleConfig) { c.Address = Limit{Attempts: attempts, Per: per} }
 }
 
 // LimitAccount sets the limit of one account from all addresses.
 func LimitAccount(attempts int, per time.Duration) ThrottleOption {
-	return func(c *ThrottleConfig) { c.Account = Limit{attempts, per} }
+	return func(c *ThrottleConfig) { c.Account = Limit{Attempts: attempts, Per: per} }
 }
 
 // LimitDevice sets the limit of one account from a device that has logged into it.
 func LimitDevice(attempts int, per time.Duration) ThrottleOption {
-	return func(c *ThrottleConfig) { c.Device = Limit{attempts, per} }
+	return func(c *ThrottleConfig) { c.Device = Limit{Attempts: attempts, Per: per} }
 }
 
 // ThrottleLogins refuses a request from an address that has no attempt left, before its handler reads the body:
@@ -46,7 +47,7 @@ func (m *Manager) ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
 	for _, option := range options {
 		option(&cfg)
 	}
-	limits := cfg.limits()
+	limits := settings.Limits(&cfg)
 	var f faults.List
 	if limits.CheckLimits("", &f); len(f) > 0 {
 		panic(fmt.Sprintf("ginauth: ThrottleLogins: %v", f.Err()))
@@ -106,7 +107,7 @@ func (m *Manager) ThrottleFailures(name string, limit Limit) gin.HandlerFunc {
 }
 
 func (m *Manager) throttleRequests(name string, limit Limit, failures bool) gin.HandlerFunc {
-	setDefault(&limit, m.cfg.Throttle.Address)
+	settings.Default(&limit, m.cfg.Throttle.Address)
 	if err := throttle.Limit(limit).Check(); err != nil {
 		panic(fmt.Sprintf("ginauth: ThrottleRequests: %v", err))
 	}

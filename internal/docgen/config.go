@@ -91,10 +91,18 @@ func names(text, word string) bool {
 	return slices.ContainsFunc(strings.Fields(text), func(s string) bool { return strings.Trim(s, ",.:;") == word })
 }
 
-// heading returns what a type is called: without its package if that is the root.
+// settings is the package of the parts of ginauth.Config. The root names them too.
+const settings = "config"
+
+// heading returns what a type is called: without its package if the root names it.
 func heading(dir, name string) string {
-	if dir == "." {
+	switch {
+	case dir == ".":
 		return name
+	case dir == settings && (name == "Limit" || strings.HasSuffix(name, "Config")):
+		return name
+	case dir == settings:
+		return name + "Config"
 	}
 	return path.Base(dir) + "." + name
 }

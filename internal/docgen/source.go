@@ -85,8 +85,8 @@ func (r *reference) find(dir, name string) (*declaration, error) {
 		if err != nil || target == nil {
 			return d, err
 		}
-		if d.text == "" {
-			d.text = target.text
+		if d.text == "" || target.p.dir == settings {
+			d.name, d.text = target.name, target.text
 		}
 		d.p, d.spec = target.p, target.spec
 		return d, nil
@@ -153,7 +153,10 @@ func (p *sourcePackage) source(e ast.Expr) (string, error) {
 	if p.dir == "." {
 		return text, nil
 	}
-	return ownName.ReplaceAllString(text, "${1}"+p.docs.Name+".$2"), nil
+	return ownName.ReplaceAllStringFunc(text, func(found string) string {
+		m := ownName.FindStringSubmatch(found)
+		return m[1] + heading(p.dir, m[2])
+	}), nil
 }
 
 // ownName matches an exported name that no package stands before.
