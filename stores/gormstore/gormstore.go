@@ -73,6 +73,11 @@ func newCore(db *gorm.DB, caller string) *core {
 	if prepared, ok := pool.(*gorm.PreparedStmtDB); ok {
 		pool = prepared.ConnPool
 	}
+	// A pool of another type may have to see each query. PostgreSQL's driver caches
+	// prepared statements itself, unless it is configured not to.
+	if direct, ok := pool.(*sql.DB); ok && db.Dialector.Name() != postgres {
+		pool = &statements{DB: direct, known: make(map[string]*sql.Stmt)}
+	}
 	quiet := db.Session(&gorm.Session{
 		NewDB:                  true,
 		Context:                context.Background(),
