@@ -11,6 +11,7 @@ import (
 	"gorm.io/driver/mysql"
 	"gorm.io/driver/postgres"
 
+	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/internal/testservers"
 	"github.com/ginauth/ginauth/stores/redisstore"
@@ -72,58 +73,99 @@ func byUser(method, path string, body any) func(*testapp.App, string) func() *te
 	}
 }
 
-// TestRoundTrips counts how often each job waits for its servers.
-func TestRoundTrips(t *testing.T) {
+// withServers runs a test with everything in PostgreSQL, everything in MariaDB, and users in
+// PostgreSQL and the rest in Redis.
+func withServers(t *testing.T, test func(t *testing.T, b *testapp.Backend, most func(roundTrips) []int, servers []*testservers.Proxy)) {
 	t.Run("postgres", func(t *testing.T) {
 		p, dsn := testservers.Behind(t, testservers.PostgresDSN(t))
 		b := testapp.SQL(t, "postgres", testservers.Connect(t, postgres.Open(dsn)))
-		countRoundTrips(t, b, func(most roundTrips) []int { return []int{most.postgres} }, p)
+		test(t, b, func(most roundTrips) []int { return []int{most.postgres} }, []*testservers.Proxy{p})
 	})
 	t.Run("mysql", func(t *testing.T) {
 		p, dsn := testservers.MySQLBehind(t, testservers.MySQLDSN(t))
 		b := testapp.SQL(t, "mysql", testservers.Connect(t, mysql.Open(dsn)))
-		countRoundTrips(t, b, func(most roundTrips) []int { return []int{most.mysql} }, p)
+		test(t, b, func(most roundTrips) []int { return []int{most.mysql} }, []*testservers.Proxy{p})
 	})
 	t.Run("redis", func(t *testing.T) {
 		p, dsn := testservers.Behind(t, testservers.PostgresDSN(t))
 		b := testapp.SQL(t, "redis", testservers.Connect(t, postgres.Open(dsn)))
 		cache, client, prefix := testservers.RedisBehind(t)
 		b.Set = redisstore.New(client, redisstore.WithPrefix(prefix))
-		countRoundTrips(t, b, func(most roundTrips) []int { return []int{most.users, most.redis} }, p, cache)
+		test(t, b, func(most roundTrips) []int { return []int{most.users, most.redis} }, []*testservers.Proxy{p, cache})
 	})
 }
 
-// countRoundTrips runs each job three times, because a statement is prepared when a connection
-// first uses it, or before its second transaction, and counts the last time. One user does one
-// job.
-func countRoundTrips(t *testing.T, b *testapp.Backend, most func(roundTrips) []int, servers ...*testservers.Proxy) {
-	a := testapp.New(t, b)
-	for i, job := range roundTripJobs {
-		t.Run(job.name, func(t *testing.T) {
-			var got []int
-			for again := range 3 {
-				email := fmt.Sprintf("user%d-%d@example.com", i, again)
-				a.AddUser("Ann", email, testapp.Password)
-				process := a.Sibling() // its background work ends with it, before the next count
-				request := job.begin(process, email)
-				before := trips(servers)
-				request().Want(t, job.status)
-				got = trips(servers)
-				if err := process.Close(context.Background()); err != nil {
-					t.Error(err)
+// TestRoundTrips counts how often each job waits for its servers. Each job runs three times,
+// because a statement is prepared when a connection first uses it, or before its second
+// transaction, and the last time counts. One user does one job.
+func TestRoundTrips(t *testing.T) {
+	withServers(t, func(t *testing.T, b *testapp.Backend, most func(roundTrips) []int, servers []*testservers.Proxy) {
+		a := testapp.New(t, b)
+		for i, job := range roundTripJobs {
+			t.Run(job.name, func(t *testing.T) {
+				var before, after []int
+				for again := range 3 {
+					job.run(t, a, fmt.Sprintf("user%d-%d@example.com", i, again), func(request func()) {
+						before = trips(servers)
+						request()
+						after = trips(servers)
+					})
 				}
-				for k := range got {
-					got[k] -= before[k]
+				for k, limit := range most(job.most) {
+					if n := after[k] - before[k]; n > limit {
+						t.Errorf("%s waits %d times for server %d, at most %d are allowed", job.name, n, k+1, limit)
+					}
 				}
-			}
-			t.Log(got)
-			for k, limit := range most(job.most) {
-				if got[k] > limit {
-					t.Errorf("%s waits %d times for server %d, at most %d are allowed", job.name, got[k], k+1, limit)
+			})
+			a.Clock.Advance(time.Hour) // no limit of one job counts in the next
+		}
+	})
+}
+
+// run makes a new user do a job, in a process of its own: its background work ends with it.
+// Around is given the request itself.
+func (job roundTripJob) run(t *testing.T, a *testapp.App, email string, around func(request func()), change ...func(*ginauth.Config)) {
+	t.Helper()
+	a.AddUser("Ann", email, testapp.Password)
+	process := a.Sibling(change...)
+	request := job.begin(process, email)
+	around(func() { request().Want(t, job.status) })
+	if err := process.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDistantServers runs each job with the default StoreTimeout and servers that are 40 ms
+// away.
+func TestDistantServers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for slow connections")
+	}
+	withServers(t, func(t *testing.T, b *testapp.Backend, _ func(roundTrips) []int, servers []*testservers.Proxy) {
+		a := testapp.New(t, b)
+		for _, p := range servers {
+			p.SetDelay(40 * time.Millisecond)
+		}
+		for i, job := range roundTripJobs {
+			t.Run(job.name, func(t *testing.T) {
+				for again := range 3 {
+					job.run(t, a, fmt.Sprintf("user%d-%d@example.com", i, again), func(request func()) {
+						if again == 2 {
+							setAll(servers, testservers.Slow)
+							defer setAll(servers, testservers.Forward)
+						}
+						request()
+					}, testapp.StoreTime(0))
 				}
-			}
-		})
-		a.Clock.Advance(time.Hour) // no limit of one job counts in the next
+			})
+			a.Clock.Advance(time.Hour)
+		}
+	})
+}
+
+func setAll(servers []*testservers.Proxy, m testservers.Mode) {
+	for _, p := range servers {
+		p.Set(m)
 	}
 }
 
