@@ -71,7 +71,8 @@ func (s *Session) adopt(row *stores.Session, now time.Time) {
 	if s.e.expired(row, who.latest(row.Created), now) {
 		return
 	}
-	s.row, s.who, s.flashed, s.exists = *row, who, flashedIn(row), true
+	s.row, s.who, s.exists = *row, who, true
+	s.flashed, s.held = flashedIn(row), tallyOf(row.Values)
 	s.due = now.Sub(row.LastSeen) >= s.e.cfg.TouchInterval
 }
 
@@ -82,11 +83,14 @@ func beganOf(row *stores.Session) time.Time {
 }
 
 // flashedIn returns the keys that the former request flashed.
-func flashedIn(row *stores.Session) []string {
-	var flashed []string
+func flashedIn(row *stores.Session) map[string]bool {
+	var flashed map[string]bool
 	for key := range row.Values.All() {
 		if name, ok := strings.CutPrefix(key, flashPrefix); ok {
-			flashed = append(flashed, name)
+			if flashed == nil {
+				flashed = make(map[string]bool)
+			}
+			flashed[name] = true
 		}
 	}
 	return flashed

@@ -107,8 +107,7 @@ func (s *Session) LogIn(guard string, l Login) error {
 // replace forgets all values of the former user, in this request at once and in the store with
 // the commit.
 func (s *Session) replace() {
-	s.row.Values = stores.Values{}
-	s.set, s.removed, s.now, s.flashed, s.kept = nil, nil, nil, nil, nil
+	s.forgetValues()
 	s.replaced = true
 }
 

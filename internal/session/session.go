@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/ginauth/ginauth/autherr"
@@ -54,8 +55,11 @@ type state struct {
 	set     map[string][]byte // changes since loading
 	removed map[string]bool
 	now     map[string][]byte // values for this request only
-	flashed []string          // keys that the former request flashed
-	kept    map[string]bool   // those of them that stay
+	flashed map[string]bool   // keys that the former request flashed, without those that are kept
+
+	held    tally             // the values with the changes so far
+	index   map[string]string // of the stored values, once it is worth making
+	lookups uint8             // in the stored values, without an index
 
 	// who is logged in. One login, as usual, needs no further memory.
 	who        principals
@@ -200,12 +204,22 @@ func (s *Session) Flush() error {
 
 // clearKeys removes all keys of the application, and the marks of those that are flashed.
 func (s *Session) clearKeys() {
-	for _, key := range append(s.keys(), s.flashed...) {
-		s.remove(key)
-		s.remove(flashPrefix + key)
+	for key := range s.row.Values.All() {
+		if clearable(key) {
+			s.remove(key)
+		}
 	}
-	s.flashed, s.kept = nil, nil
+	for key := range s.set {
+		if clearable(key) {
+			s.remove(key)
+		}
+	}
+	clear(s.now) // holds only keys of the application
+	s.flashed = nil
 }
+
+// clearable reports whether a Flush removes a key.
+func clearable(key string) bool { return !reserved(key) || strings.HasPrefix(key, flashPrefix) }
 
 // Regenerate gives the session a new id when the response begins.
 func (s *Session) Regenerate() error {
