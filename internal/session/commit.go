@@ -108,8 +108,9 @@ type Change struct {
 func (s *Session) Commit(ctx context.Context) (Change, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.committed
-	s.committed = true
+	committed := s.committed()
+	before := *committed
+	*committed = true
 	switch {
 	case s.state == nil:
 		return Change{}, nil
@@ -129,7 +130,7 @@ func (s *Session) Commit(ctx context.Context) (Change, error) {
 func (s *Session) Discard() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.committed = true
+	*s.committed() = true
 }
 
 func (s *Session) store(ctx context.Context) (Change, error) {

@@ -121,7 +121,7 @@ func (s *Session) RenewLogin(guard string, l Login) {
 	s.lock()
 	defer s.mu.Unlock()
 	before, ok := s.who.of(guard)
-	if !ok || before.UserID != l.UserID || s.committed || s.whoChanged || s.next != nil {
+	if !ok || before.UserID != l.UserID || *s.committed() || s.whoChanged || s.next != nil {
 		return
 	}
 	s.who, s.renewed = s.who.with(guard, l), true
@@ -249,5 +249,5 @@ func (s *Session) NeedsCookie() bool {
 func (s *Session) Pending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.committed && s.state != nil && s.changed()
+	return !*s.committed() && s.state != nil && s.changed()
 }

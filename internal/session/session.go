@@ -29,9 +29,17 @@ type Session struct {
 	e *Engine
 	r *request.State // the request whose response stores the session, or nil
 
-	mu        sync.Mutex
-	committed bool
+	mu sync.Mutex
 	*state
+}
+
+// committed returns the flag that says that the session cannot be changed any more. A session
+// without a request has a state from the beginning.
+func (s *Session) committed() *bool {
+	if s.r != nil {
+		return &s.r.SessionCommitted
+	}
+	return &s.saved
 }
 
 // state is what there is of a session that is used. It is nil until then: most
@@ -39,6 +47,7 @@ type Session struct {
 type state struct {
 	ctx   context.Context // for loading, outside a request
 	fault error           // why the session cannot be read or stored
+	saved bool            // outside a request: it cannot be changed any more
 
 	loaded    bool
 	presented bool // the request carries a session cookie

@@ -216,7 +216,7 @@ func (s *Session) forgetValues() {
 
 // writable loads the session and reports why it cannot be changed, if so.
 func (s *Session) writable() error {
-	if s.committed {
+	if *s.committed() {
 		return autherr.ErrCommitted
 	}
 	return s.load()
