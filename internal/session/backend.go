@@ -134,7 +134,7 @@ func (b storeBackend) endUnreplaced(ctx context.Context, now time.Time, s stores
 	return b.end(ctx, now, s)
 }
 
-// maxApplicationValues leaves room for logins and flash marks, which must not fail
+// maxApplicationValues leaves room for the keys of parallel requests, which must not fail
 // because a session is full.
 const maxApplicationValues = stores.MaxValues - 16*1024 // 16 KiB
 

@@ -126,8 +126,7 @@ func (s *Session) LogIn(guard string, l Login) error {
 // replace forgets all values of the former user, in this request at once and in the store with
 // the commit.
 func (s *Session) replace() {
-	s.row.Values = stores.Values{}
-	s.set, s.removed, s.now, s.flashed, s.kept = nil, nil, nil, nil, nil
+	s.forgetValues()
 	s.replaced = true
 }
 
@@ -141,7 +140,7 @@ func (s *Session) RenewLogin(guard string, l Login) {
 	s.lock()
 	defer s.mu.Unlock()
 	before, ok := s.who.of(guard)
-	if !ok || before.UserID != l.UserID || s.committed || s.whoChanged || s.next != nil {
+	if !ok || before.UserID != l.UserID || *s.committed() || s.whoChanged || s.next != nil {
 		return
 	}
 	s.who, s.renewed = s.who.with(guard, l), true
@@ -269,5 +268,5 @@ func (s *Session) NeedsCookie() bool {
 func (s *Session) Pending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.committed && s.state != nil && s.changed()
+	return !*s.committed() && s.state != nil && s.changed()
 }
