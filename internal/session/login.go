@@ -40,7 +40,8 @@ func (s State) String() string {
 //   - LogIn of another user of the same guard removes all values, also those that parallel
 //     requests of the former user wrote, and begins a new generation: later writes of such
 //     requests are refused.
-//   - LogOut of one of several logins begins a new generation. LogOut of the last login, and
+//   - LogOut of one of several logins removes all values as well, because the user may have
+//     written any of them, and begins a new generation. LogOut of the last login, and
 //     Invalidate, delete the row.
 //   - Every change of a login gives the session a new id.
 func (s *Session) State() State {
@@ -107,9 +108,13 @@ func (s *Session) LogIn(guard string, l Login) error {
 // replace forgets all values of the former user, in this request at once and in the store with
 // the commit.
 func (s *Session) replace() {
+	s.forgetValues()
+	s.replaced = true
+}
+
+func (s *Session) forgetValues() {
 	s.row.Values = stores.Values{}
 	s.set, s.removed, s.now, s.flashed, s.kept = nil, nil, nil, nil, nil
-	s.replaced = true
 }
 
 // setWho changes who is logged in, for the commit.
@@ -151,7 +156,7 @@ func (s *Session) Confirm(ctx context.Context, guard, userID string, at time.Tim
 
 // LogOut ends a guard's login at once, also if the client has disconnected. The session ends
 // with it, unless another guard has a living login in the session: then the session goes on
-// under a new id, in a new generation.
+// under a new id, in a new generation, and without its values.
 func (s *Session) LogOut(ctx context.Context, guard string) error {
 	return s.drop(ctx, guard, (*Session).end)
 }
@@ -168,7 +173,7 @@ func (s *Session) drop(ctx context.Context, guard string, end func(*Session) err
 	if err := s.writable(); err != nil {
 		return err
 	}
-	others := s.living(s.who, guard)
+	others := s.e.living(s.who.without(guard))
 	if len(others) == 0 {
 		return end(s)
 	}
@@ -178,16 +183,17 @@ func (s *Session) drop(ctx context.Context, guard string, end func(*Session) err
 			return err
 		}
 	}
+	s.forgetValues()
 	s.who, s.made = others, s.made.without(guard)
 	return nil
 }
 
-// living returns the logins of other guards that have not reached their absolute timeout. A guard
-// that is not configured any more has none.
-func (s *Session) living(who principals, except string) principals {
+// living returns the logins that have not reached their absolute timeout. A guard that is not
+// configured any more has none.
+func (e *Engine) living(who principals) principals {
 	var living principals
-	for _, l := range who.without(except) {
-		if _, configured := s.e.cfg.Realms[l.guard]; configured && s.clock().Sub(l.At) < s.e.cfg.AbsoluteTimeout {
+	for _, l := range who {
+		if _, configured := e.cfg.Realms[l.guard]; configured && e.env.Now().Sub(l.At) < e.cfg.AbsoluteTimeout {
 			living = append(living, l)
 		}
 	}
@@ -201,12 +207,12 @@ func (s *Session) dropStored(ctx context.Context, guard string) error {
 	if err != nil {
 		return autherr.Unavailable("read session", err)
 	}
-	others := s.living(stored, guard)
+	others := s.e.living(stored.without(guard))
 	ctx, span := s.span(context.WithoutCancel(ctx)) // a logout survives a disconnect
 	defer span.End()
 	s.renew()
 	d := stores.Delta{
-		Generation: s.row.Generation,
+		Generation: s.row.Generation, Clear: true,
 		Principals: &stores.Principals{
 			Data: others.encode(), Owners: others.owners(s.e.cfg.Realms), Generation: s.row.Generation + 1,
 		},

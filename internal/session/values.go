@@ -154,7 +154,7 @@ func (s *Session) renew() {
 	if s.next != nil {
 		row = s.next.row
 	}
-	s.next = &secretID{s.e.backend.nextRow(row), newSecret()}
+	s.next = &secretID{row: s.e.backend.nextRow(row), secret: newSecret()}
 }
 
 // id returns the row and the digest of the id that the client has after this
