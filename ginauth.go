@@ -136,7 +136,9 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	m.intended = seal.New(ring.Derive("intended url"))
 	realms := make(map[string]string, len(m.guards))
 	for name, g := range m.guards {
-		realms[name] = g.realm.Name
+		if _, inSession := g.Guard.(*sessionGuard); inSession {
+			realms[name] = g.realm.Name
+		}
 	}
 	m.sessions = session.New(m.env, m.stores, session.Config{
 		IdleTimeout: cfg.Session.IdleTimeout, AbsoluteTimeout: cfg.Session.AbsoluteTimeout,

@@ -26,7 +26,7 @@ type Config struct {
 	MaxPerUser      int // sessions that a user may have, or 0 for any number
 	// Cookie is the name of the session cookie.
 	Cookie string
-	// Realms maps the name of each guard to the realm of its users.
+	// Realms maps the name of each guard that keeps logins in sessions to the realm of its users.
 	Realms map[string]string
 	// FormKeys derive the tokens in forms, and Sealer seals sessions that live in
 	// cookies.

@@ -40,9 +40,9 @@ func (s State) String() string {
 //   - LogIn of another user of the same guard removes all values, also those that parallel
 //     requests of the former user wrote, and begins a new generation: later writes of such
 //     requests are refused.
-//   - LogOut of one of several logins removes all values as well, because the user may have
-//     written any of them, and begins a new generation. LogOut of the last login, and
-//     Invalidate, delete the row.
+//   - LogOut of one of several logins removes the values that were written under it, also those
+//     that were written while others were logged in as well, and begins a new generation. LogOut
+//     of the last login, and Invalidate, delete the row.
 //   - Every change of a login gives the session a new id.
 func (s *Session) State() State {
 	s.lock()
@@ -108,13 +108,9 @@ func (s *Session) LogIn(guard string, l Login) error {
 // replace forgets all values of the former user, in this request at once and in the store with
 // the commit.
 func (s *Session) replace() {
-	s.forgetValues()
-	s.replaced = true
-}
-
-func (s *Session) forgetValues() {
 	s.row.Values = stores.Values{}
 	s.set, s.removed, s.now, s.flashed, s.kept = nil, nil, nil, nil, nil
+	s.replaced = true
 }
 
 // setWho changes who is logged in, for the commit.
@@ -156,7 +152,8 @@ func (s *Session) Confirm(ctx context.Context, guard, userID string, at time.Tim
 
 // LogOut ends a guard's login at once, also if the client has disconnected. The session ends
 // with it, unless another guard has a living login in the session: then the session goes on
-// under a new id, in a new generation, and without its values.
+// under a new id, in a new generation, and without the values that were
+// written under the login.
 func (s *Session) LogOut(ctx context.Context, guard string) error {
 	return s.drop(ctx, guard, (*Session).end)
 }
@@ -183,8 +180,12 @@ func (s *Session) drop(ctx context.Context, guard string, end func(*Session) err
 			return err
 		}
 	}
-	s.forgetValues()
 	s.who, s.made = others, s.made.without(guard)
+	for key, value := range s.set {
+		if _, visible := s.who.open(string(value)); !visible {
+			delete(s.set, key)
+		}
+	}
 	return nil
 }
 
@@ -212,7 +213,7 @@ func (s *Session) dropStored(ctx context.Context, guard string) error {
 	defer span.End()
 	s.renew()
 	d := stores.Delta{
-		Generation: s.row.Generation, Clear: true,
+		Generation: s.row.Generation, Remove: others.hidden(s.row.Values),
 		Principals: &stores.Principals{
 			Data: others.encode(), Owners: others.owners(s.e.cfg.Realms), Generation: s.row.Generation + 1,
 		},

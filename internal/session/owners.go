@@ -58,9 +58,9 @@ func (e *Engine) Of(ctx context.Context, owner string) ([]stores.Session, error)
 // EndOf ends the logins of an owner in all sessions except one. It does nothing if the store
 // does not index owners.
 //
-// A session in which other users are logged in goes on without the owner. It loses its values,
-// because the owner may have written them. All other sessions end, as do sessions beyond the
-// number that Of returns, and those that change at the same time.
+// A session in which other users are logged in goes on without the owner, and without the
+// values that were written under the owner's login. All other sessions end, as do sessions
+// beyond the number that Of returns, and those that change at the same time.
 func (e *Engine) EndOf(ctx context.Context, owner, exceptRow string) error {
 	if e.index == nil {
 		return nil
@@ -107,7 +107,7 @@ func (e *Engine) endIn(ctx context.Context, row *stores.Session, owner string) e
 			break
 		}
 		d := stores.Delta{
-			Generation: row.Generation, Clear: true,
+			Generation: row.Generation, Remove: others.hidden(row.Values),
 			Principals: &stores.Principals{
 				Data: others.encode(), Owners: others.owners(e.cfg.Realms), Generation: row.Generation + 1,
 			},

@@ -21,12 +21,16 @@ func (s *Session) lookup(key string) (string, bool) {
 		return string(value), true
 	}
 	if value, ok := s.set[key]; ok {
-		return string(value), true
+		return s.who.open(string(value))
 	}
 	if s.removed[key] || !s.exists {
 		return "", false
 	}
-	return s.row.Values.Get(key)
+	stored, ok := s.row.Values.Get(key)
+	if !ok {
+		return "", false
+	}
+	return s.who.open(stored)
 }
 
 // keys returns the application's keys.
@@ -35,11 +39,12 @@ func (s *Session) keys() []string {
 		return nil
 	}
 	seen := make(map[string]bool)
-	for key := range s.row.Values.All() {
-		seen[key] = s.exists && !s.removed[key]
+	for key, stored := range s.row.Values.All() {
+		_, visible := s.who.open(stored)
+		seen[key] = visible && s.exists && !s.removed[key]
 	}
-	for key := range maps.Keys(s.set) {
-		seen[key] = true
+	for key, stored := range s.set {
+		_, seen[key] = s.who.open(string(stored))
 	}
 	for key := range maps.Keys(s.now) {
 		seen[key] = true
@@ -83,7 +88,7 @@ func (s *Session) putEncoded(key string, data []byte) error {
 	before, was := s.set[key]
 	removed := s.removed[key]
 	now, hidden := s.now[key]
-	s.assign(key, data)
+	s.assign(key, s.sealed(data))
 	room := s.e.backend.room()
 	if s.sizeAtMost() <= room {
 		return nil
