@@ -136,12 +136,15 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	m.intended = seal.New(ring.Derive("intended url"))
 	realms := make(map[string]string, len(m.guards))
 	for name, g := range m.guards {
-		realms[name] = g.realm.Name
+		if _, inSession := g.Guard.(*sessionGuard); inSession {
+			realms[name] = g.realm.Name
+		}
 	}
 	m.sessions = session.New(m.env, m.stores, session.Config{
 		IdleTimeout: cfg.Session.IdleTimeout, AbsoluteTimeout: cfg.Session.AbsoluteTimeout,
-		TouchInterval: cfg.Session.TouchInterval, Cookie: cfg.Session.Cookie.Name, Realms: realms,
-		WithUser: settings.WithUser(m.stores.Sessions, cfg.Users), FormKeys: ring.Derive("form token"), Sealer: seal.New(ring.Derive("session cookie")),
+		TouchInterval: cfg.Session.TouchInterval, MaxPerUser: cfg.Session.MaxPerUser,
+		Cookie: cfg.Session.Cookie.Name, Realms: realms, WithUser: settings.WithUser(m.stores.Sessions, cfg.Users),
+		FormKeys: ring.Derive("form token"), Sealer: seal.New(ring.Derive("session cookie")),
 	})
 	m.limiter = throttle.New(m.env, m.stores.Limiter, throttle.Config{
 		Limits: settings.Limits(&cfg.Throttle), Keys: ring.Derive("throttle"), Accounts: ring.Derive("event account"),

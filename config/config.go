@@ -26,6 +26,12 @@ type Session struct {
 	// PruneInterval is how often expired records are deleted. Expiry does not depend on it: it is decided when a
 	// session is loaded. Negative: never. Default 10 min.
 	PruneInterval time.Duration
+	// MaxPerUser is how many sessions a user may have. If a login exceeds it, the session of the user that was least
+	// recently used ends, with all logins in it, and events.SessionEvicted is dispatched. Sessions that live in their
+	// cookies, and stores that are no stores.SessionLimit, have no limit. Default 100.
+	MaxPerUser int
+	// DisableMaxPerUser lets a user have any number of sessions. A client that is logged in can then fill the store.
+	DisableMaxPerUser bool
 	// Cookie configures the session cookie. The other cookies share its attributes.
 	Cookie Cookie
 }

@@ -107,6 +107,14 @@ type Change struct {
 
 // Commit stores the changes, once. Afterwards the session can only be read.
 func (s *Session) Commit(ctx context.Context) (Change, error) {
+	change, err := s.commit(ctx)
+	if s.state != nil && s.next != nil && len(s.next.ended) > 0 {
+		s.reportEnded(ctx) // without the lock, because the audit sink may use the session
+	}
+	return change, err
+}
+
+func (s *Session) commit(ctx context.Context) (Change, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	committed := s.committed()
@@ -187,6 +195,7 @@ func storeError(doing string, err error) error {
 func (s *Session) update(ctx context.Context) (Change, error) {
 	ctx, span := s.span(ctx)
 	defer span.End()
+	s.limit()
 	outcome, cookie, err := s.e.backend.update(ctx, s.row, s.delta(), s.next)
 	if err == nil && s.renewed && s.next == nil && (outcome == stores.Stale || outcome == stores.Replaced) {
 		// A parallel request changed the id or the users. Only the renewal of the login is
@@ -251,6 +260,7 @@ func (s *Session) create(ctx context.Context) (Change, error) {
 	if s.next == nil {
 		s.renew()
 	}
+	s.limit()
 	now := s.clock()
 	row := stores.Session{
 		Row: s.next.row, Digest: s.next.digest(),

@@ -29,6 +29,9 @@ func SessionDefaults(s *config.Session) {
 	Default(&s.AbsoluteTimeout, 24*time.Hour)
 	Default(&s.TouchInterval, min(time.Minute, s.IdleTimeout/10))
 	Default(&s.PruneInterval, 10*time.Minute)
+	if !s.DisableMaxPerUser {
+		Default(&s.MaxPerUser, 100)
+	}
 	Default(&s.Cookie.Name, cookies.HostPrefix+"ginauth")
 	Default(&s.Cookie.Path, "/")
 	Default(&s.Cookie.SameSite, http.SameSiteLaxMode)
@@ -73,6 +76,12 @@ func Session(f *faults.List, s *config.Session) {
 	if s.TouchInterval >= s.IdleTimeout && s.IdleTimeout > 0 {
 		f.Add("Session.TouchInterval", "%v is not shorter than IdleTimeout, %v: a session in use would end",
 			s.TouchInterval, s.IdleTimeout)
+	}
+	switch {
+	case s.MaxPerUser < 0:
+		f.Add("Session.MaxPerUser", "%d is negative: set Session.DisableMaxPerUser to allow any number", s.MaxPerUser)
+	case s.DisableMaxPerUser && s.MaxPerUser > 0:
+		f.Add("Session.MaxPerUser", "is %d, and Session.DisableMaxPerUser allows any number: set one of the two", s.MaxPerUser)
 	}
 	cookie := Cookie(&s.Cookie)
 	cookie.Check(f)
