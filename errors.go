@@ -116,7 +116,7 @@ func (m *Manager) respond(c *gin.Context, err error) {
 	}
 	answers.SetRetryAfter(h, status, err)
 	request.KeepPrivate(h, true)
-	if status >= 500 && c.Request.Context().Err() == nil { // otherwise the client disconnected
+	if status >= 500 && !(known && x.Disconnected()) {
 		m.env.Log.ErrorContext(c.Request.Context(), "ginauth: request failed", "status", status,
 			"method", c.Request.Method, "route", c.FullPath(), "error", request.Cut(err.Error(), 512))
 	}

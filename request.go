@@ -91,7 +91,7 @@ func stateOf(c *gin.Context) (*requestState, bool) {
 // begin makes the state of a request, puts its handles on the context and wraps the writer.
 func (m *Manager) begin(c *gin.Context) *requestState {
 	x := &requestState{m: m, State: request.State{
-		Env: m.env, HTTP: c.Request, Remote: c.Request.RemoteAddr,
+		Env: m.env, HTTP: c.Request, Begun: c.Request, Remote: c.Request.RemoteAddr,
 		Jar: cookies.NewJar(&m.cookies, c.Request, gin.Mode() != gin.ReleaseMode),
 	}}
 	if m.cfg.ClientIP != nil {
@@ -125,7 +125,7 @@ func (x *requestState) run(c *gin.Context, check func(*requestState) error) {
 		x.Budget.Close()
 		if !completed {
 			x.Discard()
-			x.RunIfDisconnected(x.HTTP.Context())
+			x.RunIfDisconnected(x.Context())
 			x.writer.Remove()
 		}
 	}()
@@ -153,7 +153,7 @@ func (x *requestState) Discard() {
 
 // Commit stores the session and completes the response's headers.
 func (x *requestState) Commit(h http.Header, status int) error {
-	ctx := x.HTTP.Context()
+	ctx := x.Context()
 	defer x.RunIfDisconnected(ctx)
 	pending, failure := x.Outcome()
 	if failure != nil {

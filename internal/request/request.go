@@ -5,6 +5,7 @@ package request
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,11 @@ import (
 // middlewares of the request, which run one after the other, may replace HTTP.
 type State struct {
 	*Env
+	// HTTP is the request as the middlewares before the last one of ginauth left it.
 	HTTP *http.Request
+	// Begun is the request that the state was made for, or nil if that is HTTP. Its context ends
+	// when the client disconnects; that of HTTP may end when an inner middleware returns.
+	Begun *http.Request
 	// Remote is the text that the client's address is read from: an address, with
 	// or without a port.
 	Remote string
@@ -85,6 +90,35 @@ func (r *State) Sent() { r.Budget.Close() }
 
 // DeleteCookie makes the browser delete a cookie, unless the request fails.
 func (r *State) DeleteCookie(name string) { r.SetCookie(name, "", -time.Second) }
+
+// Context returns the context of what the request does on its own account: it loads sessions,
+// commits and runs hooks. It ends with the request that the state was made for, and has the values
+// of the context that a later middleware may have put in its place.
+func (r *State) Context() context.Context {
+	if r.Begun == nil || r.HTTP == r.Begun {
+		return r.HTTP.Context()
+	}
+	return &outerContext{r.Begun.Context(), context.WithoutCancel(r.HTTP.Context())}
+}
+
+// outerContext has the end of one context and the values of another.
+type outerContext struct {
+	context.Context
+	values context.Context
+}
+
+// Value implements context.Context.
+func (c *outerContext) Value(key any) any {
+	if v := c.values.Value(key); v != nil {
+		return v
+	}
+	return c.Context.Value(key)
+}
+
+// Disconnected reports whether the client has disconnected.
+func (r *State) Disconnected() bool {
+	return r.Begun != nil && errors.Is(r.Begun.Context().Err(), context.Canceled)
+}
 
 // Fail records the request's first failure: the response reports it, whatever the
 // handler writes. A nil err is ignored.

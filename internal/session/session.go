@@ -85,7 +85,7 @@ func (s *Session) context() context.Context {
 	if s.r == nil {
 		return s.ctx
 	}
-	return s.r.HTTP.Context()
+	return s.r.Context()
 }
 
 // span opens a span of store calls, in the request's budget if there is a request.
