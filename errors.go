@@ -110,6 +110,9 @@ func CodeOf(err error) string { return answers.For(err).Code }
 func (m *Manager) respond(c *gin.Context, err error) {
 	a, status := answers.For(err), StatusOf(err)
 	x, known := stateOf(c)
+	if known {
+		x.writer.Replace()
+	}
 	h := c.Writer.Header()
 	if status == http.StatusUnauthorized && known && h.Get("WWW-Authenticate") == "" {
 		h.Set("WWW-Authenticate", x.auth.current().challengeTo(x.HTTP))

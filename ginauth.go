@@ -19,6 +19,7 @@ import (
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/dispatch"
 	"github.com/ginauth/ginauth/internal/faults"
+	"github.com/ginauth/ginauth/internal/ginwriter"
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/passpolicy"
 	"github.com/ginauth/ginauth/internal/passwords"
@@ -52,6 +53,7 @@ type Manager struct {
 	origins      *http.CrossOriginProtection
 	intended     *seal.Sealer
 	usage        preflight.Usage
+	live         ginwriter.Live
 	features     features
 	stamps       *stamp.Binder
 

@@ -57,6 +57,10 @@ func (m *Manager) handle(c *gin.Context, check func(*requestState) error) {
 	x, known := stateOf(c)
 	switch {
 	case !known:
+		if x, known = m.resume(c); known {
+			x.next(c, check)
+			return
+		}
 		x = m.begin(c)
 		x.run(c, check)
 		return
@@ -97,6 +101,7 @@ func (m *Manager) begin(c *gin.Context) *requestState {
 	if m.cfg.ClientIP != nil {
 		x.SetRemote(m.cfg.ClientIP(c))
 	}
+	x.Observer = x
 	x.session.s.Init(m.sessions, &x.State)
 	x.auth.x = x
 	m.gate.Bind(&x.gate, (*authenticatorSource)(&x.auth))
@@ -104,6 +109,25 @@ func (m *Manager) begin(c *gin.Context) *requestState {
 	x.writer.Init(c, x)
 	return x
 }
+
+// resume returns the state of a request that gin.Engine.HandleContext routes again, which takes everything from the
+// context. Without the state, a login before would be lost.
+func (m *Manager) resume(c *gin.Context) (*requestState, bool) {
+	w := m.live.Find(c)
+	if w == nil {
+		return nil, false
+	}
+	x := w.Request().(*requestState)
+	x.HTTP = c.Request
+	x.setKeys(c)
+	if x.started {
+		x.startSession(c)
+	}
+	return x, true
+}
+
+// Touched makes the state one that resume finds.
+func (x *requestState) Touched() { x.m.live.Add(&x.writer) }
 
 // setKeys puts the handles on the context. Usually they are the first keys, and the map is made here in its final
 // size.
@@ -123,19 +147,25 @@ func (x *requestState) run(c *gin.Context, check func(*requestState) error) {
 	completed := false
 	defer func() {
 		x.Budget.Close()
+		x.m.live.End(&x.writer)
 		if !completed {
-			x.Discard()
+			x.Discard("a handler panicked")
 			x.RunIfDisconnected(x.Context())
 			x.writer.Remove()
 		}
 	}()
+	x.next(c, check)
+	completed = true
+}
+
+// next runs the rest of a chain of handlers, and commits.
+func (x *requestState) next(c *gin.Context, check func(*requestState) error) {
 	if err := check(x); err != nil {
 		x.m.abort(c, err)
 	} else {
 		c.Next()
 	}
 	x.writer.Open() // for a response that has a status and no body
-	completed = true
 }
 
 // startSession makes the session the request's.
@@ -144,11 +174,12 @@ func (x *requestState) startSession(c *gin.Context) {
 	c.Set(gincontrib.Key, (*gincontrib.Session)(&x.session.s))
 }
 
-// Discard drops the changes of the request.
-func (x *requestState) Discard() {
-	x.session.s.Discard()
-	x.Settle()
-	x.DropAfterCommit()
+// Discard drops the changes of the request. The log says why, if there are any.
+func (x *requestState) Discard(reason string) {
+	session := x.session.s.Discard()
+	if pending := x.State.Discard(); session || pending {
+		x.Log.WarnContext(x.Context(), "ginauth: changes discarded", "reason", reason, "session", session)
+	}
 }
 
 // Commit stores the session and completes the response's headers.
@@ -157,12 +188,12 @@ func (x *requestState) Commit(h http.Header, status int) error {
 	defer x.RunIfDisconnected(ctx)
 	pending, failure := x.Outcome()
 	if failure != nil {
-		x.Discard()
+		x.Discard("the request failed")
 		return failure
 	}
 	if status == http.StatusServiceUnavailable {
 		// A request that failed has changed nothing, and a 503 sets no cookie.
-		x.Discard()
+		x.Discard("the response has status 503")
 		return nil
 	}
 	// The request's own context: if the client disconnected, its changes are dropped. What had to end ended when the
@@ -174,6 +205,9 @@ func (x *requestState) Commit(h http.Header, status int) error {
 	}
 	if err != nil {
 		x.session.s.Fail(err)
+		if x.Disconnected() && x.session.s.Unsaved() { // nobody gets the response that would say so
+			x.Log.InfoContext(ctx, "ginauth: changes discarded", "reason", "the client disconnected")
+		}
 		return err
 	}
 	x.RunAfterCommit()
@@ -235,7 +269,7 @@ func (m *Manager) StartSession() gin.HandlerFunc {
 func (m *Manager) Recovery() gin.HandlerFunc {
 	return ginwriter.Recovery(m.env.Log, func(c *gin.Context) {
 		if x, ok := stateOf(c); ok {
-			x.Discard() // if StartSession is outside Recovery
+			x.Discard("a handler panicked") // if StartSession is outside Recovery
 		}
 	}, m.abort)
 }

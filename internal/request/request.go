@@ -32,11 +32,20 @@ type State struct {
 	Remote string
 	Jar    cookies.Jar
 	Budget deadline.Budget
+	// Observer, if not nil, is told when the request gets something to lose.
+	Observer Observer
 
 	mu      sync.Mutex
 	settled bool // committed or discarded
 	// pending is nil as long as there is nothing to do at the commit, as usual.
 	pending atomic.Pointer[pending]
+}
+
+// Observer observes a request.
+type Observer interface {
+	// Touched is called when the request uses its session, and when there is something to do at
+	// the commit. It may be called more than once and by any goroutine.
+	Touched()
 }
 
 // pending is what the commit of a request has to do beside storing the session.
@@ -78,6 +87,10 @@ func (r *State) Cookie(name string) (value string, ok bool) { return r.Jar.Get(r
 func (r *State) SetCookie(name, value string, lifetime time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.settled {
+		r.Log.WarnContext(r.Context(), "ginauth: cookie not sent: the response has begun or failed", "cookie", name)
+		return
+	}
 	p := r.todo()
 	p.cookies = append(p.cookies, Cookie{name, value, lifetime})
 }
@@ -128,8 +141,12 @@ func (r *State) Fail(err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p := r.todo(); p.failure == nil {
+	p := r.todo()
+	if p.failure == nil {
 		p.failure = err
+	}
+	if r.settled { // no response can report it
+		r.Log.ErrorContext(r.Context(), "ginauth: failed after the response began", "error", Cut(err.Error(), 256))
 	}
 }
 
@@ -172,11 +189,24 @@ func (r *State) Emit(e events.Event) {
 	r.AfterCommit(func() { r.Dispatch(ctx, e) })
 }
 
-// Settle ends the request's changes: no further AfterCommit hook is accepted.
+// Settle ends the request's changes: no further cookie or AfterCommit hook is accepted.
 func (r *State) Settle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.settled = true
+}
+
+// Discard drops the cookies and the AfterCommit hooks, unless the request is settled, and settles
+// it. It reports whether there were any.
+func (r *State) Discard() (lost bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.pending.Load(); p != nil {
+		lost = !r.settled && len(p.cookies)+len(p.afterCommit) > 0
+		p.afterCommit = nil
+	}
+	r.settled = true
+	return lost
 }
 
 // RunBeforeResponse runs the before-response hooks, each once.
@@ -242,8 +272,16 @@ func (r *State) todo() *pending {
 	if p == nil {
 		p = new(pending)
 		r.pending.Store(p)
+		r.Touched()
 	}
 	return p
+}
+
+// Touched tells the Observer.
+func (r *State) Touched() {
+	if r.Observer != nil {
+		r.Observer.Touched()
+	}
 }
 
 // SetRemote sets the text that the client's address is read from. A text without an address is

@@ -77,6 +77,9 @@ func (s *Session) lock() {
 	s.mu.Lock()
 	if s.state == nil {
 		s.state = new(state)
+		if s.r != nil {
+			s.r.Touched()
+		}
 	}
 }
 
