@@ -3,6 +3,7 @@ package ginauth
 import (
 	"errors"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
@@ -28,6 +29,8 @@ type requestState struct {
 	started bool
 	// answering says that the application's ErrorHandler runs.
 	answering bool
+	// private says that the response depends on a token that JWT.Source looked for.
+	private atomic.Bool
 
 	session Session
 	auth    Authenticator
@@ -221,7 +224,7 @@ func (x *requestState) Commit(h http.Header, status int) error {
 		x.Jar.Set(h, c.Name, c.Value, c.Lifetime)
 	}
 	cookie := change.Set != "" || change.Clear || len(pending) > 0
-	if cookie || change.Consulted {
+	if cookie || change.Consulted || x.private.Load() {
 		request.KeepPrivate(h, cookie)
 	}
 	return nil

@@ -46,6 +46,7 @@ func DecodeJSON(c *gin.Context, into any) error {
 func (x *requestState) bearer() string {
 	text := ""
 	if source := x.m.cfg.JWT.Source; source != nil {
+		x.private.Store(true) // it may read a cookie, and caches do not know that the response depends on it
 		text = source(x.HTTP)
 	} else {
 		text, _ = request.Authorization(x.HTTP.Header, request.Bearer)
@@ -55,6 +56,11 @@ func (x *requestState) bearer() string {
 	}
 	return text
 }
+
+// CarriesToken reports whether the request carries a token that looks like one of this application: a personal access
+// token, or a signed one that names JWT.Issuer. Credentials for somebody else, such as a proxy, do not. It proves
+// nothing.
+func (a *Authenticator) CarriesToken() bool { return a.x.m.tokens.LooksIssued(a.x.bearer()) }
 
 // BasicOption changes a Basic middleware.
 type BasicOption func(*basic)
