@@ -29,8 +29,7 @@ type requestState struct {
 	started bool
 	// answering says that the application's ErrorHandler runs.
 	answering bool
-	// private says that the response depends on a token that JWT.Source looked for.
-	private atomic.Bool
+	private   atomic.Bool // the response depends on what JWT.Source found
 
 	session Session
 	auth    Authenticator
@@ -113,20 +112,17 @@ func (m *Manager) begin(c *gin.Context) *requestState {
 	return x
 }
 
-// resume returns the state of a request that gin.Engine.HandleContext routes again, which takes everything from the
-// context. Without the state, a login before would be lost.
-func (m *Manager) resume(c *gin.Context) (*requestState, bool) {
-	w := m.live.Find(c)
-	if w == nil {
-		return nil, false
+// resume returns the state of a request that gin.Engine.HandleContext routes again, which empties the context.
+func (m *Manager) resume(c *gin.Context) (x *requestState, known bool) {
+	if w := m.live.Find(c); w != nil {
+		x, known = w.Request().(*requestState)
+		x.HTTP = c.Request
+		x.setKeys(c)
+		if x.started {
+			x.startSession(c)
+		}
 	}
-	x := w.Request().(*requestState)
-	x.HTTP = c.Request
-	x.setKeys(c)
-	if x.started {
-		x.startSession(c)
-	}
-	return x, true
+	return x, known
 }
 
 // Touched makes the state one that resume finds.
@@ -208,9 +204,7 @@ func (x *requestState) Commit(h http.Header, status int) error {
 	}
 	if err != nil {
 		x.session.s.Fail(err)
-		if x.Disconnected() && x.session.s.Unsaved() { // nobody gets the response that would say so
-			x.Log.InfoContext(ctx, "ginauth: changes discarded", "reason", "the client disconnected")
-		}
+		x.LogDisconnected(x.session.s.Unsaved())
 		return err
 	}
 	x.RunAfterCommit()
@@ -220,13 +214,7 @@ func (x *requestState) Commit(h http.Header, status int) error {
 	case change.Clear:
 		x.Jar.Clear(h, x.Jar.Session())
 	}
-	for _, c := range pending {
-		x.Jar.Set(h, c.Name, c.Value, c.Lifetime)
-	}
-	cookie := change.Set != "" || change.Clear || len(pending) > 0
-	if cookie || change.Consulted || x.private.Load() {
-		request.KeepPrivate(h, cookie)
-	}
+	x.SendCookies(h, pending, change.Set != "" || change.Clear, change.Consulted || x.private.Load())
 	return nil
 }
 
@@ -265,6 +253,10 @@ func (m *Manager) StartSession() gin.HandlerFunc {
 		})
 	}
 }
+
+// LogFormatter formats the access log, as in gin.LoggerWithFormatter(ginauth.LogFormatter). gin.Logger writes the links
+// of mails, which are secrets. LogFormatter hides long parts of a path and all values of a query.
+func LogFormatter(p gin.LogFormatterParams) string { return ginwriter.FormatLog(p) }
 
 // Recovery responds with 500 to a panic and logs the stack. Unlike gin.Recovery it logs neither the request, whose
 // Cookie header opens a session, nor the value of the panic, which may hold a secret. If the response has begun, the

@@ -185,3 +185,22 @@ func TestPanicOfADisconnectedClientIsNotLogged(t *testing.T) {
 		t.Errorf("log %s", logs)
 	}
 }
+
+func TestAccessLogHasNoSecrets(t *testing.T) {
+	var log strings.Builder
+	r := gin.New()
+	r.Use(gin.LoggerWithConfig(gin.LoggerConfig{Formatter: ginauth.LogFormatter, Output: &log}))
+	for path, want := range map[string]string{
+		"/verify-email/7/" + strings.Repeat("ab", 16) + "?expires=1&signature=CANARY": `"/verify-email/7/[REDACTED]?expires=&signature="`,
+		"/confirm-email/" + strings.Repeat("CANARY", 20):                              `"/confirm-email/[REDACTED]"`,
+		"/posts/12?" + strings.Repeat("CANARY", 20):                                   `"/posts/12?[REDACTED]="`,
+		"/posts/9f0c1a52-7d9e-4a63-8f0e-0d8b6a2f6c11/edit":                            `"/posts/9f0c1a52-7d9e-4a63-8f0e-0d8b6a2f6c11/edit"`,
+		"/line%0Abreak": `"/line\nbreak"`,
+	} {
+		log.Reset()
+		r.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil))
+		if got := log.String(); !strings.Contains(got, want) || strings.Contains(got, "CANARY") || strings.Count(got, "\n") != 1 {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}

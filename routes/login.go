@@ -61,7 +61,7 @@ func (s *server) login(c *gin.Context, a *ginauth.Authenticator) (reply, error) 
 		return reply{}, err
 	}
 	r := s.userReply(http.StatusOK, res)
-	r.page = a.Intended() // removes it, so that the next user does not get it
+	r.page = a.Guard(s.options.SessionGuard).Intended() // removes it, so that the next user does not get it
 	return r, nil
 }
 
@@ -142,7 +142,7 @@ func (s *server) confirmPassword(c *gin.Context, a *ginauth.Authenticator) (repl
 	if err := a.ConfirmPassword(c.Request.Context(), in.Password); err != nil {
 		return reply{}, err
 	}
-	return done, nil
+	return reply{status: http.StatusNoContent, page: returning(c, a)}, nil
 }
 
 func (s *server) passwordConfirmed(c *gin.Context, a *ginauth.Authenticator) (reply, error) {

@@ -95,6 +95,18 @@ func (r *State) SetCookie(name, value string, lifetime time.Duration) {
 	p.cookies = append(p.cookies, Cookie{name, value, lifetime})
 }
 
+// SendCookies completes the headers of a response: with the cookies, and for caches. Cookie says
+// that it has another cookie, private that it depends on who the client is.
+func (r *State) SendCookies(h http.Header, pending []Cookie, cookie, private bool) {
+	for _, c := range pending {
+		r.Jar.Set(h, c.Name, c.Value, c.Lifetime)
+		cookie = true
+	}
+	if cookie || private {
+		KeepPrivate(h, cookie)
+	}
+}
+
 // DropCookies removes the application's cookies from a response that became a failure.
 func (r *State) DropCookies(h http.Header) { r.Jar.Drop(h) }
 
@@ -131,6 +143,14 @@ func (c *outerContext) Value(key any) any {
 // Disconnected reports whether the client has disconnected.
 func (r *State) Disconnected() bool {
 	return r.Begun != nil && errors.Is(r.Begun.Context().Err(), context.Canceled)
+}
+
+// LogDisconnected logs that changes are lost because the client has disconnected, so that no
+// response says so.
+func (r *State) LogDisconnected(changed bool) {
+	if changed && r.Disconnected() {
+		r.Log.InfoContext(r.Context(), "ginauth: changes discarded", "reason", "the client disconnected")
+	}
 }
 
 // Fail records the request's first failure: the response reports it, whatever the
