@@ -85,8 +85,8 @@ type Config struct {
 	// 1024.
 	EventQueue int
 	// ErrorHandler may respond in place of Abort and the middlewares: status is the status of the response, err is
-	// what happened. It is not asked about a browser that is redirected to one of Pages. If it redirects by itself, it
-	// may call RememberIntended before. If it returns false, the usual response is sent.
+	// what happened. It is not asked about browsers that are redirected to one of Pages. Before a redirect of its own it
+	// calls RememberIntended. If it returns false, the usual response is sent.
 	ErrorHandler func(c *gin.Context, status int, err error) (handled bool)
 	// Logger gets what operators must know. Default slog.Default().
 	Logger *slog.Logger

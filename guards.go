@@ -205,8 +205,7 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 }
 
 // Guest requires that no user is logged in by any of the guards, or by the default guard if none is named. Otherwise
-// it responds with 403, or redirects browsers to the page that Intended returns. It panics if there is no guard of a
-// name.
+// it responds with 403, or redirects browsers as Intended says. It panics if there is no guard of a name.
 func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 	asked := m.guardsNamed(guards)
 	return m.guarding(func(c *gin.Context) {

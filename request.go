@@ -125,7 +125,7 @@ func (m *Manager) resume(c *gin.Context) (x *requestState, known bool) {
 	return x, known
 }
 
-// Touched makes the state one that resume finds.
+// Touched lets resume find the state.
 func (x *requestState) Touched() { x.m.live.Add(&x.writer) }
 
 // setKeys puts the handles on the context. Usually they are the first keys, and the map is made here in its final
@@ -254,8 +254,8 @@ func (m *Manager) StartSession() gin.HandlerFunc {
 	}
 }
 
-// LogFormatter formats the access log, as in gin.LoggerWithFormatter(ginauth.LogFormatter). gin.Logger writes the links
-// of mails, which are secrets. LogFormatter hides long parts of a path and all values of a query.
+// LogFormatter formats the access log, as in gin.LoggerWithFormatter(ginauth.LogFormatter), without the secrets in links
+// of mails: it hides long parts of a path and all values of a query.
 func LogFormatter(p gin.LogFormatterParams) string { return ginwriter.FormatLog(p) }
 
 // Recovery responds with 500 to a panic and logs the stack. Unlike gin.Recovery it logs neither the request, whose

@@ -46,7 +46,7 @@ func DecodeJSON(c *gin.Context, into any) error {
 func (x *requestState) bearer() string {
 	var text string
 	if source := x.m.cfg.JWT.Source; source != nil {
-		x.private.Store(true) // it may read a cookie, and caches do not know that the response depends on it
+		x.private.Store(true) // caches do not know what it reads
 		text = source(x.HTTP)
 	} else {
 		text, _ = request.Authorization(x.HTTP.Header, request.Bearer)
@@ -58,8 +58,7 @@ func (x *requestState) bearer() string {
 }
 
 // CarriesToken reports whether the request carries a token that looks like one of this application: a personal access
-// token, or a signed one that names JWT.Issuer. Credentials for somebody else, such as a proxy, do not. It proves
-// nothing.
+// token, or a signed one that names JWT.Issuer. It proves nothing.
 func (a *Authenticator) CarriesToken() bool { return a.x.m.tokens.LooksIssued(a.x.bearer()) }
 
 // BasicOption changes a Basic middleware.
@@ -150,9 +149,8 @@ func (a *Authenticator) IntendedOr(fallback string) string {
 	return a.x.TakeIntended(a.x.m.intended, fallback)
 }
 
-// RememberIntended records the page that the browser requests, for Intended, within ten minutes. The redirects to
-// Config.Pages do so; an ErrorHandler or a middleware that redirects by itself calls it before. Only a GET by which a
-// person opens a page counts: no prefetch, no part of a page, no request of a script and no socket.
+// RememberIntended records the page that the browser requests, for Intended. The redirects to Config.Pages do so. Only a
+// GET by which a person opens a page counts: no prefetch, no part of a page, no request of a script and no socket.
 func RememberIntended(c *gin.Context) {
 	if x, ok := stateOf(c); ok {
 		x.RememberIntended(x.m.intended, x.m.cfg.BasePath)
