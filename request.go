@@ -3,7 +3,6 @@ package ginauth
 import (
 	"errors"
 	"net/http"
-	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
@@ -25,11 +24,6 @@ const (
 type requestState struct {
 	request.State
 	m *Manager
-	// started says that StartSession ran, so that there is a session.
-	started bool
-	// answering says that the application's ErrorHandler runs.
-	answering bool
-	private   atomic.Bool // the response depends on what JWT.Source found
 
 	session Session
 	auth    Authenticator
@@ -118,7 +112,7 @@ func (m *Manager) resume(c *gin.Context) (x *requestState, known bool) {
 		x, known = w.Request().(*requestState)
 		x.HTTP = c.Request
 		x.setKeys(c)
-		if x.started {
+		if x.Started {
 			x.startSession(c)
 		}
 	}
@@ -169,7 +163,7 @@ func (x *requestState) next(c *gin.Context, check func(*requestState) error) {
 
 // startSession makes the session the request's.
 func (x *requestState) startSession(c *gin.Context) {
-	x.started = true
+	x.Started = true
 	c.Set(gincontrib.Key, (*gincontrib.Session)(&x.session.s))
 }
 
@@ -214,7 +208,7 @@ func (x *requestState) Commit(h http.Header, status int) error {
 	case change.Clear:
 		x.Jar.Clear(h, x.Jar.Session())
 	}
-	x.SendCookies(h, pending, change.Set != "" || change.Clear, change.Consulted || x.private.Load())
+	x.SendCookies(h, pending, change.Set != "" || change.Clear, change.Consulted || x.Private.Load())
 	return nil
 }
 
@@ -245,7 +239,7 @@ func (x *requestState) handleOf(g *guardEntry) *Authenticator {
 func (m *Manager) StartSession() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
-			if x.started { // by an outer group
+			if x.Started { // by an outer group
 				return nil
 			}
 			x.startSession(c)

@@ -46,7 +46,7 @@ func DecodeJSON(c *gin.Context, into any) error {
 func (x *requestState) bearer() string {
 	var text string
 	if source := x.m.cfg.JWT.Source; source != nil {
-		x.private.Store(true) // caches do not know what it reads
+		x.Private.Store(true) // caches do not know what it reads
 		text = source(x.HTTP)
 	} else {
 		text, _ = request.Authorization(x.HTTP.Header, request.Bearer)
@@ -102,7 +102,7 @@ func (m *Manager) Basic(options ...BasicOption) gin.HandlerFunc {
 	return m.guarding(func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			x.auth.use(b.guard)
-			if !x.started { // otherwise StartSession has checked
+			if !x.Started { // otherwise StartSession has checked
 				if err := x.CheckOrigin(m.origins, m.cfg.JWT.Source == nil); err != nil {
 					return err
 				}

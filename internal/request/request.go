@@ -35,8 +35,17 @@ type State struct {
 	// Observer, if not nil, is told when the request gets something to lose.
 	Observer Observer
 
-	mu      sync.Mutex
+	// Small fields of others that are here because they take no memory beside settled.
+	//
+	// Started says that the request has a session, and Answering that the application's
+	// handler of errors runs: both are set by the middlewares, one after the other.
+	// SessionCommitted says that the session cannot be changed any more; the session guards it.
+	Started, Answering, SessionCommitted bool
+
 	settled bool // committed or discarded
+	// Private says that the response depends on a token that is not in the Authorization header.
+	Private atomic.Bool
+	mu      sync.Mutex
 	// pending is nil as long as there is nothing to do at the commit, as usual.
 	pending atomic.Pointer[pending]
 }
