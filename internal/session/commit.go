@@ -135,11 +135,25 @@ func (s *Session) commit(ctx context.Context) (Change, error) {
 	return change, nil
 }
 
-// Discard makes the session read-only and drops its changes.
-func (s *Session) Discard() {
+// Discard makes the session read-only and drops its changes. It reports whether there were any.
+func (s *Session) Discard() (lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	*s.committed() = true
+	committed := s.committed()
+	lost = !*committed && s.unsaved()
+	*committed = true
+	return lost
+}
+
+// Unsaved reports whether the session was changed, also if a commit failed to store that.
+func (s *Session) Unsaved() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unsaved()
+}
+
+func (s *Session) unsaved() bool {
+	return s.state != nil && (len(s.set) > 0 || len(s.removed) > 0 || s.next != nil)
 }
 
 func (s *Session) store(ctx context.Context) (Change, error) {

@@ -132,6 +132,16 @@ func (s *Session) put(key string, value any) error {
 	return s.putEncoded(key, data)
 }
 
+// PutEncoded is Put with a value that package sessioncodec has encoded.
+func (s *Session) PutEncoded(key string, data []byte) error {
+	s.lock()
+	defer s.mu.Unlock()
+	if err := validKey(key); err != nil {
+		return err
+	}
+	return s.putEncoded(key, data)
+}
+
 // putEncoded sets a key that may be set.
 func (s *Session) putEncoded(key string, data []byte) error {
 	if err := s.writable(); err != nil {
