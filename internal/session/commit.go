@@ -43,7 +43,7 @@ func (s *Session) loadCookie(ctx context.Context, cookie string) error {
 	ctx, span := s.span(ctx)
 	defer span.End()
 	now := s.clock()
-	row, state, err := s.e.backend.load(ctx, now, cookie)
+	row, user, state, err := s.e.backend.load(ctx, now, cookie)
 	if err != nil {
 		s.fail(autherr.Unavailable("load session", err))
 		return s.fault
@@ -56,6 +56,7 @@ func (s *Session) loadCookie(ctx context.Context, cookie string) error {
 		s.superseded = !s.e.expired(&row, beganOf(&row), now) && now.Sub(row.Renamed).Abs() < SupersededFor
 	default:
 		s.adopt(&row, now)
+		s.fresh = user
 		s.due = s.due || state == idOldKey
 	}
 	return s.fault

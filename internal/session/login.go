@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -80,6 +82,23 @@ func (s *Session) Login(ctx context.Context, guard string) (l Login, ok bool, er
 	}
 	l, ok = s.who.of(guard)
 	return l, ok, nil
+}
+
+// LoginAndUser is Login. If this call loaded the session, and its store knows the users, it also
+// returns the login's user, who is as fresh as if the provider had been asked now.
+func (s *Session) LoginAndUser(ctx context.Context, guard string) (l Login, u models.Authenticatable, ok bool, err error) {
+	s.lock()
+	defer s.mu.Unlock()
+	before := s.loaded
+	if err := s.loadIn(ctx); err != nil {
+		return Login{}, nil, false, err
+	}
+	l, ok = s.who.of(guard)
+	if u = s.fresh; before || u == nil || s.e.cfg.Realms[guard] != realm.Default || u.AuthID() != l.UserID {
+		u = nil
+	}
+	s.fresh = nil
+	return l, u, ok, nil
 }
 
 // LogIn records a login. The session gets a new id, so that an id planted before is worthless

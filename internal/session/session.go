@@ -11,6 +11,7 @@ import (
 	"github.com/ginauth/ginauth/internal/deadline"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/sessioncodec"
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -59,7 +60,9 @@ type state struct {
 	superseded bool
 	clearing   bool // the cookie is to be deleted
 
-	row stores.Session // as loaded, without the values of a user who was replaced since
+	// fresh is the user that came with the row, for the call that loaded it alone.
+	fresh models.Authenticatable
+	row   stores.Session // as loaded, without the values of a user who was replaced since
 
 	set     map[string][]byte // changes since loading
 	removed map[string]bool
