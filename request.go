@@ -155,8 +155,7 @@ func (x *requestState) Discard() {
 func (x *requestState) Commit(h http.Header, status int) error {
 	ctx := x.HTTP.Context()
 	defer x.RunIfDisconnected(ctx)
-	pending, failure := x.Outcome()
-	if failure != nil {
+	if failure := x.Outcome(); failure != nil {
 		x.Discard()
 		return failure
 	}
@@ -183,10 +182,7 @@ func (x *requestState) Commit(h http.Header, status int) error {
 	case change.Clear:
 		x.Jar.Clear(h, x.Jar.Session())
 	}
-	for _, c := range pending {
-		x.Jar.Set(h, c.Name, c.Value, c.Lifetime)
-	}
-	cookie := change.Set != "" || change.Clear || len(pending) > 0
+	cookie := x.Send(h, change.Set != "" || change.Clear)
 	if cookie || change.Consulted {
 		request.KeepPrivate(h, cookie)
 	}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/clientaddr"
@@ -38,16 +37,9 @@ type State struct {
 type pending struct {
 	failure        error
 	cookies        []Cookie
+	twins          []string // names that occur with several values
 	beforeResponse []func(context.Context) error
 	afterCommit    []func()
-}
-
-// Cookie is a cookie that is sent if the request succeeds.
-type Cookie struct {
-	Name, Value string
-	// Lifetime is 0 for a cookie that ends with the browser, and negative for one
-	// that is deleted.
-	Lifetime time.Duration
 }
 
 // Span opens a span of store calls that uses the request's budget.
@@ -66,25 +58,8 @@ func (r *State) EventContext(ctx context.Context) context.Context {
 	return dispatch.WithClient(r.Within(ctx), r.Meta("", ""))
 }
 
-// Cookie returns the value of a cookie that the request carries; see cookies.Read.
-func (r *State) Cookie(name string) (value string, ok bool) { return r.Jar.Get(r.HTTP.Header, name) }
-
-// SetCookie sends a cookie with the response, unless the request fails.
-func (r *State) SetCookie(name, value string, lifetime time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	p := r.todo()
-	p.cookies = append(p.cookies, Cookie{name, value, lifetime})
-}
-
-// DropCookies removes the application's cookies from a response that became a failure.
-func (r *State) DropCookies(h http.Header) { r.Jar.Drop(h) }
-
 // Sent records that the response has begun.
 func (r *State) Sent() { r.Budget.Close() }
-
-// DeleteCookie makes the browser delete a cookie, unless the request fails.
-func (r *State) DeleteCookie(name string) { r.SetCookie(name, "", -time.Second) }
 
 // Fail records the request's first failure: the response reports it, whatever the
 // handler writes. A nil err is ignored.
@@ -99,15 +74,15 @@ func (r *State) Fail(err error) {
 	}
 }
 
-// Outcome returns the cookies to send and the recorded failure.
-func (r *State) Outcome() ([]Cookie, error) {
+// Outcome returns the recorded failure, or nil.
+func (r *State) Outcome() error {
 	p := r.pending.Load()
 	if p == nil {
-		return nil, nil
+		return nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return p.cookies, p.failure
+	return p.failure
 }
 
 // BeforeResponse adds a hook that runs once the session is stored, before the

@@ -22,7 +22,8 @@ func (s *Session) Flash(key string, value any) error {
 	if err := s.put(key, value); err != nil {
 		return err
 	}
-	return s.mark(key)
+	s.mark(key)
+	return nil
 }
 
 // Now sets a key for this request only. Nothing is stored.
@@ -51,6 +52,13 @@ func (s *Session) Keep(keys ...string) error {
 		return err
 	}
 	for _, key := range keys {
+		if data, ok := s.now[key]; ok && slices.Contains(s.carried, key) {
+			if err := s.putEncoded(key, data); err != nil {
+				return err
+			}
+			s.mark(key)
+			continue
+		}
 		if slices.Contains(s.flashed, key) {
 			if s.kept == nil {
 				s.kept = make(map[string]bool)
@@ -64,7 +72,7 @@ func (s *Session) Keep(keys ...string) error {
 // Reflash keeps all keys that the former request flashed.
 func (s *Session) Reflash() error {
 	s.lock()
-	err, keys := s.writable(), s.flashed
+	err, keys := s.writable(), append(slices.Clone(s.flashed), s.carried...)
 	s.mu.Unlock()
 	if err != nil {
 		return err
@@ -73,11 +81,10 @@ func (s *Session) Reflash() error {
 }
 
 // mark marks a key as flashed. A key that the former request flashed starts over.
-func (s *Session) mark(key string) error {
+func (s *Session) mark(key string) {
 	s.flashed = slices.DeleteFunc(s.flashed, func(k string) bool { return k == key })
 	delete(s.kept, key)
 	s.assign(flashPrefix+key, []byte{1})
-	return nil
 }
 
 // age removes the keys that were flashed for this request and not kept. A key that

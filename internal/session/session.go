@@ -47,7 +47,12 @@ type state struct {
 	// superseded says that a parallel request replaced the presented id moments
 	// ago.
 	superseded bool
-	clearing   bool // the cookie is to be deleted
+	// before are the logins that a superseded id opened.
+	before   principals
+	clearing bool // the cookie is to be deleted
+	// again is the one value, of several cookies, that opened the session. It is sent again,
+	// because the other cookies are deleted.
+	again string
 
 	row stores.Session // as loaded, without the values of a user who was replaced since
 
@@ -55,6 +60,7 @@ type state struct {
 	removed map[string]bool
 	now     map[string][]byte // values for this request only
 	flashed []string          // keys that the former request flashed
+	carried []string          // keys in now that came in the cookie of carriedFlash
 	kept    map[string]bool   // those of them that stay
 
 	// who is logged in. One login, as usual, needs no further memory.
