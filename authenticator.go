@@ -64,7 +64,7 @@ func (a *Authenticator) Request() *http.Request { return a.x.HTTP }
 
 // Session returns the request's session, or nil if StartSession did not run.
 func (a *Authenticator) Session() *Session {
-	if !a.x.started {
+	if !a.x.Started {
 		return nil
 	}
 	return &a.x.session
@@ -178,7 +178,7 @@ func (a *Authenticator) Watch(ctx context.Context) context.Context {
 	}
 	x, g := a.x, a.current()
 	return x.m.env.Background.Watch(ctx, x.m.cfg.Session.WatchInterval, err, func(ctx context.Context) error {
-		now := &requestState{m: x.m, started: x.started}
+		now := &requestState{m: x.m}
 		now.Follow(ctx, &x.State)
 		now.session.s.Follow(ctx, &now.State, &x.session.s)
 		now.auth.x = now
@@ -192,7 +192,7 @@ func (a *Authenticator) Watch(ctx context.Context) context.Context {
 // ownLogin returns the login of the request's user in the session, if there is one.
 func (a *Authenticator) ownLogin(ctx context.Context) (l session.Login, ok bool, err error) {
 	g := a.current()
-	if _, ok := g.Guard.(*sessionGuard); !ok || !a.x.started {
+	if _, ok := g.Guard.(*sessionGuard); !ok || !a.x.Started {
 		return session.Login{}, false, nil
 	}
 	u, err := a.User(ctx)

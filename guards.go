@@ -200,7 +200,7 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 // unauthenticated returns the error of a request without a user: ErrConflict if the session got another id moments ago
 // and the login goes on under it, so that a client does not take a race for the end of its login.
 func (x *requestState) unauthenticated(guards ...*guardEntry) error {
-	if x.started && slices.ContainsFunc(guards, func(g *guardEntry) bool { return x.session.s.Superseded(g.name) }) {
+	if x.Started && slices.ContainsFunc(guards, func(g *guardEntry) bool { return x.session.s.Superseded(g.name) }) {
 		return ErrConflict
 	}
 	return ErrUnauthenticated

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -37,7 +38,7 @@ type Jar struct {
 	cfg   *Config
 	plain bool
 	// port is part of the default name of plain cookies, which browsers send to all ports.
-	port string
+	port uint16
 }
 
 // NewJar returns the Jar of a request. Usually cookies are Secure, also without TLS, because TLS
@@ -57,11 +58,11 @@ func (j Jar) Name(name string) string {
 		return name
 	}
 	name = strings.TrimPrefix(strings.TrimPrefix(name, HostPrefix), SecurePrefix)
-	if j.port == "" {
+	if j.port == 0 {
 		return name
 	}
 	const base = "ginauth" // of DefaultName
-	return base + "_" + j.port + strings.TrimPrefix(name, base)
+	return base + "_" + strconv.Itoa(int(j.port)) + strings.TrimPrefix(name, base)
 }
 
 // Get returns the value of a cookie; see Read.

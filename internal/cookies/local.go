@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/ginauth/ginauth/internal/clientaddr"
@@ -61,14 +62,15 @@ func localHost(host string) bool {
 	return err == nil && clientaddr.Loopback(addr)
 }
 
-// localPort returns the port of a host as digits, or "". Browsers send the cookies of one port of
-// a machine to all others.
-func localPort(host string) string {
-	_, port, err := net.SplitHostPort(host)
-	if err != nil || len(port) > 5 || strings.Trim(port, "0123456789") != "" {
-		return ""
+// localPort returns the port of a host, or 0. Browsers send the cookies of one port of a machine to
+// all others.
+func localPort(host string) uint16 {
+	_, text, err := net.SplitHostPort(host)
+	if err != nil {
+		return 0
 	}
-	return port
+	port, _ := strconv.ParseUint(text, 10, 16)
+	return uint16(port)
 }
 
 // OverTLS reports whether a browser sent a request by HTTPS, as far as the request tells: to this

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ginauth/ginauth/internal/cookies"
@@ -39,12 +40,13 @@ func (r *State) Twins(name string) []string {
 	case r.Upgrades():
 		return values
 	}
+	kept := strings.Clone(name) // the name itself does not escape to the heap, where most requests end before
 	r.WarnOnce(r.HTTP.Context(), "ginauth: a browser sent several cookies of one name, as after a change of "+
-		"Session.Cookie.Domain or Path, or where another application of a sibling host uses the name", "name", r.Jar.Name(name))
+		"Session.Cookie.Domain or Path, or where another application of a sibling host uses the name", "name", r.Jar.Name(kept))
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p := r.todo(); !slices.Contains(p.twins, name) {
-		p.twins = append(p.twins, name)
+	if p := r.todo(); !slices.Contains(p.twins, kept) {
+		p.twins = append(p.twins, kept)
 	}
 	return values
 }
@@ -138,5 +140,6 @@ func (r *State) Upgrades() bool {
 // Follow makes r the state of a look at whether what of authenticated still lives. Nothing that is
 // found is sent anywhere.
 func (r *State) Follow(ctx context.Context, of *State) {
-	r.Env, r.HTTP, r.Remote, r.Jar, r.settled = of.Env, of.HTTP.WithContext(ctx), of.Remote, of.Jar, true
+	r.Env, r.HTTP, r.Remote, r.Jar = of.Env, of.HTTP.WithContext(ctx), of.Remote, of.Jar
+	r.Started, r.settled = of.Started, true
 }

@@ -94,6 +94,9 @@ func (s *Session) takeCarried() {
 			s.now = make(map[string][]byte)
 		}
 		s.now[key] = value
-		s.carried = append(s.carried, key)
+		if s.carried == nil {
+			s.carried = make(map[string]bool)
+		}
+		s.carried[key] = true
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -53,7 +54,7 @@ func (s *Session) loadCookie(ctx context.Context, cookie string) error {
 	ctx, span := s.span(ctx)
 	defer span.End()
 	now := s.clock()
-	row, state, err := s.e.backend.load(ctx, now, cookie)
+	row, user, state, err := s.e.backend.load(ctx, now, cookie)
 	if err != nil {
 		s.fail(autherr.Unavailable("load session", err))
 		return s.fault
@@ -66,6 +67,7 @@ func (s *Session) loadCookie(ctx context.Context, cookie string) error {
 		s.supersede(&row, now)
 	default:
 		s.adopt(&row, now)
+		s.fresh = user
 		s.due = s.due || state == idOldKey
 	}
 	return s.fault
@@ -79,9 +81,10 @@ func (s *Session) loadTwins(ctx context.Context, cookies []string) error {
 	defer span.End()
 	now, opened := s.clock(), 0
 	var row stores.Session
+	var user models.Authenticatable
 	var state idState
 	for _, cookie := range cookies {
-		found, is, err := s.e.backend.load(ctx, now, cookie)
+		found, owner, is, err := s.e.backend.load(ctx, now, cookie)
 		if err != nil {
 			s.fail(autherr.Unavailable("load session", err))
 			return s.fault
@@ -92,7 +95,7 @@ func (s *Session) loadTwins(ctx context.Context, cookies []string) error {
 			s.supersede(&found, now)
 		default:
 			if !s.e.expired(&found, beganOf(&found), now) {
-				row, state, s.again = found, is, cookie
+				row, user, state, s.again = found, owner, is, cookie
 				opened++
 			}
 		}
@@ -103,6 +106,7 @@ func (s *Session) loadTwins(ctx context.Context, cookies []string) error {
 	}
 	s.superseded, s.before = false, nil
 	s.adopt(&row, now)
+	s.fresh = user
 	s.due = s.due || state == idOldKey
 	if s.fault == nil {
 		s.takeCarried()
@@ -153,6 +157,7 @@ func (s *Session) adopt(row *stores.Session, now time.Time) {
 		return
 	}
 	s.row, s.who, s.exists = *row, who, true
+	s.held = tallyOf(row.Values)
 	if s.r == nil || !s.r.Upgrades() { // the handshake of a WebSocket shows no page: flash stays for one that does
 		s.flashed = flashedIn(row)
 	}
@@ -166,11 +171,14 @@ func beganOf(row *stores.Session) time.Time {
 }
 
 // flashedIn returns the keys that the former request flashed.
-func flashedIn(row *stores.Session) []string {
-	var flashed []string
+func flashedIn(row *stores.Session) map[string]bool {
+	var flashed map[string]bool
 	for key := range row.Values.All() {
 		if name, ok := strings.CutPrefix(key, flashPrefix); ok {
-			flashed = append(flashed, name)
+			if flashed == nil {
+				flashed = make(map[string]bool)
+			}
+			flashed[name] = true
 		}
 	}
 	return flashed
@@ -188,8 +196,9 @@ type Change struct {
 func (s *Session) Commit(ctx context.Context) (Change, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.committed
-	s.committed = true
+	committed := s.committed()
+	before := *committed
+	*committed = true
 	switch {
 	case s.state == nil:
 		return Change{}, nil
@@ -212,7 +221,7 @@ func (s *Session) Commit(ctx context.Context) (Change, error) {
 func (s *Session) Discard() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.committed = true
+	*s.committed() = true
 }
 
 func (s *Session) store(ctx context.Context) (Change, error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -75,12 +76,12 @@ func (b *cookieBackend) goesOn(ctx context.Context, s stores.Session, note store
 	return s, false, nil
 }
 
-func (b *cookieBackend) load(ctx context.Context, now time.Time, cookie string) (stores.Session, idState, error) {
+func (b *cookieBackend) load(ctx context.Context, now time.Time, cookie string) (stores.Session, models.Authenticatable, idState, error) {
 	s, key, ok := b.codec.Open(b.sealer, now, b.name, cookie)
 	if !ok {
 		// It may only have expired. The cookie is not deleted: this response may
 		// arrive after that of a parallel login and would delete its cookie.
-		return stores.Session{}, idUnknown, nil
+		return stores.Session{}, nil, idUnknown, nil
 	}
 	state, note, err := b.state(ctx, s.Row)
 	s.Renamed = note.Created
@@ -93,7 +94,7 @@ func (b *cookieBackend) load(ctx context.Context, now time.Time, cookie string) 
 	if state == idCurrent && key > 0 {
 		state = idOldKey
 	}
-	return s, state, err
+	return s, nil, state, err
 }
 
 // state returns what became of a session, and the record of it.

@@ -12,7 +12,7 @@ import (
 // under an id that the request does not know. Nobody uses the session by looking at it. A failure
 // is that of the first method that is called.
 func (s *Session) Follow(ctx context.Context, r *request.State, of *Session) {
-	row, who := of.stored()
+	row, who := of.standing()
 	s.Init(of.e, r)
 	s.lock()
 	defer s.mu.Unlock()
@@ -34,8 +34,8 @@ func (s *Session) Follow(ctx context.Context, r *request.State, of *Session) {
 	}
 }
 
-// stored returns the row of the session, without a name if there is none, and its logins.
-func (s *Session) stored() (stores.Session, principals) {
+// standing returns the row of the session, without a name if there is none, and its logins.
+func (s *Session) standing() (stores.Session, principals) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == nil || !s.loaded {
@@ -45,7 +45,7 @@ func (s *Session) stored() (stores.Session, principals) {
 	switch {
 	case s.issued != nil:
 		row.Row = s.issued.row
-	case s.next != nil && s.committed:
+	case s.next != nil && *s.committed():
 		row.Row = s.next.row
 	case !s.exists:
 		row.Row = ""
