@@ -138,6 +138,12 @@ type AccountConfig struct {
 	ConfirmLifetime time.Duration
 	// RememberLifetime is how long a device is remembered. Default 30 days.
 	RememberLifetime time.Duration
+	// RememberAbsoluteTimeout is how long after the login a device is remembered at most. If it is longer than
+	// RememberLifetime, that begins again whenever the cookie is used. Default RememberLifetime: it does not.
+	RememberAbsoluteTimeout time.Duration
+	// RememberGrace is how long the same remember-me cookie may come again, from several tabs or after a lost response.
+	// Later it is considered stolen, and the device is forgotten. Negative: none. Default 10 s.
+	RememberGrace time.Duration
 	// MailPerMinute and MailPerHour limit the mails of one kind to one account. Default 1 and 5.
 	MailPerMinute, MailPerHour int
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -51,7 +50,7 @@ type Manager struct {
 	guards       map[string]*guardEntry
 	defaultGuard *guardEntry
 	gate         *Gate
-	origins      *http.CrossOriginProtection
+	origins      *request.Origins
 	intended     *seal.Sealer
 	usage        preflight.Usage
 	live         ginwriter.Live
@@ -91,9 +90,7 @@ func New(config Config) (*Manager, error) {
 		verifying = append(verifying, key.key)
 	}
 	m.jwt = &JWT{m: m, set: tokens.KeySet(ring, cfg.JWT.SigningKey.key, verifying, &f)}
-	if origins := settings.CrossOrigin(&f, cfg.CrossOrigin.TrustedOrigins, cfg.CrossOrigin.InsecureBypassPatterns); !cfg.CrossOrigin.InsecureDisable {
-		m.origins = origins
-	}
+	m.origins = settings.CrossOrigin(&f, &cfg.CrossOrigin)
 	m.makePasswords(&f)
 	if m.stores == (stores.Set{}) {
 		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true
@@ -148,6 +145,7 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 		TouchInterval: cfg.Session.TouchInterval, MaxPerUser: cfg.Session.MaxPerUser,
 		Cookie: cfg.Session.Cookie.Name, Realms: realms, WithUser: settings.WithUser(m.stores.Sessions, cfg.Users),
 		FormKeys: ring.Derive("form token"), Sealer: seal.New(ring.Derive("session cookie")),
+		Flash: seal.New(ring.Derive("carried flash")),
 	})
 	m.limiter = throttle.New(m.env, m.stores.Limiter, throttle.Config{
 		Limits: settings.Limits(&cfg.Throttle), Keys: ring.Derive("throttle"), Accounts: ring.Derive("event account"),
@@ -158,6 +156,7 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	m.tokens = tokens.New(m.env, m.stores.Tokens, m.jwt.set, tokenConfig)
 	m.remember = &remember.Service{Env: m.env, Tokens: m.tokens, Config: remember.Config{
 		AbsoluteTimeout: cfg.Session.AbsoluteTimeout, Lifetime: cfg.Account.RememberLifetime,
+		Absolute: cfg.Account.RememberAbsoluteTimeout,
 	}}
 	accountConfig := cfg.accounts()
 	accountConfig.VerifyKeys, accountConfig.EmailSealer = ring.Derive("verify email"), seal.New(ring.Derive("email change"))

@@ -85,4 +85,7 @@ func (m *Manager) guarding(h gin.HandlerFunc) gin.HandlerFunc {
 // Public marks a route that is open to every client on purpose. It only keeps Preflight from reporting the route.
 func Public() gin.HandlerFunc { return publicRoute }
 
+// Public marks a route that is open to every client on purpose, as the function Public does.
+func (*Manager) Public() gin.HandlerFunc { return publicRoute }
+
 func publicRoute(*gin.Context) {}

@@ -33,9 +33,11 @@ func SessionDefaults(s *config.Session) {
 	if !s.DisableMaxPerUser {
 		Default(&s.MaxPerUser, 100)
 	}
-	Default(&s.Cookie.Name, cookies.HostPrefix+"ginauth")
+	Default(&s.Cookie.Name, cookies.DefaultName)
 	Default(&s.Cookie.Path, "/")
 	Default(&s.Cookie.SameSite, http.SameSiteLaxMode)
+	Default(&s.WatchInterval, 15*time.Second)
+	s.Cookie.Domain = cookies.Domain(s.Cookie.Domain)
 }
 
 // ThrottleDefaults fills in the default limits.
@@ -73,7 +75,15 @@ func Session(f *faults.List, s *config.Session) {
 	f.AtLeast(0, map[string]time.Duration{
 		"Session.IdleTimeout": s.IdleTimeout, "Session.AbsoluteTimeout": s.AbsoluteTimeout,
 		"Session.TouchInterval": s.TouchInterval, "Session.Cookie.MaxAge": s.Cookie.MaxAge,
+		"Session.WatchInterval": s.WatchInterval,
 	})
+	if max := s.Cookie.MaxAge; max > 0 && max < s.AbsoluteTimeout {
+		// The cookie is not sent again at each use, because a response that arrives late would
+		// overwrite the cookie of a parallel login.
+		f.Add("Session.Cookie.MaxAge", "%v is shorter than AbsoluteTimeout, %v: browsers would delete the cookie of a session in use; "+
+			"write %v or more, or 0 for a cookie that ends with the browser. IdleTimeout ends sessions that are not used",
+			max, s.AbsoluteTimeout, s.AbsoluteTimeout)
+	}
 	if s.TouchInterval >= s.IdleTimeout && s.IdleTimeout > 0 {
 		f.Add("Session.TouchInterval", "%v is not shorter than IdleTimeout, %v: a session in use would end",
 			s.TouchInterval, s.IdleTimeout)
@@ -119,7 +129,8 @@ func HasPages(p *config.Pages) bool {
 
 // Cookie returns the attributes that all cookies share.
 func Cookie(c *config.Cookie) cookies.Config {
-	return cookies.Config{Name: c.Name, Path: c.Path, Domain: c.Domain, SameSite: c.SameSite, Insecure: c.InsecureAllowHTTP}
+	return cookies.Config{Name: c.Name, Path: c.Path, Domain: c.Domain, SameSite: c.SameSite,
+		Insecure: c.InsecureAllowHTTP, Partitioned: c.Partitioned}
 }
 
 // Limits returns the limits as the engine has them.
