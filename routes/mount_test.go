@@ -21,6 +21,7 @@ import (
 var all = []routes.Route{
 	routes.Register, routes.Login, routes.Logout, routes.Me, routes.ChangePassword, routes.ConfirmPassword,
 	routes.PasswordConfirmed, routes.ForgotPassword, routes.ResetPassword, routes.VerifyEmail, routes.ResendVerification,
+	routes.ShowVerifyEmail, routes.ShowConfirmEmail,
 	routes.ChangeEmail, routes.ConfirmEmail, routes.Devices, routes.RevokeDevice, routes.LogoutDevices, routes.IssueTokens,
 	routes.RefreshTokens, routes.RevokeToken, routes.PersonalTokens, routes.CreateToken, routes.DeleteToken, routes.JWKS,
 }
@@ -49,6 +50,7 @@ func TestMountServesSupportedRoutes(t *testing.T) {
 	mails := ginauth.MailConfig{Mailer: mail.MailerFunc(func(context.Context, mail.Message) error { return nil }), BaseURL: testapp.BaseURL}
 	mailed := []routes.Route{
 		routes.ForgotPassword, routes.ResetPassword, routes.VerifyEmail, routes.ResendVerification, routes.ChangeEmail, routes.ConfirmEmail,
+		routes.ShowVerifyEmail, routes.ShowConfirmEmail,
 	}
 	issued := []routes.Route{routes.IssueTokens, routes.RefreshTokens, routes.JWKS}
 	personal := []routes.Route{routes.PersonalTokens, routes.CreateToken, routes.DeleteToken}
@@ -152,7 +154,7 @@ func TestLinksLeadIntoTheGroup(t *testing.T) {
 			if !strings.HasPrefix(link, c.link) {
 				t.Errorf("link %s", link)
 			}
-			a.Client().Get(link).Want(t, 200)
+			a.Client().Post(link, "{}").Want(t, 200)
 		})
 	}
 }

@@ -2,7 +2,6 @@ package accounts
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 
 	"github.com/ginauth/ginauth/autherr"
@@ -82,7 +81,7 @@ func (s *Service) ChangePassword(
 	if err := u.Realm.StillSame(ctx, u.Authenticatable); err != nil {
 		return nil, err
 	}
-	changed, err := changer.ChangePassword(ctx, u.AuthID(), stamp.Value(u.Authenticatable), hash, rand.Text())
+	changed, err := changer.ChangePassword(ctx, u.AuthID(), stamp.Value(u.Authenticatable), hash, stamp.Next(u.Authenticatable))
 	if err := realm.ChangeError("change password", changed, err); err != nil {
 		return nil, err
 	}
