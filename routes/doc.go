@@ -98,6 +98,7 @@
 // Browsers (clients for which ginauth.WantsHTML is true) are redirected with
 // 303 to the page that Options.Pages names for the route. After a login they
 // are redirected to the page that they requested before, or to
-// Config.Pages.Home. HTML forms support only GET and POST, so routes with PUT
-// and DELETE need a script. The method cannot be overridden.
+// Config.Pages.Home. HTML forms support only GET and POST, so a POST does what
+// a PUT or DELETE does at these paths: /password, /email, /devices/:id/delete,
+// /devices/delete (LogoutDevices) and /tokens/:id/delete.
 package routes

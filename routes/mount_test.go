@@ -26,6 +26,11 @@ var all = []routes.Route{
 	routes.RefreshTokens, routes.RevokeToken, routes.PersonalTokens, routes.CreateToken, routes.DeleteToken, routes.JWKS,
 }
 
+// aliases are POSTs in place of PUT and DELETE.
+var aliases = []string{
+	"POST /password", "POST /email", "POST /devices/:id/delete", "POST /devices/delete", "POST /tokens/:id/delete",
+}
+
 // plainUsers is a user provider that can only look users up.
 type plainUsers struct{ models.UserProvider }
 
@@ -40,7 +45,9 @@ func mounted(t *testing.T, cfg ginauth.Config, o routes.Options) []routes.Route 
 	routes.Mount(engine, m, o)
 	var found []routes.Route
 	for _, r := range engine.Routes() {
-		found = append(found, routes.Route(r.Method+" "+r.Path))
+		if route := r.Method + " " + r.Path; !slices.Contains(aliases, route) {
+			found = append(found, routes.Route(route))
+		}
 	}
 	return found
 }

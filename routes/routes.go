@@ -69,9 +69,22 @@ func Mount(group Router, manager *ginauth.Manager, options Options) {
 		if e.route == JWKS {
 			chain = nil // the response is public and may be cached
 		}
-		chain = append(chain, e.before...)
-		group.Handle(method, path, append(chain, e.handler)...)
+		chain = append(append(chain, e.before...), e.handler)
+		group.Handle(method, path, chain...)
+		if alias, ok := aliases[e.route]; ok {
+			group.POST(alias, chain...)
+		}
 	}
+}
+
+// aliases are the paths at which a POST does what a PUT or DELETE does, for forms without a
+// script.
+var aliases = map[Route]string{
+	ChangePassword: "/password",
+	ChangeEmail:    "/email",
+	RevokeDevice:   "/devices/:id/delete",
+	LogoutDevices:  "/devices/delete",
+	DeleteToken:    "/tokens/:id/delete",
 }
 
 // server holds the state that all handlers share.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -93,23 +95,30 @@ func NewUser(rm *realm.Realm) (models.Authenticatable, error) {
 	return u, nil
 }
 
+// checkRegistration returns all faults of the input at once.
 func (s *Service) checkRegistration(ctx context.Context, rm *realm.Realm, in Registration) error {
-	if n := utf8.RuneCountInString(in.Name); strings.TrimSpace(in.Name) == "" || n > maxName ||
-		!utf8.ValidString(in.Name) || strings.ContainsFunc(in.Name, unicode.IsControl) {
-		return autherr.Invalid("name", fmt.Sprintf("must be 1 to %d characters that can be shown", maxName))
+	address := checkAddress(in.Email)
+	if address == nil {
+		_, address = rm.Canonical(emailField, in.Email)
 	}
-	if err := checkAddress(in.Email); err != nil {
-		return err
+	faults := []error{
+		checkName(in.Name), address, s.Passwords.CheckNew(ctx, "password", in.Password, in.Name, in.Email),
 	}
-	if _, err := rm.Canonical(emailField, in.Email); err != nil {
-		return err
-	}
-	for field, value := range in.Fields {
-		if strings.ContainsRune(value, 0) || !utf8.ValidString(value) { // some databases store no such text
-			return autherr.Invalid(request.Cut(field, 64), "is not a text")
+	for _, field := range slices.Sorted(maps.Keys(in.Fields)) {
+		if value := in.Fields[field]; strings.ContainsRune(value, 0) || !utf8.ValidString(value) {
+			// Some databases store no such text.
+			faults = append(faults, autherr.Invalid(request.Cut(field, 64), "is not a text"))
 		}
 	}
-	return s.Passwords.CheckNew(ctx, "password", in.Password, in.Name, in.Email)
+	return autherr.AllInput(faults...)
+}
+
+func checkName(name string) error {
+	if n := utf8.RuneCountInString(name); strings.TrimSpace(name) == "" || n > maxName ||
+		!utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return autherr.Invalid("name", fmt.Sprintf("must be 1 to %d characters that can be shown", maxName))
+	}
+	return nil
 }
 
 // checkAddress refuses a text that cannot be an email address.
