@@ -162,7 +162,7 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	accountConfig.VerifyKeys, accountConfig.EmailSealer = ring.Derive("verify email"), seal.New(ring.Derive("email change"))
 	m.accounts = &accounts.Service{
 		Env: m.env, Config: accountConfig, Sessions: m.sessions, Tokens: m.tokens, Limiter: m.limiter,
-		Passwords: m.passwords, Mails: m.mails,
+		Passwords: m.passwords, Mails: m.mails, OnRevoke: m.revokeFeatures,
 	}
 }
 

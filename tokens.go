@@ -174,14 +174,18 @@ func (t PersonalToken) LogValue() slog.Value { return slog.StringValue("Personal
 const maxPersonalTokens = 100
 
 // CreateToken makes a personal access token for the request's user. A request that is itself authenticated by a
-// personal access token gets ErrForbidden: a leaked token must not make another one. The other errors are
-// *InputError, ErrUnauthenticated and ErrUnavailable.
+// personal access token gets ErrForbidden: a leaked token must not make another one. A user with an unverified email
+// address gets ErrEmailNotVerified; see PersonalTokensConfig. The other errors are *InputError, ErrUnauthenticated and
+// ErrUnavailable.
 func (a *Authenticator) CreateToken(ctx context.Context, n TokenSpec) (*PersonalToken, error) {
 	u, err := a.ownUser(ctx)
 	if err != nil {
 		return nil, err
 	}
 	g := a.current()
+	if !a.x.m.cfg.PersonalTokens.InsecureUnverified && a.x.m.accounts.Unverified(g.realm, u) {
+		return nil, ErrEmailNotVerified
+	}
 	made, err := a.x.m.tokens.CreateOwn(ctx, &a.x.State, g.realm, g.name, u, tokens.PersonalSpec(n))
 	if err != nil {
 		return nil, err

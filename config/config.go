@@ -191,4 +191,8 @@ type PersonalTokens struct {
 	Prefix string
 	// Lifetime is the lifetime of tokens that are made without one. Default 365 days.
 	Lifetime time.Duration
+	// InsecureUnverified lets users with an unverified email address make personal access tokens. Somebody else may
+	// have registered the address. Users cannot verify addresses without a Mailer, so they make tokens then. Default:
+	// 403. Manager.CreateToken is not limited.
+	InsecureUnverified bool
 }

@@ -36,7 +36,7 @@ func TestRegisterSendsVerificationLink(t *testing.T) {
 			t.Errorf("body %s, want %s", r.Text, want)
 		}
 		c.Get("/me").Want(t, 401) // not logged in
-		c.Get(testapp.PathOf(a, a.Outbox.Next(a, mail.VerifyEmail, "ann@example.com"))).Want(t, 200)
+		c.Post(testapp.PathOf(a, a.Outbox.Next(a, mail.VerifyEmail, "ann@example.com")), "{}").Want(t, 200)
 		c.LogIn("ANN@example.com", testapp.NewPassword).Want(t, 200)
 		c.Post("/register", registration("ann@EXAMPLE.com")).WantField(t, "email")
 		testapp.WantEvents[events.Registered](a, 1)

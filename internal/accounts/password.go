@@ -2,7 +2,6 @@ package accounts
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 
 	"github.com/ginauth/ginauth/autherr"
@@ -40,7 +39,7 @@ func (s *Service) ProvePassword(ctx context.Context, r *request.State, u User, f
 	}
 	if !ok {
 		s.Env.Dispatch(ctx, events.Failed{Meta: a.Meta(u.AuthID())})
-		return autherr.Invalid(field, "is not right")
+		return autherr.Invalid(field, "is incorrect")
 	}
 	return a.Succeed(ctx)
 }
@@ -64,8 +63,9 @@ func (s *Service) ChangePassword(
 	if !ok {
 		return nil, unsupported("changes no password")
 	}
-	if err := passwords.CheckShape("password", password); err != nil {
-		return nil, err
+	shape := autherr.AllInput(passwords.CheckShape("current_password", current), passwords.CheckShape("password", password))
+	if shape != nil {
+		return nil, shape
 	}
 	if err := s.ProvePassword(ctx, r, u, "current_password", current, lim); err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (s *Service) ChangePassword(
 	if err := u.Realm.StillSame(ctx, u.Authenticatable); err != nil {
 		return nil, err
 	}
-	changed, err := changer.ChangePassword(ctx, u.AuthID(), stamp.Value(u.Authenticatable), hash, rand.Text())
+	changed, err := changer.ChangePassword(ctx, u.AuthID(), stamp.Value(u.Authenticatable), hash, stamp.Next(u.Authenticatable))
 	if err := realm.ChangeError("change password", changed, err); err != nil {
 		return nil, err
 	}

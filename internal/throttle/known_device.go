@@ -64,7 +64,22 @@ func (l *Limiter) deviceFor(r *request.State, realm, field, canonical string) *D
 
 // RememberDevice makes this device known to the account that it logged into.
 func (l *Limiter) RememberDevice(r *request.State, rm *realm.Realm, s Subject, u models.Authenticatable) {
-	d := Device{account: s.Account, fingerprint: rm.Sum(stamp.Device, u)}
+	l.remember(r, s, rm.Sum(stamp.Device, u))
+}
+
+// RememberNothing sends a cookie that looks as after RememberDevice. The entry in it fits no
+// user.
+func (l *Limiter) RememberNothing(r *request.State, s Subject) {
+	var random stores.Digest
+	_, _ = rand.Read(random[:])
+	if s.Device != nil {
+		random = s.Device.fingerprint // keep what is known
+	}
+	l.remember(r, s, random)
+}
+
+func (l *Limiter) remember(r *request.State, s Subject, fingerprint stores.Digest) {
+	d := Device{account: s.Account, fingerprint: fingerprint}
 	if s.Device != nil {
 		d.id = s.Device.id
 	} else {
