@@ -32,7 +32,7 @@
 //	GET    /devices                                                200 {"devices": [ginauth.Device]}
 //	DELETE /devices/:id                                            204
 //	DELETE /devices             password                           204, or 200 with a pair
-//	POST   /token               email, password                    200 with a pair
+//	POST   /token               email, password, device_token      200 with a pair, and a device_token for the next login
 //	POST   /token/refresh       refresh_token                      200 with a pair
 //	POST   /token/revoke        token                              204
 //	GET    /tokens                                                 200 {"tokens": [ginauth.PersonalToken]}
@@ -67,8 +67,9 @@
 // Every route starts a session if none was started, which includes the
 // protection against cross-site requests. Logins are counted by the manager's
 // login throttle. Requests that send mail, requests that create users, and
-// failed requests are counted separately by client address. The limit of each
-// is Throttle.Address.
+// failed requests are counted separately by client address. The limit of
+// requests that create users is Throttle.Register, that of the others is
+// Throttle.Address.
 //
 // Changing the email address and creating a personal access token require a
 // session whose user confirmed the password within Account.ConfirmLifetime. An
