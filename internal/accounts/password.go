@@ -29,7 +29,7 @@ func (s *Service) ProvePassword(ctx context.Context, r *request.State, u User, f
 		return err
 	}
 	defer a.Done()
-	ok, err := s.Passwords.Matches(ctx, u.Authenticatable, password)
+	ok, err := s.Passwords.Matches(passwords.For(ctx, r.Remote), u.Authenticatable, password)
 	if errors.Is(err, hashing.ErrBusy) {
 		err = errors.Join(err, a.Release(ctx)) // nothing was compared
 	}
@@ -74,7 +74,7 @@ func (s *Service) ChangePassword(
 	if err := s.Passwords.CheckNew(ctx, "password", password, words(u.Authenticatable)...); err != nil {
 		return nil, err
 	}
-	hash, err := s.Passwords.Hash(ctx, password)
+	hash, err := s.Passwords.Hash(passwords.For(ctx, r.Remote), password)
 	if err != nil {
 		return nil, err
 	}

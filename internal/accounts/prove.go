@@ -52,7 +52,7 @@ func (s *Service) Prove(
 	if p.User, err = p.Attempt.LookUp(ctx, rm, c.Field, c.Canonical); err != nil {
 		return nil, err
 	}
-	ok, err := s.Passwords.Matches(ctx, p.User, c.Password)
+	ok, err := s.Passwords.Matches(passwords.For(ctx, r.Remote), p.User, c.Password)
 	if errors.Is(err, hashing.ErrBusy) {
 		// Nothing was compared: a flood of logins must not lock honest users out for longer
 		// than it lasts.
@@ -83,7 +83,7 @@ func (p *Proof) Succeed(ctx context.Context) error {
 	if err := p.Attempt.Succeed(ctx); err != nil {
 		return err
 	}
-	p.s.Passwords.Rehash(p.r.Within(ctx), p.realm, p.User, p.password)
+	p.s.Passwords.Rehash(passwords.For(p.r.Within(ctx), p.r.Remote), p.realm, p.User, p.password)
 	p.s.Env.Dispatch(ctx, events.Authenticated{Meta: p.Attempt.Meta(p.User.AuthID())})
 	return nil
 }

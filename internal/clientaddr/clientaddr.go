@@ -49,6 +49,15 @@ func Site(remote string) string {
 	return prefix.String()
 }
 
+// Client names the client that something is done for: an IPv4 address, or the
+// /48 of IPv6. It returns "" for texts that Prefix does not accept.
+func Client(remote string) string {
+	if site := Site(remote); site != "" {
+		return site
+	}
+	return Host(remote)
+}
+
 // Parse returns the address in remote, without zone and port. Addresses that
 // are mapped to IPv6 are returned as IPv4. Remote has the forms that Prefix
 // accepts.
