@@ -34,7 +34,8 @@ var (
 
 	// ErrBusy says that Config.Concurrency hashes are being computed and
 	// Config.Queue callers are waiting. It is returned at once, or when a client
-	// with fewer callers takes the place; see WithClient. A server should respond with 503 and a Retry-After header.
+	// with fewer callers takes the place; see WithClient. A server should respond
+	// with 503 and a Retry-After header.
 	ErrBusy = errors.New("ginauth: too many passwords are being hashed")
 )
 
