@@ -144,7 +144,7 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	m.sessions = session.New(m.env, m.stores, session.Config{
 		IdleTimeout: cfg.Session.IdleTimeout, AbsoluteTimeout: cfg.Session.AbsoluteTimeout,
 		TouchInterval: cfg.Session.TouchInterval, Cookie: cfg.Session.Cookie.Name, Realms: realms,
-		FormKeys: ring.Derive("form token"), Sealer: seal.New(ring.Derive("session cookie")),
+		WithUser: settings.WithUser(m.stores.Sessions, cfg.Users), FormKeys: ring.Derive("form token"), Sealer: seal.New(ring.Derive("session cookie")),
 	})
 	m.limiter = throttle.New(m.env, m.stores.Limiter, throttle.Config{
 		Limits: settings.Limits(&cfg.Throttle), Keys: ring.Derive("throttle"), Accounts: ring.Derive("event account"),

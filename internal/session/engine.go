@@ -27,6 +27,8 @@ type Config struct {
 	Cookie string
 	// Realms maps the name of each guard to the realm of its users.
 	Realms map[string]string
+	// WithUser loads a session with its user of realm.Default, or is nil.
+	WithUser stores.LoadWithUser
 	// FormKeys derive the tokens in forms, and Sealer seals sessions that live in
 	// cookies.
 	FormKeys keys.Subkeys
@@ -52,7 +54,7 @@ func New(env *request.Env, set stores.Set, cfg Config) *Engine {
 	}
 	e.index, _ = set.Sessions.(stores.SessionIndex)
 	if !e.inCookie {
-		e.backend = storeBackend{set.Sessions}
+		e.backend = storeBackend{set.Sessions, cfg.WithUser}
 		return e
 	}
 	e.backend = &cookieBackend{
