@@ -40,7 +40,7 @@ func newLimiter(c *core) *limiter {
 		table:   t,
 		load:    t.sql("SELECT * FROM {} WHERE {ID} IN ?"),
 		refund:  t.sql("UPDATE {} SET {Version} = {Version} + 1, {Taken} = {Taken} - 1 WHERE {Taken} > 0 AND ("),
-		slot:    t.sql("({ID} = ? AND {Opened} = ?)"),
+		slot:    t.sql("({ID} = ? AND {Opened} <= ?)"),
 		delete:  t.sql("DELETE FROM {} WHERE {ID} IN ?"),
 		expired: newExpired(t, "ID"),
 	}
