@@ -50,7 +50,7 @@ func UserAs[U models.Authenticatable](c *gin.Context) (U, bool) {
 	if !ok {
 		return none, false
 	}
-	u, err := x.auth.User(c.Request.Context())
+	u, err := x.auth.User(x.Context())
 	if err != nil {
 		x.Fail(err)
 		return none, false

@@ -107,6 +107,14 @@ type Change struct {
 
 // Commit stores the changes, once. Afterwards the session can only be read.
 func (s *Session) Commit(ctx context.Context) (Change, error) {
+	change, err := s.commit(ctx)
+	if s.state != nil && s.next != nil && len(s.next.ended) > 0 {
+		s.reportEnded(ctx) // without the lock, because the audit sink may use the session
+	}
+	return change, err
+}
+
+func (s *Session) commit(ctx context.Context) (Change, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	committed := s.committed()
@@ -127,11 +135,25 @@ func (s *Session) Commit(ctx context.Context) (Change, error) {
 	return change, nil
 }
 
-// Discard makes the session read-only and drops its changes.
-func (s *Session) Discard() {
+// Discard makes the session read-only and drops its changes. It reports whether there were any.
+func (s *Session) Discard() (lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	*s.committed() = true
+	committed := s.committed()
+	lost = !*committed && s.unsaved()
+	*committed = true
+	return lost
+}
+
+// Unsaved reports whether the session was changed, also if a commit failed to store that.
+func (s *Session) Unsaved() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unsaved()
+}
+
+func (s *Session) unsaved() bool {
+	return s.state != nil && (len(s.set) > 0 || len(s.removed) > 0 || s.next != nil)
 }
 
 func (s *Session) store(ctx context.Context) (Change, error) {
@@ -187,6 +209,7 @@ func storeError(doing string, err error) error {
 func (s *Session) update(ctx context.Context) (Change, error) {
 	ctx, span := s.span(ctx)
 	defer span.End()
+	s.limit()
 	outcome, cookie, err := s.e.backend.update(ctx, s.row, s.delta(), s.next)
 	if err == nil && s.renewed && s.next == nil && (outcome == stores.Stale || outcome == stores.Replaced) {
 		// A parallel request changed the id or the users. Only the renewal of the login is
@@ -251,6 +274,7 @@ func (s *Session) create(ctx context.Context) (Change, error) {
 	if s.next == nil {
 		s.renew()
 	}
+	s.limit()
 	now := s.clock()
 	row := stores.Session{
 		Row: s.next.row, Digest: s.next.digest(),

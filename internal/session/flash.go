@@ -25,6 +25,7 @@ func (s *Session) Flash(key string, value any) error {
 	if err != nil {
 		return err
 	}
+	data = s.sealed(data)
 	further := 0
 	if _, marked := s.sizeOf(flashPrefix + key); !marked {
 		further = stores.PairSize(len(flashPrefix)+len(key), 1)
@@ -112,19 +113,22 @@ func (s *Session) Push(key string, value any) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
+	header := s.sealed(nil)
 	list, ours := s.set[key]
-	if _, hidden := s.now[key]; hidden || !ours {
+	_, hidden := s.now[key]
+	if !ours || hidden || !s.ownedAlike(list, header) {
 		text, _ := s.lookup(key)
-		list = []byte(text)
+		list = append(header, text...)
 	}
 	// AppendItem changes list, which may be the value so far. So nothing may fail after it.
 	if err := s.fits(key, len(list)+len(item)+len("j[]"), 0); err != nil {
 		return err
 	}
-	list, ok := sessioncodec.AppendItem(list, item)
+	items, ok := sessioncodec.AppendItem(list[len(header):], item)
 	if !ok {
 		return fmt.Errorf("%w: session key %q", ErrNotList, key)
 	}
+	list = behind(list, len(header), items)
 	s.assign(key, list)
 	return nil
 }

@@ -42,8 +42,9 @@ func (s State) String() string {
 //   - LogIn of another user of the same guard removes all values, also those that parallel
 //     requests of the former user wrote, and begins a new generation: later writes of such
 //     requests are refused.
-//   - LogOut of one of several logins begins a new generation. LogOut of the last login, and
-//     Invalidate, delete the row.
+//   - LogOut of one of several logins removes the values that were written under it, also those
+//     that were written while others were logged in as well, and begins a new generation. LogOut
+//     of the last login, and Invalidate, delete the row.
 //   - Every change of a login gives the session a new id.
 func (s *Session) State() State {
 	s.lock()
@@ -169,7 +170,8 @@ func (s *Session) Confirm(ctx context.Context, guard, userID string, at time.Tim
 
 // LogOut ends a guard's login at once, also if the client has disconnected. The session ends
 // with it, unless another guard has a living login in the session: then the session goes on
-// under a new id, in a new generation.
+// under a new id, in a new generation, and without the values that were
+// written under the login.
 func (s *Session) LogOut(ctx context.Context, guard string) error {
 	return s.drop(ctx, guard, (*Session).end)
 }
@@ -186,7 +188,7 @@ func (s *Session) drop(ctx context.Context, guard string, end func(*Session) err
 	if err := s.writable(); err != nil {
 		return err
 	}
-	others := s.living(s.who, guard)
+	others := s.e.living(s.who.without(guard))
 	if len(others) == 0 {
 		return end(s)
 	}
@@ -197,15 +199,20 @@ func (s *Session) drop(ctx context.Context, guard string, end func(*Session) err
 		}
 	}
 	s.who, s.made = others, s.made.without(guard)
+	for key, value := range s.set {
+		if _, visible := s.who.open(string(value)); !visible {
+			delete(s.set, key)
+		}
+	}
 	return nil
 }
 
-// living returns the logins of other guards that have not reached their absolute timeout. A guard
-// that is not configured any more has none.
-func (s *Session) living(who principals, except string) principals {
+// living returns the logins that have not reached their absolute timeout. A guard that is not
+// configured any more has none.
+func (e *Engine) living(who principals) principals {
 	var living principals
-	for _, l := range who.without(except) {
-		if _, configured := s.e.cfg.Realms[l.guard]; configured && s.clock().Sub(l.At) < s.e.cfg.AbsoluteTimeout {
+	for _, l := range who {
+		if _, configured := e.cfg.Realms[l.guard]; configured && e.env.Now().Sub(l.At) < e.cfg.AbsoluteTimeout {
 			living = append(living, l)
 		}
 	}
@@ -219,12 +226,12 @@ func (s *Session) dropStored(ctx context.Context, guard string) error {
 	if err != nil {
 		return autherr.Unavailable("read session", err)
 	}
-	others := s.living(stored, guard)
+	others := s.e.living(stored.without(guard))
 	ctx, span := s.span(context.WithoutCancel(ctx)) // a logout survives a disconnect
 	defer span.End()
 	s.renew()
 	d := stores.Delta{
-		Generation: s.row.Generation,
+		Generation: s.row.Generation, Remove: others.hidden(s.row.Values),
 		Principals: &stores.Principals{
 			Data: others.encode(), Owners: others.owners(s.e.cfg.Realms), Generation: s.row.Generation + 1,
 		},

@@ -93,6 +93,9 @@ func (s *Session) lock() {
 	s.mu.Lock()
 	if s.state == nil {
 		s.state = new(state)
+		if s.r != nil {
+			s.r.Touched()
+		}
 	}
 }
 
@@ -101,7 +104,7 @@ func (s *Session) context() context.Context {
 	if s.r == nil {
 		return s.ctx
 	}
-	return s.r.HTTP.Context()
+	return s.r.Context()
 }
 
 // span opens a span of store calls, in the request's budget if there is a request.
