@@ -76,8 +76,8 @@ func Unavailable(doing string, err error) error { return autherr.Unavailable(doi
 
 // Abort ends the request with the status that belongs to err and a JSON body of a code, a message and, for invalid
 // input, the field and all "errors" by field. Browsers are redirected where Config.Pages names a page; otherwise
-// Config.ErrorHandler is asked, and at last they get a page of HTML if Config.Pages is in use. The body does not tell the cause, which is logged. Abort
-// panics if err is nil.
+// Config.ErrorHandler is asked, and at last they get a page of HTML if Config.Pages is in use. The body does not tell
+// the cause, which is logged. Abort panics if err is nil.
 func Abort(c *gin.Context, err error) {
 	if err == nil {
 		panic("ginauth: Abort: err is nil")

@@ -91,6 +91,9 @@ func New(config Config) (*Manager, error) {
 	}
 	m.jwt = &JWT{m: m, set: tokens.KeySet(ring, cfg.JWT.SigningKey.key, verifying, &f)}
 	m.origins = settings.CrossOrigin(&f, &cfg.CrossOrigin)
+	if proxies := settings.TrustedProxies(&f, cfg.TrustedProxies, cfg.ClientIP != nil); proxies != nil {
+		m.cfg.ClientIP = func(c *gin.Context) string { return proxies.Client(c.Request) }
+	}
 	m.makePasswords(&f)
 	if m.stores == (stores.Set{}) {
 		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true

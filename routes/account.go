@@ -11,7 +11,7 @@ import (
 func (s *server) accountRoutes() []endpoint {
 	mails := s.m.MailConfig().Mailer != nil
 	var standard ginauth.Limit
-	registrations := s.m.ThrottleRequests("register", standard)
+	registrations := s.m.ThrottleRegistrations()
 	requests := s.m.ThrottleRequests("mails", standard)
 	return []endpoint{
 		{Register, s.can.Register, public(registrations), s.answer(Register, s.register)},

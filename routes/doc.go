@@ -34,7 +34,7 @@
 //	GET    /devices                                                200 {"devices": [ginauth.Device]}
 //	DELETE /devices/:id                                            204
 //	DELETE /devices             password                           204, or 200 with a pair
-//	POST   /token               email, password                    200 with a pair
+//	POST   /token               email, password, device_token      200 with a pair, and a device_token for the next login
 //	POST   /token/refresh       refresh_token                      200 with a pair
 //	POST   /token/revoke        token                              204
 //	GET    /tokens                                                 200 {"tokens": [ginauth.PersonalToken]}
@@ -85,8 +85,9 @@
 // protection against cross-site requests. Logins are counted by the manager's
 // login throttle. Requests that send mail, requests that create users, wrong
 // tokens of links, and failed requests to token endpoints are counted
-// separately by IP address. The limit of each is Throttle.Address. No number of
-// wrong tokens of links keeps a right one out.
+// separately by IP address. The limit of requests that create users is
+// Throttle.Register, that of the others is Throttle.Address. No number of wrong
+// tokens of links keeps a right one out.
 //
 // Changing the email address and creating a personal access token require a
 // session whose user confirmed the password within Account.ConfirmLifetime. An

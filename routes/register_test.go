@@ -47,6 +47,29 @@ func TestRegisterSendsVerificationLink(t *testing.T) {
 	})
 }
 
+func TestRegistrationsHaveALimitOfTheirOwn(t *testing.T) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		people := func(a *testapp.App, domain string, from, to, want int) (last *testapp.Response) {
+			for i := from; i < to; i++ {
+				last = a.Client().Post("/register", registration(fmt.Sprintf("ann%d@%s", i, domain))).Want(t, want)
+			}
+			return last
+		}
+		a := newApp(t, b, setup{})
+		people(a, "example.com", 0, 35, 201)
+		few := newApp(t, testapp.Memory(t), setup{config: func(c *ginauth.Config) {
+			c.Throttle.Register = ginauth.Limit{Attempts: 3, Per: time.Hour}
+		}})
+		people(few, "example.com", 0, 3, 201)
+		res := people(few, "example.com", 3, 4, 429)
+		if got := res.Header.Get("Retry-After"); got != "3600" {
+			t.Errorf("Retry-After %q", got)
+		}
+		few.Clock.Advance(time.Hour)
+		people(few, "example.com", 4, 5, 201)
+	})
+}
+
 // E06: with HideAccountExistence the response is the same for a free address
 // and a taken one. The owner of a taken address is informed, at most once a
 // minute.

@@ -22,15 +22,13 @@ func (s *Service) ProvePassword(ctx context.Context, r *request.State, u User, f
 	if err := passwords.CheckShape(field, password); err != nil {
 		return err
 	}
-	sub := s.subjectOf(r, u)
-	if sub.Device != nil && !sub.Device.Fits(u.Realm, u.Authenticatable) {
-		sub.Device = nil
-	}
-	a, err := s.Limiter.Reserve(ctx, r, u.Guard, sub, lim)
+	subject := s.Limiter.UserSubject(r, u.Realm, u.Authenticatable, canonicalEmail(u))
+	a, err := s.Limiter.Reserve(ctx, r, u.Guard, subject, lim)
 	if err != nil {
 		return err
 	}
-	ok, err := s.Passwords.Matches(ctx, u.Authenticatable, password)
+	defer a.Done()
+	ok, err := s.Passwords.Matches(passwords.For(ctx, r.Remote), u.Authenticatable, password)
 	if errors.Is(err, hashing.ErrBusy) {
 		err = errors.Join(err, a.Release(ctx)) // nothing was compared
 	}
@@ -44,14 +42,17 @@ func (s *Service) ProvePassword(ctx context.Context, r *request.State, u User, f
 	return a.Succeed(ctx)
 }
 
-// subjectOf names the account of a user as a login by the email address does.
-func (s *Service) subjectOf(r *request.State, u User) throttle.Subject {
-	if to, ok := mailbox(u.Authenticatable); ok {
-		if canonical, err := u.Realm.Canonical(emailField, to.Email); err == nil {
-			return s.Limiter.Subject(r, u.Realm, emailField, canonical)
-		}
+// canonicalEmail returns the address that the user can log in with, or "".
+func canonicalEmail(u User) string {
+	to, ok := mailbox(u.Authenticatable)
+	if !ok {
+		return ""
 	}
-	return s.Limiter.Subject(r, u.Realm, "id", u.AuthID())
+	canonical, err := u.Realm.Canonical(emailField, to.Email)
+	if err != nil {
+		return "" // users log in with another field
+	}
+	return canonical
 }
 
 // ChangePassword stores a new password of the user, who gives the current one, and
@@ -73,7 +74,7 @@ func (s *Service) ChangePassword(
 	if err := s.Passwords.CheckNew(ctx, "password", password, words(u.Authenticatable)...); err != nil {
 		return nil, err
 	}
-	hash, err := s.Passwords.Hash(ctx, password)
+	hash, err := s.Passwords.Hash(passwords.For(ctx, r.Remote), password)
 	if err != nil {
 		return nil, err
 	}

@@ -155,11 +155,11 @@ func (s *Service) knowDevice(ctx context.Context, rm *realm.Realm, email string,
 		return
 	}
 	if u != nil {
-		s.Limiter.RememberDevice(r, rm, s.subjectOf(r, User{Authenticatable: u, Realm: rm}), u)
+		s.Limiter.RememberDevice(r, rm, s.Limiter.UserSubject(r, rm, u, canonicalEmail(User{Authenticatable: u, Realm: rm})), u)
 		return
 	}
 	if canonical, err := rm.Canonical(emailField, email); err == nil {
-		s.Limiter.RememberNothing(r, s.Limiter.Subject(r, rm, emailField, canonical))
+		s.Limiter.RememberNothing(r, s.Limiter.Subject(r, rm, emailField, canonical, ""))
 	}
 }
 

@@ -144,8 +144,8 @@ func (s *Service) sameOwner(ctx context.Context, rm *realm.Realm, guard string, 
 		err := s.ProvePassword(ctx, r, about, passwords.Field, by.Password, by.Limits)
 		return err == nil, err
 	}
-	device := s.subjectOf(r, about).Device
-	return device != nil && device.Fits(rm, u), nil
+	// The device of a UserSubject fits the user's current stamp.
+	return s.Limiter.UserSubject(r, rm, u, canonicalEmail(about)).Device != nil, nil
 }
 
 // recordVerified records that the user's address was verified.
