@@ -2,6 +2,8 @@ package redisstore_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"testing"
@@ -128,7 +130,19 @@ func TestRoundTripsOfSessions(t *testing.T) {
 		{"login of two again", 2, update(loggingIn("bob", "ann"))},
 		{"SessionsOf", 2, func() error { _, err := set.Sessions.(stores.SessionIndex).SessionsOf(ctx, "ann", 1000); return err }},
 		{"Delete", 2, func() error { _, err := set.Sessions.Delete(ctx, row); return err }},
+		{"creation with a limit", 2, creatingLimited(set.Sessions, 1)},
+		{"creation beyond the limit", 6, creatingLimited(set.Sessions, 1)},
 	})
+}
+
+// creatingLimited creates another session of owner "dan".
+func creatingLimited(sessions stores.Sessions, limit int) func() error {
+	return func() error {
+		s := newSession()
+		s.Row, s.Owners = fmt.Sprintf("%032x", rand.Uint64()), []string{"dan"}
+		_, err := sessions.(stores.SessionLimit).CreateLimited(context.Background(), s, limit)
+		return err
+	}
 }
 
 // TestRevokeOwnerBesideCreate calls RevokeOwner between the two steps of a Create.
