@@ -63,8 +63,8 @@ type Config struct {
 	// StoreTimeout limits the store calls of one request together, up to the first byte of its response. Calls of the
 	// user provider count, and what the middleware Authorize loads and asks. The application's own work and password
 	// hashing do not. A request that needs more is answered with 503. That includes a logout and a revocation: it may
-	// not have happened, and the client has to repeat it. A login makes up to 25 round trips to an SQL server, or 8
-	// to Redis beside those for the user: set a longer time for a server that is over 30 ms away.
+	// not have happened, and the client has to repeat it. A login waits 6 times for an SQL server, a change of
+	// the password 16 times: set a longer time for a server that is over 40 ms away.
 	//
 	// Methods of the Manager and of a Broker belong to a request if their context comes from
 	// Authenticator.EventContext. Otherwise what they do before and after hashing has this time each. So has each

@@ -143,11 +143,11 @@ func (m *Manager) respond(c *gin.Context, err error) {
 // askHandler lets the application's ErrorHandler respond, and reports whether it did. An Abort inside the handler
 // gets the usual response.
 func (m *Manager) askHandler(c *gin.Context, x *requestState, status int, err error) bool {
-	if m.cfg.ErrorHandler == nil || x.answering {
+	if m.cfg.ErrorHandler == nil || x.Answering {
 		return false
 	}
-	x.answering = true
-	defer func() { x.answering = false }()
+	x.Answering = true
+	defer func() { x.Answering = false }()
 	c.Status(status) // a handler that writes nothing does not respond with 200
 	return m.cfg.ErrorHandler(c, status, err)
 }

@@ -142,8 +142,8 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	}
 	m.sessions = session.New(m.env, m.stores, session.Config{
 		IdleTimeout: cfg.Session.IdleTimeout, AbsoluteTimeout: cfg.Session.AbsoluteTimeout,
-		TouchInterval: cfg.Session.TouchInterval, MaxPerUser: cfg.Session.MaxPerUser,
-		Cookie: cfg.Session.Cookie.Name, Realms: realms,
+		TouchInterval: cfg.Session.TouchInterval, MaxPerUser: cfg.Session.MaxPerUser, Cookie: cfg.Session.Cookie.Name,
+		Realms: realms, WithUser: settings.WithUser(m.stores.Sessions, cfg.Users),
 		FormKeys: ring.Derive("form token"), Sealer: seal.New(ring.Derive("session cookie")),
 	})
 	m.limiter = throttle.New(m.env, m.stores.Limiter, throttle.Config{

@@ -292,7 +292,7 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 // in.
 func (a *Authenticator) leavingUser(ctx context.Context) string {
 	g := a.current()
-	if _, ok := g.Guard.(*sessionGuard); ok && a.x.started {
+	if _, ok := g.Guard.(*sessionGuard); ok && a.x.Started {
 		login, _, _ := a.x.session.s.Login(ctx, g.name) // also while users cannot be loaded
 		return login.UserID
 	}

@@ -24,10 +24,6 @@ const (
 type requestState struct {
 	request.State
 	m *Manager
-	// started says that StartSession ran, so that there is a session.
-	started bool
-	// answering says that the application's ErrorHandler runs.
-	answering bool
 
 	session Session
 	auth    Authenticator
@@ -140,7 +136,7 @@ func (x *requestState) run(c *gin.Context, check func(*requestState) error) {
 
 // startSession makes the session the request's.
 func (x *requestState) startSession(c *gin.Context) {
-	x.started = true
+	x.Started = true
 	c.Set(gincontrib.Key, (*gincontrib.Session)(&x.session.s))
 }
 
@@ -220,7 +216,7 @@ func (x *requestState) handleOf(g *guardEntry) *Authenticator {
 func (m *Manager) StartSession() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
-			if x.started { // by an outer group
+			if x.Started { // by an outer group
 				return nil
 			}
 			x.startSession(c)

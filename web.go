@@ -97,7 +97,7 @@ func (m *Manager) Basic(options ...BasicOption) gin.HandlerFunc {
 	return m.guarding(func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			x.auth.use(b.guard)
-			if !x.started { // otherwise StartSession has checked
+			if !x.Started { // otherwise StartSession has checked
 				if err := x.CheckOrigin(m.origins, m.cfg.JWT.Source == nil); err != nil {
 					return err
 				}

@@ -3,6 +3,7 @@
 package gincontrib
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/gin-contrib/sessions"
@@ -66,8 +67,11 @@ func (c *Session) AddFlash(value any, vars ...string) {
 		c.check(fmt.Errorf("ginauth: flash: a %T cannot be stored: %w", value, err))
 		return
 	}
-	list, _ := session.Value[[][]byte](c.session(), key)
-	c.check(c.session().Put(key, append(list, data)))
+	err = c.session().Push(key, data)
+	if errors.Is(err, session.ErrNotList) {
+		err = c.session().Put(key, [][]byte{data})
+	}
+	c.check(err)
 }
 
 // Flashes returns the list that AddFlash made, and removes it.

@@ -28,8 +28,15 @@ type State struct {
 	Jar    cookies.Jar
 	Budget deadline.Budget
 
-	mu      sync.Mutex
+	// Small fields of others that are here because they take no memory beside settled.
+	//
+	// Started says that the request has a session, and Answering that the application's
+	// handler of errors runs: both are set by the middlewares, one after the other.
+	// SessionCommitted says that the session cannot be changed any more; the session guards it.
+	Started, Answering, SessionCommitted bool
+
 	settled bool // committed or discarded
+	mu      sync.Mutex
 	// pending is nil as long as there is nothing to do at the commit, as usual.
 	pending atomic.Pointer[pending]
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -11,8 +12,9 @@ import (
 // Session decides what happens, and its backend does it. An error wraps
 // stores.ErrTooLarge, or is an outage.
 type backend interface {
-	// load returns the session that a cookie's value opens.
-	load(ctx context.Context, now time.Time, cookie string) (stores.Session, idState, error)
+	// load returns the session that a cookie's value opens, and its user if the store of
+	// sessions knows the users.
+	load(ctx context.Context, now time.Time, cookie string) (stores.Session, models.Authenticatable, idState, error)
 	// find returns the session of a row.
 	find(ctx context.Context, row string) (stores.Session, bool, error)
 	// nextRow returns the row of a session after a change of its id. The former
@@ -64,26 +66,35 @@ func (id *secretID) text() string { return idText(id.row, id.secret) }
 type storeBackend struct {
 	sessions stores.Sessions
 	limited  stores.SessionLimit // nil if the store cannot limit the sessions of a user
+	withUser stores.LoadWithUser // or nil
 }
 
 func (e *Engine) storeBackend() storeBackend {
 	limited, _ := e.sessions.(stores.SessionLimit)
-	return storeBackend{e.sessions, limited}
+	return storeBackend{e.sessions, limited, e.cfg.WithUser}
 }
 
-func (b storeBackend) load(ctx context.Context, _ time.Time, cookie string) (stores.Session, idState, error) {
+func (b storeBackend) load(ctx context.Context, _ time.Time, cookie string) (stores.Session, models.Authenticatable, idState, error) {
 	id, ok := ParseID(cookie)
 	if !ok {
-		return stores.Session{}, idMalformed, nil
+		return stores.Session{}, nil, idMalformed, nil
 	}
-	row, found, err := b.sessions.Load(ctx, id.Row)
+	row, user, found, err := b.loadRow(ctx, id.Row)
 	switch {
 	case err != nil || !found:
-		return stores.Session{}, idUnknown, err
+		return stores.Session{}, nil, idUnknown, err
 	case !row.Digest.Equal(id.Digest):
-		return row, idReplaced, nil
+		return row, nil, idReplaced, nil
 	}
-	return row, idCurrent, nil
+	return row, user, idCurrent, nil
+}
+
+func (b storeBackend) loadRow(ctx context.Context, name string) (row stores.Session, u models.Authenticatable, found bool, err error) {
+	if b.withUser != nil {
+		return b.withUser(ctx, name)
+	}
+	row, found, err = b.sessions.Load(ctx, name)
+	return row, nil, found, err
 }
 
 func (b storeBackend) find(ctx context.Context, row string) (stores.Session, bool, error) {
@@ -143,7 +154,7 @@ func (b storeBackend) endUnreplaced(ctx context.Context, now time.Time, s stores
 	return b.end(ctx, now, s)
 }
 
-// maxApplicationValues leaves room for logins and flash marks, which must not fail
+// maxApplicationValues leaves room for the keys of parallel requests, which must not fail
 // because a session is full.
 const maxApplicationValues = stores.MaxValues - 16*1024 // 16 KiB
 

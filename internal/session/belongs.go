@@ -2,13 +2,14 @@ package session
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strings"
 
 	"github.com/ginauth/ginauth/stores"
 )
 
 // Where several guards keep logins in sessions, a value belongs to all principals who were
-// logged in when it was written. It is visible while all of them still are. So a value of one
+// logged in at the end of the request that wrote it. It is visible while all of them still are. So a value of one
 // user is never visible once that user has logged out, also if a parallel request wrote it
 // and no request has removed it yet. A value that was written while nobody was logged in
 // belongs to nobody, and stays.
@@ -27,17 +28,32 @@ func (p *principal) mark() string {
 	return string(digest[:markSize])
 }
 
-// sealed returns an encoded value as it is stored when it is written now.
-func (s *Session) sealed(data []byte) []byte {
-	if len(s.e.cfg.Realms) < 2 || len(s.who) == 0 {
-		return data // a session of one guard ends with its login
+// owned returns the changed values as they are stored.
+func (s *Session) owned() map[string][]byte {
+	if len(s.e.cfg.Realms) < 2 || len(s.who) == 0 || len(s.set) == 0 {
+		return s.set // a session of one guard ends with its login
 	}
-	owned := make([]byte, 0, 2+len(s.who)*markSize+len(data))
-	owned = append(owned, belongs, byte(len(s.who)))
+	head := []byte{belongs, byte(len(s.who))}
 	for i := range s.who {
-		owned = append(owned, s.who[i].mark()...)
+		head = append(head, s.who[i].mark()...)
 	}
-	return append(owned, data...)
+	owned := make(map[string][]byte, len(s.set))
+	for key, data := range s.set {
+		if strings.HasPrefix(key, flashPrefix) {
+			owned[key] = data
+			continue
+		}
+		owned[key] = append(slices.Clip(head), data...)
+	}
+	return owned
+}
+
+// sealSize returns how many bytes owned adds to the value of a key at most.
+func (e *Engine) sealSize(key string) int {
+	if len(e.cfg.Realms) < 2 || strings.HasPrefix(key, flashPrefix) {
+		return 0
+	}
+	return 2 + len(e.cfg.Realms)*markSize
 }
 
 // open returns the encoded value in a stored one, and whether it is visible to principals.

@@ -43,7 +43,7 @@ func (s *Session) loadCookie(ctx context.Context, cookie string) error {
 	ctx, span := s.span(ctx)
 	defer span.End()
 	now := s.clock()
-	row, state, err := s.e.backend.load(ctx, now, cookie)
+	row, user, state, err := s.e.backend.load(ctx, now, cookie)
 	if err != nil {
 		s.fail(autherr.Unavailable("load session", err))
 		return s.fault
@@ -56,6 +56,7 @@ func (s *Session) loadCookie(ctx context.Context, cookie string) error {
 		s.superseded = !s.e.expired(&row, beganOf(&row), now) && now.Sub(row.Renamed).Abs() < SupersededFor
 	default:
 		s.adopt(&row, now)
+		s.fresh = user
 		s.due = s.due || state == idOldKey
 	}
 	return s.fault
@@ -71,7 +72,8 @@ func (s *Session) adopt(row *stores.Session, now time.Time) {
 	if s.e.expired(row, who.latest(row.Created), now) {
 		return
 	}
-	s.row, s.who, s.flashed, s.exists = *row, who, flashedIn(row), true
+	s.row, s.who, s.exists = *row, who, true
+	s.flashed, s.held = flashedIn(row), tallyOf(row.Values)
 	s.due = now.Sub(row.LastSeen) >= s.e.cfg.TouchInterval
 }
 
@@ -82,11 +84,14 @@ func beganOf(row *stores.Session) time.Time {
 }
 
 // flashedIn returns the keys that the former request flashed.
-func flashedIn(row *stores.Session) []string {
-	var flashed []string
+func flashedIn(row *stores.Session) map[string]bool {
+	var flashed map[string]bool
 	for key := range row.Values.All() {
 		if name, ok := strings.CutPrefix(key, flashPrefix); ok {
-			flashed = append(flashed, name)
+			if flashed == nil {
+				flashed = make(map[string]bool)
+			}
+			flashed[name] = true
 		}
 	}
 	return flashed
@@ -102,18 +107,20 @@ type Change struct {
 
 // Commit stores the changes, once. Afterwards the session can only be read.
 func (s *Session) Commit(ctx context.Context) (Change, error) {
+	s.mu.Lock()
 	change, err := s.commit(ctx)
-	if s.state != nil && s.next != nil && len(s.next.ended) > 0 {
+	ended := s.state != nil && s.next != nil && len(s.next.ended) > 0
+	s.mu.Unlock()
+	if ended {
 		s.reportEnded(ctx) // without the lock, because the audit sink may use the session
 	}
 	return change, err
 }
 
 func (s *Session) commit(ctx context.Context) (Change, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	before := s.committed
-	s.committed = true
+	committed := s.committed()
+	before := *committed
+	*committed = true
 	switch {
 	case s.state == nil:
 		return Change{}, nil
@@ -133,7 +140,7 @@ func (s *Session) commit(ctx context.Context) (Change, error) {
 func (s *Session) Discard() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.committed = true
+	*s.committed() = true
 }
 
 func (s *Session) store(ctx context.Context) (Change, error) {
@@ -258,7 +265,7 @@ func (s *Session) create(ctx context.Context) (Change, error) {
 	now := s.clock()
 	row := stores.Session{
 		Row: s.next.row, Digest: s.next.digest(),
-		Values:  stores.NewValues(s.set),
+		Values:  stores.NewValues(s.owned()),
 		Address: request.Cut(s.r.IP(), 64), UserAgent: s.r.UserAgent(),
 		Created: now, LastSeen: now, Expires: s.expiry(now),
 	}
@@ -295,7 +302,7 @@ func (s *Session) touch(ctx context.Context) (Change, error) {
 func (s *Session) delta() stores.Delta {
 	now := s.clock()
 	d := stores.Delta{
-		Set: s.set, Remove: slices.Collect(maps.Keys(s.removed)), Clear: s.replaced,
+		Set: s.owned(), Remove: slices.Collect(maps.Keys(s.removed)), Clear: s.replaced,
 		Generation: s.row.Generation, LastSeen: now, Expires: s.expiry(now),
 	}
 	if s.whoChanged || s.renewed {

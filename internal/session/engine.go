@@ -28,6 +28,8 @@ type Config struct {
 	Cookie string
 	// Realms maps the name of each guard that keeps logins in sessions to the realm of its users.
 	Realms map[string]string
+	// WithUser loads a session with its user of realm.Default, or is nil.
+	WithUser stores.LoadWithUser
 	// FormKeys derive the tokens in forms, and Sealer seals sessions that live in
 	// cookies.
 	FormKeys keys.Subkeys

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -83,6 +85,23 @@ func (s *Session) Login(ctx context.Context, guard string) (l Login, ok bool, er
 	return l, ok, nil
 }
 
+// LoginAndUser is Login. If this call loaded the session, and its store knows the users, it also
+// returns the login's user, who is as fresh as if the provider had been asked now.
+func (s *Session) LoginAndUser(ctx context.Context, guard string) (l Login, u models.Authenticatable, ok bool, err error) {
+	s.lock()
+	defer s.mu.Unlock()
+	before := s.loaded
+	if err := s.loadIn(ctx); err != nil {
+		return Login{}, nil, false, err
+	}
+	l, ok = s.who.of(guard)
+	if u = s.fresh; before || u == nil || s.e.cfg.Realms[guard] != realm.Default || u.AuthID() != l.UserID {
+		u = nil
+	}
+	s.fresh = nil
+	return l, u, ok, nil
+}
+
 // LogIn records a login. The session gets a new id, so that an id planted before is worthless
 // (OWASP ASVS 5.0, 7.2.4). Values of an anonymous session stay. Values of another user of the
 // guard are removed, with those of features.
@@ -108,8 +127,7 @@ func (s *Session) LogIn(guard string, l Login) error {
 // replace forgets all values of the former user, in this request at once and in the store with
 // the commit.
 func (s *Session) replace() {
-	s.row.Values = stores.Values{}
-	s.set, s.removed, s.now, s.flashed, s.kept = nil, nil, nil, nil, nil
+	s.forgetValues()
 	s.replaced = true
 }
 
@@ -123,7 +141,7 @@ func (s *Session) RenewLogin(guard string, l Login) {
 	s.lock()
 	defer s.mu.Unlock()
 	before, ok := s.who.of(guard)
-	if !ok || before.UserID != l.UserID || s.committed || s.whoChanged || s.next != nil {
+	if !ok || before.UserID != l.UserID || *s.committed() || s.whoChanged || s.next != nil {
 		return
 	}
 	s.who, s.renewed = s.who.with(guard, l), true
@@ -152,8 +170,8 @@ func (s *Session) Confirm(ctx context.Context, guard, userID string, at time.Tim
 
 // LogOut ends a guard's login at once, also if the client has disconnected. The session ends
 // with it, unless another guard has a living login in the session: then the session goes on
-// under a new id, in a new generation, and without the values that were
-// written under the login.
+// under a new id, in a new generation, and without the values that were written under the
+// login.
 func (s *Session) LogOut(ctx context.Context, guard string) error {
 	return s.drop(ctx, guard, (*Session).end)
 }
@@ -181,12 +199,19 @@ func (s *Session) drop(ctx context.Context, guard string, end func(*Session) err
 		}
 	}
 	s.who, s.made = others, s.made.without(guard)
-	for key, value := range s.set {
-		if _, visible := s.who.open(string(value)); !visible {
-			delete(s.set, key)
-		}
-	}
+	s.unset()
 	return nil
+}
+
+// unset takes back what this request put into the session so far, because the user whose login
+// ended was logged in then.
+func (s *Session) unset() {
+	removed := s.removed
+	s.set, s.removed = nil, nil
+	s.held, s.index, s.lookups = tallyOf(s.row.Values), nil, 0
+	for key := range removed {
+		s.remove(key)
+	}
 }
 
 // living returns the logins that have not reached their absolute timeout. A guard that is not
@@ -257,5 +282,5 @@ func (s *Session) NeedsCookie() bool {
 func (s *Session) Pending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.committed && s.state != nil && s.changed()
+	return !*s.committed() && s.state != nil && s.changed()
 }

@@ -46,6 +46,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 
+	"github.com/ginauth/ginauth/internal/privatedir"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -69,8 +70,8 @@ var (
 )
 
 // New returns the store in a directory. It creates the directory if it does not exist.
-// It refuses a directory to which other users have any access: the permissions have to
-// be 0700 or stricter. New starts no goroutine. Prune deletes expired rows. Until then
+// It refuses a directory that another user owns, or to which other users have any access:
+// the permissions have to be 0700 or stricter. New starts no goroutine. Prune deletes expired rows. Until then
 // they use space, and Load finds them.
 func New(dir string) (*Sessions, error) {
 	s, err := open(dir)
@@ -129,16 +130,14 @@ func makeDir(dir string) error {
 	return syncFolder(os.Open(above))
 }
 
-// private returns an error if other users have access to the directory.
+// private returns an error if the directory belongs to another user, or others have access to
+// it.
 func (s *Sessions) private() error {
 	info, err := s.root.Stat(".")
 	if err != nil {
 		return err
 	}
-	if mode := info.Mode().Perm(); posix && mode&0o077 != 0 {
-		return fmt.Errorf("other users have access to directory %s (%#o): set its permissions to 0700", s.root.Name(), mode)
-	}
-	return nil
+	return privatedir.Check(s.root.Name(), info)
 }
 
 // layOut creates the folders that always exist. If they are missing later, the disk is

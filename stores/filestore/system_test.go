@@ -271,3 +271,17 @@ func TestPruneObeysContext(t *testing.T) {
 		}
 	})
 }
+
+// TestDirectoryOfAnotherUserIsRefused can only be tried by the superuser.
+func TestDirectoryOfAnotherUserIsRefused(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only the superuser can give a directory away")
+	}
+	dir := filepath.Join(t.TempDir(), "sessions")
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, 54321, -1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := filestore.New(dir); err == nil || !strings.Contains(err.Error(), "54321") {
+		t.Errorf("New in a directory of another user: %v", err)
+	}
+}

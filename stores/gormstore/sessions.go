@@ -2,6 +2,7 @@ package gormstore
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -49,11 +50,10 @@ func newSessions(c *core) *sessions {
 	expired.unlist = o.sql("DELETE FROM {} WHERE {Row} IN ? AND {Row} NOT IN ") + t.sql("(SELECT {Row} FROM {} WHERE {Row} IN ?)")
 	index := newSessionIndex(t, o)
 	return &sessions{
-		core:   c,
-		table:  t,
-		owners: o,
-		get: newLookup(c, t.sql("SELECT {Digest}, {Owner}, {AllOwners}, {Principals}, {Generation}, {Payload},"+
-			" {Address}, {UserAgent}, {Created}, {LastSeen}, {Renamed}, {Expires} FROM {} WHERE {Row} = ?")),
+		core:           c,
+		table:          t,
+		owners:         o,
+		get:            newLookup(c, t.sql(loadColumns("")+" FROM {} WHERE {Row} = ?")),
 		state:          t.sql("SELECT {Digest}, {Generation}, {AllOwners} FROM {} WHERE {Row} = ?"),
 		mutable:        t.sql("SELECT {Payload}, {AllOwners} FROM {} WHERE {Row} = ?"),
 		bump:           t.sql("UPDATE {} SET {Version} = {Version} + 1"),
@@ -70,14 +70,26 @@ func newSessions(c *core) *sessions {
 	}
 }
 
+// loadColumns returns the beginning of a query for the columns that targets reads.
+func loadColumns(prefix string) string {
+	return "SELECT " + strings.ReplaceAll("{Digest}, {Owner}, {AllOwners}, {Principals}, {Generation}, {Payload},"+
+		" {Address}, {UserAgent}, {Created}, {LastSeen}, {Renamed}, {Expires}", "{", prefix+"{")
+}
+
+func targets(r *models.Session) []any {
+	return []any{
+		&r.Digest, &r.Owner, &r.AllOwners, &r.Principals, &r.Generation, &r.Payload,
+		&r.Address, &r.UserAgent, &r.Created, &r.LastSeen, &r.Renamed, &r.Expires,
+	}
+}
+
 func (s *sessions) Load(ctx context.Context, row string) (got stores.Session, found bool, err error) {
 	const what = "load session"
 	if !validName(row) || ctx.Err() != nil {
 		return stores.Session{}, false, fault(ctx, what, ctx.Err())
 	}
 	record := models.Session{Row: row}
-	found, err = s.get.one(ctx, row, &record.Digest, &record.Owner, &record.AllOwners, &record.Principals, &record.Generation,
-		&record.Payload, &record.Address, &record.UserAgent, &record.Created, &record.LastSeen, &record.Renamed, &record.Expires)
+	found, err = s.get.one(ctx, row, targets(&record)...)
 	if err != nil || !found {
 		return stores.Session{}, false, fault(ctx, what, err)
 	}
