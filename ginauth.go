@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/dispatch"
 	"github.com/ginauth/ginauth/internal/faults"
+	"github.com/ginauth/ginauth/internal/ginwriter"
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/passpolicy"
 	"github.com/ginauth/ginauth/internal/passwords"
@@ -45,13 +45,15 @@ type Manager struct {
 	memory  bool // all stores are in memory
 	owned   bool // New made the stores
 	keyless bool // the key was generated for this process
+	pages   bool // any page is configured
 
 	guards       map[string]*guardEntry
 	defaultGuard *guardEntry
 	gate         *Gate
-	origins      *http.CrossOriginProtection
+	origins      *request.Origins
 	intended     *seal.Sealer
 	usage        preflight.Usage
+	live         ginwriter.Live
 	features     features
 	stamps       *stamp.Binder
 
@@ -75,7 +77,7 @@ func New(config Config) (*Manager, error) {
 	cfg := config.withDefaults()
 	var f faults.List
 	cfg.check(&f)
-	m := &Manager{cfg: cfg, stores: cfg.Stores, gate: NewGate(), keyless: cfg.Key == ""}
+	m := &Manager{cfg: cfg, stores: cfg.Stores, gate: NewGate(), keyless: cfg.Key == "", pages: settings.HasPages(&cfg.Pages)}
 	m.env = &request.Env{
 		Now: cfg.Now, Log: cfg.Logger, StoreTimeout: cfg.StoreTimeout, Background: background.New(cfg.Logger),
 		Events: dispatch.New(dispatch.Config{Log: cfg.Logger, Queue: cfg.EventQueue, Audit: cfg.Audit}),
@@ -88,9 +90,7 @@ func New(config Config) (*Manager, error) {
 		verifying = append(verifying, key.key)
 	}
 	m.jwt = &JWT{m: m, set: tokens.KeySet(ring, cfg.JWT.SigningKey.key, verifying, &f)}
-	if origins := settings.CrossOrigin(&f, cfg.CrossOrigin.TrustedOrigins, cfg.CrossOrigin.InsecureBypassPatterns); !cfg.CrossOrigin.InsecureDisable {
-		m.origins = origins
-	}
+	m.origins = settings.CrossOrigin(&f, &cfg.CrossOrigin)
 	m.makePasswords(&f)
 	if m.stores == (stores.Set{}) {
 		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true
@@ -142,9 +142,10 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	}
 	m.sessions = session.New(m.env, m.stores, session.Config{
 		IdleTimeout: cfg.Session.IdleTimeout, AbsoluteTimeout: cfg.Session.AbsoluteTimeout,
-		TouchInterval: cfg.Session.TouchInterval, MaxPerUser: cfg.Session.MaxPerUser, Cookie: cfg.Session.Cookie.Name,
-		Realms: realms, WithUser: settings.WithUser(m.stores.Sessions, cfg.Users),
+		TouchInterval: cfg.Session.TouchInterval, MaxPerUser: cfg.Session.MaxPerUser,
+		Cookie: cfg.Session.Cookie.Name, Realms: realms, WithUser: settings.WithUser(m.stores.Sessions, cfg.Users),
 		FormKeys: ring.Derive("form token"), Sealer: seal.New(ring.Derive("session cookie")),
+		Flash: seal.New(ring.Derive("carried flash")),
 	})
 	m.limiter = throttle.New(m.env, m.stores.Limiter, throttle.Config{
 		Limits: settings.Limits(&cfg.Throttle), Keys: ring.Derive("throttle"), Accounts: ring.Derive("event account"),
@@ -155,6 +156,7 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	m.tokens = tokens.New(m.env, m.stores.Tokens, m.jwt.set, tokenConfig)
 	m.remember = &remember.Service{Env: m.env, Tokens: m.tokens, Config: remember.Config{
 		AbsoluteTimeout: cfg.Session.AbsoluteTimeout, Lifetime: cfg.Account.RememberLifetime,
+		Absolute: cfg.Account.RememberAbsoluteTimeout,
 	}}
 	accountConfig := cfg.accounts()
 	accountConfig.VerifyKeys, accountConfig.EmailSealer = ring.Derive("verify email"), seal.New(ring.Derive("email change"))

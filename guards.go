@@ -1,15 +1,18 @@
 package ginauth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/settings"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -63,6 +66,8 @@ type GuardConfig struct {
 	// of one realm is not valid in another. Default: "users" for Config.Users, otherwise derived from the name of the
 	// first guard with the same provider. Set it if guards may be added or renamed later.
 	Realm string
+	// LoginPage and Home are the guard's pages in place of Pages.Login and Pages.Home.
+	LoginPage, Home string
 	// New makes the guard: JWTGuard, TokenGuard, or one of the application's own. Default: a guard that reads the
 	// session.
 	New func(GuardSetup) (Guard, error)
@@ -91,7 +96,8 @@ type guardEntry struct {
 	name  string
 	realm *realm.Realm
 	// own says that the guard is one of this package, which checks its users itself.
-	own bool
+	own         bool
+	login, home string // its pages
 }
 
 // usable returns a guard's user, or nil if the user is disabled or has no identifier.
@@ -166,7 +172,10 @@ func (m *Manager) makeGuard(name string, cfg GuardConfig, providers map[string]m
 		f.Add(field, "New returned no guard")
 		return nil
 	}
+	settings.Paths(f, map[string]string{field + ".LoginPage": cfg.LoginPage, field + ".Home": cfg.Home})
 	g := &guardEntry{Guard: made, name: name, realm: rm}
+	g.login, g.home = cmp.Or(cfg.LoginPage, m.cfg.Pages.Login), cmp.Or(cfg.Home, m.cfg.Pages.Home)
+	m.pages = m.pages || g.login != ""
 	switch made.(type) {
 	case *sessionGuard, *jwtGuard, *tokenGuard:
 		g.own = true
@@ -189,15 +198,24 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 			u, err := x.authenticate(c.Request.Context(), asked)
 			if err == nil && u == nil {
 				c.Header("WWW-Authenticate", challengeOf(asked, c.Request))
-				err = ErrUnauthenticated
+				err = x.unauthenticated(asked...)
 			}
 			return err
 		})
 	})
 }
 
+// unauthenticated returns the error of a request without a user: ErrConflict if the session got another id moments ago
+// and the login goes on under it, so that a client does not take a race for the end of its login.
+func (x *requestState) unauthenticated(guards ...*guardEntry) error {
+	if x.Started && slices.ContainsFunc(guards, func(g *guardEntry) bool { return x.session.s.Superseded(g.name) }) {
+		return ErrConflict
+	}
+	return ErrUnauthenticated
+}
+
 // Guest requires that no user is logged in by any of the guards, or by the default guard if none is named. Otherwise
-// it responds with 403, or redirects browsers to Pages.Home. It panics if there is no guard of a name.
+// it responds with 403, or redirects browsers as Intended says. It panics if there is no guard of a name.
 func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 	asked := m.guardsNamed(guards)
 	return m.guarding(func(c *gin.Context) {
@@ -209,7 +227,7 @@ func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 			if !m.wantsHTML(c) {
 				return ErrForbidden
 			}
-			c.Redirect(http.StatusSeeOther, m.cfg.Pages.Home)
+			c.Redirect(http.StatusSeeOther, x.auth.Intended())
 			c.Abort()
 			return nil
 		})

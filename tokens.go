@@ -334,6 +334,12 @@ func JWTSecret(kid, algorithm string, secret []byte) JWTKey {
 	return newJWTKey(jws.NewHMAC(kid, algorithm, secret))
 }
 
+// InsecureJWTSecret is JWTSecret for tests with published keys, such as the bytes 00 01 02…: it accepts simple
+// patterns and placeholders. Everyone can sign tokens with such a key.
+func InsecureJWTSecret(kid, algorithm string, secret []byte) JWTKey {
+	return newJWTKey(jws.NewInsecureHMAC(kid, algorithm, secret))
+}
+
 // JWTPEM returns the key of a PEM block: a private key, or for verifying a public key or a certificate. The algorithm
 // may be empty if the key's type determines it: RS256 for RSA, ES256, ES384 or ES512 for the curves, EdDSA for
 // Ed25519.

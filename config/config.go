@@ -5,6 +5,7 @@ package config
 
 import (
 	"context"
+	"html/template"
 	"net/http"
 	"time"
 
@@ -32,23 +33,30 @@ type Session struct {
 	MaxPerUser int
 	// DisableMaxPerUser lets a user have any number of sessions. A client that is logged in can then fill the store.
 	DisableMaxPerUser bool
+	// WatchInterval is how often Authenticator.Watch asks whether a login still lives. Default 15 s.
+	WatchInterval time.Duration
 	// Cookie configures the session cookie. The other cookies share its attributes.
 	Cookie Cookie
 }
 
 // Cookie configures the session cookie. It is always HttpOnly.
 type Cookie struct {
-	// Name is the cookie's name. The prefix is left off on a developer's own machine without TLS. Default
-	// "__Host-ginauth".
+	// Name is the cookie's name. The prefix is left off on a developer's own machine without TLS, and the default
+	// name then ends in the port, as in "ginauth_8080", because browsers send a cookie to all ports of a host.
+	// Default "__Host-ginauth".
 	Name string
 	// Path is the cookie's path. A "__Host-" name requires "/". Default "/".
 	Path string
-	// Domain is the cookie's domain. A "__Host-" name requires "". Default "".
+	// Domain is the cookie's domain, as in "example.com", for all its subdomains. A "__Host-" name requires "".
+	// Default "": the host alone.
 	Domain string
 	// SameSite is Lax, Strict or None. Default Lax.
 	SameSite http.SameSite
-	// MaxAge keeps the cookie when the browser is closed. It does not prolong the session. Default 0: the cookie ends
-	// with the browser.
+	// Partitioned gives each site that embeds the application in a frame cookies of its own (CHIPS). Browsers that
+	// block third-party cookies then keep them. It requires SameSite None.
+	Partitioned bool
+	// MaxAge keeps the cookie when the browser is closed. It does not prolong the session, and is at least
+	// AbsoluteTimeout: a shorter one would end a session in use. Default 0: the cookie ends with the browser.
 	MaxAge time.Duration
 	// InsecureAllowHTTP sends and reads the cookie without TLS, so that anybody on the network path can take it. The
 	// name must not begin with "__Host-" or "__Secure-".
@@ -82,26 +90,45 @@ type Throttle struct {
 type CrossOrigin struct {
 	// TrustedOrigins may send such requests, as in "https://admin.example".
 	TrustedOrigins []string
+	// TrustOrigin reports whether an origin that TrustedOrigins does not name may send such a request, such as the
+	// domain of a customer. The origin is as the browser wrote it, as in "https://shop.example". Compare the whole of
+	// it: a suffix such as "example.com" also fits "https://evil-example.com". Default: no origin.
+	TrustOrigin func(r *http.Request, origin string) bool
 	// InsecureBypassPatterns are http.ServeMux patterns of requests that are not checked.
 	InsecureBypassPatterns []string
 	// InsecureDisable checks nothing.
 	InsecureDisable bool
 }
 
-// Pages names the pages that browsers are redirected to. For an empty path a browser gets the same status and
-// JSON as an API client. A client is a browser if it accepts HTML and does not prefer JSON.
+// Pages names the pages that browsers are redirected to. The paths are those of the application's routes, without
+// Config.BasePath. Where no page is named, browsers get the status and a page that says what is wrong, or, if no field
+// is set at all, the same JSON as an API client. A client is a browser if it accepts HTML and does not prefer JSON.
 type Pages struct {
-	// Login is the path of the login page.
+	// Login is the path of the login page. GuardConfig.LoginPage sets that of one guard.
 	Login string
-	// Home is the path that Guest redirects logged-in users to, and that Intended falls back to. Default "/".
+	// Home is the path that Guest redirects logged-in users to, and that Intended falls back to. GuardConfig.Home sets
+	// that of one guard. Default "/".
 	Home string
 	// ConfirmPassword is the path of the page that asks for the password again.
 	ConfirmPassword string
 	// VerifyEmail is the path of the page that says that a mail was sent.
 	VerifyEmail string
+	// Error is the template of the page for all other errors. It is executed with an ErrorPage. Default: a page without
+	// style that shows the message.
+	Error *template.Template
 	// APIPrefixes are path prefixes, such as "/api/", below which every client is an API client, whatever its Accept
 	// header says.
 	APIPrefixes []string
+}
+
+// ErrorPage is what the template Pages.Error is executed with.
+type ErrorPage struct {
+	// Status is the status of the response, and Title its name, as in "Not Found".
+	Status int
+	Title  string
+	// Code, Message and Field are those of the JSON that API clients get. Field is "" unless a field of the input is
+	// not acceptable.
+	Code, Message, Field string
 }
 
 // Mail configures the mails of accounts. Without a Mailer the flows that send mail return an error that wraps

@@ -195,7 +195,7 @@ func TestEmailChangesAfterConfirmation(t *testing.T) {
 			t.Errorf("the address is %s, verified at %v", u.Email, u.EmailVerifiedAt)
 		}
 		c.Get("/me").Want(t, 200)
-		a.With(old).Get("/me").Want(t, 401)
+		a.WantReplaced(old, "/me")
 		other.Get("/me").Want(t, 401)
 		resetPassword(a, testapp.Alice, reset, testapp.NewPassword).WantField(t, "token")
 		resetPassword(a, "new@example.com", reset, testapp.NewPassword).WantField(t, "token")

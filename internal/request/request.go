@@ -5,10 +5,10 @@ package request
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/clientaddr"
@@ -21,12 +21,18 @@ import (
 // middlewares of the request, which run one after the other, may replace HTTP.
 type State struct {
 	*Env
+	// HTTP is the request as the middlewares before the last one of ginauth left it.
 	HTTP *http.Request
+	// Begun is the request that the state was made for, or nil if that is HTTP. Its context ends
+	// when the client disconnects; that of HTTP may end when an inner middleware returns.
+	Begun *http.Request
 	// Remote is the text that the client's address is read from: an address, with
 	// or without a port.
 	Remote string
 	Jar    cookies.Jar
 	Budget deadline.Budget
+	// Observer, if not nil, is told when the request gets something to lose.
+	Observer Observer
 
 	// Small fields of others that are here because they take no memory beside settled.
 	//
@@ -36,25 +42,27 @@ type State struct {
 	Started, Answering, SessionCommitted bool
 
 	settled bool // committed or discarded
+	// Private says that the response depends on a token that is not in the Authorization header.
+	Private atomic.Bool
 	mu      sync.Mutex
 	// pending is nil as long as there is nothing to do at the commit, as usual.
 	pending atomic.Pointer[pending]
+}
+
+// Observer observes a request.
+type Observer interface {
+	// Touched is called when the request uses its session, and when there is something to do at
+	// the commit. It may be called more than once and by any goroutine.
+	Touched()
 }
 
 // pending is what the commit of a request has to do beside storing the session.
 type pending struct {
 	failure        error
 	cookies        []Cookie
+	twins          []string // names that occur with several values
 	beforeResponse []func(context.Context) error
 	afterCommit    []func()
-}
-
-// Cookie is a cookie that is sent if the request succeeds.
-type Cookie struct {
-	Name, Value string
-	// Lifetime is 0 for a cookie that ends with the browser, and negative for one
-	// that is deleted.
-	Lifetime time.Duration
 }
 
 // Span opens a span of store calls that uses the request's budget.
@@ -73,25 +81,45 @@ func (r *State) EventContext(ctx context.Context) context.Context {
 	return dispatch.WithClient(r.Within(ctx), r.Meta("", ""))
 }
 
-// Cookie returns the value of a cookie that the request carries; see cookies.Read.
-func (r *State) Cookie(name string) (value string, ok bool) { return r.Jar.Get(r.HTTP.Header, name) }
-
-// SetCookie sends a cookie with the response, unless the request fails.
-func (r *State) SetCookie(name, value string, lifetime time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	p := r.todo()
-	p.cookies = append(p.cookies, Cookie{name, value, lifetime})
-}
-
-// DropCookies removes the application's cookies from a response that became a failure.
-func (r *State) DropCookies(h http.Header) { r.Jar.Drop(h) }
-
 // Sent records that the response has begun.
 func (r *State) Sent() { r.Budget.Close() }
 
-// DeleteCookie makes the browser delete a cookie, unless the request fails.
-func (r *State) DeleteCookie(name string) { r.SetCookie(name, "", -time.Second) }
+// Context returns the context of what the request does on its own account: it loads sessions,
+// commits and runs hooks. It ends with the request that the state was made for, and has the values
+// of the context that a later middleware may have put in its place.
+func (r *State) Context() context.Context {
+	if r.Begun == nil || r.HTTP == r.Begun {
+		return r.HTTP.Context()
+	}
+	return &outerContext{r.Begun.Context(), context.WithoutCancel(r.HTTP.Context())}
+}
+
+// outerContext has the end of one context and the values of another.
+type outerContext struct {
+	context.Context
+	values context.Context
+}
+
+// Value implements context.Context.
+func (c *outerContext) Value(key any) any {
+	if v := c.values.Value(key); v != nil {
+		return v
+	}
+	return c.Context.Value(key)
+}
+
+// Disconnected reports whether the client has disconnected.
+func (r *State) Disconnected() bool {
+	return r.Begun != nil && errors.Is(r.Begun.Context().Err(), context.Canceled)
+}
+
+// LogDisconnected logs that changes are lost because the client has disconnected, so that no
+// response says so.
+func (r *State) LogDisconnected(changed bool) {
+	if changed && r.Disconnected() {
+		r.Log.InfoContext(r.Context(), "ginauth: changes discarded", "reason", "the client disconnected")
+	}
+}
 
 // Fail records the request's first failure: the response reports it, whatever the
 // handler writes. A nil err is ignored.
@@ -101,20 +129,24 @@ func (r *State) Fail(err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p := r.todo(); p.failure == nil {
+	p := r.todo()
+	if p.failure == nil {
 		p.failure = err
+	}
+	if r.settled { // no response can report it
+		r.Log.ErrorContext(r.Context(), "ginauth: failed after the response began", "error", Cut(err.Error(), 256))
 	}
 }
 
-// Outcome returns the cookies to send and the recorded failure.
-func (r *State) Outcome() ([]Cookie, error) {
+// Outcome returns the recorded failure, or nil.
+func (r *State) Outcome() error {
 	p := r.pending.Load()
 	if p == nil {
-		return nil, nil
+		return nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return p.cookies, p.failure
+	return p.failure
 }
 
 // BeforeResponse adds a hook that runs once the session is stored, before the
@@ -145,11 +177,24 @@ func (r *State) Emit(e events.Event) {
 	r.AfterCommit(func() { r.Dispatch(ctx, e) })
 }
 
-// Settle ends the request's changes: no further AfterCommit hook is accepted.
+// Settle ends the request's changes: no further cookie or AfterCommit hook is accepted.
 func (r *State) Settle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.settled = true
+}
+
+// Discard drops the cookies and the AfterCommit hooks, unless the request is settled, and settles
+// it. It reports whether there were any.
+func (r *State) Discard() (lost bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.pending.Load(); p != nil {
+		lost = !r.settled && len(p.cookies)+len(p.afterCommit) > 0
+		p.afterCommit = nil
+	}
+	r.settled = true
+	return lost
 }
 
 // RunBeforeResponse runs the before-response hooks, each once.
@@ -215,8 +260,16 @@ func (r *State) todo() *pending {
 	if p == nil {
 		p = new(pending)
 		r.pending.Store(p)
+		r.Touched()
 	}
 	return p
+}
+
+// Touched tells the Observer.
+func (r *State) Touched() {
+	if r.Observer != nil {
+		r.Observer.Touched()
+	}
 }
 
 // SetRemote sets the text that the client's address is read from. A text without an address is

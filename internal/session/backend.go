@@ -17,6 +17,8 @@ type backend interface {
 	load(ctx context.Context, now time.Time, cookie string) (stores.Session, models.Authenticatable, idState, error)
 	// find returns the session of a row.
 	find(ctx context.Context, row string) (stores.Session, bool, error)
+	// now returns what has become of a session that was loaded or created before.
+	now(ctx context.Context, s stores.Session) (stores.Session, bool, error)
 	// nextRow returns the row of a session after a change of its id. The former
 	// row is "" if the session is new.
 	nextRow(row string) string
@@ -65,13 +67,13 @@ func (id *secretID) text() string { return idText(id.row, id.secret) }
 // storeBackend keeps sessions in a store. The cookie holds their ids.
 type storeBackend struct {
 	sessions stores.Sessions
-	limited  stores.SessionLimit // nil if the store cannot limit the sessions of a user
 	withUser stores.LoadWithUser // or nil
+	limited  stores.SessionLimit // nil if the store cannot limit the sessions of a user
 }
 
 func (e *Engine) storeBackend() storeBackend {
 	limited, _ := e.sessions.(stores.SessionLimit)
-	return storeBackend{e.sessions, limited, e.cfg.WithUser}
+	return storeBackend{e.sessions, e.cfg.WithUser, limited}
 }
 
 func (b storeBackend) load(ctx context.Context, _ time.Time, cookie string) (stores.Session, models.Authenticatable, idState, error) {

@@ -1,15 +1,15 @@
 package session
 
 import (
+	"bytes"
 	"crypto/sha256"
-	"slices"
 	"strings"
 
 	"github.com/ginauth/ginauth/stores"
 )
 
 // Where several guards keep logins in sessions, a value belongs to all principals who were
-// logged in at the end of the request that wrote it. It is visible while all of them still are. So a value of one
+// logged in when it was written. It is visible while all of them still are. So a value of one
 // user is never visible once that user has logged out, also if a parallel request wrote it
 // and no request has removed it yet. A value that was written while nobody was logged in
 // belongs to nobody, and stays.
@@ -28,32 +28,36 @@ func (p *principal) mark() string {
 	return string(digest[:markSize])
 }
 
-// owned returns the changed values as they are stored.
-func (s *Session) owned() map[string][]byte {
-	if len(s.e.cfg.Realms) < 2 || len(s.who) == 0 || len(s.set) == 0 {
-		return s.set // a session of one guard ends with its login
+// sealed returns an encoded value as it is stored when it is written now.
+func (s *Session) sealed(data []byte) []byte {
+	if len(s.e.cfg.Realms) < 2 || len(s.who) == 0 {
+		return data // a session of one guard ends with its login
 	}
-	head := []byte{belongs, byte(len(s.who))}
+	owned := make([]byte, 0, 2+len(s.who)*markSize+len(data))
+	owned = append(owned, belongs, byte(len(s.who)))
 	for i := range s.who {
-		head = append(head, s.who[i].mark()...)
+		owned = append(owned, s.who[i].mark()...)
 	}
-	owned := make(map[string][]byte, len(s.set))
-	for key, data := range s.set {
-		if strings.HasPrefix(key, flashPrefix) {
-			owned[key] = data
-			continue
-		}
-		owned[key] = append(slices.Clip(head), data...)
-	}
-	return owned
+	return append(owned, data...)
 }
 
-// sealSize returns how many bytes owned adds to the value of a key at most.
-func (e *Engine) sealSize(key string) int {
-	if len(e.cfg.Realms) < 2 || strings.HasPrefix(key, flashPrefix) {
-		return 0
+// ownedAlike reports whether a stored value belongs to those whom a header of sealed names.
+func (s *Session) ownedAlike(stored, header []byte) bool {
+	if len(header) == 0 {
+		return len(stored) == 0 || stored[0] != belongs
 	}
-	return 2 + len(e.cfg.Realms)*markSize
+	return bytes.HasPrefix(stored, header)
+}
+
+// behind returns the header of a stored value with data behind it. It copies nothing if data is
+// what stood there, appended to in place.
+func behind(stored []byte, header int, data []byte) []byte {
+	if n := header + len(data); n <= cap(stored) && len(data) > 0 && &stored[:n][header] == &data[0] {
+		return stored[:n]
+	}
+	// Twice the room, so that the copies of many appends take linear time.
+	grown := append(make([]byte, 0, header+2*len(data)), stored[:header]...)
+	return append(grown, data...)
 }
 
 // open returns the encoded value in a stored one, and whether it is visible to principals.

@@ -217,9 +217,8 @@ func TestOverfullSessionShrinks(t *testing.T) {
 // TestSizeIsExact fills a session to its last byte, in several orders of changes.
 func TestSizeIsExact(t *testing.T) {
 	const room = stores.MaxValues - 16<<10
-	// A byte each for the version, the lengths and the type, two more for the length of the value,
-	// and room for the marks of the users of two guards.
-	largest := strings.Repeat("x", room-1-len("k")-1-3-1-(2+2*8))
+	// A byte each for the version, the lengths and the type, two more for the length of the value.
+	largest := strings.Repeat("x", room-1-len("k")-1-3-1)
 	b := &browser{t: t, app: newApplication(testbackends.Memory(t).Set)}
 	for name, before := range map[string]func(v *visit) error{
 		"new":             func(*visit) error { return nil },
@@ -284,5 +283,26 @@ func TestPushKeepsTheListOfAnyValue(t *testing.T) {
 		if err := v.s.Forget("k"); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestLogoutOfOneGuardMakesRoom logs one of two guards out, and fills in the same request the room
+// that its values took.
+func TestLogoutOfOneGuardMakesRoom(t *testing.T) {
+	b := &browser{t: t, app: newApplication(testbackends.Memory(t).Set)}
+	b.start("1", "9")
+	large := strings.Repeat("x", stores.MaxValues*2/3)
+	v := b.visit()
+	if err := errors.Join(v.s.Put("first", large), v.commit()); err != nil {
+		t.Fatal(err)
+	}
+	v = b.visit()
+	err := errors.Join(v.s.Put("unsaved", 1), v.s.LogOut(t.Context(), "web"), v.s.Put("second", large), v.commit())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v = b.visit()
+	if v.s.Has("first") || v.s.Has("unsaved") || !v.s.Has("second") {
+		t.Errorf("the session has first %v, unsaved %v, second %v", v.s.Has("first"), v.s.Has("unsaved"), v.s.Has("second"))
 	}
 }

@@ -52,22 +52,22 @@ func (s *Session) lookup(key string) (string, bool) {
 		return string(value), true
 	}
 	if value, ok := s.set[key]; ok {
-		return string(value), true
+		return s.who.open(string(value))
 	}
 	if s.removed[key] || !s.exists {
 		return "", false
 	}
-	stored, ok := s.stored(key)
+	value, ok := s.stored(key)
 	if !ok {
 		return "", false
 	}
-	return s.who.open(stored)
+	return s.who.open(value)
 }
 
 // sizeOf returns the size of the value that a key has after the changes so far.
 func (s *Session) sizeOf(key string) (size int, ok bool) {
 	if value, ok := s.set[key]; ok {
-		return len(value) + s.e.sealSize(key), true
+		return len(value), true
 	}
 	if s.removed[key] || !s.exists {
 		return 0, false
@@ -86,8 +86,8 @@ func (s *Session) keys() []string {
 		_, visible := s.who.open(stored)
 		seen[key] = visible && s.exists && !s.removed[key]
 	}
-	for key := range maps.Keys(s.set) {
-		seen[key] = true
+	for key, stored := range s.set {
+		_, seen[key] = s.who.open(string(stored))
 	}
 	for key := range maps.Keys(s.now) {
 		seen[key] = true
@@ -132,11 +132,22 @@ func (s *Session) put(key string, value any) error {
 	return s.putEncoded(key, data)
 }
 
+// PutEncoded is Put with a value that package sessioncodec has encoded.
+func (s *Session) PutEncoded(key string, data []byte) error {
+	s.lock()
+	defer s.mu.Unlock()
+	if err := validKey(key); err != nil {
+		return err
+	}
+	return s.putEncoded(key, data)
+}
+
 // putEncoded sets a key that may be set.
 func (s *Session) putEncoded(key string, data []byte) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
+	data = s.sealed(data)
 	if err := s.fits(key, len(data), 0); err != nil {
 		return err
 	}
@@ -147,7 +158,7 @@ func (s *Session) putEncoded(key string, data []byte) error {
 // fits returns nil if the session has room for a value of a key, and for further bytes.
 // A value that does not fit changes nothing.
 func (s *Session) fits(key string, value, further int) error {
-	size := s.held.bytes + stores.PairSize(len(key), value+s.e.sealSize(key)) + further + 1
+	size := s.held.bytes + stores.PairSize(len(key), value) + further + 1
 	before, there := s.sizeOf(key)
 	switch {
 	case there:
@@ -170,7 +181,7 @@ func tooManyKeys(key string) error {
 // assign sets a key to an encoded value.
 func (s *Session) assign(key string, data []byte) {
 	s.discount(key, 1)
-	s.held.bytes += stores.PairSize(len(key), len(data)+s.e.sealSize(key))
+	s.held.bytes += stores.PairSize(len(key), len(data))
 	if s.set == nil {
 		s.set = make(map[string][]byte)
 	}

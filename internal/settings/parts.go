@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/ginauth/ginauth/config"
@@ -32,9 +33,11 @@ func SessionDefaults(s *config.Session) {
 	if !s.DisableMaxPerUser {
 		Default(&s.MaxPerUser, 100)
 	}
-	Default(&s.Cookie.Name, cookies.HostPrefix+"ginauth")
+	Default(&s.Cookie.Name, cookies.DefaultName)
 	Default(&s.Cookie.Path, "/")
 	Default(&s.Cookie.SameSite, http.SameSiteLaxMode)
+	Default(&s.WatchInterval, 15*time.Second)
+	s.Cookie.Domain = cookies.Domain(s.Cookie.Domain)
 }
 
 // ThrottleDefaults fills in the default limits.
@@ -72,7 +75,15 @@ func Session(f *faults.List, s *config.Session) {
 	f.AtLeast(0, map[string]time.Duration{
 		"Session.IdleTimeout": s.IdleTimeout, "Session.AbsoluteTimeout": s.AbsoluteTimeout,
 		"Session.TouchInterval": s.TouchInterval, "Session.Cookie.MaxAge": s.Cookie.MaxAge,
+		"Session.WatchInterval": s.WatchInterval,
 	})
+	if max := s.Cookie.MaxAge; max > 0 && max < s.AbsoluteTimeout {
+		// The cookie is not sent again at each use, because a response that arrives late would
+		// overwrite the cookie of a parallel login.
+		f.Add("Session.Cookie.MaxAge", "%v is shorter than AbsoluteTimeout, %v: browsers would delete the cookie of a session in use; "+
+			"write %v or more, or 0 for a cookie that ends with the browser. IdleTimeout ends sessions that are not used",
+			max, s.AbsoluteTimeout, s.AbsoluteTimeout)
+	}
 	if s.TouchInterval >= s.IdleTimeout && s.IdleTimeout > 0 {
 		f.Add("Session.TouchInterval", "%v is not shorter than IdleTimeout, %v: a session in use would end",
 			s.TouchInterval, s.IdleTimeout)
@@ -93,18 +104,33 @@ func Throttle(f *faults.List, t *config.Throttle) {
 	limits.CheckLimits("Throttle.", f)
 }
 
-// Pages checks the paths of pages.
-func Pages(f *faults.List, p *config.Pages) {
+// Pages checks the paths of pages, and what comes before them.
+func Pages(f *faults.List, p *config.Pages, base string) {
 	Paths(f, map[string]string{
 		"Pages.Login": p.Login, "Pages.Home": p.Home, "Pages.VerifyEmail": p.VerifyEmail,
-		"Pages.ConfirmPassword": p.ConfirmPassword,
+		"Pages.ConfirmPassword": p.ConfirmPassword, "BasePath": base,
 	})
+	if strings.HasSuffix(base, "/") || strings.Contains(base, "?") {
+		f.Add("BasePath", "%q is not like \"/app\": it ends without a slash and has no query", base)
+	}
 	Prefixes(f, "Pages.APIPrefixes", p.APIPrefixes)
+}
+
+// OutsideBase reports whether links that begin with a URL lead outside the base path.
+func OutsideBase(baseURL, basePath string) bool {
+	u, err := url.Parse(baseURL)
+	return baseURL != "" && err == nil && strings.TrimSuffix(u.Path, "/") != basePath
+}
+
+// HasPages reports whether any page is named.
+func HasPages(p *config.Pages) bool {
+	return p.Login != "" || p.ConfirmPassword != "" || p.VerifyEmail != "" || p.Error != nil
 }
 
 // Cookie returns the attributes that all cookies share.
 func Cookie(c *config.Cookie) cookies.Config {
-	return cookies.Config{Name: c.Name, Path: c.Path, Domain: c.Domain, SameSite: c.SameSite, Insecure: c.InsecureAllowHTTP}
+	return cookies.Config{Name: c.Name, Path: c.Path, Domain: c.Domain, SameSite: c.SameSite,
+		Insecure: c.InsecureAllowHTTP, Partitioned: c.Partitioned}
 }
 
 // Limits returns the limits as the engine has them.
