@@ -91,6 +91,9 @@ func New(config Config) (*Manager, error) {
 	}
 	m.jwt = &JWT{m: m, set: tokens.KeySet(ring, cfg.JWT.SigningKey.key, verifying, &f)}
 	m.origins = settings.CrossOrigin(&f, &cfg.CrossOrigin)
+	if proxies := settings.TrustedProxies(&f, cfg.TrustedProxies, cfg.ClientIP != nil); proxies != nil {
+		m.cfg.ClientIP = func(c *gin.Context) string { return proxies.Client(c.Request) }
+	}
 	m.makePasswords(&f)
 	if m.stores == (stores.Set{}) {
 		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true
@@ -162,7 +165,7 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	accountConfig.VerifyKeys, accountConfig.EmailSealer = ring.Derive("verify email"), seal.New(ring.Derive("email change"))
 	m.accounts = &accounts.Service{
 		Env: m.env, Config: accountConfig, Sessions: m.sessions, Tokens: m.tokens, Limiter: m.limiter,
-		Passwords: m.passwords, Mails: m.mails,
+		Passwords: m.passwords, Mails: m.mails, OnRevoke: m.revokeFeatures,
 	}
 }
 

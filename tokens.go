@@ -33,6 +33,9 @@ type TokenPair struct {
 	RefreshToken string `json:"refresh_token"`
 	// RefreshExpiresIn is the lifetime of the refresh token if it is not used, in seconds.
 	RefreshExpiresIn int64 `json:"refresh_expires_in"`
+	// DeviceToken says that this client has logged into the account by a password, or is "". The client sends it with
+	// the credentials of its next login, which is then counted apart from those of strangers. It opens nothing.
+	DeviceToken string `json:"device_token,omitempty"`
 }
 
 // Format writes a placeholder, whatever the verb.
@@ -174,14 +177,18 @@ func (t PersonalToken) LogValue() slog.Value { return slog.StringValue("Personal
 const maxPersonalTokens = 100
 
 // CreateToken makes a personal access token for the request's user. A request that is itself authenticated by a
-// personal access token gets ErrForbidden: a leaked token must not make another one. The other errors are
-// *InputError, ErrUnauthenticated and ErrUnavailable.
+// personal access token gets ErrForbidden: a leaked token must not make another one. A user with an unverified email
+// address gets ErrEmailNotVerified; see PersonalTokensConfig. The other errors are *InputError, ErrUnauthenticated and
+// ErrUnavailable.
 func (a *Authenticator) CreateToken(ctx context.Context, n TokenSpec) (*PersonalToken, error) {
 	u, err := a.ownUser(ctx)
 	if err != nil {
 		return nil, err
 	}
 	g := a.current()
+	if !a.x.m.cfg.PersonalTokens.InsecureUnverified && a.x.m.accounts.Unverified(g.realm, u) {
+		return nil, ErrEmailNotVerified
+	}
 	made, err := a.x.m.tokens.CreateOwn(ctx, &a.x.State, g.realm, g.name, u, tokens.PersonalSpec(n))
 	if err != nil {
 		return nil, err

@@ -81,6 +81,14 @@ type Throttle struct {
 	// Device limits one account from a device that has logged into it before. It replaces Account and AccountAddress
 	// there, so that a stranger cannot lock the owner out. Default 10 per 15 minutes.
 	Device Limit
+	// Passwords limits the passwords that one address (IPv6: one /64) may have checked, also right ones, so that
+	// clients with accounts of their own cannot keep the server busy with hashing. Default 10 times Address.
+	Passwords Limit
+	// Network limits one IPv6 /48 over all its /64s, which are addresses of their own for Address. Default 20 times
+	// Address.
+	Network Limit
+	// Register limits the registrations from one address (IPv6: one /64). Default 100 per 15 minutes.
+	Register Limit
 	// InsecureDisable turns all limits off.
 	InsecureDisable bool
 }
@@ -191,4 +199,8 @@ type PersonalTokens struct {
 	Prefix string
 	// Lifetime is the lifetime of tokens that are made without one. Default 365 days.
 	Lifetime time.Duration
+	// InsecureUnverified lets users with an unverified email address make personal access tokens. Somebody else may
+	// have registered the address. Users cannot verify addresses without a Mailer, so they make tokens then. Default:
+	// 403. Manager.CreateToken is not limited.
+	InsecureUnverified bool
 }

@@ -76,9 +76,18 @@ func (r *State) Within(ctx context.Context) context.Context {
 	return deadline.WithBudget(ctx, &r.Budget)
 }
 
-// EventContext is Within, and the events under the context describe the client.
+// EventContext is Within, and the events under the context describe the client. Of
+// returns the State of such a context.
 func (r *State) EventContext(ctx context.Context) context.Context {
-	return dispatch.WithClient(r.Within(ctx), r.Meta("", ""))
+	return dispatch.WithClient(context.WithValue(r.Within(ctx), stateKey{}, r), r.Meta("", ""))
+}
+
+type stateKey struct{}
+
+// Of returns the State of the request that a context from EventContext is about, or nil.
+func Of(ctx context.Context) *State {
+	r, _ := ctx.Value(stateKey{}).(*State)
+	return r
 }
 
 // Sent records that the response has begun.

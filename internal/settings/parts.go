@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/config"
+	"github.com/ginauth/ginauth/internal/clientaddr"
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/throttle"
@@ -46,6 +47,9 @@ func ThrottleDefaults(t *config.Throttle) {
 	Default(&t.Address, config.Limit{Attempts: 30, Per: time.Minute})
 	Default(&t.Account, config.Limit{Attempts: 50, Per: 15 * time.Minute})
 	Default(&t.Device, config.Limit{Attempts: 10, Per: 15 * time.Minute})
+	Default(&t.Passwords, config.Limit(throttle.Limit(t.Address).Times(10)))
+	Default(&t.Network, config.Limit(throttle.Limit(t.Address).Times(20)))
+	Default(&t.Register, config.Limit{Attempts: 100, Per: 15 * time.Minute})
 }
 
 // TokenDefaults fills in the defaults of refresh tokens and personal access tokens.
@@ -102,6 +106,25 @@ func Session(f *faults.List, s *config.Session) {
 func Throttle(f *faults.List, t *config.Throttle) {
 	limits := Limits(t)
 	limits.CheckLimits("Throttle.", f)
+	if err := throttle.Limit(t.Register).Check(); err != nil {
+		f.Add("Throttle.Register", "%v", err)
+	}
+}
+
+// TrustedProxies returns how the address of a client is found behind proxies, or nil if
+// none are named. Another says that the application finds it by a function of its own.
+func TrustedProxies(f *faults.List, texts []string, another bool) *clientaddr.Proxies {
+	if len(texts) == 0 {
+		return nil
+	}
+	if another {
+		f.Add("TrustedProxies", "is set beside ClientIP: only one of them can say what a client's address is")
+	}
+	proxies, err := clientaddr.NewProxies(texts)
+	if err != nil {
+		f.Add("TrustedProxies", "%v", err)
+	}
+	return proxies
 }
 
 // Pages checks the paths of pages, and what comes before them.
@@ -137,6 +160,7 @@ func Cookie(c *config.Cookie) cookies.Config {
 func Limits(t *config.Throttle) throttle.Limits {
 	return throttle.Limits{
 		AccountAddress: throttle.Limit(t.AccountAddress), Address: throttle.Limit(t.Address),
-		Account: throttle.Limit(t.Account), Device: throttle.Limit(t.Device), Disabled: t.InsecureDisable,
+		Account: throttle.Limit(t.Account), Device: throttle.Limit(t.Device),
+		Passwords: throttle.Limit(t.Passwords), Network: throttle.Limit(t.Network), Disabled: t.InsecureDisable,
 	}
 }
