@@ -72,7 +72,7 @@ func (s *Service) recall(ctx context.Context, r *request.State, sess *session.Se
 			return user, nil
 		}
 	}
-	if errors.Is(err, autherr.ErrUnavailable) || errors.Is(err, autherr.ErrConfig) {
+	if errors.Is(err, autherr.ErrUnavailable) || errors.Is(err, autherr.ErrConfig) || errors.Is(err, autherr.ErrThrottled) {
 		return nil, err // the cookie stays
 	}
 	if errors.Is(err, tokens.ErrReusedNow) {

@@ -30,14 +30,19 @@ type Successor struct {
 // Rotate consumes a token and stores its successor, in one step of the store. A token
 // that was consumed before gets the same successor again if the first response may
 // have been lost. Otherwise two clients hold the token, and its family ends. The
-// errors wrap autherr.ErrUnavailable, ErrEnded or, after a replay, ErrReusedNow or an
-// error with the same meaning.
+// errors wrap autherr.ErrUnavailable, ErrEnded, autherr.ErrThrottled if the family was
+// rotated too often or, after a replay, ErrReusedNow or an error with the same meaning.
 func (s *Service) Rotate(
 	ctx context.Context, parent opaque.Token, found stores.Token, record func(child opaque.Token) stores.Token,
 ) (*Successor, error) {
 	if found.Consumed.IsZero() {
+		rotations, err := rateOf(found.Data).next(s.env.Now(), s.cfg.MaxRotations, s.cfg.RotationsPer)
+		if err != nil {
+			return nil, err
+		}
 		child := parent.Successor(s.cfg.Successors, 0)
 		next := Successor{Token: child, Record: record(child)}
+		rotations.put(next.Record.Data)
 		switch rotated, err := s.store.Rotate(ctx, s.env.Now(), parent.ID, next.Record); {
 		case err != nil:
 			return nil, autherr.Unavailable("replace token", err)
