@@ -194,6 +194,24 @@ func TestLostAnswerToRememberCookieCanBeRetried(t *testing.T) {
 	})
 }
 
+func TestReplayOfAnyRememberCookieEndsItsSeries(t *testing.T) { // M03, B01
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		first := a.Remembered(testapp.Alice).Only(testapp.RememberCookie)
+		last := first.Only(testapp.RememberCookie)
+		for range 5 {
+			last = last.Only(testapp.RememberCookie)
+			last.Get("/me").Want(t, 200)
+		}
+		first.Get("/me").Want401(t)
+		last.Get("/me").Want401(t)
+		last.Only(testapp.RememberCookie).Get("/me").Want401(t)
+		if n := len(testapp.EventsOf[events.TokenReused](a)); n != 1 {
+			t.Errorf("%d events of theft, want 1", n)
+		}
+	})
+}
+
 func TestRememberedLoginsOfOneDeviceAreLimited(t *testing.T) { // B01
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {

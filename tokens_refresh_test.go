@@ -57,6 +57,31 @@ func TestRefreshRetryGetsTheSameSuccessor(t *testing.T) { // R03
 	})
 }
 
+func TestReplayOfAnyAncestorEndsTheLogin(t *testing.T) { // R01, B01
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		for _, age := range []int{2, 3, 40} {
+			texts := []string{a.IssueTokens(testapp.Alice).RefreshToken}
+			for range age {
+				texts = append(texts, a.Refresh(texts[len(texts)-1]).Tokens(t).RefreshToken)
+			}
+			// Who knows the names of the family and of its tokens, but no secret, cannot end it.
+			forged := []byte(texts[0])
+			forged[70] = 'A' + (forged[70]+1)%26
+			a.Refresh(string(forged)).Want(t, 401)
+			last := a.Refresh(texts[age]).Tokens(t)
+			thefts := len(testapp.EventsOf[events.TokenReused](a))
+			a.Refresh(texts[0]).Want(t, 401)
+			a.Refresh(last.RefreshToken).Want(t, 401)
+			a.Bearer(last.AccessToken).Get("/api/me").WantBadToken(t)
+			a.Refresh(texts[0]).Want(t, 401)
+			if n := len(testapp.EventsOf[events.TokenReused](a)) - thefts; n != 1 {
+				t.Errorf("%d events of theft after %d rotations, want 1", n, age)
+			}
+		}
+	})
+}
+
 func TestRotationsOfOneLoginAreLimited(t *testing.T) { // B01
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {

@@ -122,8 +122,9 @@ type Tokens interface {
 	// parallel calls returns true.
 	Consume(ctx context.Context, now time.Time, family, id string) (bool, error)
 	// Rotate consumes the parent and stores the child, which is of the same
-	// family, in one atomic step. If a token has the child's id, Rotate returns
-	// ErrExists and changes nothing.
+	// family, in one atomic step. It also deletes the tokens of the family that
+	// were consumed before, so a family that is only rotated has at most two. If a
+	// token has the child's id, Rotate returns ErrExists and changes nothing.
 	Rotate(ctx context.Context, now time.Time, parent string, child Token) (Rotated, error)
 	// RevokeFamily revokes the family and reports whether it was alive. Pruning
 	// keeps the revocation until FamilyExpires.

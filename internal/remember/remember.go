@@ -37,6 +37,14 @@ func (s *Service) presented(ctx context.Context, r *request.State, g *Guard) (to
 	if err != nil {
 		return token, found, false, err
 	}
+	if !ok && found.ID == "" {
+		switch missing := s.Tokens.Missing(ctx, token); {
+		case errors.Is(missing, autherr.ErrUnavailable):
+			return token, found, false, missing
+		case errors.Is(missing, tokens.ErrReusedNow):
+			s.Env.Dispatch(ctx, events.TokenReused{Meta: r.Meta(g.Name, ""), Kind: string(stores.Remember), TokenID: token.Family})
+		}
+	}
 	_, owned := g.Realm.OwnerID(found.Owner)
 	if !ok || !owned || found.Kind != stores.Remember || !slices.Contains(found.Abilities, g.Name) {
 		r.DeleteCookie(cookie(r, g))
@@ -137,7 +145,7 @@ func (s *Service) remember(ctx context.Context, r *request.State, g *Guard, u mo
 	if err != nil {
 		return "", err
 	}
-	token := opaque.New()
+	token := s.Tokens.NewToken()
 	record := s.record(r, g, token, u, owner, s.Env.Now().Add(s.Config.Lifetime))
 	if err := s.Tokens.Store(ctx, record); err != nil {
 		return "", err

@@ -110,6 +110,9 @@ func (s *tokens) Rotate(ctx context.Context, now time.Time, parent string, child
 			result, err = s.unused(tx, child.Family, parent)
 			return false, err
 		}
+		if err := tx.Exec(s.spent, child.Family, parent).Error; err != nil {
+			return false, err
+		}
 		result = stores.RotateDone
 		return true, s.insert(tx, &record)
 	})

@@ -30,7 +30,7 @@ type tokens struct {
 	root, lives      string
 	holdRoot         string
 	load             string
-	consume          string
+	consume, spent   string
 	revoke, revokeOf string
 	unexpired        string
 	touch, deliver   string
@@ -58,6 +58,7 @@ func newTokens(c *core) *tokens {
 		load: t.sql("SELECT * FROM {} WHERE {ID} = ?"),
 		consume: t.sql("UPDATE {} SET {Version} = {Version} + 1, {Consumed} = ?" +
 			" WHERE {ID} = ? AND {Family} = ? AND {Consumed} = 0 AND {Expires} > ?"),
+		spent:     t.sql("DELETE FROM {} WHERE {Family} = ? AND {Consumed} <> 0 AND {ID} <> ?"),
 		revoke:    revoke + r.sql("{Family} = ?"),
 		revokeOf:  revoke + r.sql("? AND {Family} <> ? AND (? OR {Kind} IN ?)"),
 		unexpired: r.sql(" AND {Expires} > ?"),

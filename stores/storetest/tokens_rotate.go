@@ -22,9 +22,34 @@ func tokenRotate(s tokens) {
 	grandchild := memberOf(parent)
 	s.rotates(now.Add(time.Minute), child.ID, grandchild, stores.RotateDone)
 	child.Consumed = now.Add(time.Minute)
-	s.holds(parent)
 	s.holds(child)
 	s.holds(grandchild)
+}
+
+func tokenRotateSpent(s tokens) {
+	first := s.created()
+	consumed, unused := memberOf(first), memberOf(first)
+	s.create(consumed)
+	s.create(unused)
+	s.consumes(first.Created, consumed, true)
+	other := s.created()
+	s.consumes(other.Created, other, true)
+	other.Consumed = other.Created
+
+	parent, now := first, first.Created
+	for range 20 {
+		child := memberOf(first)
+		now = now.Add(time.Second)
+		s.rotates(now, parent.ID, child, stores.RotateDone)
+		s.missing(consumed.Family, consumed.ID)
+		consumed, parent = parent, child
+		consumed.Consumed = now
+		s.holds(consumed)
+		s.holds(parent)
+	}
+	s.rotates(now, first.ID, memberOf(first), stores.RotateDead)
+	s.holds(unused)
+	s.holds(other)
 }
 
 func tokenRotateUsed(s tokens) {
