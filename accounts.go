@@ -203,7 +203,7 @@ func (a *Authenticator) ConfirmPassword(ctx context.Context, password string) er
 	if err != nil {
 		return err
 	}
-	if _, ok := a.current().Guard.(*sessionGuard); !ok || !a.x.started {
+	if _, ok := a.current().Guard.(*sessionGuard); !ok || !a.x.Started {
 		return fmt.Errorf("%w: the login by guard %q has no session to record a password in: %w",
 			ErrForbidden, a.current().name, errors.ErrUnsupported)
 	}

@@ -50,7 +50,7 @@ func UserAs[U models.Authenticatable](c *gin.Context) (U, bool) {
 	if !ok {
 		return none, false
 	}
-	u, err := x.auth.User(c.Request.Context())
+	u, err := x.auth.User(x.Context())
 	if err != nil {
 		x.Fail(err)
 		return none, false
@@ -64,7 +64,7 @@ func (a *Authenticator) Request() *http.Request { return a.x.HTTP }
 
 // Session returns the request's session, or nil if StartSession did not run.
 func (a *Authenticator) Session() *Session {
-	if !a.x.started {
+	if !a.x.Started {
 		return nil
 	}
 	return &a.x.session
@@ -170,7 +170,7 @@ func (a *Authenticator) ViaRemember(ctx context.Context) bool {
 // ownLogin returns the login of the request's user in the session, if there is one.
 func (a *Authenticator) ownLogin(ctx context.Context) (l session.Login, ok bool, err error) {
 	g := a.current()
-	if _, ok := g.Guard.(*sessionGuard); !ok || !a.x.started {
+	if _, ok := g.Guard.(*sessionGuard); !ok || !a.x.Started {
 		return session.Login{}, false, nil
 	}
 	u, err := a.User(ctx)

@@ -2,7 +2,6 @@ package ginauth
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -57,14 +56,18 @@ type Config struct {
 	CrossOrigin CrossOriginConfig
 	// Pages names the pages that browsers are redirected to.
 	Pages PagesConfig
+	// BasePath is what comes before the paths of the routes in the addresses that browsers see, as in "/app" behind
+	// http.StripPrefix("/app", engine) or a proxy that removes a prefix. It is put before the targets of redirects and
+	// the page that Intended returns. Mails use Mail.BaseURL, and cookies Session.Cookie.Path. Default: nothing.
+	BasePath string
 	// Hashing configures password hashes. Default: argon2id with 19 MiB.
 	Hashing hashing.Config
 
 	// StoreTimeout limits the store calls of one request together, up to the first byte of its response. Calls of the
 	// user provider count, and what the middleware Authorize loads and asks. The application's own work and password
 	// hashing do not. A request that needs more is answered with 503. That includes a logout and a revocation: it may
-	// not have happened, and the client has to repeat it. A login makes up to 25 round trips to an SQL server, or 8
-	// to Redis beside those for the user: set a longer time for a server that is over 30 ms away.
+	// not have happened, and the client has to repeat it. A login waits 7 times for an SQL server, a change of
+	// the password 17 times: set a longer time for a server that is over 40 ms away.
 	//
 	// Methods of the Manager and of a Broker belong to a request if their context comes from
 	// Authenticator.EventContext. Otherwise what they do before and after hashing has this time each. So has each
@@ -82,7 +85,8 @@ type Config struct {
 	// 1024.
 	EventQueue int
 	// ErrorHandler may respond in place of Abort and the middlewares: status is the status of the response, err is
-	// what happened. If it returns false, the usual response is sent.
+	// what happened. It is not asked about browsers that are redirected to one of Pages. Before a redirect of its own it
+	// calls RememberIntended. If it returns false, the usual response is sent.
 	ErrorHandler func(c *gin.Context, status int, err error) (handled bool)
 	// Logger gets what operators must know. Default slog.Default().
 	Logger *slog.Logger
@@ -92,6 +96,8 @@ type Config struct {
 
 // The parts of a Config; see package config for their fields.
 type (
+	// Key is an application key as text. It is redacted in fmt, slog and JSON.
+	Key = config.Key
 	// SessionConfig configures sessions.
 	SessionConfig = config.Session
 	// CookieConfig configures the session cookie.
@@ -104,6 +110,8 @@ type (
 	CrossOriginConfig = config.CrossOrigin
 	// PagesConfig names the pages that browsers are redirected to.
 	PagesConfig = config.Pages
+	// ErrorPage is what the template PagesConfig.Error is executed with.
+	ErrorPage = config.ErrorPage
 	// MailConfig configures the mails of accounts.
 	MailConfig = config.Mail
 	// PasswordConfig says which new passwords are accepted.
@@ -162,23 +170,7 @@ type JWTConfig struct {
 	InsecureIgnoreRevocationOutage bool
 }
 
-const redacted = "[REDACTED]"
-
-// Key is an application key as text: "base64:" and base64, or hexadecimal, of at least 32 random bytes. NewKey makes
-// one. It is redacted in fmt, slog and JSON.
-type Key string
-
 // NewKey returns a new random key of 32 bytes.
 func NewKey() Key { return Key(keys.Generate()) }
 
-// String returns a placeholder.
-func (Key) String() string { return redacted }
-
-// Format writes a placeholder, whatever the verb.
-func (Key) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
-
-// LogValue returns a placeholder.
-func (Key) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalText returns a placeholder.
-func (Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+const redacted = "[REDACTED]"

@@ -78,7 +78,7 @@ func (c *Config) check(f *faults.List) {
 	settings.Stores(f, c.Stores)
 	settings.Session(f, &c.Session)
 	settings.Throttle(f, &c.Throttle)
-	settings.Pages(f, &c.Pages)
+	settings.Pages(f, &c.Pages, c.BasePath)
 	tokens := c.tokens()
 	tokens.Check(f)
 	accounts := c.accounts()

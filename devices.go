@@ -54,7 +54,7 @@ func (a *Authenticator) devices(ctx context.Context) (models.Authenticatable, []
 	ctx, span := a.x.Span(ctx)
 	defer span.End()
 	var current accounts.Current
-	if a.x.started {
+	if a.x.Started {
 		current.Row = a.x.session.s.Row()
 	}
 	login, _, err := a.ownLogin(ctx)

@@ -3,7 +3,6 @@ package ginauth
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -73,8 +72,9 @@ type ThrottledError = autherr.ThrottledError
 func Unavailable(doing string, err error) error { return autherr.Unavailable(doing, err) }
 
 // Abort ends the request with the status that belongs to err and a JSON body of a code, a message and, for invalid
-// input, the field. Browsers are redirected where Config.Pages names a page. The body does not tell the cause, which
-// is logged. Abort panics if err is nil.
+// input, the field. Browsers are redirected where Config.Pages names a page; otherwise Config.ErrorHandler is asked, and
+// at last they get a page of HTML if Config.Pages is in use. The body does not tell the cause, which is logged. Abort
+// panics if err is nil.
 func Abort(c *gin.Context, err error) {
 	if err == nil {
 		panic("ginauth: Abort: err is nil")
@@ -110,61 +110,53 @@ func CodeOf(err error) string { return answers.For(err).Code }
 func (m *Manager) respond(c *gin.Context, err error) {
 	a, status := answers.For(err), StatusOf(err)
 	x, known := stateOf(c)
+	guard := m.defaultGuard
 	h := c.Writer.Header()
+	if known {
+		guard = x.auth.current()
+		x.writer.Replace()
+	}
 	if status == http.StatusUnauthorized && known && h.Get("WWW-Authenticate") == "" {
-		h.Set("WWW-Authenticate", x.auth.current().challengeTo(x.HTTP))
+		h.Set("WWW-Authenticate", guard.challengeTo(x.HTTP))
 	}
 	answers.SetRetryAfter(h, status, err)
 	request.KeepPrivate(h, true)
-	if status >= 500 && c.Request.Context().Err() == nil { // otherwise the client disconnected
+	if status >= 500 && !(known && x.Disconnected()) {
 		m.env.Log.ErrorContext(c.Request.Context(), "ginauth: request failed", "status", status,
 			"method", c.Request.Method, "route", c.FullPath(), "error", request.Cut(err.Error(), 512))
 	}
 	if status >= http.StatusBadRequest && status < http.StatusInternalServerError {
 		CountFailure(c) // whatever the application responds
 	}
-	page := m.pageFor(c, a)
+	html := m.wantsHTML(c)
+	page := a.Page(&m.cfg.Pages, guard.login, c.Request.URL.Path)
 	switch {
-	case page != "":
-		if known && page == m.cfg.Pages.Login {
-			x.RememberIntended(m.intended, m.cfg.Pages.Login)
-		}
-		c.Redirect(http.StatusSeeOther, page)
+	case html && page != "":
+		RememberIntended(c)
+		c.Redirect(http.StatusSeeOther, m.PublicPath(page))
 	case known && m.askHandler(c, x, status, err):
 	default:
 		denied := ""
 		if e, ok := errors.AsType[*AuthorizationError](err); ok && status < 500 {
 			denied = e.Message
 		}
-		c.JSON(status, a.Body(err, denied))
+		body := a.Body(err, denied)
+		if html && m.pages {
+			c.Data(status, "text/html; charset=utf-8", answers.Page(m.env.Log, h, m.cfg.Pages.Error, status, body))
+		} else {
+			c.JSON(status, body)
+		}
 	}
 }
 
 // askHandler lets the application's ErrorHandler respond, and reports whether it did. An Abort inside the handler
 // gets the usual response.
 func (m *Manager) askHandler(c *gin.Context, x *requestState, status int, err error) bool {
-	if m.cfg.ErrorHandler == nil || x.answering {
+	if m.cfg.ErrorHandler == nil || x.Answering {
 		return false
 	}
-	x.answering = true
-	defer func() { x.answering = false }()
+	x.Answering = true
+	defer func() { x.Answering = false }()
 	c.Status(status) // a handler that writes nothing does not respond with 200
 	return m.cfg.ErrorHandler(c, status, err)
-}
-
-// pageFor returns the page that a browser is redirected to, or "".
-func (m *Manager) pageFor(c *gin.Context, a answers.Answer) string {
-	page := ""
-	switch a.Err {
-	case ErrPasswordConfirmation:
-		page = m.cfg.Pages.ConfirmPassword
-	case ErrEmailNotVerified:
-		page = m.cfg.Pages.VerifyEmail
-	case ErrUnauthenticated, ErrSessionEnded:
-		page = m.cfg.Pages.Login
-	}
-	if path, _, _ := strings.Cut(page, "?"); page == "" || c.Request.URL.Path == path || !m.wantsHTML(c) {
-		return ""
-	}
-	return page
 }

@@ -224,5 +224,5 @@ func ExampleManager_Preflight() {
 	}
 	// Output:
 	// ability "see-report": Authorize asks for it and no rule defines it: every request is denied
-	// GET /invoices: has neither Auth nor Guest: add one, or Public if every client may use it
+	// GET /invoices: has neither Auth nor Guest before its handler: add one, or Public if every client may use it
 }

@@ -2,6 +2,7 @@ package ginauth
 
 import (
 	"net/http"
+	"unsafe"
 
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/session"
@@ -19,6 +20,9 @@ func ParseSessionIDForTest(text string) (row string, digest stores.Digest, ok bo
 	id, ok := session.ParseID(text)
 	return id.Row, id.Digest, ok
 }
+
+// RequestStateSize is how many bytes a request has for everything that ginauth knows of it.
+const RequestStateSize = unsafe.Sizeof(requestState{})
 
 // ThrottleKeyForTest returns the key of the window of an account.
 func (m *Manager) ThrottleKeyForTest(kind string, parts ...[]byte) stores.Digest {

@@ -19,6 +19,7 @@ import (
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/dispatch"
 	"github.com/ginauth/ginauth/internal/faults"
+	"github.com/ginauth/ginauth/internal/ginwriter"
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/passpolicy"
 	"github.com/ginauth/ginauth/internal/passwords"
@@ -45,6 +46,7 @@ type Manager struct {
 	memory  bool // all stores are in memory
 	owned   bool // New made the stores
 	keyless bool // the key was generated for this process
+	pages   bool // any page is configured
 
 	guards       map[string]*guardEntry
 	defaultGuard *guardEntry
@@ -52,6 +54,7 @@ type Manager struct {
 	origins      *http.CrossOriginProtection
 	intended     *seal.Sealer
 	usage        preflight.Usage
+	live         ginwriter.Live
 	features     features
 	stamps       *stamp.Binder
 
@@ -75,7 +78,7 @@ func New(config Config) (*Manager, error) {
 	cfg := config.withDefaults()
 	var f faults.List
 	cfg.check(&f)
-	m := &Manager{cfg: cfg, stores: cfg.Stores, gate: NewGate(), keyless: cfg.Key == ""}
+	m := &Manager{cfg: cfg, stores: cfg.Stores, gate: NewGate(), keyless: cfg.Key == "", pages: settings.HasPages(&cfg.Pages)}
 	m.env = &request.Env{
 		Now: cfg.Now, Log: cfg.Logger, StoreTimeout: cfg.StoreTimeout, Background: background.New(cfg.Logger),
 		Events: dispatch.New(dispatch.Config{Log: cfg.Logger, Queue: cfg.EventQueue, Audit: cfg.Audit}),
@@ -136,11 +139,14 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	m.intended = seal.New(ring.Derive("intended url"))
 	realms := make(map[string]string, len(m.guards))
 	for name, g := range m.guards {
-		realms[name] = g.realm.Name
+		if _, inSession := g.Guard.(*sessionGuard); inSession {
+			realms[name] = g.realm.Name
+		}
 	}
 	m.sessions = session.New(m.env, m.stores, session.Config{
 		IdleTimeout: cfg.Session.IdleTimeout, AbsoluteTimeout: cfg.Session.AbsoluteTimeout,
-		TouchInterval: cfg.Session.TouchInterval, Cookie: cfg.Session.Cookie.Name, Realms: realms,
+		TouchInterval: cfg.Session.TouchInterval, MaxPerUser: cfg.Session.MaxPerUser,
+		Cookie: cfg.Session.Cookie.Name, Realms: realms, WithUser: settings.WithUser(m.stores.Sessions, cfg.Users),
 		FormKeys: ring.Derive("form token"), Sealer: seal.New(ring.Derive("session cookie")),
 	})
 	m.limiter = throttle.New(m.env, m.stores.Limiter, throttle.Config{

@@ -1,6 +1,7 @@
 package ginauth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/settings"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -63,6 +65,8 @@ type GuardConfig struct {
 	// of one realm is not valid in another. Default: "users" for Config.Users, otherwise derived from the name of the
 	// first guard with the same provider. Set it if guards may be added or renamed later.
 	Realm string
+	// LoginPage and Home are the guard's pages in place of Pages.Login and Pages.Home.
+	LoginPage, Home string
 	// New makes the guard: JWTGuard, TokenGuard, or one of the application's own. Default: a guard that reads the
 	// session.
 	New func(GuardSetup) (Guard, error)
@@ -91,7 +95,8 @@ type guardEntry struct {
 	name  string
 	realm *realm.Realm
 	// own says that the guard is one of this package, which checks its users itself.
-	own bool
+	own         bool
+	login, home string // its pages
 }
 
 // usable returns a guard's user, or nil if the user is disabled or has no identifier.
@@ -166,7 +171,10 @@ func (m *Manager) makeGuard(name string, cfg GuardConfig, providers map[string]m
 		f.Add(field, "New returned no guard")
 		return nil
 	}
+	settings.Paths(f, map[string]string{field + ".LoginPage": cfg.LoginPage, field + ".Home": cfg.Home})
 	g := &guardEntry{Guard: made, name: name, realm: rm}
+	g.login, g.home = cmp.Or(cfg.LoginPage, m.cfg.Pages.Login), cmp.Or(cfg.Home, m.cfg.Pages.Home)
+	m.pages = m.pages || g.login != ""
 	switch made.(type) {
 	case *sessionGuard, *jwtGuard, *tokenGuard:
 		g.own = true
@@ -197,7 +205,7 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 }
 
 // Guest requires that no user is logged in by any of the guards, or by the default guard if none is named. Otherwise
-// it responds with 403, or redirects browsers to Pages.Home. It panics if there is no guard of a name.
+// it responds with 403, or redirects browsers as Intended says. It panics if there is no guard of a name.
 func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 	asked := m.guardsNamed(guards)
 	return m.guarding(func(c *gin.Context) {
@@ -209,7 +217,7 @@ func (m *Manager) Guest(guards ...string) gin.HandlerFunc {
 			if !m.wantsHTML(c) {
 				return ErrForbidden
 			}
-			c.Redirect(http.StatusSeeOther, m.cfg.Pages.Home)
+			c.Redirect(http.StatusSeeOther, x.auth.Intended())
 			c.Abort()
 			return nil
 		})

@@ -58,7 +58,7 @@ var importRules = []struct {
 	{packages: "mail"},
 	{
 		packages: "mail/...",
-		ours:     []string{"mail", "mail/..."},
+		ours:     []string{"mail", "mail/...", "internal/privatedir"},
 		others:   []string{"github.com/wneessen/go-mail/...", "golang.org/x/crypto/...", "golang.org/x/sys/...", "golang.org/x/text/..."},
 		never:    ginOrRoot,
 	},
@@ -71,7 +71,7 @@ var importRules = []struct {
 		others:   []string{"..."},
 		never:    ginOrRoot,
 	},
-	{packages: "stores/cookiestore", ours: []string{"autherr", "models", "events", "stores"}},
+	{packages: "stores/cookiestore", ours: []string{"autherr", "models", "events", "stores", "stores/internal/records"}},
 	{
 		packages: "internal/...",
 		except:   []string{"internal/testapp", "internal/testbackends", "internal/gincontrib", "internal/gintree", "internal/ginwriter"},

@@ -23,6 +23,8 @@ type LoginRequest struct {
 	Confirmed bool
 	// Remember asks for a login that outlasts the session.
 	Remember bool
+	// remembered says that the login goes on from one that a remember-me cookie began, and no password was given.
+	remembered bool
 }
 
 // LoginResult is what a login led to.
@@ -102,6 +104,7 @@ func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*Log
 		return nil, err
 	}
 	a.x.results.Put(a.current(), authResult{user: u})
+	a.x.Touched()
 	return &LoginResult{User: u}, nil
 }
 
@@ -248,7 +251,9 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 	res := &LoginResult{User: changed}
 	stateful, ok := g.Guard.(StatefulGuard)
 	if _, session := g.Guard.(*sessionGuard); ok && (!session || loggedIn) {
-		res, err = stateful.Login(ctx, a, LoginRequest{User: changed, Confirmed: confirmed, Remember: login.Series != ""})
+		res, err = stateful.Login(ctx, a, LoginRequest{
+			User: changed, Confirmed: confirmed, Remember: login.Series != "", remembered: login.Remembered && !confirmed,
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -288,7 +293,7 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 // in.
 func (a *Authenticator) leavingUser(ctx context.Context) string {
 	g := a.current()
-	if _, ok := g.Guard.(*sessionGuard); ok && a.x.started {
+	if _, ok := g.Guard.(*sessionGuard); ok && a.x.Started {
 		login, _, _ := a.x.session.s.Login(ctx, g.name) // also while users cannot be loaded
 		return login.UserID
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ginauth/ginauth/internal/gintree"
 	"github.com/ginauth/ginauth/internal/preflight"
+	"github.com/ginauth/ginauth/internal/settings"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -64,6 +65,7 @@ func (m *Manager) checkSettings(engine *gin.Engine) []preflight.Finding {
 		{Unsafe: m.keyless, Subject: "Key", Problem: "is not set: everything ends with this process"},
 		{Unsafe: m.memory && release, Subject: "Stores", Problem: "are in memory: their content ends with this process and no other process shares it"},
 		{Unsafe: m.cfg.Session.Cookie.InsecureAllowHTTP && release, Subject: "Session.Cookie.InsecureAllowHTTP", Problem: "sends sessions without encryption"},
+		{Unsafe: m.cfg.BasePath != "" && settings.OutsideBase(m.cfg.Mail.BaseURL, m.cfg.BasePath), Subject: "Mail.BaseURL", Problem: "does not end with BasePath: links in mails lead to another application"},
 		{Unsafe: m.cfg.Throttle.InsecureDisable, Subject: "Throttle.InsecureDisable", Problem: "allows any number of password guesses"},
 		{Unsafe: m.cfg.CrossOrigin.InsecureDisable, Subject: "CrossOrigin.InsecureDisable", Problem: "lets other sites act in a user's name"},
 		{Unsafe: m.cfg.JWT.InsecureIgnoreRevocationOutage, Subject: "JWT.InsecureIgnoreRevocationOutage", Problem: "accepts revoked tokens while the store fails"},

@@ -83,3 +83,24 @@ func TestPreflightReportsTokensInMemory(t *testing.T) {
 		}
 	}
 }
+
+func TestPreflightReportsGuardAfterHandler(t *testing.T) {
+	m, err := ginauth.New(ginauth.Config{Users: new(ginauthtest.Users)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close(context.Background())
+	r := gin.New()
+	handler := func(c *gin.Context) { c.String(200, "secret") }
+	r.GET("/after", handler, m.Auth())
+	r.GET("/alone", m.Auth())
+	r.GET("/before", m.Auth(), handler)
+	r.GET("/guest", m.StartSession(), m.Guest(), handler)
+	r.Group("/group", m.Auth()).GET("", handler)
+	text := fmt.Sprint(m.Preflight(context.Background(), r))
+	for path, reported := range map[string]bool{"/after": true, "/alone": true, "/before": false, "/guest": false, "/group": false} {
+		if strings.Contains(text, "GET "+path+": has neither Auth nor Guest before its handler") != reported {
+			t.Errorf("%s: %s", path, text)
+		}
+	}
+}

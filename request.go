@@ -24,10 +24,6 @@ const (
 type requestState struct {
 	request.State
 	m *Manager
-	// started says that StartSession ran, so that there is a session.
-	started bool
-	// answering says that the application's ErrorHandler runs.
-	answering bool
 
 	session Session
 	auth    Authenticator
@@ -57,6 +53,10 @@ func (m *Manager) handle(c *gin.Context, check func(*requestState) error) {
 	x, known := stateOf(c)
 	switch {
 	case !known:
+		if x, known = m.resume(c); known {
+			x.next(c, check)
+			return
+		}
 		x = m.begin(c)
 		x.run(c, check)
 		return
@@ -91,12 +91,13 @@ func stateOf(c *gin.Context) (*requestState, bool) {
 // begin makes the state of a request, puts its handles on the context and wraps the writer.
 func (m *Manager) begin(c *gin.Context) *requestState {
 	x := &requestState{m: m, State: request.State{
-		Env: m.env, HTTP: c.Request, Remote: c.Request.RemoteAddr,
+		Env: m.env, HTTP: c.Request, Begun: c.Request, Remote: c.Request.RemoteAddr,
 		Jar: cookies.NewJar(&m.cookies, c.Request, gin.Mode() != gin.ReleaseMode),
 	}}
 	if m.cfg.ClientIP != nil {
 		x.SetRemote(m.cfg.ClientIP(c))
 	}
+	x.Observer = x
 	x.session.s.Init(m.sessions, &x.State)
 	x.auth.x = x
 	m.gate.Bind(&x.gate, (*authenticatorSource)(&x.auth))
@@ -104,6 +105,22 @@ func (m *Manager) begin(c *gin.Context) *requestState {
 	x.writer.Init(c, x)
 	return x
 }
+
+// resume returns the state of a request that gin.Engine.HandleContext routes again, which empties the context.
+func (m *Manager) resume(c *gin.Context) (x *requestState, known bool) {
+	if w := m.live.Find(c); w != nil {
+		x, known = w.Request().(*requestState)
+		x.HTTP = c.Request
+		x.setKeys(c)
+		if x.Started {
+			x.startSession(c)
+		}
+	}
+	return x, known
+}
+
+// Touched lets resume find the state.
+func (x *requestState) Touched() { x.m.live.Add(&x.writer) }
 
 // setKeys puts the handles on the context. Usually they are the first keys, and the map is made here in its final
 // size.
@@ -123,46 +140,53 @@ func (x *requestState) run(c *gin.Context, check func(*requestState) error) {
 	completed := false
 	defer func() {
 		x.Budget.Close()
+		x.m.live.End(&x.writer)
 		if !completed {
-			x.Discard()
-			x.RunIfDisconnected(x.HTTP.Context())
+			x.Discard("a handler panicked")
+			x.RunIfDisconnected(x.Context())
 			x.writer.Remove()
 		}
 	}()
+	x.next(c, check)
+	completed = true
+}
+
+// next runs the rest of a chain of handlers, and commits.
+func (x *requestState) next(c *gin.Context, check func(*requestState) error) {
 	if err := check(x); err != nil {
 		x.m.abort(c, err)
 	} else {
 		c.Next()
 	}
 	x.writer.Open() // for a response that has a status and no body
-	completed = true
 }
 
 // startSession makes the session the request's.
 func (x *requestState) startSession(c *gin.Context) {
-	x.started = true
+	x.Started = true
 	c.Set(gincontrib.Key, (*gincontrib.Session)(&x.session.s))
 }
 
-// Discard drops the changes of the request.
-func (x *requestState) Discard() {
-	x.session.s.Discard()
-	x.Settle()
-	x.DropAfterCommit()
+// Discard drops the changes of the request. The log says why, if there are any.
+func (x *requestState) Discard(reason string) {
+	session := x.session.s.Discard()
+	if pending := x.State.Discard(); session || pending {
+		x.Log.WarnContext(x.Context(), "ginauth: changes discarded", "reason", reason, "session", session)
+	}
 }
 
 // Commit stores the session and completes the response's headers.
 func (x *requestState) Commit(h http.Header, status int) error {
-	ctx := x.HTTP.Context()
+	ctx := x.Context()
 	defer x.RunIfDisconnected(ctx)
 	pending, failure := x.Outcome()
 	if failure != nil {
-		x.Discard()
+		x.Discard("the request failed")
 		return failure
 	}
 	if status == http.StatusServiceUnavailable {
 		// A request that failed has changed nothing, and a 503 sets no cookie.
-		x.Discard()
+		x.Discard("the response has status 503")
 		return nil
 	}
 	// The request's own context: if the client disconnected, its changes are dropped. What had to end ended when the
@@ -174,6 +198,7 @@ func (x *requestState) Commit(h http.Header, status int) error {
 	}
 	if err != nil {
 		x.session.s.Fail(err)
+		x.LogDisconnected(x.session.s.Unsaved())
 		return err
 	}
 	x.RunAfterCommit()
@@ -183,13 +208,7 @@ func (x *requestState) Commit(h http.Header, status int) error {
 	case change.Clear:
 		x.Jar.Clear(h, x.Jar.Session())
 	}
-	for _, c := range pending {
-		x.Jar.Set(h, c.Name, c.Value, c.Lifetime)
-	}
-	cookie := change.Set != "" || change.Clear || len(pending) > 0
-	if cookie || change.Consulted {
-		request.KeepPrivate(h, cookie)
-	}
+	x.SendCookies(h, pending, change.Set != "" || change.Clear, change.Consulted || x.Private.Load())
 	return nil
 }
 
@@ -220,7 +239,7 @@ func (x *requestState) handleOf(g *guardEntry) *Authenticator {
 func (m *Manager) StartSession() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
-			if x.started { // by an outer group
+			if x.Started { // by an outer group
 				return nil
 			}
 			x.startSession(c)
@@ -229,13 +248,17 @@ func (m *Manager) StartSession() gin.HandlerFunc {
 	}
 }
 
+// LogFormatter formats the access log, as in gin.LoggerWithFormatter(ginauth.LogFormatter), without the secrets in links
+// of mails: it hides long parts of a path and all values of a query.
+func LogFormatter(p gin.LogFormatterParams) string { return ginwriter.FormatLog(p) }
+
 // Recovery responds with 500 to a panic and logs the stack. Unlike gin.Recovery it logs neither the request, whose
 // Cookie header opens a session, nor the value of the panic, which may hold a secret. If the response has begun, the
 // connection is closed, so that the client does not take the part it received for the whole.
 func (m *Manager) Recovery() gin.HandlerFunc {
 	return ginwriter.Recovery(m.env.Log, func(c *gin.Context) {
 		if x, ok := stateOf(c); ok {
-			x.Discard() // if StartSession is outside Recovery
+			x.Discard("a handler panicked") // if StartSession is outside Recovery
 		}
 	}, m.abort)
 }

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -201,4 +202,40 @@ func TestEachAlgorithmTakesItsOwnKeyAlone(t *testing.T) { // J02
 			}
 		})
 	}
+}
+
+func TestAnswersByTokenFromCookieAreNotShared(t *testing.T) {
+	a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) {
+		c.JWT.Source = func(r *http.Request) string {
+			cookie, err := r.Cookie("jwt")
+			if err != nil {
+				return ""
+			}
+			return cookie.Value
+		}
+	}), testapp.OnlyRoutes(func(a *testapp.App, r *gin.Engine) {
+		r.GET("/me", a.Auth("api"), testapp.Me)
+		r.GET("/optional", a.StartSession(), func(c *gin.Context) {
+			u, _ := ginauth.From(c).Guard("api").User(c.Request.Context())
+			c.String(200, "%v", u != nil)
+		})
+		r.GET("/public", a.StartSession(), func(c *gin.Context) { c.String(200, "hello") })
+		r.POST("/token", a.StartSession(), func(c *gin.Context) {
+			res, err := ginauth.From(c).Guard("api").LoginUsingID(c.Request.Context(), "1")
+			testapp.Answer(c, res, err)
+		})
+	}))
+	c := a.Client()
+	check := func(path string, private bool) {
+		t.Helper()
+		h := c.Get(path).Want(t, 200).Header
+		if (h.Get("Cache-Control") == "no-store") != private || (h.Get("Vary") == "Cookie") != private {
+			t.Errorf("%s: %v", path, h)
+		}
+	}
+	check("/optional", true) // the answer would be another one with a token
+	c.Cookies["jwt"] = c.Post("/token", nil).Tokens(t).AccessToken
+	check("/me", true)
+	check("/optional", true)
+	check("/public", false)
 }

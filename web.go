@@ -44,8 +44,9 @@ func DecodeJSON(c *gin.Context, into any) error {
 // bearer returns the token that a request carries, or "". Its form is checked by the parsers of tokens, each of which
 // accepts exactly one text for a token (RFC 6750, 2.1).
 func (x *requestState) bearer() string {
-	text := ""
+	var text string
 	if source := x.m.cfg.JWT.Source; source != nil {
+		x.Private.Store(true) // caches do not know what it reads
 		text = source(x.HTTP)
 	} else {
 		text, _ = request.Authorization(x.HTTP.Header, request.Bearer)
@@ -55,6 +56,10 @@ func (x *requestState) bearer() string {
 	}
 	return text
 }
+
+// CarriesToken reports whether the request carries a token that looks like one of this application: a personal access
+// token, or a signed one that names JWT.Issuer. It proves nothing.
+func (a *Authenticator) CarriesToken() bool { return a.x.m.tokens.LooksIssued(a.x.bearer()) }
 
 // BasicOption changes a Basic middleware.
 type BasicOption func(*basic)
@@ -97,7 +102,7 @@ func (m *Manager) Basic(options ...BasicOption) gin.HandlerFunc {
 	return m.guarding(func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			x.auth.use(b.guard)
-			if !x.started { // otherwise StartSession has checked
+			if !x.Started { // otherwise StartSession has checked
 				if err := x.CheckOrigin(m.origins, m.cfg.JWT.Source == nil); err != nil {
 					return err
 				}
@@ -132,19 +137,33 @@ func (b *basic) authenticate(ctx context.Context, a *Authenticator) error {
 	return err
 }
 
-// Intended returns the page that the browser requested when it was redirected to the login page, once: a path on this
-// site, or Config.Pages.Home. Call it before the response begins.
+// Intended returns the page that the browser requested when it was redirected to a login page or to another of
+// Config.Pages, once: a path on this site, with Config.BasePath. Otherwise it returns the home of the guard. Call it
+// before the response begins.
 func (a *Authenticator) Intended() string {
-	return a.x.TakeIntended(a.x.m.intended, a.x.m.cfg.Pages.Home)
+	return a.IntendedOr(a.x.m.PublicPath(a.current().home))
 }
+
+// IntendedOr is Intended that returns fallback in place of the home.
+func (a *Authenticator) IntendedOr(fallback string) string {
+	return a.x.TakeIntended(a.x.m.intended, fallback)
+}
+
+// RememberIntended records the page that the browser requests, for Intended. The redirects to Config.Pages do so. Only a
+// GET by which a person opens a page counts: no prefetch, no part of a page, no request of a script and no socket.
+func RememberIntended(c *gin.Context) {
+	if x, ok := stateOf(c); ok {
+		x.RememberIntended(x.m.intended, x.m.cfg.BasePath)
+	}
+}
+
+// PublicPath returns the path of a route as browsers see it: with Config.BasePath before it.
+func (m *Manager) PublicPath(path string) string { return m.cfg.BasePath + path }
 
 // SafeRedirect returns target if it is a path on this site, and fallback otherwise. Use it for redirect targets that
 // come with a request. It considers what browsers make of backslashes, tabs and dot segments.
 func SafeRedirect(target, fallback string) string {
-	if clean, ok := redirect.Clean(target); ok {
-		return clean
-	}
-	return fallback
+	return redirect.Or(target, fallback)
 }
 
 // WantsHTML reports whether the request comes from a browser that expects a page, and not from an API client: it

@@ -5,6 +5,7 @@ package config
 
 import (
 	"context"
+	"html/template"
 	"net/http"
 	"time"
 
@@ -26,6 +27,12 @@ type Session struct {
 	// PruneInterval is how often expired records are deleted. Expiry does not depend on it: it is decided when a
 	// session is loaded. Negative: never. Default 10 min.
 	PruneInterval time.Duration
+	// MaxPerUser is how many sessions a user may have. If a login exceeds it, the session of the user that was least
+	// recently used ends, with all logins in it, and events.SessionEvicted is dispatched. Sessions that live in their
+	// cookies, and stores that are no stores.SessionLimit, have no limit. Default 100.
+	MaxPerUser int
+	// DisableMaxPerUser lets a user have any number of sessions. A client that is logged in can then fill the store.
+	DisableMaxPerUser bool
 	// Cookie configures the session cookie. The other cookies share its attributes.
 	Cookie Cookie
 }
@@ -82,20 +89,35 @@ type CrossOrigin struct {
 	InsecureDisable bool
 }
 
-// Pages names the pages that browsers are redirected to. For an empty path a browser gets the same status and
-// JSON as an API client. A client is a browser if it accepts HTML and does not prefer JSON.
+// Pages names the pages that browsers are redirected to. The paths are those of the application's routes, without
+// Config.BasePath. Where no page is named, browsers get the status and a page that says what is wrong, or, if no field
+// is set at all, the same JSON as an API client. A client is a browser if it accepts HTML and does not prefer JSON.
 type Pages struct {
-	// Login is the path of the login page.
+	// Login is the path of the login page. GuardConfig.LoginPage sets that of one guard.
 	Login string
-	// Home is the path that Guest redirects logged-in users to, and that Intended falls back to. Default "/".
+	// Home is the path that Guest redirects logged-in users to, and that Intended falls back to. GuardConfig.Home sets
+	// that of one guard. Default "/".
 	Home string
 	// ConfirmPassword is the path of the page that asks for the password again.
 	ConfirmPassword string
 	// VerifyEmail is the path of the page that says that a mail was sent.
 	VerifyEmail string
+	// Error is the template of the page for all other errors. It is executed with an ErrorPage. Default: a page without
+	// style that shows the message.
+	Error *template.Template
 	// APIPrefixes are path prefixes, such as "/api/", below which every client is an API client, whatever its Accept
 	// header says.
 	APIPrefixes []string
+}
+
+// ErrorPage is what the template Pages.Error is executed with.
+type ErrorPage struct {
+	// Status is the status of the response, and Title its name, as in "Not Found".
+	Status int
+	Title  string
+	// Code, Message and Field are those of the JSON that API clients get. Field is "" unless a field of the input is
+	// not acceptable.
+	Code, Message, Field string
 }
 
 // Mail configures the mails of accounts. Without a Mailer the flows that send mail return an error that wraps

@@ -83,8 +83,10 @@ func (s *server) resetPassword(c *gin.Context, a *ginauth.Authenticator) (reply,
 }
 
 func (s *server) verifyEmail(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
-	_, err := s.m.VerifyEmail(a.EventContext(c.Request.Context()), c.Request.URL, s.main)
-	return reply{status: http.StatusOK, body: map[string]bool{"verified": true}}, err
+	if _, err := s.m.VerifyEmail(a.EventContext(c.Request.Context()), c.Request.URL, s.main); err != nil {
+		return reply{}, err
+	}
+	return reply{status: http.StatusOK, body: map[string]bool{"verified": true}, page: returning(c, a)}, nil
 }
 
 func (s *server) resendVerification(c *gin.Context, a *ginauth.Authenticator) (reply, error) {

@@ -17,7 +17,7 @@ import (
 type reply struct {
 	status int
 	body   any    // JSON, or nil
-	page   string // for browsers, instead of Page.Done
+	page   string // for browsers, instead of Page.Done, with the base path
 }
 
 var (
@@ -32,12 +32,12 @@ func (s *server) answer(route Route, work func(c *gin.Context, a *ginauth.Authen
 		r, err := work(c, ginauth.From(c))
 		switch {
 		case err != nil && page.Failed != "" && correctable(err) && ginauth.WantsHTML(c):
-			redirectFailed(c, page.Failed, err)
+			redirectFailed(c, s.m.PublicPath(page.Failed), err)
 		case err != nil:
 			ginauth.Abort(c, err)
 		case (r.page != "" || page.Done != "") && ginauth.WantsHTML(c):
 			if r.page == "" {
-				r.page = page.Done
+				r.page = s.m.PublicPath(page.Done)
 			}
 			c.Redirect(http.StatusSeeOther, r.page)
 		case r.body == nil:
@@ -82,6 +82,15 @@ func redirectFailed(c *gin.Context, page string, err error) {
 	}
 	ginauth.CountFailure(c)
 	c.Redirect(http.StatusSeeOther, page+separator+query.Encode())
+}
+
+// returning returns the page that a browser was going to when it was redirected
+// to this one, or "".
+func returning(c *gin.Context, a *ginauth.Authenticator) string {
+	if !ginauth.WantsHTML(c) {
+		return ""
+	}
+	return a.IntendedOr("")
 }
 
 // userReply returns a response that contains the user.

@@ -18,7 +18,7 @@
 //
 //	POST   /register            name, email, password              201 {"user": User}, or 202 with Account.HideAccountExistence
 //	POST   /login               email, password, remember (bool)   200 {"user": User}
-//	POST   /logout                                                 204, also without a login; 401 for an invalid token
+//	POST   /logout                                                 204, also without a login; 401 for a token of ours that is not valid
 //	GET    /me                                                     200 {"user": User}
 //	PUT    /password            current_password, password         204, or 200 with a pair
 //	POST   /confirm-password    password                           204

@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -60,35 +61,42 @@ func (s *server) login(c *gin.Context, a *ginauth.Authenticator) (reply, error) 
 		return reply{}, err
 	}
 	r := s.userReply(http.StatusOK, res)
-	r.page = a.Intended() // removes it, so that the next user does not get it
+	r.page = a.Guard(s.options.SessionGuard).Intended() // removes it, so that the next user does not get it
 	return r, nil
 }
 
 // logout ends the login by session and the login by access token, if there are
-// any. Without a login it succeeds. An invalid token is an error, because its
-// login may still exist.
+// any. Without a login it succeeds.
 func (s *server) logout(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
 	ctx := c.Request.Context()
-	if s.access {
-		api := a.Guard(s.options.AccessGuard)
-		u, err := api.User(ctx)
-		if err == nil && u == nil && c.Request.Header.Get("Authorization") != "" {
-			a.Use(s.options.AccessGuard) // the 401 carries its challenge
-			err = ginauth.ErrUnauthenticated
-		}
-		if err == nil {
-			err = api.Logout(ctx)
-		}
-		if err != nil {
-			return reply{}, err
-		}
-	}
+	// The session is first: it ends whatever else the request carries.
 	if s.sessions {
 		if err := a.Guard(s.options.SessionGuard).Logout(ctx); err != nil {
 			return reply{}, err
 		}
 	}
+	if s.access {
+		if err := s.logoutToken(ctx, a); err != nil {
+			return reply{}, err
+		}
+	}
 	return done, nil
+}
+
+// logoutToken ends the login by access token. A token of this application that
+// is not valid is an error, because its login may still exist. Credentials for
+// others, such as those for a proxy in front of the application, are ignored.
+func (s *server) logoutToken(ctx context.Context, a *ginauth.Authenticator) error {
+	api := a.Guard(s.options.AccessGuard)
+	u, err := api.User(ctx)
+	switch {
+	case err != nil:
+		return err
+	case u == nil && a.CarriesToken():
+		a.Use(s.options.AccessGuard) // the 401 carries its challenge
+		return ginauth.ErrUnauthenticated
+	}
+	return api.Logout(ctx)
 }
 
 func (s *server) me(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
@@ -134,7 +142,7 @@ func (s *server) confirmPassword(c *gin.Context, a *ginauth.Authenticator) (repl
 	if err := a.ConfirmPassword(c.Request.Context(), in.Password); err != nil {
 		return reply{}, err
 	}
-	return done, nil
+	return reply{status: http.StatusNoContent, page: returning(c, a)}, nil
 }
 
 func (s *server) passwordConfirmed(c *gin.Context, a *ginauth.Authenticator) (reply, error) {

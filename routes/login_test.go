@@ -184,3 +184,38 @@ func TestRememberedDeviceLogsInUntilLogout(t *testing.T) {
 		thief.Get("/me").Want(t, 401)
 	})
 }
+
+// G01: what a proxy in front of the application wants to see does not keep a
+// user logged in.
+func TestLogoutWithCredentialsForOthers(t *testing.T) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := newApp(t, b, setup{})
+		// Signed by another issuer, as a proxy that authenticates users passes it on.
+		foreign := "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lkcC5leGFtcGxlIiwic3ViIjoiMSJ9.c2ln"
+		for _, header := range []string{
+			"Basic c3RhZ2luZzpwYXNzd29yZA==", "Negotiate YII=", "NTLM TlRM", "Digest username=x", "AWS4-HMAC-SHA256 x", "Bearer " + foreign, "Bearer opaque", "x",
+		} {
+			c := a.LoggedIn(testapp.Alice)
+			old := c.Session()
+			c.Header.Set("Authorization", header)
+			c.Get("/me").Want(t, 200)
+			c.Call("PUT", "/password", change("wrong", testapp.NewPassword)).WantField(t, "current_password")
+			c.Do("POST", "/logout", "", "").Want(t, 204)
+			a.With(old).Get("/me").Want(t, 401)
+			c.Do("POST", "/logout", "", "").Want(t, 204)
+		}
+		// A token of ours is told, but the session has ended.
+		ended := a.Client().Post("/token", fields{"email": testapp.Alice, "password": testapp.Password}).Tokens(t).AccessToken
+		a.Bearer(ended).Do("POST", "/logout", "", "").Want(t, 204)
+		for _, token := range []string{ended, ended[:len(ended)-8]} {
+			c := a.LoggedIn(testapp.Alice)
+			old := c.Session()
+			c.Header.Set("Authorization", "Bearer "+token)
+			res := c.Do("POST", "/logout", "", "").Want(t, 401)
+			if got := res.Header.Get("WWW-Authenticate"); got != `Bearer error="invalid_token"` {
+				t.Errorf("challenge %q", got)
+			}
+			a.With(old).Get("/me").Want(t, 401)
+		}
+	})
+}

@@ -17,6 +17,9 @@ const (
 	// MaxValues is the largest encoded size of all keys of a session with their
 	// values, in bytes.
 	MaxValues = 512 * 1024 // 512 KiB
+	// MaxKeys is how many keys an application can give a session. Stores accept
+	// more: those that features keep, and those of parallel requests together.
+	MaxKeys = 1024
 )
 
 // valuesVersion is the first byte of encoded Values.
@@ -122,6 +125,7 @@ func (v Values) With(d Delta) Values {
 		added = append(added, key)
 	}
 	slices.Sort(added)
+	gone := removalOf(d)
 	var packed strings.Builder
 	packed.Grow(size) // exactly, because the session keeps the whole buffer
 	packed.WriteByte(valuesVersion)
@@ -130,7 +134,7 @@ func (v Values) With(d Delta) Values {
 			writePair(&packed, added[0], d.Set[added[0]])
 			added = added[1:]
 		}
-		if _, replaced := d.Set[key]; !replaced && !slices.Contains(d.Remove, key) {
+		if _, replaced := d.Set[key]; !replaced && !gone.has(key) {
 			writePair(&packed, key, value)
 		}
 	}
@@ -146,14 +150,14 @@ func (v Values) SizeWith(d Delta) int {
 	if d.Clear {
 		v = Values{}
 	}
-	size := 1
+	size, gone := 1, removalOf(d)
 	for key, value := range v.All() {
-		if _, replaced := d.Set[key]; !replaced && !slices.Contains(d.Remove, key) {
-			size += pairSize(len(key), len(value))
+		if _, replaced := d.Set[key]; !replaced && !gone.has(key) {
+			size += PairSize(len(key), len(value))
 		}
 	}
 	for key, value := range d.Set {
-		size += pairSize(len(key), len(value))
+		size += PairSize(len(key), len(value))
 	}
 	if size == 1 {
 		return 0
@@ -161,7 +165,37 @@ func (v Values) SizeWith(d Delta) int {
 	return size
 }
 
-func pairSize(key, value int) int { return lengthSize(key) + key + lengthSize(value) + value }
+// removal is the set of keys that a delta removes.
+type removal struct {
+	few  []string
+	many map[string]struct{}
+}
+
+// fewRemoved is how many keys are compared one by one. That is faster than a map.
+const fewRemoved = 8
+
+func removalOf(d Delta) removal {
+	if len(d.Remove) <= fewRemoved {
+		return removal{few: d.Remove}
+	}
+	many := make(map[string]struct{}, len(d.Remove))
+	for _, key := range d.Remove {
+		many[key] = struct{}{}
+	}
+	return removal{many: many}
+}
+
+func (r removal) has(key string) bool {
+	if r.many == nil {
+		return slices.Contains(r.few, key)
+	}
+	_, has := r.many[key]
+	return has
+}
+
+// PairSize returns how many bytes of MaxValues a key of a length takes with a
+// value of a length.
+func PairSize(key, value int) int { return lengthSize(key) + key + lengthSize(value) + value }
 
 // lengthSize is the size of n as a uvarint.
 func lengthSize(n int) int { return (bits.Len(uint(n|1)) + 6) / 7 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ginauth/ginauth/internal/testsize"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -135,4 +136,25 @@ func FuzzParseValues(f *testing.F) {
 			t.Errorf("%x and %x are one set", data, again)
 		}
 	})
+}
+
+// TestManyRemovedKeys removes all keys of a set in one delta.
+func TestManyRemovedKeys(t *testing.T) {
+	for name, change := range map[string]func(stores.Values, stores.Delta){
+		"With":     func(v stores.Values, d stores.Delta) { v.With(d) },
+		"SizeWith": func(v stores.Values, d stores.Delta) { v.SizeWith(d) },
+	} {
+		testsize.Linear(t, 1000, func(n int) func() {
+			pairs, d := make(map[string][]byte), stores.Delta{}
+			for i := range n {
+				key := strconv.Itoa(i)
+				pairs[key], d.Remove = nil, append(d.Remove, key)
+			}
+			v := stores.NewValues(pairs)
+			if left := v.With(d); left.Len() != 0 || v.SizeWith(d) != 0 {
+				t.Errorf("%s: %d keys are left", name, left.Len())
+			}
+			return func() { change(v, d) }
+		})
+	}
 }

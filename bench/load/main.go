@@ -5,6 +5,10 @@
 // repository.
 //
 //	go -C bench run ./load [-connections n] [-duration t] [-passes n] [-run pattern]
+//	go -C bench run ./load -distances 0s,1ms,5ms,20ms,40ms
+//
+// The second form delays all data on the way to PostgreSQL, and measures a read, a
+// login and a refresh, beside a handler that only loads a user.
 //
 // Server and client share the processors. A connection sends its next request
 // when the last one was answered. GINAUTH_TEST_REDIS and GINAUTH_TEST_POSTGRES
@@ -30,14 +34,18 @@ func main() {
 	duration := flag.Duration("duration", 3*time.Second, "duration of one measurement")
 	passes := flag.Int("passes", 3, "number of `times` to repeat all measurements")
 	pattern := flag.String("run", "", "measure only the servers whose name matches this `regexp`")
+	distances := flag.String("distances", "", "measure with PostgreSQL these `delays` away instead, as in 0s,1ms,5ms,20ms,40ms")
 	serve := flag.String("serve", "", "run the server of this `kind`; used by the command itself")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := error(nil)
-	if *serve != "" {
+	switch {
+	case *serve != "":
 		err = runServer(ctx, os.Stdout, *serve)
-	} else {
+	case *distances != "":
+		err = runDistances(ctx, os.Stdout, *distances, *connections, *duration)
+	default:
 		err = run(ctx, os.Stdout, *connections, *passes, *duration, *pattern)
 	}
 	if err != nil {

@@ -174,6 +174,14 @@ func (s *setup) command(ctx context.Context, c contestant) (*exec.Cmd, error) {
 
 // measure starts a server, logs in on each connection, and measures.
 func (s *setup) measure(ctx context.Context, c contestant, connections int, duration time.Duration) (result, error) {
+	return s.measureAt(ctx, c, s.dsn(s.schema), func(base string) (result, error) {
+		return c.attack(ctx, base, connections, duration)
+	})
+}
+
+// measureAt starts a server whose schema has the given data source name, and measures it as
+// attack does.
+func (s *setup) measureAt(ctx context.Context, c contestant, dsn string, attack func(base string) (result, error)) (result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd, err := s.command(ctx, c)
@@ -181,7 +189,7 @@ func (s *setup) measure(ctx context.Context, c contestant, connections int, dura
 		return result{}, err
 	}
 	var log bytes.Buffer
-	cmd.Env = append(os.Environ(), "GIN_MODE=release", schemaVariable+"="+s.dsn(s.schema), prefixVariable+"="+s.prefix)
+	cmd.Env = append(os.Environ(), "GIN_MODE=release", schemaVariable+"="+dsn, prefixVariable+"="+s.prefix)
 	cmd.Stderr = &log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
@@ -193,7 +201,7 @@ func (s *setup) measure(ctx context.Context, c contestant, connections int, dura
 		return result{}, err
 	}
 	output := bufio.NewReader(stdout)
-	got, err := attackListener(ctx, output, c, connections, duration)
+	got, err := attackListener(output, attack)
 	cancel()
 	_ = cmd.Wait() // fails, because the process was terminated
 	if err != nil {
@@ -204,13 +212,17 @@ func (s *setup) measure(ctx context.Context, c contestant, connections int, dura
 
 // attackListener reads the server's address from its output and measures the
 // server.
-func attackListener(ctx context.Context, output *bufio.Reader, c contestant, connections int, duration time.Duration) (result, error) {
+func attackListener(output *bufio.Reader, attack func(base string) (result, error)) (result, error) {
 	first, err := output.ReadString('\n')
 	if err != nil {
 		return result{}, fmt.Errorf("the server ended: %w", err)
 	}
 	go func() { _, _ = io.Copy(io.Discard, output) }() // the server may log every request
-	base := strings.TrimPrefix(strings.TrimSpace(first), "listening on ")
+	return attack(strings.TrimPrefix(strings.TrimSpace(first), "listening on "))
+}
+
+// attack logs in on each connection and sends requests for the user.
+func (c contestant) attack(ctx context.Context, base string, connections int, duration time.Duration) (got result, err error) {
 	headers := make([]http.Header, connections)
 	if !c.bare {
 		for i := range headers {

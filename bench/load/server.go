@@ -20,6 +20,7 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/gormstore"
@@ -34,7 +35,7 @@ const (
 
 // runServer serves an application of one kind until ctx ends. The kinds
 // "memory", "redis" and "postgres" name the store of sessions. A kind that
-// begins with "bare-" has no sessions. Users are in PostgreSQL if the kind
+// begins with "bare-" has no sessions. The kind distant is for runDistances. Users are in PostgreSQL if the kind
 // names it, and otherwise in memory.
 func runServer(ctx context.Context, out io.Writer, kind string) error {
 	gin.SetMode(gin.ReleaseMode)
@@ -77,7 +78,7 @@ func newServer(ctx context.Context, kind string) (http.Handler, error) {
 		}
 		options.ContextTimeoutEnabled = true
 		config.Stores = redisstore.New(redis.NewClient(options), redisstore.WithPrefix(os.Getenv(prefixVariable)))
-	case "postgres", "bare-postgres":
+	case "postgres", "bare-postgres", distant:
 		var err error
 		if config.Users, config.Stores, err = openPostgres(ctx, os.Getenv(schemaVariable)); err != nil {
 			return nil, err
@@ -91,11 +92,17 @@ func newServer(ctx context.Context, kind string) (http.Handler, error) {
 		bareRoutes(r, config.Users)
 		return r, nil
 	}
+	if kind == distant {
+		config.Hashing, config.Throttle = ginauthtest.CheapHashing(), generous
+	}
 	auth, err := ginauth.New(config)
 	if err != nil {
 		return nil, err
 	}
 	authRoutes(r, auth)
+	if kind == distant {
+		distantRoutes(r, auth)
+	}
 	return r, nil
 }
 
@@ -159,7 +166,7 @@ func (memoryUsers) UserByIdentifier(context.Context, string, string) (models.Aut
 func (memoryUsers) CanonicalIdentifier(_, value string) (string, error) { return value, nil }
 
 func newUser(n uint64) *models.User {
-	return &models.User{Name: "Alice", Email: fmt.Sprintf("alice%d@example.com", n), Password: "none", SecurityStamp: "stamp"}
+	return &models.User{Name: "Alice", Email: fmt.Sprintf("alice%d@example.com", n), Password: passwordHash(), SecurityStamp: "stamp"}
 }
 
 // openPostgres opens the schema of a run, and creates its tables and users if

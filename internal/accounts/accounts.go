@@ -96,7 +96,7 @@ func (s *Service) DeleteRevoked(ctx context.Context, rm *realm.Realm, userID, ex
 	owner := rm.Owner(userID)
 	err := errors.Join(
 		s.Tokens.RevokeOwner(ctx, owner, stores.Refresh, stores.Remember, stores.Reset),
-		s.Sessions.DeleteOf(ctx, owner, exceptRow),
+		s.Sessions.EndOf(ctx, owner, exceptRow),
 	)
 	if err != nil {
 		s.Env.Log.WarnContext(ctx, "ginauth: ended logins are still listed", "error", request.Cut(err.Error(), 256))

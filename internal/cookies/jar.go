@@ -44,26 +44,37 @@ func NewJar(cfg *Config, r *http.Request, development bool) Jar {
 	return Jar{cfg, r.TLS == nil && development && FromOwnMachine(r)}
 }
 
+// pairs returns the names and values of the cookies of a request, in the one way in which this
+// package reads them. The name may have spaces around it, and found says that it has a value.
+func pairs(h http.Header, yield func(name, value string, found bool) (more bool)) {
+	for _, line := range h["Cookie"] {
+		for line != "" {
+			var pair string
+			pair, line, _ = strings.Cut(line, ";")
+			if !yield(strings.Cut(textproto.TrimString(pair), "=")) {
+				return
+			}
+		}
+	}
+}
+
 // Read returns the value of the cookie with exactly this name. If there are two with
 // different values it returns none: a sibling domain can plant a second cookie, and
 // the header does not tell which is the browser's own (RFC 6265, 8.6). The same
 // holds for a name followed by a space and for a name without a value, which other
 // readers take for the same cookie.
 func Read(h http.Header, name string) (value string, ok bool) {
-	for _, line := range h["Cookie"] {
-		for line != "" {
-			var pair string
-			pair, line, _ = strings.Cut(line, ";")
-			k, v, found := strings.Cut(textproto.TrimString(pair), "=")
-			if textproto.TrimString(k) != name {
-				continue
-			}
-			if !found || k != name || (ok && v != value) {
-				return "", false
-			}
-			value, ok = v, true
+	pairs(h, func(k, v string, found bool) bool {
+		if textproto.TrimString(k) != name {
+			return true
 		}
-	}
+		if !found || k != name || (ok && v != value) {
+			value, ok = "", false
+			return false
+		}
+		value, ok = v, true
+		return true
+	})
 	return value, ok
 }
 
@@ -133,12 +144,16 @@ func (j Jar) Drop(h http.Header) {
 }
 
 // Sent reports whether a request has one of the application's cookies, also if it
-// occurs twice.
+// occurs twice. It reads the header as Read does: net/http gives up on a header with very many
+// cookies, and a check that relied on it would be skipped.
 func (j Jar) Sent(r *http.Request) bool {
-	own := j.Name(j.cfg.Name)
-	return slices.ContainsFunc(r.Cookies(), func(c *http.Cookie) bool {
-		return c.Name == own || strings.HasPrefix(c.Name, own+"_")
+	own, sent := j.Name(j.cfg.Name), false
+	pairs(r.Header, func(name, _ string, _ bool) bool {
+		name = textproto.TrimString(name)
+		sent = name == own || strings.HasPrefix(name, own+"_")
+		return !sent
 	})
+	return sent
 }
 
 // FromOwnMachine reports whether a request comes from this machine, names it as its

@@ -16,9 +16,9 @@ var groups = []struct {
 	{"Start", []string{"getting-started.md", "routes.md", "migrating.md"}},
 	{"Features", []string{
 		"sessions.md", "guards.md", "login.md", "accounts.md", "users.md", "passwords.md", "tokens.md", "authorization.md",
-		"throttling.md", "mail.md", "events.md", "browsers.md", "spa-and-cors.md", "testing.md",
+		"throttling.md", "mail.md", "events.md", "browsers.md", "middleware-order.md", "spa-and-cors.md", "testing.md",
 	}},
-	{"Operation and security", []string{"stores.md", "production.md", "security-model.md", "faq.md"}},
+	{"Operation and security", []string{"stores.md", "production.md", "proxies.md", "security-model.md", "faq.md"}},
 	{"Reference", []string{"configuration.md", "errors-and-statuses.md", "performance.md"}},
 	{"Work on ginauth", []string{"architecture.md", "store-guide.md", "contributing-a-feature.md"}},
 }

@@ -3,6 +3,7 @@
 package gincontrib
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/gin-contrib/sessions"
@@ -41,10 +42,22 @@ func (c *Session) Get(key any) any {
 	return c.session().Get(name)
 }
 
-// Set is Session.Put with a string key.
+// Set sets a string key. The value keeps its type: values that Session.Put would store as JSON are
+// encoded by package gob, as gin-contrib/sessions does, and must be registered with gob.Register. A
+// nil value removes the key, so that Get returns nil.
 func (c *Session) Set(key, value any) {
-	if name, ok := c.name(key); ok {
-		c.check(c.session().Put(name, value))
+	name, ok := c.name(key)
+	switch {
+	case !ok:
+	case value == nil:
+		c.check(c.session().Forget(name))
+	default:
+		data, err := sessioncodec.EncodeTyped(value)
+		if err != nil {
+			c.check(fmt.Errorf("ginauth: session key %q: a %T cannot be stored: %w", name, value, err))
+			return
+		}
+		c.check(c.session().PutEncoded(name, data))
 	}
 }
 
@@ -61,13 +74,19 @@ func (c *Session) Clear() { c.check(c.session().Flush()) }
 // AddFlash appends a value to a list that Flashes returns once.
 func (c *Session) AddFlash(value any, vars ...string) {
 	key := flashKey(vars)
-	data, err := sessioncodec.Encode(value)
+	data, err := []byte(nil), error(nil)
+	if value != nil { // no data stands for nil
+		data, err = sessioncodec.EncodeTyped(value)
+	}
 	if err != nil {
 		c.check(fmt.Errorf("ginauth: flash: a %T cannot be stored: %w", value, err))
 		return
 	}
-	list, _ := session.Value[[][]byte](c.session(), key)
-	c.check(c.session().Put(key, append(list, data)))
+	err = c.session().Push(key, data)
+	if errors.Is(err, session.ErrNotList) {
+		err = c.session().Put(key, [][]byte{data})
+	}
+	c.check(err)
 }
 
 // Flashes returns the list that AddFlash made, and removes it.
@@ -80,6 +99,10 @@ func (c *Session) Flashes(vars ...string) []any {
 	c.check(c.session().Forget(key))
 	flashes := make([]any, 0, len(list))
 	for _, data := range list {
+		if len(data) == 0 {
+			flashes = append(flashes, nil)
+			continue
+		}
 		value, err := session.Decode(string(data))
 		if err != nil {
 			c.check(autherr.Unavailable("read session", err))

@@ -17,13 +17,14 @@ type Route struct {
 	Handlers     []uintptr
 }
 
-// Without returns the routes, as "GET /path", none of whose handlers satisfies the
-// condition, which takes the code address. The error is that of Routes.
+// Without returns the routes, as "GET /path", that have no handler before their last
+// one that satisfies the condition, which takes the code address. The last one is what
+// the route is for: what comes after it cannot guard it. The error is that of Routes.
 func Without(engine *gin.Engine, condition func(uintptr) bool) ([]string, error) {
 	routes, err := Routes(engine)
 	var found []string
 	for _, r := range routes {
-		if !slices.ContainsFunc(r.Handlers, condition) {
+		if !slices.ContainsFunc(r.Handlers[:len(r.Handlers)-1], condition) {
 			found = append(found, r.Method+" "+r.Path)
 		}
 	}

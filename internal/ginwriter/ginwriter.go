@@ -5,12 +5,10 @@ package ginwriter
 import (
 	"bufio"
 	"errors"
-	"fmt"
-	"log/slog"
 	"maps"
 	"net"
 	"net/http"
-	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 )
@@ -19,8 +17,8 @@ import (
 type Request interface {
 	// Commit stores the session and completes the headers of the response.
 	Commit(h http.Header, status int) error
-	// Discard drops the changes of the request.
-	Discard()
+	// Discard drops the changes of the request and logs why, if there are any.
+	Discard(reason string)
 	// Respond writes the response to an error.
 	Respond(c *gin.Context, err error)
 	// Sent is called once the response has begun.
@@ -39,8 +37,10 @@ type Writer struct {
 	request Request
 	c       *gin.Context // of this request; not used after it
 	// before holds the headers that were there when the request came in.
-	before http.Header
-	state  state
+	before  http.Header
+	state   state
+	removed bool
+	live    atomic.Int32 // of Live
 }
 
 type state uint8
@@ -60,7 +60,7 @@ func (w *Writer) Init(c *gin.Context, r Request) {
 		w.before = maps.Clone(h)
 	}
 	if c.Writer.Written() {
-		r.Discard() // no header can carry an id any more
+		r.Discard("the response had begun before the session") // no header can carry an id
 	}
 	c.Writer = w
 }
@@ -69,7 +69,7 @@ func (w *Writer) Init(c *gin.Context, r Request) {
 func (w *Writer) Request() Request { return w.request }
 
 // Remove puts the wrapped writer back.
-func (w *Writer) Remove() { w.c.Writer = w.ResponseWriter }
+func (w *Writer) Remove() { w.c.Writer, w.removed = w.ResponseWriter, true }
 
 // errNotStored is the error of a handler's writes after the commit failed.
 var errNotStored = errors.New("ginauth: response replaced: the session could not be stored")
@@ -77,10 +77,15 @@ var errNotStored = errors.New("ginauth: response replaced: the session could not
 // Open commits, once, and reports whether the handler's bytes may be sent.
 func (w *Writer) Open() bool {
 	if w.state == waiting {
+		if w.c.Writer != w && w.Status() < http.StatusBadRequest && unwinding() {
+			// A middleware inside this one, such as a compressing one, ends its output while a
+			// panic passes by it. That is no response.
+			return false
+		}
 		w.state = open
 		defer w.request.Sent()
-		if w.Written() { // by an outer middleware: no header can be added any more
-			w.request.Discard()
+		if w.Written() { // past this writer: no header can be added any more
+			w.request.Discard("the response was written past StartSession")
 			return true
 		}
 		if err := w.request.Commit(w.ResponseWriter.Header(), w.Status()); err != nil {
@@ -95,9 +100,7 @@ func (w *Writer) Open() bool {
 func (w *Writer) replace(err error) {
 	header := w.ResponseWriter.Header()
 	clear(header)
-	for name, values := range w.before {
-		header[name] = values
-	}
+	maps.Copy(header, w.before)
 	// A compressing writer may wrap this one. The response goes to the writer
 	// below.
 	outer := w.c.Writer
@@ -164,20 +167,3 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // Unwrap lets http.ResponseController set deadlines on the writer below. It finds
 // Flush and Hijack here first.
 func (w *Writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-var errPanic = errors.New("ginauth: a handler panicked")
-
-// Recovery turns a panic into the response to an error, after it has discarded the changes of the
-// request. It logs the type of the panic's value, which may hold a secret, and the stack. If the
-// response has begun, it closes the connection.
-func Recovery(log *slog.Logger, discard func(*gin.Context), respond func(*gin.Context, error)) gin.HandlerFunc {
-	return gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, p any) {
-		log.ErrorContext(c.Request.Context(), "ginauth: panic", "route", c.FullPath(),
-			"type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-		discard(c)
-		if c.Writer.Written() {
-			panic(http.ErrAbortHandler)
-		}
-		respond(c, errPanic)
-	})
-}

@@ -33,7 +33,7 @@ const maxExponent = 1<<31 - 1
 //
 // The error wraps ErrKey. Refused are RSA keys of less than 2048 or more than
 // 8192 bits, with an even modulus, with an exponent that is even or less than
-// 3, and with more than two primes; points that are not on their curve; Ed25519
+// 3, with more than two primes, and of the form of CVE-2017-15361; points that are not on their curve; Ed25519
 // points of small order; and private keys that do not match their public key.
 func NewCryptoKey(kid, alg string, key any) (Key, error) {
 	public, private, err := split(key)
@@ -123,6 +123,8 @@ func copyRSAPublic(key *rsa.PublicKey) (*rsa.PublicKey, error) {
 		return nil, fmt.Errorf("%w: RSA modulus is even", ErrKey)
 	case key.E < 3 || key.E%2 == 0 || key.E > maxExponent:
 		return nil, fmt.Errorf("%w: RSA exponent is %d, want an odd number from 3 to %d", ErrKey, key.E, maxExponent)
+	case isROCA(key.N):
+		return nil, fmt.Errorf("%w: RSA modulus is of the weak form of CVE-2017-15361 (ROCA) and can be factored: make a new key", ErrKey)
 	}
 	return &rsa.PublicKey{N: new(big.Int).Set(key.N), E: key.E}, nil
 }

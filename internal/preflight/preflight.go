@@ -116,7 +116,7 @@ func Routes(unguarded []string, err error) []Finding {
 	}
 	var found []Finding
 	for _, route := range unguarded {
-		found = append(found, Finding{route, "has neither Auth nor Guest: add one, or Public if every client may use it"})
+		found = append(found, Finding{route, "has neither Auth nor Guest before its handler: add one, or Public if every client may use it"})
 	}
 	return found
 }

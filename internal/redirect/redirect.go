@@ -33,6 +33,14 @@ func Clean(target string) (string, bool) {
 	return target, true
 }
 
+// Or returns the clean target if it is safe, and otherwise the fallback.
+func Or(target, fallback string) string {
+	if clean, ok := Clean(target); ok {
+		return clean
+	}
+	return fallback
+}
+
 // safePath reports whether a decoded path resolves only to itself.
 func safePath(path string) bool {
 	rest, rooted := strings.CutPrefix(path, "/")

@@ -57,7 +57,7 @@ type Door interface {
 // fingerprint of the user's security stamp. If there is no login, a remembered device
 // is logged in.
 func (s *Service) Identify(ctx context.Context, r *request.State, sess *session.Session, g *Guard, door Door) (models.Authenticatable, error) {
-	login, found, err := sess.Login(ctx, g.Name)
+	login, user, found, err := sess.LoginAndUser(ctx, g.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -69,13 +69,16 @@ func (s *Service) Identify(ctx context.Context, r *request.State, sess *session.
 		found = false
 	}
 	if found {
-		return s.userOf(ctx, sess, g, login)
+		return s.userOf(ctx, sess, g, login, user)
 	}
 	return s.recall(ctx, r, sess, g, door)
 }
 
-// userOf loads the user of a login in the session. A login that has ended is removed.
-func (s *Service) userOf(ctx context.Context, sess *session.Session, g *Guard, login session.Login) (models.Authenticatable, error) {
+// userOf returns the user of a login in the session, and loads the user unless the session came
+// with one. A login that has ended is removed.
+func (s *Service) userOf(
+	ctx context.Context, sess *session.Session, g *Guard, login session.Login, user models.Authenticatable,
+) (models.Authenticatable, error) {
 	if g.Realm.Users == nil {
 		return nil, realm.ErrNoProvider
 	}
@@ -88,9 +91,11 @@ func (s *Service) userOf(ctx context.Context, sess *session.Session, g *Guard, l
 			return nil, sess.InvalidateStale(ctx, g.Name)
 		}
 	}
-	user, err := g.Realm.ByID(ctx, login.UserID)
-	if err != nil {
-		return nil, err
+	if user == nil {
+		var err error
+		if user, err = g.Realm.ByID(ctx, login.UserID); err != nil {
+			return nil, err
+		}
 	}
 	if user == nil {
 		return nil, sess.InvalidateStale(ctx, g.Name)
@@ -106,19 +111,26 @@ func (s *Service) userOf(ctx context.Context, sess *session.Session, g *Guard, l
 		login.Fingerprint = g.Realm.Sum(stamp.Session, user)
 		sess.RenewLogin(g.Name, login)
 	}
-	return user, err
+	return user, nil
 }
 
-// LogIn logs a user into the session. Confirmed says that the user has just given the
-// password, and remember asks to remember the device.
+// Login is how a user logs in.
+type Login struct {
+	Confirmed  bool // the password was checked
+	Remember   bool // the device is to be remembered
+	Remembered bool // the login goes on from one that a remember-me token began
+}
+
+// LogIn logs a user into the session.
 func (s *Service) LogIn(
-	ctx context.Context, r *request.State, sess *session.Session, g *Guard, u models.Authenticatable, confirmed, remember bool,
+	ctx context.Context, r *request.State, sess *session.Session, g *Guard, u models.Authenticatable, how Login,
 ) error {
 	login := s.newLogin(g, u)
-	if confirmed {
+	login.Remembered = how.Remembered
+	if how.Confirmed {
 		login.Confirmed = login.At
 	}
-	if remember {
+	if how.Remember {
 		var err error
 		if login.Series, err = s.remember(ctx, r, g, u); err != nil {
 			return err

@@ -14,16 +14,15 @@ const (
 	intendedLifetime = 10 * time.Minute
 )
 
-// RememberIntended records which page a browser requested before it was redirected to the login
-// page. It uses a sealed cookie and no session, so that robots which follow protected links fill
-// no store.
-func (r *State) RememberIntended(with stores.Sealer, login string) {
-	mode := r.HTTP.Header.Get("Sec-Fetch-Mode")
-	if r.HTTP.Method != http.MethodGet || (mode != "" && mode != "navigate") {
-		return // only where a person was going
+// RememberIntended records which page a person requested before the browser was redirected to
+// another one. Base comes before its path in what the browser sees. It uses a sealed cookie and no
+// session, so that robots which follow protected links fill no store.
+func (r *State) RememberIntended(with stores.Sealer, base string) {
+	if !opensPage(r.HTTP) {
+		return
 	}
-	target, ok := redirect.Clean(r.HTTP.URL.RequestURI())
-	if path, _, _ := strings.Cut(target, "?"); !ok || path == login {
+	target, ok := redirect.Clean(base + r.HTTP.URL.RequestURI())
+	if !ok {
 		return
 	}
 	text, err := with.Seal(r.Now(), intendedLifetime, []byte(target))
@@ -31,6 +30,27 @@ func (r *State) RememberIntended(with stores.Sealer, login string) {
 		return // too long for a cookie
 	}
 	r.SetCookie(r.Jar.Sibling(intendedCookie), text, intendedLifetime)
+}
+
+// opensPage reports whether a person opens a page by the request. What a browser sends on its own,
+// such as a prefetch, an image or a request of a script, is not where somebody was going. Browsers
+// without Fetch Metadata are given the benefit of the doubt.
+func opensPage(r *http.Request) bool {
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	return r.Method == http.MethodGet && !speculative(r) && r.Header.Get("Upgrade") == "" &&
+		(mode == "" || mode == "navigate") && (dest == "" || dest == "document")
+}
+
+// speculative reports whether a browser sends a request before a person asks for it: a prefetch or
+// a prerendering. Purpose and X-Moz are what browsers sent before Sec-Purpose.
+func speculative(r *http.Request) bool {
+	for _, name := range [...]string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		purpose := strings.ToLower(r.Header.Get(name))
+		if strings.Contains(purpose, "prefetch") || strings.Contains(purpose, "prerender") || strings.Contains(purpose, "preview") {
+			return true
+		}
+	}
+	return false
 }
 
 // DropIntended deletes the record, so that the next user of the browser does not get it.
@@ -45,7 +65,7 @@ func (r *State) DropIntended() {
 // is used.
 func (r *State) TakeIntended(with stores.Sealer, fallback string) string {
 	text, ok := r.Cookie(r.Jar.Sibling(intendedCookie))
-	if !ok {
+	if !ok || speculative(r.HTTP) {
 		return fallback
 	}
 	r.DropIntended()

@@ -5,6 +5,7 @@ package request
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -21,17 +22,39 @@ import (
 // middlewares of the request, which run one after the other, may replace HTTP.
 type State struct {
 	*Env
+	// HTTP is the request as the middlewares before the last one of ginauth left it.
 	HTTP *http.Request
+	// Begun is the request that the state was made for, or nil if that is HTTP. Its context ends
+	// when the client disconnects; that of HTTP may end when an inner middleware returns.
+	Begun *http.Request
 	// Remote is the text that the client's address is read from: an address, with
 	// or without a port.
 	Remote string
 	Jar    cookies.Jar
 	Budget deadline.Budget
+	// Observer, if not nil, is told when the request gets something to lose.
+	Observer Observer
 
-	mu      sync.Mutex
+	// Small fields of others that are here because they take no memory beside settled.
+	//
+	// Started says that the request has a session, and Answering that the application's
+	// handler of errors runs: both are set by the middlewares, one after the other.
+	// SessionCommitted says that the session cannot be changed any more; the session guards it.
+	Started, Answering, SessionCommitted bool
+
 	settled bool // committed or discarded
+	// Private says that the response depends on a token that is not in the Authorization header.
+	Private atomic.Bool
+	mu      sync.Mutex
 	// pending is nil as long as there is nothing to do at the commit, as usual.
 	pending atomic.Pointer[pending]
+}
+
+// Observer observes a request.
+type Observer interface {
+	// Touched is called when the request uses its session, and when there is something to do at
+	// the commit. It may be called more than once and by any goroutine.
+	Touched()
 }
 
 // pending is what the commit of a request has to do beside storing the session.
@@ -73,8 +96,24 @@ func (r *State) Cookie(name string) (value string, ok bool) { return r.Jar.Get(r
 func (r *State) SetCookie(name, value string, lifetime time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.settled {
+		r.Log.WarnContext(r.Context(), "ginauth: cookie not sent: the response has begun or failed", "cookie", name)
+		return
+	}
 	p := r.todo()
 	p.cookies = append(p.cookies, Cookie{name, value, lifetime})
+}
+
+// SendCookies completes the headers of a response: with the cookies, and for caches. Cookie says
+// that it has another cookie, private that it depends on who the client is.
+func (r *State) SendCookies(h http.Header, pending []Cookie, cookie, private bool) {
+	for _, c := range pending {
+		r.Jar.Set(h, c.Name, c.Value, c.Lifetime)
+		cookie = true
+	}
+	if cookie || private {
+		KeepPrivate(h, cookie)
+	}
 }
 
 // DropCookies removes the application's cookies from a response that became a failure.
@@ -86,6 +125,43 @@ func (r *State) Sent() { r.Budget.Close() }
 // DeleteCookie makes the browser delete a cookie, unless the request fails.
 func (r *State) DeleteCookie(name string) { r.SetCookie(name, "", -time.Second) }
 
+// Context returns the context of what the request does on its own account: it loads sessions,
+// commits and runs hooks. It ends with the request that the state was made for, and has the values
+// of the context that a later middleware may have put in its place.
+func (r *State) Context() context.Context {
+	if r.Begun == nil || r.HTTP == r.Begun {
+		return r.HTTP.Context()
+	}
+	return &outerContext{r.Begun.Context(), context.WithoutCancel(r.HTTP.Context())}
+}
+
+// outerContext has the end of one context and the values of another.
+type outerContext struct {
+	context.Context
+	values context.Context
+}
+
+// Value implements context.Context.
+func (c *outerContext) Value(key any) any {
+	if v := c.values.Value(key); v != nil {
+		return v
+	}
+	return c.Context.Value(key)
+}
+
+// Disconnected reports whether the client has disconnected.
+func (r *State) Disconnected() bool {
+	return r.Begun != nil && errors.Is(r.Begun.Context().Err(), context.Canceled)
+}
+
+// LogDisconnected logs that changes are lost because the client has disconnected, so that no
+// response says so.
+func (r *State) LogDisconnected(changed bool) {
+	if changed && r.Disconnected() {
+		r.Log.InfoContext(r.Context(), "ginauth: changes discarded", "reason", "the client disconnected")
+	}
+}
+
 // Fail records the request's first failure: the response reports it, whatever the
 // handler writes. A nil err is ignored.
 func (r *State) Fail(err error) {
@@ -94,8 +170,12 @@ func (r *State) Fail(err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p := r.todo(); p.failure == nil {
+	p := r.todo()
+	if p.failure == nil {
 		p.failure = err
+	}
+	if r.settled { // no response can report it
+		r.Log.ErrorContext(r.Context(), "ginauth: failed after the response began", "error", Cut(err.Error(), 256))
 	}
 }
 
@@ -138,11 +218,24 @@ func (r *State) Emit(e events.Event) {
 	r.AfterCommit(func() { r.Dispatch(ctx, e) })
 }
 
-// Settle ends the request's changes: no further AfterCommit hook is accepted.
+// Settle ends the request's changes: no further cookie or AfterCommit hook is accepted.
 func (r *State) Settle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.settled = true
+}
+
+// Discard drops the cookies and the AfterCommit hooks, unless the request is settled, and settles
+// it. It reports whether there were any.
+func (r *State) Discard() (lost bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.pending.Load(); p != nil {
+		lost = !r.settled && len(p.cookies)+len(p.afterCommit) > 0
+		p.afterCommit = nil
+	}
+	r.settled = true
+	return lost
 }
 
 // RunBeforeResponse runs the before-response hooks, each once.
@@ -208,8 +301,16 @@ func (r *State) todo() *pending {
 	if p == nil {
 		p = new(pending)
 		r.pending.Store(p)
+		r.Touched()
 	}
 	return p
+}
+
+// Touched tells the Observer.
+func (r *State) Touched() {
+	if r.Observer != nil {
+		r.Observer.Touched()
+	}
 }
 
 // SetRemote sets the text that the client's address is read from. A text without an address is

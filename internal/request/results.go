@@ -3,11 +3,11 @@ package request
 import "sync"
 
 // Results remembers one result for each key. The first one costs no further memory, because
-// most requests have one. The zero Results is empty. It is safe for concurrent use.
+// most requests have one. The zero Results is empty. The zero K is not a key. It is safe for
+// concurrent use.
 type Results[K comparable, V any] struct {
 	mu     sync.Mutex
-	filled bool
-	key    K
+	key    K // zero as long as there is no result
 	value  V
 	others map[K]V
 }
@@ -16,7 +16,7 @@ type Results[K comparable, V any] struct {
 func (r *Results[K, V]) Get(key K) (value V, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.filled && r.key == key {
+	if none := *new(K); key != none && r.key == key {
 		return r.value, true
 	}
 	value, ok = r.others[key]
@@ -27,8 +27,8 @@ func (r *Results[K, V]) Get(key K) (value V, ok bool) {
 func (r *Results[K, V]) Put(key K, value V) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.filled || r.key == key {
-		r.filled, r.key, r.value = true, key, value
+	if none := *new(K); r.key == none || r.key == key {
+		r.key, r.value = key, value
 		return
 	}
 	if r.others == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -11,8 +12,9 @@ import (
 // Session decides what happens, and its backend does it. An error wraps
 // stores.ErrTooLarge, or is an outage.
 type backend interface {
-	// load returns the session that a cookie's value opens.
-	load(ctx context.Context, now time.Time, cookie string) (stores.Session, idState, error)
+	// load returns the session that a cookie's value opens, and its user if the store of
+	// sessions knows the users.
+	load(ctx context.Context, now time.Time, cookie string) (stores.Session, models.Authenticatable, idState, error)
 	// find returns the session of a row.
 	find(ctx context.Context, row string) (stores.Session, bool, error)
 	// nextRow returns the row of a session after a change of its id. The former
@@ -50,6 +52,10 @@ const (
 type secretID struct {
 	row    string
 	secret [secretBytes]byte
+	// limit is how many sessions each user of the session may have, or 0 for any
+	// number. The backend sets ended to those that ended because there were more.
+	limit int
+	ended []stores.EndedSession
 }
 
 func (id *secretID) digest() stores.Digest { return stores.DigestOf(id.secret[:]) }
@@ -57,21 +63,38 @@ func (id *secretID) digest() stores.Digest { return stores.DigestOf(id.secret[:]
 func (id *secretID) text() string { return idText(id.row, id.secret) }
 
 // storeBackend keeps sessions in a store. The cookie holds their ids.
-type storeBackend struct{ sessions stores.Sessions }
+type storeBackend struct {
+	sessions stores.Sessions
+	withUser stores.LoadWithUser // or nil
+	limited  stores.SessionLimit // nil if the store cannot limit the sessions of a user
+}
 
-func (b storeBackend) load(ctx context.Context, _ time.Time, cookie string) (stores.Session, idState, error) {
+func (e *Engine) storeBackend() storeBackend {
+	limited, _ := e.sessions.(stores.SessionLimit)
+	return storeBackend{e.sessions, e.cfg.WithUser, limited}
+}
+
+func (b storeBackend) load(ctx context.Context, _ time.Time, cookie string) (stores.Session, models.Authenticatable, idState, error) {
 	id, ok := ParseID(cookie)
 	if !ok {
-		return stores.Session{}, idMalformed, nil
+		return stores.Session{}, nil, idMalformed, nil
 	}
-	row, found, err := b.sessions.Load(ctx, id.Row)
+	row, user, found, err := b.loadRow(ctx, id.Row)
 	switch {
 	case err != nil || !found:
-		return stores.Session{}, idUnknown, err
+		return stores.Session{}, nil, idUnknown, err
 	case !row.Digest.Equal(id.Digest):
-		return row, idReplaced, nil
+		return row, nil, idReplaced, nil
 	}
-	return row, idCurrent, nil
+	return row, user, idCurrent, nil
+}
+
+func (b storeBackend) loadRow(ctx context.Context, name string) (row stores.Session, u models.Authenticatable, found bool, err error) {
+	if b.withUser != nil {
+		return b.withUser(ctx, name)
+	}
+	row, found, err = b.sessions.Load(ctx, name)
+	return row, nil, found, err
 }
 
 func (b storeBackend) find(ctx context.Context, row string) (stores.Session, bool, error) {
@@ -86,7 +109,13 @@ func (b storeBackend) nextRow(row string) string {
 }
 
 func (b storeBackend) create(ctx context.Context, s stores.Session, id *secretID) (string, error) {
-	if err := b.sessions.Create(ctx, s); err != nil {
+	var err error
+	if b.limited == nil || id.limit == 0 {
+		err = b.sessions.Create(ctx, s)
+	} else {
+		id.ended, err = b.limited.CreateLimited(ctx, s, id.limit)
+	}
+	if err != nil {
 		return "", err
 	}
 	return id.text(), nil
@@ -94,8 +123,12 @@ func (b storeBackend) create(ctx context.Context, s stores.Session, id *secretID
 
 func (b storeBackend) update(
 	ctx context.Context, s stores.Session, d stores.Delta, id *secretID,
-) (stores.Outcome, string, error) {
-	outcome, err := b.sessions.Update(ctx, s.Row, d)
+) (outcome stores.Outcome, cookie string, err error) {
+	if b.limited == nil || id == nil || id.limit == 0 {
+		outcome, err = b.sessions.Update(ctx, s.Row, d)
+	} else {
+		outcome, id.ended, err = b.limited.UpdateLimited(ctx, s.Row, d, id.limit)
+	}
 	if err != nil || outcome != stores.Updated || id == nil {
 		return outcome, "", err
 	}
@@ -121,7 +154,7 @@ func (b storeBackend) endUnreplaced(ctx context.Context, now time.Time, s stores
 	return b.end(ctx, now, s)
 }
 
-// maxApplicationValues leaves room for logins and flash marks, which must not fail
+// maxApplicationValues leaves room for the keys of parallel requests, which must not fail
 // because a session is full.
 const maxApplicationValues = stores.MaxValues - 16*1024 // 16 KiB
 

@@ -43,7 +43,7 @@ func (s *Session) loadCookie(ctx context.Context, cookie string) error {
 	ctx, span := s.span(ctx)
 	defer span.End()
 	now := s.clock()
-	row, state, err := s.e.backend.load(ctx, now, cookie)
+	row, user, state, err := s.e.backend.load(ctx, now, cookie)
 	if err != nil {
 		s.fail(autherr.Unavailable("load session", err))
 		return s.fault
@@ -56,6 +56,7 @@ func (s *Session) loadCookie(ctx context.Context, cookie string) error {
 		s.superseded = !s.e.expired(&row, beganOf(&row), now) && now.Sub(row.Renamed).Abs() < SupersededFor
 	default:
 		s.adopt(&row, now)
+		s.fresh = user
 		s.due = s.due || state == idOldKey
 	}
 	return s.fault
@@ -71,7 +72,8 @@ func (s *Session) adopt(row *stores.Session, now time.Time) {
 	if s.e.expired(row, who.latest(row.Created), now) {
 		return
 	}
-	s.row, s.who, s.flashed, s.exists = *row, who, flashedIn(row), true
+	s.row, s.who, s.exists = *row, who, true
+	s.flashed, s.held = flashedIn(row), tallyOf(row.Values)
 	s.due = now.Sub(row.LastSeen) >= s.e.cfg.TouchInterval
 }
 
@@ -82,11 +84,14 @@ func beganOf(row *stores.Session) time.Time {
 }
 
 // flashedIn returns the keys that the former request flashed.
-func flashedIn(row *stores.Session) []string {
-	var flashed []string
+func flashedIn(row *stores.Session) map[string]bool {
+	var flashed map[string]bool
 	for key := range row.Values.All() {
 		if name, ok := strings.CutPrefix(key, flashPrefix); ok {
-			flashed = append(flashed, name)
+			if flashed == nil {
+				flashed = make(map[string]bool)
+			}
+			flashed[name] = true
 		}
 	}
 	return flashed
@@ -102,10 +107,19 @@ type Change struct {
 
 // Commit stores the changes, once. Afterwards the session can only be read.
 func (s *Session) Commit(ctx context.Context) (Change, error) {
+	change, err := s.commit(ctx)
+	if s.state != nil && s.next != nil && len(s.next.ended) > 0 {
+		s.reportEnded(ctx) // without the lock, because the audit sink may use the session
+	}
+	return change, err
+}
+
+func (s *Session) commit(ctx context.Context) (Change, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.committed
-	s.committed = true
+	committed := s.committed()
+	before := *committed
+	*committed = true
 	switch {
 	case s.state == nil:
 		return Change{}, nil
@@ -121,11 +135,25 @@ func (s *Session) Commit(ctx context.Context) (Change, error) {
 	return change, nil
 }
 
-// Discard makes the session read-only and drops its changes.
-func (s *Session) Discard() {
+// Discard makes the session read-only and drops its changes. It reports whether there were any.
+func (s *Session) Discard() (lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.committed = true
+	committed := s.committed()
+	lost = !*committed && s.unsaved()
+	*committed = true
+	return lost
+}
+
+// Unsaved reports whether the session was changed, also if a commit failed to store that.
+func (s *Session) Unsaved() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unsaved()
+}
+
+func (s *Session) unsaved() bool {
+	return s.state != nil && (len(s.set) > 0 || len(s.removed) > 0 || s.next != nil)
 }
 
 func (s *Session) store(ctx context.Context) (Change, error) {
@@ -181,6 +209,7 @@ func storeError(doing string, err error) error {
 func (s *Session) update(ctx context.Context) (Change, error) {
 	ctx, span := s.span(ctx)
 	defer span.End()
+	s.limit()
 	outcome, cookie, err := s.e.backend.update(ctx, s.row, s.delta(), s.next)
 	if err == nil && s.renewed && s.next == nil && (outcome == stores.Stale || outcome == stores.Replaced) {
 		// A parallel request changed the id or the users. Only the renewal of the login is
@@ -245,6 +274,7 @@ func (s *Session) create(ctx context.Context) (Change, error) {
 	if s.next == nil {
 		s.renew()
 	}
+	s.limit()
 	now := s.clock()
 	row := stores.Session{
 		Row: s.next.row, Digest: s.next.digest(),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -32,19 +33,19 @@ const endedReserve = time.Hour
 // replaced is the data of the record of a session that got a new id.
 const replaced = "replaced"
 
-func (b *cookieBackend) load(ctx context.Context, now time.Time, cookie string) (stores.Session, idState, error) {
+func (b *cookieBackend) load(ctx context.Context, now time.Time, cookie string) (stores.Session, models.Authenticatable, idState, error) {
 	s, key, ok := b.codec.Open(b.sealer, now, b.name, cookie)
 	if !ok {
 		// It may only have expired. The cookie is not deleted: this response may
 		// arrive after that of a parallel login and would delete its cookie.
-		return stores.Session{}, idUnknown, nil
+		return stores.Session{}, nil, idUnknown, nil
 	}
 	state, at, err := b.state(ctx, s.Row)
 	s.Renamed = at
 	if state == idCurrent && key > 0 {
 		state = idOldKey
 	}
-	return s, state, err
+	return s, nil, state, err
 }
 
 // state returns what became of a session, and when.

@@ -23,10 +23,13 @@ type Config struct {
 	IdleTimeout     time.Duration
 	AbsoluteTimeout time.Duration
 	TouchInterval   time.Duration
+	MaxPerUser      int // sessions that a user may have, or 0 for any number
 	// Cookie is the name of the session cookie.
 	Cookie string
-	// Realms maps the name of each guard to the realm of its users.
+	// Realms maps the name of each guard that keeps logins in sessions to the realm of its users.
 	Realms map[string]string
+	// WithUser loads a session with its user of realm.Default, or is nil.
+	WithUser stores.LoadWithUser
 	// FormKeys derive the tokens in forms, and Sealer seals sessions that live in
 	// cookies.
 	FormKeys keys.Subkeys
@@ -52,7 +55,7 @@ func New(env *request.Env, set stores.Set, cfg Config) *Engine {
 	}
 	e.index, _ = set.Sessions.(stores.SessionIndex)
 	if !e.inCookie {
-		e.backend = storeBackend{set.Sessions}
+		e.backend = e.storeBackend()
 		return e
 	}
 	e.backend = &cookieBackend{
@@ -81,35 +84,6 @@ func (e *Engine) Expired(row *stores.Session) bool {
 
 func (e *Engine) expired(row *stores.Session, began, now time.Time) bool {
 	return now.Sub(row.LastSeen) >= e.cfg.IdleTimeout || now.Sub(began) >= e.cfg.AbsoluteTimeout
-}
-
-// Of returns the rows of an owner, the most recently seen first. It returns none if
-// the store does not index owners.
-func (e *Engine) Of(ctx context.Context, owner string) ([]stores.Session, error) {
-	if e.index == nil {
-		return nil, nil
-	}
-	rows, err := e.index.SessionsOf(ctx, owner)
-	return rows, autherr.Unavailable("list sessions", err)
-}
-
-// Delete deletes a row that Of returned.
-func (e *Engine) Delete(ctx context.Context, row string) error {
-	if e.sessions == nil {
-		return nil
-	}
-	_, err := e.sessions.Delete(ctx, row)
-	return err
-}
-
-// DeleteOf deletes the rows of an owner except one. It does nothing if the store
-// does not index owners.
-func (e *Engine) DeleteOf(ctx context.Context, owner, exceptRow string) error {
-	if e.index == nil {
-		return nil
-	}
-	_, err := e.index.DeleteSessionsOf(ctx, owner, exceptRow)
-	return err
 }
 
 // formToken derives the token that forms carry from a session's digest.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/sessioncodec"
@@ -19,10 +18,25 @@ func (s *Session) Flash(key string, value any) error {
 	if len(key) > stores.MaxKey-len(flashPrefix) {
 		return fmt.Errorf("%w: session key %.32q… is too long to be flashed", autherr.ErrInvalidInput, key)
 	}
-	if err := s.put(key, value); err != nil {
+	data, err := encodePut(key, value)
+	if err == nil {
+		err = s.writable()
+	}
+	if err != nil {
 		return err
 	}
-	return s.mark(key)
+	data = s.sealed(data)
+	further := 0
+	if _, marked := s.sizeOf(flashPrefix + key); !marked {
+		further = stores.PairSize(len(flashPrefix)+len(key), 1)
+	}
+	if err := s.fits(key, len(data), further); err != nil {
+		return err
+	}
+	s.assign(key, data)
+	s.assign(flashPrefix+key, []byte{1})
+	delete(s.flashed, key) // a key that the former request flashed starts over
+	return nil
 }
 
 // Now sets a key for this request only. Nothing is stored.
@@ -35,6 +49,9 @@ func (s *Session) Now(key string, value any) error {
 	data, err := sessioncodec.Encode(value)
 	if err != nil {
 		return fmt.Errorf("ginauth: session key %q: a %T cannot be kept: %w", key, value, err)
+	}
+	if _, there := s.now[key]; !there && len(s.now) >= stores.MaxKeys {
+		return tooManyKeys(key)
 	}
 	if s.now == nil {
 		s.now = make(map[string][]byte)
@@ -51,12 +68,7 @@ func (s *Session) Keep(keys ...string) error {
 		return err
 	}
 	for _, key := range keys {
-		if slices.Contains(s.flashed, key) {
-			if s.kept == nil {
-				s.kept = make(map[string]bool)
-			}
-			s.kept[key] = true
-		}
+		delete(s.flashed, key)
 	}
 	return nil
 }
@@ -64,29 +76,18 @@ func (s *Session) Keep(keys ...string) error {
 // Reflash keeps all keys that the former request flashed.
 func (s *Session) Reflash() error {
 	s.lock()
-	err, keys := s.writable(), s.flashed
-	s.mu.Unlock()
-	if err != nil {
+	defer s.mu.Unlock()
+	if err := s.writable(); err != nil {
 		return err
 	}
-	return s.Keep(keys...)
-}
-
-// mark marks a key as flashed. A key that the former request flashed starts over.
-func (s *Session) mark(key string) error {
-	s.flashed = slices.DeleteFunc(s.flashed, func(k string) bool { return k == key })
-	delete(s.kept, key)
-	s.assign(flashPrefix+key, []byte{1})
+	s.flashed = nil
 	return nil
 }
 
 // age removes the keys that were flashed for this request and not kept. A key that
 // this request put stays.
 func (s *Session) age() {
-	for _, key := range s.flashed {
-		if s.kept[key] {
-			continue
-		}
+	for key := range s.flashed {
 		if _, put := s.set[key]; !put {
 			s.remove(key)
 		}
@@ -94,22 +95,42 @@ func (s *Session) age() {
 	}
 }
 
-// Push appends a value to the list under a key.
+// ErrNotList says that a key does not hold a list.
+var ErrNotList = fmt.Errorf("%w: not a list", autherr.ErrInvalidInput)
+
+// Push appends a value to the list under a key. It does not read the list, so that the
+// time of a call does not grow with the list.
 func (s *Session) Push(key string, value any) error {
 	s.lock()
 	defer s.mu.Unlock()
-	var list []json.RawMessage
-	if data, ok := s.lookup(key); ok && !reserved(key) {
-		var err error
-		if list, err = sessioncodec.DecodeInto[[]json.RawMessage](data); err != nil {
-			return fmt.Errorf("%w: session key %q does not hold a list", autherr.ErrInvalidInput, key)
-		}
+	if err := validKey(key); err != nil {
+		return err
 	}
 	item, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("ginauth: session key %q: a %T cannot be stored: %w", key, value, err)
 	}
-	return s.put(key, append(list, item))
+	if err := s.writable(); err != nil {
+		return err
+	}
+	header := s.sealed(nil)
+	list, ours := s.set[key]
+	_, hidden := s.now[key]
+	if !ours || hidden || !s.ownedAlike(list, header) {
+		text, _ := s.lookup(key)
+		list = append(header, text...)
+	}
+	// AppendItem changes list, which may be the value so far. So nothing may fail after it.
+	if err := s.fits(key, len(list)+len(item)+len("j[]"), 0); err != nil {
+		return err
+	}
+	items, ok := sessioncodec.AppendItem(list[len(header):], item)
+	if !ok {
+		return fmt.Errorf("%w: session key %q", ErrNotList, key)
+	}
+	list = behind(list, len(header), items)
+	s.assign(key, list)
+	return nil
 }
 
 // Increment adds by to the integer under a key and returns the sum.

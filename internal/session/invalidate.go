@@ -71,8 +71,9 @@ func (s *Session) endStale() error {
 
 // empty forgets a session that has ended, with all changes.
 func (s *Session) empty() {
-	s.row, s.exists = stores.Session{}, false
-	s.set, s.removed, s.flashed, s.kept = nil, nil, nil, nil
+	now := s.now
+	s.forgetValues()
+	s.row, s.exists, s.now = stores.Session{}, false, now
 	s.who, s.made, s.whoChanged, s.replaced, s.renewed = nil, nil, false, false, false
 	s.next, s.issued = nil, nil
 	if s.r != nil {

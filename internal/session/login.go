@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -40,8 +42,9 @@ func (s State) String() string {
 //   - LogIn of another user of the same guard removes all values, also those that parallel
 //     requests of the former user wrote, and begins a new generation: later writes of such
 //     requests are refused.
-//   - LogOut of one of several logins begins a new generation. LogOut of the last login, and
-//     Invalidate, delete the row.
+//   - LogOut of one of several logins removes the values that were written under it, also those
+//     that were written while others were logged in as well, and begins a new generation. LogOut
+//     of the last login, and Invalidate, delete the row.
 //   - Every change of a login gives the session a new id.
 func (s *Session) State() State {
 	s.lock()
@@ -82,6 +85,23 @@ func (s *Session) Login(ctx context.Context, guard string) (l Login, ok bool, er
 	return l, ok, nil
 }
 
+// LoginAndUser is Login. If this call loaded the session, and its store knows the users, it also
+// returns the login's user, who is as fresh as if the provider had been asked now.
+func (s *Session) LoginAndUser(ctx context.Context, guard string) (l Login, u models.Authenticatable, ok bool, err error) {
+	s.lock()
+	defer s.mu.Unlock()
+	before := s.loaded
+	if err := s.loadIn(ctx); err != nil {
+		return Login{}, nil, false, err
+	}
+	l, ok = s.who.of(guard)
+	if u = s.fresh; before || u == nil || s.e.cfg.Realms[guard] != realm.Default || u.AuthID() != l.UserID {
+		u = nil
+	}
+	s.fresh = nil
+	return l, u, ok, nil
+}
+
 // LogIn records a login. The session gets a new id, so that an id planted before is worthless
 // (OWASP ASVS 5.0, 7.2.4). Values of an anonymous session stay. Values of another user of the
 // guard are removed, with those of features.
@@ -107,8 +127,7 @@ func (s *Session) LogIn(guard string, l Login) error {
 // replace forgets all values of the former user, in this request at once and in the store with
 // the commit.
 func (s *Session) replace() {
-	s.row.Values = stores.Values{}
-	s.set, s.removed, s.now, s.flashed, s.kept = nil, nil, nil, nil, nil
+	s.forgetValues()
 	s.replaced = true
 }
 
@@ -122,7 +141,7 @@ func (s *Session) RenewLogin(guard string, l Login) {
 	s.lock()
 	defer s.mu.Unlock()
 	before, ok := s.who.of(guard)
-	if !ok || before.UserID != l.UserID || s.committed || s.whoChanged || s.next != nil {
+	if !ok || before.UserID != l.UserID || *s.committed() || s.whoChanged || s.next != nil {
 		return
 	}
 	s.who, s.renewed = s.who.with(guard, l), true
@@ -151,7 +170,8 @@ func (s *Session) Confirm(ctx context.Context, guard, userID string, at time.Tim
 
 // LogOut ends a guard's login at once, also if the client has disconnected. The session ends
 // with it, unless another guard has a living login in the session: then the session goes on
-// under a new id, in a new generation.
+// under a new id, in a new generation, and without the values that were
+// written under the login.
 func (s *Session) LogOut(ctx context.Context, guard string) error {
 	return s.drop(ctx, guard, (*Session).end)
 }
@@ -168,7 +188,7 @@ func (s *Session) drop(ctx context.Context, guard string, end func(*Session) err
 	if err := s.writable(); err != nil {
 		return err
 	}
-	others := s.living(s.who, guard)
+	others := s.e.living(s.who.without(guard))
 	if len(others) == 0 {
 		return end(s)
 	}
@@ -179,15 +199,20 @@ func (s *Session) drop(ctx context.Context, guard string, end func(*Session) err
 		}
 	}
 	s.who, s.made = others, s.made.without(guard)
+	for key, value := range s.set {
+		if _, visible := s.who.open(string(value)); !visible {
+			delete(s.set, key)
+		}
+	}
 	return nil
 }
 
-// living returns the logins of other guards that have not reached their absolute timeout. A guard
-// that is not configured any more has none.
-func (s *Session) living(who principals, except string) principals {
+// living returns the logins that have not reached their absolute timeout. A guard that is not
+// configured any more has none.
+func (e *Engine) living(who principals) principals {
 	var living principals
-	for _, l := range who.without(except) {
-		if _, configured := s.e.cfg.Realms[l.guard]; configured && s.clock().Sub(l.At) < s.e.cfg.AbsoluteTimeout {
+	for _, l := range who {
+		if _, configured := e.cfg.Realms[l.guard]; configured && e.env.Now().Sub(l.At) < e.cfg.AbsoluteTimeout {
 			living = append(living, l)
 		}
 	}
@@ -201,12 +226,12 @@ func (s *Session) dropStored(ctx context.Context, guard string) error {
 	if err != nil {
 		return autherr.Unavailable("read session", err)
 	}
-	others := s.living(stored, guard)
+	others := s.e.living(stored.without(guard))
 	ctx, span := s.span(context.WithoutCancel(ctx)) // a logout survives a disconnect
 	defer span.End()
 	s.renew()
 	d := stores.Delta{
-		Generation: s.row.Generation,
+		Generation: s.row.Generation, Remove: others.hidden(s.row.Values),
 		Principals: &stores.Principals{
 			Data: others.encode(), Owners: others.owners(s.e.cfg.Realms), Generation: s.row.Generation + 1,
 		},
@@ -250,5 +275,5 @@ func (s *Session) NeedsCookie() bool {
 func (s *Session) Pending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.committed && s.state != nil && s.changed()
+	return !*s.committed() && s.state != nil && s.changed()
 }

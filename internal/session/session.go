@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/deadline"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/sessioncodec"
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -28,9 +30,17 @@ type Session struct {
 	e *Engine
 	r *request.State // the request whose response stores the session, or nil
 
-	mu        sync.Mutex
-	committed bool
+	mu sync.Mutex
 	*state
+}
+
+// committed returns the flag that says that the session cannot be changed any more. A session
+// without a request has a state from the beginning.
+func (s *Session) committed() *bool {
+	if s.r != nil {
+		return &s.r.SessionCommitted
+	}
+	return &s.saved
 }
 
 // state is what there is of a session that is used. It is nil until then: most
@@ -38,6 +48,7 @@ type Session struct {
 type state struct {
 	ctx   context.Context // for loading, outside a request
 	fault error           // why the session cannot be read or stored
+	saved bool            // outside a request: it cannot be changed any more
 
 	loaded    bool
 	presented bool // the request carries a session cookie
@@ -49,13 +60,18 @@ type state struct {
 	superseded bool
 	clearing   bool // the cookie is to be deleted
 
-	row stores.Session // as loaded, without the values of a user who was replaced since
+	// fresh is the user that came with the row, for the call that loaded it alone.
+	fresh models.Authenticatable
+	row   stores.Session // as loaded, without the values of a user who was replaced since
 
 	set     map[string][]byte // changes since loading
 	removed map[string]bool
 	now     map[string][]byte // values for this request only
-	flashed []string          // keys that the former request flashed
-	kept    map[string]bool   // those of them that stay
+	flashed map[string]bool   // keys that the former request flashed, without those that are kept
+
+	held    tally             // the values with the changes so far
+	index   map[string]string // of the stored values, once it is worth making
+	lookups uint8             // in the stored values, without an index
 
 	// who is logged in. One login, as usual, needs no further memory.
 	who        principals
@@ -77,6 +93,9 @@ func (s *Session) lock() {
 	s.mu.Lock()
 	if s.state == nil {
 		s.state = new(state)
+		if s.r != nil {
+			s.r.Touched()
+		}
 	}
 }
 
@@ -85,7 +104,7 @@ func (s *Session) context() context.Context {
 	if s.r == nil {
 		return s.ctx
 	}
-	return s.r.HTTP.Context()
+	return s.r.Context()
 }
 
 // span opens a span of store calls, in the request's budget if there is a request.
@@ -200,12 +219,22 @@ func (s *Session) Flush() error {
 
 // clearKeys removes all keys of the application, and the marks of those that are flashed.
 func (s *Session) clearKeys() {
-	for _, key := range append(s.keys(), s.flashed...) {
-		s.remove(key)
-		s.remove(flashPrefix + key)
+	for key := range s.row.Values.All() {
+		if clearable(key) {
+			s.remove(key)
+		}
 	}
-	s.flashed, s.kept = nil, nil
+	for key := range s.set {
+		if clearable(key) {
+			s.remove(key)
+		}
+	}
+	clear(s.now) // holds only keys of the application
+	s.flashed = nil
 }
+
+// clearable reports whether a Flush removes a key.
+func clearable(key string) bool { return !reserved(key) || strings.HasPrefix(key, flashPrefix) }
 
 // Regenerate gives the session a new id when the response begins.
 func (s *Session) Regenerate() error {

@@ -4,7 +4,8 @@
 // An encoded value is a tag byte and a payload. Integers are varints in their
 // shortest form. Floating point numbers are their IEEE 754 bits. Times are the
 // varints of their Unix seconds, nanoseconds and offset from UTC in seconds.
-// All other values are JSON. Except for JSON, each value has only one encoding.
+// All other values are JSON, or gob where EncodeTyped encoded them. Except for these, each value
+// has only one encoding.
 package sessioncodec
 
 import (
@@ -42,6 +43,7 @@ const (
 	tagBytes   = 'y'
 	tagTime    = 't'
 	tagJSON    = 'j'
+	tagGob     = 'g'
 )
 
 // JSON is a value that was encoded as JSON. It marshals as itself.

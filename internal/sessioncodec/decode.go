@@ -39,6 +39,10 @@ func decode(data string) (any, error) {
 		if t, ok := decodeTime(payload); ok {
 			return t, nil
 		}
+	case tagGob:
+		if value, ok := decodeGob(payload); ok {
+			return value, nil
+		}
 	case tagJSON:
 		if text := []byte(payload); json.Valid(text) {
 			return JSON(text), nil

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/ginauth/ginauth/config"
@@ -29,6 +30,9 @@ func SessionDefaults(s *config.Session) {
 	Default(&s.AbsoluteTimeout, 24*time.Hour)
 	Default(&s.TouchInterval, min(time.Minute, s.IdleTimeout/10))
 	Default(&s.PruneInterval, 10*time.Minute)
+	if !s.DisableMaxPerUser {
+		Default(&s.MaxPerUser, 100)
+	}
 	Default(&s.Cookie.Name, cookies.HostPrefix+"ginauth")
 	Default(&s.Cookie.Path, "/")
 	Default(&s.Cookie.SameSite, http.SameSiteLaxMode)
@@ -75,6 +79,12 @@ func Session(f *faults.List, s *config.Session) {
 		f.Add("Session.TouchInterval", "%v is not shorter than IdleTimeout, %v: a session in use would end",
 			s.TouchInterval, s.IdleTimeout)
 	}
+	switch {
+	case s.MaxPerUser < 0:
+		f.Add("Session.MaxPerUser", "%d is negative: set Session.DisableMaxPerUser to allow any number", s.MaxPerUser)
+	case s.DisableMaxPerUser && s.MaxPerUser > 0:
+		f.Add("Session.MaxPerUser", "is %d, and Session.DisableMaxPerUser allows any number: set one of the two", s.MaxPerUser)
+	}
 	cookie := Cookie(&s.Cookie)
 	cookie.Check(f)
 }
@@ -85,13 +95,27 @@ func Throttle(f *faults.List, t *config.Throttle) {
 	limits.CheckLimits("Throttle.", f)
 }
 
-// Pages checks the paths of pages.
-func Pages(f *faults.List, p *config.Pages) {
+// Pages checks the paths of pages, and what comes before them.
+func Pages(f *faults.List, p *config.Pages, base string) {
 	Paths(f, map[string]string{
 		"Pages.Login": p.Login, "Pages.Home": p.Home, "Pages.VerifyEmail": p.VerifyEmail,
-		"Pages.ConfirmPassword": p.ConfirmPassword,
+		"Pages.ConfirmPassword": p.ConfirmPassword, "BasePath": base,
 	})
+	if strings.HasSuffix(base, "/") || strings.Contains(base, "?") {
+		f.Add("BasePath", "%q is not like \"/app\": it ends without a slash and has no query", base)
+	}
 	Prefixes(f, "Pages.APIPrefixes", p.APIPrefixes)
+}
+
+// OutsideBase reports whether links that begin with a URL lead outside the base path.
+func OutsideBase(baseURL, basePath string) bool {
+	u, err := url.Parse(baseURL)
+	return baseURL != "" && err == nil && strings.TrimSuffix(u.Path, "/") != basePath
+}
+
+// HasPages reports whether any page is named.
+func HasPages(p *config.Pages) bool {
+	return p.Login != "" || p.ConfirmPassword != "" || p.VerifyEmail != "" || p.Error != nil
 }
 
 // Cookie returns the attributes that all cookies share.

@@ -8,7 +8,9 @@ import (
 
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/keys"
+	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/redirect"
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
 )
@@ -35,6 +37,15 @@ func Stores(f *faults.List, s stores.Set) {
 	if s.Limiter == nil {
 		f.Add("Stores.Limiter", missing)
 	}
+}
+
+// WithUser returns how the store of sessions loads them with their users, or nil.
+func WithUser(sessions stores.Sessions, users models.UserProvider) stores.LoadWithUser {
+	joins, ok := sessions.(stores.UserSessions)
+	if !ok || models.IsNilProvider(users) {
+		return nil
+	}
+	return joins.WithUsers(users, realm.OwnerName(realm.Default, ""))
 }
 
 // InMemory reports whether no store outlives the process. ClientSessions store nothing:

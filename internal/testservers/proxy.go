@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -37,6 +38,7 @@ type Proxy struct {
 	delay time.Duration
 	share float64
 	conns map[*net.TCPConn]bool
+	trips int
 	group sync.WaitGroup
 }
 
@@ -87,6 +89,15 @@ func (p *Proxy) SetShare(share float64) {
 	p.share = share
 }
 
+// Trips returns how often clients have waited for the server until now. A wait begins with
+// the first data that a client sends after an answer, so requests that are sent together
+// count once.
+func (p *Proxy) Trips() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.trips
+}
+
 func (p *Proxy) closeAll() {
 	for conn := range p.conns {
 		reset(conn)
@@ -128,12 +139,24 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	p.mu.Lock()
 	p.conns[server] = true
 	p.mu.Unlock()
+	var waiting atomic.Bool
 	p.group.Go(func() {
 		defer p.forget(client)
-		p.copy(client, server, func() bool { return true })
+		p.copy(client, server, func() bool { waiting.Store(false); return true })
 	})
 	defer p.forget(server)
-	p.copy(server, client, p.pass)
+	p.copy(server, client, func() bool {
+		if !waiting.Swap(true) {
+			p.count()
+		}
+		return p.pass()
+	})
+}
+
+func (p *Proxy) count() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.trips++
 }
 
 // forget closes and removes a connection.

@@ -38,6 +38,19 @@ func Redis(t testing.TB) (client *redis.Client, prefix string) {
 	return client, prefix
 }
 
+// RedisBehind returns a proxy for the single server, a client that uses the proxy, and a prefix
+// for keys as Redis does.
+func RedisBehind(t testing.TB) (p *Proxy, client *redis.Client, prefix string) {
+	t.Helper()
+	_, prefix = Redis(t)
+	options := RedisOptions(t)
+	p = NewProxy(t, options.Addr)
+	options.Addr = p.Address()
+	client = redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	return p, client, prefix
+}
+
 // RedisKeys returns the keys that begin with a prefix.
 func RedisKeys(t testing.TB, client *redis.Client, prefix string) []string {
 	t.Helper()

@@ -62,6 +62,12 @@ func Postgres(t testing.TB) *gorm.DB {
 // most letters as equal.
 func MySQL(t testing.TB) *gorm.DB {
 	t.Helper()
+	return Connect(t, mysql.Open(MySQLDSN(t)))
+}
+
+// MySQLDSN returns a data source name with a new, empty database for the test.
+func MySQLDSN(t testing.TB) string {
+	t.Helper()
 	server := Address(t, MySQLVariable)
 	config, err := mysqldriver.ParseDSN(server)
 	if err != nil {
@@ -69,7 +75,7 @@ func MySQL(t testing.TB) *gorm.DB {
 	}
 	config.DBName = create(t, mysql.Open(server),
 		"CREATE DATABASE %s CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci", "DROP DATABASE %s")
-	return Connect(t, mysql.Open(config.FormatDSN()))
+	return config.FormatDSN()
 }
 
 // create creates a database or schema with a new name. It is dropped when the
@@ -87,6 +93,19 @@ func create(t testing.TB, server gorm.Dialector, statement, drop string) string 
 		}
 	})
 	return name
+}
+
+// MySQLBehind returns a proxy for the server of a MySQL data source name, and the data source
+// name that uses the proxy.
+func MySQLBehind(t testing.TB, dsn string) (p *Proxy, through string) {
+	t.Helper()
+	config, err := mysqldriver.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = NewProxy(t, config.Addr)
+	config.Addr = p.Address()
+	return p, config.FormatDSN()
 }
 
 // Behind returns a proxy for the server of a PostgreSQL data source name, which

@@ -12,9 +12,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
+	"github.com/ginauth/ginauth/internal/privatedir"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/mail/internal/compose"
 )
@@ -29,9 +29,10 @@ type Mailer struct {
 var _ mail.Mailer = (*Mailer)(nil)
 
 // New returns a Mailer that writes messages from an address to files in dir. It
-// creates the directory if it does not exist. An existing directory must not be
-// accessible to other users: its permissions must be 0700 or less, which is not
-// checked on Windows. The error wraps mail.ErrConfig.
+// creates the directory if it does not exist. An existing directory must belong to
+// the user that the program runs as, and must not be accessible to others: its
+// permissions must be 0700 or less. Neither is checked on Windows. The error wraps
+// mail.ErrConfig.
 func New(dir string, from mail.Address) (*Mailer, error) {
 	var faults []error
 	if err := from.Check(); err != nil {
@@ -62,8 +63,11 @@ func makeDir(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
-		return "", fmt.Errorf("directory %s is accessible to other users (%#o): set its permissions to 0700", dir, mode)
+	if !info.IsDir() {
+		return "", fmt.Errorf("%s is not a directory", dir)
+	}
+	if err := privatedir.Check(dir, info); err != nil {
+		return "", err
 	}
 	return dir, nil
 }

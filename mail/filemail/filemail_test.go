@@ -122,3 +122,17 @@ func TestNewRefuses(t *testing.T) {
 		t.Errorf("New does not report all faults: %v", err)
 	}
 }
+
+// TestDirectoryOfAnotherUserIsRefused can only be tried by the superuser.
+func TestDirectoryOfAnotherUserIsRefused(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only the superuser can give a directory away")
+	}
+	dir := filepath.Join(t.TempDir(), "mail")
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, 54321, -1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := filemail.New(dir, from); !errors.Is(err, mail.ErrConfig) || !strings.Contains(err.Error(), "54321") {
+		t.Errorf("New in a directory of another user: %v", err)
+	}
+}

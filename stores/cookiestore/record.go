@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/internal/records"
 )
 
 // A record is the plaintext of a sealed session:
@@ -75,7 +76,7 @@ func decode(b []byte) (s stores.Session, ok bool) {
 	if s.Owners, b, ok = cutOwners(b); !ok {
 		return stores.Session{}, false
 	}
-	if s.Principals, b, ok = cutText(b, 2); !ok {
+	if s.Principals, b, ok = records.CutText(b, 2); !ok {
 		return stores.Session{}, false
 	}
 	var err error
@@ -93,24 +94,9 @@ func cutOwners(b []byte) (owners []string, rest []byte, ok bool) {
 	}
 	owners = make([]string, n)
 	for i := range owners {
-		if owners[i], b, ok = cutText(b, 1); !ok {
+		if owners[i], b, ok = records.CutText(b, 1); !ok {
 			return nil, nil, false
 		}
 	}
 	return owners, b, true
-}
-
-// cutText reads a length of one or two bytes, and the text of that length.
-func cutText(b []byte, size int) (text string, rest []byte, ok bool) {
-	if len(b) < size {
-		return "", nil, false
-	}
-	n := 0
-	for _, digit := range b[:size] {
-		n = n<<8 | int(digit)
-	}
-	if b = b[size:]; n > len(b) {
-		return "", nil, false
-	}
-	return string(b[:n]), b[n:], true
 }

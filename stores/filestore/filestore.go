@@ -25,7 +25,7 @@
 //	rows/ab/      a record, in a file of its own, for each row that begins with ab
 //	owners/cd/    an empty file for each owner of each row, named by the digest of
 //	              the owner and by the row
-//	locks/        a lock for each folder of rows
+//	locks/        a lock for each folder of rows, and one for each folder of owners
 //
 // Names are checked before they are used as paths. The store opens nothing outside the
 // directory, whatever links are planted in it.
@@ -46,15 +46,17 @@ import (
 	"path/filepath"
 	"sync/atomic"
 
+	"github.com/ginauth/ginauth/internal/privatedir"
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Sessions is a stores.Sessions in files. It also implements stores.SessionIndex,
+// Sessions is a stores.Sessions in files. It also implements stores.SessionLimit,
 // stores.Pruner, stores.Checker and io.Closer. All processes that use the same
 // directory see the same sessions.
 type Sessions struct {
 	root   *os.Root
-	locks  locks
+	locks  locks // of rows
+	trims  locks // of owners who may have too many rows
 	closed atomic.Bool
 	// rowsMade and ownersMade say which folders this handle has created.
 	rowsMade, ownersMade [shards]atomic.Bool
@@ -62,14 +64,14 @@ type Sessions struct {
 
 var (
 	_ stores.Sessions     = (*Sessions)(nil)
-	_ stores.SessionIndex = (*Sessions)(nil)
+	_ stores.SessionLimit = (*Sessions)(nil)
 	_ stores.Pruner       = (*Sessions)(nil)
 	_ stores.Checker      = (*Sessions)(nil)
 )
 
 // New returns the store in a directory. It creates the directory if it does not exist.
-// It refuses a directory to which other users have any access: the permissions have to
-// be 0700 or stricter. New starts no goroutine. Prune deletes expired rows. Until then
+// It refuses a directory that another user owns, or to which other users have any access:
+// the permissions have to be 0700 or stricter. New starts no goroutine. Prune deletes expired rows. Until then
 // they use space, and Load finds them.
 func New(dir string) (*Sessions, error) {
 	s, err := open(dir)
@@ -92,7 +94,8 @@ func open(dir string) (_ *Sessions, err error) {
 		return nil, err
 	}
 	s := &Sessions{root: root}
-	s.locks.init(root)
+	s.locks.init(root, "")
+	s.trims.init(root, "owner-")
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, root.Close())
@@ -127,16 +130,14 @@ func makeDir(dir string) error {
 	return syncFolder(os.Open(above))
 }
 
-// private returns an error if other users have access to the directory.
+// private returns an error if the directory belongs to another user, or others have access to
+// it.
 func (s *Sessions) private() error {
 	info, err := s.root.Stat(".")
 	if err != nil {
 		return err
 	}
-	if mode := info.Mode().Perm(); posix && mode&0o077 != 0 {
-		return fmt.Errorf("other users have access to directory %s (%#o): set its permissions to 0700", s.root.Name(), mode)
-	}
-	return nil
+	return privatedir.Check(s.root.Name(), info)
 }
 
 // layOut creates the folders that always exist. If they are missing later, the disk is

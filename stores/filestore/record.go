@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/internal/records"
 )
 
 // A record is
@@ -119,7 +120,7 @@ func decode(row string, b []byte) (stores.Session, error) {
 // and returns what follows them.
 func decodeTexts(s *stores.Session, b []byte) (rest []byte, ok bool) {
 	for _, text := range []*string{&s.Address, &s.UserAgent} {
-		if *text, b, ok = cutText(b, 1); !ok {
+		if *text, b, ok = records.CutText(b, 1); !ok {
 			return nil, false
 		}
 	}
@@ -129,28 +130,13 @@ func decodeTexts(s *stores.Session, b []byte) (rest []byte, ok bool) {
 	n, b := int(b[0]), b[1:]
 	for range n {
 		var owner string
-		if owner, b, ok = cutText(b, 1); !ok {
+		if owner, b, ok = records.CutText(b, 1); !ok {
 			return nil, false
 		}
 		s.Owners = append(s.Owners, owner)
 	}
-	s.Principals, rest, ok = cutText(b, 2)
+	s.Principals, rest, ok = records.CutText(b, 2)
 	return rest, ok
-}
-
-// cutText reads a length of one or two bytes, and the text of that length.
-func cutText(b []byte, size int) (text string, rest []byte, ok bool) {
-	if len(b) < size {
-		return "", nil, false
-	}
-	n := 0
-	for _, digit := range b[:size] {
-		n = n<<8 | int(digit)
-	}
-	if b = b[size:]; n > len(b) {
-		return "", nil, false
-	}
-	return string(b[:n]), b[n:], true
 }
 
 func corrupt(row, what string) error {

@@ -207,7 +207,7 @@ func TestReadOnly(t *testing.T) {
 		t.Errorf("updated %v, deleted %v, %d and %d", outcome, existed, n, pruned)
 	}
 	colorIs(t, s, row.Row, "red")
-	if rows, err := s.SessionsOf(t.Context(), "u1"); len(rows) != 1 || err != nil {
+	if rows, err := s.SessionsOf(t.Context(), "u1", 1000); len(rows) != 1 || err != nil {
 		t.Errorf("SessionsOf lists %d rows, error %v", len(rows), err)
 	}
 }
@@ -270,4 +270,18 @@ func TestPruneObeysContext(t *testing.T) {
 			t.Errorf("Prune = %d, error %v; want context.DeadlineExceeded", n, err)
 		}
 	})
+}
+
+// TestDirectoryOfAnotherUserIsRefused can only be tried by the superuser.
+func TestDirectoryOfAnotherUserIsRefused(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only the superuser can give a directory away")
+	}
+	dir := filepath.Join(t.TempDir(), "sessions")
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, 54321, -1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := filestore.New(dir); err == nil || !strings.Contains(err.Error(), "54321") {
+		t.Errorf("New in a directory of another user: %v", err)
+	}
 }

@@ -50,6 +50,7 @@ const (
 // core is what the stores of one database have in common.
 type core struct {
 	db      *gorm.DB
+	direct  *sql.DB // the connections, or nil if they are behind a pool of another type
 	dialect string
 	options *sql.TxOptions
 	// turn holds one element while a change runs on SQLite. It is nil on other
@@ -73,6 +74,12 @@ func newCore(db *gorm.DB, caller string) *core {
 	if prepared, ok := pool.(*gorm.PreparedStmtDB); ok {
 		pool = prepared.ConnPool
 	}
+	// A pool of another type may have to see each query. PostgreSQL's driver caches
+	// prepared statements itself, unless it is configured not to.
+	direct, ok := pool.(*sql.DB)
+	if ok && db.Dialector.Name() != postgres {
+		pool = &statements{DB: direct, known: make(map[string]*sql.Stmt)}
+	}
 	quiet := db.Session(&gorm.Session{
 		NewDB:                  true,
 		Context:                context.Background(),
@@ -85,7 +92,7 @@ func newCore(db *gorm.DB, caller string) *core {
 	// latest changes yet.
 	quiet = quiet.Set("gorm:db_resolver:write", struct{}{}).Session(&gorm.Session{})
 
-	c := &core{db: quiet, dialect: db.Dialector.Name(), options: &sql.TxOptions{}}
+	c := &core{db: quiet, direct: direct, dialect: db.Dialector.Name(), options: &sql.TxOptions{}}
 	switch c.dialect {
 	case sqlite:
 		c.turn = make(chan struct{}, 1)

@@ -3,7 +3,6 @@ package gormstore
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -28,29 +27,37 @@ type limiter struct {
 	load    string
 	refund  string
 	delete  string
+	reserve map[int]string // see reservation, by number of windows
 	expired expired
 }
 
 func newLimiter(c *core) *limiter {
 	t := newTable(c.db, &models.Attempt{})
-	return &limiter{
+	l := &limiter{
 		core:  c,
 		table: t,
 		load:  t.sql("SELECT * FROM {} WHERE {ID} IN ?"),
 		refund: t.sql("UPDATE {} SET {Version} = {Version} + 1, {Taken} = {Taken} - 1" +
-			" WHERE {ID} = ? AND {Opened} = ? AND {Taken} > 0"),
-		delete:  t.sql("DELETE FROM {} WHERE {ID} = ?"),
+			" WHERE {ID} = ? AND {Opened} <= ? AND {Taken} > 0"),
+		delete:  t.sql("DELETE FROM {} WHERE {ID} IN ?"),
 		expired: newExpired(t, "ID"),
 	}
+	l.reserve = l.reservations()
+	return l
 }
 
 func (l *limiter) Reserve(ctx context.Context, now time.Time, windows ...stores.Window) (stores.Grant, error) {
+	ids := idsOf(windows)
+	if statement, ok := l.reserve[len(windows)]; ok && len(ids) == len(windows) {
+		if grant, done, err := l.reserveAtOnce(ctx, statement, now, windows); done || err != nil {
+			return grant, err
+		}
+	}
 	// A client that is locked out and keeps trying costs one read and locks no row.
 	grant, err := l.Peek(ctx, now, windows...)
 	if err != nil || !grant.OK() || len(windows) == 0 {
 		return grant, err
 	}
-	ids := idsOf(windows)
 	err = l.transact(ctx, "reserve slots", false, func(tx *gorm.DB) (bool, error) {
 		rows, err := l.claim(tx, ids)
 		if err != nil {
@@ -174,6 +181,9 @@ func (l *limiter) Refund(ctx context.Context, slots ...stores.Slot) error {
 	slots = slices.SortedFunc(slices.Values(slots), func(a, b stores.Slot) int {
 		return cmp.Compare(a.Key.String(), b.Key.String())
 	})
+	if len(slots) == 1 {
+		return l.refundOne(ctx, slots[0])
+	}
 	return l.transact(ctx, "refund slots", false, func(tx *gorm.DB) (bool, error) {
 		for _, slot := range slots {
 			if err := tx.Exec(l.refund, slot.Key.String(), slot.Opened).Error; err != nil {
@@ -184,21 +194,29 @@ func (l *limiter) Refund(ctx context.Context, slots ...stores.Slot) error {
 	})
 }
 
+// refundOne refunds a slot in one statement. It is not repeated after an error that leaves
+// open whether the statement was carried out, because it would free a slot of somebody else.
+func (l *limiter) refundOne(ctx context.Context, slot stores.Slot) error {
+	return l.repeat(ctx, "refund slots", func() error {
+		err := l.db.WithContext(ctx).Exec(l.refund, slot.Key.String(), slot.Opened).Error
+		if err != nil && !rejected(err) {
+			return permanent{err}
+		}
+		return err
+	})
+}
+
 func (l *limiter) Reset(ctx context.Context, keys ...stores.Digest) error {
 	if len(keys) == 0 {
 		return fault(ctx, "reset windows", ctx.Err())
 	}
-	ids := make(map[string]bool, len(keys))
-	for _, key := range keys {
-		ids[key.String()] = true
+	ids := make([]string, len(keys))
+	for i, key := range keys {
+		ids[i] = key.String()
 	}
-	return l.transact(ctx, "reset windows", true, func(tx *gorm.DB) (bool, error) {
-		for _, id := range slices.Sorted(maps.Keys(ids)) {
-			if err := tx.Exec(l.delete, id).Error; err != nil {
-				return false, err
-			}
-		}
-		return true, nil
+	slices.Sort(ids) // the order in which every call locks
+	return l.change(ctx, "reset windows", func(db *gorm.DB) error {
+		return db.Exec(l.delete, slices.Compact(ids)).Error
 	})
 }
 

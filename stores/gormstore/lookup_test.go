@@ -168,17 +168,17 @@ func TestLoadUnprepared(t *testing.T) {
 	if err := gormstore.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
+	c.asked.Store(0)
 	set := gormstore.New(db)
 	if err := set.Sessions.Create(t.Context(), newSession()); err != nil {
 		t.Fatal(err)
 	}
-	c.asked.Store(0)
 	for range 5 {
 		if _, found, err := set.Sessions.Load(t.Context(), row); !found || err != nil {
 			t.Errorf("found %v, error %v", found, err)
 		}
 	}
 	if n := c.asked.Load(); n != 1 {
-		t.Errorf("the database is asked %d times to prepare the query, want 1", n)
+		t.Errorf("the database is asked %d times to prepare a statement, want 1", n)
 	}
 }

@@ -2,6 +2,7 @@ package gormstore
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -12,7 +13,7 @@ import (
 
 var (
 	_ stores.Sessions     = (*sessions)(nil)
-	_ stores.SessionIndex = (*sessions)(nil)
+	_ stores.SessionLimit = (*sessions)(nil)
 	_ stores.Pruner       = (*sessions)(nil)
 	_ stores.Checker      = (*sessions)(nil)
 )
@@ -38,6 +39,7 @@ type sessions struct {
 	setPayload, setOwners          string
 	deleteUnshared, delete, unlist string
 	index                          sessionIndex
+	trim                           sessionTrim
 	expired                        expired
 }
 
@@ -46,12 +48,12 @@ func newSessions(c *core) *sessions {
 	expired := newExpired(t, "Row")
 	// A session that was prolonged keeps its place in the lists.
 	expired.unlist = o.sql("DELETE FROM {} WHERE {Row} IN ? AND {Row} NOT IN ") + t.sql("(SELECT {Row} FROM {} WHERE {Row} IN ?)")
+	index := newSessionIndex(t, o)
 	return &sessions{
-		core:   c,
-		table:  t,
-		owners: o,
-		get: newLookup(c, t.sql("SELECT {Digest}, {Owner}, {AllOwners}, {Principals}, {Generation}, {Payload},"+
-			" {Address}, {UserAgent}, {Created}, {LastSeen}, {Renamed}, {Expires} FROM {} WHERE {Row} = ?")),
+		core:           c,
+		table:          t,
+		owners:         o,
+		get:            newLookup(c, t.sql(loadColumns("")+" FROM {} WHERE {Row} = ?")),
 		state:          t.sql("SELECT {Digest}, {Generation}, {AllOwners} FROM {} WHERE {Row} = ?"),
 		mutable:        t.sql("SELECT {Payload}, {AllOwners} FROM {} WHERE {Row} = ?"),
 		bump:           t.sql("UPDATE {} SET {Version} = {Version} + 1"),
@@ -62,8 +64,22 @@ func newSessions(c *core) *sessions {
 		deleteUnshared: t.sql("DELETE FROM {} WHERE {Row} = ? AND {AllOwners} = ''"),
 		delete:         t.sql("DELETE FROM {} WHERE {Row} = ?"),
 		unlist:         o.sql("DELETE FROM {} WHERE {Row} = ?"),
-		index:          newSessionIndex(t, o),
+		index:          index,
+		trim:           newSessionTrim(c, t, o, index),
 		expired:        expired,
+	}
+}
+
+// loadColumns returns the beginning of a query for the columns that targets reads.
+func loadColumns(prefix string) string {
+	return "SELECT " + strings.ReplaceAll("{Digest}, {Owner}, {AllOwners}, {Principals}, {Generation}, {Payload},"+
+		" {Address}, {UserAgent}, {Created}, {LastSeen}, {Renamed}, {Expires}", "{", prefix+"{")
+}
+
+func targets(r *models.Session) []any {
+	return []any{
+		&r.Digest, &r.Owner, &r.AllOwners, &r.Principals, &r.Generation, &r.Payload,
+		&r.Address, &r.UserAgent, &r.Created, &r.LastSeen, &r.Renamed, &r.Expires,
 	}
 }
 
@@ -73,8 +89,7 @@ func (s *sessions) Load(ctx context.Context, row string) (got stores.Session, fo
 		return stores.Session{}, false, fault(ctx, what, ctx.Err())
 	}
 	record := models.Session{Row: row}
-	found, err = s.get.one(ctx, row, &record.Digest, &record.Owner, &record.AllOwners, &record.Principals, &record.Generation,
-		&record.Payload, &record.Address, &record.UserAgent, &record.Created, &record.LastSeen, &record.Renamed, &record.Expires)
+	found, err = s.get.one(ctx, row, targets(&record)...)
 	if err != nil || !found {
 		return stores.Session{}, false, fault(ctx, what, err)
 	}
