@@ -83,7 +83,7 @@ func (s *Service) endReused(ctx context.Context, family string) error {
 func (s *Service) NewToken() opaque.Token { return opaque.NewNamed(s.cfg.Successors) }
 
 // Missing returns why a token is refused that the store does not hold. Stores keep only the
-// last two tokens of a family, so a token that was issued here was used long ago: two
+// last tokens of a family, so a token that was issued here was used long ago: two
 // clients hold the login, and it ends, as it does for a token that the store still holds.
 // The name of a token proves that it was issued. So a client that knows only the name of a
 // family cannot end it.

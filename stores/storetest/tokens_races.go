@@ -222,7 +222,7 @@ func raceRevoke(s tokens, revoke func(t stores.Token)) {
 		}
 		born = append(born, child)
 		if s.rotate(t.Created, child.ID, grandchild) == stores.RotateDone {
-			born = []stores.Token{child, grandchild}
+			born = []stores.Token{child, grandchild} // t may be deleted
 		}
 	})
 	for _, member := range born {

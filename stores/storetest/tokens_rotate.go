@@ -28,24 +28,31 @@ func tokenRotate(s tokens) {
 
 func tokenRotateSpent(s tokens) {
 	first := s.created()
-	consumed, unused := memberOf(first), memberOf(first)
-	s.create(consumed)
+	unused, other := memberOf(first), s.created()
 	s.create(unused)
-	s.consumes(first.Created, consumed, true)
-	other := s.created()
 	s.consumes(other.Created, other, true)
 	other.Consumed = other.Created
 
-	parent, now := first, first.Created
-	for range 20 {
-		child := memberOf(first)
+	members, now := []stores.Token{first}, first.Created
+	for range 3 * stores.MaxRotated {
+		parent, child := members[len(members)-1], memberOf(first)
 		now = now.Add(time.Second)
 		s.rotates(now, parent.ID, child, stores.RotateDone)
-		s.missing(consumed.Family, consumed.ID)
-		consumed, parent = parent, child
-		consumed.Consumed = now
-		s.holds(consumed)
+		parent.Consumed = now
 		s.holds(parent)
+		s.holds(child)
+		members = append(members, child)
+	}
+	stored := 0
+	for _, member := range members {
+		if _, found, err := s.store.Find(s.Context(), member.Family, member.ID); err != nil {
+			s.Errorf("Find: %v", err)
+		} else if found {
+			stored++
+		}
+	}
+	if stored > stores.MaxRotated {
+		s.Errorf("a family has %d tokens after %d rotations, want %d or fewer", stored, len(members)-1, stores.MaxRotated)
 	}
 	s.rotates(now, first.ID, memberOf(first), stores.RotateDead)
 	s.holds(unused)
