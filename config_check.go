@@ -97,6 +97,7 @@ func (c *Config) tokens() tokens.Config {
 		Claims: c.JWT.Claims, IgnoreRevocationOutage: c.JWT.InsecureIgnoreRevocationOutage,
 		RefreshIdle: c.Refresh.IdleTimeout, RefreshAbsolute: c.Refresh.AbsoluteTimeout,
 		RefreshGrace: c.Refresh.Grace, RememberGrace: max(c.Account.RememberGrace, 0),
+		MaxRotations: c.Refresh.Rotations.Attempts, RotationsPer: c.Refresh.Rotations.Per,
 		PersonalPrefix: c.PersonalTokens.Prefix, PersonalLifetime: c.PersonalTokens.Lifetime, MaxPersonal: maxPersonalTokens,
 	}
 }

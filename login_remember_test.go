@@ -236,6 +236,49 @@ func TestLostAnswerToRememberCookieCanBeRetried(t *testing.T) {
 	})
 }
 
+func TestReplayOfAnyRememberCookieEndsItsSeries(t *testing.T) { // M03, B01
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		first := a.Remembered(testapp.Alice).Only(testapp.RememberCookie)
+		last := first.Only(testapp.RememberCookie)
+		for range 5 {
+			last = last.Only(testapp.RememberCookie)
+			last.Get("/me").Want(t, 200)
+		}
+		first.Get("/me").Want401(t)
+		last.Get("/me").Want401(t)
+		last.Only(testapp.RememberCookie).Get("/me").Want401(t)
+		if n := len(testapp.EventsOf[events.TokenReused](a)); n != 1 {
+			t.Errorf("%d events of theft, want 1", n)
+		}
+	})
+}
+
+func TestRememberedLoginsOfOneDeviceAreLimited(t *testing.T) { // B01
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
+			c.Refresh.Rotations = ginauth.Limit{Attempts: 3, Per: time.Hour}
+		}))
+		c, other := a.Remembered(testapp.Alice), a.Remembered(testapp.Alice)
+		for range 3 {
+			c = c.Only(testapp.RememberCookie)
+			c.Get("/me").Want(t, 200)
+		}
+		spent := c.Only(testapp.RememberCookie)
+		res := spent.Get("/me").Want(t, 429)
+		if got := res.Header.Get("Retry-After"); got != "3600" {
+			t.Errorf("Retry-After %q", got)
+		}
+		if spent.Cookies[testapp.RememberCookie] == "" {
+			t.Error("the cookie is deleted")
+		}
+		c.Get("/me").Want(t, 200) // the session that it began goes on
+		other.Only(testapp.RememberCookie).Get("/me").Want(t, 200)
+		a.Clock.Advance(time.Hour)
+		spent.Get("/me").Want(t, 200)
+	})
+}
+
 func TestRememberCookieIsNothingElse(t *testing.T) { // S19, J10
 	a := testapp.New(t, testapp.Memory(t))
 	value := a.Remembered(testapp.Alice).Cookies[testapp.RememberCookie]

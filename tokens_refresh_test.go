@@ -57,6 +57,86 @@ func TestRefreshRetryGetsTheSameSuccessor(t *testing.T) { // R03
 	})
 }
 
+func TestReplayOfAnyAncestorEndsTheLogin(t *testing.T) { // R01, B01
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		for _, age := range []int{2, 3, 40} {
+			texts := []string{a.IssueTokens(testapp.Alice).RefreshToken}
+			for range age {
+				texts = append(texts, a.Refresh(texts[len(texts)-1]).Tokens(t).RefreshToken)
+			}
+			// Who knows the names of the family and of its tokens, but no secret, cannot end it.
+			forged := []byte(texts[0])
+			forged[70] = 'A' + (forged[70]+1)%26
+			a.Refresh(string(forged)).Want(t, 401)
+			last := a.Refresh(texts[age]).Tokens(t)
+			thefts := len(testapp.EventsOf[events.TokenReused](a))
+			a.Refresh(texts[0]).Want(t, 401)
+			a.Refresh(last.RefreshToken).Want(t, 401)
+			a.Bearer(last.AccessToken).Get("/api/me").WantBadToken(t)
+			a.Refresh(texts[0]).Want(t, 401)
+			if n := len(testapp.EventsOf[events.TokenReused](a)) - thefts; n != 1 {
+				t.Errorf("%d events of theft after %d rotations, want 1", n, age)
+			}
+		}
+	})
+}
+
+func TestRotationsOfOneLoginAreLimited(t *testing.T) { // B01
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
+			c.Refresh.Rotations = ginauth.Limit{Attempts: 3, Per: time.Hour}
+		}))
+		first, other := a.IssueTokens(testapp.Alice), a.IssueTokens(testapp.Alice)
+		a.Clock.Advance(time.Minute) // the window begins with the first rotation, not with the login
+		last, parent := first, first
+		for range 3 {
+			parent, last = last, a.Refresh(last.RefreshToken).Tokens(t)
+		}
+		a.Clock.Advance(5 * time.Second)
+		for range 5 { // a retry within the grace time gets the same successor, and does not count
+			if again := a.Refresh(parent.RefreshToken).Tokens(t); again.RefreshToken != last.RefreshToken {
+				t.Fatal("a retry gets another refresh token")
+			}
+		}
+		res := a.Refresh(last.RefreshToken).Want(t, 429)
+		if got := res.Header.Get("Retry-After"); got != "3595" {
+			t.Errorf("Retry-After %q", got)
+		}
+		a.Bearer(last.AccessToken).Get("/api/me").Want(t, 200)
+		a.Refresh(other.RefreshToken).Want(t, 200) // each login has its own limit
+		a.Clock.Advance(3594 * time.Second)
+		a.Refresh(last.RefreshToken).Want(t, 429)
+		a.Clock.Advance(time.Second)
+		last = a.Refresh(last.RefreshToken).Tokens(t) // the refusals changed nothing
+		a.Refresh(last.RefreshToken).Want(t, 200)
+		a.Refresh(first.RefreshToken).Want(t, 401) // the limit hides no theft
+		if n := len(testapp.EventsOf[events.TokenReused](a)); n != 1 {
+			t.Errorf("%d events of theft, want 1", n)
+		}
+	})
+}
+
+func TestParallelRotationsStayWithinTheLimit(t *testing.T) { // B02
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
+			c.Refresh.Rotations = ginauth.Limit{Attempts: 2, Per: time.Hour}
+			c.StoreTimeout = 20 * time.Second
+		}))
+		last := a.IssueTokens(testapp.Alice)
+		for _, want := range []int{200, 200, 429} {
+			answers := make([]*testapp.Response, 20)
+			testapp.Race(len(answers), func(i int) { answers[i] = a.Refresh(last.RefreshToken) })
+			for _, res := range answers {
+				res.Want(t, want)
+			}
+			if want == 200 {
+				last = answers[0].Tokens(t)
+			}
+		}
+	})
+}
+
 func TestRefreshWithoutGraceAllowsNoRetry(t *testing.T) {
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.Refresh.Grace = -1 }))

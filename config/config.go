@@ -190,6 +190,10 @@ type Refresh struct {
 	// successor. Later the token is considered stolen, and the login ends with all its tokens (RFC 9700, 4.14.2).
 	// Negative: none. Default 10 s.
 	Grace time.Duration
+	// Rotations limits how often the refresh token of one login is replaced, and the remember-me token of one device.
+	// A request above the limit is answered with 429. A retry that gets the same successor again does not count.
+	// Default 60 per hour.
+	Rotations Limit
 }
 
 // PersonalTokens configures personal access tokens.

@@ -76,6 +76,9 @@ const (
 	RotateDone
 )
 
+// MaxRotated is how many tokens a family has at most if it is only rotated.
+const MaxRotated = 16
+
 // Life says whether a family of tokens is alive.
 type Life uint8
 
@@ -122,8 +125,10 @@ type Tokens interface {
 	// parallel calls returns true.
 	Consume(ctx context.Context, now time.Time, family, id string) (bool, error)
 	// Rotate consumes the parent and stores the child, which is of the same
-	// family, in one atomic step. If a token has the child's id, Rotate returns
-	// ErrExists and changes nothing.
+	// family, in one atomic step. It may delete tokens of the family that were
+	// consumed before, and deletes enough of them that a family which is only
+	// rotated never has more than MaxRotated tokens. If a token has the child's
+	// id, Rotate returns ErrExists and changes nothing.
 	Rotate(ctx context.Context, now time.Time, parent string, child Token) (Rotated, error)
 	// RevokeFamily revokes the family and reports whether it was alive. Pruning
 	// keeps the revocation until FamilyExpires.

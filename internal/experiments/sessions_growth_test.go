@@ -21,6 +21,7 @@ func limited(t *testing.T, b *testapp.Backend, limit int) *testapp.App {
 		t.Skip("sessions in cookies are not stored")
 	}
 	return testapp.New(t, b, testapp.Configure(testapp.Unlimited, testapp.StoreTime(time.Minute), func(c *ginauth.Config) {
+		c.Refresh.Rotations = ginauth.Limit{Attempts: 1_000_000, Per: time.Hour} // here the number of sessions is what is limited
 		c.Session.MaxPerUser = limit
 	}))
 }

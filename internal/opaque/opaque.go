@@ -5,6 +5,7 @@ package opaque
 
 import (
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
@@ -98,9 +99,36 @@ func (t Token) Successor(subkeys keys.Subkeys, key int) Token {
 	derive := func(what string) [keys.MACSize]byte {
 		return subkeys.MACUnder(key, []byte(what), []byte(t.Family), []byte(t.ID), secret[:])
 	}
-	id, next := derive("id"), derive("secret")
+	next := derive("secret")
 	raw := t.raw() // keeps the family
-	copy(raw[nameSize:2*nameSize], id[:])
 	copy(raw[2*nameSize:], next[:])
-	return token(raw)
+	return token(named(raw, subkeys, key))
+}
+
+// NewNamed is like New, but the token's own name proves that the token was issued here, as
+// do the names of its successors.
+func NewNamed(subkeys keys.Subkeys) Token {
+	var raw [size]byte
+	_, _ = rand.Read(raw[:])
+	return token(named(raw, subkeys, 0))
+}
+
+// named sets the token's own name to a MAC of its family and its secret.
+func named(raw [size]byte, subkeys keys.Subkeys, key int) [size]byte {
+	id := subkeys.MACUnder(key, []byte("name"), raw[:nameSize], raw[2*nameSize:])
+	copy(raw[nameSize:2*nameSize], id[:])
+	return raw
+}
+
+// Issued reports whether the token was made by NewNamed or Successor with one of the
+// subkeys. It needs no store, so it also recognizes a token that is no longer stored. Who
+// knows the names of a token but not its secret cannot make a text that passes.
+func (t Token) Issued(subkeys keys.Subkeys) bool {
+	raw := t.raw()
+	for key := range subkeys.Len() {
+		if want := named(raw, subkeys, key); subtle.ConstantTimeCompare(want[:], raw[:]) == 1 {
+			return true
+		}
+	}
+	return false
 }

@@ -71,6 +71,28 @@ func TestSuccessorIsDerived(t *testing.T) {
 	}
 }
 
+func TestIssuedNeedsTheSecret(t *testing.T) {
+	const first, second = "base64:c2Vzc2lvbnMgYXJlIGZ1biwgMzIgYnl0ZXMgbG9uZyE=", "base64:b3RoZXIga2V5cyBhcmUgZnVuLCAzMiBieXRlcyBsb25nIQ=="
+	token := opaque.NewNamed(ring(t, first))
+	for range 3 {
+		if !token.Issued(ring(t, first)) || !token.Issued(ring(t, second, first)) || token.Issued(ring(t, second)) {
+			t.Error("a token is not recognized by the keys that made it")
+		}
+		text := token.Text("grt_")
+		for i := 4; i < len(text)-1; i++ {
+			flipped := []byte(text)
+			flipped[i] = 'A' + (flipped[i]+1)%26
+			if other, ok := opaque.Parse("grt_", string(flipped)); ok && string(flipped) != text && other.Issued(ring(t, first)) {
+				t.Errorf("a text that differs at %d is recognized", i)
+			}
+		}
+		token = token.Successor(ring(t, first), 0)
+	}
+	if opaque.New().Issued(ring(t, first)) {
+		t.Error("a random token is recognized")
+	}
+}
+
 func TestPersonal(t *testing.T) {
 	token := opaque.NewPersonal("gat")
 	text := token.Text()

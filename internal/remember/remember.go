@@ -71,6 +71,14 @@ func (s *Service) find(ctx context.Context, r *request.State, g *Guard, text str
 	if err != nil {
 		return token, found, false, err
 	}
+	if !ok && found.ID == "" {
+		switch missing := s.Tokens.Missing(ctx, token); {
+		case errors.Is(missing, autherr.ErrUnavailable):
+			return token, found, false, missing
+		case errors.Is(missing, tokens.ErrReusedNow):
+			s.Env.Dispatch(ctx, events.TokenReused{Meta: r.Meta(g.Name, ""), Kind: string(stores.Remember), TokenID: token.Family})
+		}
+	}
 	_, owned := g.Realm.OwnerID(found.Owner)
 	if !ok || !owned || found.Kind != stores.Remember || !slices.Contains(found.Abilities, g.Name) {
 		r.DeleteCookie(cookie(r, g))
@@ -109,7 +117,7 @@ func (s *Service) recall(ctx context.Context, r *request.State, sess *session.Se
 			return user, nil
 		}
 	}
-	if errors.Is(err, autherr.ErrUnavailable) || errors.Is(err, autherr.ErrConfig) {
+	if errors.Is(err, autherr.ErrUnavailable) || errors.Is(err, autherr.ErrConfig) || errors.Is(err, autherr.ErrThrottled) {
 		return nil, err // the cookie stays
 	}
 	if errors.Is(err, tokens.ErrReusedNow) {
@@ -195,7 +203,7 @@ func (s *Service) remember(ctx context.Context, r *request.State, g *Guard, u mo
 	if err != nil {
 		return "", err
 	}
-	token := opaque.New()
+	token := s.Tokens.NewToken()
 	record := s.record(r, g, token, u, owner, s.Env.Now().Add(s.Config.Absolute))
 	if err := s.Tokens.Store(ctx, record); err != nil {
 		return "", err

@@ -58,6 +58,7 @@ func TokenDefaults(r *config.Refresh, p *config.PersonalTokens) {
 	Default(&r.AbsoluteTimeout, 30*24*time.Hour)
 	Default(&r.Grace, Grace)
 	r.Grace = max(r.Grace, 0)
+	Default(&r.Rotations, config.Limit{Attempts: 60, Per: time.Hour})
 	Default(&p.Prefix, "gat")
 	Default(&p.Lifetime, 365*24*time.Hour)
 }

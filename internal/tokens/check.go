@@ -13,6 +13,9 @@ import (
 // maxLeeway is the largest difference between the clocks of two machines.
 const maxLeeway = time.Minute
 
+// maxRotations is the largest limit, which a counter of 32 bits holds.
+const maxRotations = 1_000_000
+
 // Check adds what is wrong with the configuration.
 func (c *Config) Check(f *faults.List) {
 	for field, text := range map[string]string{"JWT.Issuer": c.Issuer, "JWT.Audience": c.Audience} {
@@ -30,6 +33,9 @@ func (c *Config) Check(f *faults.List) {
 		"JWT.Lifetime": c.Lifetime, "Refresh.IdleTimeout": c.RefreshIdle,
 		"Refresh.AbsoluteTimeout": c.RefreshAbsolute, "PersonalTokens.Lifetime": c.PersonalLifetime,
 	})
+	if c.MaxRotations < 1 || c.MaxRotations > maxRotations || c.RotationsPer < time.Second {
+		f.Add("Refresh.Rotations", "is not 1 to %d within 1 s or more", maxRotations)
+	}
 	if !validPrefix(c.PersonalPrefix) {
 		f.Add("PersonalTokens.Prefix", "%q is not 1 to 16 letters and digits", request.Cut(c.PersonalPrefix, 32))
 	}

@@ -38,6 +38,8 @@ type Config struct {
 	IgnoreRevocationOutage       bool
 	RefreshIdle, RefreshAbsolute time.Duration
 	RefreshGrace, RememberGrace  time.Duration
+	MaxRotations                 int           // of one family
+	RotationsPer                 time.Duration // the time that MaxRotations is for
 	PersonalPrefix               string
 	PersonalLifetime             time.Duration
 	MaxPersonal                  int // living personal tokens of one owner
@@ -95,9 +97,9 @@ var (
 )
 
 // Refuse logs why a token is refused and returns what a client may know:
-// autherr.ErrInvalidToken, or the reason itself if it is an outage.
+// autherr.ErrInvalidToken, or the reason itself if it is an outage or a limit.
 func (s *Service) Refuse(ctx context.Context, reason error) error {
-	if errors.Is(reason, autherr.ErrUnavailable) {
+	if errors.Is(reason, autherr.ErrUnavailable) || errors.Is(reason, autherr.ErrThrottled) {
 		return reason
 	}
 	s.env.Log.LogAttrs(ctx, slog.LevelInfo, "ginauth: token refused", slog.String("reason", request.Cut(reason.Error(), 256)))

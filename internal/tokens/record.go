@@ -22,14 +22,19 @@ type Data struct {
 	Address string
 }
 
+// The layout of Data: the version, whether it is bound, the rotations of the family, the
+// fingerprint, the address. Version 1 had no rotations.
 const (
-	dataVersion = 1
-	dataFixed   = 2 + len(stores.Digest{})
+	dataVersion = 2
+	rateAt      = 2
+	rateSize    = 12
+	sumAt       = rateAt + rateSize
+	dataFixed   = sumAt + len(stores.Digest{})
 )
 
 // Encode returns d for stores.Token.Data.
 func (d Data) Encode() []byte {
-	b := make([]byte, 2, dataFixed+len(d.Address))
+	b := make([]byte, sumAt, dataFixed+len(d.Address))
 	b[0] = dataVersion
 	if d.Bound {
 		b[1] = 1
@@ -40,10 +45,15 @@ func (d Data) Encode() []byte {
 
 // ParseData reads what Encode returned. Its error wraps stores.ErrCorrupt.
 func ParseData(b []byte) (Data, error) {
-	if len(b) < dataFixed || b[0] != dataVersion || b[1] > 1 {
+	at := sumAt
+	if len(b) > 0 && b[0] == 1 {
+		at = rateAt
+	}
+	end := at + len(stores.Digest{})
+	if len(b) < end || b[0] < 1 || b[0] > dataVersion || b[1] > 1 {
 		return Data{}, fmt.Errorf("%w: data of a token", stores.ErrCorrupt)
 	}
-	return Data{b[1] == 1, stores.Digest(b[2:dataFixed]), string(b[dataFixed:])}, nil
+	return Data{b[1] == 1, stores.Digest(b[at:end]), string(b[end:])}, nil
 }
 
 // Lives reports whether a token as found may be used.

@@ -27,7 +27,7 @@ func (s *Service) Issue(ctx context.Context, r *request.State, g *Guard, u model
 	if err != nil {
 		return Pair{}, err
 	}
-	token, now := opaque.New(), s.env.Now()
+	token, now := s.NewToken(), s.env.Now()
 	// What can fail without harm comes first: nothing is stored for a response that
 	// will not be given.
 	access, err := s.accessToken(ctx, g, now, token.Family, owner, u)
@@ -76,6 +76,9 @@ func (s *Service) pair(now time.Time, access string, token opaque.Token, record 
 // Refresh consumes a refresh token and stores its successor, in one step of the store.
 func (s *Service) Refresh(ctx context.Context, r *request.State, g *Guard, text string) (models.Authenticatable, Pair, error) {
 	parent, found, user, err := s.parent(ctx, g, text)
+	if errors.Is(err, ErrReusedNow) {
+		s.env.Dispatch(ctx, events.TokenReused{Meta: r.Meta(g.Name, ""), Kind: string(stores.Refresh), TokenID: parent.Family})
+	}
 	if err != nil {
 		return nil, Pair{}, s.Refuse(ctx, err)
 	}
@@ -113,6 +116,8 @@ func (s *Service) parent(ctx context.Context, g *Guard, text string) (opaque.Tok
 	}
 	id, owned := g.Realm.OwnerID(found.Owner)
 	switch {
+	case !ok && found.ID == "":
+		return token, none, nil, s.Missing(ctx, token)
 	case !ok:
 		return token, none, nil, errUnknownToken
 	case found.Kind != stores.Refresh || !owned || !slices.Contains(found.Abilities, g.Name):

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,38 +31,67 @@ type Successor struct {
 // Rotate consumes a token and stores its successor, in one step of the store. A token
 // that was consumed before gets the same successor again if the first response may
 // have been lost. Otherwise two clients hold the token, and its family ends. The
-// errors wrap autherr.ErrUnavailable, ErrEnded or, after a replay, ErrReusedNow or an
-// error with the same meaning.
+// errors wrap autherr.ErrUnavailable, ErrEnded, autherr.ErrThrottled if the family was
+// rotated too often or, after a replay, ErrReusedNow or an error with the same meaning.
 func (s *Service) Rotate(
 	ctx context.Context, parent opaque.Token, found stores.Token, record func(child opaque.Token) stores.Token,
 ) (*Successor, error) {
 	if found.Consumed.IsZero() {
+		rotations, err := rateOf(found.Data).next(s.env.Now(), s.cfg.MaxRotations, s.cfg.RotationsPer)
+		if err != nil {
+			return nil, err
+		}
 		child := parent.Successor(s.cfg.Successors, 0)
 		next := Successor{Token: child, Record: record(child)}
+		rotations.put(next.Record.Data)
 		switch rotated, err := s.store.Rotate(ctx, s.env.Now(), parent.ID, next.Record); {
 		case err != nil:
 			return nil, autherr.Unavailable("replace token", err)
 		case rotated == stores.RotateDone:
 			return &next, nil
 		case rotated == stores.RotateDead:
-			return nil, ErrEnded
+			// If the token is gone, other requests used it and its successor since found was read.
+			if _, kept, err := s.store.Find(ctx, parent.Family, parent.ID); err != nil || kept {
+				return nil, cmp.Or(autherr.Unavailable("find token", err), ErrEnded)
+			}
 		}
 	}
 	next, err := s.unusedSuccessor(ctx, parent, s.graceOf(found.Kind))
 	if err != nil || next != nil {
 		return next, err
 	}
+	return nil, s.endReused(ctx, parent.Family)
+}
+
+// endReused ends the family of a token that was used before. It returns ErrReusedNow if the
+// family was alive.
+func (s *Service) endReused(ctx context.Context, family string) error {
 	// A client that replays must not keep the login by disconnecting, nor because the
 	// store is slow: no other request would end it.
 	ctx, span := s.env.Span(deadline.Detach(ctx))
 	defer span.End()
-	switch alive, err := s.store.RevokeFamily(ctx, s.env.Now(), parent.Family); {
+	switch alive, err := s.store.RevokeFamily(ctx, s.env.Now(), family); {
 	case err != nil:
-		return nil, autherr.Unavailable("end login", err)
+		return autherr.Unavailable("end login", err)
 	case alive:
-		return nil, ErrReusedNow
+		return ErrReusedNow
 	}
-	return nil, errReused
+	return errReused
+}
+
+// NewToken returns the first token of a family whose tokens are replaced at each use.
+func (s *Service) NewToken() opaque.Token { return opaque.NewNamed(s.cfg.Successors) }
+
+// Missing returns why a token is refused that the store does not hold. Stores keep only the
+// last tokens of a family, so a token that was issued here was used long ago: two
+// clients hold the login, and it ends, as it does for a token that the store still holds.
+// The name of a token proves that it was issued. So a client that knows only the name of a
+// family cannot end it.
+func (s *Service) Missing(ctx context.Context, t opaque.Token) error {
+	if !t.Issued(s.cfg.Successors) {
+		return errUnknownToken
+	}
+	return s.endReused(ctx, t.Family)
 }
 
 // graceOf returns how long after its use a token gets the same successor again. A

@@ -31,6 +31,7 @@ type tokens struct {
 	holdRoot         string
 	load             string
 	consume          string
+	count, spent     string
 	revoke, revokeOf string
 	unexpired        string
 	touch, deliver   string
@@ -58,6 +59,9 @@ func newTokens(c *core) *tokens {
 		load: t.sql("SELECT * FROM {} WHERE {ID} = ?"),
 		consume: t.sql("UPDATE {} SET {Version} = {Version} + 1, {Consumed} = ?" +
 			" WHERE {ID} = ? AND {Family} = ? AND {Consumed} = 0 AND {Expires} > ?"),
+		count: t.sql("SELECT COUNT(CASE WHEN {ID} = ? THEN 1 END) AS taken, COUNT(*) AS total FROM {}" +
+			" WHERE {ID} = ? OR {Family} = ? AND {Consumed} <> 0"),
+		spent:     t.sql("DELETE FROM {} WHERE {Family} = ? AND {Consumed} <> 0 AND {ID} <> ?"),
 		revoke:    revoke + r.sql("{Family} = ?"),
 		revokeOf:  revoke + r.sql("? AND {Family} <> ? AND (? OR {Kind} IN ?)"),
 		unexpired: r.sql(" AND {Expires} > ?"),

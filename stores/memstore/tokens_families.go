@@ -55,9 +55,21 @@ func (s *Tokens) tryRotate(now time.Time, from, to tokenKey, child stores.Token)
 	if !reserve(&s.tokens, 1, s.max) {
 		return stores.RotateDead, false, nil
 	}
+	s.dropConsumed(sh, t.family)
 	t.consumed = mark(now)
 	sh.add(to, t.family, child)
 	return stores.RotateDone, true, nil
+}
+
+// dropConsumed deletes the consumed tokens of a family.
+func (s *Tokens) dropConsumed(sh *tokenShard, f *family) {
+	for t := f.first; t != nil; {
+		next := t.next
+		if t.consumed != 0 {
+			s.drop(sh, t)
+		}
+		t = next
+	}
 }
 
 // RevokeFamily implements stores.Tokens.

@@ -67,3 +67,25 @@ func (s lastDelivery) Find(ctx context.Context, family, id string) (stores.Token
 	}
 	return t, found, err
 }
+
+// keepsSpent still finds the parents of all rotations.
+type keepsSpent struct {
+	*memTokens
+	parents map[string]stores.Token
+}
+
+func (s keepsSpent) Rotate(ctx context.Context, now time.Time, parent string, child stores.Token) (stores.Rotated, error) {
+	r, err := s.memTokens.Rotate(ctx, now, parent, child)
+	if t, found, _ := s.memTokens.Find(ctx, child.Family, parent); found && r == stores.RotateDone {
+		s.parents[t.Family+t.ID] = t
+	}
+	return r, err
+}
+
+func (s keepsSpent) Find(ctx context.Context, family, id string) (stores.Token, bool, error) {
+	t, found, err := s.memTokens.Find(ctx, family, id)
+	if kept, was := s.parents[family+id]; !found && was {
+		return kept, true, err
+	}
+	return t, found, err
+}

@@ -44,6 +44,7 @@ var broken = []struct {
 	{"lists have no limit", "index-limit", sessionsOf(func(s *memSessions) stores.Sessions { return allListed{s} })},
 
 	{"token is checked, then consumed", "race-consume", tokensOf(func(s *memTokens) stores.Tokens { return checkedConsume{s} })},
+	{"every token kept", "rotate-spent", tokensOf(func(s *memTokens) stores.Tokens { return keepsSpent{s, map[string]stores.Token{}} })},
 	{"consumed, then created", "rotate-taken", tokensOf(func(s *memTokens) stores.Tokens { return twoSteps{s} })},
 	{"consumed, then created, in a race", "race-consume-rotate", tokensOf(func(s *memTokens) stores.Tokens { return twoSteps{s} })},
 	{"token is consumed at its expiry", "consume-expired", tokensOf(func(s *memTokens) stores.Tokens { return lateConsume{s} })},

@@ -22,9 +22,41 @@ func tokenRotate(s tokens) {
 	grandchild := memberOf(parent)
 	s.rotates(now.Add(time.Minute), child.ID, grandchild, stores.RotateDone)
 	child.Consumed = now.Add(time.Minute)
-	s.holds(parent)
 	s.holds(child)
 	s.holds(grandchild)
+}
+
+func tokenRotateSpent(s tokens) {
+	first := s.created()
+	unused, other := memberOf(first), s.created()
+	s.create(unused)
+	s.consumes(other.Created, other, true)
+	other.Consumed = other.Created
+
+	members, now := []stores.Token{first}, first.Created
+	for range 3 * stores.MaxRotated {
+		parent, child := members[len(members)-1], memberOf(first)
+		now = now.Add(time.Second)
+		s.rotates(now, parent.ID, child, stores.RotateDone)
+		parent.Consumed = now
+		s.holds(parent)
+		s.holds(child)
+		members = append(members, child)
+	}
+	stored := 0
+	for _, member := range members {
+		if _, found, err := s.store.Find(s.Context(), member.Family, member.ID); err != nil {
+			s.Errorf("Find: %v", err)
+		} else if found {
+			stored++
+		}
+	}
+	if stored > stores.MaxRotated {
+		s.Errorf("a family has %d tokens after %d rotations, want %d or fewer", stored, len(members)-1, stores.MaxRotated)
+	}
+	s.rotates(now, first.ID, memberOf(first), stores.RotateDead)
+	s.holds(unused)
+	s.holds(other)
 }
 
 func tokenRotateUsed(s tokens) {

@@ -19,6 +19,7 @@ var tokenRules = []rule[tokens]{
 	{"consume-expired", "A token is not consumed at or after its expiry or that of its family.", tokenConsumeExpired},
 	{"consume-revoked", "A token of a revoked family is not consumed.", tokenConsumeRevoked},
 	{"rotate", "Rotate consumes the parent and stores the child.", tokenRotate},
+	{"rotate-spent", "A family that is rotated often keeps at most MaxRotated tokens. Rotate deletes only tokens that were consumed before.", tokenRotateSpent},
 	{"rotate-used", "Rotate of a consumed parent reports RotateUsed and stores no child.", tokenRotateUsed},
 	{"rotate-dead", "Rotate reports RotateDead and changes nothing if the family is revoked or expired, or the parent is of another family.", tokenRotateDead},
 	{"rotate-expired", "Rotate of an expired parent reports RotateDead.", tokenRotateExpired},

@@ -21,12 +21,27 @@ local function encoded(n)
   return size
 end
 
+-- forget deletes a member of a family.
+local function forget(family, ends, id)
+  redis.call('HDEL', family, id .. ':t', id .. ':e', id .. ':c', id .. ':k', id .. ':n', id .. ':u', id .. ':d')
+  redis.call('ZREM', ends, id)
+end
+
+-- spend deletes the consumed members of a family but the last one. A family has few
+-- members, and only some of them are looked at, so that no call takes long.
+local function spend(family, ends, last)
+  for _, id in ipairs(redis.call('ZRANGE', ends, 0, 15)) do
+    if id ~= last and redis.call('HEXISTS', family, id .. ':c') == 1 then
+      forget(family, ends, id)
+    end
+  end
+end
+
 -- trim deletes members of a family that expired before the given time. It deletes only
 -- a few, so that no call takes long.
 local function trim(family, ends, before)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', '(' .. whole(before), 'LIMIT', 0, 8)) do
-    redis.call('HDEL', family, id .. ':t', id .. ':e', id .. ':c', id .. ':k', id .. ':n', id .. ':u', id .. ':d')
-    redis.call('ZREM', ends, id)
+    forget(family, ends, id)
   end
 end
 

@@ -37,6 +37,7 @@ end
 if ARGV[10] ~= '0' then
   redis.call('HSET', family, child .. ':d', ARGV[10])
 end
+spend(family, ends, parent)
 trim(family, ends, tonumber(ARGV[11]))
 redis.call('PEXPIRE', ends, math.max(redis.call('PTTL', family), 1))
 return DONE
