@@ -67,7 +67,8 @@ func (g *sessionGuard) Login(ctx context.Context, a *Authenticator, r LoginReque
 	if s == nil {
 		return nil, errNoSession
 	}
-	if err := g.m.remember.LogIn(ctx, &a.x.State, &s.s, &g.g, r.User, r.Confirmed, r.Remember); err != nil {
+	how := remember.Login{Confirmed: r.Confirmed, Remember: r.Remember, Remembered: r.remembered}
+	if err := g.m.remember.LogIn(ctx, &a.x.State, &s.s, &g.g, r.User, how); err != nil {
 		return nil, err
 	}
 	return &LoginResult{User: r.User}, nil

@@ -23,6 +23,8 @@ type LoginRequest struct {
 	Confirmed bool
 	// Remember asks for a login that outlasts the session.
 	Remember bool
+	// remembered says that the login goes on from one that a remember-me cookie began, and no password was given.
+	remembered bool
 }
 
 // LoginResult is what a login led to.
@@ -41,9 +43,9 @@ type LoginOption func(*LoginRequest)
 // option.
 func Remember() LoginOption { return func(r *LoginRequest) { r.Remember = true } }
 
-// Credentials are what a client claims: one field that names a user, such as "email", and "password". Both must be
-// strings, so a map that was decoded from a request cannot smuggle a condition into a query. Credentials are redacted
-// in fmt, slog and JSON.
+// Credentials are what a client claims: one field that names a user, such as "email", and "password". A client without
+// cookies can add "device_token", the DeviceToken of its last login. All must be strings, so a map that was decoded
+// from a request cannot smuggle a condition into a query. Credentials are redacted in fmt, slog and JSON.
 type Credentials map[string]any
 
 // Format writes a placeholder, whatever the verb.
@@ -91,6 +93,7 @@ func (a *Authenticator) AttemptWhen(
 	if err != nil {
 		return nil, err
 	}
+	defer p.password.Attempt.Done()
 	p.apply(options)
 	return a.logIn(ctx, p)
 }
@@ -109,10 +112,11 @@ func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*Log
 // The errors are those of Attempt.
 func (a *Authenticator) Validate(ctx context.Context, credentials Credentials) (models.Authenticatable, error) {
 	p, err := a.prove(ctx, credentials, nil)
-	if err == nil {
-		err = a.admit(ctx, p)
-	}
 	if err != nil {
+		return nil, err
+	}
+	defer p.password.Attempt.Done()
+	if err := a.admit(ctx, p); err != nil {
 		return nil, err
 	}
 	return p.request.User, nil
@@ -248,7 +252,9 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 	res := &LoginResult{User: changed}
 	stateful, ok := g.Guard.(StatefulGuard)
 	if _, session := g.Guard.(*sessionGuard); ok && (!session || loggedIn) {
-		res, err = stateful.Login(ctx, a, LoginRequest{User: changed, Confirmed: confirmed, Remember: login.Series != ""})
+		res, err = stateful.Login(ctx, a, LoginRequest{
+			User: changed, Confirmed: confirmed, Remember: login.Series != "", remembered: login.Remembered && !confirmed,
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -64,7 +64,7 @@ func (m *Manager) handle(c *gin.Context, check func(*requestState) error) {
 		m.abort(c, errForeign)
 		return
 	}
-	x.Follow(c.Request)
+	x.SetHTTP(c.Request)
 	if err := check(x); err != nil {
 		m.abort(c, err)
 	}
@@ -108,7 +108,7 @@ func (m *Manager) begin(c *gin.Context) *requestState {
 func (m *Manager) resume(c *gin.Context) (x *requestState, known bool) {
 	if w := m.live.Find(c); w != nil {
 		x, known = w.Request().(*requestState)
-		x.Follow(c.Request)
+		x.SetHTTP(c.Request)
 		x.setKeys(c)
 		if x.Started {
 			x.startSession(c)
@@ -174,8 +174,7 @@ func (x *requestState) Discard(reason string) {
 func (x *requestState) Commit(h http.Header, status int) error {
 	ctx := x.Context()
 	defer x.RunIfDisconnected(ctx)
-	pending, failure := x.Outcome()
-	if failure != nil {
+	if failure := x.Outcome(); failure != nil {
 		x.Discard("the request failed")
 		return failure
 	}
@@ -186,8 +185,8 @@ func (x *requestState) Commit(h http.Header, status int) error {
 	}
 	// The request's own context: if the client disconnected, its changes are dropped. What had to end ended when the
 	// handler asked for it.
+	change, err := x.session.s.Commit(ctx) // which may set a cookie
 	x.Settle()
-	change, err := x.session.s.Commit(ctx)
 	if err == nil {
 		err = x.RunBeforeResponse(ctx)
 	}
@@ -203,7 +202,10 @@ func (x *requestState) Commit(h http.Header, status int) error {
 	case change.Clear:
 		x.Jar.Clear(h, x.Jar.Session())
 	}
-	x.SendCookies(h, pending, change.Set != "" || change.Clear, change.Consulted || x.Private.Load())
+	cookie := x.Send(h, change.Set != "" || change.Clear)
+	if cookie || change.Consulted || x.Private.Load() {
+		request.KeepPrivate(h, cookie)
+	}
 	return nil
 }
 

@@ -139,6 +139,16 @@ type TokenRevoked struct {
 	TokenID string
 }
 
+// SessionEvicted is dispatched when a session ended because a login gave its user
+// more sessions than Session.MaxPerUser. The address and the user agent are those
+// of that login.
+type SessionEvicted struct {
+	Meta
+	// SessionID names the session that ended. It is not secret and grants no
+	// access.
+	SessionID string
+}
+
 // EventName returns "attempting".
 func (Attempting) EventName() string { return "attempting" }
 
@@ -195,3 +205,6 @@ func (CurrentDeviceLogout) EventName() string { return "current_device_logout" }
 
 // EventName returns "other_device_logout".
 func (OtherDeviceLogout) EventName() string { return "other_device_logout" }
+
+// EventName returns "session_evicted".
+func (SessionEvicted) EventName() string { return "session_evicted" }

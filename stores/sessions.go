@@ -2,6 +2,7 @@ package stores
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -131,11 +132,51 @@ type Sessions interface {
 // SessionIndex is the optional capability of a session store to find sessions by
 // owner.
 type SessionIndex interface {
-	// SessionsOf returns the rows that have the owner among their Owners, the
-	// most recently seen first: every such row that Load would find, once.
-	SessionsOf(ctx context.Context, owner string) ([]Session, error)
+	// SessionsOf returns rows that have the owner among their Owners, each once,
+	// the most recently seen first: every such row that Load would find, or limit
+	// of them if there are more. Which of them is the store's choice: a list that is
+	// limited to what SessionLimit allows is complete. A limit below 1 is an error.
+	// A store reads no more rows than it returns, apart from rows that have ended.
+	SessionsOf(ctx context.Context, owner string, limit int) ([]Session, error)
 	// DeleteSessionsOf deletes the rows that have the owner among their Owners,
 	// except the row named exceptRow (none if it is ""), and returns how many
 	// it deleted.
 	DeleteSessionsOf(ctx context.Context, owner, exceptRow string) (int, error)
+}
+
+// SessionLimit is the optional capability of a session store to limit how many
+// sessions an owner has.
+//
+// A call that gives a row owners ends surplus rows of each of these owners: those
+// that were least recently seen, and the row of the call only if there is no other.
+// So rows that have expired go first. A call that changes no owner ends nothing.
+// Whatever calls run in parallel, afterwards an owner who had more than limit rows
+// has exactly limit: no call ends a row that another call has made room for
+// already. A call whose process is killed may leave a surplus, which the next call
+// for the owner ends. One call ends at most MaxEnded rows of an owner. A limit
+// below 1 is an error.
+type SessionLimit interface {
+	SessionIndex
+	// CreateLimited is Sessions.Create with a limit.
+	CreateLimited(ctx context.Context, s Session, limit int) ([]EndedSession, error)
+	// UpdateLimited is Sessions.Update with a limit. It concerns only deltas with
+	// Principals.
+	UpdateLimited(ctx context.Context, row string, d Delta, limit int) (Outcome, []EndedSession, error)
+}
+
+// MaxEnded is how many rows of one owner one call of a SessionLimit ends at most.
+// Only rows from before there was a limit can be more.
+const MaxEnded = 256
+
+// EndedSession names a row that a SessionLimit ended, and the owner who had too many.
+type EndedSession struct {
+	Row, Owner string
+}
+
+// CheckLimit returns an error if limit cannot limit rows.
+func CheckLimit(limit int) error {
+	if limit < 1 {
+		return fmt.Errorf("ginauth: limit of %d sessions, at least 1 is required", limit)
+	}
+	return nil
 }

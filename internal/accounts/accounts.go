@@ -80,6 +80,8 @@ type Service struct {
 	Limiter   *throttle.Limiter
 	Passwords *passwords.Service
 	Mails     *Mails
+	// OnRevoke ends what features issued to a user, or is nil.
+	OnRevoke func(ctx context.Context, realm, userID string) error
 }
 
 // User is the user of a request that a flow is about, with the guard that found it.
@@ -96,7 +98,7 @@ func (s *Service) DeleteRevoked(ctx context.Context, rm *realm.Realm, userID, ex
 	owner := rm.Owner(userID)
 	err := errors.Join(
 		s.Tokens.RevokeOwner(ctx, owner, stores.Refresh, stores.Remember, stores.Reset),
-		s.Sessions.DeleteOf(ctx, owner, exceptRow),
+		s.Sessions.EndOf(ctx, owner, exceptRow),
 	)
 	if err != nil {
 		s.Env.Log.WarnContext(ctx, "ginauth: ended logins are still listed", "error", request.Cut(err.Error(), 256))

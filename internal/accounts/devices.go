@@ -25,6 +25,7 @@ type Device struct {
 	Created, LastSeen       time.Time
 	Current                 bool
 	Series                  string // of the remember-me tokens of a session, or ""
+	owner                   string // of a session
 }
 
 // Current is what the request that asks for devices comes from.
@@ -55,10 +56,11 @@ func (s *Service) Devices(ctx context.Context, u User, current Current) ([]Devic
 	return devices, nil
 }
 
-// stillBound reports whether a token is bound to the user's current stamp, or to none.
+// stillBound reports whether a token is bound to the user's current stamp, or to none but to
+// this user.
 func stillBound(kind stores.Kind, data tokens.Data, rm *realm.Realm, u models.Authenticatable) bool {
 	if !data.Bound {
-		return true
+		return data.OfSame(rm, u)
 	}
 	purpose := map[stores.Kind]stamp.Purpose{
 		stores.Remember: stamp.Remember, stores.Refresh: stamp.Refresh, stores.Personal: stamp.Personal,
@@ -83,7 +85,8 @@ func tokenDevice(t stores.Token, data tokens.Data, current bool) Device {
 }
 
 func (s *Service) sessionDevices(ctx context.Context, u User, currentRow string) ([]Device, error) {
-	rows, err := s.Sessions.Of(ctx, u.Realm.Owner(u.AuthID()))
+	owner := u.Realm.Owner(u.AuthID())
+	rows, err := s.Sessions.Of(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +99,7 @@ func (s *Service) sessionDevices(ctx context.Context, u User, currentRow string)
 		devices = append(devices, Device{
 			ID: SessionKind + "-" + row.Row, Kind: SessionKind, Name: useragent.Name(row.UserAgent), Address: row.Address,
 			Created: row.Created, LastSeen: row.LastSeen, Current: row.Row == currentRow,
-			Series: login.Series,
+			Series: login.Series, owner: owner,
 		})
 	}
 	return devices, nil
@@ -130,7 +133,7 @@ func (s *Service) EndDevice(ctx context.Context, d Device) error {
 	if d.Kind != SessionKind {
 		return nil
 	}
-	return autherr.Unavailable("end device", s.Sessions.Delete(ctx, name))
+	return autherr.Unavailable("end device", s.Sessions.End(ctx, name, d.owner))
 }
 
 // StoredName returns the name of the token or row of a device, for events.

@@ -20,6 +20,9 @@ type Config struct {
 	AbsoluteTimeout time.Duration
 	// Lifetime is how long a device is remembered.
 	Lifetime time.Duration
+	// Absolute is how long a device is remembered at most. Each use begins the lifetime
+	// again within it.
+	Absolute time.Duration
 }
 
 // Service identifies users by the login in their session, and remembers devices. It is
@@ -114,16 +117,23 @@ func (s *Service) userOf(
 	return user, nil
 }
 
-// LogIn logs a user into the session. Confirmed says that the user has just given the
-// password, and remember asks to remember the device.
+// Login is how a user logs in.
+type Login struct {
+	Confirmed  bool // the password was checked
+	Remember   bool // the device is to be remembered
+	Remembered bool // the login goes on from one that a remember-me token began
+}
+
+// LogIn logs a user into the session.
 func (s *Service) LogIn(
-	ctx context.Context, r *request.State, sess *session.Session, g *Guard, u models.Authenticatable, confirmed, remember bool,
+	ctx context.Context, r *request.State, sess *session.Session, g *Guard, u models.Authenticatable, how Login,
 ) error {
 	login := s.newLogin(g, u)
-	if confirmed {
+	login.Remembered = how.Remembered
+	if how.Confirmed {
 		login.Confirmed = login.At
 	}
-	if remember {
+	if how.Remember {
 		var err error
 		if login.Series, err = s.remember(ctx, r, g, u); err != nil {
 			return err

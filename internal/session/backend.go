@@ -17,6 +17,8 @@ type backend interface {
 	load(ctx context.Context, now time.Time, cookie string) (stores.Session, models.Authenticatable, idState, error)
 	// find returns the session of a row.
 	find(ctx context.Context, row string) (stores.Session, bool, error)
+	// now returns what has become of a session that was loaded or created before.
+	now(ctx context.Context, s stores.Session) (stores.Session, bool, error)
 	// nextRow returns the row of a session after a change of its id. The former
 	// row is "" if the session is new.
 	nextRow(row string) string
@@ -52,6 +54,10 @@ const (
 type secretID struct {
 	row    string
 	secret [secretBytes]byte
+	// limit is how many sessions each user of the session may have, or 0 for any
+	// number. The backend sets ended to those that ended because there were more.
+	limit int
+	ended []stores.EndedSession
 }
 
 func (id *secretID) digest() stores.Digest { return stores.DigestOf(id.secret[:]) }
@@ -62,6 +68,12 @@ func (id *secretID) text() string { return idText(id.row, id.secret) }
 type storeBackend struct {
 	sessions stores.Sessions
 	withUser stores.LoadWithUser // or nil
+	limited  stores.SessionLimit // nil if the store cannot limit the sessions of a user
+}
+
+func (e *Engine) storeBackend() storeBackend {
+	limited, _ := e.sessions.(stores.SessionLimit)
+	return storeBackend{e.sessions, e.cfg.WithUser, limited}
 }
 
 func (b storeBackend) load(ctx context.Context, _ time.Time, cookie string) (stores.Session, models.Authenticatable, idState, error) {
@@ -99,7 +111,13 @@ func (b storeBackend) nextRow(row string) string {
 }
 
 func (b storeBackend) create(ctx context.Context, s stores.Session, id *secretID) (string, error) {
-	if err := b.sessions.Create(ctx, s); err != nil {
+	var err error
+	if b.limited == nil || id.limit == 0 {
+		err = b.sessions.Create(ctx, s)
+	} else {
+		id.ended, err = b.limited.CreateLimited(ctx, s, id.limit)
+	}
+	if err != nil {
 		return "", err
 	}
 	return id.text(), nil
@@ -107,8 +125,12 @@ func (b storeBackend) create(ctx context.Context, s stores.Session, id *secretID
 
 func (b storeBackend) update(
 	ctx context.Context, s stores.Session, d stores.Delta, id *secretID,
-) (stores.Outcome, string, error) {
-	outcome, err := b.sessions.Update(ctx, s.Row, d)
+) (outcome stores.Outcome, cookie string, err error) {
+	if b.limited == nil || id == nil || id.limit == 0 {
+		outcome, err = b.sessions.Update(ctx, s.Row, d)
+	} else {
+		outcome, id.ended, err = b.limited.UpdateLimited(ctx, s.Row, d, id.limit)
+	}
 	if err != nil || outcome != stores.Updated || id == nil {
 		return outcome, "", err
 	}

@@ -23,9 +23,10 @@ type Config struct {
 	IdleTimeout     time.Duration
 	AbsoluteTimeout time.Duration
 	TouchInterval   time.Duration
+	MaxPerUser      int // sessions that a user may have, or 0 for any number
 	// Cookie is the name of the session cookie.
 	Cookie string
-	// Realms maps the name of each guard to the realm of its users.
+	// Realms maps the name of each guard that keeps logins in sessions to the realm of its users.
 	Realms map[string]string
 	// WithUser loads a session with its user of realm.Default, or is nil.
 	WithUser stores.LoadWithUser
@@ -33,6 +34,8 @@ type Config struct {
 	// cookies.
 	FormKeys keys.Subkeys
 	Sealer   stores.Sealer
+	// Flash seals what a request from another site flashed.
+	Flash stores.Sealer
 }
 
 // Engine makes and stores sessions. It is safe for concurrent use.
@@ -43,6 +46,8 @@ type Engine struct {
 	index    stores.SessionIndex // nil if the store has none
 	inCookie bool
 	sessions stores.Sessions
+	// flashCookie is the name of the cookie of carriedFlash.
+	flashCookie string
 }
 
 // New returns an Engine that keeps sessions in the set's Sessions or
@@ -51,10 +56,11 @@ func New(env *request.Env, set stores.Set, cfg Config) *Engine {
 	e := &Engine{
 		env: env, cfg: cfg,
 		inCookie: set.ClientSessions != nil, sessions: set.Sessions,
+		flashCookie: cfg.Cookie + "_" + carriedFlash,
 	}
 	e.index, _ = set.Sessions.(stores.SessionIndex)
 	if !e.inCookie {
-		e.backend = storeBackend{set.Sessions, cfg.WithUser}
+		e.backend = e.storeBackend()
 		return e
 	}
 	e.backend = &cookieBackend{
@@ -83,35 +89,6 @@ func (e *Engine) Expired(row *stores.Session) bool {
 
 func (e *Engine) expired(row *stores.Session, began, now time.Time) bool {
 	return now.Sub(row.LastSeen) >= e.cfg.IdleTimeout || now.Sub(began) >= e.cfg.AbsoluteTimeout
-}
-
-// Of returns the rows of an owner, the most recently seen first. It returns none if
-// the store does not index owners.
-func (e *Engine) Of(ctx context.Context, owner string) ([]stores.Session, error) {
-	if e.index == nil {
-		return nil, nil
-	}
-	rows, err := e.index.SessionsOf(ctx, owner)
-	return rows, autherr.Unavailable("list sessions", err)
-}
-
-// Delete deletes a row that Of returned.
-func (e *Engine) Delete(ctx context.Context, row string) error {
-	if e.sessions == nil {
-		return nil
-	}
-	_, err := e.sessions.Delete(ctx, row)
-	return err
-}
-
-// DeleteOf deletes the rows of an owner except one. It does nothing if the store
-// does not index owners.
-func (e *Engine) DeleteOf(ctx context.Context, owner, exceptRow string) error {
-	if e.index == nil {
-		return nil
-	}
-	_, err := e.index.DeleteSessionsOf(ctx, owner, exceptRow)
-	return err
 }
 
 // formToken derives the token that forms carry from a session's digest.

@@ -25,6 +25,11 @@ func (s *Session) Flash(key string, value any) error {
 	if err != nil {
 		return err
 	}
+	return s.flash(key, s.sealed(data))
+}
+
+// flash sets a key to an encoded value and marks it as flashed.
+func (s *Session) flash(key string, data []byte) error {
 	further := 0
 	if _, marked := s.sizeOf(flashPrefix + key); !marked {
 		further = stores.PairSize(len(flashPrefix)+len(key), 1)
@@ -67,6 +72,12 @@ func (s *Session) Keep(keys ...string) error {
 		return err
 	}
 	for _, key := range keys {
+		if data, ok := s.now[key]; ok && s.carried[key] {
+			if err := s.flash(key, data); err != nil {
+				return err
+			}
+			continue
+		}
 		delete(s.flashed, key)
 	}
 	return nil
@@ -78,6 +89,13 @@ func (s *Session) Reflash() error {
 	defer s.mu.Unlock()
 	if err := s.writable(); err != nil {
 		return err
+	}
+	for key := range s.carried {
+		if data, ok := s.now[key]; ok {
+			if err := s.flash(key, data); err != nil {
+				return err
+			}
+		}
 	}
 	s.flashed = nil
 	return nil
@@ -112,19 +130,22 @@ func (s *Session) Push(key string, value any) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
+	header := s.sealed(nil)
 	list, ours := s.set[key]
-	if _, hidden := s.now[key]; hidden || !ours {
+	_, hidden := s.now[key]
+	if !ours || hidden || !s.ownedAlike(list, header) {
 		text, _ := s.lookup(key)
-		list = []byte(text)
+		list = append(header, text...)
 	}
 	// AppendItem changes list, which may be the value so far. So nothing may fail after it.
 	if err := s.fits(key, len(list)+len(item)+len("j[]"), 0); err != nil {
 		return err
 	}
-	list, ok := sessioncodec.AppendItem(list, item)
+	items, ok := sessioncodec.AppendItem(list[len(header):], item)
 	if !ok {
 		return fmt.Errorf("%w: session key %q", ErrNotList, key)
 	}
+	list = behind(list, len(header), items)
 	s.assign(key, list)
 	return nil
 }

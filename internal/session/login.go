@@ -42,8 +42,9 @@ func (s State) String() string {
 //   - LogIn of another user of the same guard removes all values, also those that parallel
 //     requests of the former user wrote, and begins a new generation: later writes of such
 //     requests are refused.
-//   - LogOut of one of several logins begins a new generation. LogOut of the last login, and
-//     Invalidate, delete the row.
+//   - LogOut of one of several logins removes the values that were written under it, also those
+//     that were written while others were logged in as well, and begins a new generation. LogOut
+//     of the last login, and Invalidate, delete the row.
 //   - Every change of a login gives the session a new id.
 func (s *Session) State() State {
 	s.lock()
@@ -140,10 +141,17 @@ func (s *Session) RenewLogin(guard string, l Login) {
 	s.lock()
 	defer s.mu.Unlock()
 	before, ok := s.who.of(guard)
-	if !ok || before.UserID != l.UserID || *s.committed() || s.whoChanged || s.next != nil {
+	if !ok || before.UserID != l.UserID || *s.committed() || s.whoChanged || s.next != nil || s.cookiesLost() {
 		return
 	}
 	s.who, s.renewed = s.who.with(guard, l), true
+}
+
+// Borrow shows a login to this request and stores nothing.
+func (s *Session) Borrow(guard string, l Login) {
+	s.lock()
+	defer s.mu.Unlock()
+	s.who = s.who.with(guard, l)
 }
 
 // Confirm records that the user gave the password again. The session gets a new id, as at every
@@ -169,43 +177,54 @@ func (s *Session) Confirm(ctx context.Context, guard, userID string, at time.Tim
 
 // LogOut ends a guard's login at once, also if the client has disconnected. The session ends
 // with it, unless another guard has a living login in the session: then the session goes on
-// under a new id, in a new generation.
+// under a new id, in a new generation, and without the values that were
+// written under the login.
 func (s *Session) LogOut(ctx context.Context, guard string) error {
-	return s.drop(ctx, guard, (*Session).end)
+	return s.drop(ctx, guard, false)
 }
 
 // InvalidateStale is LogOut for a login that has ended already, as all logins of a user do when
 // the security stamp changes.
 func (s *Session) InvalidateStale(ctx context.Context, guard string) error {
-	return s.drop(ctx, guard, (*Session).endStale)
+	return s.drop(ctx, guard, true)
 }
 
-func (s *Session) drop(ctx context.Context, guard string, end func(*Session) error) error {
+func (s *Session) drop(ctx context.Context, guard string, stale bool) error {
 	s.lock()
 	defer s.mu.Unlock()
 	if err := s.writable(); err != nil {
 		return err
 	}
-	others := s.living(s.who, guard)
-	if len(others) == 0 {
-		return end(s)
+	others := s.e.living(s.who.without(guard))
+	switch {
+	case len(others) == 0 && stale:
+		return s.endStale()
+	case len(others) == 0:
+		return s.end()
 	}
-	if s.exists {
+	// A stale login is nobody's whether or not the store has it. It stays there if no cookie
+	// could carry the new id to the client.
+	if s.exists && !(stale && s.cookiesLost()) {
 		if err := s.dropStored(ctx, guard); err != nil {
 			s.fail(err)
 			return err
 		}
 	}
 	s.who, s.made = others, s.made.without(guard)
+	for key, value := range s.set {
+		if _, visible := s.who.open(string(value)); !visible {
+			delete(s.set, key)
+		}
+	}
 	return nil
 }
 
-// living returns the logins of other guards that have not reached their absolute timeout. A guard
-// that is not configured any more has none.
-func (s *Session) living(who principals, except string) principals {
+// living returns the logins that have not reached their absolute timeout. A guard that is not
+// configured any more has none.
+func (e *Engine) living(who principals) principals {
 	var living principals
-	for _, l := range who.without(except) {
-		if _, configured := s.e.cfg.Realms[l.guard]; configured && s.clock().Sub(l.At) < s.e.cfg.AbsoluteTimeout {
+	for _, l := range who {
+		if _, configured := e.cfg.Realms[l.guard]; configured && e.env.Now().Sub(l.At) < e.cfg.AbsoluteTimeout {
 			living = append(living, l)
 		}
 	}
@@ -219,12 +238,15 @@ func (s *Session) dropStored(ctx context.Context, guard string) error {
 	if err != nil {
 		return autherr.Unavailable("read session", err)
 	}
-	others := s.living(stored, guard)
+	others := s.e.living(stored.without(guard))
+	for i := range others {
+		others[i].Kept = true
+	}
 	ctx, span := s.span(context.WithoutCancel(ctx)) // a logout survives a disconnect
 	defer span.End()
 	s.renew()
 	d := stores.Delta{
-		Generation: s.row.Generation,
+		Generation: s.row.Generation, Remove: others.hidden(s.row.Values),
 		Principals: &stores.Principals{
 			Data: others.encode(), Owners: others.owners(s.e.cfg.Realms), Generation: s.row.Generation + 1,
 		},

@@ -26,7 +26,7 @@ func (s *Session) Slot(slot Slot) []byte {
 	if !ok {
 		return nil
 	}
-	return []byte(data)
+	return cutSlot(data)
 }
 
 // PutSlot sets the value of a slot.
@@ -36,7 +36,7 @@ func (s *Session) PutSlot(slot Slot, value []byte) error {
 	if err := stores.ValidKey(slot.key); err != nil {
 		return fmt.Errorf("%w: %w", autherr.ErrInvalidInput, err)
 	}
-	return s.putEncoded(slot.key, append([]byte{}, value...))
+	return s.putEncoded(slot.key, append([]byte(slotTag), value...))
 }
 
 // ForgetSlot removes the value of a slot.

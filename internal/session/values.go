@@ -52,12 +52,16 @@ func (s *Session) lookup(key string) (string, bool) {
 		return string(value), true
 	}
 	if value, ok := s.set[key]; ok {
-		return string(value), true
+		return s.who.open(string(value))
 	}
 	if s.removed[key] || !s.exists {
 		return "", false
 	}
-	return s.stored(key)
+	value, ok := s.stored(key)
+	if !ok {
+		return "", false
+	}
+	return s.who.open(value)
 }
 
 // sizeOf returns the size of the value that a key has after the changes so far.
@@ -78,11 +82,12 @@ func (s *Session) keys() []string {
 		return nil
 	}
 	seen := make(map[string]bool)
-	for key := range s.row.Values.All() {
-		seen[key] = s.exists && !s.removed[key]
+	for key, stored := range s.row.Values.All() {
+		_, visible := s.who.open(stored)
+		seen[key] = visible && s.exists && !s.removed[key]
 	}
-	for key := range maps.Keys(s.set) {
-		seen[key] = true
+	for key, stored := range s.set {
+		_, seen[key] = s.who.open(string(stored))
 	}
 	for key := range maps.Keys(s.now) {
 		seen[key] = true
@@ -142,6 +147,7 @@ func (s *Session) putEncoded(key string, data []byte) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
+	data = s.sealed(data)
 	if err := s.fits(key, len(data), 0); err != nil {
 		return err
 	}
@@ -238,7 +244,7 @@ func (s *Session) renew() {
 	if s.next != nil {
 		row = s.next.row
 	}
-	s.next = &secretID{s.e.backend.nextRow(row), newSecret()}
+	s.next = &secretID{row: s.e.backend.nextRow(row), secret: newSecret()}
 }
 
 // id returns the row and the digest of the id that the client has after this

@@ -44,14 +44,30 @@ func (s faultySessions) Delete(ctx context.Context, row string) (bool, error) {
 // faultyIndex is a store of sessions that knows whose they are.
 type faultyIndex struct {
 	faultySessions
-	index stores.SessionIndex
+	index stores.SessionLimit
 }
 
-func (s faultyIndex) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
+func (s faultyIndex) CreateLimited(ctx context.Context, row stores.Session, limit int) ([]stores.EndedSession, error) {
+	if err := s.f.meet(ctx, CreateSession); err != nil {
+		return nil, err
+	}
+	return s.index.CreateLimited(ctx, row, limit)
+}
+
+func (s faultyIndex) UpdateLimited(
+	ctx context.Context, row string, d stores.Delta, limit int,
+) (stores.Outcome, []stores.EndedSession, error) {
+	if err := s.f.meet(ctx, UpdateSession); err != nil {
+		return stores.Gone, nil, err
+	}
+	return s.index.UpdateLimited(ctx, row, d, limit)
+}
+
+func (s faultyIndex) SessionsOf(ctx context.Context, owner string, limit int) ([]stores.Session, error) {
 	if err := s.f.meet(ctx, SessionsOf); err != nil {
 		return nil, err
 	}
-	return s.index.SessionsOf(ctx, owner)
+	return s.index.SessionsOf(ctx, owner, limit)
 }
 
 func (s faultyIndex) DeleteSessionsOf(ctx context.Context, owner, exceptRow string) (int, error) {

@@ -273,7 +273,7 @@ func checkFiles(t *testing.T, dir string, s *filestore.Sessions) {
 			t.Errorf("Load of a file that is there: found %v, error %v", found, err)
 		}
 		for _, owner := range got.Owners {
-			of, err := s.SessionsOf(t.Context(), owner)
+			of, err := s.SessionsOf(t.Context(), owner, 1000)
 			if err != nil || !slices.ContainsFunc(of, func(s stores.Session) bool { return s.Row == row }) {
 				t.Errorf("a row of %q is not listed under %s, error %v", got.Owners, owner, err)
 			}

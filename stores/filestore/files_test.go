@@ -49,7 +49,7 @@ func testCorrupt(t *testing.T, damage func(path string) error) {
 	ctx := t.Context()
 	_, found, loadErr := s.Load(ctx, first.Row)
 	outcome, updateErr := s.Update(ctx, first.Row, stores.Delta{Set: set("color", "blue")})
-	_, listErr := s.SessionsOf(ctx, "u1")
+	_, listErr := s.SessionsOf(ctx, "u1", 1000)
 	n, pruneErr := s.Prune(ctx, whole.Expires)
 	if found || outcome != stores.Gone || n != 1 {
 		t.Errorf("found %v, updated %v, %d pruned; want only the whole row pruned", found, outcome, n)
@@ -109,7 +109,7 @@ func failures(t *testing.T, s *filestore.Sessions, row string) map[string]error 
 	errs["Create"] = s.Create(ctx, session("u1"))
 	_, errs["Update"] = s.Update(ctx, row, stores.Delta{Set: set("a", "b")})
 	_, errs["Delete"] = s.Delete(ctx, row)
-	_, errs["SessionsOf"] = s.SessionsOf(ctx, "u1")
+	_, errs["SessionsOf"] = s.SessionsOf(ctx, "u1", 1000)
 	_, errs["DeleteSessionsOf"] = s.DeleteSessionsOf(ctx, "u1", "")
 	_, errs["Prune"] = s.Prune(ctx, noon)
 	return errs
@@ -141,7 +141,7 @@ func TestSurvives(t *testing.T) {
 			t.Fatal(err)
 		}
 		created(t, s, "u1")
-		if rows, err := s.SessionsOf(t.Context(), "u1"); err != nil || len(rows) != i+1 {
+		if rows, err := s.SessionsOf(t.Context(), "u1", 1000); err != nil || len(rows) != i+1 {
 			t.Errorf("after %d restarts there are %d rows, error %v", i, len(rows), err)
 		}
 		s.Close()
@@ -180,7 +180,7 @@ func TestMarkers(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "owners", digest[:2], digest+"."+changed.Row), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if rows, err := s.SessionsOf(t.Context(), "u1"); len(rows) != 0 || err != nil {
+	if rows, err := s.SessionsOf(t.Context(), "u1", 1000); len(rows) != 0 || err != nil {
 		t.Errorf("SessionsOf lists %d rows of another, error %v", len(rows), err)
 	}
 	if n, err := s.Prune(t.Context(), noon); n != 0 || err != nil {

@@ -25,7 +25,7 @@
 //	rows/ab/      a record, in a file of its own, for each row that begins with ab
 //	owners/cd/    an empty file for each owner of each row, named by the digest of
 //	              the owner and by the row
-//	locks/        a lock for each folder of rows
+//	locks/        a lock for each folder of rows, and one for each folder of owners
 //
 // Names are checked before they are used as paths. The store opens nothing outside the
 // directory, whatever links are planted in it.
@@ -50,12 +50,13 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Sessions is a stores.Sessions in files. It also implements stores.SessionIndex,
+// Sessions is a stores.Sessions in files. It also implements stores.SessionLimit,
 // stores.Pruner, stores.Checker and io.Closer. All processes that use the same
 // directory see the same sessions.
 type Sessions struct {
 	root   *os.Root
-	locks  locks
+	locks  locks // of rows
+	trims  locks // of owners who may have too many rows
 	closed atomic.Bool
 	// rowsMade and ownersMade say which folders this handle has created.
 	rowsMade, ownersMade [shards]atomic.Bool
@@ -63,7 +64,7 @@ type Sessions struct {
 
 var (
 	_ stores.Sessions     = (*Sessions)(nil)
-	_ stores.SessionIndex = (*Sessions)(nil)
+	_ stores.SessionLimit = (*Sessions)(nil)
 	_ stores.Pruner       = (*Sessions)(nil)
 	_ stores.Checker      = (*Sessions)(nil)
 )
@@ -93,7 +94,8 @@ func open(dir string) (_ *Sessions, err error) {
 		return nil, err
 	}
 	s := &Sessions{root: root}
-	s.locks.init(root)
+	s.locks.init(root, "")
+	s.trims.init(root, "owner-")
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, root.Close())

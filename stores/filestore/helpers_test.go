@@ -116,8 +116,8 @@ func (p *pair) Delete(ctx context.Context, row string) (bool, error) {
 	return p.next().Delete(ctx, row)
 }
 
-func (p *pair) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
-	return p.next().SessionsOf(ctx, owner)
+func (p *pair) SessionsOf(ctx context.Context, owner string, limit int) ([]stores.Session, error) {
+	return p.next().SessionsOf(ctx, owner, limit)
 }
 
 func (p *pair) DeleteSessionsOf(ctx context.Context, owner, exceptRow string) (int, error) {
@@ -126,4 +126,14 @@ func (p *pair) DeleteSessionsOf(ctx context.Context, owner, exceptRow string) (i
 
 func (p *pair) Prune(ctx context.Context, now time.Time) (int, error) {
 	return p.next().Prune(ctx, now)
+}
+
+func (p *pair) CreateLimited(ctx context.Context, row stores.Session, limit int) ([]stores.EndedSession, error) {
+	return p.next().CreateLimited(ctx, row, limit)
+}
+
+func (p *pair) UpdateLimited(
+	ctx context.Context, row string, d stores.Delta, limit int,
+) (stores.Outcome, []stores.EndedSession, error) {
+	return p.next().UpdateLimited(ctx, row, d, limit)
 }

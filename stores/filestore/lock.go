@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// locks holds a lock for each shard of rows. A channel locks between goroutines, and a
+// locks holds a lock for each shard of rows, or of owners. A channel locks between goroutines, and a
 // file between processes. The files are never removed, because other processes would not
 // see a lock on a removed file.
 type locks struct {
 	root  *os.Root
+	kind  string // the beginning of the files' names
 	turns [shards]chan struct{}
 }
 
-func (l *locks) init(root *os.Root) {
-	l.root = root
+func (l *locks) init(root *os.Root, kind string) {
+	l.root, l.kind = root, kind
 	for i := range l.turns {
 		l.turns[i] = make(chan struct{}, 1)
 	}
@@ -28,7 +29,7 @@ func (l *locks) lock(ctx context.Context, shard int) (unlock func(), err error) 
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	f, err := l.lockFile(ctx, "locks/"+shardName(shard))
+	f, err := l.lockFile(ctx, "locks/"+l.kind+shardName(shard))
 	if err != nil {
 		<-l.turns[shard]
 		return nil, err

@@ -1,7 +1,6 @@
 package filestore
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -73,35 +72,6 @@ func (s *Sessions) marked(owner string) ([]rowName, error) {
 		}
 	}
 	return rows, nil
-}
-
-// SessionsOf implements stores.SessionIndex. It orders rows that were last seen at the
-// same time by their names.
-func (s *Sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
-	if err := s.begin(ctx); err != nil {
-		return nil, err
-	}
-	rows, err := s.marked(owner)
-	if err != nil {
-		return nil, wrap(err)
-	}
-	var sessions []stores.Session
-	for _, row := range rows {
-		if err := s.begin(ctx); err != nil {
-			return nil, err
-		}
-		session, found, err := s.read(row)
-		if err != nil {
-			return nil, wrap(err)
-		}
-		if found && slices.Contains(session.Owners, owner) {
-			sessions = append(sessions, session)
-		}
-	}
-	slices.SortFunc(sessions, func(a, b stores.Session) int {
-		return cmp.Or(b.LastSeen.Compare(a.LastSeen), strings.Compare(a.Row, b.Row))
-	})
-	return sessions, nil
 }
 
 // DeleteSessionsOf implements stores.SessionIndex. It deletes the rows one by one. If it

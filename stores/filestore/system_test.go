@@ -207,7 +207,7 @@ func TestReadOnly(t *testing.T) {
 		t.Errorf("updated %v, deleted %v, %d and %d", outcome, existed, n, pruned)
 	}
 	colorIs(t, s, row.Row, "red")
-	if rows, err := s.SessionsOf(t.Context(), "u1"); len(rows) != 1 || err != nil {
+	if rows, err := s.SessionsOf(t.Context(), "u1", 1000); len(rows) != 1 || err != nil {
 		t.Errorf("SessionsOf lists %d rows, error %v", len(rows), err)
 	}
 }

@@ -84,7 +84,7 @@ func checkLaggingSessions(t *testing.T, sessions stores.Sessions) {
 	if _, found, err := sessions.Load(ctx, row); !found || err != nil {
 		t.Errorf("Load of a new session: %v, error %v", found, err)
 	}
-	if list, err := index.SessionsOf(ctx, "1"); len(list) != 1 || err != nil {
+	if list, err := index.SessionsOf(ctx, "1", 1000); len(list) != 1 || err != nil {
 		t.Errorf("SessionsOf lists %d, error %v", len(list), err)
 	}
 	if n, err := index.DeleteSessionsOf(ctx, "1", ""); n != 1 || err != nil {

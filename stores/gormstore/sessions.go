@@ -13,7 +13,7 @@ import (
 
 var (
 	_ stores.Sessions     = (*sessions)(nil)
-	_ stores.SessionIndex = (*sessions)(nil)
+	_ stores.SessionLimit = (*sessions)(nil)
 	_ stores.Pruner       = (*sessions)(nil)
 	_ stores.Checker      = (*sessions)(nil)
 )
@@ -39,6 +39,7 @@ type sessions struct {
 	setPayload, setOwners          string
 	deleteUnshared, delete, unlist string
 	index                          sessionIndex
+	trim                           sessionTrim
 	expired                        expired
 }
 
@@ -47,6 +48,7 @@ func newSessions(c *core) *sessions {
 	expired := newExpired(t, "Row")
 	// A session that was prolonged keeps its place in the lists.
 	expired.unlist = o.sql("DELETE FROM {} WHERE {Row} IN ? AND {Row} NOT IN ") + t.sql("(SELECT {Row} FROM {} WHERE {Row} IN ?)")
+	index := newSessionIndex(t, o)
 	return &sessions{
 		core:           c,
 		table:          t,
@@ -62,7 +64,8 @@ func newSessions(c *core) *sessions {
 		deleteUnshared: t.sql("DELETE FROM {} WHERE {Row} = ? AND {AllOwners} = ''"),
 		delete:         t.sql("DELETE FROM {} WHERE {Row} = ?"),
 		unlist:         o.sql("DELETE FROM {} WHERE {Row} = ?"),
-		index:          newSessionIndex(t, o),
+		index:          index,
+		trim:           newSessionTrim(c, t, o, index),
 		expired:        expired,
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // sessionIndex holds the statements that find sessions by owner.
 type sessionIndex struct {
-	// list returns the sessions of an owner, who is given twice.
+	// list returns sessions of an owner, who is given twice.
 	list string
 	// unshared deletes the unshared sessions of an owner.
 	unshared, except string
@@ -26,7 +26,7 @@ type sessionIndex struct {
 func newSessionIndex(t, o table) sessionIndex {
 	return sessionIndex{
 		list: t.sql("SELECT * FROM {} WHERE ? AND {AllOwners} = '' UNION ALL SELECT s.* FROM ") + o.sql("{} o JOIN ") +
-			t.sql("{} s ON s.{Row} = ") + o.sql("o.{Row} WHERE ? ") + t.sql("ORDER BY {LastSeen} DESC, {Row}"),
+			t.sql("{} s ON s.{Row} = ") + o.sql("o.{Row} WHERE ? ") + t.sql("ORDER BY {LastSeen} DESC, {Row} LIMIT ?"),
 		unshared: t.sql("DELETE FROM {} WHERE ? AND {AllOwners} = ''"),
 		except:   t.sql(" AND {Row} <> ?"),
 		shared:   o.sql("SELECT o.{Row} FROM {} o WHERE ?"),
@@ -37,14 +37,18 @@ func newSessionIndex(t, o table) sessionIndex {
 	}
 }
 
-// SessionsOf implements stores.SessionIndex with one query.
-func (s *sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
+// SessionsOf implements stores.SessionIndex with one query. If there are more sessions than
+// the limit, it returns those that were last seen.
+func (s *sessions) SessionsOf(ctx context.Context, owner string, limit int) ([]stores.Session, error) {
+	if err := stores.CheckLimit(limit); err != nil {
+		return nil, fault(ctx, "list sessions", err)
+	}
 	var records []models.Session
 	err := s.read(ctx, "list sessions", func(db *gorm.DB) error {
 		if !validOwner(owner) {
 			return nil
 		}
-		return db.Raw(s.index.list, s.ownedBy(owner), s.listedUnder(owner)).Find(&records).Error
+		return db.Raw(s.index.list, s.ownedBy(owner), s.listedUnder(owner), limit).Find(&records).Error
 	})
 	if err != nil {
 		return nil, err

@@ -78,7 +78,7 @@ func unsharedSteps(t *testing.T, sessions stores.Sessions) []statementStep {
 		{"login that clears", 1, updating(t, sessions, clearing(changing(&s, keys, "1")))},
 		{"clear", 1, updating(t, sessions, clearing(stores.Delta{}))},
 		{"SessionsOf", 1, func(ctx context.Context) error {
-			_, err := sessions.(stores.SessionIndex).SessionsOf(ctx, "1")
+			_, err := sessions.(stores.SessionIndex).SessionsOf(ctx, "1", 1000)
 			return err
 		}},
 		{"DeleteSessionsOf", 2, deletingOf(sessions, "2")},

@@ -20,11 +20,13 @@ type member struct {
 	prev, next *member
 }
 
+const ownerShards = 64
+
 // owners is the index of members by owner. Its locks are taken last: a goroutine
 // that holds one asks for no other lock.
 type owners struct {
 	seed   maphash.Seed
-	shards [64]struct {
+	shards [ownerShards]struct {
 		sync.Mutex
 		first map[string]*member
 	}
@@ -95,6 +97,50 @@ func (o *owners) listed(owner string) (ids []id) {
 		ids = append(ids, *m.id)
 	}
 	return ids
+}
+
+// newest returns the ids of at most n members, those that were added last first. A session
+// whose owners change may be listed twice for a moment; it is returned once.
+func (o *owners) newest(owner string, n int) (ids []id) {
+	s := &o.shards[o.shard(owner)]
+	s.Lock()
+	defer s.Unlock()
+	for m := s.first[owner]; m != nil && len(ids) < n; m = m.next {
+		if !slices.Contains(ids, *m.id) {
+			ids = append(ids, *m.id)
+		}
+	}
+	return ids
+}
+
+// exceeds reports whether an owner has more than n members.
+func (o *owners) exceeds(owner string, n int) bool {
+	s := &o.shards[o.shard(owner)]
+	s.Lock()
+	defer s.Unlock()
+	m := s.first[owner]
+	for ; m != nil && n > 0; m = m.next {
+		n--
+	}
+	return m != nil
+}
+
+// oldest returns the ids of at most n members, those that were added first, each once.
+func (o *owners) oldest(owner string, n int) (ids []id) {
+	s := &o.shards[o.shard(owner)]
+	s.Lock()
+	defer s.Unlock()
+	skip := -n
+	for m := s.first[owner]; m != nil; m = m.next {
+		skip++
+	}
+	for m := s.first[owner]; m != nil; m = m.next {
+		if skip--; skip < 0 {
+			ids = append(ids, *m.id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b id) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(ids)
 }
 
 func (o *owners) shard(owner string) uint64 {

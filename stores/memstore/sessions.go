@@ -13,11 +13,12 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Sessions is a stores.Sessions in memory. It also implements stores.SessionIndex
+// Sessions is a stores.Sessions in memory. It also implements stores.SessionLimit
 // and stores.Pruner.
 type Sessions struct {
 	shards  [128]sessionShard
 	owners  owners
+	trims   [ownerShards]sync.Mutex // taken before all other locks
 	count   atomic.Int64
 	max     int64
 	now     func() time.Time
@@ -26,7 +27,7 @@ type Sessions struct {
 
 var (
 	_ stores.Sessions     = (*Sessions)(nil)
-	_ stores.SessionIndex = (*Sessions)(nil)
+	_ stores.SessionLimit = (*Sessions)(nil)
 	_ stores.Pruner       = (*Sessions)(nil)
 )
 

@@ -2,11 +2,8 @@ package memstore
 
 import (
 	"context"
-	"slices"
 	"sync/atomic"
 	"time"
-
-	"github.com/ginauth/ginauth/stores"
 )
 
 // makeRoom deletes one row: the row that expired first, or else the anonymous row
@@ -70,24 +67,6 @@ func (s *Sessions) prune(now int64) int {
 	return n
 }
 
-// SessionsOf implements stores.SessionIndex.
-func (s *Sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
-	if err := ended(ctx); err != nil {
-		return nil, err
-	}
-	var rows []stores.Session
-	for _, key := range s.owners.members(owner) {
-		sh := s.shard(key)
-		sh.RLock()
-		if r, found := sh.rows[key]; found && slices.Contains(r.principals.owners(), owner) {
-			rows = append(rows, r.export(key.String()))
-		}
-		sh.RUnlock()
-	}
-	slices.SortFunc(rows, func(a, b stores.Session) int { return b.LastSeen.Compare(a.LastSeen) })
-	return rows, nil
-}
-
 // DeleteSessionsOf implements stores.SessionIndex.
 func (s *Sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string) (int, error) {
 	if err := ended(ctx); err != nil {
@@ -99,13 +78,9 @@ func (s *Sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string
 		if named && key == except {
 			continue
 		}
-		sh := s.shard(key)
-		sh.Lock()
-		if r, found := sh.rows[key]; found && slices.Contains(r.principals.owners(), owner) {
-			s.drop(sh, r)
+		if s.dropOf(key, owner) {
 			n++
 		}
-		sh.Unlock()
 	}
 	return n, nil
 }

@@ -23,7 +23,7 @@ func everyMethod(set stores.Set) map[string]func(ctx context.Context) error {
 		"Create session":   func(ctx context.Context) error { return s.Create(ctx, session) },
 		"Update":           func(ctx context.Context) error { _, err := s.Update(ctx, row, stores.Delta{LastSeen: now}); return err },
 		"Delete":           func(ctx context.Context) error { _, err := s.Delete(ctx, row); return err },
-		"SessionsOf":       func(ctx context.Context) error { _, err := index.SessionsOf(ctx, "ann"); return err },
+		"SessionsOf":       func(ctx context.Context) error { _, err := index.SessionsOf(ctx, "ann", 1000); return err },
 		"DeleteSessionsOf": func(ctx context.Context) error { _, err := index.DeleteSessionsOf(ctx, "ann", ""); return err },
 		"Create token":     func(ctx context.Context) error { _, err := tokens.Create(ctx, token); return err },
 		"Find":             func(ctx context.Context) error { _, _, err := tokens.Find(ctx, family, row); return err },

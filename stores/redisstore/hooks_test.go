@@ -126,7 +126,7 @@ func TestRoundTripsOfSessions(t *testing.T) {
 		{"login again", 2, update(loggingIn("bob", "ann"))},
 		{"login that clears", 2, update(clearing)},
 		{"login of two again", 2, update(loggingIn("bob", "ann"))},
-		{"SessionsOf", 2, func() error { _, err := set.Sessions.(stores.SessionIndex).SessionsOf(ctx, "ann"); return err }},
+		{"SessionsOf", 2, func() error { _, err := set.Sessions.(stores.SessionIndex).SessionsOf(ctx, "ann", 1000); return err }},
 		{"Delete", 2, func() error { _, err := set.Sessions.Delete(ctx, row); return err }},
 	})
 }

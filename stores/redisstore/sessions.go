@@ -12,7 +12,7 @@ import (
 
 var (
 	_ stores.Sessions     = (*sessions)(nil)
-	_ stores.SessionIndex = (*sessions)(nil)
+	_ stores.SessionLimit = (*sessions)(nil)
 	_ stores.Checker      = (*sessions)(nil)
 )
 
@@ -25,10 +25,18 @@ var sessionUpdate string
 //go:embed lua/session_delete.lua
 var sessionDelete string
 
+//go:embed lua/session_list.lua
+var sessionList string
+
+//go:embed lua/session_trim.lua
+var sessionTrim string
+
 var (
 	createSession = newScript(sessionCreate)
 	updateSession = newScript(fmt.Sprintf("local MAX_VALUES = %d\n%s", stores.MaxValues, sessionUpdate))
 	deleteSession = newScript(sessionDelete)
+	listSession   = newScript(sessionList)
+	trimSessions  = newScript(fmt.Sprintf("local MAX_ENDED = %d\n%s", stores.MaxEnded, sessionTrim))
 )
 
 // Answers of the script that updates a session, beside those of stores.Outcome.
@@ -62,18 +70,26 @@ func (s *sessions) Load(ctx context.Context, row string) (stores.Session, bool, 
 
 // Create implements stores.Sessions.
 func (s *sessions) Create(ctx context.Context, n stores.Session) error {
+	_, err := s.create(ctx, n, 0)
+	return err
+}
+
+// create stores a new row. It returns the indexes that then have more than limit entries.
+func (s *sessions) create(ctx context.Context, n stores.Session, limit int) ([]overfull, error) {
 	const what = "create session"
 	if !validName(n.Row) {
-		return fmt.Errorf("redisstore: %s: the row has to be 32 lower-case hexadecimal digits", what)
+		return nil, fmt.Errorf("redisstore: %s: the row has to be 32 lower-case hexadecimal digits", what)
 	}
 	if err := n.Validate(); err != nil {
-		return fmt.Errorf("redisstore: %s: %w", what, err)
+		return nil, fmt.Errorf("redisstore: %s: %w", what, err)
 	}
 	listed := int64(0)
+	var over []overfull
 	if len(n.Owners) > 0 {
+		var err error
 		listed = listUntil(micro(n.Expires))
-		if err := s.list(ctx, what, n.Owners, n.Row, listed); err != nil {
-			return err
+		if over, err = s.list(ctx, what, n.Owners, n.Row, listed, limit); err != nil {
+			return nil, err
 		}
 	}
 	args := append([]any{nonce(), keyEnd(n.Expires)}, encodeSession(n, listed)...)
@@ -81,18 +97,24 @@ func (s *sessions) Create(ctx context.Context, n stores.Session) error {
 	if err == nil && made != int64(1) {
 		err = fmt.Errorf("redisstore: %s: %w", what, stores.ErrExists)
 	}
-	return err
+	return over, err
 }
 
 // Update implements stores.Sessions. It takes one round trip, and one or two more
 // if the row has to be listed in the indexes of its owners first.
 func (s *sessions) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	outcome, _, err := s.update(ctx, row, d, 0)
+	return outcome, err
+}
+
+// update applies a delta. It returns the indexes that then have more than limit entries.
+func (s *sessions) update(ctx context.Context, row string, d stores.Delta, limit int) (stores.Outcome, []overfull, error) {
 	const what = "update session"
 	if err := d.Validate(); err != nil {
-		return stores.Gone, fmt.Errorf("redisstore: %s: %w", what, err)
+		return stores.Gone, nil, fmt.Errorf("redisstore: %s: %w", what, err)
 	}
 	if !validName(row) {
-		return stores.Gone, fault(ctx, what, ctx.Err())
+		return stores.Gone, nil, fault(ctx, what, ctx.Err())
 	}
 	var owners []string
 	var listed int64
@@ -103,26 +125,28 @@ func (s *sessions) Update(ctx context.Context, row string, d stores.Delta) (stor
 	if d.Rename != nil {
 		call = nonce()
 	}
+	var over []overfull
 	// The owners to list the row under can change between two tries, but only if
 	// another request changes them.
 	for range 5 {
 		if len(owners) > 0 {
-			if err := s.list(ctx, what, owners, row, listed); err != nil {
-				return stores.Gone, err
+			var err error
+			if over, err = s.list(ctx, what, owners, row, listed, limit); err != nil {
+				return stores.Gone, nil, err
 			}
 		}
 		got, err := s.run(ctx, what, updateSession, []string{s.rowKey(row)}, encodeDelta(d, call, owners, listed)...)
 		if err != nil {
-			return stores.Gone, err
+			return stores.Gone, nil, err
 		}
 		outcome, again, err := readOutcome(what, got)
 		if !again {
-			return outcome, err
+			return outcome, over, err
 		}
 		expires, _ := moment(textAt(got, 2))
 		owners, listed = splitOwners(textAt(got, 1)), listUntil(micro(expires))
 	}
-	return stores.Gone, fmt.Errorf("redisstore: %s: its owners keep changing", what)
+	return stores.Gone, nil, fmt.Errorf("redisstore: %s: its owners keep changing", what)
 }
 
 // readOutcome reads the answer to an update. It returns again if the row has to be listed
@@ -177,14 +201,25 @@ func listUntil(expires int64) int64 { return expires + (24 * time.Hour).Microsec
 // list adds a row to the indexes of its owners, in one round trip per server. That
 // comes before the row has these owners: if the second step fails, an entry is left
 // that leads nowhere, which is harmless. In the other order a session would be left
-// that its owner cannot find.
-func (s *sessions) list(ctx context.Context, what string, owners []string, row string, until int64) error {
+// that its owner cannot find. It returns the indexes that have more than limit entries,
+// if limit is not 0.
+func (s *sessions) list(
+	ctx context.Context, what string, owners []string, row string, until int64, limit int,
+) (over []overfull, err error) {
 	calls := make([]call, len(owners))
 	for i, owner := range owners {
-		calls[i] = call{addToIndex, []string{s.ownerKey(owner)}, []any{row, until, 0, slack.Milliseconds()}}
+		calls[i] = call{listSession, []string{s.ownerKey(owner)}, []any{row, until, slack.Milliseconds(), limit, limit + stores.MaxEnded}}
 	}
-	_, err := s.runAll(ctx, what, calls)
-	return err
+	answers, err := s.runAll(ctx, what, calls)
+	if err != nil {
+		return nil, err
+	}
+	for i, got := range answers {
+		if entries, _ := got.([]any); len(entries) > 0 {
+			over = append(over, overfull{owners[i], until, entries})
+		}
+	}
+	return over, nil
 }
 
 // unlist removes rows that were deleted from the indexes of their owners. A row's

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	_ "embed" // the script
+	"fmt"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -20,35 +21,62 @@ var addToIndex = newScript(indexAdd)
 const batch = 256
 
 // SessionsOf implements stores.SessionIndex. It reads one row after the other. If rows change
-// meanwhile, the list holds some as they were before and some as they are now.
-func (s *sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
+// meanwhile, the list holds some as they were before and some as they are now. If there are
+// more rows than the limit, it returns those that were listed last.
+func (s *sessions) SessionsOf(ctx context.Context, owner string, limit int) ([]stores.Session, error) {
 	const what = "list sessions"
-	rows, err := s.members(ctx, what, "so:", owner)
-	if err != nil {
+	if err := checkLimit(what, limit); err != nil {
 		return nil, err
 	}
 	var list []stores.Session
-	for some := range slices.Chunk(rows, batch) {
-		keys := make([]string, len(some))
-		for i, row := range some {
-			keys[i] = s.rowKey(row)
-		}
-		hashes, err := s.hashes(ctx, what, keys)
+	for start, more := 0, true; more && len(list) < limit; start += batch {
+		rows, err := s.page(ctx, what, owner, start)
 		if err != nil {
 			return nil, err
 		}
-		for i, fields := range hashes {
-			if !slices.Contains(splitOwners(fields["owners"]), owner) {
-				continue // it has ended, or has other owners now
-			}
-			got, err := decodeSession(some[i], fields)
-			if err != nil {
-				return nil, err
-			}
+		if list, err = s.append(ctx, what, owner, list, rows); err != nil {
+			return nil, err
+		}
+		more = len(rows) == batch // many of these may have ended
+	}
+	sortByUse(list)
+	return list[:min(limit, len(list))], nil
+}
+
+// page returns a part of an owner's index, the entries that were listed last first.
+func (s *sessions) page(ctx context.Context, what, owner string, start int) ([]string, error) {
+	if !validOwner(owner) || ctx.Err() != nil {
+		return nil, fault(ctx, what, ctx.Err())
+	}
+	rows, err := s.client.ZRevRange(ctx, s.ownerKey(owner), int64(start), int64(start+batch-1)).Result()
+	return rows, fault(ctx, what, err)
+}
+
+// append adds those of the rows to a list that have the owner and are not in it.
+func (s *sessions) append(ctx context.Context, what, owner string, list []stores.Session, rows []string) ([]stores.Session, error) {
+	keys := make([]string, len(rows))
+	for i, row := range rows {
+		keys[i] = s.rowKey(row)
+	}
+	if len(keys) == 0 {
+		return list, nil
+	}
+	hashes, err := s.hashes(ctx, what, keys)
+	if err != nil {
+		return nil, err
+	}
+	for i, fields := range hashes {
+		if !slices.Contains(splitOwners(fields["owners"]), owner) {
+			continue // it has ended, or has other owners now
+		}
+		got, err := decodeSession(rows[i], fields)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(list, func(s stores.Session) bool { return s.Row == got.Row }) {
 			list = append(list, got)
 		}
 	}
-	sortByUse(list)
 	return list, nil
 }
 
@@ -57,14 +85,26 @@ func (s *sessions) SessionsOf(ctx context.Context, owner string) ([]stores.Sessi
 // the server was lost and go-redis sent the command again, the count may be too small.
 func (s *sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string) (int, error) {
 	const what = "delete sessions"
-	rows, err := s.members(ctx, what, "so:", owner)
-	if err != nil {
-		return 0, err
+	if !validOwner(owner) || ctx.Err() != nil {
+		return 0, fault(ctx, what, ctx.Err())
 	}
 	n := 0
-	for some := range slices.Chunk(rows, batch) {
-		deleted, err := s.deleteOf(ctx, what, owner, exceptRow, some)
-		n += deleted
+	// A scan returns every entry that stays during the scan, also while others come and go.
+	for cursor, more := uint64(0), true; more; more = cursor != 0 {
+		var found []string // each followed by its score
+		var err error
+		found, cursor, err = s.client.ZScan(ctx, s.ownerKey(owner), cursor, "", batch).Result()
+		if err != nil {
+			return n, fault(ctx, what, err)
+		}
+		var rows []string
+		for i := 0; i < len(found); i += 2 {
+			if found[i] != exceptRow {
+				rows = append(rows, found[i])
+			}
+		}
+		deleted, err := s.deleteOf(ctx, what, owner, rows)
+		n += len(deleted)
 		if err != nil {
 			return n, err
 		}
@@ -72,28 +112,24 @@ func (s *sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string
 	return n, nil
 }
 
-// deleteOf deletes those of the rows that have the owner.
-func (s *sessions) deleteOf(ctx context.Context, what, owner, exceptRow string, rows []string) (int, error) {
-	var calls []call
-	var asked []string
-	for _, row := range rows {
-		if row != exceptRow {
-			asked = append(asked, row)
-			calls = append(calls, call{deleteSession, []string{s.rowKey(row)}, []any{owner}})
-		}
+// deleteOf deletes those of the rows that have the owner, and returns them.
+func (s *sessions) deleteOf(ctx context.Context, what, owner string, rows []string) (deleted []string, err error) {
+	calls := make([]call, len(rows))
+	for i, row := range rows {
+		calls[i] = call{deleteSession, []string{s.rowKey(row)}, []any{owner}}
 	}
 	answers, err := s.runAll(ctx, what, calls)
-	n, deleted := 0, make(map[string][]string)
+	listed := make(map[string][]string)
 	for i, got := range answers {
 		if numbers, _ := integers(what, got, 1); len(numbers) > 0 && numbers[0] > 0 {
-			n++
+			deleted = append(deleted, rows[i])
 			for _, owner := range splitOwners(textAt(got, 1)) {
-				deleted[owner] = append(deleted[owner], asked[i])
+				listed[owner] = append(listed[owner], rows[i])
 			}
 		}
 	}
-	s.unlist(ctx, deleted)
-	return n, err
+	s.unlist(ctx, listed)
+	return deleted, err
 }
 
 // members returns the members of an owner's index.
@@ -133,4 +169,11 @@ func toAny(list []string) []any {
 		items[i] = item
 	}
 	return items
+}
+
+func checkLimit(what string, limit int) error {
+	if err := stores.CheckLimit(limit); err != nil {
+		return fmt.Errorf("redisstore: %s: %w", what, err)
+	}
+	return nil
 }

@@ -83,8 +83,8 @@ func (s noContext) Delete(_ context.Context, row string) (bool, error) {
 
 type foldedOwners struct{ *memSessions }
 
-func (s foldedOwners) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
-	return s.memSessions.SessionsOf(ctx, strings.ToLower(owner))
+func (s foldedOwners) SessionsOf(ctx context.Context, owner string, limit int) ([]stores.Session, error) {
+	return s.memSessions.SessionsOf(ctx, strings.ToLower(owner), limit)
 }
 
 type eagerPrune struct{ *memSessions }
@@ -147,8 +147,8 @@ func (s alwaysRenamed) Load(ctx context.Context, row string) (stores.Session, bo
 
 type firstOwner struct{ *memSessions }
 
-func (s firstOwner) SessionsOf(ctx context.Context, owner string) ([]stores.Session, error) {
-	rows, err := s.memSessions.SessionsOf(ctx, owner)
+func (s firstOwner) SessionsOf(ctx context.Context, owner string, limit int) ([]stores.Session, error) {
+	rows, err := s.memSessions.SessionsOf(ctx, owner, limit)
 	return slices.DeleteFunc(rows, func(row stores.Session) bool { return row.Owners[0] != owner }), err
 }
 
@@ -205,4 +205,66 @@ func (s clearedLater) Update(ctx context.Context, row string, d stores.Delta) (s
 		}
 	}
 	return s.memSessions.Update(ctx, row, d)
+}
+
+// trimmedFirst makes room before it stores a row.
+type trimmedFirst struct{ *memSessions }
+
+func (s trimmedFirst) CreateLimited(ctx context.Context, row stores.Session, limit int) (ended []stores.EndedSession, err error) {
+	for _, owner := range row.Owners {
+		rows, err := s.SessionsOf(ctx, owner, 1000)
+		if err != nil {
+			return nil, err
+		}
+		for _, old := range rows[min(limit-1, len(rows)):] {
+			if _, err := s.Delete(ctx, old.Row); err != nil {
+				return nil, err
+			}
+			ended = append(ended, stores.EndedSession{Row: old.Row, Owner: owner})
+		}
+	}
+	pause()
+	return ended, s.Create(ctx, row)
+}
+
+// newestEnds ends the new row itself.
+type newestEnds struct{ *memSessions }
+
+func (s newestEnds) CreateLimited(ctx context.Context, row stores.Session, limit int) (ended []stores.EndedSession, err error) {
+	if err := s.Create(ctx, row); err != nil {
+		return nil, err
+	}
+	for _, owner := range row.Owners {
+		if rows, err := s.SessionsOf(ctx, owner, 1000); err != nil || len(rows) <= limit {
+			return nil, err
+		}
+		_, err = s.Delete(ctx, row.Row)
+		ended = append(ended, stores.EndedSession{Row: row.Row, Owner: owner})
+	}
+	return ended, err
+}
+
+// anyUpdate ends surplus rows also if the update was refused.
+type anyUpdate struct{ *memSessions }
+
+func (s anyUpdate) UpdateLimited(
+	ctx context.Context, row string, d stores.Delta, limit int,
+) (o stores.Outcome, ended []stores.EndedSession, err error) {
+	if got, found, _ := s.Load(ctx, row); found && len(got.Owners) > 0 && limit > 0 {
+		rows, err := s.SessionsOf(ctx, got.Owners[0], 1000)
+		if err != nil {
+			return stores.Gone, nil, err
+		}
+		for _, old := range rows[min(limit, len(rows)):] {
+			_, _ = s.Delete(ctx, old.Row)
+		}
+	}
+	return s.memSessions.UpdateLimited(ctx, row, d, limit)
+}
+
+// allListed returns all rows, whatever the limit is.
+type allListed struct{ *memSessions }
+
+func (s allListed) SessionsOf(ctx context.Context, owner string, limit int) ([]stores.Session, error) {
+	return s.memSessions.SessionsOf(ctx, owner, max(limit, 1000))
 }

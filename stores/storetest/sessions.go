@@ -12,11 +12,11 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Sessions tests an implementation of stores.Sessions, and of stores.SessionIndex and
-// stores.Pruner if it implements them.
+// Sessions tests an implementation of stores.Sessions, and of stores.SessionIndex,
+// stores.SessionLimit and stores.Pruner if it implements them.
 func Sessions(t *testing.T, factory func(t *testing.T) stores.Sessions) {
 	run(t, func(t *testing.T) sessions { return sessions{t, factory(t)} },
-		slices.Concat(sessionRules, sessionRaces, sessionOptions))
+		slices.Concat(sessionRules, sessionRaces, sessionOptions, sessionLimits))
 }
 
 var sessionRules = []rule[sessions]{

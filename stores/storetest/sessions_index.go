@@ -29,7 +29,7 @@ func (s sessions) owned(owner string, ago time.Duration) stores.Session {
 // lists checks the rows that SessionsOf returns, and their order.
 func (s sessions) lists(owner string, want ...stores.Session) {
 	s.Helper()
-	got, err := s.index().SessionsOf(s.Context(), owner)
+	got, err := s.index().SessionsOf(s.Context(), owner, 1000)
 	if err != nil || len(got) != len(want) {
 		s.Fatalf("SessionsOf(%q) returns %d rows, error %v; want %d rows", owner, len(got), err, len(want))
 	}
@@ -161,7 +161,7 @@ func sessionIndexOwners(s sessions) {
 	d, shared := withOwners(shared, "bob", "alice")
 	s.updates(shared.Row, d, stores.Updated)
 	for _, owner := range append(strangers("alice"), "") {
-		got, err := index.SessionsOf(s.Context(), owner)
+		got, err := index.SessionsOf(s.Context(), owner, 1000)
 		if err == nil && len(got) > 0 {
 			s.Errorf("SessionsOf(%q) lists a row of alice", owner)
 		}
@@ -242,7 +242,7 @@ func sessionIndexRaceSeveral(s sessions) {
 			return
 		}
 		for !done.Load() {
-			if got, err := s.index().SessionsOf(s.Context(), "u1"); err != nil || len(got) != 1 {
+			if got, err := s.index().SessionsOf(s.Context(), "u1", 1000); err != nil || len(got) != 1 {
 				s.Errorf("SessionsOf returns %d rows, error %v, while another owner joins or leaves; want 1", len(got), err)
 			}
 		}

@@ -10,8 +10,11 @@ import (
 var sessionOptions = []rule[sessions]{
 	{"options", "(lists the optional capabilities that are missing)", func(s sessions) {
 		_, index := s.store.(stores.SessionIndex)
+		_, limit := s.store.(stores.SessionLimit)
 		_, pruner := s.store.(stores.Pruner)
-		listMissing(s.T, s.store, map[string]bool{"stores.SessionIndex": index, "stores.Pruner": pruner})
+		listMissing(s.T, s.store, map[string]bool{
+			"stores.SessionIndex": index, "stores.SessionLimit": limit, "stores.Pruner": pruner,
+		})
 	}},
 	{"index-list", "SessionsOf returns the owner's rows and no others, the most recently seen first.", sessionIndexList},
 	{"index-follows", "A row is listed under its current owners only.", sessionIndexFollows},

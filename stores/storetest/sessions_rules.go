@@ -275,7 +275,7 @@ func sessionContext(s sessions) {
 	}
 	if index, ok := s.store.(stores.SessionIndex); ok {
 		calls = append(calls,
-			call{"SessionsOf", func(ctx context.Context) error { _, err := index.SessionsOf(ctx, "u1"); return err }},
+			call{"SessionsOf", func(ctx context.Context) error { _, err := index.SessionsOf(ctx, "u1", 1000); return err }},
 			call{"DeleteSessionsOf", func(ctx context.Context) error { _, err := index.DeleteSessionsOf(ctx, "u1", ""); return err }})
 	}
 	if pruner, ok := s.store.(stores.Pruner); ok {

@@ -38,6 +38,10 @@ var broken = []struct {
 	{"only the first owner is listed", "index-several", sessionsOf(func(s *memSessions) stores.Sessions { return firstOwner{s} })},
 	{"owners are removed, then added", "index-race-several", sessionsOf(func(s *memSessions) stores.Sessions { return relisted{s} })},
 	{"prune deletes too much", "prune", sessionsOf(func(s *memSessions) stores.Sessions { return eagerPrune{s} })},
+	{"room is made, then the row stored", "race-session-limit", sessionsOf(func(s *memSessions) stores.Sessions { return trimmedFirst{s} })},
+	{"the new row ends", "limit-create", sessionsOf(func(s *memSessions) stores.Sessions { return newestEnds{s} })},
+	{"a refused update ends rows", "limit-refused", sessionsOf(func(s *memSessions) stores.Sessions { return anyUpdate{s} })},
+	{"lists have no limit", "index-limit", sessionsOf(func(s *memSessions) stores.Sessions { return allListed{s} })},
 
 	{"token is checked, then consumed", "race-consume", tokensOf(func(s *memTokens) stores.Tokens { return checkedConsume{s} })},
 	{"consumed, then created", "rotate-taken", tokensOf(func(s *memTokens) stores.Tokens { return twoSteps{s} })},
