@@ -97,7 +97,9 @@ func TestNewRefusesUnsafeJWTConfig(t *testing.T) { // J03, J09
 	}
 	for name, cfg := range map[string]ginauth.Config{
 		"refresh idle": {Refresh: ginauth.RefreshConfig{IdleTimeout: -1}}, "prefix": {PersonalTokens: ginauth.PersonalTokensConfig{Prefix: "a_b"}},
-		"token lifetime": {PersonalTokens: ginauth.PersonalTokensConfig{Lifetime: time.Millisecond}},
+		"token lifetime":    {PersonalTokens: ginauth.PersonalTokensConfig{Lifetime: time.Millisecond}},
+		"negative sessions": {Session: ginauth.SessionConfig{MaxPerUser: -1}},
+		"limit and none":    {Session: ginauth.SessionConfig{MaxPerUser: 5, DisableMaxPerUser: true}},
 	} {
 		cfg.Hashing = ginauthtest.CheapHashing()
 		if _, err := ginauth.New(cfg); !errors.Is(err, ginauth.ErrConfig) {

@@ -23,22 +23,22 @@ func (b bearer) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func TestTokens(t *testing.T) {
 	guest := newClient(t)
-	pair := guest.do("POST", "/api/token", object{"email": "bob@example.com", "password": seedPassword}, 200)
-	bob := bearing(t, pair["access_token"].(string))
-	if me := bob.do("GET", "/api/me", nil, 200)["user"].(object); me["name"] != "Bob" {
+	pair := guest.do("POST", "/api/token", object{"email": "alice@example.com", "password": seedPassword}, 200)
+	alice := bearing(t, pair["access_token"].(string))
+	if me := alice.do("GET", "/api/me", nil, 200)["user"].(object); me["name"] != "Alice" {
 		t.Errorf("me %v", me)
 	}
-	bob.do("POST", "/tokens", object{"name": "script"}, 403) // the password is not confirmed
+	alice.do("POST", "/tokens", object{"name": "script"}, 403) // the password is not confirmed
 	browser := newClient(t)
-	browser.login("bob@example.com")
+	browser.login("alice@example.com")
 	made := browser.do("POST", "/tokens", object{"name": "script", "abilities": []string{"posts:read"}}, 201)
 	script := bearing(t, made["token"].(string))
 	script.do("GET", "/api/posts", nil, 200)
 	script.do("POST", "/tokens", object{"name": "more"}, 403)
-	bob.do("DELETE", "/tokens/"+made["id"].(string), nil, 204)
+	alice.do("DELETE", "/tokens/"+made["id"].(string), nil, 204)
 	script.do("GET", "/api/posts", nil, 401)
 	next := guest.do("POST", "/api/token/refresh", object{"refresh_token": pair["refresh_token"]}, 200)
 	guest.do("POST", "/api/token/revoke", object{"token": next["refresh_token"]}, 204)
-	bob.do("GET", "/api/me", nil, 401)
+	alice.do("GET", "/api/me", nil, 401)
 	guest.do("GET", "/.well-known/jwks.json", nil, 200)
 }

@@ -65,6 +65,14 @@ func (r *State) SetCookie(name, value string, lifetime time.Duration) {
 	p.cookies = append(p.cookies, Cookie{name, value, lifetime})
 }
 
+// SetCookieAtCommit is SetCookie for what the commit itself has to send.
+func (r *State) SetCookieAtCommit(name, value string, lifetime time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.todo()
+	p.cookies = append(p.cookies, Cookie{name, value, lifetime})
+}
+
 // DeleteCookie makes the browser delete a cookie, unless the request fails.
 func (r *State) DeleteCookie(name string) { r.SetCookie(name, "", -time.Second) }
 

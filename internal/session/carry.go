@@ -39,7 +39,7 @@ func (s *Session) carry() error {
 		flashed, lost = nil, lost+len(flashed)
 	}
 	if len(flashed) > 0 {
-		s.r.SetCookie(s.e.flashCookie, text, carriedLifetime)
+		s.r.SetCookieAtCommit(s.e.flashCookie, text, carriedLifetime)
 	}
 	if lost > 0 {
 		s.e.env.WarnOnce(s.r.HTTP.Context(), "ginauth: session values of a request from another site are lost: browsers do not send "+

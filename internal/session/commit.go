@@ -194,16 +194,22 @@ type Change struct {
 
 // Commit stores the changes, once. Afterwards the session can only be read.
 func (s *Session) Commit(ctx context.Context) (Change, error) {
-	change, err := s.commit(ctx)
-	if s.state != nil && s.next != nil && len(s.next.ended) > 0 {
+	change, ended, err := s.commitOnce(ctx)
+	if ended {
 		s.reportEnded(ctx) // without the lock, because the audit sink may use the session
 	}
 	return change, err
 }
 
-func (s *Session) commit(ctx context.Context) (Change, error) {
+// commitOnce also reports whether sessions ended because a user has too many.
+func (s *Session) commitOnce(ctx context.Context) (change Change, ended bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	change, err = s.commit(ctx)
+	return change, s.state != nil && s.next != nil && len(s.next.ended) > 0, err
+}
+
+func (s *Session) commit(ctx context.Context) (Change, error) {
 	committed := s.committed()
 	before := *committed
 	*committed = true

@@ -285,3 +285,24 @@ func TestPushKeepsTheListOfAnyValue(t *testing.T) {
 		}
 	}
 }
+
+// TestLogoutOfOneGuardMakesRoom logs one of two guards out, and fills in the same request the room
+// that its values took.
+func TestLogoutOfOneGuardMakesRoom(t *testing.T) {
+	b := &browser{t: t, app: newApplication(testbackends.Memory(t).Set)}
+	b.start("1", "9")
+	large := strings.Repeat("x", stores.MaxValues*2/3)
+	v := b.visit()
+	if err := errors.Join(v.s.Put("first", large), v.commit()); err != nil {
+		t.Fatal(err)
+	}
+	v = b.visit()
+	err := errors.Join(v.s.Put("unsaved", 1), v.s.LogOut(t.Context(), "web"), v.s.Put("second", large), v.commit())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v = b.visit()
+	if v.s.Has("first") || v.s.Has("unsaved") || !v.s.Has("second") {
+		t.Errorf("the session has first %v, unsaved %v, second %v", v.s.Has("first"), v.s.Has("unsaved"), v.s.Has("second"))
+	}
+}

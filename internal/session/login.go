@@ -211,12 +211,24 @@ func (s *Session) drop(ctx context.Context, guard string, stale bool) error {
 		}
 	}
 	s.who, s.made = others, s.made.without(guard)
-	for key, value := range s.set {
-		if _, visible := s.who.open(string(value)); !visible {
-			delete(s.set, key)
+	s.recount()
+	return nil
+}
+
+// recount takes back what this request put under a login that ended, and counts what is left.
+func (s *Session) recount() {
+	set, removed, now := s.set, s.removed, s.now
+	s.set, s.removed, s.now = nil, nil, nil
+	s.held, s.index, s.lookups = tallyOf(s.row.Values), nil, 0
+	for key := range removed {
+		s.remove(key)
+	}
+	for key, value := range set {
+		if _, visible := s.who.open(string(value)); visible {
+			s.assign(key, value)
 		}
 	}
-	return nil
+	s.now = now
 }
 
 // living returns the logins that have not reached their absolute timeout. A guard that is not

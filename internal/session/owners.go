@@ -13,10 +13,16 @@ import (
 // maxListed is how many sessions of a user are listed where their number has no limit.
 const maxListed = 1000
 
-// limit makes the store limit the sessions of the users whom this request logged in.
+// limit makes the store limit the sessions of the users whom this request logged in. A login of
+// a user who has the session already makes it no more sessions.
 func (s *Session) limit() {
-	if s.next != nil && len(s.made) > 0 {
-		s.next.limit = s.e.cfg.MaxPerUser
+	if s.next == nil || len(s.made) == 0 {
+		return
+	}
+	for _, owner := range s.who.owners(s.e.cfg.Realms) {
+		if !slices.Contains(s.row.Owners, owner) {
+			s.next.limit = s.e.cfg.MaxPerUser
+		}
 	}
 }
 

@@ -104,6 +104,7 @@ var transitions = []struct {
 	{"login of 2", func(v *visit) error { return v.s.LogIn("web", login("2")) }},
 	{"logout", func(v *visit) error { return v.s.LogOut(context.Background(), "web") }},
 	{"invalidate", func(v *visit) error { return v.s.Invalidate() }},
+	{"revoke 1", func(v *visit) error { return v.b.app.engine.EndOf(context.Background(), "users:1", "") }},
 }
 
 // outcome names what became of a request.

@@ -3,6 +3,7 @@ package gormstore_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ type statementStep struct {
 func TestStatements(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		set, n := counted(t, open)
-		for _, step := range slices.Concat(unsharedSteps(t, set.Sessions), sharedSteps(t, set.Sessions)) {
+		for _, step := range slices.Concat(unsharedSteps(t, set.Sessions), sharedSteps(t, set.Sessions), limitedSteps(t, set.Sessions)) {
 			*n = 0
 			if err := step.call(t.Context()); err != nil || *n != step.want {
 				t.Errorf("%s: %d statements, error %v; want %d", step.name, *n, err, step.want)
@@ -87,6 +88,18 @@ func unsharedSteps(t *testing.T, sessions stores.Sessions) []statementStep {
 	}
 }
 
+func limitedSteps(t *testing.T, sessions stores.Sessions) []statementStep {
+	s := newSession()
+	s.Owners = []string{"2"}
+	return []statementStep{
+		{"Create before a limit", 1, creating(sessions, s)},
+		{"login with a limit", 2, limiting(t, sessions, changing(&s, nil, "2"), 1)},
+		{"creation with a limit", 2, creatingLimited(sessions, 2, "00000000000000000000000000000007", 0)},
+		{"creation beyond the limit", 8, creatingLimited(sessions, 2, "00000000000000000000000000000008", 1)},
+		{"DeleteSessionsOf at the limit", 2, deletingOf(sessions, "2")},
+	}
+}
+
 func sharedSteps(t *testing.T, sessions stores.Sessions) []statementStep {
 	s := newSession()
 	s.Owners = []string{"1", "2"}
@@ -113,6 +126,30 @@ func updating(t *testing.T, sessions stores.Sessions, d stores.Delta) func(ctx c
 		got, err := sessions.Update(ctx, row, d)
 		if got != stores.Updated {
 			t.Errorf("Update: %v, want updated", got)
+		}
+		return err
+	}
+}
+
+func limiting(t *testing.T, sessions stores.Sessions, d stores.Delta, limit int) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		got, ended, err := sessions.(stores.SessionLimit).UpdateLimited(ctx, row, d, limit)
+		if got != stores.Updated || len(ended) > 0 {
+			t.Errorf("UpdateLimited: %v, %d rows ended, want updated, none", got, len(ended))
+		}
+		return err
+	}
+}
+
+// creatingLimited creates a session of owner "2", which ends that many others.
+func creatingLimited(sessions stores.Sessions, limit int, name string, want int) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		s := newSession()
+		s.Row, s.Owners = name, []string{"2"}
+		s.LastSeen = s.LastSeen.Add(time.Minute)
+		ended, err := sessions.(stores.SessionLimit).CreateLimited(ctx, s, limit)
+		if err == nil && len(ended) != want {
+			err = fmt.Errorf("%d rows ended, want %d", len(ended), want)
 		}
 		return err
 	}

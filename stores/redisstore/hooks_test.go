@@ -2,6 +2,8 @@ package redisstore_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"testing"
@@ -113,6 +115,11 @@ func TestRoundTripsOfSessions(t *testing.T) {
 	leaving.Expires = time.Time{}
 	clearing := loggingIn("cid")
 	clearing.Clear, clearing.Set = true, map[string][]byte{"b": nil}
+	for range 2 { // the server may not have the scripts yet
+		if err := creatingLimited(set.Sessions, "dan")(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	roundTrips(t, client, []step{
 		{"Create of an owner's session", 2, func() error { return set.Sessions.Create(ctx, newSession()) }},
 		{"Load", 1, func() error { _, _, err := set.Sessions.Load(ctx, row); return err }},
@@ -128,7 +135,19 @@ func TestRoundTripsOfSessions(t *testing.T) {
 		{"login of two again", 2, update(loggingIn("bob", "ann"))},
 		{"SessionsOf", 2, func() error { _, err := set.Sessions.(stores.SessionIndex).SessionsOf(ctx, "ann", 1000); return err }},
 		{"Delete", 2, func() error { _, err := set.Sessions.Delete(ctx, row); return err }},
+		{"creation with a limit", 2, creatingLimited(set.Sessions, "eve")},
+		{"creation beyond the limit", 6, creatingLimited(set.Sessions, "dan")},
 	})
+}
+
+// creatingLimited creates another session of an owner, who may have one.
+func creatingLimited(sessions stores.Sessions, owner string) func() error {
+	return func() error {
+		s := newSession()
+		s.Row, s.Owners = fmt.Sprintf("%032x", rand.Uint64()), []string{owner}
+		_, err := sessions.(stores.SessionLimit).CreateLimited(context.Background(), s, 1)
+		return err
+	}
 }
 
 // TestRevokeOwnerBesideCreate calls RevokeOwner between the two steps of a Create.

@@ -210,8 +210,30 @@ func (s clearedLater) Update(ctx context.Context, row string, d stores.Delta) (s
 // trimmedFirst makes room before it stores a row.
 type trimmedFirst struct{ *memSessions }
 
-func (s trimmedFirst) CreateLimited(ctx context.Context, row stores.Session, limit int) (ended []stores.EndedSession, err error) {
-	for _, owner := range row.Owners {
+func (s trimmedFirst) CreateLimited(ctx context.Context, row stores.Session, limit int) ([]stores.EndedSession, error) {
+	ended, err := s.makeRoom(ctx, row.Owners, limit)
+	if err != nil {
+		return nil, err
+	}
+	return ended, s.Create(ctx, row)
+}
+
+func (s trimmedFirst) UpdateLimited(
+	ctx context.Context, row string, d stores.Delta, limit int,
+) (stores.Outcome, []stores.EndedSession, error) {
+	if d.Principals == nil {
+		return s.memSessions.UpdateLimited(ctx, row, d, limit)
+	}
+	ended, err := s.makeRoom(ctx, d.Principals.Owners, limit)
+	if err != nil {
+		return stores.Gone, nil, err
+	}
+	outcome, err := s.Update(ctx, row, d)
+	return outcome, ended, err
+}
+
+func (s trimmedFirst) makeRoom(ctx context.Context, owners []string, limit int) (ended []stores.EndedSession, err error) {
+	for _, owner := range owners {
 		rows, err := s.SessionsOf(ctx, owner, 1000)
 		if err != nil {
 			return nil, err
@@ -224,7 +246,7 @@ func (s trimmedFirst) CreateLimited(ctx context.Context, row stores.Session, lim
 		}
 	}
 	pause()
-	return ended, s.Create(ctx, row)
+	return ended, nil
 }
 
 // newestEnds ends the new row itself.

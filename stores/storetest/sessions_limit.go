@@ -172,28 +172,33 @@ func sessionLimitRace(s sessions) {
 	if testing.Short() {
 		rows, limit = 60, 20
 	}
-	at := present()
-	parallel(rows, func(i int) {
-		row := of("u1", "u2")
-		row.LastSeen = at // not even the time says which of them is older
-		if i%2 == 0 {
-			row.Owners = row.Owners[:1]
-			if _, err := limited.CreateLimited(s.Context(), row, limit); err != nil {
-				s.Errorf("CreateLimited: %v", err)
-			}
-			return
+	create := func(row stores.Session) {
+		if _, err := limited.CreateLimited(s.Context(), row, limit); err != nil {
+			s.Errorf("CreateLimited: %v", err)
 		}
+	}
+	update := func(row stores.Session) {
+		d, _ := withOwners(row, row.Owners...)
 		row.Principals, row.Owners = "", nil
 		s.create(row)
-		d, _ := withOwners(row, "u1")
 		if got, _, err := limited.UpdateLimited(s.Context(), row.Row, d, limit); err != nil || got != stores.Updated {
 			s.Errorf("UpdateLimited = %v, error %v", got, err)
 		}
-	})
-	if got, err := limited.SessionsOf(s.Context(), "u1", rows); err != nil || len(got) != limit {
-		s.Errorf("after %d rows in parallel, the owner has %d, error %v; want %d", rows, len(got), err, limit)
 	}
-	if n, err := limited.DeleteSessionsOf(s.Context(), "u1", ""); err != nil || n != limit {
-		s.Errorf("DeleteSessionsOf = %d, error %v; want %d", n, err, limit)
+	at := present()
+	for owner, call := range map[string][2]func(stores.Session){
+		"u1": {create, create}, "u2": {update, update}, "u3": {create, update},
+	} {
+		parallel(rows, func(i int) {
+			row := of(owner)
+			row.LastSeen = at // not even the time says which of them is older
+			call[i%2](row)
+		})
+		if got, err := limited.SessionsOf(s.Context(), owner, rows); err != nil || len(got) != limit {
+			s.Errorf("after %d rows in parallel, the owner has %d, error %v; want %d", rows, len(got), err, limit)
+		}
+		if n, err := limited.DeleteSessionsOf(s.Context(), owner, ""); err != nil || n != limit {
+			s.Errorf("DeleteSessionsOf = %d, error %v; want %d", n, err, limit)
+		}
 	}
 }
