@@ -185,8 +185,8 @@ func (x *requestState) Commit(h http.Header, status int) error {
 	}
 	// The request's own context: if the client disconnected, its changes are dropped. What had to end ended when the
 	// handler asked for it.
-	change, err := x.session.s.Commit(ctx) // which may set a cookie
 	x.Settle()
+	change, err := x.session.s.Commit(ctx)
 	if err == nil {
 		err = x.RunBeforeResponse(ctx)
 	}
