@@ -105,7 +105,6 @@ func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*Log
 		return nil, err
 	}
 	a.x.results.Put(a.current(), authResult{user: u})
-	a.x.Touched()
 	return &LoginResult{User: u}, nil
 }
 

@@ -64,9 +64,7 @@ func (m *Manager) handle(c *gin.Context, check func(*requestState) error) {
 		m.abort(c, errForeign)
 		return
 	}
-	if x.HTTP != c.Request {
-		x.HTTP = c.Request
-	}
+	x.SetHTTP(c.Request)
 	if err := check(x); err != nil {
 		m.abort(c, err)
 	}
@@ -91,18 +89,18 @@ func stateOf(c *gin.Context) (*requestState, bool) {
 // begin makes the state of a request, puts its handles on the context and wraps the writer.
 func (m *Manager) begin(c *gin.Context) *requestState {
 	x := &requestState{m: m, State: request.State{
-		Env: m.env, HTTP: c.Request, Begun: c.Request, Remote: c.Request.RemoteAddr,
+		Env: m.env, HTTP: c.Request, Remote: c.Request.RemoteAddr,
 		Jar: cookies.NewJar(&m.cookies, c.Request, gin.Mode() != gin.ReleaseMode),
 	}}
 	if m.cfg.ClientIP != nil {
 		x.SetRemote(m.cfg.ClientIP(c))
 	}
-	x.Observer = x
 	x.session.s.Init(m.sessions, &x.State)
 	x.auth.x = x
 	m.gate.Bind(&x.gate, (*authenticatorSource)(&x.auth))
 	x.setKeys(c)
 	x.writer.Init(c, x)
+	m.live.Add(&x.writer)
 	return x
 }
 
@@ -110,7 +108,7 @@ func (m *Manager) begin(c *gin.Context) *requestState {
 func (m *Manager) resume(c *gin.Context) (x *requestState, known bool) {
 	if w := m.live.Find(c); w != nil {
 		x, known = w.Request().(*requestState)
-		x.HTTP = c.Request
+		x.SetHTTP(c.Request)
 		x.setKeys(c)
 		if x.Started {
 			x.startSession(c)
@@ -118,9 +116,6 @@ func (m *Manager) resume(c *gin.Context) (x *requestState, known bool) {
 	}
 	return x, known
 }
-
-// Touched lets resume find the state.
-func (x *requestState) Touched() { x.m.live.Add(&x.writer) }
 
 // setKeys puts the handles on the context. Usually they are the first keys, and the map is made here in its final
 // size.

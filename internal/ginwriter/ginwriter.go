@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 )
@@ -40,7 +39,6 @@ type Writer struct {
 	before  http.Header
 	state   state
 	removed bool
-	live    atomic.Int32 // of Live
 }
 
 type state uint8

@@ -8,72 +8,58 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Live knows the writers of the requests that run and have something to lose. It lets a request
-// that gin.Engine.HandleContext routes again find its writer: HandleContext takes the writer and
-// all keys away from the context. The zero Live is empty. It is safe for concurrent use.
+// Live knows the writers of the requests that run. It lets a request that
+// gin.Engine.HandleContext routes again find its writer: HandleContext takes the writer and all
+// keys away from the context. The zero Live is empty. It is safe for concurrent use.
+//
+// A request costs two atomic operations, because there is a slot for most contexts.
 type Live struct {
-	shards [64]struct {
-		n       atomic.Int32
-		mu      sync.Mutex
-		writers map[*gin.Context]*Writer
-	}
+	slots [1024]atomic.Pointer[Writer]
+	rest  sync.Map // of *gin.Context, where all slots of a context are taken
 }
 
-// The states of a Writer in a Live.
-const (
-	notLive int32 = iota
-	live
-	ended // and never live again: Gin uses the context for another request
-)
+// probes is how many slots a context may be in.
+const probes = 4
 
-func shardOf(c *gin.Context) uintptr {
-	p := reflect.ValueOf(c).Pointer()
-	return (p>>9 ^ p>>16) % 64
+func (l *Live) slot(c *gin.Context, i uintptr) *atomic.Pointer[Writer] {
+	p := reflect.ValueOf(c).Pointer() // the collector moves no object
+	return &l.slots[(p>>9^p>>17+i)%uintptr(len(l.slots))]
 }
 
-// Add adds a writer, once, unless its request has ended.
+// Add adds the writer of a request that begins. The request must end it.
 func (l *Live) Add(w *Writer) {
-	if w.live.Load() != notLive {
-		return
+	for i := range uintptr(probes) {
+		if l.slot(w.c, i).CompareAndSwap(nil, w) {
+			return
+		}
 	}
-	s := &l.shards[shardOf(w.c)]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !w.live.CompareAndSwap(notLive, live) {
-		return
-	}
-	if s.writers == nil {
-		s.writers = make(map[*gin.Context]*Writer)
-	}
-	s.writers[w.c] = w
-	s.n.Store(int32(len(s.writers)))
+	l.rest.Store(w.c, w)
 }
 
-// End removes a writer at the end of its request. It cannot be added any more.
+// End removes a writer at the end of its request: Gin uses the context for another one then.
 func (l *Live) End(w *Writer) {
-	if w.live.CompareAndSwap(notLive, ended) {
-		return
+	for i := range uintptr(probes) {
+		if l.slot(w.c, i).CompareAndSwap(w, nil) {
+			return
+		}
 	}
-	s := &l.shards[shardOf(w.c)]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w.live.Store(ended)
-	delete(s.writers, w.c)
-	s.n.Store(int32(len(s.writers)))
+	l.rest.Delete(w.c)
 }
 
 // Find returns the writer of the request that a context belongs to, or nil, and makes it the
 // context's writer again.
 func (l *Live) Find(c *gin.Context) *Writer {
-	s := &l.shards[shardOf(c)]
-	if s.n.Load() == 0 { // the usual case
-		return nil
+	var found *Writer
+	for i := range uintptr(probes) {
+		if w := l.slot(c, i).Load(); w != nil && w.c == c {
+			found = w
+		}
 	}
-	s.mu.Lock()
-	w := s.writers[c]
-	s.mu.Unlock()
-	if w != nil {
-		c.Writer = w
+	if w, ok := l.rest.Load(c); ok {
+		found = w.(*Writer)
 	}
-	return w
+	if found != nil {
+		c.Writer = found
+	}
+	return found
 }

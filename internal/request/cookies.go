@@ -55,13 +55,13 @@ func (r *State) Twins(name string) []string {
 func (r *State) SetCookie(name, value string, lifetime time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	p := r.todo()
 	if r.settled {
-		if r.Begun != nil { // it is no mere look, as by Follow
-			r.Log.WarnContext(r.Context(), "ginauth: cookie not sent: the response has begun or failed", "cookie", name)
+		if !p.look {
+			r.Log.WarnContext(r.HTTP.Context(), "ginauth: cookie not sent: the response has begun or failed", "cookie", name)
 		}
 		return
 	}
-	p := r.todo()
 	p.cookies = append(p.cookies, Cookie{name, value, lifetime})
 }
 
@@ -156,4 +156,5 @@ func (r *State) Upgrades() bool {
 func (r *State) Follow(ctx context.Context, of *State) {
 	r.Env, r.HTTP, r.Remote, r.Jar = of.Env, of.HTTP.WithContext(ctx), of.Remote, of.Jar
 	r.Started, r.settled = of.Started, true
+	r.pending.Store(&pending{look: true})
 }

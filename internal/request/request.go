@@ -23,16 +23,11 @@ type State struct {
 	*Env
 	// HTTP is the request as the middlewares before the last one of ginauth left it.
 	HTTP *http.Request
-	// Begun is the request that the state was made for, or nil if that is HTTP. Its context ends
-	// when the client disconnects; that of HTTP may end when an inner middleware returns.
-	Begun *http.Request
 	// Remote is the text that the client's address is read from: an address, with
 	// or without a port.
 	Remote string
 	Jar    cookies.Jar
 	Budget deadline.Budget
-	// Observer, if not nil, is told when the request gets something to lose.
-	Observer Observer
 
 	// Small fields of others that are here because they take no memory beside settled.
 	//
@@ -49,15 +44,11 @@ type State struct {
 	pending atomic.Pointer[pending]
 }
 
-// Observer observes a request.
-type Observer interface {
-	// Touched is called when the request uses its session, and when there is something to do at
-	// the commit. It may be called more than once and by any goroutine.
-	Touched()
-}
-
 // pending is what the commit of a request has to do beside storing the session.
 type pending struct {
+	// begun is the request that the state was made for, if a middleware replaced it since.
+	begun          *http.Request
+	look           bool // the state was made by Follow
 	failure        error
 	cookies        []Cookie
 	twins          []string // names that occur with several values
@@ -93,14 +84,43 @@ func Of(ctx context.Context) *State {
 // Sent records that the response has begun.
 func (r *State) Sent() { r.Budget.Close() }
 
+// SetHTTP makes the request as a middleware left it the state's. The first one stays the one whose
+// end is the client's.
+func (r *State) SetHTTP(now *http.Request) {
+	if now == r.HTTP { // the usual case
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.todo(); p.begun == nil {
+		p.begun = r.HTTP
+	}
+	r.HTTP = now
+}
+
+// begun returns the request that the state was made for. Its context ends when the client
+// disconnects; that of HTTP may end when an inner middleware returns.
+func (r *State) begun() *http.Request {
+	if r.pending.Load() == nil {
+		return r.HTTP
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.todo(); p.begun != nil {
+		return p.begun
+	}
+	return r.HTTP
+}
+
 // Context returns the context of what the request does on its own account: it loads sessions,
 // commits and runs hooks. It ends with the request that the state was made for, and has the values
 // of the context that a later middleware may have put in its place.
 func (r *State) Context() context.Context {
-	if r.Begun == nil || r.HTTP == r.Begun {
-		return r.HTTP.Context()
+	begun := r.begun()
+	if r.HTTP == begun {
+		return begun.Context()
 	}
-	return &outerContext{r.Begun.Context(), context.WithoutCancel(r.HTTP.Context())}
+	return &outerContext{begun.Context(), context.WithoutCancel(r.HTTP.Context())}
 }
 
 // outerContext has the end of one context and the values of another.
@@ -119,7 +139,7 @@ func (c *outerContext) Value(key any) any {
 
 // Disconnected reports whether the client has disconnected.
 func (r *State) Disconnected() bool {
-	return r.Begun != nil && errors.Is(r.Begun.Context().Err(), context.Canceled)
+	return errors.Is(r.begun().Context().Err(), context.Canceled)
 }
 
 // LogDisconnected logs that changes are lost because the client has disconnected, so that no
@@ -142,8 +162,8 @@ func (r *State) Fail(err error) {
 	if p.failure == nil {
 		p.failure = err
 	}
-	if r.settled { // no response can report it
-		r.Log.ErrorContext(r.Context(), "ginauth: failed after the response began", "error", Cut(err.Error(), 256))
+	if r.settled && !p.look { // no response can report it
+		r.Log.ErrorContext(r.HTTP.Context(), "ginauth: failed after the response began", "error", Cut(err.Error(), 256))
 	}
 }
 
@@ -269,16 +289,8 @@ func (r *State) todo() *pending {
 	if p == nil {
 		p = new(pending)
 		r.pending.Store(p)
-		r.Touched()
 	}
 	return p
-}
-
-// Touched tells the Observer.
-func (r *State) Touched() {
-	if r.Observer != nil {
-		r.Observer.Touched()
-	}
 }
 
 // SetRemote sets the text that the client's address is read from. A text without an address is

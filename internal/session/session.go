@@ -99,9 +99,6 @@ func (s *Session) lock() {
 	s.mu.Lock()
 	if s.state == nil {
 		s.state = new(state)
-		if s.r != nil {
-			s.r.Touched()
-		}
 	}
 }
 
