@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/internal/accounts"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/settings"
 	"github.com/ginauth/ginauth/models"
 )
@@ -64,14 +65,35 @@ func (m *Manager) VerificationURL(u models.Authenticatable, guard ...string) (st
 	return m.accounts.VerificationURL(m.guardOr(guard).realm, u)
 }
 
-// VerifyEmail checks a link that VerificationURL made, given as the URL of the request for it, and records that the
-// address is the user's. The link verifies the user it was made for, also if another user is logged in. Opening it
-// again returns no error and dispatches no second event. The errors are ErrInvalidLink if the link was changed, has
-// expired or is for an earlier address, ErrUnavailable, and one wrapping errors.ErrUnsupported if the provider
-// verifies no addresses.
+// VerifyEmail is Authenticator.VerifyEmail for a request whose user and password are not known: only a browser that
+// registered keeps its logins, if the context is from EventContext. It returns the user.
 func (m *Manager) VerifyEmail(ctx context.Context, link *url.URL, guard ...string) (models.Authenticatable, error) {
 	g := m.guardOr(guard)
-	return m.accounts.VerifyEmail(ctx, g.realm, g.name, link)
+	done, err := m.accounts.VerifyEmail(ctx, g.realm, g.name, link, accounts.Opener{Request: request.Of(ctx)})
+	return done.User, err
+}
+
+// VerifyEmail checks a link that VerificationURL made, given as the URL of the request for it, and records that the
+// address is the user's. Call it for a POST: mail scanners open links with GET. The link verifies the user it was made
+// for, also if another user is logged in. Opening it again returns no error and dispatches no second event.
+//
+// The account of an unverified address may have been registered by somebody else. Its password and logins continue if
+// the client is logged in as the user, registered or logged in with this browser, or gives the password, which may be
+// "". Otherwise the password, all logins and all tokens end before the address is verified, VerifyEmail returns true,
+// and the user is sent a link to choose a password.
+//
+// The errors are ErrInvalidLink if the link was changed, has expired or is for an earlier address, *InputError and
+// *ThrottledError for a wrong password, ErrUnavailable, and one wrapping errors.ErrUnsupported if the provider
+// verifies no addresses.
+func (a *Authenticator) VerifyEmail(ctx context.Context, link *url.URL, password string) (ended bool, err error) {
+	u, err := a.User(ctx)
+	if err != nil {
+		return false, err
+	}
+	g := a.current()
+	done, err := a.x.m.accounts.VerifyEmail(a.EventContext(ctx), g.realm, g.name, link,
+		accounts.Opener{Request: &a.x.State, User: u, Password: password, Limits: a.x.limits})
+	return done.Ended, err
 }
 
 // ResendVerification sends the link again to the user of an address, if there is one and the address is not verified.
@@ -114,8 +136,8 @@ func (b *Broker) SendResetLink(ctx context.Context, email string) error {
 	return b.m.accounts.SendResetLink(ctx, b.g.realm, b.g.name, email)
 }
 
-// TokenExists reports whether a reset token would be accepted for the address. It counts as a guess and does not use
-// the token up.
+// TokenExists reports whether a reset token would be accepted for the address. A wrong one counts as a guess. It does
+// not use the token up.
 func (b *Broker) TokenExists(ctx context.Context, email, token string) (bool, error) {
 	return b.m.accounts.ResetTokenExists(ctx, b.g.realm, email, token)
 }
@@ -123,7 +145,10 @@ func (b *Broker) TokenExists(ctx context.Context, email, token string) (bool, er
 // Reset stores a new password. All logins of the user end, with remembered devices and with personal access tokens
 // made to be revoked by a password change; the user is told by mail. The user is not logged in. A password that is
 // not acceptable does not use the token up. The errors are *InputError, also for a wrong token or address,
-// *ThrottledError after five of those, and ErrUnavailable.
+// *ThrottledError after too many of those from one IP address, and ErrUnavailable. The right token is never throttled.
+//
+// The token proves the email address, so it is verified. If it was not verified before, personal access tokens end as
+// well, all of them.
 func (b *Broker) Reset(ctx context.Context, r PasswordReset) error {
 	return b.m.accounts.Reset(ctx, b.g.realm, b.g.name, accounts.PasswordReset(r))
 }
@@ -153,7 +178,7 @@ func (a *Authenticator) RequestEmailChange(ctx context.Context, email string) er
 // and ErrUnavailable.
 func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 	m, g := a.x.m, a.current()
-	change, err := m.accounts.OpenEmailChange(g.realm, token)
+	change, err := m.accounts.OpenEmailChange(a.EventContext(ctx), g.realm, token)
 	if err != nil {
 		return err
 	}

@@ -167,6 +167,28 @@ func (a *Authenticator) ViaRemember(ctx context.Context) bool {
 	return login.Remembered
 }
 
+// Watch returns a context that ends with ctx and when the request's login ends: by a logout, a revocation, a timeout of
+// the session or the expiry of the token. Use it for WebSockets and server-sent events, which outlive what User found
+// out. The login is looked at every Session.WatchInterval, which does not count as its use. The context also ends if
+// that fails four times in a row; context.Cause tells why. A user that Once or Basic set has no login.
+func (a *Authenticator) Watch(ctx context.Context) context.Context {
+	id, err := a.ID(ctx)
+	if err == nil && id == "" {
+		err = ErrUnauthenticated
+	}
+	x, g := a.x, a.current()
+	return x.m.env.Background.Watch(ctx, x.m.cfg.Session.WatchInterval, err, func(ctx context.Context) error {
+		now := &requestState{m: x.m}
+		now.Follow(ctx, &x.State)
+		now.session.s.Follow(ctx, &now.State, &x.session.s)
+		now.auth.x = now
+		if again, err := newAuthenticator(now, g).ID(ctx); err != nil || again == id {
+			return err
+		}
+		return ErrSessionEnded
+	})
+}
+
 // ownLogin returns the login of the request's user in the session, if there is one.
 func (a *Authenticator) ownLogin(ctx context.Context) (l session.Login, ok bool, err error) {
 	g := a.current()
@@ -192,7 +214,7 @@ func (a *Authenticator) ownUser(ctx context.Context) (models.Authenticatable, er
 		return nil, err
 	}
 	if u == nil {
-		return nil, ErrUnauthenticated
+		return nil, a.x.unauthenticated(a.current())
 	}
 	if token, err := a.Token(ctx); err != nil || (token != nil && token.Scoped) {
 		return nil, errors.Join(ErrForbidden, err)

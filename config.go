@@ -74,9 +74,14 @@ type Config struct {
 	// call of Authenticator.Authorize and of Passwords.Breached, and the end of a login whose token was replayed.
 	// Default 1 s.
 	StoreTimeout time.Duration
-	// ClientIP returns the client's address. Default: the address of the connection. Behind a proxy use
-	// (*gin.Context).ClientIP together with (*gin.Engine).SetTrustedProxies: by default Gin trusts every peer, and
-	// the address is then what the client claims.
+	// TrustedProxies are the addresses of the proxies before the application, as in "10.0.0.0/8" or "::1", and "unix"
+	// for one that connects by a Unix socket. The client's address is then the last one in Forwarded (RFC 7239) or
+	// X-Forwarded-For that is not one of theirs. It is the proxy's address if the two contradict each other or that
+	// entry is not an address, such as "unknown". Headers of other peers are ignored. So is X-Real-Ip.
+	TrustedProxies []string
+	// ClientIP returns the client's address in another way. Default: TrustedProxies, or the address of the
+	// connection. Do not use (*gin.Context).ClientIP: it trusts every peer by default, and behind a trusted one it
+	// falls back to a client's X-Real-Ip if it cannot read X-Forwarded-For, as for an address with a port.
 	ClientIP func(*gin.Context) string
 	// Audit is called in line, exactly once for each event, before the listeners. It must not block. SlogAudit
 	// returns one.
@@ -138,6 +143,12 @@ type AccountConfig struct {
 	ConfirmLifetime time.Duration
 	// RememberLifetime is how long a device is remembered. Default 30 days.
 	RememberLifetime time.Duration
+	// RememberAbsoluteTimeout is how long after the login a device is remembered at most. If it is longer than
+	// RememberLifetime, that begins again whenever the cookie is used. Default RememberLifetime: it does not.
+	RememberAbsoluteTimeout time.Duration
+	// RememberGrace is how long the same remember-me cookie may come again, from several tabs or after a lost response.
+	// Later it is considered stolen, and the device is forgotten. Negative: none. Default 10 s.
+	RememberGrace time.Duration
 	// MailPerMinute and MailPerHour limit the mails of one kind to one account. Default 1 and 5.
 	MailPerMinute, MailPerHour int
 }

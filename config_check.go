@@ -55,6 +55,8 @@ func (c *Config) setAccountDefaults() {
 	settings.Default(&c.Account.ResetLifetime, time.Hour)
 	settings.Default(&c.Account.ConfirmLifetime, 15*time.Minute)
 	settings.Default(&c.Account.RememberLifetime, 30*24*time.Hour)
+	settings.Default(&c.Account.RememberAbsoluteTimeout, c.Account.RememberLifetime)
+	settings.Default(&c.Account.RememberGrace, settings.Grace)
 	settings.Default(&c.Account.MailPerMinute, 1)
 	settings.Default(&c.Account.MailPerHour, 5)
 }
@@ -85,6 +87,7 @@ func (c *Config) check(f *faults.List) {
 	accounts.Check(f, c.Mail.Mailer != nil)
 	f.AtLeast(time.Second, map[string]time.Duration{"Account.ConfirmLifetime": c.Account.ConfirmLifetime})
 	f.AtLeast(time.Minute, map[string]time.Duration{"Account.RememberLifetime": c.Account.RememberLifetime})
+	f.AtLeast(c.Account.RememberLifetime, map[string]time.Duration{"Account.RememberAbsoluteTimeout": c.Account.RememberAbsoluteTimeout})
 }
 
 // tokens returns the configuration of the engine of tokens, without keys.
@@ -93,7 +96,7 @@ func (c *Config) tokens() tokens.Config {
 		Issuer: c.JWT.Issuer, Audience: c.JWT.Audience, Lifetime: c.JWT.Lifetime, Leeway: c.JWT.Leeway,
 		Claims: c.JWT.Claims, IgnoreRevocationOutage: c.JWT.InsecureIgnoreRevocationOutage,
 		RefreshIdle: c.Refresh.IdleTimeout, RefreshAbsolute: c.Refresh.AbsoluteTimeout,
-		RefreshGrace: c.Refresh.Grace, RememberGrace: settings.Grace,
+		RefreshGrace: c.Refresh.Grace, RememberGrace: max(c.Account.RememberGrace, 0),
 		MaxRotations: c.Refresh.Rotations.Attempts, RotationsPer: c.Refresh.Rotations.Per,
 		PersonalPrefix: c.PersonalTokens.Prefix, PersonalLifetime: c.PersonalTokens.Lifetime, MaxPersonal: maxPersonalTokens,
 	}

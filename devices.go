@@ -131,12 +131,17 @@ func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
 	g := m.mustGuard(guard)
 	ctx, span := m.env.Span(context.WithoutCancel(ctx)) // a revocation survives a disconnect
 	defer span.End()
-	err := m.accounts.RevokeUser(ctx, g.realm, userID)
-	for _, hook := range m.features.revoke {
-		err = errors.Join(err, hook(ctx, g.realm.Name, userID))
-	}
+	err := errors.Join(m.accounts.RevokeUser(ctx, g.realm, userID), m.revokeFeatures(ctx, g.realm.Name, userID))
 	if err == nil {
 		m.Dispatch(ctx, events.UserRevoked{Meta: m.env.Meta(ctx, guard, userID)})
+	}
+	return err
+}
+
+// revokeFeatures ends what features issued to a user.
+func (m *Manager) revokeFeatures(ctx context.Context, realm, userID string) (err error) {
+	for _, hook := range m.features.revoke {
+		err = errors.Join(err, hook(ctx, realm, userID))
 	}
 	return err
 }

@@ -63,6 +63,9 @@ var (
 // InputError names a field of the input and says what is wrong with it. It wraps ErrInvalidInput.
 type InputError = autherr.InputError
 
+// InputErrors are several faults of one input. It wraps each of them.
+type InputErrors = autherr.InputErrors
+
 // ThrottledError says how long the client must wait. It wraps ErrThrottled.
 type ThrottledError = autherr.ThrottledError
 
@@ -72,9 +75,9 @@ type ThrottledError = autherr.ThrottledError
 func Unavailable(doing string, err error) error { return autherr.Unavailable(doing, err) }
 
 // Abort ends the request with the status that belongs to err and a JSON body of a code, a message and, for invalid
-// input, the field. Browsers are redirected where Config.Pages names a page; otherwise Config.ErrorHandler is asked, and
-// at last they get a page of HTML if Config.Pages is in use. The body does not tell the cause, which is logged. Abort
-// panics if err is nil.
+// input, the field and all "errors" by field. Browsers are redirected where Config.Pages names a page; otherwise
+// Config.ErrorHandler is asked, and at last they get a page of HTML if Config.Pages is in use. The body does not tell
+// the cause, which is logged. Abort panics if err is nil.
 func Abort(c *gin.Context, err error) {
 	if err == nil {
 		panic("ginauth: Abort: err is nil")

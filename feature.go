@@ -155,12 +155,16 @@ func (m *Manager) refuseUnverified(_ context.Context, _ *Authenticator, r *Login
 }
 
 // rememberDevice makes the device known to the account, and sends a mail if it was not known before. API clients keep
-// no cookies.
+// no cookies and get a token.
 func (m *Manager) rememberDevice(ctx context.Context, a *Authenticator, p *proof, res *LoginResult) {
-	if p.password == nil || res.Tokens != nil {
+	if p.password == nil {
 		return
 	}
 	subject := p.password.Attempt.Subject
+	if res.Tokens != nil {
+		res.Tokens.DeviceToken = m.limiter.DeviceToken(&a.x.State, a.current().realm, subject, p.request.User)
+		return
+	}
 	if m.cfg.Mail.NotifyNewDevice && subject.Device == nil {
 		m.mails.TellNewDevice(ctx, &a.x.State, p.request.User)
 	}

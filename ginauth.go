@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -51,7 +50,7 @@ type Manager struct {
 	guards       map[string]*guardEntry
 	defaultGuard *guardEntry
 	gate         *Gate
-	origins      *http.CrossOriginProtection
+	origins      *request.Origins
 	intended     *seal.Sealer
 	usage        preflight.Usage
 	live         ginwriter.Live
@@ -91,8 +90,9 @@ func New(config Config) (*Manager, error) {
 		verifying = append(verifying, key.key)
 	}
 	m.jwt = &JWT{m: m, set: tokens.KeySet(ring, cfg.JWT.SigningKey.key, verifying, &f)}
-	if origins := settings.CrossOrigin(&f, cfg.CrossOrigin.TrustedOrigins, cfg.CrossOrigin.InsecureBypassPatterns); !cfg.CrossOrigin.InsecureDisable {
-		m.origins = origins
+	m.origins = settings.CrossOrigin(&f, &cfg.CrossOrigin)
+	if proxies := settings.TrustedProxies(&f, cfg.TrustedProxies, cfg.ClientIP != nil); proxies != nil {
+		m.cfg.ClientIP = func(c *gin.Context) string { return proxies.Client(c.Request) }
 	}
 	m.makePasswords(&f)
 	if m.stores == (stores.Set{}) {
@@ -148,6 +148,7 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 		TouchInterval: cfg.Session.TouchInterval, MaxPerUser: cfg.Session.MaxPerUser,
 		Cookie: cfg.Session.Cookie.Name, Realms: realms, WithUser: settings.WithUser(m.stores.Sessions, cfg.Users),
 		FormKeys: ring.Derive("form token"), Sealer: seal.New(ring.Derive("session cookie")),
+		Flash: seal.New(ring.Derive("carried flash")),
 	})
 	m.limiter = throttle.New(m.env, m.stores.Limiter, throttle.Config{
 		Limits: settings.Limits(&cfg.Throttle), Keys: ring.Derive("throttle"), Accounts: ring.Derive("event account"),
@@ -158,12 +159,13 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	m.tokens = tokens.New(m.env, m.stores.Tokens, m.jwt.set, tokenConfig)
 	m.remember = &remember.Service{Env: m.env, Tokens: m.tokens, Config: remember.Config{
 		AbsoluteTimeout: cfg.Session.AbsoluteTimeout, Lifetime: cfg.Account.RememberLifetime,
+		Absolute: cfg.Account.RememberAbsoluteTimeout,
 	}}
 	accountConfig := cfg.accounts()
 	accountConfig.VerifyKeys, accountConfig.EmailSealer = ring.Derive("verify email"), seal.New(ring.Derive("email change"))
 	m.accounts = &accounts.Service{
 		Env: m.env, Config: accountConfig, Sessions: m.sessions, Tokens: m.tokens, Limiter: m.limiter,
-		Passwords: m.passwords, Mails: m.mails,
+		Passwords: m.passwords, Mails: m.mails, OnRevoke: m.revokeFeatures,
 	}
 }
 

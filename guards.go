@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -197,11 +198,20 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 			u, err := x.authenticate(c.Request.Context(), asked)
 			if err == nil && u == nil {
 				c.Header("WWW-Authenticate", challengeOf(asked, c.Request))
-				err = ErrUnauthenticated
+				err = x.unauthenticated(asked...)
 			}
 			return err
 		})
 	})
+}
+
+// unauthenticated returns the error of a request without a user: ErrConflict if the session got another id moments ago
+// and the login goes on under it, so that a client does not take a race for the end of its login.
+func (x *requestState) unauthenticated(guards ...*guardEntry) error {
+	if x.Started && slices.ContainsFunc(guards, func(g *guardEntry) bool { return x.session.s.Superseded(g.name) }) {
+		return ErrConflict
+	}
+	return ErrUnauthenticated
 }
 
 // Guest requires that no user is logged in by any of the guards, or by the default guard if none is named. Otherwise

@@ -43,9 +43,9 @@ type LoginOption func(*LoginRequest)
 // option.
 func Remember() LoginOption { return func(r *LoginRequest) { r.Remember = true } }
 
-// Credentials are what a client claims: one field that names a user, such as "email", and "password". Both must be
-// strings, so a map that was decoded from a request cannot smuggle a condition into a query. Credentials are redacted
-// in fmt, slog and JSON.
+// Credentials are what a client claims: one field that names a user, such as "email", and "password". A client without
+// cookies can add "device_token", the DeviceToken of its last login. All must be strings, so a map that was decoded
+// from a request cannot smuggle a condition into a query. Credentials are redacted in fmt, slog and JSON.
 type Credentials map[string]any
 
 // Format writes a placeholder, whatever the verb.
@@ -93,6 +93,7 @@ func (a *Authenticator) AttemptWhen(
 	if err != nil {
 		return nil, err
 	}
+	defer p.password.Attempt.Done()
 	p.apply(options)
 	return a.logIn(ctx, p)
 }
@@ -112,10 +113,11 @@ func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*Log
 // The errors are those of Attempt.
 func (a *Authenticator) Validate(ctx context.Context, credentials Credentials) (models.Authenticatable, error) {
 	p, err := a.prove(ctx, credentials, nil)
-	if err == nil {
-		err = a.admit(ctx, p)
-	}
 	if err != nil {
+		return nil, err
+	}
+	defer p.password.Attempt.Done()
+	if err := a.admit(ctx, p); err != nil {
 		return nil, err
 	}
 	return p.request.User, nil

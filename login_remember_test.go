@@ -122,6 +122,48 @@ func TestRememberCookieLogsIn(t *testing.T) { // M02
 	})
 }
 
+func TestRememberLifetimeCanBeginAgain(t *testing.T) { // M09
+	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
+			c.Account.RememberLifetime, c.Account.RememberAbsoluteTimeout = 10*24*time.Hour, 25*24*time.Hour
+		}))
+		used, unused := a.Remembered(testapp.Alice), a.Remembered(testapp.Alice)
+		for _, step := range []struct {
+			days int
+			age  string
+		}{{9, "; Max-Age=864000;"}, {9, "; Max-Age=604800;"}, {6, "; Max-Age=86400;"}} {
+			a.Clock.Advance(time.Duration(step.days) * 24 * time.Hour)
+			used = used.Only(testapp.RememberCookie)
+			line := used.Get("/me").Want(t, 200).SetCookie(t, testapp.RememberCookie)
+			if !strings.Contains(line, step.age) {
+				t.Errorf("cookie %q, want %q", line, step.age)
+			}
+		}
+		a.Clock.Advance(24 * time.Hour)
+		used.Only(testapp.RememberCookie).Get("/me").Want401(t) // 25 days after the login
+		unused.Only(testapp.RememberCookie).Get("/me").Want401(t)
+		unused = a.Remembered(testapp.Alice)
+		a.Clock.Advance(10 * 24 * time.Hour)
+		unused.Only(testapp.RememberCookie).Get("/me").Want401(t)
+	})
+}
+
+func TestRememberGraceIsASetting(t *testing.T) { // M03, M04
+	for grace, want := range map[time.Duration][2]int{-1: {401, 401}, 0: {200, 401}, time.Minute: {200, 200}} {
+		a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) { c.Account.RememberGrace = grace }))
+		for i, wait := range []time.Duration{9 * time.Second, 30 * time.Second} {
+			value := a.Remembered(testapp.Alice).Remember()
+			a.WithRemember(value).Get("/me").Want(t, 200)
+			a.Clock.Advance(wait)
+			a.WithRemember(value).Get("/me").Want(t, want[i])
+		}
+	}
+	err := newError(t, ginauth.Config{Account: ginauth.AccountConfig{RememberAbsoluteTimeout: time.Hour}})
+	if err == nil || !strings.Contains(err.Error(), "Account.RememberAbsoluteTimeout") {
+		t.Errorf("an absolute timeout that is shorter than the lifetime: %v", err)
+	}
+}
+
 func TestRememberCookieEndsAfter30Days(t *testing.T) { // M09
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := testapp.New(t, b)

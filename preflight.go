@@ -60,7 +60,10 @@ func (m *Manager) checkRoutes(engine *gin.Engine) []preflight.Finding {
 
 // checkSettings finds settings that are unsafe in production.
 func (m *Manager) checkSettings(engine *gin.Engine) []preflight.Finding {
-	release := gin.Mode() == gin.ReleaseMode
+	release, clientIP := gin.Mode() == gin.ReleaseMode, ""
+	if m.cfg.ClientIP != nil && engine != nil {
+		clientIP = gintree.CheckClientIP(engine, m.cfg.ClientIP)
+	}
 	return preflight.Settings([]preflight.Setting{
 		{Unsafe: m.keyless, Subject: "Key", Problem: "is not set: everything ends with this process"},
 		{Unsafe: m.memory && release, Subject: "Stores", Problem: "are in memory: their content ends with this process and no other process shares it"},
@@ -70,9 +73,8 @@ func (m *Manager) checkSettings(engine *gin.Engine) []preflight.Finding {
 		{Unsafe: m.cfg.CrossOrigin.InsecureDisable, Subject: "CrossOrigin.InsecureDisable", Problem: "lets other sites act in a user's name"},
 		{Unsafe: m.cfg.JWT.InsecureIgnoreRevocationOutage, Subject: "JWT.InsecureIgnoreRevocationOutage", Problem: "accepts revoked tokens while the store fails"},
 		{Unsafe: m.cfg.Hashing.InsecureAllowWeakParameters, Subject: "Hashing.InsecureAllowWeakParameters", Problem: "makes stolen hashes cheap to break"},
-		{Unsafe: m.cfg.ClientIP == nil && release, Subject: "ClientIP", Problem: "is not set: behind a proxy all clients share one address and its limits"},
-		{Unsafe: m.cfg.ClientIP != nil && engine != nil && gintree.TrustsEverybody(engine), Subject: "SetTrustedProxies",
-			Problem: "was not called: by default Gin trusts every peer, and addresses are what clients claim"},
+		{Unsafe: m.cfg.ClientIP == nil && release, Subject: "TrustedProxies", Problem: "are not set: behind a proxy all clients share one address and its limits"},
+		{Unsafe: clientIP != "", Subject: "ClientIP", Problem: clientIP},
 	})
 }
 
@@ -84,5 +86,8 @@ func (m *Manager) guarding(h gin.HandlerFunc) gin.HandlerFunc {
 
 // Public marks a route that is open to every client on purpose. It only keeps Preflight from reporting the route.
 func Public() gin.HandlerFunc { return publicRoute }
+
+// Public marks a route that is open to every client on purpose, as the function Public does.
+func (*Manager) Public() gin.HandlerFunc { return publicRoute }
 
 func publicRoute(*gin.Context) {}

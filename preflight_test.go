@@ -37,7 +37,7 @@ func TestPreflightReportsWhatIsWrong(t *testing.T) { // A20
 		report = append(report, f.String())
 	}
 	text := strings.Join(report, "\n")
-	for _, want := range []string{"GET /open", `"nobody-defined-this"`, `"edit"`, "*ginauth_test.plainUser", "Key:", "Stores:", "SetTrustedProxies", "InsecureDisable", "Weak"} {
+	for _, want := range []string{"GET /open", `"nobody-defined-this"`, `"edit"`, "*ginauth_test.plainUser", "Key:", "Stores:", "ClientIP", "InsecureDisable", "Weak"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report does not mention %s:\n%s", want, text)
 		}
@@ -50,7 +50,7 @@ func TestPreflightReportsWhatIsWrong(t *testing.T) { // A20
 	if err := r.SetTrustedProxies(nil); err != nil {
 		t.Fatal(err)
 	}
-	if text := fmt.Sprint(m.Preflight(context.Background(), r)); strings.Contains(text, "SetTrustedProxies") {
+	if text := fmt.Sprint(m.Preflight(context.Background(), r)); strings.Contains(text, "ClientIP:") {
 		t.Errorf("trusted proxies are set: %s", text)
 	}
 }
@@ -102,5 +102,59 @@ func TestPreflightReportsGuardAfterHandler(t *testing.T) {
 		if strings.Contains(text, "GET "+path+": has neither Auth nor Guest before its handler") != reported {
 			t.Errorf("%s: %s", path, text)
 		}
+	}
+}
+
+func TestPreflightTriesClientIP(t *testing.T) {
+	quiet := func(proxies ...string) *gin.Engine {
+		r := gin.New()
+		if err := r.SetTrustedProxies(proxies); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(*ginauth.Config)
+		engine *gin.Engine
+		want   string // "" if nothing is wrong
+	}{
+		{"of Gin, every proxy", func(c *ginauth.Config) { c.ClientIP = (*gin.Context).ClientIP }, gin.New(), "SetTrustedProxies"},
+		{"of Gin, no proxy", func(c *ginauth.Config) { c.ClientIP = (*gin.Context).ClientIP }, quiet(), ""},
+		{"of Gin, one proxy", func(c *ginauth.Config) { c.ClientIP = (*gin.Context).ClientIP }, quiet("127.0.0.1"), "X-Real-Ip"},
+		{"of Gin, proxies of IPv6", func(c *ginauth.Config) { c.ClientIP = (*gin.Context).ClientIP }, quiet("fd00::/8"), "X-Real-Ip"},
+		{"trusted proxies", func(c *ginauth.Config) {
+			c.TrustedProxies = []string{"10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1", "fd00::/8", "unix"}
+		}, gin.New(), ""},
+		{"first entry of every peer", func(c *ginauth.Config) {
+			c.ClientIP = func(c *gin.Context) string { return strings.Split(c.GetHeader("X-Forwarded-For"), ", ")[0] }
+		}, gin.New(), "every peer"},
+		{"first entry of one peer", func(c *ginauth.Config) {
+			c.ClientIP = func(c *gin.Context) string {
+				if c.RemoteIP() != "127.0.0.1" {
+					return c.RemoteIP()
+				}
+				return strings.Split(c.GetHeader("X-Forwarded-For"), ", ")[0]
+			}
+		}, gin.New(), "first address"},
+		{"a header of the proxy's own", func(c *ginauth.Config) {
+			c.ClientIP = func(c *gin.Context) string { return c.GetHeader("Fly-Client-Ip") }
+		}, gin.New(), ""},
+		{"panics", func(c *ginauth.Config) {
+			c.ClientIP = func(c *gin.Context) string { return c.Request.URL.Path }
+		}, gin.New(), "panics"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := testapp.New(t, testapp.Memory(t), testapp.Configure(tt.change))
+			var got string
+			for _, f := range a.Preflight(context.Background(), tt.engine) {
+				if f.Subject == "ClientIP" {
+					got += f.Problem
+				}
+			}
+			if (tt.want == "") != (got == "") || !strings.Contains(got, tt.want) {
+				t.Errorf("found %q, want %q", got, tt.want)
+			}
+		})
 	}
 }

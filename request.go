@@ -179,8 +179,7 @@ func (x *requestState) Discard(reason string) {
 func (x *requestState) Commit(h http.Header, status int) error {
 	ctx := x.Context()
 	defer x.RunIfDisconnected(ctx)
-	pending, failure := x.Outcome()
-	if failure != nil {
+	if failure := x.Outcome(); failure != nil {
 		x.Discard("the request failed")
 		return failure
 	}
@@ -208,7 +207,10 @@ func (x *requestState) Commit(h http.Header, status int) error {
 	case change.Clear:
 		x.Jar.Clear(h, x.Jar.Session())
 	}
-	x.SendCookies(h, pending, change.Set != "" || change.Clear, change.Consulted || x.Private.Load())
+	cookie := x.Send(h, change.Set != "" || change.Clear)
+	if cookie || change.Consulted || x.Private.Load() {
+		request.KeepPrivate(h, cookie)
+	}
 	return nil
 }
 

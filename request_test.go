@@ -36,27 +36,38 @@ func TestCookiesHaveSafeFlags(t *testing.T) { // C01
 }
 
 func TestPlainCookiesOnTheDevelopersMachineAlone(t *testing.T) {
-	a := testapp.New(t, testapp.Memory(t))
+	a := testapp.New(t, testapp.Memory(t), testapp.Routes(func(_ *testapp.App, r *gin.Engine) { r.GET("/login-form", testapp.Put) }))
 	plain := httptest.NewServer(a.Engine)
 	defer plain.Close()
-	local := strings.Replace(plain.URL, "127.0.0.1", "localhost", 1)
+	_, port, _ := strings.Cut(strings.TrimPrefix(plain.URL, "http://"), ":")
+	type header map[string]string
 	for _, row := range []struct {
-		name, url, header string
-		plain             bool
+		name, host string
+		header     header
+		plain      bool
 	}{
-		{"address", plain.URL, "", true},
-		{"localhost", local, "", true},
-		{"forwarded", plain.URL, "X-Forwarded-For", false},
-		{"forwarded, RFC 7239", plain.URL, "Forwarded", false},
-		{"proxy", plain.URL, "Via", false},
-		{"other host", plain.URL, "Host", false},
+		{"address", "", nil, true},
+		{"localhost", "localhost:" + port, nil, true},
+		{"below localhost", "acme.localhost:" + port, nil, true},
+		{"upper case", "LOCALHOST:" + port, nil, true},
+		{"page of its own", "localhost:" + port, header{"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost:" + port}, true},
+		{"sent back by an identity provider", "localhost:" + port,
+			header{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Referer": "https://login.example/"}, true},
+		{"forwarded", "", header{"X-Forwarded-For": "x"}, false},
+		{"forwarded, RFC 7239", "", header{"Forwarded": "x"}, false},
+		{"proxy", "", header{"Via": "x"}, false},
+		{"other host", "app.example", nil, false},
+		{"name that ends like localhost", "evil-localhost:" + port, nil, false},
+		{"rewritten host, unsafe", "localhost:" + port, header{"Sec-Fetch-Site": "same-origin", "Origin": "https://app.example"}, false},
+		{"rewritten host, read", "localhost:" + port, header{"Sec-Fetch-Site": "same-origin", "Referer": "https://app.example/page"}, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			req, _ := http.NewRequest("POST", row.url+"/set?k=a&v=b", nil)
-			if row.header == "Host" {
-				req.Host = "app.example"
-			} else if row.header != "" {
-				req.Header.Set(row.header, "x")
+			req, _ := http.NewRequest("GET", plain.URL+"/login-form?k=a&v=b", nil)
+			if row.host != "" {
+				req.Host = row.host
+			}
+			for name, value := range row.header {
+				req.Header.Set(name, value)
 			}
 			res, err := http.DefaultClient.Do(req)
 			if err != nil {
@@ -64,14 +75,15 @@ func TestPlainCookiesOnTheDevelopersMachineAlone(t *testing.T) {
 			}
 			defer res.Body.Close()
 			line := res.Header.Get("Set-Cookie")
-			if strings.HasPrefix(line, "ginauth=") != row.plain || strings.Contains(line, "Secure") == row.plain {
-				t.Errorf("cookie %q", line)
+			// Browsers send a cookie to all ports of a host, so its name has the port.
+			if strings.HasPrefix(line, "ginauth_"+port+"=") != row.plain || strings.Contains(line, "Secure") == row.plain {
+				t.Errorf("status %d, cookie %q", res.StatusCode, line)
 			}
 		})
 	}
 	gin.SetMode(gin.ReleaseMode)
 	defer gin.SetMode(gin.TestMode)
-	res, err := http.Post(plain.URL+"/set?k=a&v=b", "", nil)
+	res, err := http.Get(plain.URL + "/login-form?k=a&v=b")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,6 +55,49 @@ func TestSessionIDChangesAtEachPrivilegeStep(t *testing.T) { // S02
 	})
 }
 
+// A single-page application whose requests race with a new id must not take one for the end of the
+// login.
+func TestReplacedIDIsNoLogout(t *testing.T) { // S01, S02
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
+			r.POST("/renew", func(c *gin.Context) {
+				if err := ginauth.From(c).Session().Regenerate(); err != nil {
+					ginauth.Abort(c, err)
+				}
+			})
+			r.GET("/maybe", func(c *gin.Context) {
+				c.JSON(200, ginauth.From(c).Check(c.Request.Context()))
+			})
+		}))
+		c := a.Client()
+		c.Post("/set?k=a&v=b", nil).Want(t, 204)
+		guest := c.Session()
+		c.LogIn(testapp.Alice, testapp.Password).Want(t, 200)
+		a.With(guest).Get("/me").Want401(t) // it never opened the login
+		for name, change := range map[string]func() *testapp.Response{
+			"confirm":     func() *testapp.Response { return c.Confirm(testapp.Password) },
+			"login again": func() *testapp.Response { return c.LogIn(testapp.Alice, testapp.Password) },
+			"new id":      func() *testapp.Response { return c.Post("/renew", nil) },
+		} {
+			before := c.Session()
+			if res := change(); res.StatusCode >= 300 || c.Session() == before {
+				t.Fatalf("%s: %d", name, res.StatusCode)
+			}
+			if got := a.With(before).Get("/maybe").Want(t, 200).Text; got != "false" {
+				t.Errorf("%s: the earlier id still opens the login", name)
+			}
+			a.WantReplaced(before, "/me")
+		}
+		before := c.Session()
+		c.LogIn(testapp.Bob, testapp.Password).Want(t, 200)
+		a.With(before).Get("/me").Want401(t) // another user's login
+		before = c.Session()
+		c.Confirm(testapp.Password).Want(t, 204)
+		c.Post("/logout", nil).Want(t, 204)
+		a.With(before).Get("/me").Want401(t)
+	})
+}
+
 func TestPreLoginDataSurvives(t *testing.T) { // S03
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := testapp.New(t, b)

@@ -76,15 +76,16 @@ func (a *Authenticator) Throttle(ctx context.Context, field, identifier string) 
 		return nil, err
 	}
 	m := a.x.m
-	s := m.limiter.Subject(&a.x.State, g.realm, field, canonical)
-	// The user is not known here, so it cannot be checked whether the device's stamp still fits. It counts as a
-	// stranger's.
-	s.Device = nil
+	s := m.limiter.Subject(&a.x.State, g.realm, field, canonical, "")
 	attempt := new(LoginAttempt)
+	defer attempt.a.Done() // nobody knows when the handler will have compared the secret
 	if err := m.limiter.ReserveIn(ctx, &attempt.a, &a.x.State, g.name, s, a.x.limits); err != nil {
 		return nil, err
 	}
-	return attempt, nil
+	if attempt.a.NeedsUser(g.realm) {
+		_, err = attempt.a.LookUp(ctx, g.realm, field, canonical)
+	}
+	return attempt, err
 }
 
 // Succeed clears the account's counts, as a login does. The error wraps ErrUnavailable.
@@ -98,6 +99,11 @@ func (a *LoginAttempt) Release(ctx context.Context) error { return a.a.Release(c
 // without checking a password, such as one that sends mail. It panics if the limit is not valid.
 func (m *Manager) ThrottleRequests(name string, limit Limit) gin.HandlerFunc {
 	return m.throttleRequests(name, limit, false)
+}
+
+// ThrottleRegistrations is ThrottleRequests for routes that create users, with the limit Throttle.Register.
+func (m *Manager) ThrottleRegistrations() gin.HandlerFunc {
+	return m.throttleRequests("register", m.cfg.Throttle.Register, false)
 }
 
 // ThrottleFailures is ThrottleRequests that only counts requests answered with a 4xx status and those marked by

@@ -73,6 +73,51 @@ func TestAddressIsThatOfThePeer(t *testing.T) { // T02
 	})
 }
 
+// TestClientBehindAProxyIsCounted sends what a proxy on this machine writes about clients, whose own headers differ at
+// each try.
+func TestClientBehindAProxyIsCounted(t *testing.T) { // T02, G03
+	behind := testapp.Configure(func(c *ginauth.Config) { c.TrustedProxies = []string{"127.0.0.0/8", "::1"} })
+	for _, tt := range []struct{ name, appended string }{
+		{"address", "203.0.113.9"}, {"port", "203.0.113.9:51234"}, {"IPv6 and port", "[2001:db8::1]:443"}, {"unknown", "unknown"},
+		{"hidden", "_client"}, {"empty", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := testapp.New(t, testapp.Memory(t), behind)
+			for i := range 100 {
+				claims := fmt.Sprintf("198.51.100.%d", i)
+				c := a.Client()
+				c.Header.Set("X-Real-Ip", claims)
+				c.Header.Set("X-Forwarded-For", claims+", "+tt.appended)
+				want := 401
+				if i >= 5 {
+					want = 429
+				}
+				c.LogIn(testapp.Alice, "wrong").Want(t, want)
+			}
+		})
+	}
+	a := testapp.New(t, testapp.Memory(t), behind)
+	for i := range 40 { // honest clients do not share a count
+		c := a.Client()
+		c.Header.Set("Forwarded", fmt.Sprintf("for=203.0.113.%d", i))
+		c.LogIn(fmt.Sprintf("u%d@example.com", i), "wrong").Want(t, 401)
+	}
+}
+
+func TestTrustedProxiesAreChecked(t *testing.T) {
+	for want, change := range map[string]func(*ginauth.Config){
+		"10.0.0.1/8":      func(c *ginauth.Config) { c.TrustedProxies = []string{"10.0.0.1/8"} },
+		"beside ClientIP": func(c *ginauth.Config) { c.TrustedProxies, c.ClientIP = []string{"::1"}, (*gin.Context).ClientIP },
+	} {
+		var cfg ginauth.Config
+		change(&cfg)
+		_, err := ginauth.New(cfg)
+		if !errors.Is(err, ginauth.ErrConfig) || !strings.Contains(err.Error(), "TrustedProxies") || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that says %q", err, want)
+		}
+	}
+}
+
 func TestBadClientIPsShareOneCount(t *testing.T) {
 	a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) {
 		c.ClientIP = func(c *gin.Context) string { return c.GetHeader("X-Test-Ip") }

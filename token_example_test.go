@@ -78,7 +78,8 @@ func ExampleAuthenticator_Refresh() {
 }
 
 func ExampleAuthenticator_CreateToken() {
-	auth, err := ginauth.New(ginauth.Config{Users: exampleUsers()})
+	users := exampleUsers()
+	auth, err := ginauth.New(ginauth.Config{Users: users})
 	if err != nil {
 		panic(err)
 	}
@@ -88,7 +89,7 @@ func ExampleAuthenticator_CreateToken() {
 
 	// In a handler: ginauth.From(c).CreateToken(ctx, …).
 	ctx := context.Background()
-	alice, err := exampleUsers().UserByID(ctx, "1")
+	alice, err := users.UserByID(ctx, "1")
 	if err != nil {
 		panic(err)
 	}

@@ -33,6 +33,9 @@ type TokenPair struct {
 	RefreshToken string `json:"refresh_token"`
 	// RefreshExpiresIn is the lifetime of the refresh token if it is not used, in seconds.
 	RefreshExpiresIn int64 `json:"refresh_expires_in"`
+	// DeviceToken says that this client has logged into the account by a password, or is "". The client sends it with
+	// the credentials of its next login, which is then counted apart from those of strangers. It opens nothing.
+	DeviceToken string `json:"device_token,omitempty"`
 }
 
 // Format writes a placeholder, whatever the verb.
@@ -174,14 +177,18 @@ func (t PersonalToken) LogValue() slog.Value { return slog.StringValue("Personal
 const maxPersonalTokens = 100
 
 // CreateToken makes a personal access token for the request's user. A request that is itself authenticated by a
-// personal access token gets ErrForbidden: a leaked token must not make another one. The other errors are
-// *InputError, ErrUnauthenticated and ErrUnavailable.
+// personal access token gets ErrForbidden: a leaked token must not make another one. A user with an unverified email
+// address gets ErrEmailNotVerified; see PersonalTokensConfig. The other errors are *InputError, ErrUnauthenticated and
+// ErrUnavailable.
 func (a *Authenticator) CreateToken(ctx context.Context, n TokenSpec) (*PersonalToken, error) {
 	u, err := a.ownUser(ctx)
 	if err != nil {
 		return nil, err
 	}
 	g := a.current()
+	if !a.x.m.cfg.PersonalTokens.InsecureUnverified && a.x.m.accounts.Unverified(g.realm, u) {
+		return nil, ErrEmailNotVerified
+	}
 	made, err := a.x.m.tokens.CreateOwn(ctx, &a.x.State, g.realm, g.name, u, tokens.PersonalSpec(n))
 	if err != nil {
 		return nil, err
@@ -332,6 +339,12 @@ type JWTKey struct {
 // JWTSecret returns a symmetric key for HS256 (the default), HS384 or HS512, of at least 32, 48 or 64 random bytes.
 func JWTSecret(kid, algorithm string, secret []byte) JWTKey {
 	return newJWTKey(jws.NewHMAC(kid, algorithm, secret))
+}
+
+// InsecureJWTSecret is JWTSecret for tests with published keys, such as the bytes 00 01 02…: it accepts simple
+// patterns and placeholders. Everyone can sign tokens with such a key.
+func InsecureJWTSecret(kid, algorithm string, secret []byte) JWTKey {
+	return newJWTKey(jws.NewInsecureHMAC(kid, algorithm, secret))
 }
 
 // JWTPEM returns the key of a PEM block: a private key, or for verifying a public key or a certificate. The algorithm

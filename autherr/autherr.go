@@ -9,6 +9,7 @@ package autherr
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -93,6 +94,64 @@ func (e *InputError) Error() string { return fmt.Sprintf("ginauth: %s %s", e.Fie
 
 // Unwrap returns ErrInvalidInput.
 func (e *InputError) Unwrap() error { return ErrInvalidInput }
+
+// InputErrors are several faults of one input, the first of which errors.As finds. It wraps
+// ErrInvalidInput.
+type InputErrors []*InputError
+
+// Error returns all fields and reasons.
+func (e InputErrors) Error() string {
+	texts := make([]string, len(e))
+	for i, fault := range e {
+		texts[i] = strings.TrimPrefix(fault.Error(), "ginauth: ")
+	}
+	return "ginauth: " + strings.Join(texts, "; ")
+}
+
+// Unwrap returns the faults.
+func (e InputErrors) Unwrap() []error {
+	faults := make([]error, len(e))
+	for i, fault := range e {
+		faults[i] = fault
+	}
+	return faults
+}
+
+// AllInput joins the results of several checks: the faults of the input together, or the
+// first other error, or nil.
+func AllInput(checks ...error) error {
+	var faults InputErrors
+	for _, err := range checks {
+		if err == nil {
+			continue
+		}
+		found := InputFaults(err)
+		if found == nil || errors.Is(err, ErrUnavailable) {
+			return err
+		}
+		faults = append(faults, found...)
+	}
+	switch len(faults) {
+	case 0:
+		return nil
+	case 1:
+		return faults[0]
+	}
+	return faults
+}
+
+// InputFaults returns the faults of an input that err wraps.
+func InputFaults(err error) InputErrors {
+	var all InputErrors
+	var one *InputError
+	switch {
+	case errors.As(err, &all):
+		return all
+	case errors.As(err, &one):
+		return InputErrors{one}
+	}
+	return nil
+}
 
 // ThrottledError says how long the client must wait. It wraps ErrThrottled.
 type ThrottledError struct {

@@ -33,23 +33,30 @@ type Session struct {
 	MaxPerUser int
 	// DisableMaxPerUser lets a user have any number of sessions. A client that is logged in can then fill the store.
 	DisableMaxPerUser bool
+	// WatchInterval is how often Authenticator.Watch asks whether a login still lives. Default 15 s.
+	WatchInterval time.Duration
 	// Cookie configures the session cookie. The other cookies share its attributes.
 	Cookie Cookie
 }
 
 // Cookie configures the session cookie. It is always HttpOnly.
 type Cookie struct {
-	// Name is the cookie's name. The prefix is left off on a developer's own machine without TLS. Default
-	// "__Host-ginauth".
+	// Name is the cookie's name. The prefix is left off on a developer's own machine without TLS, and the default
+	// name then ends in the port, as in "ginauth_8080", because browsers send a cookie to all ports of a host.
+	// Default "__Host-ginauth".
 	Name string
 	// Path is the cookie's path. A "__Host-" name requires "/". Default "/".
 	Path string
-	// Domain is the cookie's domain. A "__Host-" name requires "". Default "".
+	// Domain is the cookie's domain, as in "example.com", for all its subdomains. A "__Host-" name requires "".
+	// Default "": the host alone.
 	Domain string
 	// SameSite is Lax, Strict or None. Default Lax.
 	SameSite http.SameSite
-	// MaxAge keeps the cookie when the browser is closed. It does not prolong the session. Default 0: the cookie ends
-	// with the browser.
+	// Partitioned gives each site that embeds the application in a frame cookies of its own (CHIPS). Browsers that
+	// block third-party cookies then keep them. It requires SameSite None.
+	Partitioned bool
+	// MaxAge keeps the cookie when the browser is closed. It does not prolong the session, and is at least
+	// AbsoluteTimeout: a shorter one would end a session in use. Default 0: the cookie ends with the browser.
 	MaxAge time.Duration
 	// InsecureAllowHTTP sends and reads the cookie without TLS, so that anybody on the network path can take it. The
 	// name must not begin with "__Host-" or "__Secure-".
@@ -74,6 +81,14 @@ type Throttle struct {
 	// Device limits one account from a device that has logged into it before. It replaces Account and AccountAddress
 	// there, so that a stranger cannot lock the owner out. Default 10 per 15 minutes.
 	Device Limit
+	// Passwords limits the passwords that one address (IPv6: one /64) may have checked, also right ones, so that
+	// clients with accounts of their own cannot keep the server busy with hashing. Default 10 times Address.
+	Passwords Limit
+	// Network limits one IPv6 /48 over all its /64s, which are addresses of their own for Address. Default 20 times
+	// Address.
+	Network Limit
+	// Register limits the registrations from one address (IPv6: one /64). Default 100 per 15 minutes.
+	Register Limit
 	// InsecureDisable turns all limits off.
 	InsecureDisable bool
 }
@@ -83,6 +98,10 @@ type Throttle struct {
 type CrossOrigin struct {
 	// TrustedOrigins may send such requests, as in "https://admin.example".
 	TrustedOrigins []string
+	// TrustOrigin reports whether an origin that TrustedOrigins does not name may send such a request, such as the
+	// domain of a customer. The origin is as the browser wrote it, as in "https://shop.example". Compare the whole of
+	// it: a suffix such as "example.com" also fits "https://evil-example.com". Default: no origin.
+	TrustOrigin func(r *http.Request, origin string) bool
 	// InsecureBypassPatterns are http.ServeMux patterns of requests that are not checked.
 	InsecureBypassPatterns []string
 	// InsecureDisable checks nothing.
@@ -184,4 +203,8 @@ type PersonalTokens struct {
 	Prefix string
 	// Lifetime is the lifetime of tokens that are made without one. Default 365 days.
 	Lifetime time.Duration
+	// InsecureUnverified lets users with an unverified email address make personal access tokens. Somebody else may
+	// have registered the address. Users cannot verify addresses without a Mailer, so they make tokens then. Default:
+	// 403. Manager.CreateToken is not limited.
+	InsecureUnverified bool
 }

@@ -195,7 +195,7 @@ func (c *client) url() *url.URL {
 func (c *client) sessionCookie() *http.Cookie {
 	c.t.Helper()
 	for _, cookie := range c.http.Jar.Cookies(c.url()) {
-		if cookie.Name == "ginauth" {
+		if strings.HasPrefix(cookie.Name, "ginauth_") && strings.Count(cookie.Name, "_") == 1 { // and the port
 			return cookie
 		}
 	}

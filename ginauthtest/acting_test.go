@@ -102,7 +102,7 @@ func TestWithPassword(t *testing.T) {
 	serve(t, router, r, 200, "Alice")
 	auth.Clock.Advance(15 * time.Minute)
 	serve(t, router, r, 403, "")
-	fails(t, "password is not right", func(ft testing.TB) { auth.WithPassword(ft, auth.ActingAs(t, get("/sudo"), alice), "wrong") })
+	fails(t, "password is incorrect", func(ft testing.TB) { auth.WithPassword(ft, auth.ActingAs(t, get("/sudo"), alice), "wrong") })
 	fails(t, "not authenticated", func(ft testing.TB) { auth.WithPassword(ft, get("/sudo"), ginauthtest.Password) })
 }
 

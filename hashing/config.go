@@ -29,7 +29,8 @@ type Config struct {
 	// that hash nothing. The maximum is 65536.
 	Concurrency int
 	// Queue is the maximum number of callers that wait. Further callers get
-	// ErrBusy. Zero means 64, and NoQueue means none. The maximum is 65536.
+	// ErrBusy, or the callers of clients with more of them do; see WithClient.
+	// Zero means 64, and NoQueue means none. The maximum is 65536.
 	Queue int
 	// InsecureAllowWeakParameters accepts costs of Driver and Also below the
 	// recommended minimum. Use it only to make tests fast, never where

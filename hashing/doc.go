@@ -13,7 +13,8 @@
 //   - The costs in a stored hash are checked before any work is done. A hash that
 //     an attacker wrote into the database cannot exhaust memory or time.
 //   - At most Config.Concurrency hashes are computed at the same time, and at most
-//     Config.Queue callers wait. Further callers get [ErrBusy] at once.
+//     Config.Queue callers wait. Further callers get [ErrBusy] at once. Clients
+//     that [WithClient] names share the queue.
 //   - A login as an unknown user takes as long as one as a known user, if the
 //     application calls [Manager.VerifyDummy].
 //   - No error contains a password or a hash.

@@ -33,8 +33,9 @@ var (
 	ErrBadHash = errors.New("ginauth: unreadable password hash")
 
 	// ErrBusy says that Config.Concurrency hashes are being computed and
-	// Config.Queue callers are waiting. It is returned at once. A server should
-	// respond with 503 and a Retry-After header.
+	// Config.Queue callers are waiting. It is returned at once, or when a client
+	// with fewer callers takes the place; see WithClient. A server should respond
+	// with 503 and a Retry-After header.
 	ErrBusy = errors.New("ginauth: too many passwords are being hashed")
 )
 

@@ -16,3 +16,11 @@ func Recode(encoded string) (again string, work int64, err error) {
 	}
 	return argon2idLayout.encode(h), h.costs[0] * h.costs[1] << 10, nil
 }
+
+// InUse returns how many callers run and wait, and of how many clients.
+func InUse(m *Manager) (running, waiting, clients int) {
+	l := m.limit
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.running, l.waiting, len(l.clients) + l.turns.Len() + len(l.levels)
+}

@@ -161,6 +161,81 @@ func TestQueueIsFair(t *testing.T) {
 	})
 }
 
+// A client with many callers neither fills the queue for others nor delays them
+// by more than one hash for each client.
+func TestClientsShareTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		g.open = make(chan struct{})
+		m := must(t, hashing.Config{Driver: g, Concurrency: 1, Queue: 6})
+		var (
+			all   sync.WaitGroup
+			order []string
+			busy  = map[string]int{}
+		)
+		call := func(ctx context.Context, client string) {
+			all.Go(func() {
+				switch err := m.VerifyDummy(hashing.WithClient(ctx, client), "secret"); {
+				case err == nil:
+					order = append(order, client)
+				case errors.Is(err, hashing.ErrBusy):
+					busy[client]++
+				}
+			})
+			synctest.Wait()
+		}
+		for range 10 { // one runs, six wait
+			call(t.Context(), "a")
+		}
+		if busy["a"] != 3 {
+			t.Errorf("%d callers of the only client were refused, want 3", busy["a"])
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		call(gone, "b")
+		for range 3 {
+			call(t.Context(), "b")
+		}
+		call(t.Context(), "c")
+		cancel() // its place is free
+		synctest.Wait()
+		call(t.Context(), "c")
+		for len(order) < 7 {
+			g.open <- struct{}{}
+			synctest.Wait()
+		}
+		all.Wait()
+		if got := strings.Join(order, ""); got != "aabcabc" {
+			t.Errorf("served in order %s", got)
+		}
+		if busy["a"] != 7 || busy["b"] != 1 || busy["c"] != 0 {
+			t.Errorf("refused: %v", busy)
+		}
+	})
+}
+
+// However many clients and callers come and go, all get an answer and nothing is
+// left behind.
+func TestManyClientsComeAndGo(t *testing.T) {
+	m := must(t, hashing.Config{Driver: cheapArgon2id, Concurrency: 2, Queue: 8, InsecureAllowWeakParameters: true})
+	var all sync.WaitGroup
+	for i := range 400 {
+		all.Go(func() {
+			ctx, cancel := context.WithCancel(hashing.WithClient(t.Context(), strings.Repeat("x", i%20)))
+			if i%3 == 0 {
+				go cancel()
+			}
+			defer cancel()
+			if err := m.VerifyDummy(ctx, "secret"); err != nil && !errors.Is(err, hashing.ErrBusy) && !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if running, waiting, clients := hashing.InUse(m); running+waiting+clients != 0 {
+		t.Errorf("%d run, %d wait, %d clients are known", running, waiting, clients)
+	}
+}
+
 func TestEndedContext(t *testing.T) {
 	m := cheap(t, cheapArgon2id)
 	stored := hash(t, m, "secret")

@@ -12,7 +12,7 @@ import (
 // starts no goroutines. Create one with New: the zero value is not usable.
 type Manager struct {
 	drivers      []Driver // the first one makes new hashes
-	limit        limit
+	limit        *limit
 	dummy        string // hash of a random password
 	computations atomic.Uint64
 }

@@ -28,6 +28,9 @@ const (
 	// AlreadyRegistered is sent to a user whose email address was used in
 	// another registration.
 	AlreadyRegistered = "already_registered"
+	// RegistrationFailed is sent to the address of a registration that made no
+	// user, because a value other than the address is taken.
+	RegistrationFailed = "registration_failed"
 	// NewDevice is sent to a user after a login from an unknown device.
 	NewDevice = "new_device"
 )
@@ -35,7 +38,7 @@ const (
 // Kinds returns all kinds for which Templates has messages.
 func Kinds() []string {
 	return []string{
-		VerifyEmail, ResetPassword, PasswordChanged, EmailChange, EmailChanged, AlreadyRegistered, NewDevice,
+		VerifyEmail, ResetPassword, PasswordChanged, EmailChange, EmailChanged, AlreadyRegistered, RegistrationFailed, NewDevice,
 	}
 }
 
@@ -73,6 +76,8 @@ type Data struct {
 	// Device describes the client, as in "Firefox on Linux", or is "". It is
 	// omitted if it looks like a link.
 	Device string
+	// Field is the field of a registration that is taken, or "".
+	Field string
 }
 
 // Format writes a placeholder, for every verb.
@@ -97,6 +102,7 @@ func (d Data) clean(kind string) (Data, error) {
 	d.Name = cleanUntrusted(d.Name, maxName)
 	d.Address = cleanUntrusted(d.Address, maxName)
 	d.Device = cleanUntrusted(d.Device, maxDevice)
+	d.Field = cleanUntrusted(d.Field, maxName)
 	switch {
 	case d.AppName == "":
 		return d, fmt.Errorf("%w: AppName is empty", ErrTemplate)

@@ -40,7 +40,10 @@ type Disableable interface {
 // without a stamp are bound to the password hash instead. The password of such
 // users is not rehashed at login.
 type Stamped interface {
-	// AuthStamp returns the security stamp. It is never empty.
+	// AuthStamp returns the security stamp. It is never empty. Providers store
+	// stamps of up to 64 bytes. A new stamp keeps the first 16 bytes of the
+	// former one, so that personal access tokens can tell a user from a later one
+	// with the same identifier.
 	AuthStamp() string
 }
 
@@ -148,7 +151,9 @@ type ManyIdentifiers interface {
 // Registrar is the optional capability of a provider that can create users.
 type Registrar interface {
 	// CreateUser stores a new user. The error wraps ErrTaken if another user
-	// has the identifier.
+	// has the identifier or another value that is unique, and ErrBadIdentifier if
+	// an identifier is missing or malformed. A *FieldError names the field.
+	// Manager.Register returns an *InputError of a hook as it is.
 	CreateUser(ctx context.Context, u Authenticatable) error
 }
 

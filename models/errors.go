@@ -14,3 +14,19 @@ var (
 	// ErrTaken says that another user already has the identifier.
 	ErrTaken = errors.New("ginauth: identifier is taken")
 )
+
+// FieldError says which field of a user an ErrTaken or ErrBadIdentifier is about.
+// Without it, the errors are about the email address.
+type FieldError struct {
+	// Field is the credential, such as "email", or the column of a field that is
+	// no credential, such as "nickname". Clients see it.
+	Field string
+	// Err wraps ErrTaken or ErrBadIdentifier.
+	Err error
+}
+
+// Error returns the field and the error.
+func (e *FieldError) Error() string { return e.Field + ": " + e.Err.Error() }
+
+// Unwrap returns the error.
+func (e *FieldError) Unwrap() error { return e.Err }

@@ -17,7 +17,8 @@ import (
 // JSON output never contains the password hash, the security stamp and the
 // canonical email address.
 type User struct {
-	ID   uint64 `gorm:"primaryKey" json:"id"`
+	// ID is a string in JSON: it equals AuthID, and JavaScript rounds large numbers.
+	ID   uint64 `gorm:"primaryKey" json:"id,string"`
 	Name string `gorm:"size:255;not null" json:"name"`
 	// Email is the email address as the user wrote it. Mail is sent to it.
 	Email string `gorm:"size:254;not null" json:"email"`

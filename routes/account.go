@@ -11,17 +11,20 @@ import (
 func (s *server) accountRoutes() []endpoint {
 	mails := s.m.MailConfig().Mailer != nil
 	var standard ginauth.Limit
-	registrations := s.m.ThrottleRequests("register", standard)
+	registrations := s.m.ThrottleRegistrations()
 	requests := s.m.ThrottleRequests("mails", standard)
-	guesses := s.m.ThrottleFailures("links", standard)
 	return []endpoint{
 		{Register, s.can.Register, public(registrations), s.answer(Register, s.register)},
 		{ForgotPassword, mails && s.can.ChangePassword, public(requests), s.answer(ForgotPassword, s.forgotPassword)},
-		{ResetPassword, mails && s.can.ChangePassword, public(guesses), s.answer(ResetPassword, s.resetPassword)},
-		{VerifyEmail, mails && s.can.VerifyEmail, public(guesses), s.answer(VerifyEmail, s.verifyEmail)},
+		// Wrong tokens and links are counted where they are checked, so that no number of
+		// them keeps a right one out.
+		{ResetPassword, mails && s.can.ChangePassword, public(), s.answer(ResetPassword, s.resetPassword)},
+		{ShowVerifyEmail, mails && s.can.VerifyEmail, public(), s.showLink(verifyPage)},
+		{VerifyEmail, mails && s.can.VerifyEmail, public(), s.answer(VerifyEmail, s.verifyEmail)},
 		{ResendVerification, mails && s.can.VerifyEmail, public(requests), s.answer(ResendVerification, s.resendVerification)},
 		{ChangeEmail, mails && s.can.ChangeEmail, s.users(requests, s.confirmed()), s.answer(ChangeEmail, s.changeEmail)},
-		{ConfirmEmail, mails && s.can.ChangeEmail, public(guesses), s.answer(ConfirmEmail, s.confirmEmail)},
+		{ShowConfirmEmail, mails && s.can.ChangeEmail, public(), s.showLink(confirmPage)},
+		{ConfirmEmail, mails && s.can.ChangeEmail, public(), s.answer(ConfirmEmail, s.confirmEmail)},
 	}
 }
 
@@ -82,11 +85,26 @@ func (s *server) resetPassword(c *gin.Context, a *ginauth.Authenticator) (reply,
 	})
 }
 
+// verifyEmail reads an optional password from the body.
 func (s *server) verifyEmail(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
-	if _, err := s.m.VerifyEmail(a.EventContext(c.Request.Context()), c.Request.URL, s.main); err != nil {
+	var in passwordInput
+	if c.Request.ContentLength != 0 {
+		if err := decode(c, &in); err != nil {
+			return reply{}, err
+		}
+	}
+	opener := a.Guard(s.main)
+	if s.sessions && s.access { // the user of either guard may be the one
+		if u, err := opener.User(c.Request.Context()); err == nil && u == nil {
+			opener = a.Guard(s.options.AccessGuard)
+		}
+	}
+	ended, err := opener.VerifyEmail(c.Request.Context(), c.Request.URL, in.Password)
+	if err != nil {
 		return reply{}, err
 	}
-	return reply{status: http.StatusOK, body: map[string]bool{"verified": true}, page: returning(c, a)}, nil
+	body := map[string]bool{"verified": true, "password_ended": ended}
+	return reply{status: http.StatusOK, body: body, page: returning(c, a)}, nil
 }
 
 func (s *server) resendVerification(c *gin.Context, a *ginauth.Authenticator) (reply, error) {

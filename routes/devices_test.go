@@ -93,7 +93,7 @@ func TestLogoutOtherDevicesEndsThem(t *testing.T) {
 		old := c.Cookies[testapp.SessionCookie]
 		c.Call("DELETE", "/devices", fields{"password": testapp.Password}).Want(t, 204)
 		c.Get("/me").Want(t, 200)
-		a.With(old).Get("/me").Want(t, 401)
+		a.WantReplaced(old, "/me")
 		other.Get("/me").Want(t, 401)
 		remembered.Get("/me").Want(t, 401)
 		a.Bearer(tokens.AccessToken).Get("/me").Want(t, 401)

@@ -25,14 +25,16 @@
 //	GET    /confirm-password                                       200 {"confirmed": bool, "expires_in": seconds}
 //	POST   /forgot-password     email                              202 for every address
 //	POST   /reset-password      email, token, password             204
-//	GET    /verify-email/…                                         200 {"verified": true}
+//	GET    /verify-email/…                                         200 a page with a button, or what to POST
+//	POST   /verify-email/…      password (optional)                200 {"verified": true, "password_ended": bool}
 //	POST   /verify-email/resend email                              202 for every address
 //	PUT    /email               email                              202 for every address
-//	GET    /confirm-email/…                                        200 {"confirmed": true}
+//	GET    /confirm-email/…                                        200 a page with a button, or what to POST
+//	POST   /confirm-email/…                                        200 {"confirmed": true}
 //	GET    /devices                                                200 {"devices": [ginauth.Device]}
 //	DELETE /devices/:id                                            204
 //	DELETE /devices             password                           204, or 200 with a pair
-//	POST   /token               email, password                    200 with a pair
+//	POST   /token               email, password, device_token      200 with a pair, and a device_token for the next login
 //	POST   /token/refresh       refresh_token                      200 with a pair
 //	POST   /token/revoke        token                              204
 //	GET    /tokens                                                 200 {"tokens": [ginauth.PersonalToken]}
@@ -45,6 +47,21 @@
 // new pair if the request was authenticated by an access token, because the old
 // tokens are no longer valid. In a form, the values "on", "1" and "true" set
 // remember, and spaces separate abilities.
+//
+// # Links in mails
+//
+// A GET of a link changes nothing, because mail scanners open every link. It
+// shows a page whose form posts to the same URL. To serve a page of your own,
+// list ShowVerifyEmail or ShowConfirmEmail in Options.Without. POST
+// /verify-email ends the password and the logins of the account unless the
+// client shows that it set them up; see Authenticator.VerifyEmail.
+//
+// The mailed reset link leads to Config.Mail.ResetPath, which is a page of the
+// application. It carries its token in the fragment, as in
+// /reset-password#token=gpr_…, so the token reaches no server log. The page
+// asks for the email address and the new password, reads the token with a
+// script, and sends the three to POST /reset-password. docs/accounts.md has
+// such a page.
 //
 // # Errors
 //
@@ -66,9 +83,11 @@
 //
 // Every route starts a session if none was started, which includes the
 // protection against cross-site requests. Logins are counted by the manager's
-// login throttle. Requests that send mail, requests that create users, and
-// failed requests are counted separately by client address. The limit of each
-// is Throttle.Address.
+// login throttle. Requests that send mail, requests that create users, wrong
+// tokens of links, and failed requests to token endpoints are counted
+// separately by IP address. The limit of requests that create users is
+// Throttle.Register, that of the others is Throttle.Address. No number of wrong
+// tokens of links keeps a right one out.
 //
 // Changing the email address and creating a personal access token require a
 // session whose user confirmed the password within Account.ConfirmLifetime. An
@@ -80,6 +99,7 @@
 // Browsers (clients for which ginauth.WantsHTML is true) are redirected with
 // 303 to the page that Options.Pages names for the route. After a login they
 // are redirected to the page that they requested before, or to
-// Config.Pages.Home. HTML forms support only GET and POST, so routes with PUT
-// and DELETE need a script. The method cannot be overridden.
+// Config.Pages.Home. HTML forms support only GET and POST, so a POST does what
+// a PUT or DELETE does at these paths: /password, /email, /devices/:id/delete,
+// /devices/delete (LogoutDevices) and /tokens/:id/delete.
 package routes

@@ -94,9 +94,11 @@ func TestEachEventIsDispatchedOnce(t *testing.T) {
 				a.Client().Post("/register", registration("ann@example.com")).Want(t, 201)
 				link = testapp.PathOf(a, a.Outbox.Next(a, mail.VerifyEmail, "ann@example.com"))
 			}, "registered"},
-			{"verification", func() { a.Client().Get(link).Want(t, 200) }, "verified"},
-			{"again", func() { a.Client().Get(link).Want(t, 200) }, ""},
-			{"bad link", func() { a.Client().Get(link+"x").Want(t, 403) }, ""},
+			{"verification", func() {
+				a.Client().Post(link, fields{"password": testapp.NewPassword}).Want(t, 200)
+			}, "verified"},
+			{"again", func() { a.Client().Post(link, "{}").Want(t, 200) }, ""},
+			{"bad link", func() { a.Client().Post(link+"x", "{}").Want(t, 403) }, ""},
 			{"reset asked", func() {
 				link = forgot(a, testapp.Bob)
 				ginauthtest.AssertDispatched[events.PasswordResetLinkSent](a, a.Events)
@@ -115,7 +117,7 @@ func TestEachEventIsDispatchedOnce(t *testing.T) {
 			{"personal token revoked", func() { c.Do("DELETE", "/tokens/"+personal.ID, "", "").Want(t, 204) }, "token_revoked"},
 			{"address", func() {
 				link = changeEmailAfter(a, c, "new@example.com")
-				c.Get(link).Want(t, 200)
+				c.Post(link, "{}").Want(t, 200)
 			}, "email_changed"},
 			{"password", func() { c.Call("PUT", "/password", change(testapp.Password, testapp.NewPassword)).Want(t, 204) }, "password_changed"},
 			{"others", func() { c.Call("DELETE", "/devices", fields{"password": testapp.NewPassword}).Want(t, 204) }, "other_device_logout"},

@@ -21,8 +21,14 @@ import (
 var all = []routes.Route{
 	routes.Register, routes.Login, routes.Logout, routes.Me, routes.ChangePassword, routes.ConfirmPassword,
 	routes.PasswordConfirmed, routes.ForgotPassword, routes.ResetPassword, routes.VerifyEmail, routes.ResendVerification,
+	routes.ShowVerifyEmail, routes.ShowConfirmEmail,
 	routes.ChangeEmail, routes.ConfirmEmail, routes.Devices, routes.RevokeDevice, routes.LogoutDevices, routes.IssueTokens,
 	routes.RefreshTokens, routes.RevokeToken, routes.PersonalTokens, routes.CreateToken, routes.DeleteToken, routes.JWKS,
+}
+
+// aliases are POSTs in place of PUT and DELETE.
+var aliases = []string{
+	"POST /password", "POST /email", "POST /devices/:id/delete", "POST /devices/delete", "POST /tokens/:id/delete",
 }
 
 // plainUsers is a user provider that can only look users up.
@@ -39,7 +45,9 @@ func mounted(t *testing.T, cfg ginauth.Config, o routes.Options) []routes.Route 
 	routes.Mount(engine, m, o)
 	var found []routes.Route
 	for _, r := range engine.Routes() {
-		found = append(found, routes.Route(r.Method+" "+r.Path))
+		if route := r.Method + " " + r.Path; !slices.Contains(aliases, route) {
+			found = append(found, routes.Route(route))
+		}
 	}
 	return found
 }
@@ -49,6 +57,7 @@ func TestMountServesSupportedRoutes(t *testing.T) {
 	mails := ginauth.MailConfig{Mailer: mail.MailerFunc(func(context.Context, mail.Message) error { return nil }), BaseURL: testapp.BaseURL}
 	mailed := []routes.Route{
 		routes.ForgotPassword, routes.ResetPassword, routes.VerifyEmail, routes.ResendVerification, routes.ChangeEmail, routes.ConfirmEmail,
+		routes.ShowVerifyEmail, routes.ShowConfirmEmail,
 	}
 	issued := []routes.Route{routes.IssueTokens, routes.RefreshTokens, routes.JWKS}
 	personal := []routes.Route{routes.PersonalTokens, routes.CreateToken, routes.DeleteToken}
@@ -152,7 +161,7 @@ func TestLinksLeadIntoTheGroup(t *testing.T) {
 			if !strings.HasPrefix(link, c.link) {
 				t.Errorf("link %s", link)
 			}
-			a.Client().Get(link).Want(t, 200)
+			a.Client().Post(link, "{}").Want(t, 200)
 		})
 	}
 }

@@ -65,6 +65,13 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// without reports whether a route is not mounted. The page of a link is nothing without the
+// route that it posts to.
+func (o *Options) without(route Route) bool {
+	posts := map[Route]Route{ShowVerifyEmail: VerifyEmail, ShowConfirmEmail: ConfirmEmail}
+	return slices.Contains(o.Without, route) || slices.Contains(o.Without, posts[route])
+}
+
 // check panics if the options are not acceptable.
 func (o *Options) check(endpoints []endpoint) {
 	exists := func(option string, r Route) {

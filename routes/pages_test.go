@@ -29,8 +29,8 @@ func TestResponsesHaveSecurityHeaders(t *testing.T) {
 	c := a.LoggedIn(testapp.Alice)
 	for _, r := range []*testapp.Response{
 		c.Get("/me").Want(t, 200), a.Client().Get("/me").Want(t, 401), a.Client().LogIn(testapp.Alice, "wrong").Want(t, 401),
-		a.Client().Get("/verify-email/1/2?expires=3&signature=4").Want(t, 403),
-		a.Client().Get("/confirm-email/x").Want(t, 403),
+		a.Client().Post("/verify-email/1/2?expires=3&signature=4", "{}").Want(t, 403),
+		a.Client().Post("/confirm-email/x", "{}").Want(t, 403),
 		a.Client().Post("/forgot-password", fields{"email": testapp.Alice}).Want(t, 202),
 		a.Client().Post("/reset-password", fields{"email": testapp.Alice, "token": "x", "password": testapp.NewPassword}).Want(t, 422),
 		a.Client().Do("POST", "/login", "text/plain", "{}").Want(t, 415),

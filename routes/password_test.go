@@ -34,7 +34,7 @@ func TestPasswordChangeEndsOtherLogins(t *testing.T) {
 		a.Outbox.Next(a, mail.PasswordChanged, testapp.Alice)
 
 		c.Get("/me").Want(t, 200)
-		a.With(old).Get("/me").Want(t, 401)
+		a.WantReplaced(old, "/me")
 		other.Get("/me").Want(t, 401)
 		remembered.Get("/me").Want(t, 401)
 		a.Bearer(tokens.AccessToken).Get("/me").Want(t, 401)

@@ -36,7 +36,7 @@ func TestRegisterSendsVerificationLink(t *testing.T) {
 			t.Errorf("body %s, want %s", r.Text, want)
 		}
 		c.Get("/me").Want(t, 401) // not logged in
-		c.Get(testapp.PathOf(a, a.Outbox.Next(a, mail.VerifyEmail, "ann@example.com"))).Want(t, 200)
+		c.Post(testapp.PathOf(a, a.Outbox.Next(a, mail.VerifyEmail, "ann@example.com")), "{}").Want(t, 200)
 		c.LogIn("ANN@example.com", testapp.NewPassword).Want(t, 200)
 		c.Post("/register", registration("ann@EXAMPLE.com")).WantField(t, "email")
 		testapp.WantEvents[events.Registered](a, 1)
@@ -44,6 +44,29 @@ func TestRegisterSendsVerificationLink(t *testing.T) {
 		if rest := a.RestOfMails(); len(rest) != 0 {
 			t.Errorf("mails %v", rest)
 		}
+	})
+}
+
+func TestRegistrationsHaveALimitOfTheirOwn(t *testing.T) {
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		people := func(a *testapp.App, domain string, from, to, want int) (last *testapp.Response) {
+			for i := from; i < to; i++ {
+				last = a.Client().Post("/register", registration(fmt.Sprintf("ann%d@%s", i, domain))).Want(t, want)
+			}
+			return last
+		}
+		a := newApp(t, b, setup{})
+		people(a, "example.com", 0, 35, 201)
+		few := newApp(t, testapp.Memory(t), setup{config: func(c *ginauth.Config) {
+			c.Throttle.Register = ginauth.Limit{Attempts: 3, Per: time.Hour}
+		}})
+		people(few, "example.com", 0, 3, 201)
+		res := people(few, "example.com", 3, 4, 429)
+		if got := res.Header.Get("Retry-After"); got != "3600" {
+			t.Errorf("Retry-After %q", got)
+		}
+		few.Clock.Advance(time.Hour)
+		people(few, "example.com", 4, 5, 201)
 	})
 }
 

@@ -251,21 +251,38 @@ func TestResetTokenIsNotStored(t *testing.T) {
 	})
 }
 
-// W11: after five wrong tokens for an account the response is 429.
-func TestWrongResetTokensAreThrottled(t *testing.T) {
+// W11: no number of wrong tokens keeps the right one out, from any address. Wrong ones are
+// counted by the client's IP address.
+func TestWrongResetTokensKeepNobodyOut(t *testing.T) {
 	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
-		a := newApp(t, b, setup{})
+		a := newApp(t, b, setup{config: testapp.AddressFromHeader})
 		token := forgot(a, testapp.Alice)
-		for range 5 {
-			resetPassword(a, testapp.Alice, "gpr_wrong", testapp.NewPassword).WantField(t, "token")
-			resetPassword(a, "nobody@example.com", "gpr_wrong", testapp.NewPassword).WantField(t, "token")
+		post := func(ip, email, token string) *testapp.Response {
+			return a.Client().From(ip).Post("/reset-password", fields{"email": email, "token": token, "password": testapp.NewPassword})
 		}
-		known := resetPassword(a, testapp.Alice, token, testapp.NewPassword).Want(t, 429)
-		testapp.Same(t, resetPassword(a, "nobody@example.com", token, testapp.NewPassword), known)
-		resetPassword(a, testapp.Bob, "gpr_wrong", testapp.NewPassword).WantField(t, "token") // another account is not affected
-		a.Clock.Advance(15 * time.Minute)
-		resetPassword(a, testapp.Alice, token, testapp.NewPassword).Want(t, 204)
+		for range 15 {
+			post("192.0.2.1", testapp.Alice, "gpr_wrong").WantField(t, "token")
+			post("192.0.2.1", "nobody@example.com", "gpr_wrong").WantField(t, "token")
+		}
+		known := post("192.0.2.1", testapp.Alice, "gpr_wrong").Want(t, 429)
+		testapp.Same(t, post("192.0.2.1", "nobody@example.com", "gpr_wrong"), known)
+		post("192.0.2.2", testapp.Alice, "gpr_wrong").WantField(t, "token") // another address is not affected
+		post("192.0.2.1", testapp.Alice, token).Want(t, 204)                // nor is the right token
 	})
+}
+
+// Wrong links keep no right one out either.
+func TestWrongLinksKeepNobodyOut(t *testing.T) {
+	a := newApp(t, testapp.Memory(t), setup{})
+	link := unverified(a)
+	for range 40 {
+		a.Client().Post(link+"x", "{}")
+		a.Client().Post("/confirm-email/x", "{}")
+	}
+	a.Client().Post(link+"x", "{}").Want(t, 429)
+	a.Client().Post("/confirm-email/x", "{}").Want(t, 429)
+	a.Client().Post(link, "{}").Want(t, 200)
+	a.Client().Post(changeEmail(a, a.LoggedIn(testapp.Alice), "new@example.com"), "{}").Want(t, 200)
 }
 
 // W11: an account gets one mail of a kind per minute and five per hour.

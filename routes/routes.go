@@ -24,10 +24,12 @@ const (
 	PasswordConfirmed  Route = "GET /confirm-password"
 	ForgotPassword     Route = "POST /forgot-password"
 	ResetPassword      Route = "POST /reset-password"
-	VerifyEmail        Route = "GET /verify-email/:id/:hash"
+	ShowVerifyEmail    Route = "GET /verify-email/:id/:hash"
+	VerifyEmail        Route = "POST /verify-email/:id/:hash"
 	ResendVerification Route = "POST /verify-email/resend"
 	ChangeEmail        Route = "PUT /email"
-	ConfirmEmail       Route = "GET /confirm-email/:token"
+	ShowConfirmEmail   Route = "GET /confirm-email/:token"
+	ConfirmEmail       Route = "POST /confirm-email/:token"
 	Devices            Route = "GET /devices"
 	RevokeDevice       Route = "DELETE /devices/:id"
 	LogoutDevices      Route = "DELETE /devices"
@@ -58,7 +60,7 @@ func Mount(group Router, manager *ginauth.Manager, options Options) {
 	endpoints := s.endpoints()
 	s.options.check(endpoints)
 	for _, e := range endpoints {
-		if !e.served || slices.Contains(s.options.Without, e.route) {
+		if !e.served || s.options.without(e.route) {
 			continue
 		}
 		method, path, _ := strings.Cut(string(e.route), " ")
@@ -67,9 +69,22 @@ func Mount(group Router, manager *ginauth.Manager, options Options) {
 		if e.route == JWKS {
 			chain = nil // the response is public and may be cached
 		}
-		chain = append(chain, e.before...)
-		group.Handle(method, path, append(chain, e.handler)...)
+		chain = append(append(chain, e.before...), e.handler)
+		group.Handle(method, path, chain...)
+		if alias, ok := aliases[e.route]; ok {
+			group.POST(alias, chain...)
+		}
 	}
+}
+
+// aliases are the paths at which a POST does what a PUT or DELETE does, for forms without a
+// script.
+var aliases = map[Route]string{
+	ChangePassword: "/password",
+	ChangeEmail:    "/email",
+	RevokeDevice:   "/devices/:id/delete",
+	LogoutDevices:  "/devices/delete",
+	DeleteToken:    "/tokens/:id/delete",
 }
 
 // server holds the state that all handlers share.
@@ -183,9 +198,9 @@ func (s *server) checkLinks(route Route, base string) {
 	mails := s.m.MailConfig()
 	setting, linked := "", ""
 	switch route {
-	case VerifyEmail:
+	case ShowVerifyEmail:
 		setting, linked = "VerifyPath", mails.VerifyPath
-	case ConfirmEmail:
+	case ShowConfirmEmail:
 		setting, linked = "ConfirmPath", mails.ConfirmPath
 	default:
 		return

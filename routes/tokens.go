@@ -23,12 +23,25 @@ func (s *server) tokenRoutes() []endpoint {
 	}
 }
 
+// issueInput is the body of POST /token. Remember is ignored: a refresh token has
+// its own lifetime.
+type issueInput struct {
+	loginInput
+	Device string `json:"device_token"`
+}
+
+func (in *issueInput) fields() []field {
+	return append(in.loginInput.fields(), field{name: "device_token", text: &in.Device})
+}
+
 func (s *server) issueTokens(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
-	var in loginInput // remember is ignored: a refresh token has its own lifetime
+	var in issueInput
 	if err := decode(c, &in); err != nil {
 		return reply{}, err
 	}
-	res, err := a.Guard(s.options.AccessGuard).Attempt(c.Request.Context(), in.credentials())
+	credentials := in.credentials()
+	credentials["device_token"] = in.Device
+	res, err := a.Guard(s.options.AccessGuard).Attempt(c.Request.Context(), credentials)
 	if err != nil {
 		return reply{}, err
 	}

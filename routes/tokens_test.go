@@ -1,6 +1,7 @@
 package routes_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -134,5 +135,54 @@ func TestPersonalTokenReachesOnlyMe(t *testing.T) {
 		if rest := a.RestOfMails(); len(rest) != 0 {
 			t.Errorf("mails %v", rest)
 		}
+	})
+}
+
+// TestStrangersCannotLockATokenClientOut lets strangers use up the attempts of an
+// account while its owner's client keeps no cookies.
+func TestStrangersCannotLockATokenClientOut(t *testing.T) { // T06
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := newApp(t, b, setup{config: testapp.AddressFromHeader})
+		login := func(from, email, password, device string) *testapp.Response {
+			return a.Client().From(from).Post("/token", fields{"email": email, "password": password, "device_token": device})
+		}
+		token := func(res *testapp.Response) string {
+			var pair ginauth.TokenPair
+			res.Want(t, 200).JSON(t, &pair)
+			if pair.DeviceToken == "" || len(res.Header.Values("Set-Cookie")) != 0 {
+				t.Fatalf("device token %q, cookies %q", pair.DeviceToken, res.Header.Values("Set-Cookie"))
+			}
+			return pair.DeviceToken
+		}
+		device := token(login("192.0.2.1", testapp.Alice, testapp.Password, ""))
+		bobs := token(login("192.0.2.9", testapp.Bob, testapp.Password, ""))
+		for i := range 50 {
+			login(fmt.Sprintf("198.51.100.%d", i), testapp.Alice, "wrong", "").Want(t, 401)
+		}
+		for name, other := range map[string]string{"none": "", "of another user": bobs, "garbage": "x", "changed": device + "x"} {
+			if res := login("192.0.2.1", testapp.Alice, testapp.Password, other); res.StatusCode != 429 {
+				t.Errorf("device token %s: status %d", name, res.StatusCode)
+			}
+		}
+		device = token(login("192.0.2.1", testapp.Alice, testapp.Password, device))
+		// It has a limit of its own, wherever it comes from.
+		for i := range 11 {
+			want := 401
+			if i == 10 {
+				want = 429
+			}
+			login(fmt.Sprintf("203.0.113.%d", i), testapp.Alice, "wrong", device).Want(t, want)
+		}
+		// It ends with the stamp.
+		a.Clock.Advance(16 * time.Minute)
+		a.NewStamp(a.Alice)
+		for i := range 6 {
+			want := 401
+			if i == 5 {
+				want = 429
+			}
+			login("192.0.2.1", testapp.Alice, "wrong", device).Want(t, want)
+		}
+		login("192.0.2.1", testapp.Alice, "wrong", strings.Repeat("x", 1025)).WantField(t, "device_token")
 	})
 }

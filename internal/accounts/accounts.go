@@ -80,6 +80,8 @@ type Service struct {
 	Limiter   *throttle.Limiter
 	Passwords *passwords.Service
 	Mails     *Mails
+	// OnRevoke ends what features issued to a user, or is nil.
+	OnRevoke func(ctx context.Context, realm, userID string) error
 }
 
 // User is the user of a request that a flow is about, with the guard that found it.

@@ -56,10 +56,11 @@ func (s *Service) Devices(ctx context.Context, u User, current Current) ([]Devic
 	return devices, nil
 }
 
-// stillBound reports whether a token is bound to the user's current stamp, or to none.
+// stillBound reports whether a token is bound to the user's current stamp, or to none but to
+// this user.
 func stillBound(kind stores.Kind, data tokens.Data, rm *realm.Realm, u models.Authenticatable) bool {
 	if !data.Bound {
-		return true
+		return data.OfSame(rm, u)
 	}
 	purpose := map[stores.Kind]stamp.Purpose{
 		stores.Remember: stamp.Remember, stores.Refresh: stamp.Refresh, stores.Personal: stamp.Personal,

@@ -2,9 +2,9 @@ package accounts
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
@@ -33,6 +33,7 @@ func (s *Service) RequestEmailChange(ctx context.Context, r *request.State, u Us
 	if _, ok := u.Realm.Users.(models.EmailChanger); !ok {
 		return unsupported("changes no email addresses")
 	}
+	email = strings.TrimSpace(email)
 	if err := checkAddress(email); err != nil {
 		return err
 	}
@@ -75,12 +76,13 @@ func (s *Service) RequestEmailChange(ctx context.Context, r *request.State, u Us
 // EmailChange is a change of an address that a link asks for.
 type EmailChange struct{ emailChange }
 
-// OpenEmailChange checks the token of a link.
-func (s *Service) OpenEmailChange(rm *realm.Realm, token string) (EmailChange, error) {
+// OpenEmailChange checks the token of a link. A wrong one is counted by the client's IP
+// address.
+func (s *Service) OpenEmailChange(ctx context.Context, rm *realm.Realm, token string) (EmailChange, error) {
 	var c EmailChange
 	data, _, ok := s.Config.EmailSealer.Open(s.Env.Now(), token)
 	if !ok || json.Unmarshal(data, &c.emailChange) != nil || c.Realm != rm.Name {
-		return c, autherr.ErrInvalidLink
+		return c, s.countGuess(ctx, autherr.ErrInvalidLink)
 	}
 	return c, nil
 }
@@ -100,7 +102,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, r *request.State, rm *realm.
 	if u == nil || !ok || realm.Disabled(u) || !rm.Fits(stamp.Email, u, change.Fingerprint) {
 		return nil, autherr.ErrInvalidLink
 	}
-	changed, err := changer.ChangeEmail(ctx, change.ID, stamped.AuthStamp(), change.Email, rand.Text(), s.Env.Now())
+	changed, err := changer.ChangeEmail(ctx, change.ID, stamped.AuthStamp(), change.Email, stamp.Next(u), s.Env.Now())
 	switch {
 	case errors.Is(err, models.ErrTaken):
 		return nil, autherr.Invalid(emailField, "is taken")

@@ -2,7 +2,6 @@ package accounts
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 
 	"github.com/ginauth/ginauth/autherr"
@@ -23,15 +22,13 @@ func (s *Service) ProvePassword(ctx context.Context, r *request.State, u User, f
 	if err := passwords.CheckShape(field, password); err != nil {
 		return err
 	}
-	sub := s.subjectOf(r, u)
-	if sub.Device != nil && !sub.Device.Fits(u.Realm, u.Authenticatable) {
-		sub.Device = nil
-	}
-	a, err := s.Limiter.Reserve(ctx, r, u.Guard, sub, lim)
+	subject := s.Limiter.UserSubject(r, u.Realm, u.Authenticatable, canonicalEmail(u))
+	a, err := s.Limiter.Reserve(ctx, r, u.Guard, subject, lim)
 	if err != nil {
 		return err
 	}
-	ok, err := s.Passwords.Matches(ctx, u.Authenticatable, password)
+	defer a.Done()
+	ok, err := s.Passwords.Matches(passwords.For(ctx, r.Remote), u.Authenticatable, password)
 	if errors.Is(err, hashing.ErrBusy) {
 		err = errors.Join(err, a.Release(ctx)) // nothing was compared
 	}
@@ -40,19 +37,22 @@ func (s *Service) ProvePassword(ctx context.Context, r *request.State, u User, f
 	}
 	if !ok {
 		s.Env.Dispatch(ctx, events.Failed{Meta: a.Meta(u.AuthID())})
-		return autherr.Invalid(field, "is not right")
+		return autherr.Invalid(field, "is incorrect")
 	}
 	return a.Succeed(ctx)
 }
 
-// subjectOf names the account of a user as a login by the email address does.
-func (s *Service) subjectOf(r *request.State, u User) throttle.Subject {
-	if to, ok := mailbox(u.Authenticatable); ok {
-		if canonical, err := u.Realm.Canonical(emailField, to.Email); err == nil {
-			return s.Limiter.Subject(r, u.Realm, emailField, canonical)
-		}
+// canonicalEmail returns the address that the user can log in with, or "".
+func canonicalEmail(u User) string {
+	to, ok := mailbox(u.Authenticatable)
+	if !ok {
+		return ""
 	}
-	return s.Limiter.Subject(r, u.Realm, "id", u.AuthID())
+	canonical, err := u.Realm.Canonical(emailField, to.Email)
+	if err != nil {
+		return "" // users log in with another field
+	}
+	return canonical
 }
 
 // ChangePassword stores a new password of the user, who gives the current one, and
@@ -64,8 +64,9 @@ func (s *Service) ChangePassword(
 	if !ok {
 		return nil, unsupported("changes no password")
 	}
-	if err := passwords.CheckShape("password", password); err != nil {
-		return nil, err
+	shape := autherr.AllInput(passwords.CheckShape("current_password", current), passwords.CheckShape("password", password))
+	if shape != nil {
+		return nil, shape
 	}
 	if err := s.ProvePassword(ctx, r, u, "current_password", current, lim); err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func (s *Service) ChangePassword(
 	if err := s.Passwords.CheckNew(ctx, "password", password, words(u.Authenticatable)...); err != nil {
 		return nil, err
 	}
-	hash, err := s.Passwords.Hash(ctx, password)
+	hash, err := s.Passwords.Hash(passwords.For(ctx, r.Remote), password)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +83,7 @@ func (s *Service) ChangePassword(
 	if err := u.Realm.StillSame(ctx, u.Authenticatable); err != nil {
 		return nil, err
 	}
-	changed, err := changer.ChangePassword(ctx, u.AuthID(), stamp.Value(u.Authenticatable), hash, rand.Text())
+	changed, err := changer.ChangePassword(ctx, u.AuthID(), stamp.Value(u.Authenticatable), hash, stamp.Next(u.Authenticatable))
 	if err := realm.ChangeError("change password", changed, err); err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ type Proof struct {
 // Prove checks the credentials of a login. The order matters: the attempt is counted before the
 // user is looked up and before the password is hashed, so that a refused attempt costs nothing,
 // and every later answer has cost one hash. A user who does not meet the condition, which may be
-// nil, is refused like a wrong password.
+// nil, is refused like a wrong password. The caller calls Done of the attempt.
 func (s *Service) Prove(
 	ctx context.Context, r *request.State, rm *realm.Realm, guard string, given map[string]any,
 	condition func(models.Authenticatable) bool, lim *throttle.Limits,
@@ -38,15 +38,21 @@ func (s *Service) Prove(
 		return nil, err
 	}
 	p := &Proof{s: s, r: r, realm: rm, password: c.Password}
-	p.Attempt, err = s.Limiter.Reserve(ctx, r, guard, s.Limiter.Subject(r, rm, c.Field, c.Canonical), lim)
+	p.Attempt, err = s.Limiter.Reserve(ctx, r, guard, s.Limiter.Subject(r, rm, c.Field, c.Canonical, c.Device), lim)
 	if err != nil {
 		return nil, err
 	}
+	proved := false
+	defer func() {
+		if !proved {
+			p.Attempt.Done()
+		}
+	}()
 	s.Env.Dispatch(ctx, events.Attempting{Meta: p.Attempt.Meta("")})
-	if err := p.lookUp(ctx, c); err != nil {
+	if p.User, err = p.Attempt.LookUp(ctx, rm, c.Field, c.Canonical); err != nil {
 		return nil, err
 	}
-	ok, err := s.Passwords.Matches(ctx, p.User, c.Password)
+	ok, err := s.Passwords.Matches(passwords.For(ctx, r.Remote), p.User, c.Password)
 	if errors.Is(err, hashing.ErrBusy) {
 		// Nothing was compared: a flood of logins must not lock honest users out for longer
 		// than it lasts.
@@ -58,17 +64,8 @@ func (s *Service) Prove(
 	if !ok || realm.Disabled(p.User) || (condition != nil && !condition(p.User)) {
 		return nil, p.Refuse(ctx)
 	}
+	proved = true
 	return p, nil
-}
-
-// lookUp finds the user, and counts the attempt as what it turns out to be.
-func (p *Proof) lookUp(ctx context.Context, c passwords.Credentials) (err error) {
-	ctx, span := p.r.Span(ctx)
-	defer span.End()
-	if p.User, err = p.realm.ByIdentifier(ctx, c.Field, c.Canonical); err != nil {
-		return err
-	}
-	return p.Attempt.Settle(ctx, p.realm, p.User)
 }
 
 // Refuse reports the attempt as failed and returns autherr.ErrInvalidCredentials.
@@ -86,7 +83,7 @@ func (p *Proof) Succeed(ctx context.Context) error {
 	if err := p.Attempt.Succeed(ctx); err != nil {
 		return err
 	}
-	p.s.Passwords.Rehash(p.r.Within(ctx), p.realm, p.User, p.password)
+	p.s.Passwords.Rehash(passwords.For(p.r.Within(ctx), p.r.Remote), p.realm, p.User, p.password)
 	p.s.Env.Dispatch(ctx, events.Authenticated{Meta: p.Attempt.Meta(p.User.AuthID())})
 	return nil
 }

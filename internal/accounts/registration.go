@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,6 +14,7 @@ import (
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/emailaddr"
 	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 )
@@ -33,6 +36,7 @@ func (s *Service) Register(ctx context.Context, rm *realm.Realm, in Registration
 	if err != nil {
 		return nil, err
 	}
+	in.Email = strings.TrimSpace(in.Email) // as a login does
 	if err := s.checkRegistration(ctx, rm, in); err != nil {
 		return nil, err
 	}
@@ -52,12 +56,10 @@ func (s *Service) Register(ctx context.Context, rm *realm.Realm, in Registration
 	}
 	spanned, span := s.Env.Span(ctx)
 	defer span.End()
-	switch err := rm.Users.(models.Registrar).CreateUser(spanned, u); {
-	case errors.Is(err, models.ErrTaken):
-		return nil, s.taken(ctx, tell)
-	case err != nil:
-		return nil, autherr.Unavailable("create user", err)
+	if err := rm.Users.(models.Registrar).CreateUser(spanned, u); err != nil {
+		return nil, s.notCreated(spanned, rm, in, tell, err)
 	}
+	s.knowDevice(ctx, rm, in.Email, u)
 	s.Env.Dispatch(ctx, events.Registered{Meta: s.Env.Meta(ctx, in.Guard, u.AuthID())})
 	if v, ok := u.(models.EmailVerifiable); ok && s.Mails != nil && !v.AuthEmailVerified() {
 		s.sendVerification(ctx, rm, u)
@@ -93,18 +95,30 @@ func NewUser(rm *realm.Realm) (models.Authenticatable, error) {
 	return u, nil
 }
 
+// checkRegistration returns all faults of the input at once.
 func (s *Service) checkRegistration(ctx context.Context, rm *realm.Realm, in Registration) error {
-	if n := utf8.RuneCountInString(in.Name); strings.TrimSpace(in.Name) == "" || n > maxName ||
-		!utf8.ValidString(in.Name) || strings.ContainsFunc(in.Name, unicode.IsControl) {
+	address := checkAddress(in.Email)
+	if address == nil {
+		_, address = rm.Canonical(emailField, in.Email)
+	}
+	faults := []error{
+		checkName(in.Name), address, s.Passwords.CheckNew(ctx, "password", in.Password, in.Name, in.Email),
+	}
+	for _, field := range slices.Sorted(maps.Keys(in.Fields)) {
+		if value := in.Fields[field]; strings.ContainsRune(value, 0) || !utf8.ValidString(value) {
+			// Some databases store no such text.
+			faults = append(faults, autherr.Invalid(request.Cut(field, 64), "is not a text"))
+		}
+	}
+	return autherr.AllInput(faults...)
+}
+
+func checkName(name string) error {
+	if n := utf8.RuneCountInString(name); strings.TrimSpace(name) == "" || n > maxName ||
+		!utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
 		return autherr.Invalid("name", fmt.Sprintf("must be 1 to %d characters that can be shown", maxName))
 	}
-	if err := checkAddress(in.Email); err != nil {
-		return err
-	}
-	if _, err := rm.Canonical(emailField, in.Email); err != nil {
-		return err
-	}
-	return s.Passwords.CheckNew(ctx, "password", in.Password, in.Name, in.Email)
+	return nil
 }
 
 // checkAddress refuses a text that cannot be an email address.
@@ -133,13 +147,66 @@ func (s *Service) ownerToTell(ctx context.Context, rm *realm.Realm, email string
 	return owner, nil
 }
 
-// taken answers a registration with an address that is taken.
-func (s *Service) taken(ctx context.Context, tell models.Authenticatable) error {
-	if !s.Config.HideAccountExistence {
-		return autherr.Invalid(emailField, "is taken")
+// knowDevice makes the browser that registers a known device of the account, or nothing if
+// there is no user. The response looks the same.
+func (s *Service) knowDevice(ctx context.Context, rm *realm.Realm, email string, u models.Authenticatable) {
+	r := request.Of(ctx)
+	if r == nil {
+		return
 	}
+	if u != nil {
+		s.Limiter.RememberDevice(r, rm, s.Limiter.UserSubject(r, rm, u, canonicalEmail(User{Authenticatable: u, Realm: rm})), u)
+		return
+	}
+	if canonical, err := rm.Canonical(emailField, email); err == nil {
+		s.Limiter.RememberNothing(r, s.Limiter.Subject(r, rm, emailField, canonical, ""))
+	}
+}
+
+// notCreated returns the answer to a registration whose user the provider refused.
+func (s *Service) notCreated(ctx context.Context, rm *realm.Realm, in Registration, tell models.Authenticatable, err error) error {
+	var input *autherr.InputError
+	field := &models.FieldError{Field: emailField}
+	errors.As(err, &field)
+	switch {
+	case errors.Is(err, autherr.ErrUnavailable):
+		return err
+	case errors.As(err, &input): // of a hook
+		return err
+	case errors.Is(err, models.ErrBadIdentifier):
+		return autherr.Invalid(field.Field, "is missing or not acceptable")
+	case !errors.Is(err, models.ErrTaken):
+		return autherr.Unavailable("create user", err)
+	case !s.Config.HideAccountExistence:
+		return autherr.Invalid(field.Field, "is taken")
+	}
+	s.knowDevice(ctx, rm, in.Email, nil)
+	return s.tellTaken(ctx, rm, in, tell, field.Field)
+}
+
+// tellTaken tells by mail that a registration made no user: the owner of a taken email
+// address, or the person who registers if something else is taken. Only the mailbox learns it.
+func (s *Service) tellTaken(ctx context.Context, rm *realm.Realm, in Registration, tell models.Authenticatable, field string) error {
 	if tell != nil {
 		s.Mails.send(ctx, mail.AlreadyRegistered, tell, mail.Data{URL: s.Mails.forgotPage()})
+		return nil
 	}
+	canonical, err := rm.Canonical(emailField, in.Email)
+	if err != nil {
+		return err
+	}
+	owner, err := rm.ByIdentifier(ctx, emailField, canonical)
+	if err != nil || owner != nil {
+		return err // a parallel request made this user, and sends a mail
+	}
+	account := s.Limiter.Account(rm.Name, emailField, canonical)
+	if allowed, err := s.mayMail(ctx, mail.RegistrationFailed, account[:]); err != nil || !allowed {
+		return err
+	}
+	u, err := NewUser(rm)
+	if err != nil {
+		return err
+	}
+	s.Mails.sendTo(ctx, mail.RegistrationFailed, u, mail.Address{Name: in.Name, Email: in.Email}, mail.Data{Field: field, URL: s.Mails.link("/")})
 	return nil
 }

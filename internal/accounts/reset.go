@@ -2,9 +2,7 @@ package accounts
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"time"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
@@ -14,7 +12,6 @@ import (
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/stamp"
-	"github.com/ginauth/ginauth/internal/throttle"
 	"github.com/ginauth/ginauth/internal/tokens"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
@@ -64,8 +61,8 @@ func (s *Service) sendResetLink(ctx context.Context, rm *realm.Realm, guard stri
 	s.Env.Dispatch(ctx, events.PasswordResetLinkSent{Meta: s.Env.Meta(ctx, guard, u.AuthID())})
 }
 
-// ResetTokenExists reports whether a token would be accepted for the address. It
-// counts as a guess and uses nothing up.
+// ResetTokenExists reports whether a token would be accepted for the address. A wrong one
+// counts as a guess. It uses nothing up.
 func (s *Service) ResetTokenExists(ctx context.Context, rm *realm.Realm, email, token string) (bool, error) {
 	_, _, err := s.findReset(ctx, rm, email, token)
 	if errors.Is(err, autherr.ErrInvalidToken) || errors.Is(err, autherr.ErrInvalidInput) {
@@ -85,10 +82,10 @@ func (s *Service) Reset(ctx context.Context, rm *realm.Realm, guard string, in P
 		return err
 	}
 	u, token, err := s.findReset(ctx, rm, in.Email, in.Token)
-	if errors.Is(err, autherr.ErrInvalidToken) {
+	switch {
+	case errors.Is(err, autherr.ErrInvalidToken):
 		return errToken()
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	if err := s.Passwords.CheckNew(ctx, "password", in.Password, words(u)...); err != nil {
@@ -101,8 +98,7 @@ func (s *Service) Reset(ctx context.Context, rm *realm.Realm, guard string, in P
 	// From here on a client that disconnects changes nothing.
 	ctx, span := s.Env.Span(context.WithoutCancel(ctx))
 	defer span.End()
-	// The user is loaded again, because hashing took time in which another change may
-	// have ended the token.
+	// Loaded again: while the password was hashed, another change may have ended the token.
 	again, err := rm.ByID(ctx, u.AuthID())
 	if err != nil {
 		return err
@@ -117,13 +113,33 @@ func (s *Service) Reset(ctx context.Context, rm *realm.Realm, guard string, in P
 		return errToken()
 	}
 	changed, err := s.overwritePassword(ctx, rm, changer, again, hash)
+	if err == nil {
+		err = s.endOthers(ctx, rm, guard, changed)
+	}
 	if err != nil {
 		return err
 	}
-	s.DeleteRevoked(ctx, rm, u.AuthID(), "")
 	s.Mails.send(ctx, mail.PasswordChanged, changed, mail.Data{URL: s.Mails.forgotPage()})
 	s.Env.Dispatch(ctx, events.PasswordReset{Meta: s.Env.Meta(ctx, guard, u.AuthID())})
 	return nil
+}
+
+// endOthers ends what the former password had opened. If the address was never verified, it
+// ends also what outlives a password, because a stranger may have made it, and the mailed
+// token verifies the address. That comes last: after an outage the next reset does all of it.
+func (s *Service) endOthers(ctx context.Context, rm *realm.Realm, guard string, u models.Authenticatable) error {
+	if !neverVerified(u) {
+		s.DeleteRevoked(ctx, rm, u.AuthID(), "")
+		return nil
+	}
+	if err := s.endIssued(ctx, rm, u.AuthID()); err != nil {
+		return err
+	}
+	verifier, ok := rm.Users.(models.EmailVerifier)
+	if !ok {
+		return nil
+	}
+	return s.recordVerified(ctx, rm, verifier, guard, u)
 }
 
 // overwritePassword stores a password for a person who proved to own the address. It
@@ -136,7 +152,7 @@ func (s *Service) overwritePassword(
 		if to, _ := mailbox(now); realm.Disabled(now) || to.Email != proved.Email {
 			return nil, errToken()
 		}
-		changed, err := changer.ChangePassword(ctx, now.AuthID(), stamp.Value(now), hash, rand.Text())
+		changed, err := changer.ChangePassword(ctx, now.AuthID(), stamp.Value(now), hash, stamp.Next(now))
 		return changed, realm.ChangeError("change password", changed, err)
 	})
 	if err == nil && changed == nil {
@@ -145,20 +161,20 @@ func (s *Service) overwritePassword(
 	return changed, err
 }
 
-// resetGuesses limits wrong reset tokens for one account.
-var resetGuesses = throttle.Limit{Attempts: 5, Per: 15 * time.Minute}
-
-// findReset returns the user of an address and the token, if the token is the user's
-// and lives. Otherwise the try stays counted under the address that was given. An
-// unknown address costs the same store calls.
+// findReset returns the user of an email address and the token, if the token is the user's
+// and lives. A wrong one is counted by the client's IP address, and never keeps the right one
+// out. An unknown email address costs the same store calls.
 func (s *Service) findReset(ctx context.Context, rm *realm.Realm, email, text string) (models.Authenticatable, stores.Token, error) {
+	u, t, err := s.lookUpReset(ctx, rm, email, text)
+	if errors.Is(err, autherr.ErrInvalidToken) {
+		err = s.countGuess(ctx, err)
+	}
+	return u, t, err
+}
+
+func (s *Service) lookUpReset(ctx context.Context, rm *realm.Realm, email, text string) (models.Authenticatable, stores.Token, error) {
 	none := stores.Token{}
 	canonical, err := rm.Canonical(emailField, email)
-	if err != nil {
-		return nil, none, err
-	}
-	slots, err := s.Limiter.Count(ctx, "count attempts",
-		s.Limiter.Window("reset guess", resetGuesses, []byte(rm.Name), []byte(canonical)))
 	if err != nil {
 		return nil, none, err
 	}
@@ -188,5 +204,5 @@ func (s *Service) findReset(ctx context.Context, rm *realm.Realm, email, text st
 	if !rm.Fits(stamp.Reset, u, data.Fingerprint) {
 		return nil, none, autherr.ErrInvalidToken
 	}
-	return u, t, s.Limiter.Refund(ctx, slots...)
+	return u, t, nil
 }

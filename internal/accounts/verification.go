@@ -14,14 +14,16 @@ import (
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/deadline"
+	"github.com/ginauth/ginauth/internal/passwords"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/throttle"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 )
 
-// maxLink is the longest link that is looked at, in bytes.
-const maxLink = 2048
+// maxLink is the longest link that is looked at, in bytes, with what others appended.
+const maxLink = 8192
 
 // VerificationURL returns the link that proves a user's current address. It is signed
 // and bound to the user, the address and this purpose.
@@ -52,15 +54,62 @@ func (s *Service) signLink(key int, realm, id, hash, expires string) string {
 	return url.PathEscape(id) + "/" + hash + "?expires=" + expires + "&signature=" + base64.RawURLEncoding.EncodeToString(mac[:])
 }
 
-// VerifyEmail checks a link and records that the address is the user's.
-func (s *Service) VerifyEmail(ctx context.Context, rm *realm.Realm, guard string, link *url.URL) (models.Authenticatable, error) {
+// Opener is the client that opens a link to verify an address, and what else it shows.
+type Opener struct {
+	// Request is the client's request, or nil if it is not known.
+	Request *request.State
+	// User is the request's user, or nil.
+	User models.Authenticatable
+	// Password is the account's password, or "".
+	Password string
+	Limits   *throttle.Limits
+}
+
+// Verification is the result of a link that was opened.
+type Verification struct {
+	User models.Authenticatable
+	// Ended says that the password and everything issued before have ended.
+	Ended bool
+}
+
+// VerifyEmail checks a link and records that the address is the user's. A stranger may have
+// registered the address, so the link alone does not show who chose the password. Unless the
+// opener shows that, the password and everything that was issued before end first, and a link
+// to choose a password is mailed.
+func (s *Service) VerifyEmail(ctx context.Context, rm *realm.Realm, guard string, link *url.URL, by Opener) (Verification, error) {
 	verifier, ok := rm.Users.(models.EmailVerifier)
 	if !ok {
-		return nil, unsupported("verifies no email addresses")
+		return Verification{}, unsupported("verifies no email addresses")
 	}
+	u, err := s.linkUser(ctx, rm, link)
+	if err != nil {
+		return Verification{}, err
+	}
+	result := Verification{User: u}
+	v := u.(models.EmailVerifiable)
+	if !v.AuthEmailVerified() {
+		kept, err := s.sameOwner(ctx, rm, guard, u, by)
+		if err == nil && !kept {
+			result.User, result.Ended, err = s.endUnproved(ctx, rm, u)
+		}
+		if err != nil {
+			return Verification{}, err
+		}
+	}
+	if err := s.recordVerified(ctx, rm, verifier, guard, result.User); err != nil {
+		return Verification{}, err
+	}
+	if _, can := rm.Users.(models.PasswordChanger); can && result.Ended {
+		s.Env.Background.RunHidden(func() { s.sendResetLink(deadline.Detach(ctx), rm, guard, result.User) })
+	}
+	return result, nil
+}
+
+// linkUser returns the user whose address a link verifies.
+func (s *Service) linkUser(ctx context.Context, rm *realm.Realm, link *url.URL) (models.Authenticatable, error) {
 	id, hash, err := s.openLink(rm.Name, link)
 	if err != nil {
-		return nil, err
+		return nil, s.countGuess(ctx, err)
 	}
 	ctx, span := s.Env.Span(ctx)
 	defer span.End()
@@ -76,24 +125,56 @@ func (s *Service) VerifyEmail(ctx context.Context, rm *realm.Realm, guard string
 	if err != nil || !s.isAddress(mac, rm.Name, id, v.AuthEmail()) {
 		return nil, autherr.ErrInvalidLink // the address has changed since
 	}
-	changed, err := verifier.VerifyEmail(ctx, id, v.AuthEmail(), s.Env.Now())
-	if err != nil {
-		return nil, autherr.Unavailable("verify address", err)
-	}
-	if changed {
-		s.Env.Dispatch(ctx, events.Verified{Meta: s.Env.Meta(ctx, guard, id)})
-	}
 	return u, nil
 }
 
-// openLink checks a link's signature over its one canonical text.
+// sameOwner reports whether the opener of a link is the person who set up the account: it is
+// logged in as the user, it registered or logged in from this browser under the current
+// security stamp, or it gives the password. A wrong password is an *autherr.InputError.
+func (s *Service) sameOwner(ctx context.Context, rm *realm.Realm, guard string, u models.Authenticatable, by Opener) (bool, error) {
+	if own := realm.Present(by.User); own != nil && own.AuthID() == u.AuthID() {
+		return true, nil
+	}
+	r := by.Request
+	if r == nil {
+		return false, nil
+	}
+	about := User{u, rm, guard}
+	if by.Password != "" {
+		err := s.ProvePassword(ctx, r, about, passwords.Field, by.Password, by.Limits)
+		return err == nil, err
+	}
+	// The device of a UserSubject fits the user's current stamp.
+	return s.Limiter.UserSubject(r, rm, u, canonicalEmail(about)).Device != nil, nil
+}
+
+// recordVerified records that the user's address was verified.
+func (s *Service) recordVerified(
+	ctx context.Context, rm *realm.Realm, verifier models.EmailVerifier, guard string, u models.Authenticatable,
+) error {
+	ctx, span := s.Env.Span(ctx)
+	defer span.End()
+	to, _ := mailbox(u)
+	changed, err := verifier.VerifyEmail(ctx, u.AuthID(), to.Email, s.Env.Now())
+	if err != nil {
+		return autherr.Unavailable("verify address", err)
+	}
+	if changed {
+		s.Env.Dispatch(ctx, events.Verified{Meta: s.Env.Meta(ctx, guard, u.AuthID())})
+	}
+	return nil
+}
+
+// openLink checks a link's signature. It reads what is signed: the end of the path and the two
+// parameters. Mail services and social networks append parameters of their own to links, so
+// others are ignored.
 func (s *Service) openLink(realm string, link *url.URL) (id, hash string, err error) {
 	path := link.EscapedPath()
 	if len(path)+len(link.RawQuery) > maxLink {
 		return "", "", autherr.ErrInvalidLink
 	}
 	parts := strings.Split(path, "/")
-	expires, _, ok := strings.Cut(strings.TrimPrefix(link.RawQuery, "expires="), "&")
+	expires, signature, ok := signedParams(link.RawQuery)
 	if len(parts) < 3 || !ok {
 		return "", "", autherr.ErrInvalidLink
 	}
@@ -103,17 +184,34 @@ func (s *Service) openLink(realm string, link *url.URL) (id, hash string, err er
 	if err != nil || numErr != nil {
 		return "", "", autherr.ErrInvalidLink
 	}
-	given := strings.Join(parts[len(parts)-2:], "/") + "?" + link.RawQuery
+	given := strings.Join(parts[len(parts)-2:], "/") + "?expires=" + expires + "&signature=" + signature
 	valid := false
 	for key := range s.Config.VerifyKeys.Len() {
-		// The whole text is compared: another order, spelling or number of
-		// parameters is another text.
+		// The text of what is signed is compared: another spelling of it is another text.
 		valid = valid || hmac.Equal([]byte(given), []byte(s.signLink(key, realm, id, hash, expires)))
 	}
 	if !valid || !s.Env.Now().Before(time.Unix(seconds, 0)) {
 		return "", "", autherr.ErrInvalidLink
 	}
 	return id, hash, nil
+}
+
+// signedParams returns the texts of the parameters that a link signs, as they are in the query.
+// Each has to be there once: with two, another reader could take the other one.
+func signedParams(query string) (expires, signature string, ok bool) {
+	given := [2]int{}
+	for pair := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		switch name {
+		case "expires":
+			expires = value
+			given[0]++
+		case "signature":
+			signature = value
+			given[1]++
+		}
+	}
+	return expires, signature, given == [2]int{1, 1}
 }
 
 // isAddress reports whether a digest is of the address, under the current key or a

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/hashing"
@@ -35,8 +36,8 @@ var table = []Answer{
 	{autherr.ErrNotFound, 404, "not_found", "Not found."},
 	{autherr.ErrCrossOrigin, 403, "cross_origin", "The request came from another site."},
 	{autherr.ErrEmailNotVerified, 403, "email_not_verified", "The email address is not verified."},
-	{autherr.ErrInvalidLink, 403, "invalid_link", "The link is not valid, or not any more."},
-	{autherr.ErrPasswordConfirmation, 403, "password_confirmation_required", "Give your password again to do this."},
+	{autherr.ErrInvalidLink, 403, "invalid_link", "This link is invalid or has expired."},
+	{autherr.ErrPasswordConfirmation, 403, "password_confirmation_required", "Confirm your password to continue."},
 	{autherr.ErrMissingAbility, 403, "missing_ability", "The token does not allow this."},
 	{autherr.ErrForbidden, 403, "forbidden", "This action is not allowed."},
 	{autherr.ErrMalformed, 400, "malformed_request", "The request body cannot be read: it is not complete, or not what its media type says."},
@@ -62,10 +63,15 @@ func For(err error) Answer {
 // "".
 func (a Answer) Body(err error, denied string) map[string]any {
 	body := map[string]any{"code": a.Code, "message": a.Message}
-	var input *autherr.InputError
-	switch {
-	case errors.As(err, &input):
-		body["field"], body["message"] = input.Field, "The "+input.Field+" "+input.Reason+"."
+	switch faults := autherr.InputFaults(err); {
+	case faults != nil:
+		all := make(map[string][]string)
+		for _, fault := range faults {
+			all[fault.Field] = append(all[fault.Field], fault.Reason)
+		}
+		first := faults[0]
+		body["field"], body["errors"] = first.Field, all
+		body["message"] = "The " + strings.ReplaceAll(first.Field, "_", " ") + " " + first.Reason + "."
 	case denied != "":
 		body["message"] = denied
 	}

@@ -26,15 +26,17 @@ type Runner struct {
 
 	started chan struct{} // is closed by Start
 
-	mu     sync.Mutex
-	n      int
-	closed bool
-	done   sync.WaitGroup
+	mu      sync.Mutex
+	n       int
+	watches int
+	closed  bool
+	done    sync.WaitGroup
+	looks   chan struct{} // bounds how many watches look at once
 }
 
 // New returns a Runner.
 func New(log *slog.Logger) *Runner {
-	r := &Runner{log: log, started: make(chan struct{})}
+	r := &Runner{log: log, started: make(chan struct{}), looks: make(chan struct{}, maxLooks)}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	return r
 }

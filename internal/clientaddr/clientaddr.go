@@ -31,6 +31,33 @@ func Prefix(remote string) (key string, ok bool) {
 	return prefix.String(), true
 }
 
+// siteBits is the length of the part of an IPv6 address that a site is assigned
+// at most. A site can choose among 65,536 networks of prefixBits.
+const siteBits = 48
+
+// Site returns the /48 network of an IPv6 address, and "" for IPv4 and for texts
+// that Prefix does not accept.
+func Site(remote string) string {
+	addr, ok := Parse(remote)
+	if !ok || addr.Is4() {
+		return ""
+	}
+	prefix, err := addr.Prefix(siteBits)
+	if err != nil {
+		return ""
+	}
+	return prefix.String()
+}
+
+// Client names the client that something is done for: an IPv4 address, or the
+// /48 of IPv6. It returns "" for texts that Prefix does not accept.
+func Client(remote string) string {
+	if site := Site(remote); site != "" {
+		return site
+	}
+	return Host(remote)
+}
+
 // Parse returns the address in remote, without zone and port. Addresses that
 // are mapped to IPv6 are returned as IPv4. Remote has the forms that Prefix
 // accepts.

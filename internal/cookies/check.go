@@ -24,8 +24,11 @@ func (c *Config) Check(f *faults.List) {
 	if !strings.HasPrefix(c.Path, "/") || strings.ContainsFunc(c.Path, notCookieAttribute) {
 		f.Add("Session.Cookie.Path", "%q is not a path", c.Path)
 	}
-	if strings.ContainsFunc(c.Domain, notCookieAttribute) {
-		f.Add("Session.Cookie.Domain", "%q is not a domain", c.Domain)
+	if fault := domainFault(c.Domain); c.Domain != "" && fault != "" {
+		f.Add("Session.Cookie.Domain", "%q %s", c.Domain, fault)
+	}
+	if c.Partitioned && (c.Insecure || c.SameSite != http.SameSiteNoneMode) {
+		f.Add("Session.Cookie.Partitioned", "needs a Secure cookie with SameSite None: no other is sent to a page in a frame of another site")
 	}
 	switch c.SameSite {
 	case http.SameSiteLaxMode, http.SameSiteStrictMode:

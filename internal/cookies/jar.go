@@ -4,13 +4,10 @@ package cookies
 import (
 	"net"
 	"net/http"
-	"net/netip"
-	"net/textproto"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/ginauth/ginauth/internal/clientaddr"
 )
 
 // Prefixes of cookie names that browsers give a meaning (RFC 6265bis, 4.1.3).
@@ -18,6 +15,9 @@ const (
 	HostPrefix   = "__Host-"
 	SecurePrefix = "__Secure-"
 )
+
+// DefaultName is the name of the session cookie if none is configured.
+const DefaultName = HostPrefix + "ginauth"
 
 // Config says how cookies travel. All cookies of an application share it.
 type Config struct {
@@ -29,61 +29,40 @@ type Config struct {
 	SameSite http.SameSite
 	// Insecure leaves the attribute Secure off.
 	Insecure bool
+	// Partitioned gives each site that embeds the application cookies of its own.
+	Partitioned bool
 }
 
 // Jar reads and writes the cookies of one request.
 type Jar struct {
 	cfg   *Config
 	plain bool
+	// port is part of the default name of plain cookies, which browsers send to all ports.
+	port uint16
 }
 
 // NewJar returns the Jar of a request. Usually cookies are Secure, also without TLS, because TLS
 // often ends at a proxy. During development a machine that talks to itself gets plain ones,
 // without the prefix of names.
 func NewJar(cfg *Config, r *http.Request, development bool) Jar {
-	return Jar{cfg, r.TLS == nil && development && FromOwnMachine(r)}
-}
-
-// pairs returns the names and values of the cookies of a request, in the one way in which this
-// package reads them. The name may have spaces around it, and found says that it has a value.
-func pairs(h http.Header, yield func(name, value string, found bool) (more bool)) {
-	for _, line := range h["Cookie"] {
-		for line != "" {
-			var pair string
-			pair, line, _ = strings.Cut(line, ";")
-			if !yield(strings.Cut(textproto.TrimString(pair), "=")) {
-				return
-			}
-		}
+	j := Jar{cfg: cfg, plain: r.TLS == nil && development && FromOwnMachine(r)}
+	if j.plain && cfg.Name == DefaultName {
+		j.port = localPort(r.Host)
 	}
-}
-
-// Read returns the value of the cookie with exactly this name. If there are two with
-// different values it returns none: a sibling domain can plant a second cookie, and
-// the header does not tell which is the browser's own (RFC 6265, 8.6). The same
-// holds for a name followed by a space and for a name without a value, which other
-// readers take for the same cookie.
-func Read(h http.Header, name string) (value string, ok bool) {
-	pairs(h, func(k, v string, found bool) bool {
-		if textproto.TrimString(k) != name {
-			return true
-		}
-		if !found || k != name || (ok && v != value) {
-			value, ok = "", false
-			return false
-		}
-		value, ok = v, true
-		return true
-	})
-	return value, ok
+	return j
 }
 
 // Name returns the name that a cookie has in the headers of this request.
 func (j Jar) Name(name string) string {
-	if j.plain {
-		return strings.TrimPrefix(strings.TrimPrefix(name, HostPrefix), SecurePrefix)
+	if !j.plain {
+		return name
 	}
-	return name
+	name = strings.TrimPrefix(strings.TrimPrefix(name, HostPrefix), SecurePrefix)
+	if j.port == 0 {
+		return name
+	}
+	const base = "ginauth" // of DefaultName
+	return base + "_" + strconv.Itoa(int(j.port)) + strings.TrimPrefix(name, base)
 }
 
 // Get returns the value of a cookie; see Read.
@@ -98,15 +77,28 @@ func (j Jar) cookie(name, value string, lifetime time.Duration) *http.Cookie {
 		Name: j.Name(name), Value: value,
 		Path: j.cfg.Path, Domain: j.cfg.Domain,
 		MaxAge:   int(lifetime / time.Second),
-		Secure:   !j.plain && !j.cfg.Insecure,
+		Secure:   j.Secure(),
 		HttpOnly: true,
-		SameSite: j.cfg.SameSite,
+		SameSite: j.SameSite(),
 	}
+	c.Partitioned = j.cfg.Partitioned && c.Secure
 	if lifetime < 0 {
 		c.MaxAge = -1 // which net/http writes as Max-Age=0
 	}
 	return c
 }
+
+// SameSite returns the attribute of the request's cookies. Browsers drop a cookie with None that
+// is not Secure.
+func (j Jar) SameSite() http.SameSite {
+	if j.plain && j.cfg.SameSite == http.SameSiteNoneMode {
+		return http.SameSiteLaxMode
+	}
+	return j.cfg.SameSite
+}
+
+// Secure reports whether the request's cookies have the attribute Secure.
+func (j Jar) Secure() bool { return !j.plain && !j.cfg.Insecure }
 
 // Set adds a cookie to a response and replaces one of the same name. A lifetime of 0
 // ends with the browser, a negative one deletes the cookie.
@@ -128,6 +120,33 @@ func (j Jar) Set(h http.Header, name, value string, lifetime time.Duration) {
 // Clear makes the browser delete a cookie.
 func (j Jar) Clear(h http.Header, name string) { j.Set(h, name, "", -1) }
 
+// ClearTwins makes the browser delete the other cookies of a name that it sends with the request:
+// those with another domain or path than the Config's, or of another partition. They come before
+// the cookies that are set, because some clients know less of a cookie than browsers do. If the
+// response does not set the cookie, those that such a client takes for ours are left alone.
+func (j Jar) ClearTwins(h http.Header, r *http.Request, name string) {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	gone := j.cookie(name, "", -1)
+	set := slices.ContainsFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, gone.Name+"=") })
+	var lines []string
+	if gone.Partitioned && set { // what was set before cookies were partitioned
+		gone.Partitioned = false
+		lines = append(lines, gone.String())
+		gone.Partitioned = true
+	}
+	if !strings.HasPrefix(gone.Name, HostPrefix) { // otherwise there is one domain and one path
+		for _, scope := range j.cfg.scopes(host, r.URL.Path) {
+			if gone.Domain, gone.Path = scope[0], scope[1]; set || !j.cfg.like(scope, host) {
+				lines = append(lines, gone.String())
+			}
+		}
+	}
+	h["Set-Cookie"] = append(lines, h["Set-Cookie"]...)
+}
+
 // Sibling returns the name of another cookie than the session's.
 func (j Jar) Sibling(suffix string) string { return j.cfg.Name + "_" + suffix }
 
@@ -141,44 +160,4 @@ func (j Jar) Drop(h http.Header) {
 	if len(h["Set-Cookie"]) == 0 {
 		delete(h, "Set-Cookie")
 	}
-}
-
-// Sent reports whether a request has one of the application's cookies, also if it
-// occurs twice. It reads the header as Read does: net/http gives up on a header with very many
-// cookies, and a check that relied on it would be skipped.
-func (j Jar) Sent(r *http.Request) bool {
-	own, sent := j.Name(j.cfg.Name), false
-	pairs(r.Header, func(name, _ string, _ bool) bool {
-		name = textproto.TrimString(name)
-		sent = name == own || strings.HasPrefix(name, own+"_")
-		return !sent
-	})
-	return sent
-}
-
-// FromOwnMachine reports whether a request comes from this machine, names it as its
-// host, and was not forwarded. It checks all three because a proxy on this machine
-// connects from a loopback address too, and any DNS name may point to one.
-func FromOwnMachine(r *http.Request) bool {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !clientaddr.Loopback(peer.Addr()) || !localHost(r.Host) {
-		return false
-	}
-	for name := range r.Header {
-		if name == "Forwarded" || name == "Via" || strings.HasPrefix(name, "X-Forwarded-") || name == "X-Real-Ip" {
-			return false
-		}
-	}
-	return true
-}
-
-func localHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && clientaddr.Loopback(addr)
 }

@@ -292,7 +292,7 @@ func TestCookieSessionHasOneSuccessor(t *testing.T) {
 			if renewed.Load()+ended.Load() == 0 {
 				t.Error("nobody won")
 			}
-			c.Get("/me").Want401(t)
+			c.Get("/me").WantDead(t)
 			users := 0
 			for _, other := range alive {
 				if other != nil && other.Get("/me").StatusCode == 200 {

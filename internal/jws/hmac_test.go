@@ -108,3 +108,40 @@ func TestNewHMACRefuses(t *testing.T) { // J03
 		}
 	}
 }
+
+// TestInsecureHMAC accepts what is published, and nothing else that NewHMAC refuses.
+func TestInsecureHMAC(t *testing.T) {
+	counting := make([]byte, 32)
+	for i := range counting {
+		counting[i] = byte(i)
+	}
+	for _, tt := range []struct {
+		name, secret string
+		ok           bool
+	}{
+		{"00 01 02", string(counting), true},
+		{"zeros", strings.Repeat("\x00", 32), true},
+		{"jwt.io", "your-256-bit-secret-goes-here-000000", true},
+		{"too short", "secret", false},
+		{"SSH", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl", false},
+	} {
+		if _, err := jws.NewInsecureHMAC("k", "", []byte(tt.secret)); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if _, err := jws.NewHMAC("k", "", []byte(tt.secret)); err == nil {
+			t.Errorf("%s: NewHMAC accepts it", tt.name)
+		}
+	}
+}
+
+// TestEmptyPayloadIsNoJWT signs an empty payload, which is valid in a JWS that is not a JWT.
+func TestEmptyPayloadIsNoJWT(t *testing.T) {
+	secret := sample(32)
+	set := newSet(t, hmacKey(t, "k", "", secret))
+	for payload, want := range map[string]error{"": jws.ErrFormat, "{}": nil} {
+		token := forge(headerOf("HS256", "k"), payload, hs256(secret))
+		if _, _, err := set.Verify(typ, token); !errors.Is(err, want) {
+			t.Errorf("payload %q: %v, want %v", payload, err, want)
+		}
+	}
+}

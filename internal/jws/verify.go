@@ -69,7 +69,9 @@ func (s *Set) verify(buf []byte, typ, token string) (payload []byte, keyIndex in
 	return payload, i, nil
 }
 
-// segments splits a token at its first two dots. No segment may be empty. A
+// segments splits a token at its first two dots. No segment may be empty. An
+// empty payload is valid in a JWS (RFC 7515), but not in a JWT, whose payload is
+// a JSON object (RFC 7519, 7.2), so it is refused with a valid signature too. A
 // third dot would be part of the signature, where base64url does not allow it.
 func segments(token string) (header, payload, signature string, ok bool) {
 	header, rest, ok1 := strings.Cut(token, ".")

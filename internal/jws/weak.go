@@ -18,12 +18,27 @@ const minDistinct = 8
 // quotes the text.
 func weakness(secret []byte) string {
 	switch {
-	case isPublicText(secret) || isDER(secret) || isEncodedDER(secret):
-		return "is a key of another type"
+	case isOtherKey(secret):
+		return otherKey
 	case hasPlaceholder(secret):
 		return "is a placeholder"
 	case isPattern(secret):
 		return "is a simple pattern, not random"
+	}
+	return ""
+}
+
+const otherKey = "is a key of another type"
+
+func isOtherKey(secret []byte) bool {
+	return isPublicText(secret) || isDER(secret) || isEncodedDER(secret)
+}
+
+// confusion is weakness for a published test key: it may be known to everyone, but must not be
+// a key of another type.
+func confusion(secret []byte) string {
+	if isOtherKey(secret) {
+		return otherKey
 	}
 	return ""
 }

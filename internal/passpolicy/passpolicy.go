@@ -127,7 +127,7 @@ func (p *Policy) Check(ctx context.Context, password string, words ...string) er
 		return violation(RuleCommon, "must not be one of the most common passwords, nor one with a few characters added")
 	}
 	if nearWords(folded, p.words, wordsOf(words...)) {
-		return violation(RuleContext, "must not be little more than a name or word of this account or application")
+		return violation(RuleContext, "is too similar to your name, email or this site's name")
 	}
 	return p.checkBreached(ctx, password)
 }

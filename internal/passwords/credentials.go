@@ -1,17 +1,26 @@
 package passwords
 
 import (
+	"fmt"
+
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
 )
 
-// Field is the name of the password among credentials.
-const Field = "password"
+// The names of the password among credentials, and of what says that the client has logged into
+// the account before, which is optional.
+const (
+	Field       = "password"
+	DeviceField = "device_token"
+)
 
-// Credentials are checked credentials: the field that names a user, its canonical value, and a
-// password.
-type Credentials struct{ Field, Canonical, Password string }
+// maxDevice is the length of the longest token of a device, in bytes.
+const maxDevice = 1024
+
+// Credentials are checked credentials: the field that names a user, its canonical value, a
+// password, and the token of a device or "".
+type Credentials struct{ Field, Canonical, Password, Device string }
 
 // Parse checks credentials before anything is asked, counted or hashed. The errors are
 // *autherr.InputErrors.
@@ -24,12 +33,22 @@ func Parse(rm *realm.Realm, given map[string]any) (Credentials, error) {
 	if err := CheckShape(Field, c.Password); err != nil {
 		return c, err
 	}
-	for field := range given {
-		if field != Field {
-			c.Field = field
+	if given[DeviceField] != nil {
+		if c.Device, err = text(given, DeviceField); err != nil {
+			return c, err
+		}
+		if len(c.Device) > maxDevice {
+			return c, autherr.Invalid(DeviceField, fmt.Sprintf("is longer than %d bytes", maxDevice))
 		}
 	}
-	if len(given) != 2 {
+	named := 0
+	for field := range given {
+		if field != Field && field != DeviceField {
+			c.Field = field
+			named++
+		}
+	}
+	if named != 1 {
 		return c, autherr.Invalid("credentials", "name a user by exactly one field beside the password")
 	}
 	value, err := text(given, c.Field)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/hashing"
+	"github.com/ginauth/ginauth/internal/clientaddr"
+	"github.com/ginauth/ginauth/internal/dispatch"
 	"github.com/ginauth/ginauth/internal/passpolicy"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
@@ -39,6 +41,12 @@ func CheckShape(field, password string) error {
 		return autherr.Invalid(field, "is not valid UTF-8")
 	}
 	return nil
+}
+
+// For returns a context under which passwords are checked and hashed for the client of an
+// address, so that clients share the queue of hashes.
+func For(ctx context.Context, remote string) context.Context {
+	return hashing.WithClient(ctx, clientaddr.Client(remote))
 }
 
 // Matches compares a password with a user's hash. It costs the same work if u is nil,
@@ -81,6 +89,9 @@ func (s *Service) CheckNew(ctx context.Context, field, password string, words ..
 
 // Hash returns the hash of a new password.
 func (s *Service) Hash(ctx context.Context, password string) (string, error) {
+	if address := dispatch.ClientOf(ctx).Address; address != "" {
+		ctx = For(ctx, address)
+	}
 	hash, err := s.Hasher.Hash(ctx, password)
 	if errors.Is(err, hashing.ErrPassword) {
 		return "", autherr.Invalid("password", "is too long, or has a character that the hash cannot take")

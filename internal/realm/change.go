@@ -2,7 +2,6 @@ package realm
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -30,7 +29,7 @@ func (r *Realm) NewStamp(ctx context.Context, u models.Authenticatable) (models.
 	if err := r.CanChangeStamp(u); err != nil {
 		return nil, err
 	}
-	changed, err := r.Users.(models.StampChanger).ChangeStamp(ctx, u.AuthID(), stamp.Value(u), rand.Text())
+	changed, err := r.Users.(models.StampChanger).ChangeStamp(ctx, u.AuthID(), stamp.Value(u), stamp.Next(u))
 	return changed, ChangeError("change stamp", changed, err)
 }
 

@@ -20,6 +20,9 @@ type Config struct {
 	AbsoluteTimeout time.Duration
 	// Lifetime is how long a device is remembered.
 	Lifetime time.Duration
+	// Absolute is how long a device is remembered at most. Each use begins the lifetime
+	// again within it.
+	Absolute time.Duration
 }
 
 // Service identifies users by the login in their session, and remembers devices. It is

@@ -24,10 +24,44 @@ func cookie(r *request.State, g *Guard) string { return r.Jar.Sibling("remember_
 // presented returns the token of the request's remember-me cookie, and the stored
 // token. It returns false if there is none. A cookie that is not valid is deleted.
 func (s *Service) presented(ctx context.Context, r *request.State, g *Guard) (token opaque.Token, found stores.Token, ok bool, err error) {
-	text, ok := r.Cookie(cookie(r, g))
+	name := cookie(r, g)
+	text, ok := r.Jar.Get(r.HTTP.Header, name)
+	if !ok {
+		if twins := r.Twins(name); len(twins) > 0 {
+			return s.presentedTwin(ctx, r, g, twins)
+		}
+	}
 	if !ok || text == "" {
 		return token, found, false, nil
 	}
+	return s.find(ctx, r, g, text)
+}
+
+// presentedTwin is presented for a request with several cookies of the name: it returns the one
+// token that lives, or none if there are more.
+func (s *Service) presentedTwin(
+	ctx context.Context, r *request.State, g *Guard, twins []string,
+) (token opaque.Token, found stores.Token, ok bool, err error) {
+	for _, text := range twins {
+		t, record, valid, err := s.find(ctx, r, g, text)
+		switch {
+		case err != nil:
+			return token, found, false, err
+		case !valid || !tokens.Lives(record, s.Env.Now()) || !record.Consumed.IsZero():
+		case ok:
+			return token, found, false, nil // who planted the other cannot be known
+		default:
+			token, found, ok = t, record, true
+		}
+	}
+	if ok { // in case it is not replaced: the others are deleted
+		s.send(r, g, token, found)
+	}
+	return token, found, ok, nil
+}
+
+// find returns a token and what is stored of it, if it is one of the guard's.
+func (s *Service) find(ctx context.Context, r *request.State, g *Guard, text string) (token opaque.Token, found stores.Token, ok bool, err error) {
 	token, ok = opaque.Parse(tokens.RememberPrefix, text)
 	if !ok {
 		r.DeleteCookie(cookie(r, g))
@@ -62,6 +96,9 @@ func (s *Service) recall(ctx context.Context, r *request.State, sess *session.Se
 		return nil, err
 	}
 	user, err := s.remembered(ctx, g, found)
+	if err == nil && r.CookiesLost() {
+		return s.recognize(ctx, sess, g, door, token, found, user)
+	}
 	if err == nil {
 		if refused := door.Admit(ctx, user); errors.Is(refused, autherr.ErrUnavailable) {
 			return nil, refused
@@ -88,6 +125,27 @@ func (s *Service) recall(ctx context.Context, r *request.State, sess *session.Se
 		s.Env.Dispatch(ctx, events.TokenReused{Meta: r.Meta(g.Name, id), Kind: string(stores.Remember), TokenID: token.Family})
 	}
 	return nil, s.forgetEnded(ctx, r, g, found, err)
+}
+
+// recognize identifies a remembered device in a request whose response cannot carry another token.
+// Nothing is used up and no session begins. A thief who never lets a token be replaced gains no
+// more than the use of the token until its owner comes back.
+func (s *Service) recognize(
+	ctx context.Context, sess *session.Session, g *Guard, door Door, token opaque.Token, found stores.Token, u models.Authenticatable,
+) (models.Authenticatable, error) {
+	usable, err := s.Tokens.Usable(ctx, token, found)
+	if err != nil || !usable {
+		return nil, err
+	}
+	if refused := door.Admit(ctx, u); errors.Is(refused, autherr.ErrUnavailable) {
+		return nil, refused
+	} else if refused != nil {
+		return nil, nil
+	}
+	login := s.newLogin(g, u)
+	login.Remembered, login.Series = true, found.Family
+	sess.Borrow(g.Name, login)
+	return u, nil
 }
 
 // forgetEnded deletes the cookie of a token that is refused. It keeps the cookie for a
@@ -146,7 +204,7 @@ func (s *Service) remember(ctx context.Context, r *request.State, g *Guard, u mo
 		return "", err
 	}
 	token := s.Tokens.NewToken()
-	record := s.record(r, g, token, u, owner, s.Env.Now().Add(s.Config.Lifetime))
+	record := s.record(r, g, token, u, owner, s.Env.Now().Add(s.Config.Absolute))
 	if err := s.Tokens.Store(ctx, record); err != nil {
 		return "", err
 	}
@@ -158,12 +216,18 @@ func (s *Service) send(r *request.State, g *Guard, token opaque.Token, record st
 	r.SetCookie(cookie(r, g), token.Text(tokens.RememberPrefix), max(time.Second, record.Expires.Sub(s.Env.Now())))
 }
 
+// record returns what is stored of a token whose series ends at a time. The token itself ends when
+// it is not used for the lifetime.
 func (s *Service) record(r *request.State, g *Guard, token opaque.Token, u models.Authenticatable, owner string, end time.Time) stores.Token {
+	unused := s.Env.Now().Add(s.Config.Lifetime)
+	if end.Before(unused) {
+		unused = end
+	}
 	data := tokens.Data{Bound: true, Fingerprint: g.Realm.Sum(stamp.Remember, u), Address: request.Cut(r.IP(), 64)}
 	return stores.Token{
 		ID: token.ID, Family: token.Family, Kind: stores.Remember, Owner: owner, Digest: token.Digest(),
 		Abilities: g.abilities,
-		Name:      r.UserAgent(), Data: data.Encode(), Created: s.Env.Now(), Expires: end, FamilyExpires: end,
+		Name:      r.UserAgent(), Data: data.Encode(), Created: s.Env.Now(), Expires: unused, FamilyExpires: end,
 	}
 }
 

@@ -3,6 +3,7 @@ package request
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/ginauth/ginauth/events"
@@ -25,6 +26,18 @@ type Env struct {
 	Background *background.Runner
 	// StoreTimeout limits the store calls of one request together.
 	StoreTimeout time.Duration
+
+	warned sync.Map // what WarnOnce has told
+}
+
+// WarnOnce logs a warning the first time that it is called with a message, and a debug line
+// afterwards. The message is a constant, so that what is remembered is bounded.
+func (e *Env) WarnOnce(ctx context.Context, message string, args ...any) {
+	level := slog.LevelWarn
+	if _, told := e.warned.LoadOrStore(message, true); told {
+		level = slog.LevelDebug
+	}
+	e.Log.Log(ctx, level, message, args...)
 }
 
 // Span opens a span of store calls under the budget of ctx, if it has one.

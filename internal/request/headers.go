@@ -89,14 +89,21 @@ func listHas(list, value string) bool {
 	return false
 }
 
+// Origins says which sites may make a browser send requests.
+type Origins struct {
+	Check *http.CrossOriginProtection
+	// Trust reports whether a further origin may. It may be nil.
+	Trust func(r *http.Request, origin string) bool
+}
+
 // CheckOrigin returns an error that wraps autherr.ErrCrossOrigin if another site made a browser
-// send the request. A nil check accepts every request. InHeader says that tokens are only read
+// send the request. Nil Origins accept every request. InHeader says that tokens are only read
 // from the Authorization header.
-func (r *State) CheckOrigin(check *http.CrossOriginProtection, inHeader bool) error {
-	if check == nil {
+func (r *State) CheckOrigin(origins *Origins, inHeader bool) error {
+	if origins == nil {
 		return nil
 	}
-	err := check.Check(r.HTTP)
+	err := origins.Check.Check(r.HTTP)
 	if err == nil {
 		return nil
 	}
@@ -107,5 +114,15 @@ func (r *State) CheckOrigin(check *http.CrossOriginProtection, inHeader bool) er
 	if strings.EqualFold(scheme, Bearer) && !r.Jar.Sent(r.HTTP) && inHeader {
 		return nil
 	}
+	origin := r.HTTP.Header.Get("Origin")
+	// "null" is the origin of every sandboxed page, so no function may trust it.
+	if origins.Trust != nil && origin != "" && origin != "null" && len(origin) <= maxOrigin && origins.Trust(r.HTTP, origin) {
+		return nil
+	}
+	r.Log.DebugContext(r.HTTP.Context(), "ginauth: request of another origin refused: if it is yours, name it in CrossOrigin.TrustedOrigins",
+		"origin", Cut(origin, maxOrigin), "host", Cut(r.HTTP.Host, maxOrigin))
 	return errors.Join(autherr.ErrCrossOrigin, err)
 }
+
+// maxOrigin is the longest origin, in bytes: a scheme, a domain name and a port.
+const maxOrigin = 300

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/clientaddr"
@@ -61,16 +60,9 @@ type Observer interface {
 type pending struct {
 	failure        error
 	cookies        []Cookie
+	twins          []string // names that occur with several values
 	beforeResponse []func(context.Context) error
 	afterCommit    []func()
-}
-
-// Cookie is a cookie that is sent if the request succeeds.
-type Cookie struct {
-	Name, Value string
-	// Lifetime is 0 for a cookie that ends with the browser, and negative for one
-	// that is deleted.
-	Lifetime time.Duration
 }
 
 // Span opens a span of store calls that uses the request's budget.
@@ -84,46 +76,22 @@ func (r *State) Within(ctx context.Context) context.Context {
 	return deadline.WithBudget(ctx, &r.Budget)
 }
 
-// EventContext is Within, and the events under the context describe the client.
+// EventContext is Within, and the events under the context describe the client. Of
+// returns the State of such a context.
 func (r *State) EventContext(ctx context.Context) context.Context {
-	return dispatch.WithClient(r.Within(ctx), r.Meta("", ""))
+	return dispatch.WithClient(context.WithValue(r.Within(ctx), stateKey{}, r), r.Meta("", ""))
 }
 
-// Cookie returns the value of a cookie that the request carries; see cookies.Read.
-func (r *State) Cookie(name string) (value string, ok bool) { return r.Jar.Get(r.HTTP.Header, name) }
+type stateKey struct{}
 
-// SetCookie sends a cookie with the response, unless the request fails.
-func (r *State) SetCookie(name, value string, lifetime time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.settled {
-		r.Log.WarnContext(r.Context(), "ginauth: cookie not sent: the response has begun or failed", "cookie", name)
-		return
-	}
-	p := r.todo()
-	p.cookies = append(p.cookies, Cookie{name, value, lifetime})
+// Of returns the State of the request that a context from EventContext is about, or nil.
+func Of(ctx context.Context) *State {
+	r, _ := ctx.Value(stateKey{}).(*State)
+	return r
 }
-
-// SendCookies completes the headers of a response: with the cookies, and for caches. Cookie says
-// that it has another cookie, private that it depends on who the client is.
-func (r *State) SendCookies(h http.Header, pending []Cookie, cookie, private bool) {
-	for _, c := range pending {
-		r.Jar.Set(h, c.Name, c.Value, c.Lifetime)
-		cookie = true
-	}
-	if cookie || private {
-		KeepPrivate(h, cookie)
-	}
-}
-
-// DropCookies removes the application's cookies from a response that became a failure.
-func (r *State) DropCookies(h http.Header) { r.Jar.Drop(h) }
 
 // Sent records that the response has begun.
 func (r *State) Sent() { r.Budget.Close() }
-
-// DeleteCookie makes the browser delete a cookie, unless the request fails.
-func (r *State) DeleteCookie(name string) { r.SetCookie(name, "", -time.Second) }
 
 // Context returns the context of what the request does on its own account: it loads sessions,
 // commits and runs hooks. It ends with the request that the state was made for, and has the values
@@ -179,15 +147,15 @@ func (r *State) Fail(err error) {
 	}
 }
 
-// Outcome returns the cookies to send and the recorded failure.
-func (r *State) Outcome() ([]Cookie, error) {
+// Outcome returns the recorded failure, or nil.
+func (r *State) Outcome() error {
 	p := r.pending.Load()
 	if p == nil {
-		return nil, nil
+		return nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return p.cookies, p.failure
+	return p.failure
 }
 
 // BeforeResponse adds a hook that runs once the session is stored, before the

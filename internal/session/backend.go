@@ -17,6 +17,8 @@ type backend interface {
 	load(ctx context.Context, now time.Time, cookie string) (stores.Session, models.Authenticatable, idState, error)
 	// find returns the session of a row.
 	find(ctx context.Context, row string) (stores.Session, bool, error)
+	// now returns what has become of a session that was loaded or created before.
+	now(ctx context.Context, s stores.Session) (stores.Session, bool, error)
 	// nextRow returns the row of a session after a change of its id. The former
 	// row is "" if the session is new.
 	nextRow(row string) string

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -30,8 +31,18 @@ func (s *Session) loadIn(ctx context.Context) error {
 	if s.loaded || s.fault != nil {
 		return s.fault
 	}
-	cookie, _ := s.r.Cookie(s.r.Jar.Session())
-	return s.loadCookie(ctx, cookie)
+	name := s.r.Jar.Session()
+	cookie, ok := s.r.Jar.Get(s.r.HTTP.Header, name)
+	if !ok {
+		if twins := s.r.Twins(name); len(twins) > 0 {
+			return s.loadTwins(ctx, twins)
+		}
+	}
+	if err := s.loadCookie(ctx, cookie); err != nil {
+		return err
+	}
+	s.takeCarried()
+	return nil
 }
 
 // loadCookie loads the session that a cookie's value opens.
@@ -50,10 +61,10 @@ func (s *Session) loadCookie(ctx context.Context, cookie string) error {
 	}
 	switch state {
 	case idMalformed:
-		s.clearing = true
+		s.clearing = !s.cookiesLost()
 	case idUnknown:
 	case idReplaced:
-		s.superseded = !s.e.expired(&row, beganOf(&row), now) && now.Sub(row.Renamed).Abs() < SupersededFor
+		s.supersede(&row, now)
 	default:
 		s.adopt(&row, now)
 		s.fresh = user
@@ -61,6 +72,79 @@ func (s *Session) loadCookie(ctx context.Context, cookie string) error {
 	}
 	return s.fault
 }
+
+// loadTwins loads the session that one of several cookies opens. If more than one opens a session,
+// none is used: who planted the other cannot be known, and no request may have the data of both.
+func (s *Session) loadTwins(ctx context.Context, cookies []string) error {
+	s.loaded, s.presented = true, true
+	ctx, span := s.span(ctx)
+	defer span.End()
+	now, opened := s.clock(), 0
+	var row stores.Session
+	var user models.Authenticatable
+	var state idState
+	for _, cookie := range cookies {
+		found, owner, is, err := s.e.backend.load(ctx, now, cookie)
+		if err != nil {
+			s.fail(autherr.Unavailable("load session", err))
+			return s.fault
+		}
+		switch is {
+		case idMalformed, idUnknown:
+		case idReplaced:
+			s.supersede(&found, now)
+		default:
+			if !s.e.expired(&found, beganOf(&found), now) {
+				row, user, state, s.again = found, owner, is, cookie
+				opened++
+			}
+		}
+	}
+	if opened != 1 {
+		s.again, s.superseded = "", s.superseded && opened == 0
+		return nil
+	}
+	s.superseded, s.before = false, nil
+	s.adopt(&row, now)
+	s.fresh = user
+	s.due = s.due || state == idOldKey
+	if s.fault == nil {
+		s.takeCarried()
+	}
+	return s.fault
+}
+
+// supersede records that the id of a row was replaced, if that was moments ago.
+func (s *Session) supersede(row *stores.Session, now time.Time) {
+	if s.e.expired(row, beganOf(row), now) || now.Sub(row.Renamed).Abs() >= SupersededFor {
+		return
+	}
+	s.superseded = true
+	who, err := parsePrincipals(row.Principals, nil)
+	if err != nil {
+		return // what it was is not known, so nobody is told to try again
+	}
+	for _, l := range who {
+		if l.Kept {
+			s.before = append(s.before, l)
+		}
+	}
+}
+
+// Superseded reports whether the request's id was replaced moments ago in a session in which a
+// guard had a login and still has it. The client has the new id by now, or is about to.
+func (s *Session) Superseded(guard string) bool {
+	s.lock()
+	defer s.mu.Unlock()
+	if s.load() != nil || !s.superseded {
+		return false
+	}
+	_, ok := s.before.of(guard)
+	return ok
+}
+
+// cookiesLost reports whether no cookie that is set now is sure to reach the client.
+func (s *Session) cookiesLost() bool { return s.r != nil && s.r.CookiesLost() }
 
 // adopt makes a row the session's, unless the row has expired.
 func (s *Session) adopt(row *stores.Session, now time.Time) {
@@ -73,7 +157,10 @@ func (s *Session) adopt(row *stores.Session, now time.Time) {
 		return
 	}
 	s.row, s.who, s.exists = *row, who, true
-	s.flashed, s.held = flashedIn(row), tallyOf(row.Values)
+	s.held = tallyOf(row.Values)
+	if s.r == nil || !s.r.Upgrades() { // the handshake of a WebSocket shows no page: flash stays for one that does
+		s.flashed = flashedIn(row)
+	}
 	s.due = now.Sub(row.LastSeen) >= s.e.cfg.TouchInterval
 }
 
@@ -131,6 +218,9 @@ func (s *Session) commit(ctx context.Context) (Change, error) {
 		s.fail(err)
 		return Change{}, s.fault
 	}
+	if s.state.again != "" && s.exists && change.Set == "" && !change.Clear {
+		change.Set = s.again
+	}
 	change.Consulted = s.consulted
 	return change, nil
 }
@@ -175,6 +265,9 @@ func (s *Session) store(ctx context.Context) (Change, error) {
 	case s.exists:
 		return s.touch(ctx)
 	case len(s.set) > 0 || s.next != nil:
+		if !s.presented && len(s.made) == 0 && s.r != nil && s.r.WithheldCookies() {
+			return Change{}, s.carry()
+		}
 		return s.create(ctx)
 	}
 	return Change{Clear: s.clearing}, nil
@@ -293,7 +386,7 @@ func (s *Session) create(ctx context.Context) (Change, error) {
 // touch writes when the session was last used, at most once in each interval. A
 // cookie that was sealed under a previous key is sealed again.
 func (s *Session) touch(ctx context.Context) (Change, error) {
-	if !s.due {
+	if !s.due || (s.e.inCookie && s.r != nil && s.r.Upgrades()) {
 		return s.send("")
 	}
 	now := s.clock()
@@ -307,8 +400,11 @@ func (s *Session) touch(ctx context.Context) (Change, error) {
 	case outcome == stores.Gone:
 		return Change{}, autherr.ErrSessionEnded
 	}
-	// Replaced: another user has the session now. What this request read was read before
-	// that, and no cookie is sent that would overwrite the new one.
+	if outcome != stores.Updated {
+		// Replaced: another user has the session now. What this request read was read before
+		// that, and no cookie is sent that would overwrite the new one.
+		s.again = ""
+	}
 	return s.send(cookie)
 }
 
@@ -317,6 +413,9 @@ func (s *Session) delta() stores.Delta {
 	d := stores.Delta{
 		Set: s.set, Remove: slices.Collect(maps.Keys(s.removed)), Clear: s.replaced,
 		Generation: s.row.Generation, LastSeen: now, Expires: s.expiry(now),
+	}
+	if s.next != nil && len(s.who) > 0 {
+		s.keep()
 	}
 	if s.whoChanged || s.renewed {
 		d.Principals = &stores.Principals{Data: s.who.encode(), Owners: s.who.owners(s.e.cfg.Realms), Generation: s.row.Generation}
@@ -332,6 +431,22 @@ func (s *Session) delta() stores.Delta {
 		d.Rename = &stores.Rename{Old: s.row.Digest, New: s.next.digest(), At: now}
 	}
 	return d
+}
+
+// keep marks the logins that the current id opens as well, before the id is replaced.
+func (s *Session) keep() {
+	stored, err := parsePrincipals(s.row.Principals, nil)
+	if err != nil {
+		return // the update requires the digest of a row that was read
+	}
+	who := slices.Clone(s.who)
+	for i, l := range who {
+		was, ok := stored.of(l.guard)
+		if kept := ok && was.UserID == l.UserID; kept != l.Kept {
+			who[i].Kept, s.whoChanged = kept, true
+		}
+	}
+	s.who = who
 }
 
 // expiry returns when a row may be pruned. It ignores the absolute timeout, which a

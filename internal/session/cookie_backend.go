@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ginauth/ginauth/models"
@@ -30,8 +32,49 @@ const cookieReserve = 512
 // could be opened, for clocks that differ or are set bacb.
 const endedReserve = time.Hour
 
-// replaced is the data of the record of a session that got a new id.
+// replaced begins the data of the record of a session that got a new id. The new row follows, and
+// the guards whose logins go on under it.
 const replaced = "replaced"
+
+// replacedBy returns the data for a session that goes on as another row.
+func replacedBy(s stores.Session) string {
+	data := replaced + " " + s.Row
+	who, _ := parsePrincipals(s.Principals, nil)
+	for _, l := range who {
+		if l.Kept {
+			data += " " + l.guard
+		}
+	}
+	return data
+}
+
+// maxReplacements is how many changes of an id are followed to find out whether the session lives.
+const maxReplacements = 4
+
+// goesOn returns the session as the id before knew it, with the logins marked that go on under the
+// id that replaced it. It returns false if the session has ended meanwhile.
+func (b *cookieBackend) goesOn(ctx context.Context, s stores.Session, note stores.Token) (stores.Session, bool, error) {
+	who, _ := parsePrincipals(s.Principals, nil)
+	for hop := range maxReplacements {
+		parts := strings.Fields(string(note.Data))
+		if len(parts) < 2 {
+			return s, false, nil
+		}
+		for i := range who {
+			who[i].Kept = (hop == 0 || who[i].Kept) && slices.Contains(parts[2:], who[i].guard)
+		}
+		state, next, err := b.state(ctx, parts[1])
+		switch {
+		case err != nil || state == idUnknown:
+			return s, false, err
+		case state == idCurrent:
+			s.Principals = who.encode()
+			return s, true, nil
+		}
+		note = next
+	}
+	return s, false, nil
+}
 
 func (b *cookieBackend) load(ctx context.Context, now time.Time, cookie string) (stores.Session, models.Authenticatable, idState, error) {
 	s, key, ok := b.codec.Open(b.sealer, now, b.name, cookie)
@@ -40,26 +83,32 @@ func (b *cookieBackend) load(ctx context.Context, now time.Time, cookie string) 
 		// arrive after that of a parallel login and would delete its cookie.
 		return stores.Session{}, nil, idUnknown, nil
 	}
-	state, at, err := b.state(ctx, s.Row)
-	s.Renamed = at
+	state, note, err := b.state(ctx, s.Row)
+	s.Renamed = note.Created
+	if state == idReplaced {
+		var alive bool
+		if s, alive, err = b.goesOn(ctx, s, note); !alive {
+			state = idUnknown
+		}
+	}
 	if state == idCurrent && key > 0 {
 		state = idOldKey
 	}
 	return s, nil, state, err
 }
 
-// state returns what became of a session, and when.
-func (b *cookieBackend) state(ctx context.Context, row string) (idState, time.Time, error) {
+// state returns what became of a session, and the record of it.
+func (b *cookieBackend) state(ctx context.Context, row string) (idState, stores.Token, error) {
 	note, found, err := b.tokens.Find(ctx, row, row)
 	switch {
 	case err != nil:
-		return idUnknown, time.Time{}, err
+		return idUnknown, note, err
 	case !found:
-		return idCurrent, time.Time{}, nil
-	case note.Kind == stores.Revoked && string(note.Data) == replaced:
-		return idReplaced, note.Created, nil
+		return idCurrent, note, nil
+	case note.Kind == stores.Revoked && strings.HasPrefix(string(note.Data), replaced):
+		return idReplaced, note, nil
 	}
-	return idUnknown, time.Time{}, nil
+	return idUnknown, note, nil
 }
 
 func (b *cookieBackend) find(context.Context, string) (stores.Session, bool, error) {
@@ -91,7 +140,7 @@ func (b *cookieBackend) update(
 	}
 	var outcome stores.Outcome
 	if d.Rename != nil && d.Rename.New != d.Rename.Old {
-		outcome, err = b.record(ctx, d.Rename.At, s, replaced)
+		outcome, err = b.record(ctx, d.Rename.At, s, replacedBy(changed))
 	} else {
 		outcome, err = b.outcome(ctx, s.Row)
 	}

@@ -34,6 +34,8 @@ type Config struct {
 	// cookies.
 	FormKeys keys.Subkeys
 	Sealer   stores.Sealer
+	// Flash seals what a request from another site flashed.
+	Flash stores.Sealer
 }
 
 // Engine makes and stores sessions. It is safe for concurrent use.
@@ -44,6 +46,8 @@ type Engine struct {
 	index    stores.SessionIndex // nil if the store has none
 	inCookie bool
 	sessions stores.Sessions
+	// flashCookie is the name of the cookie of carriedFlash.
+	flashCookie string
 }
 
 // New returns an Engine that keeps sessions in the set's Sessions or
@@ -52,6 +56,7 @@ func New(env *request.Env, set stores.Set, cfg Config) *Engine {
 	e := &Engine{
 		env: env, cfg: cfg,
 		inCookie: set.ClientSessions != nil, sessions: set.Sessions,
+		flashCookie: cfg.Cookie + "_" + carriedFlash,
 	}
 	e.index, _ = set.Sessions.(stores.SessionIndex)
 	if !e.inCookie {

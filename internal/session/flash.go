@@ -25,7 +25,11 @@ func (s *Session) Flash(key string, value any) error {
 	if err != nil {
 		return err
 	}
-	data = s.sealed(data)
+	return s.flash(key, s.sealed(data))
+}
+
+// flash sets a key to an encoded value and marks it as flashed.
+func (s *Session) flash(key string, data []byte) error {
 	further := 0
 	if _, marked := s.sizeOf(flashPrefix + key); !marked {
 		further = stores.PairSize(len(flashPrefix)+len(key), 1)
@@ -68,6 +72,12 @@ func (s *Session) Keep(keys ...string) error {
 		return err
 	}
 	for _, key := range keys {
+		if data, ok := s.now[key]; ok && s.carried[key] {
+			if err := s.flash(key, data); err != nil {
+				return err
+			}
+			continue
+		}
 		delete(s.flashed, key)
 	}
 	return nil
@@ -79,6 +89,13 @@ func (s *Session) Reflash() error {
 	defer s.mu.Unlock()
 	if err := s.writable(); err != nil {
 		return err
+	}
+	for key := range s.carried {
+		if data, ok := s.now[key]; ok {
+			if err := s.flash(key, data); err != nil {
+				return err
+			}
+		}
 	}
 	s.flashed = nil
 	return nil

@@ -141,10 +141,17 @@ func (s *Session) RenewLogin(guard string, l Login) {
 	s.lock()
 	defer s.mu.Unlock()
 	before, ok := s.who.of(guard)
-	if !ok || before.UserID != l.UserID || *s.committed() || s.whoChanged || s.next != nil {
+	if !ok || before.UserID != l.UserID || *s.committed() || s.whoChanged || s.next != nil || s.cookiesLost() {
 		return
 	}
 	s.who, s.renewed = s.who.with(guard, l), true
+}
+
+// Borrow shows a login to this request and stores nothing.
+func (s *Session) Borrow(guard string, l Login) {
+	s.lock()
+	defer s.mu.Unlock()
+	s.who = s.who.with(guard, l)
 }
 
 // Confirm records that the user gave the password again. The session gets a new id, as at every
@@ -173,26 +180,31 @@ func (s *Session) Confirm(ctx context.Context, guard, userID string, at time.Tim
 // under a new id, in a new generation, and without the values that were
 // written under the login.
 func (s *Session) LogOut(ctx context.Context, guard string) error {
-	return s.drop(ctx, guard, (*Session).end)
+	return s.drop(ctx, guard, false)
 }
 
 // InvalidateStale is LogOut for a login that has ended already, as all logins of a user do when
 // the security stamp changes.
 func (s *Session) InvalidateStale(ctx context.Context, guard string) error {
-	return s.drop(ctx, guard, (*Session).endStale)
+	return s.drop(ctx, guard, true)
 }
 
-func (s *Session) drop(ctx context.Context, guard string, end func(*Session) error) error {
+func (s *Session) drop(ctx context.Context, guard string, stale bool) error {
 	s.lock()
 	defer s.mu.Unlock()
 	if err := s.writable(); err != nil {
 		return err
 	}
 	others := s.e.living(s.who.without(guard))
-	if len(others) == 0 {
-		return end(s)
+	switch {
+	case len(others) == 0 && stale:
+		return s.endStale()
+	case len(others) == 0:
+		return s.end()
 	}
-	if s.exists {
+	// A stale login is nobody's whether or not the store has it. It stays there if no cookie
+	// could carry the new id to the client.
+	if s.exists && !(stale && s.cookiesLost()) {
 		if err := s.dropStored(ctx, guard); err != nil {
 			s.fail(err)
 			return err
@@ -227,6 +239,9 @@ func (s *Session) dropStored(ctx context.Context, guard string) error {
 		return autherr.Unavailable("read session", err)
 	}
 	others := s.e.living(stored.without(guard))
+	for i := range others {
+		others[i].Kept = true
+	}
 	ctx, span := s.span(context.WithoutCancel(ctx)) // a logout survives a disconnect
 	defer span.End()
 	s.renew()

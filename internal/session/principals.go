@@ -20,6 +20,7 @@ type Login struct {
 	Fingerprint stores.Digest // of the user's security stamp
 	Series      string        // the family of the device's remember-me tokens, or ""
 	Remembered  bool          // a remember-me token made the login
+	Kept        bool          // the session's former id opened the login too
 }
 
 // principal is a login with the name of its guard.
@@ -88,6 +89,7 @@ func (p principals) owners(realms map[string]string) []string {
 const (
 	principalsVersion = 2
 	flagRemembered    = 1
+	flagKept          = 2
 	recordFixed       = 1 + 8 + 8 + len(stores.Digest{}) + rowBytes
 )
 
@@ -111,6 +113,9 @@ func (l *Login) append(b []byte) []byte {
 	flags := byte(0)
 	if l.Remembered {
 		flags = flagRemembered
+	}
+	if l.Kept {
+		flags |= flagKept
 	}
 	b = append(b, flags)
 	b = binary.BigEndian.AppendUint64(b, uint64(l.At.UnixMicro()))
@@ -143,7 +148,7 @@ func parsePrincipals(text string, into principals) (principals, error) {
 			return nil, errPrincipals
 		}
 		record, rest, ok := cutPart(rest)
-		if !ok || len(record) <= recordFixed || record[0] > flagRemembered {
+		if !ok || len(record) <= recordFixed || record[0] > flagRemembered|flagKept {
 			return nil, errPrincipals
 		}
 		into, text = append(into, principal{guard, parseLogin(record)}), rest
@@ -170,7 +175,8 @@ func cutPart(text string) (part, rest string, ok bool) {
 
 func parseLogin(record string) Login {
 	l := Login{
-		Remembered: record[0] == flagRemembered,
+		Remembered: record[0]&flagRemembered != 0,
+		Kept:       record[0]&flagKept != 0,
 		At:         time.UnixMicro(int64(binary.BigEndian.Uint64([]byte(record[1:9])))),
 		UserID:     record[recordFixed:],
 	}

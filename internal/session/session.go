@@ -58,7 +58,12 @@ type state struct {
 	// superseded says that a parallel request replaced the presented id moments
 	// ago.
 	superseded bool
-	clearing   bool // the cookie is to be deleted
+	// before are the logins that a superseded id opened.
+	before   principals
+	clearing bool // the cookie is to be deleted
+	// again is the one value, of several cookies, that opened the session. It is sent again,
+	// because the other cookies are deleted.
+	again string
 
 	// fresh is the user that came with the row, for the call that loaded it alone.
 	fresh models.Authenticatable
@@ -68,6 +73,7 @@ type state struct {
 	removed map[string]bool
 	now     map[string][]byte // values for this request only
 	flashed map[string]bool   // keys that the former request flashed, without those that are kept
+	carried map[string]bool   // keys in now that came in the cookie of carriedFlash
 
 	held    tally             // the values with the changes so far
 	index   map[string]string // of the stored values, once it is worth making

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/config"
+	"github.com/ginauth/ginauth/internal/clientaddr"
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/throttle"
@@ -33,9 +34,11 @@ func SessionDefaults(s *config.Session) {
 	if !s.DisableMaxPerUser {
 		Default(&s.MaxPerUser, 100)
 	}
-	Default(&s.Cookie.Name, cookies.HostPrefix+"ginauth")
+	Default(&s.Cookie.Name, cookies.DefaultName)
 	Default(&s.Cookie.Path, "/")
 	Default(&s.Cookie.SameSite, http.SameSiteLaxMode)
+	Default(&s.WatchInterval, 15*time.Second)
+	s.Cookie.Domain = cookies.Domain(s.Cookie.Domain)
 }
 
 // ThrottleDefaults fills in the default limits.
@@ -44,6 +47,9 @@ func ThrottleDefaults(t *config.Throttle) {
 	Default(&t.Address, config.Limit{Attempts: 30, Per: time.Minute})
 	Default(&t.Account, config.Limit{Attempts: 50, Per: 15 * time.Minute})
 	Default(&t.Device, config.Limit{Attempts: 10, Per: 15 * time.Minute})
+	Default(&t.Passwords, config.Limit(throttle.Limit(t.Address).Times(10)))
+	Default(&t.Network, config.Limit(throttle.Limit(t.Address).Times(20)))
+	Default(&t.Register, config.Limit{Attempts: 100, Per: 15 * time.Minute})
 }
 
 // TokenDefaults fills in the defaults of refresh tokens and personal access tokens.
@@ -74,7 +80,15 @@ func Session(f *faults.List, s *config.Session) {
 	f.AtLeast(0, map[string]time.Duration{
 		"Session.IdleTimeout": s.IdleTimeout, "Session.AbsoluteTimeout": s.AbsoluteTimeout,
 		"Session.TouchInterval": s.TouchInterval, "Session.Cookie.MaxAge": s.Cookie.MaxAge,
+		"Session.WatchInterval": s.WatchInterval,
 	})
+	if max := s.Cookie.MaxAge; max > 0 && max < s.AbsoluteTimeout {
+		// The cookie is not sent again at each use, because a response that arrives late would
+		// overwrite the cookie of a parallel login.
+		f.Add("Session.Cookie.MaxAge", "%v is shorter than AbsoluteTimeout, %v: browsers would delete the cookie of a session in use; "+
+			"write %v or more, or 0 for a cookie that ends with the browser. IdleTimeout ends sessions that are not used",
+			max, s.AbsoluteTimeout, s.AbsoluteTimeout)
+	}
 	if s.TouchInterval >= s.IdleTimeout && s.IdleTimeout > 0 {
 		f.Add("Session.TouchInterval", "%v is not shorter than IdleTimeout, %v: a session in use would end",
 			s.TouchInterval, s.IdleTimeout)
@@ -93,6 +107,25 @@ func Session(f *faults.List, s *config.Session) {
 func Throttle(f *faults.List, t *config.Throttle) {
 	limits := Limits(t)
 	limits.CheckLimits("Throttle.", f)
+	if err := throttle.Limit(t.Register).Check(); err != nil {
+		f.Add("Throttle.Register", "%v", err)
+	}
+}
+
+// TrustedProxies returns how the address of a client is found behind proxies, or nil if
+// none are named. Another says that the application finds it by a function of its own.
+func TrustedProxies(f *faults.List, texts []string, another bool) *clientaddr.Proxies {
+	if len(texts) == 0 {
+		return nil
+	}
+	if another {
+		f.Add("TrustedProxies", "is set beside ClientIP: only one of them can say what a client's address is")
+	}
+	proxies, err := clientaddr.NewProxies(texts)
+	if err != nil {
+		f.Add("TrustedProxies", "%v", err)
+	}
+	return proxies
 }
 
 // Pages checks the paths of pages, and what comes before them.
@@ -120,13 +153,15 @@ func HasPages(p *config.Pages) bool {
 
 // Cookie returns the attributes that all cookies share.
 func Cookie(c *config.Cookie) cookies.Config {
-	return cookies.Config{Name: c.Name, Path: c.Path, Domain: c.Domain, SameSite: c.SameSite, Insecure: c.InsecureAllowHTTP}
+	return cookies.Config{Name: c.Name, Path: c.Path, Domain: c.Domain, SameSite: c.SameSite,
+		Insecure: c.InsecureAllowHTTP, Partitioned: c.Partitioned}
 }
 
 // Limits returns the limits as the engine has them.
 func Limits(t *config.Throttle) throttle.Limits {
 	return throttle.Limits{
 		AccountAddress: throttle.Limit(t.AccountAddress), Address: throttle.Limit(t.Address),
-		Account: throttle.Limit(t.Account), Device: throttle.Limit(t.Device), Disabled: t.InsecureDisable,
+		Account: throttle.Limit(t.Account), Device: throttle.Limit(t.Device),
+		Passwords: throttle.Limit(t.Passwords), Network: throttle.Limit(t.Network), Disabled: t.InsecureDisable,
 	}
 }

@@ -3,7 +3,6 @@ package settings
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/ginauth/ginauth/internal/faults"
@@ -85,33 +84,6 @@ func Ring[K ~string](f *faults.List, key K, previous []K, memory bool) *keys.Rin
 		earlier = append(earlier, old)
 	}
 	return keys.NewRing(current, earlier...)
-}
-
-// CrossOrigin returns the check against requests from other sites.
-func CrossOrigin(f *faults.List, trusted, bypass []string) *http.CrossOriginProtection {
-	p := http.NewCrossOriginProtection()
-	for _, origin := range trusted {
-		if err := p.AddTrustedOrigin(origin); err != nil {
-			f.Add("CrossOrigin.TrustedOrigins", "%v", err)
-		}
-	}
-	for _, pattern := range bypass {
-		if err := addBypass(p, pattern); err != nil {
-			f.Add("CrossOrigin.InsecureBypassPatterns", "%v", err)
-		}
-	}
-	return p
-}
-
-// addBypass turns the panic of http.ServeMux's patterns into an error.
-func addBypass(p *http.CrossOriginProtection, pattern string) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%q: %v", pattern, r)
-		}
-	}()
-	p.AddInsecureBypassPattern(pattern)
-	return nil
 }
 
 // Prefixes refuses prefixes of paths that do not begin with a slash.

@@ -4,7 +4,10 @@
 package stamp
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"strings"
 
 	"github.com/ginauth/ginauth/internal/keys"
@@ -47,6 +50,43 @@ func Of(u models.Authenticatable) (kind, stamp string) {
 func Value(u models.Authenticatable) string {
 	_, stamp := Of(u)
 	return stamp
+}
+
+// A security stamp consists of a part that stays, which tells a user from a later one with the
+// same identifier, and a part that changes. Next separates them by a dot. Until the first
+// change the whole stamp is the part that stays, at most so many bytes of it.
+const maxBirth = 16
+
+// Next returns a new stamp of a user, for a provider to store. The part that stays is that of
+// the current stamp.
+func Next(u models.Authenticatable) string {
+	kind, stamp := Of(u)
+	if birth := birthOf(stamp); kind == kindStamp && birth != "" {
+		return birth + "." + rand.Text()
+	}
+	return rand.Text()
+}
+
+func birthOf(stamp string) string {
+	birth, _, _ := strings.Cut(stamp, ".")
+	return birth[:min(len(birth), maxBirth)]
+}
+
+// Birth returns a digest of what a user does not share with a later one of the same realm and
+// identifier, or false if the user's type has no stamp or the stamp is empty. It needs no key,
+// so that it outlives the application's keys: stamps are random.
+func Birth(realm, id string, u models.Authenticatable) (sum stores.Digest, ok bool) {
+	kind, stamp := Of(u)
+	birth := birthOf(stamp)
+	if kind != kindStamp || birth == "" {
+		return sum, false
+	}
+	var room [256]byte
+	text := append(room[:0], "ginauth birth"...)
+	for _, part := range [...]string{realm, id, birth} { // with lengths, so that no parts can be taken for others
+		text = append(binary.AppendUvarint(text, uint64(len(part))), part...)
+	}
+	return sha256.Sum256(text), true
 }
 
 // Usable reports whether something can be bound to the user. An empty stamp is shared

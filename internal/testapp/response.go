@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ginauth/ginauth"
 )
@@ -37,6 +38,29 @@ func (r *Response) Want401(t testing.TB) {
 		t.Fatalf("a 401 names a user: %s", r.Text)
 	}
 }
+
+// WantDead fails the test unless a session cookie is refused: with 401, or with 409 for a moment
+// after it was replaced.
+func (r *Response) WantDead(t testing.TB) {
+	t.Helper()
+	if r.StatusCode != 409 {
+		r.Want401(t)
+	}
+}
+
+// WantReplaced fails the test unless a session cookie that was replaced moments ago is answered with
+// 409, and with 401 once no request can still be on its way. It moves the clock.
+func (a *App) WantReplaced(session, path string) {
+	a.Helper()
+	if res := a.With(session).Get(path).Want(a, 409).WantNoCookies(a); strings.Contains(res.Text, "Alice") {
+		a.Errorf("a 409 names a user: %s", res.Text)
+	}
+	a.Clock.Advance(supersededFor)
+	a.With(session).Get(path).Want401(a)
+}
+
+// supersededFor is how long a request with a replaced id counts as one that raced.
+const supersededFor = 10 * time.Second
 
 // WantBadToken fails the test unless the response is the one that every bad token
 // gets.

@@ -43,8 +43,9 @@ func TestRoutesAnswer(t *testing.T) {
 			row.c.Get(row.path).Want(t, row.status)
 		}
 		alice.Delete("/posts/1").Want(t, 204)
-		a.Client().Post("/register", `{"name":"Carol","email":"carol@example.com","password":"`+testapp.NewPassword+`"}`).Want(t, 201)
-		a.Client().Get(testapp.PathOf(t, a.Outbox.Next(t, mail.VerifyEmail, "carol@example.com"))).Want(t, 204)
+		carol := a.Client()
+		carol.Post("/register", `{"name":"Carol","email":"carol@example.com","password":"`+testapp.NewPassword+`"}`).Want(t, 201)
+		carol.Get(testapp.PathOf(t, a.Outbox.Next(t, mail.VerifyEmail, "carol@example.com"))).Want(t, 204)
 		if err := a.Reset(testapp.Bob, a.ResetToken(testapp.Bob), testapp.NewPassword); err != nil {
 			t.Error(err)
 		}

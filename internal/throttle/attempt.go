@@ -2,50 +2,62 @@ package throttle
 
 import (
 	"context"
+	"time"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
-	"github.com/ginauth/ginauth/internal/clientaddr"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
-	"github.com/ginauth/ginauth/internal/stamp"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
-
-// Subject is what an attempt to prove a secret is counted under.
-type Subject struct {
-	Account stores.Digest // names the account in keys and events
-	Device  *Device       // set if this device has logged into the account
-	address string        // IPv4, or the /64 of IPv6; "" if not known
-}
-
-// Subject returns the subject of an attempt. The account is named by the canonical
-// identifier that is looked up, so all spellings of one account share one count. The
-// parts are length-prefixed and keyed, so no account can be made to look like another.
-func (l *Limiter) Subject(r *request.State, rm *realm.Realm, field, canonical string) Subject {
-	s := Subject{Account: l.Account(rm.Name, field, canonical)}
-	s.address, _ = clientaddr.Prefix(r.Remote)
-	s.Device = l.deviceFor(r, rm.Name, field, canonical)
-	return s
-}
 
 // Attempt is one attempt to prove a secret, with the slots it has reserved. It is used
 // by one goroutine.
 type Attempt struct {
 	Subject Subject
 
-	l        *Limiter
-	r        *request.State
-	limits   *Limits
-	guard    string
-	address  []stores.Slot   // of the address's window
-	accounts []stores.Slot   // of the account's windows
-	keys     []stores.Digest // of the account's windows
+	l      *Limiter
+	r      *request.State
+	limits *Limits
+	guard  string
+	held   []held
+	// Room for the windows of most attempts.
+	windows [maxWindows]stores.Window
+	fates   [maxWindows]fate
+	room    [maxWindows]held
 }
 
-// Reserve counts an attempt, or refuses it with an *autherr.ThrottledError. A nil lim
-// stands for the manager's limits.
+// maxWindows is how many windows an attempt asks at once: three of the address and two of
+// the account.
+const maxWindows = 5
+
+// fate says what a success does to a window.
+type fate int
+
+const (
+	// shared windows also count the attempts of others, so a success returns its own slot
+	// and no other. Otherwise somebody who logs in again and again would give new attempts
+	// to those who guess from elsewhere.
+	shared fate = iota
+	// own windows count the attempts of one address or device at one account. A success
+	// clears them.
+	own
+	// spent windows count successes too.
+	spent
+)
+
+// held is a slot that an attempt has reserved.
+type held struct {
+	slot  stores.Slot
+	limit int
+	fate  fate
+	seat  seat
+}
+
+// Reserve counts an attempt, or refuses it with an *autherr.ThrottledError. It waits for
+// attempts in flight that have the last slots. A nil lim stands for the manager's limits.
+// The caller calls Done.
 func (l *Limiter) Reserve(ctx context.Context, r *request.State, guard string, s Subject, lim *Limits) (*Attempt, error) {
 	a := new(Attempt)
 	return a, l.ReserveIn(ctx, a, r, guard, s, lim)
@@ -54,90 +66,135 @@ func (l *Limiter) Reserve(ctx context.Context, r *request.State, guard string, s
 // ReserveIn is Reserve with an Attempt that the caller has made.
 func (l *Limiter) ReserveIn(ctx context.Context, a *Attempt, r *request.State, guard string, s Subject, lim *Limits) error {
 	*a = Attempt{Subject: s, l: l, r: r, limits: l.limits(lim), guard: guard}
-	var windows []stores.Window
-	// Where the address is not known, as on a Unix socket, all clients would share
-	// one window. It is not counted then.
-	if s.address != "" {
-		window, _ := l.addressWindow(r, a.limits.Address)
-		windows = append(windows, window)
-	}
-	if s.Device != nil {
-		windows = append(windows, l.Window("device", a.limits.Device, s.Account[:], s.Device.id[:]))
-	} else {
-		windows = append(windows, a.strangerWindows()...)
-	}
-	slots, err := a.reserve(ctx, windows)
-	if err != nil || slots == nil {
-		return err
-	}
-	if s.address != "" {
-		a.address, slots, windows = slots[:1], slots[1:], windows[1:]
-	}
-	a.record(slots, windows)
-	return nil
+	a.held = a.room[:0]
+	return a.reserve(ctx, a.accountWindows(a.addressWindows(0)))
 }
 
-// AsStranger counts the attempt as one of a device that has not logged into the
-// account, because the device turned out not to fit.
-func (a *Attempt) AsStranger(ctx context.Context) error {
-	a.Subject.Device = nil
-	return a.also(ctx, a.strangerWindows())
+// NeedsUser reports whether LookUp may count the attempt differently.
+func (a *Attempt) NeedsUser(rm *realm.Realm) bool {
+	return a.Subject.Device != nil || countedByUser(rm, a.Subject.field)
 }
 
-// ForUser also counts the attempt under the user whom the identifier named, because
-// the user may have other identifiers. If u is nil it does the same work.
-func (a *Attempt) ForUser(ctx context.Context, rm *realm.Realm, u models.Authenticatable) error {
-	who := a.Subject.Account[:]
-	if u != nil {
-		who = []byte(u.AuthID())
+// LookUp finds the user whom the identifier names, and counts the attempt as what it
+// turns out to be. An unknown identifier costs the same work.
+func (a *Attempt) LookUp(ctx context.Context, rm *realm.Realm, field, canonical string) (models.Authenticatable, error) {
+	within, span := a.r.Span(ctx)
+	u, err := rm.ByIdentifier(within, field, canonical)
+	span.End()
+	if err != nil {
+		return nil, err
 	}
-	windows := []stores.Window{a.l.Window("user", a.limits.Account, []byte(rm.Name), who)}
-	if address := a.Subject.address; address != "" {
-		windows = append(windows, a.l.Window("user and address", a.limits.AccountAddress, []byte(rm.Name), who, []byte(address)))
-	}
-	return a.also(ctx, windows)
+	return u, a.settle(ctx, rm, u)
 }
 
-// Settle counts the attempt as what it turned out to be once the user was looked up: a
-// known device whose stamp does not fit is a stranger, and a user of a provider with
-// several identifiers is counted under the user as well.
-func (a *Attempt) Settle(ctx context.Context, rm *realm.Realm, u models.Authenticatable) error {
-	if d := a.Subject.Device; d != nil && (u == nil || !d.Fits(rm, u)) {
-		if err := a.AsStranger(ctx); err != nil {
+// settle counts an attempt at an identifier also as one of the user, who may have other
+// identifiers, and as one of a stranger if the device turns out not to fit.
+func (a *Attempt) settle(ctx context.Context, rm *realm.Realm, u models.Authenticatable) error {
+	s := &a.Subject
+	if s.Device != nil && (u == nil || !s.Device.fits(rm, u)) {
+		s.Device = nil
+		if err := a.reserve(ctx, a.accountWindows(0)); err != nil {
 			return err
 		}
 	}
-	if many, ok := rm.Users.(models.ManyIdentifiers); ok && many.ManyIdentifiers() && a.Subject.Device == nil {
-		return a.ForUser(ctx, rm, u)
+	if !countedByUser(rm, s.field) {
+		return nil
 	}
-	return nil
+	*s = a.l.userSubject(a.r, rm, u, *s)
+	return a.reserve(ctx, a.accountWindows(0))
 }
 
-func (a *Attempt) strangerWindows() []stores.Window {
+// addressWindows names the windows of the address, behind n others, and returns how many
+// there are. Where the address is not known, as on a Unix socket, all clients would share
+// them. It is not counted then.
+func (a *Attempt) addressWindows(n int) int {
 	s := &a.Subject
-	w := []stores.Window{a.l.Window("account", a.limits.Account, s.Account[:])}
+	if s.address == "" {
+		return n
+	}
+	// The first one, because it is no use to wait for its slots.
+	n = a.add(n, spent, a.l.Window("passwords", a.limits.Passwords, []byte(s.address)))
+	address, _ := a.l.addressWindow(a.r, a.limits.Address)
+	n = a.add(n, shared, address)
+	if s.site != "" {
+		n = a.add(n, shared, a.l.Window("network", a.limits.Network, []byte(s.site)))
+	}
+	return n
+}
+
+// accountWindows names the windows of the account, behind n others, and returns how many
+// there are. It is the only place that makes them.
+func (a *Attempt) accountWindows(n int) int {
+	s, l := &a.Subject, a.l
+	if d := s.Device; d != nil {
+		return a.add(n, own, l.Window(s.kind+" and device", a.limits.Device, s.name[:], d.id[:]))
+	}
+	n = a.add(n, shared, l.Window(s.kind, a.limits.Account, s.name[:]))
 	if s.address != "" {
-		w = append(w, a.l.Window("account and address", a.limits.AccountAddress, s.Account[:], []byte(s.address)))
+		n = a.add(n, own, l.Window(s.kind+" and address", a.limits.AccountAddress, s.name[:], []byte(s.address)))
 	}
-	return w
+	return n
 }
 
-func (a *Attempt) also(ctx context.Context, windows []stores.Window) error {
-	slots, err := a.reserve(ctx, windows)
-	if err == nil && slots != nil {
-		a.record(slots, windows)
-	}
-	return err
+func (a *Attempt) add(n int, f fate, w stores.Window) int {
+	a.windows[n], a.fates[n] = w, f
+	return n + 1
 }
 
-// reserve returns no slots if nothing is limited.
-func (a *Attempt) reserve(ctx context.Context, windows []stores.Window) ([]stores.Slot, error) {
+// reserve reserves a slot in each of the first n windows, or none.
+func (a *Attempt) reserve(ctx context.Context, n int) error {
 	if a.limits.Disabled {
-		return nil, nil
+		return nil
 	}
-	ctx, span := a.r.Span(ctx)
+	until := time.Now().Add(maxWait)
+	for {
+		var seats [maxWindows]seat
+		asked := a.l.env.Now()
+		grant, err := a.ask(ctx, n, &seats)
+		if err != nil {
+			return err
+		}
+		if len(grant.Slots) > 0 {
+			for i, slot := range grant.Slots {
+				a.held = append(a.held, held{slot, a.windows[i].Limit, a.fates[i], seats[i]})
+			}
+			return nil
+		}
+		again, inFlight := a.l.flights.wait(ctx, until, &seats[grant.Full])
+		if again {
+			continue
+		}
+		if grant.RetryAfter -= a.l.env.Now().Sub(asked); inFlight {
+			// They may succeed, so this is no lock.
+			return &autherr.ThrottledError{RetryAfter: min(grant.RetryAfter, retrySoon)}
+		}
+		return a.l.refuse(ctx, grant, a)
+	}
+}
+
+// ask asks for the slots once. The attempt keeps its seats if it gets them. Otherwise it
+// keeps the one of the full window.
+func (a *Attempt) ask(ctx context.Context, n int, seats *[maxWindows]seat) (stores.Grant, error) {
+	for i := range n {
+		// A success returns no slot of a spent window, so nobody waits for it.
+		if a.fates[i] != spent {
+			seats[i] = a.l.flights.enter(a.windows[i].Key)
+		}
+	}
+	within, span := a.r.Span(ctx)
 	defer span.End()
-	return a.l.reserve(ctx, "count attempts", a, windows...)
+	grant, err := a.l.store.Reserve(within, a.l.env.Now(), a.windows[:n]...)
+	if err == nil && grant.OK() && len(grant.Slots) == n {
+		return grant, nil
+	}
+	grant.Slots, grant.Full = nil, min(max(grant.Full, 0), n-1)
+	for i := range n {
+		if err != nil || i != grant.Full {
+			a.l.flights.leave(&seats[i], 0)
+		}
+	}
+	// An error never means unlimited attempts.
+	return grant, autherr.Unavailable("count attempts", err)
 }
 
 func (a *Attempt) lockout() events.Meta { return a.Meta("") }
@@ -149,41 +206,66 @@ func (a *Attempt) Meta(userID string) events.Meta {
 	return meta
 }
 
-func (a *Attempt) record(slots []stores.Slot, windows []stores.Window) {
-	a.accounts = append(a.accounts, slots...)
-	for _, w := range windows {
-		a.keys = append(a.keys, w.Key)
-	}
-}
-
-// Succeed forgets the account's attempts and refunds the slot of the address. The
-// address keeps the slots of others, and an office behind one address is not locked
-// out by its own logins.
+// Succeed forgets the attempts of this address or device at the account, and refunds the
+// other slots. The account keeps the attempts of other addresses, and the address those at
+// other accounts, but an office behind one address is not locked out by its own logins.
 func (a *Attempt) Succeed(ctx context.Context) error {
-	if len(a.keys) == 0 {
+	var cleared []stores.Digest
+	var refunded []stores.Slot
+	for _, h := range a.held {
+		switch h.fate {
+		case own:
+			cleared = append(cleared, h.slot.Key)
+		case shared:
+			refunded = append(refunded, h.slot)
+		}
+	}
+	if len(cleared)+len(refunded) == 0 {
 		return nil
 	}
 	ctx, span := a.r.Span(context.WithoutCancel(ctx))
 	defer span.End()
-	if err := a.l.store.Reset(ctx, a.keys...); err != nil {
-		return autherr.Unavailable("clear attempts", err)
+	if len(cleared) > 0 {
+		if err := a.l.store.Reset(ctx, cleared...); err != nil {
+			return autherr.Unavailable("clear attempts", err)
+		}
 	}
-	slots := a.address
-	a.keys, a.accounts, a.address = nil, nil, nil
-	return a.l.Refund(ctx, slots...)
+	err := a.l.Refund(ctx, refunded...)
+	a.end()
+	return err
 }
 
 // Release refunds all slots of this attempt: no secret was compared.
 func (a *Attempt) Release(ctx context.Context) error {
 	ctx, span := a.r.Span(context.WithoutCancel(ctx))
 	defer span.End()
-	slots := append(a.address, a.accounts...)
-	a.keys, a.accounts, a.address = nil, nil, nil
-	return a.l.Refund(ctx, slots...)
+	var slots []stores.Slot
+	for i := range a.held {
+		slots = append(slots, a.held[i].slot)
+		a.held[i].fate = shared // one slot came back
+	}
+	err := a.l.Refund(ctx, slots...)
+	a.end()
+	return err
 }
 
-// Fits reports whether the account's security stamp is the one of the login that made
-// the device known.
-func (d *Device) Fits(rm *realm.Realm, u models.Authenticatable) bool {
-	return rm.Fits(stamp.Device, u, d.fingerprint)
+// Done says that the attempt is not in flight any more. Unless it succeeded or was
+// released, it stays counted as a failure.
+func (a *Attempt) Done() {
+	for i := range a.held {
+		a.l.flights.leave(&a.held[i].seat, 0)
+	}
+}
+
+// end ends an attempt whose slots came back.
+func (a *Attempt) end() {
+	for i := range a.held {
+		switch h := &a.held[i]; h.fate {
+		case own:
+			a.l.flights.leave(&h.seat, h.limit)
+		default:
+			a.l.flights.leave(&h.seat, 1)
+		}
+	}
+	a.held = nil
 }

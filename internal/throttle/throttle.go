@@ -6,6 +6,7 @@ package throttle
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,15 @@ type Limit struct {
 	Per      time.Duration
 }
 
+// networkShare is how many times the limit of a /64 is that of its /48. Somebody who has
+// 65,536 networks of /64 has that many attempts, and fills that many windows.
+const networkShare = 20
+
+// Times returns n times the attempts in the same time.
+func (l Limit) Times(n int) Limit {
+	return Limit{Attempts: n * min(l.Attempts, math.MaxInt32/n), Per: l.Per}
+}
+
 // Check returns an error if the limit is none.
 func (l Limit) Check() error {
 	if l.Attempts < 1 || l.Per < time.Second {
@@ -36,7 +46,7 @@ func (l Limit) Check() error {
 
 // Limits are the limits of attempts to log in. The root package documents them.
 type Limits struct {
-	AccountAddress, Address, Account, Device Limit
+	AccountAddress, Address, Account, Device, Passwords, Network Limit
 	// Disabled turns all limits off.
 	Disabled bool
 }
@@ -45,6 +55,7 @@ type Limits struct {
 func (l *Limits) CheckLimits(prefix string, f *faults.List) {
 	for field, limit := range map[string]Limit{
 		"AccountAddress": l.AccountAddress, "Address": l.Address, "Account": l.Account, "Device": l.Device,
+		"Passwords": l.Passwords, "Network": l.Network,
 	} {
 		if err := limit.Check(); err != nil {
 			f.Add(prefix+field, "%v", err)
@@ -68,6 +79,7 @@ type Limiter struct {
 	store   stores.Limiter
 	cfg     Config
 	windows *recent.Results[addressLimit, stores.Window]
+	flights flights
 }
 
 // New returns a Limiter that counts in a store.
@@ -148,7 +160,8 @@ func (l *Limiter) limits(lim *Limits) *Limits {
 	return &l.cfg.Limits
 }
 
-// Peek refuses a request whose address has no attempt left. It counts nothing.
+// Peek refuses a request whose address has no attempt left. It counts nothing. It lets a
+// request pass that may wait for attempts in flight.
 func (l *Limiter) Peek(ctx context.Context, r *request.State, lim *Limits) error {
 	lim = l.limits(lim)
 	window, ok := l.addressWindow(r, lim.Address)
@@ -161,7 +174,7 @@ func (l *Limiter) Peek(ctx context.Context, r *request.State, lim *Limits) error
 	if err != nil {
 		return autherr.Unavailable("count attempts", err)
 	}
-	if grant.OK() {
+	if grant.OK() || l.flights.busy(window.Key) {
 		return nil
 	}
 	return l.refuse(ctx, grant, aRequest{r})
@@ -177,7 +190,7 @@ func (l *Limiter) CountGuess(ctx context.Context, r *request.State, lim *Limits)
 // ReserveRequest counts a request of an address to the routes of a name. The slots are
 // nil if the address is not known or limits are turned off.
 func (l *Limiter) ReserveRequest(ctx context.Context, r *request.State, name string, limit Limit) ([]stores.Slot, error) {
-	lim := Limits{Address: limit, Disabled: l.cfg.Limits.Disabled}
+	lim := Limits{Address: limit, Network: limit.Times(networkShare), Disabled: l.cfg.Limits.Disabled}
 	return l.countAddress(ctx, r, "requests", &lim, []byte(name))
 }
 
@@ -188,11 +201,18 @@ func (l *Limiter) countAddress(ctx context.Context, r *request.State, kind strin
 	}
 	ctx, span := r.Span(ctx)
 	defer span.End()
-	parts := [][]byte{name, []byte(address)}
-	if name == nil {
-		parts = parts[1:]
+	windows := []stores.Window{l.Window(kind, lim.Address, named(name, address)...)}
+	if site := clientaddr.Site(r.Remote); site != "" {
+		windows = append(windows, l.Window(kind+" of network", lim.Network, named(name, site)...))
 	}
-	return l.reserve(ctx, "count "+kind, aRequest{r}, l.Window(kind, lim.Address, parts...))
+	return l.reserve(ctx, "count "+kind, aRequest{r}, windows...)
+}
+
+func named(name []byte, address string) [][]byte {
+	if name == nil {
+		return [][]byte{[]byte(address)}
+	}
+	return [][]byte{name, []byte(address)}
 }
 
 // Count reserves a slot in windows that are about no request. The error is an

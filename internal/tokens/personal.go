@@ -113,9 +113,11 @@ func (s *Service) createPersonal(
 	if err != nil {
 		return Personal{}, err
 	}
-	data := Data{Address: address}
-	if n.RevokeOnPasswordChange {
-		data.Bound, data.Fingerprint = true, rm.Sum(stamp.Personal, u)
+	data := Data{Address: address, Bound: n.RevokeOnPasswordChange}
+	if data.Bound {
+		data.Fingerprint = rm.Sum(stamp.Personal, u)
+	} else {
+		data.Fingerprint, _ = stamp.Birth(rm.Name, u.AuthID(), u)
 	}
 	ctx, span := s.env.Span(ctx)
 	defer span.End()
@@ -221,5 +223,15 @@ func (s *Service) findPersonal(ctx context.Context, rm *realm.Realm, token opaqu
 		fingerprint = data.Fingerprint[:]
 	}
 	user, err := rm.Check(ctx, id, stamp.Personal, fingerprint)
+	if err == nil && !data.OfSame(rm, user) {
+		return nil, found, realm.ErrNoUser
+	}
 	return user, found, err
+}
+
+// OfSame reports whether a token that is not bound to the security stamp was made for this
+// user, and not for an earlier one with the same identifier.
+func (d *Data) OfSame(rm *realm.Realm, u models.Authenticatable) bool {
+	birth, ok := stamp.Birth(rm.Name, u.AuthID(), u)
+	return d.Bound || !ok || d.Fingerprint.Equal(birth)
 }

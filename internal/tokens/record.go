@@ -14,7 +14,8 @@ import (
 // Data is what a stored token knows beside what every token has.
 type Data struct {
 	// Bound says that the token ends when the user's security stamp changes.
-	// Fingerprint is the fingerprint of the stamp.
+	// Fingerprint is then the fingerprint of the stamp. Otherwise it is the digest of the
+	// part of the stamp that stays.
 	Bound       bool
 	Fingerprint stores.Digest
 	// Address is the address of the client that the token was made for.

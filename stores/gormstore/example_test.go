@@ -66,7 +66,7 @@ func ExampleUsers() {
 	fmt.Println(user, err)
 	// Output:
 	// <nil>
-	// gormstore: create user: ginauth: identifier is taken
+	// gormstore: create user: email: ginauth: identifier is taken
 	// ann@example.com <nil>
 	// Ann <nil>
 	// <nil> <nil>

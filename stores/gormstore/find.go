@@ -16,7 +16,8 @@ import (
 // The function is safe for concurrent use. If there is no such row, it returns false and
 // no error.
 //
-// Find panics if db is nil or a transaction, if M is not a model, or if M does not have
+// Find panics for the same db as New, so it cannot be limited to some rows by a condition
+// of db. It panics if M is not a model, or if M does not have
 // exactly one primary key of such a type.
 func Find[M any](db *gorm.DB) func(ctx context.Context, id string) (found *M, ok bool, err error) {
 	c := newCore(db, "Find")

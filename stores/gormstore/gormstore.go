@@ -21,7 +21,8 @@ import (
 // microsecond. Addresses and user agents that are too long for their column are
 // truncated.
 //
-// New panics if db is nil or a transaction.
+// New panics if db is nil or a transaction, or if it has conditions, clauses, scopes, a
+// table or other parts of a statement: they would not hold in the statements of the stores.
 func New(db *gorm.DB) stores.Set {
 	c := newCore(db, "New")
 	return stores.Set{Sessions: newSessions(c), Tokens: newTokens(c), Limiter: newLimiter(c)}
@@ -33,7 +34,7 @@ func New(db *gorm.DB) stores.Set {
 // repeated, but two processes must not run it at the same time: call it during
 // deployment, or at the start of a program that runs only once.
 //
-// Migrate panics if db is nil or a transaction.
+// Migrate panics for the same db as New.
 func Migrate(ctx context.Context, db *gorm.DB) error {
 	err := newCore(db, "Migrate").db.WithContext(ctx).AutoMigrate(
 		&models.Session{}, &models.SessionOwner{}, &models.TokenFamily{}, &models.Token{}, &models.Attempt{})
@@ -65,6 +66,7 @@ func newCore(db *gorm.DB, caller string) *core {
 	if db == nil || db.Config == nil || db.Dialector == nil || db.Statement == nil {
 		panic(fmt.Sprintf("gormstore: %s was given a nil *gorm.DB", caller))
 	}
+	refuseConditions(db, caller)
 	pool := db.Statement.ConnPool
 	if _, transaction := pool.(gorm.TxCommitter); transaction {
 		panic(fmt.Sprintf("gormstore: %s was given a transaction instead of a database", caller))

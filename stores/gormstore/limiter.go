@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -26,6 +27,7 @@ type limiter struct {
 	table   table
 	load    string
 	refund  string
+	slot    string
 	delete  string
 	reserve map[int]string // see reservation, by number of windows
 	expired expired
@@ -34,11 +36,11 @@ type limiter struct {
 func newLimiter(c *core) *limiter {
 	t := newTable(c.db, &models.Attempt{})
 	l := &limiter{
-		core:  c,
-		table: t,
-		load:  t.sql("SELECT * FROM {} WHERE {ID} IN ?"),
-		refund: t.sql("UPDATE {} SET {Version} = {Version} + 1, {Taken} = {Taken} - 1" +
-			" WHERE {ID} = ? AND {Opened} <= ? AND {Taken} > 0"),
+		core:    c,
+		table:   t,
+		load:    t.sql("SELECT * FROM {} WHERE {ID} IN ?"),
+		refund:  t.sql("UPDATE {} SET {Version} = {Version} + 1, {Taken} = {Taken} - 1 WHERE {Taken} > 0 AND ("),
+		slot:    t.sql("({ID} = ? AND {Opened} <= ?)"),
 		delete:  t.sql("DELETE FROM {} WHERE {ID} IN ?"),
 		expired: newExpired(t, "ID"),
 	}
@@ -181,24 +183,36 @@ func (l *limiter) Refund(ctx context.Context, slots ...stores.Slot) error {
 	slots = slices.SortedFunc(slices.Values(slots), func(a, b stores.Slot) int {
 		return cmp.Compare(a.Key.String(), b.Key.String())
 	})
-	if len(slots) == 1 {
-		return l.refundOne(ctx, slots[0])
-	}
-	return l.transact(ctx, "refund slots", false, func(tx *gorm.DB) (bool, error) {
-		for _, slot := range slots {
-			if err := tx.Exec(l.refund, slot.Key.String(), slot.Opened).Error; err != nil {
-				return false, err
+	// One statement refunds at most one slot of a window.
+	for len(slots) > 0 {
+		var now, later []stores.Slot
+		for i, slot := range slots {
+			if i > 0 && slots[i-1].Key == slot.Key {
+				later = append(later, slot)
+			} else {
+				now = append(now, slot)
 			}
 		}
-		return true, nil
-	})
+		if err := l.refundOnce(ctx, now); err != nil {
+			return err
+		}
+		slots = later
+	}
+	return nil
 }
 
-// refundOne refunds a slot in one statement. It is not repeated after an error that leaves
-// open whether the statement was carried out, because it would free a slot of somebody else.
-func (l *limiter) refundOne(ctx context.Context, slot stores.Slot) error {
+// refundOnce refunds slots of different windows in one statement. It is not repeated after
+// an error that leaves open whether the statement was carried out, because it would free a
+// slot of somebody else.
+func (l *limiter) refundOnce(ctx context.Context, slots []stores.Slot) error {
+	terms, values := make([]string, len(slots)), make([]any, 0, 2*len(slots))
+	for i, slot := range slots {
+		terms[i] = l.slot
+		values = append(values, slot.Key.String(), slot.Opened)
+	}
+	statement := l.refund + strings.Join(terms, " OR ") + ")"
 	return l.repeat(ctx, "refund slots", func() error {
-		err := l.db.WithContext(ctx).Exec(l.refund, slot.Key.String(), slot.Opened).Error
+		err := l.db.WithContext(ctx).Exec(statement, values...).Error
 		if err != nil && !rejected(err) {
 			return permanent{err}
 		}

@@ -22,8 +22,10 @@ import (
 // identifier of the provider.
 //
 // The error wraps models.ErrTaken if another user, also a soft-deleted one, has one of the
-// identifiers. It wraps models.ErrBadIdentifier if one of them has no canonical form. The
-// unique index of the column prevents that two users get the same identifier.
+// identifiers, or the value of another unique column of the model. It wraps
+// models.ErrBadIdentifier if an identifier has no canonical form. A *models.FieldError names
+// the identifier or the column. The unique index of the column prevents that two users get
+// the same identifier.
 func (s *UserStore[U, P]) CreateUser(ctx context.Context, u models.Authenticatable) error {
 	p, ok := u.(P)
 	if !ok || p == nil {
@@ -44,11 +46,8 @@ func (s *UserStore[U, P]) CreateUser(ctx context.Context, u models.Authenticatab
 	if err == nil || committing || ctx.Err() != nil {
 		return fault(ctx, "create user", err)
 	}
-	// Each driver reports a duplicate in another way, and so does a hook. So ask
-	// the table.
-	taken, findErr := s.taken(ctx, p)
-	if findErr == nil && taken {
-		return fmt.Errorf("gormstore: create user: %w", models.ErrTaken)
+	if field, findErr := s.taken(ctx, p, err); findErr == nil && field != "" {
+		return fmt.Errorf("gormstore: create user: %w", &models.FieldError{Field: field, Err: models.ErrTaken})
 	}
 	return fault(ctx, "create user", err)
 }
@@ -60,7 +59,7 @@ func (s *UserStore[U, P]) complete(ctx context.Context, p P) error {
 	for _, id := range s.fields.identifiers {
 		form, err := canonical(textOf(ctx, id.source, p))
 		if err != nil {
-			return err
+			return &models.FieldError{Field: id.credential, Err: err}
 		}
 		id.lookup.ReflectValueOf(ctx, value).SetString(form)
 	}
@@ -70,16 +69,6 @@ func (s *UserStore[U, P]) complete(ctx context.Context, p P) error {
 		stamp.ReflectValueOf(ctx, value).SetString(hex.EncodeToString(random[:]))
 	}
 	return nil
-}
-
-// taken reports whether a row has one of the identifiers of u. It uses the comparison of
-// the database, as its unique index does.
-func (s *UserStore[U, P]) taken(ctx context.Context, u P) (bool, error) {
-	var same []clause.Expression
-	for _, id := range s.fields.identifiers {
-		same = append(same, clause.Eq{Column: columnOf(id.lookup), Value: textOf(ctx, id.lookup, u)})
-	}
-	return s.exists(ctx, clause.Or(same...))
 }
 
 // exists reports whether a condition holds for a row, also for a soft-deleted one.
