@@ -22,6 +22,7 @@ func newRoutesApp(t *testing.T, b *testapp.Backend, configure ...func(*ginauth.C
 	return testapp.New(t, b, testapp.CheckLeaks(), testapp.OnlyRoutes(mountRoutes), testapp.Configure(func(c *ginauth.Config) {
 		c.StoreTimeout = 20 * time.Second // the race detector is slow
 		c.Throttle.Address = ginauth.Limit{Attempts: 1000, Per: time.Minute}
+		c.Throttle.Register = ginauth.Limit{Attempts: 1000, Per: time.Minute}
 	}), testapp.Configure(configure...))
 }
 
