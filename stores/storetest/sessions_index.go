@@ -223,8 +223,9 @@ func sessionIndexRace(s sessions) {
 // sessionIndexRaceSeveral adds and removes another owner of sessions of u1.
 func sessionIndexRaceSeveral(s sessions) {
 	s.index()
+	var done atomic.Bool
 	change := func(row stores.Session, times int) stores.Session {
-		for i := range times {
+		for i := 0; i < times && !done.Load(); i++ {
 			d, after := withOwners(row, []string{"u2", "u1"}[i%2:]...)
 			if s.update(row.Row, d) != stores.Updated {
 				break
@@ -234,7 +235,6 @@ func sessionIndexRaceSeveral(s sessions) {
 		return row
 	}
 	row := s.owned("u1", 0)
-	var done atomic.Bool
 	parallel(3, func(i int) {
 		if i == 0 {
 			row = change(row, rounds(20))
@@ -250,11 +250,13 @@ func sessionIndexRaceSeveral(s sessions) {
 	s.delete(row.Row)
 	for range rounds(10) {
 		row := s.owned("u1", 0)
+		done.Store(false)
 		parallel(2, func(i int) {
 			if i == 0 {
 				change(row, 10_000)
 				return
 			}
+			defer done.Store(true)
 			s.deletesOf("u1", "", 1)
 			s.missing(row.Row)
 		})
