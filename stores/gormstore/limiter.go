@@ -24,13 +24,17 @@ var (
 // stays until the next window with its key begins, or until it is pruned.
 type limiter struct {
 	*core
-	table   table
-	load    string
-	refund  string
-	slot    string
-	delete  string
-	reserve map[int]string // see reservation, by number of windows
-	expired expired
+	table  table
+	load   string
+	refund string
+	slot   string
+	delete string
+	// inOrder begins a statement that changes the rows with some ids, and inTurn ends its
+	// condition: they lock the rows in the order in which every call does. PostgreSQL would
+	// lock them as it finds them, and two calls would wait for each other.
+	inOrder, inTurn string
+	reserve         map[int]string // see reservation, by number of windows
+	expired         expired
 }
 
 func newLimiter(c *core) *limiter {
@@ -43,6 +47,10 @@ func newLimiter(c *core) *limiter {
 		slot:    t.sql("({ID} = ? AND {Opened} <= ?)"),
 		delete:  t.sql("DELETE FROM {} WHERE {ID} IN ?"),
 		expired: newExpired(t, "ID"),
+	}
+	if c.dialect == postgres {
+		l.inOrder = t.sql("WITH held AS MATERIALIZED (SELECT {ID} FROM {} WHERE {ID} IN ? ORDER BY {ID} FOR UPDATE) ")
+		l.inTurn = " AND (SELECT count(*) FROM held) >= 0"
 	}
 	l.reserve = l.reservations()
 	return l
@@ -210,7 +218,14 @@ func (l *limiter) refundOnce(ctx context.Context, slots []stores.Slot) error {
 		terms[i] = l.slot
 		values = append(values, slot.Key.String(), slot.Opened)
 	}
-	statement := l.refund + strings.Join(terms, " OR ") + ")"
+	statement := l.inOrder + l.refund + strings.Join(terms, " OR ") + ")" + l.inTurn
+	if l.inOrder != "" {
+		ids := make([]string, len(slots))
+		for i, slot := range slots {
+			ids[i] = slot.Key.String()
+		}
+		values = append([]any{ids}, values...)
+	}
 	return l.repeat(ctx, "refund slots", func() error {
 		err := l.db.WithContext(ctx).Exec(statement, values...).Error
 		if err != nil && !rejected(err) {
@@ -229,8 +244,12 @@ func (l *limiter) Reset(ctx context.Context, keys ...stores.Digest) error {
 		ids[i] = key.String()
 	}
 	slices.Sort(ids) // the order in which every call locks
+	ids = slices.Compact(ids)
 	return l.change(ctx, "reset windows", func(db *gorm.DB) error {
-		return db.Exec(l.delete, slices.Compact(ids)).Error
+		if l.inOrder == "" {
+			return db.Exec(l.delete, ids).Error
+		}
+		return db.Exec(l.inOrder+l.delete+l.inTurn, ids, ids).Error
 	})
 }
 

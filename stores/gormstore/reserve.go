@@ -51,24 +51,21 @@ func expand(template string, n int) string {
 // overflow added to a positive count exceeds the range of a column.
 const overflow = "9223372036854775807"
 
-// reservePostgres answers with the windows that it changed, or with all windows if one is
-// full. A full window is found without a lock. Otherwise all rows are locked in order, and
-// looked at again.
+// reservePostgres answers with the windows that it changed, or with those that exist if one is
+// full, which it finds without a lock. Otherwise it inserts or locks one row after the other, in
+// the order in which every call does.
 const reservePostgres = `WITH want(id, lim, opened, expires) AS (VALUES <<(CAST(? AS text), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint)), >>),
 seen AS MATERIALIZED (SELECT a.* FROM {} a JOIN want w ON a.{ID} = w.id),
 busy AS MATERIALIZED (SELECT 1 FROM seen s JOIN want w ON s.{ID} = w.id WHERE s.{Expires} > w.opened AND s.{Taken} >= w.lim),
-held AS MATERIALIZED (SELECT a.* FROM {} a WHERE a.{ID} IN (SELECT id FROM want) AND NOT EXISTS (SELECT 1 FROM busy) ORDER BY a.{ID} FOR UPDATE),
-filled AS MATERIALIZED (SELECT 1 FROM held h JOIN want w ON h.{ID} = w.id WHERE h.{Expires} > w.opened AND h.{Taken} >= w.lim UNION ALL SELECT 1 FROM busy),
 put AS (INSERT INTO {} AS a ({ID}, {Taken}, {Opened}, {Expires}, {Version})
-SELECT id, 1, opened, expires, 1 FROM want WHERE (SELECT count(*) FROM held) >= 0 AND NOT EXISTS (SELECT 1 FROM filled) ORDER BY id
+SELECT id, 1, opened, expires, 1 FROM want WHERE NOT EXISTS (SELECT 1 FROM busy) ORDER BY id
 ON CONFLICT ({ID}) DO UPDATE SET {Version} = a.{Version} + 1,
 {Taken} = CASE WHEN a.{Expires} <= excluded.{Opened} THEN 1 WHEN a.{Taken} < (SELECT w.lim FROM want w WHERE w.id = a.{ID}) THEN a.{Taken} + 1 ELSE a.{Taken} + ` + overflow + ` END,
 {Opened} = CASE WHEN a.{Expires} <= excluded.{Opened} THEN excluded.{Opened} ELSE a.{Opened} END,
 {Expires} = CASE WHEN a.{Expires} <= excluded.{Opened} THEN excluded.{Expires} ELSE a.{Expires} END
 RETURNING a.*)
 SELECT 1 AS granted, put.* FROM put
-UNION ALL SELECT 0, seen.* FROM seen WHERE EXISTS (SELECT 1 FROM busy)
-UNION ALL SELECT 0, held.* FROM held WHERE EXISTS (SELECT 1 FROM filled)`
+UNION ALL SELECT 0, seen.* FROM seen WHERE EXISTS (SELECT 1 FROM busy)`
 
 // reserveMySQL assigns from left to right, so the count is set while the end of the former
 // window still stands.
