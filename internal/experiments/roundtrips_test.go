@@ -14,6 +14,8 @@ import (
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/internal/testservers"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores/gormstore"
 	"github.com/ginauth/ginauth/stores/redisstore"
 )
 
@@ -102,7 +104,7 @@ func withServers(t *testing.T, test func(t *testing.T, b *testapp.Backend, most 
 // transaction, and the last time counts. One user does one job.
 func TestRoundTrips(t *testing.T) {
 	withServers(t, func(t *testing.T, b *testapp.Backend, most func(roundTrips) []int, servers []*testservers.Proxy) {
-		a := testapp.New(t, b)
+		a, plain := testapp.New(t, b), plainUsers(b)
 		for i, job := range roundTripJobs {
 			t.Run(job.name, func(t *testing.T) {
 				var before, after []int
@@ -111,7 +113,7 @@ func TestRoundTrips(t *testing.T) {
 						before = trips(servers)
 						request()
 						after = trips(servers)
-					})
+					}, plain)
 				}
 				for k, limit := range most(job.most) {
 					if n := after[k] - before[k]; n > limit {
@@ -122,6 +124,13 @@ func TestRoundTrips(t *testing.T) {
 			a.Clock.Advance(time.Hour) // no limit of one job counts in the next
 		}
 	})
+}
+
+// plainUsers configures the provider as applications do. That of the tests embeds it, and is
+// therefore asked for each user.
+func plainUsers(b *testapp.Backend) func(*ginauth.Config) {
+	users := gormstore.Users[models.User](b.DB)
+	return func(c *ginauth.Config) { c.Users = users }
 }
 
 // run makes a new user do a job, in a process of its own: its background work ends with it.
@@ -144,7 +153,7 @@ func TestDistantServers(t *testing.T) {
 		t.Skip("waits for slow connections")
 	}
 	withServers(t, func(t *testing.T, b *testapp.Backend, _ func(roundTrips) []int, servers []*testservers.Proxy) {
-		a := testapp.New(t, b)
+		a, plain := testapp.New(t, b), plainUsers(b)
 		for _, p := range servers {
 			p.SetDelay(40 * time.Millisecond)
 		}
@@ -157,7 +166,7 @@ func TestDistantServers(t *testing.T) {
 							defer setAll(servers, testservers.Forward)
 						}
 						request()
-					}, testapp.StoreTime(0))
+					}, plain, testapp.StoreTime(0))
 				}
 			})
 			a.Clock.Advance(time.Hour)

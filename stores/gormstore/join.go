@@ -21,6 +21,8 @@ type joinable interface {
 
 // userRows is how the rows of a user table are read in a query of another table.
 type userRows struct {
+	// store is the UserStore itself.
+	store  models.UserProvider
 	core   *core
 	table  table
 	key    key
@@ -37,7 +39,7 @@ func (s *UserStore[U, P]) joined() *userRows {
 	if t.schema.AfterFind || s.dialect == sqlite { // which waits for no network
 		return nil
 	}
-	rows := &userRows{core: s.core, table: t, key: s.key, new: func() (models.Authenticatable, reflect.Value) {
+	rows := &userRows{store: s, core: s.core, table: t, key: s.key, new: func() (models.Authenticatable, reflect.Value) {
 		u := P(new(U))
 		return u, reflect.ValueOf(u).Elem()
 	}}
@@ -82,7 +84,8 @@ func (s *sessions) WithUsers(users models.UserProvider, prefix string) stores.Lo
 		return nil
 	}
 	u := provider.joined()
-	if u == nil || u.core.direct == nil || u.core.direct != s.direct {
+	// A provider that embeds a UserStore may find users in another way, and is asked.
+	if u == nil || u.store != users || u.core.direct == nil || u.core.direct != s.direct {
 		return nil
 	}
 	owner := s.table.sql("s.{Owner}")

@@ -1,6 +1,7 @@
 package gormstore_test
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"strings"
@@ -100,6 +101,13 @@ type hooked struct{ models.User }
 
 func (h *hooked) AfterFind(*gorm.DB) error { h.Name = "found"; return nil }
 
+// own is an application's provider, which finds only some users.
+type own struct {
+	*gormstore.UserStore[models.User, *models.User]
+}
+
+func (own) UserByID(context.Context, string) (models.Authenticatable, error) { return nil, nil }
+
 // TestNotLoadedWithUser checks that users who cannot be loaded by one query are left to
 // their provider.
 func TestNotLoadedWithUser(t *testing.T) {
@@ -107,6 +115,9 @@ func TestNotLoadedWithUser(t *testing.T) {
 		db, other := tables(migrated(open), &hooked{})(t), tables(open, &member{})(t)
 		if withUsers(db, gormstore.Users[hooked](db)) != nil {
 			t.Error("a hook of the model would not run")
+		}
+		if withUsers(db, own{gormstore.Users[models.User](db)}) != nil {
+			t.Error("a provider of the application's own would not be asked")
 		}
 		if withUsers(db, gormstore.Users[member](other)) != nil {
 			t.Error("the users are in another database")

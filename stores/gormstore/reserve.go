@@ -158,8 +158,9 @@ func rejected(err error) bool {
 	var state interface{ SQLState() string }
 	if errors.As(err, &state) {
 		class := state.SQLState()
-		// Class 08 is a lost connection, class 57 a server that ended it.
-		return !strings.HasPrefix(class, "08") && !strings.HasPrefix(class, "57")
+		// Class 08 is a lost connection, class 57 a server that ended it, and 40003 an
+		// unknown outcome.
+		return !strings.HasPrefix(class, "08") && !strings.HasPrefix(class, "57") && class != "40003"
 	}
 	return strings.Contains(err.Error(), "Error 1") && strings.Contains(err.Error(), "): ")
 }

@@ -34,8 +34,9 @@ var _ gorm.ConnPoolBeginner = (*statements)(nil)
 // GetDBConn lets GORM find the pool.
 func (p *statements) GetDBConn() (*sql.DB, error) { return p.DB, nil }
 
-// QueryContext implements gorm.ConnPool. If a prepared statement fails, for example
-// because the server forgot it, the query is sent again without it.
+// QueryContext implements gorm.ConnPool. If the prepared statement of a read fails, for example
+// because the server forgot it, the query is sent again without it. A query that changes rows,
+// as with RETURNING, may have been carried out: it is like ExecContext.
 func (p *statements) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	stmt, refused := p.statement(ctx, query, args)
 	if stmt == nil {
@@ -44,7 +45,7 @@ func (p *statements) QueryContext(ctx context.Context, query string, args ...any
 		return rows, err
 	}
 	rows, err := stmt.QueryContext(ctx, args...)
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || !strings.HasPrefix(query, "SELECT") && !unknown(err) {
 		return rows, err
 	}
 	p.forget(query, stmt)
