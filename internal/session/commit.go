@@ -260,6 +260,12 @@ func (s *Session) delta() stores.Delta {
 		// Who is logged in is written only by a request with the current id.
 		d.Rename = &stores.Rename{Old: s.row.Digest, New: s.row.Digest, At: now}
 	}
+	if d.Rename == nil && s.row.Principals == "" && now.Sub(s.read) > SupersededFor {
+		// Somebody may have planted the session in the browser of another user and holds this
+		// request open until that user has logged in. So only a short request of a guest may
+		// change a session after a login.
+		d.Rename = &stores.Rename{Old: s.row.Digest, New: s.row.Digest, At: now}
+	}
 	if s.next != nil {
 		// Only a request with the current id may change the id. A request with
 		// a replaced id must not rename the session of a later login.

@@ -151,7 +151,7 @@ func (s *Session) adopt(row *stores.Session, now time.Time) {
 	if s.e.expired(row, who.latest(row.Created), now) {
 		return
 	}
-	s.row, s.who, s.exists = *row, who, true
+	s.row, s.who, s.exists, s.read = *row, who, true, now
 	s.held = tallyOf(row.Values)
 	if s.r == nil || !s.r.Upgrades() { // the handshake of a WebSocket shows no page: flash stays for one that does
 		s.flashed = flashedIn(row)
