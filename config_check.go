@@ -41,7 +41,7 @@ func (c Config) withDefaults() Config {
 }
 
 func (c *Config) setJWTDefaults() {
-	if !c.JWT.SigningKey.key.IsSet() {
+	if !c.JWT.SigningKey.IsSet() {
 		settings.Default(&c.JWT.Issuer, "ginauth")
 		settings.Default(&c.JWT.Audience, c.JWT.Issuer)
 	}

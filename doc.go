@@ -48,6 +48,7 @@
 //     [github.com/ginauth/ginauth/mail/logmail]: stand in for a mail server during
 //     development.
 //   - [github.com/ginauth/ginauth/hashing]: password hashes.
+//   - [github.com/ginauth/ginauth/jwt]: keys of signed tokens.
 //   - [github.com/ginauth/ginauth/breach]: asks whether a password is known from a
 //     data breach.
 //   - [github.com/ginauth/ginauth/events]: the events.

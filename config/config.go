@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ginauth/ginauth/jwt"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 )
@@ -178,6 +179,34 @@ type Password struct {
 	// Breached reports whether a password is known from a leak. Package breach has one that asks a service. It is
 	// called when a password is set and never at login. If it fails, the password is not set and the response is 503.
 	Breached func(ctx context.Context, password string) (bool, error)
+}
+
+// JWT configures signed tokens: the access tokens of the JWT guard, and those that an application makes with
+// Manager.JWT.
+type JWT struct {
+	// SigningKey signs. Default: HS256 with a key derived from Config.Key.
+	SigningKey jwt.Key
+	// VerifyingKeys are accepted as well: former keys, until their tokens have expired, and coming keys, so that
+	// every machine knows a key before one signs with it.
+	VerifyingKeys []jwt.Key
+	// Issuer is written into every token and required in it. Required with a SigningKey. Default "ginauth".
+	Issuer string
+	// Audience is written into every token and required in it. Required with a SigningKey. Default: the Issuer.
+	Audience string
+	// Lifetime is how long an access token lives. Default 15 min.
+	Lifetime time.Duration
+	// Leeway is the accepted difference between the clocks of two machines, at most 60 s. Negative: none. Default 10
+	// s.
+	Leeway time.Duration
+	// Claims returns further claims of a user's access tokens, as a struct or map that is a JSON object. It is called
+	// at each login and refresh. It must not use the names of claims that ginauth sets.
+	Claims func(ctx context.Context, u models.Authenticatable) (any, error)
+	// Source returns the token that a request carries, or "". Default: the token of the Authorization header. If it
+	// reads a cookie, which browsers send by themselves, put StartSession before Auth for its protection against
+	// other sites.
+	Source func(*http.Request) string
+	// InsecureIgnoreRevocationOutage accepts tokens while the store that knows revoked tokens fails. Default: 503.
+	InsecureIgnoreRevocationOutage bool
 }
 
 // Refresh configures refresh tokens.
