@@ -156,7 +156,7 @@ func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 	tokenConfig.Successors = ring.Derive("token successor")
 	m.tokens = tokens.New(m.env, m.stores.Tokens, signing, tokenConfig)
 	m.jwt = jwt.New(m.tokens)
-	m.remember = &remember.Service{Env: m.env, Tokens: m.tokens, Config: remember.Config{
+	m.remember = &remember.Service{Env: m.env, Sessions: m.sessions, Tokens: m.tokens, Config: remember.Config{
 		AbsoluteTimeout: cfg.Session.AbsoluteTimeout, Lifetime: cfg.Account.RememberLifetime,
 		Absolute: cfg.Account.RememberAbsoluteTimeout,
 	}}

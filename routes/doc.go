@@ -89,10 +89,11 @@
 // Throttle.Register, that of the others is Throttle.Address. No number of wrong
 // tokens of links keeps a right one out.
 //
-// Changing the email address and creating a personal access token require a
-// session whose user confirmed the password within Account.ConfirmLifetime. An
-// access token is not sufficient. With a personal access token, only GET /me is
-// allowed.
+// Changing the email address and creating a personal access token require that
+// the user confirmed the password within Account.ConfirmLifetime: at the login
+// by session, or by POST /confirm-password, which also accepts an access token
+// and then counts for the later tokens of that login. With a personal access
+// token, only GET /me is allowed.
 //
 // # Browsers
 //

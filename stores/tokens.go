@@ -15,6 +15,8 @@ const (
 	Remember Kind = "remember"
 	Reset    Kind = "reset"
 	Personal Kind = "personal"
+	// Confirmation records that the user of a login by tokens confirmed the password.
+	Confirmation Kind = "confirmation"
 	// Revoked records that something ended before it expired, such as a signed
 	// token or a session that is kept in a cookie.
 	Revoked Kind = "revoked"
