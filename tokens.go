@@ -171,10 +171,6 @@ func (t PersonalToken) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "PersonalTok
 // LogValue returns the identifier only.
 func (t PersonalToken) LogValue() slog.Value { return slog.StringValue("PersonalToken(" + t.ID + ")") }
 
-// maxPersonalTokens is how many personal access tokens a user may have: more than a person keeps apart, too few to
-// fill a store with.
-const maxPersonalTokens = 100
-
 // CreateToken makes a personal access token for the request's user. A request that is itself authenticated by a
 // personal access token gets ErrForbidden: a leaked token must not make another one. A user with an unverified email
 // address gets ErrEmailNotVerified; see PersonalTokensConfig. The other errors are *InputError, ErrUnauthenticated and

@@ -223,6 +223,10 @@ type Refresh struct {
 	// A request above the limit is answered with 429. A retry that gets the same successor again does not count.
 	// Default 60 per hour.
 	Rotations Limit
+	// MaxPerUser is how many logins by tokens a user has, including those that have ended and are not yet forgotten. If
+	// a login exceeds it, the oldest ends, and events.TokenEvicted is dispatched. Stores that are no stores.TokenLimit
+	// have no limit. Default 100, at most 10000.
+	MaxPerUser int
 }
 
 // PersonalTokens configures personal access tokens.
@@ -232,6 +236,8 @@ type PersonalTokens struct {
 	Prefix string
 	// Lifetime is the lifetime of tokens that are made without one. Default 365 days.
 	Lifetime time.Duration
+	// MaxPerUser is how many living tokens a user may have. One more is refused. Default 100, at most 10000.
+	MaxPerUser int
 	// InsecureUnverified lets users with an unverified email address make personal access tokens. Somebody else may
 	// have registered the address. Users cannot verify addresses without a Mailer, so they make tokens then. Default:
 	// 403. Manager.CreateToken is not limited.
