@@ -157,7 +157,7 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	tokenConfig := cfg.tokens()
 	tokenConfig.Successors = ring.Derive("token successor")
 	m.tokens = tokens.New(m.env, m.stores.Tokens, m.jwt.set, tokenConfig)
-	m.remember = &remember.Service{Env: m.env, Tokens: m.tokens, Config: remember.Config{
+	m.remember = &remember.Service{Env: m.env, Sessions: m.sessions, Tokens: m.tokens, Config: remember.Config{
 		AbsoluteTimeout: cfg.Session.AbsoluteTimeout, Lifetime: cfg.Account.RememberLifetime,
 		Absolute: cfg.Account.RememberAbsoluteTimeout,
 	}}
