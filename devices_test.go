@@ -18,11 +18,11 @@ import (
 
 // fleet is one user's devices, one of each kind.
 type fleet struct {
-	here  *testapp.Client // a session
-	there *testapp.Client // the session that a remembered browser had before it was closed
-	back  *testapp.Client // the same browser, opened again
-	tokens      ginauth.TokenPair
-	personal    ginauth.PersonalToken
+	here     *testapp.Client // a session
+	there    *testapp.Client // the session that a remembered browser had before it was closed
+	back     *testapp.Client // the same browser, opened again
+	tokens   ginauth.TokenPair
+	personal ginauth.PersonalToken
 }
 
 func newFleet(a *testapp.App, email string) fleet {
