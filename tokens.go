@@ -347,9 +347,9 @@ func InsecureJWTSecret(kid, algorithm string, secret []byte) JWTKey {
 	return newJWTKey(jws.NewInsecureHMAC(kid, algorithm, secret))
 }
 
-// JWTPEM returns the key of a PEM block: a private key, or for verifying a public key or a certificate. The algorithm
-// may be empty if the key's type determines it: RS256 for RSA, ES256, ES384 or ES512 for the curves, EdDSA for
-// Ed25519.
+// JWTPEM returns the key in a PEM file, also with line breaks as \n: a private key, or for verifying a public key or a
+// certificate. The algorithm may be empty: RS256 for RSA, ES256, ES384 or ES512 for the curves, EdDSA for Ed25519. Its
+// name Ed25519 (RFC 9864) has to be asked for.
 func JWTPEM(kid, algorithm string, pem []byte) JWTKey {
 	return newJWTKey(jws.ParsePEM(kid, algorithm, pem))
 }
@@ -358,8 +358,8 @@ func JWTPEM(kid, algorithm string, pem []byte) JWTKey {
 // refused.
 func JWTJWK(data []byte) JWTKey { return newJWTKey(jws.ParseJWK(data)) }
 
-// JWTCryptoKey returns a key of the standard library: *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey, or for
-// verifying their public halves. The algorithm may be empty as for JWTPEM.
+// JWTCryptoKey returns the key of a crypto.Signer, such as an *ecdsa.PrivateKey or a key in a key management service
+// (RSA, ECDSA or Ed25519), or for verifying a public key. The algorithm may be empty as for JWTPEM.
 func JWTCryptoKey(kid, algorithm string, key any) JWTKey {
 	return newJWTKey(jws.NewCryptoKey(kid, algorithm, key))
 }
