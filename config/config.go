@@ -72,9 +72,9 @@ type Limit struct {
 
 // Throttle limits attempts to log in. A zero limit has its default.
 type Throttle struct {
-	// AccountAddress limits one account from one address. Default 5 per minute.
+	// AccountAddress limits one account from one IP address. Default 5 per minute.
 	AccountAddress Limit
-	// Address limits one address (IPv6: one /64) over all accounts. Default 30 per minute.
+	// Address limits one IP address (IPv6: one /64) over all accounts. Default 30 per minute.
 	Address Limit
 	// Account limits one account from all addresses. Default 50 per 15 minutes; NIST SP 800-63B requires at most 100
 	// consecutive failures.
@@ -82,13 +82,13 @@ type Throttle struct {
 	// Device limits one account from a device that has logged into it before. It replaces Account and AccountAddress
 	// there, so that a stranger cannot lock the owner out. Default 10 per 15 minutes.
 	Device Limit
-	// Passwords limits the passwords that one address (IPv6: one /64) may have checked, also right ones, so that
+	// Passwords limits the passwords that one IP address (IPv6: one /64) may have checked, also right ones, so that
 	// clients with accounts of their own cannot keep the server busy with hashing. Default 10 times Address.
 	Passwords Limit
 	// Network limits one IPv6 /48 over all its /64s, which are addresses of their own for Address. Default 20 times
 	// Address.
 	Network Limit
-	// Register limits the registrations from one address (IPv6: one /64). Default 100 per 15 minutes.
+	// Register limits the registrations from one IP address (IPv6: one /64). Default 100 per 15 minutes.
 	Register Limit
 	// InsecureDisable turns all limits off.
 	InsecureDisable bool

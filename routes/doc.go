@@ -100,7 +100,8 @@
 // Browsers (clients for which ginauth.WantsHTML is true) are redirected with
 // 303 to the page that Options.Pages names for the route. After a login they
 // are redirected to the page that they requested before, or to
-// Config.Pages.Home. HTML forms support only GET and POST, so a POST does what
+// Config.Pages.Home. OutcomeOf tells that page what became of the form: all
+// faults, and what was typed, without secrets. HTML forms support only GET and POST, so a POST does what
 // a PUT or DELETE does at these paths: /password, /email, /devices/:id/delete,
 // /devices/delete (LogoutDevices) and /tokens/:id/delete.
 package routes

@@ -165,7 +165,7 @@ func (s *Service) mailable(ctx context.Context, rm *realm.Realm, kind, email str
 		return nil, false, err
 	}
 	if !isOneAddress(canonical) {
-		return nil, false, autherr.Invalid(emailField, "is not one address")
+		return nil, false, autherr.Invalid(emailField, "is not one email address")
 	}
 	ctx, span := s.Env.Span(ctx)
 	defer span.End()

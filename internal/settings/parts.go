@@ -121,7 +121,7 @@ func TrustedProxies(f *faults.List, texts []string, another bool) *clientaddr.Pr
 		return nil
 	}
 	if another {
-		f.Add("TrustedProxies", "is set beside ClientIP: only one of them can say what a client's address is")
+		f.Add("TrustedProxies", "is set beside ClientIP: only one of them can say what a client's IP address is")
 	}
 	proxies, err := clientaddr.NewProxies(texts)
 	if err != nil {

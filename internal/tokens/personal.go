@@ -45,14 +45,25 @@ const (
 )
 
 func (n *PersonalSpec) check() error {
+	lifetime := error(nil)
+	if n.Lifetime < 0 {
+		lifetime = autherr.Invalid("lifetime", "is negative")
+	}
+	return autherr.AllInput(n.checkName(), lifetime, n.checkAbilities())
+}
+
+func (n *PersonalSpec) checkName() error {
 	switch {
 	case strings.TrimSpace(n.Name) == "":
 		return autherr.Invalid("name", "is required")
 	case len(n.Name) > 255 || !utf8.ValidString(n.Name) || strings.ContainsFunc(n.Name, unicode.IsControl):
 		return autherr.Invalid("name", "is longer than 255 bytes or has characters that cannot be shown")
-	case n.Lifetime < 0:
-		return autherr.Invalid("lifetime", "is negative")
-	case len(n.Abilities) > maxAbilities:
+	}
+	return nil
+}
+
+func (n *PersonalSpec) checkAbilities() error {
+	if len(n.Abilities) > maxAbilities {
 		return autherr.Invalid("abilities", fmt.Sprintf("are more than %d", maxAbilities))
 	}
 	for _, ability := range n.Abilities {
