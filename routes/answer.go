@@ -31,6 +31,7 @@ func (s *server) answer(route Route, work func(c *gin.Context, a *ginauth.Authen
 	return func(c *gin.Context) {
 		r, err := work(c, ginauth.From(c))
 		switch {
+		case responded(c, Response{route, r.status, r.body, err, r.page}):
 		case err != nil && page.Failed != "" && correctable(err) && ginauth.WantsHTML(c):
 			redirectFailed(c, s.m.PublicPath(page.Failed), err)
 		case err != nil:
