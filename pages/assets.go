@@ -7,6 +7,8 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth"
 )
 
 //go:embed assets/pages.css
@@ -36,7 +38,7 @@ func (a asset) path() string { return "/ginauth/" + a.hash + "/" + a.name }
 // mountAssets adds the stylesheet and the script.
 func (s *site) mountAssets(r Router) {
 	for _, a := range []asset{stylesheet, script} {
-		r.GET(a.path(), func(c *gin.Context) {
+		r.GET(a.path(), ginauth.Public(), func(c *gin.Context) {
 			h := c.Writer.Header()
 			h.Set("Cache-Control", "public, max-age=31536000, immutable")
 			h.Set("X-Content-Type-Options", "nosniff")

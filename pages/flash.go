@@ -95,3 +95,14 @@ func (s *site) setCookie(c *gin.Context, name, value string, lifetime time.Durat
 	}
 	c.Writer.Header().Add("Set-Cookie", cookie.String())
 }
+
+// Notice leaves an English text that tells of a success for the page after a redirect, where Notice of the View returns
+// it, translated with Options.Texts. Call it before the response begins. It panics if Mount was not called for a router
+// of the route.
+func Notice(c *gin.Context, text string) {
+	s := siteOf(c)
+	if s == nil {
+		panic("pages: Notice: call pages.Mount before the route is added")
+	}
+	s.leave(c, flash{Notice: &message{Text: text}})
+}

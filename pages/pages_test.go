@@ -347,3 +347,15 @@ func TestAssetsAreKept(t *testing.T) {
 		}
 	}
 }
+
+func TestNoticeIsShownOnce(t *testing.T) {
+	a := testapp.New(t, testapp.Memory(t), testapp.OnlyRoutes(func(a *testapp.App, r *gin.Engine) {
+		pages.Mount(r, a.Manager, pages.Options{Texts: map[string]map[string]string{"de": {"Saved": "Gespeichert"}}})
+		r.POST("/save", func(c *gin.Context) { pages.Notice(c, "Saved"); c.Redirect(303, "/login") })
+	}))
+	c := a.Browser()
+	c.Header.Set("Accept-Language", "de")
+	c.Form("/save", "").WantRedirect(t, "/login")
+	wants(t, c.Get("/login").Want(t, 200), `<p class="notice" role="status">Gespeichert</p>`)
+	lacks(t, c.Get("/login").Want(t, 200), "Gespeichert")
+}
