@@ -22,7 +22,7 @@ var web embed.FS
 func pageOptions() (pages.Options, error) {
 	templates, err := fs.Sub(web, "web")
 	return pages.Options{
-		Name: "Notebook", Logo: "/web/logo.svg", Stylesheets: []string{"/web/blog.css"}, Templates: templates,
+		Name: "Notebook", Home: "/", Logo: "/web/logo.svg", Stylesheets: []string{"/web/blog.css"}, Templates: templates,
 		Links: []pages.Link{{Text: "Posts", Path: "/"}, {Text: "Write", Path: "/write"}},
 		Texts: map[string]map[string]string{
 			"de": {"Posts": "Beiträge", "Write": "Schreiben"}, "fr": {"Posts": "Articles", "Write": "Écrire"},
@@ -41,7 +41,7 @@ func pageOptions() (pages.Options, error) {
 // sitePages are the pages that browsers are redirected to.
 func sitePages() ginauth.PagesConfig {
 	config := pages.Config("")
-	config.APIPrefixes = []string{"/api/"}
+	config.Home, config.APIPrefixes = "/", []string{"/api/"}
 	return config
 }
 

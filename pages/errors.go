@@ -35,7 +35,7 @@ func ErrorHandler(c *gin.Context, status int, err error) bool {
 func NotFound(c *gin.Context) { ginauth.Abort(c, ginauth.ErrNotFound) }
 
 // bare is for requests that fail before the middleware of a Mount.
-var bare = sync.OnceValue(func() *site { return newErrorSite(Options{}.withDefaults(nil)) })
+var bare = sync.OnceValue(func() *site { return newErrorSite(Options{}.withDefaults(nil, "")) })
 
 // errorTexts are the titles and texts of error pages by status.
 var errorTexts = map[int]struct{ title, text string }{

@@ -16,7 +16,7 @@ import (
 type Options struct {
 	// Name is the name of the application in headings and titles. Default Mail.AppName of the manager.
 	Name string
-	// Home is the path that the name in the heading links to. Default "/".
+	// Home is the path that the name in the heading links to. Default: the page "/profile".
 	Home string
 	// Logo is the path of an image that is shown beside the name. Default none.
 	Logo string
@@ -81,12 +81,12 @@ type Section struct {
 
 const defaultPolicy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
-func (o Options) withDefaults(m *ginauth.Manager) Options {
+func (o Options) withDefaults(m *ginauth.Manager, base string) Options {
 	o.Stylesheets, o.RegisterFields = slices.Clone(o.Stylesheets), slices.Clone(o.RegisterFields)
 	o.Links, o.Sections, o.Languages = slices.Clone(o.Links), slices.Clone(o.Sections), slices.Clone(o.Languages)
 	if m != nil {
 		o.Name = cmp.Or(o.Name, m.MailConfig().AppName)
-		o.Home = cmp.Or(o.Home, m.PublicPath("/"))
+		o.Home = cmp.Or(o.Home, m.PublicPath(base+"/profile"))
 	}
 	o.Home = cmp.Or(o.Home, "/")
 	o.SessionGuard = cmp.Or(o.SessionGuard, "web")
@@ -99,12 +99,12 @@ func (o Options) withDefaults(m *ginauth.Manager) Options {
 	return o
 }
 
-// Config returns Config.Pages for pages that are mounted at a base path, such as "/auth", or "" for the root. Complete
-// it with what only the application knows, such as Home and APIPrefixes.
+// Config returns Config.Pages for pages that are mounted at a base path, such as "/auth", or "" for the root. Home is
+// the page "/profile": set it to the page that your users start with.
 func Config(base string) ginauth.PagesConfig {
 	base = strings.TrimSuffix(base, "/")
 	return ginauth.PagesConfig{
-		Login: base + "/login", ConfirmPassword: base + "/confirm-password", VerifyEmail: base + "/verify-email",
+		Login: base + "/login", Home: base + "/profile", ConfirmPassword: base + "/confirm-password", VerifyEmail: base + "/verify-email",
 	}
 }
 

@@ -67,7 +67,8 @@ func newSite(base string, m *ginauth.Manager, options Options) *site {
 	if m == nil {
 		panic("pages: Mount: manager is nil")
 	}
-	options = options.withDefaults(m)
+	base = trimSlash(base)
+	options = options.withDefaults(m, base)
 	web, _ := m.Capabilities(options.SessionGuard)
 	if !web.Sessions || !web.Users {
 		panic("pages: Mount: guard " + options.SessionGuard + " has no sessions with users: set Options.SessionGuard")
@@ -75,7 +76,7 @@ func newSite(base string, m *ginauth.Manager, options Options) *site {
 	personal, _ := m.Capabilities(options.PersonalGuard)
 	mails := m.MailConfig().Mailer != nil
 	s := newErrorSite(options)
-	s.m, s.base = m, trimSlash(base)
+	s.m, s.base = m, base
 	s.can = Can{
 		Register: web.Register, Reset: mails && web.ChangePassword, Verify: mails && web.VerifyEmail,
 		ChangeEmail: mails && web.ChangeEmail, ChangePassword: web.ChangePassword, LogoutDevices: web.ChangeStamp,

@@ -255,7 +255,7 @@ func TestResetByMailedLink(t *testing.T) {
 	wants(t, c.Get(page).Want(t, 200), "This is not valid or has expired.")
 	c.Form(page, form("email", testapp.Alice, "token", token, "password", testapp.NewPassword)).WantRedirect(t, "/login")
 	wants(t, c.Get("/login").Want(t, 200), "Sign in with the new one.", `value="`+testapp.Alice+`"`)
-	c.Form("/login", form("email", testapp.Alice, "password", testapp.NewPassword)).WantRedirect(t, "/")
+	c.Form("/login", form("email", testapp.Alice, "password", testapp.NewPassword)).WantRedirect(t, "/profile")
 }
 
 func TestSensitivePagesAskForThePassword(t *testing.T) {
