@@ -112,6 +112,12 @@ var importRules = []struct {
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},
 	{
+		packages: "pages",
+		ours:     []string{".", "routes", "autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "internal/..."},
+		others:   []string{"..."},
+		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
+	},
+	{
 		packages: "ginauthtest",
 		ours:     []string{".", "autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "internal/..."},
 		others:   []string{"..."},
