@@ -15,6 +15,8 @@ const (
 	Remember Kind = "remember"
 	Reset    Kind = "reset"
 	Personal Kind = "personal"
+	// Pending is a login that waits for a second factor.
+	Pending Kind = "pending"
 	// Revoked records that something ended before it expired, such as a signed
 	// token or a session that is kept in a cookie.
 	Revoked Kind = "revoked"
