@@ -77,7 +77,8 @@ func (s *Service) pair(now time.Time, access string, token opaque.Token, record 
 func (s *Service) Refresh(ctx context.Context, r *request.State, g *Guard, text string) (models.Authenticatable, Pair, error) {
 	parent, found, user, err := s.parent(ctx, g, text)
 	if errors.Is(err, ErrReusedNow) {
-		s.env.Dispatch(ctx, events.TokenReused{Meta: r.Meta(g.Name, ""), Kind: string(stores.Refresh), TokenID: parent.Family})
+		id, _ := g.Realm.OwnerID(found.Owner)
+		s.env.Dispatch(ctx, events.TokenReused{Meta: r.Meta(g.Name, id), Kind: string(stores.Refresh), TokenID: parent.Family})
 	}
 	if err != nil {
 		return nil, Pair{}, s.Refuse(ctx, err)
@@ -117,7 +118,8 @@ func (s *Service) parent(ctx context.Context, g *Guard, text string) (opaque.Tok
 	id, owned := g.Realm.OwnerID(found.Owner)
 	switch {
 	case !ok && found.ID == "":
-		return token, none, nil, s.Missing(ctx, token)
+		owner, err := s.Missing(ctx, token)
+		return token, stores.Token{Owner: owner}, nil, err
 	case !ok:
 		return token, none, nil, errUnknownToken
 	case found.Kind != stores.Refresh || !owned || !slices.Contains(found.Abilities, g.Name):

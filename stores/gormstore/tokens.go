@@ -29,6 +29,7 @@ type tokens struct {
 	// time.
 	find, list       string
 	root, lives      string
+	family           string
 	holdRoot         string
 	load             string
 	consume          string
@@ -56,6 +57,8 @@ func newTokens(c *core) *tokens {
 			t.sql("t.{Kind} IN ?) ORDER BY t.{Created} DESC, t.{ID}"),
 		root:  r.sql("SELECT * FROM {} WHERE {Family} = ?"),
 		lives: r.sql("SELECT * FROM {} WHERE {Family} IN ?"),
+		family: r.sql("SELECT f.*, (SELECT COUNT(*) FROM ") + t.sql("{} t WHERE t.{Family} = ") + r.sql("f.{Family} AND ") +
+			t.sql("t.{Consumed} = 0 AND t.{Expires} > ?) AS usable FROM ") + r.sql("{} f WHERE f.{Family} = ?"),
 		holdRoot: r.sql("UPDATE {} SET {Version} = {Version} + 1" +
 			" WHERE {Family} = ? AND {Revoked} = 0 AND {Expires} > ?"),
 		load: t.sql("SELECT * FROM {} WHERE {ID} = ?"),
@@ -119,6 +122,28 @@ func (s *tokens) Lives(ctx context.Context, now time.Time, families ...string) (
 		}
 	}
 	return lives, nil
+}
+
+func (s *tokens) Family(ctx context.Context, now time.Time, family string) (f stores.Family, found bool, err error) {
+	var root struct {
+		models.TokenFamily
+		Usable int64
+	}
+	err = s.read(ctx, "find family", func(db *gorm.DB) error {
+		if !validName(family) {
+			return nil
+		}
+		answer := db.Raw(s.family, now.UnixMicro(), family).Find(&root)
+		found = answer.RowsAffected > 0
+		return answer.Error
+	})
+	if err != nil || !found {
+		return stores.Family{}, false, err
+	}
+	alive := root.Revoked == 0 && root.Expires > now.UnixMicro()
+	return stores.Family{
+		Kind: stores.Kind(root.Kind), Owner: root.Owner, Alive: alive, Usable: alive && root.Usable > 0,
+	}, true, nil
 }
 
 func (s *tokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {
