@@ -163,8 +163,11 @@ type JWTConfig struct {
 	VerifyingKeys []JWTKey
 	// Issuer is written into every token and required in it. Required with a SigningKey. Default "ginauth".
 	Issuer string
-	// Audience is written into every token and required in it. Required with a SigningKey. Default: the Issuer.
+	// Audience is written into every token, and required in it unless it names one of Audiences. Required with a
+	// SigningKey. Default: the Issuer.
 	Audience string
+	// Audiences are further audiences, at most 15. Every token is also written for them, and one of all is required.
+	Audiences []string
 	// Lifetime is how long an access token lives. Default 15 min.
 	Lifetime time.Duration
 	// Leeway is the accepted difference between the clocks of two machines, at most 60 s. Negative: none. Default 10

@@ -93,7 +93,7 @@ func (c *Config) check(f *faults.List) {
 // tokens returns the configuration of the engine of tokens, without keys.
 func (c *Config) tokens() tokens.Config {
 	return tokens.Config{
-		Issuer: c.JWT.Issuer, Audience: c.JWT.Audience, Lifetime: c.JWT.Lifetime, Leeway: c.JWT.Leeway,
+		Issuer: c.JWT.Issuer, Audiences: append([]string{c.JWT.Audience}, c.JWT.Audiences...), Lifetime: c.JWT.Lifetime, Leeway: c.JWT.Leeway,
 		Claims: c.JWT.Claims, IgnoreRevocationOutage: c.JWT.InsecureIgnoreRevocationOutage,
 		RefreshIdle: c.Refresh.IdleTimeout, RefreshAbsolute: c.Refresh.AbsoluteTimeout,
 		RefreshGrace: c.Refresh.Grace, RememberGrace: max(c.Account.RememberGrace, 0),

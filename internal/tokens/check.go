@@ -2,7 +2,9 @@ package tokens
 
 import (
 	"encoding/hex"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/jws"
@@ -18,7 +20,7 @@ const maxRotations = 1_000_000
 
 // Check adds what is wrong with the configuration.
 func (c *Config) Check(f *faults.List) {
-	for field, text := range map[string]string{"JWT.Issuer": c.Issuer, "JWT.Audience": c.Audience} {
+	for field, text := range map[string]string{"JWT.Issuer": c.Issuer, "JWT.Audience": c.Audiences[0]} {
 		// An empty one would check nothing.
 		if text == "" {
 			f.Add(field, "is required with JWT.SigningKey")
@@ -26,6 +28,7 @@ func (c *Config) Check(f *faults.List) {
 			f.Add(field, "is longer than 255 bytes")
 		}
 	}
+	c.checkAudiences(f)
 	if c.Leeway > maxLeeway {
 		f.Add("JWT.Leeway", "%v is over %v", c.Leeway, maxLeeway)
 	}
@@ -38,6 +41,18 @@ func (c *Config) Check(f *faults.List) {
 	}
 	if !validPrefix(c.PersonalPrefix) {
 		f.Add("PersonalTokens.Prefix", "%q is not 1 to 16 letters and digits", request.Cut(c.PersonalPrefix, 32))
+	}
+}
+
+// checkAudiences checks the audiences beside the first one.
+func (c *Config) checkAudiences(f *faults.List) {
+	if len(c.Audiences) > jws.MaxAudiences {
+		f.Add("JWT.Audiences", "are more than %d", jws.MaxAudiences-1)
+	}
+	for i, text := range c.Audiences[1:] {
+		if text == "" || len(text) > jws.MaxText || !utf8.ValidString(text) || slices.Contains(c.Audiences[:i+1], text) {
+			f.Add("JWT.Audiences", "%q is empty, longer than %d bytes, not UTF-8 or named twice", request.Cut(text, 32), jws.MaxText)
+		}
 	}
 }
 

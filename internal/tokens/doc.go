@@ -32,7 +32,8 @@ const MaxLength = 8 << 10
 
 // Config configures a Service. The root package documents the fields.
 type Config struct {
-	Issuer, Audience             string
+	Issuer                       string
+	Audiences                    []string // at least one, which comes first
 	Lifetime, Leeway             time.Duration
 	Claims                       func(ctx context.Context, u models.Authenticatable) (any, error)
 	IgnoreRevocationOutage       bool
@@ -54,15 +55,12 @@ type Service struct {
 	cfg      Config
 	set      *jws.Set
 	seen     *jws.Cache
-	audience []string // of all tokens that are made
 	lastUsed lastUsed
 }
 
 // New returns a Service that signs with a set of keys.
 func New(env *request.Env, store stores.Tokens, set *jws.Set, cfg Config) *Service {
-	return &Service{
-		env: env, store: store, cfg: cfg, set: set, seen: jws.NewCache(set), audience: []string{cfg.Audience},
-	}
+	return &Service{env: env, store: store, cfg: cfg, set: set, seen: jws.NewCache(set)}
 }
 
 // JWKS returns the public keys as a JSON Web Key Set.
