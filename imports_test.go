@@ -58,9 +58,11 @@ var importRules = []struct {
 	{packages: "mail"},
 	{
 		packages: "mail/...",
-		ours:     []string{"mail", "mail/...", "internal/privatedir"},
-		others:   []string{"github.com/wneessen/go-mail/...", "golang.org/x/crypto/...", "golang.org/x/sys/...", "golang.org/x/text/..."},
-		never:    ginOrRoot,
+		ours:     []string{"mail", "mail/...", "internal/privatedir", "internal/canon"},
+		others: []string{
+			"github.com/wneessen/go-mail/...", "golang.org/x/crypto/...", "golang.org/x/net/idna", "golang.org/x/sys/...", "golang.org/x/text/...",
+		},
+		never: ginOrRoot,
 	},
 	{packages: "config", ours: []string{"mail", "models"}},
 	{packages: "internal/docgen"},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/internal/emailaddr"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
@@ -36,7 +37,7 @@ func (s *Service) Register(ctx context.Context, rm *realm.Realm, in Registration
 	if err != nil {
 		return nil, err
 	}
-	in.Email = strings.TrimSpace(in.Email) // as a login does
+	in.Email = canon.ASCIIDomain(strings.TrimSpace(in.Email)) // as a login does
 	if err := s.checkRegistration(ctx, rm, in); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/wneessen/go-mail/smtp"
 
+	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/mail/internal/compose"
 )
@@ -40,6 +41,7 @@ func New(options Options) (*Mailer, error) {
 // lists the permanent errors.
 func (m *Mailer) Send(ctx context.Context, message mail.Message) error {
 	o := m.options()
+	message.To.Email = canon.ASCIIDomain(message.To.Email)
 	data, err := compose.Compose(o.From, message, time.Now())
 	if err != nil {
 		return err

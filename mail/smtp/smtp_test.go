@@ -247,14 +247,18 @@ func TestAddressesOutsideASCII(t *testing.T) {
 	}
 	s = startServer(t, &server{}, serverOptions{utf8: true})
 	mailer := newMailer(t, s.options())
-	for _, to := range []string{m.To.Email, "ann@example.com"} {
+	for _, to := range []string{m.To.Email, "ann@example.com", "ann@bücher.example"} {
 		m.To.Email = to
 		if err := mailer.Send(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if mails := s.received(); mails[0].to != "änne@bücher.example" || !mails[0].utf8 || mails[1].utf8 {
-		t.Errorf("%+v", mails)
+	mails := s.received()
+	if mails[0].to != "änne@xn--bcher-kva.example" || !mails[0].utf8 || mails[1].utf8 {
+		t.Errorf("to %q, to %q", mails[0].to, mails[1].to)
+	}
+	if mails[2].to != "ann@xn--bcher-kva.example" || mails[2].utf8 { // needs nothing of the server
+		t.Errorf("to %q, SMTPUTF8 %v", mails[2].to, mails[2].utf8)
 	}
 }
 
