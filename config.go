@@ -3,7 +3,6 @@ package ginauth
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -121,6 +120,8 @@ type (
 	MailConfig = config.Mail
 	// PasswordConfig says which new passwords are accepted.
 	PasswordConfig = config.Password
+	// JWTConfig configures signed tokens: the access tokens of the JWT guard, and those that Manager.JWT makes.
+	JWTConfig = config.JWT
 	// RefreshConfig configures refresh tokens.
 	RefreshConfig = config.Refresh
 	// PersonalTokensConfig configures personal access tokens.
@@ -149,39 +150,11 @@ type AccountConfig struct {
 	// RememberGrace is how long the same remember-me cookie may come again, from several tabs or after a lost response.
 	// Later it is considered stolen, and the device is forgotten. Negative: none. Default 10 s.
 	RememberGrace time.Duration
+	// MaxRememberedDevices is how many devices remember a user. If a login exceeds it, the one that was remembered
+	// first is forgotten, and events.TokenEvicted is dispatched. Default 30, at most 10000.
+	MaxRememberedDevices int
 	// MailPerMinute and MailPerHour limit the mails of one kind to one account. Default 1 and 5.
 	MailPerMinute, MailPerHour int
-}
-
-// JWTConfig configures signed tokens: the access tokens of the JWT guard, and those that an application makes with
-// Manager.JWT.
-type JWTConfig struct {
-	// SigningKey signs. Default: HS256 with a key derived from Config.Key.
-	SigningKey JWTKey
-	// VerifyingKeys are accepted as well: former keys, until their tokens have expired, and coming keys, so that
-	// every machine knows a key before one signs with it.
-	VerifyingKeys []JWTKey
-	// Issuer is written into every token and required in it. Required with a SigningKey. Default "ginauth".
-	Issuer string
-	// Audience is written into every token, and required in it unless it names one of Audiences. Required with a
-	// SigningKey. Default: the Issuer.
-	Audience string
-	// Audiences are further audiences, at most 15. Every token is also written for them, and one of all is required.
-	Audiences []string
-	// Lifetime is how long an access token lives. Default 15 min.
-	Lifetime time.Duration
-	// Leeway is the accepted difference between the clocks of two machines, at most 60 s. Negative: none. Default 10
-	// s.
-	Leeway time.Duration
-	// Claims returns further claims of a user's access tokens, as a struct or map that is a JSON object. It is called
-	// at each login and refresh. It must not use the names of claims that ginauth sets.
-	Claims func(ctx context.Context, u models.Authenticatable) (any, error)
-	// Source returns the token that a request carries, or "". Default: the token of the Authorization header. If it
-	// reads a cookie, which browsers send by themselves, put StartSession before Auth for its protection against
-	// other sites.
-	Source func(*http.Request) string
-	// InsecureIgnoreRevocationOutage accepts tokens while the store that knows revoked tokens fails. Default: 503.
-	InsecureIgnoreRevocationOutage bool
 }
 
 // NewKey returns a new random key of 32 bytes.

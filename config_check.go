@@ -41,7 +41,7 @@ func (c Config) withDefaults() Config {
 }
 
 func (c *Config) setJWTDefaults() {
-	if !c.JWT.SigningKey.key.IsSet() {
+	if !c.JWT.SigningKey.IsSet() {
 		settings.Default(&c.JWT.Issuer, "ginauth")
 		settings.Default(&c.JWT.Audience, c.JWT.Issuer)
 	}
@@ -57,6 +57,7 @@ func (c *Config) setAccountDefaults() {
 	settings.Default(&c.Account.RememberLifetime, 30*24*time.Hour)
 	settings.Default(&c.Account.RememberAbsoluteTimeout, c.Account.RememberLifetime)
 	settings.Default(&c.Account.RememberGrace, settings.Grace)
+	settings.Default(&c.Account.MaxRememberedDevices, 30)
 	settings.Default(&c.Account.MailPerMinute, 1)
 	settings.Default(&c.Account.MailPerHour, 5)
 }
@@ -98,7 +99,8 @@ func (c *Config) tokens() tokens.Config {
 		RefreshIdle: c.Refresh.IdleTimeout, RefreshAbsolute: c.Refresh.AbsoluteTimeout,
 		RefreshGrace: c.Refresh.Grace, RememberGrace: max(c.Account.RememberGrace, 0),
 		MaxRotations: c.Refresh.Rotations.Attempts, RotationsPer: c.Refresh.Rotations.Per,
-		PersonalPrefix: c.PersonalTokens.Prefix, PersonalLifetime: c.PersonalTokens.Lifetime, MaxPersonal: maxPersonalTokens,
+		PersonalPrefix: c.PersonalTokens.Prefix, PersonalLifetime: c.PersonalTokens.Lifetime,
+		MaxRefresh: c.Refresh.MaxPerUser, MaxRemember: c.Account.MaxRememberedDevices, MaxPersonal: c.PersonalTokens.MaxPerUser,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/internal/testapp"
+	"github.com/ginauth/ginauth/jwt"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/cookiestore"
 	"github.com/ginauth/ginauth/stores/memstore"
@@ -73,19 +74,19 @@ func TestNewRefusesImpossibleCookies(t *testing.T) { // C02
 }
 
 func TestNewRefusesUnsafeJWTConfig(t *testing.T) { // J03, J09
-	good := ginauth.JWTSecret("k1", "", []byte(testapp.JWTSecret))
-	with := func(key ginauth.JWTKey, more ...ginauth.JWTKey) ginauth.JWTConfig {
+	good := jwt.Secret("k1", "", []byte(testapp.JWTSecret))
+	with := func(key jwt.Key, more ...jwt.Key) ginauth.JWTConfig {
 		return ginauth.JWTConfig{SigningKey: key, VerifyingKeys: more, Issuer: "i", Audience: "a"}
 	}
 	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(&rsaKey.PublicKey))})
 	for name, cfg := range map[string]ginauth.JWTConfig{
-		"empty secret": with(ginauth.JWTSecret("k", "", nil)), "short secret": with(ginauth.JWTSecret("k", "", []byte("31 bytes are not enough for me.")[:31])),
-		"short for HS512": with(ginauth.JWTSecret("k", "HS512", []byte(testapp.JWTSecret))), "alg none": with(ginauth.JWTSecret("k", "none", []byte(testapp.JWTSecret))),
-		"small RSA": with(ginauth.JWTCryptoKey("k", "", rsaSmall)), "wrong curve": with(ginauth.JWTCryptoKey("k", "ES384", ecKey)),
-		"public key as a secret": with(ginauth.JWTSecret("k", "", public)), "public key signs": with(ginauth.JWTPEM("k", "", public)),
-		"both kinds": with(good, ginauth.JWTCryptoKey("k2", "", edKey)), "one kid twice": with(good, ginauth.JWTSecret("k1", "", []byte(testapp.JWTSecret+"2"))),
-		"for encryption": with(ginauth.JWTJWK([]byte(`{"kty":"oct","use":"enc","kid":"k","alg":"HS256","k":"YW4gSE1BQyBzZWNyZXQgZm9yIHRlc3RzLCBvZiA0MCBieXRlcyBvaw"}`))),
-		"no PEM":         with(ginauth.JWTPEM("k", "", []byte("nothing"))), "unset verifying key": with(good, ginauth.JWTKey{}),
+		"empty secret": with(jwt.Secret("k", "", nil)), "short secret": with(jwt.Secret("k", "", []byte("31 bytes are not enough for me.")[:31])),
+		"short for HS512": with(jwt.Secret("k", "HS512", []byte(testapp.JWTSecret))), "alg none": with(jwt.Secret("k", "none", []byte(testapp.JWTSecret))),
+		"small RSA": with(jwt.CryptoKey("k", "", rsaSmall)), "wrong curve": with(jwt.CryptoKey("k", "ES384", ecKey)),
+		"public key as a secret": with(jwt.Secret("k", "", public)), "public key signs": with(jwt.PEM("k", "", public)),
+		"both kinds": with(good, jwt.CryptoKey("k2", "", edKey)), "one kid twice": with(good, jwt.Secret("k1", "", []byte(testapp.JWTSecret+"2"))),
+		"for encryption": with(jwt.JWK([]byte(`{"kty":"oct","use":"enc","kid":"k","alg":"HS256","k":"YW4gSE1BQyBzZWNyZXQgZm9yIHRlc3RzLCBvZiA0MCBieXRlcyBvaw"}`))),
+		"no PEM":         with(jwt.PEM("k", "", []byte("nothing"))), "unset verifying key": with(good, jwt.Key{}),
 		"no issuer": {SigningKey: good, Audience: "a"}, "no audience": {SigningKey: good, Issuer: "i"},
 		"audience twice": {Audience: "a", Audiences: []string{"a"}}, "empty audience": {Audience: "a", Audiences: []string{""}},
 		"16 further audiences": {Audience: "a", Audiences: strings.Split("bcdefghijklmnopq", "")},

@@ -11,6 +11,7 @@ import (
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/internal/testapp"
+	"github.com/ginauth/ginauth/jwt"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
 )
@@ -53,7 +54,7 @@ func TestKeyIsNeededOutsideMemory(t *testing.T) {
 
 func TestConfigShowsNoKey(t *testing.T) { // L06
 	var log strings.Builder
-	key := ginauth.JWTSecret("k1", "", []byte(testapp.JWTSecret))
+	key := jwt.Secret("k1", "", []byte(testapp.JWTSecret))
 	cfg := ginauth.Config{JWT: ginauth.JWTConfig{SigningKey: key}}
 	p := ginauth.TokenPair{AccessToken: "CANARY", RefreshToken: "CANARY"}
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", key, "pair", p, "config", cfg.JWT)

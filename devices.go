@@ -76,8 +76,8 @@ func (a *Authenticator) devices(ctx context.Context) (models.Authenticatable, []
 }
 
 // RevokeDevice ends one of the devices that Devices returns, with all its parts. The current device is logged out. A
-// device that does not exist, or that belongs to another user, returns ErrNotFound. The other errors are ErrUnauthenticated, ErrForbidden for a request by a personal access
-// token, and ErrUnavailable.
+// device that does not exist, or that belongs to another user, returns ErrNotFound. The other errors are
+// ErrUnauthenticated, ErrForbidden for a request by a personal access token, and ErrUnavailable.
 func (a *Authenticator) RevokeDevice(ctx context.Context, id string) error {
 	if _, err := a.ownUser(ctx); err != nil {
 		return err

@@ -30,6 +30,7 @@
 //   - [github.com/ginauth/ginauth]: the manager, the middlewares, sessions, guards,
 //     accounts, tokens and the gate.
 //   - [github.com/ginauth/ginauth/routes]: ready-made endpoints for accounts.
+//   - [github.com/ginauth/ginauth/pages]: ready-made pages for them.
 //   - [github.com/ginauth/ginauth/gate]: abilities, policies and decisions, without
 //     Gin.
 //   - [github.com/ginauth/ginauth/models]: the user type, and the contracts for your
@@ -48,6 +49,7 @@
 //     [github.com/ginauth/ginauth/mail/logmail]: stand in for a mail server during
 //     development.
 //   - [github.com/ginauth/ginauth/hashing]: password hashes.
+//   - [github.com/ginauth/ginauth/jwt]: keys of signed tokens.
 //   - [github.com/ginauth/ginauth/breach]: asks whether a password is known from a
 //     data breach.
 //   - [github.com/ginauth/ginauth/events]: the events.

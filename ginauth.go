@@ -19,6 +19,7 @@ import (
 	"github.com/ginauth/ginauth/internal/dispatch"
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/ginwriter"
+	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/passpolicy"
 	"github.com/ginauth/ginauth/internal/passwords"
@@ -31,6 +32,7 @@ import (
 	"github.com/ginauth/ginauth/internal/stamp"
 	"github.com/ginauth/ginauth/internal/throttle"
 	"github.com/ginauth/ginauth/internal/tokens"
+	"github.com/ginauth/ginauth/jwt"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
 )
@@ -61,7 +63,7 @@ type Manager struct {
 	passwords *passwords.Service
 	sessions  *session.Engine
 	limiter   *throttle.Limiter
-	jwt       *JWT
+	jwt       *jwt.Service
 	tokens    *tokens.Service
 	remember  *remember.Service
 	accounts  *accounts.Service
@@ -85,11 +87,7 @@ func New(config Config) (*Manager, error) {
 	m.memory = cfg.Stores == (stores.Set{}) || settings.InMemory(cfg.Stores)
 	m.cookies = settings.Cookie(&cfg.Session.Cookie)
 	ring := settings.Ring(&f, cfg.Key, cfg.PreviousKeys, m.memory)
-	var verifying []tokens.Key
-	for _, key := range cfg.JWT.VerifyingKeys {
-		verifying = append(verifying, key.key)
-	}
-	m.jwt = &JWT{m: m, set: tokens.KeySet(ring, cfg.JWT.SigningKey.key, verifying, &f)}
+	signing := jwt.Set(ring, cfg.JWT.SigningKey, cfg.JWT.VerifyingKeys, &f)
 	m.origins = settings.CrossOrigin(&f, &cfg.CrossOrigin)
 	if proxies := settings.TrustedProxies(&f, cfg.TrustedProxies, cfg.ClientIP != nil); proxies != nil {
 		m.cfg.ClientIP = func(c *gin.Context) string { return proxies.Client(c.Request) }
@@ -105,13 +103,13 @@ func New(config Config) (*Manager, error) {
 		m.mails = accounts.NewMails(m.env, cfg.Mail.Mailer, cfg.Mail.Queue, cfg.Mail.Templates, cfg.accounts().Mail, &f)
 	}
 	if len(f) == 0 {
-		m.makeEngines(ring)
+		m.makeEngines(ring, signing)
 	}
 	if len(f) > 0 {
 		return nil, errors.Join(f.Err(), m.Close(context.Background()))
 	}
 	m.cfg.Key, m.cfg.PreviousKeys = "", nil // not needed again
-	m.cfg.JWT.SigningKey, m.cfg.JWT.VerifyingKeys = JWTKey{}, nil
+	m.cfg.JWT.SigningKey, m.cfg.JWT.VerifyingKeys = jwt.Key{}, nil
 	m.gate.SetReporter(m.logDenial)
 	if !m.memory && cfg.Session.PruneInterval > 0 { // stores in memory prune themselves
 		m.env.Prune(cfg.Session.PruneInterval, m.stores)
@@ -134,7 +132,7 @@ func (m *Manager) makePasswords(f *faults.List) {
 
 // makeEngines makes the engines. Each purpose has keys of its own, so that a value made for one is refused for every
 // other.
-func (m *Manager) makeEngines(ring *keys.Ring) {
+func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 	cfg := &m.cfg
 	m.intended = seal.New(ring.Derive("intended url"))
 	realms := make(map[string]string, len(m.guards))
@@ -156,7 +154,8 @@ func (m *Manager) makeEngines(ring *keys.Ring) {
 	})
 	tokenConfig := cfg.tokens()
 	tokenConfig.Successors = ring.Derive("token successor")
-	m.tokens = tokens.New(m.env, m.stores.Tokens, m.jwt.set, tokenConfig)
+	m.tokens = tokens.New(m.env, m.stores.Tokens, signing, tokenConfig)
+	m.jwt = jwt.New(m.tokens)
 	m.remember = &remember.Service{Env: m.env, Sessions: m.sessions, Tokens: m.tokens, Config: remember.Config{
 		AbsoluteTimeout: cfg.Session.AbsoluteTimeout, Lifetime: cfg.Account.RememberLifetime,
 		Absolute: cfg.Account.RememberAbsoluteTimeout,

@@ -64,7 +64,16 @@ var importRules = []struct {
 		},
 		never: ginOrRoot,
 	},
-	{packages: "config", ours: []string{"mail", "models"}},
+	{
+		packages: "jwt", ours: []string{"autherr", "events", "models", "stores", "internal/..."},
+		others: []string{"..."},
+		never:  append([]string{"testing"}, append(databasePackages, ginOrRoot...)...),
+	},
+	{
+		packages: "config", ours: []string{"autherr", "events", "jwt", "mail", "models", "stores", "internal/..."},
+		others: []string{"..."},
+		never:  append([]string{"testing"}, append(databasePackages, ginOrRoot...)...),
+	},
 	{packages: "internal/docgen"},
 	{packages: "stores", ours: []string{"models", "events"}},
 	{
@@ -77,7 +86,7 @@ var importRules = []struct {
 	{
 		packages: "internal/...",
 		except:   []string{"internal/testapp", "internal/testbackends", "internal/gincontrib", "internal/gintree", "internal/ginwriter"},
-		ours:     []string{"autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		ours:     []string{"autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    ginOrRoot,
 	},
@@ -89,24 +98,30 @@ var importRules = []struct {
 	},
 	{
 		packages: "internal/testapp", // for tests, of whole applications
-		ours:     []string{".", "ginauthtest", "autherr", "config", "gate", "models", "events", "stores/...", "hashing", "mail", "internal/..."},
+		ours:     []string{".", "ginauthtest", "autherr", "config", "gate", "models", "events", "stores/...", "hashing", "jwt", "mail", "internal/..."},
 		others:   []string{"..."},
 	},
 	{
 		packages: ".",
-		ours:     []string{"autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		ours:     []string{"autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},
 	{
 		packages: "routes",
-		ours:     []string{".", "autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		ours:     []string{".", "autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "internal/..."},
+		others:   []string{"..."},
+		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
+	},
+	{
+		packages: "pages",
+		ours:     []string{".", "routes", "autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},
 	{
 		packages: "ginauthtest",
-		ours:     []string{".", "autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "mail", "internal/..."},
+		ours:     []string{".", "autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"net/smtp"}, databasePackages...),
 	},
@@ -187,7 +202,7 @@ func TestImports(t *testing.T) {
 
 // featureImports are the packages of this module that a feature may import: the public API, the
 // leaves, and what is built on them for every application.
-var featureImports = []string{".", "autherr", "breach", "events", "gate", "hashing", "mail", "models", "pages", "routes", "stores"}
+var featureImports = []string{".", "autherr", "breach", "events", "gate", "hashing", "jwt", "mail", "models", "pages", "routes", "stores"}
 
 // TestFeaturesImportPublicAPI checks what features import directly: those below features/, of which
 // there may be none, and the example of one.

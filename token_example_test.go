@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -109,57 +108,4 @@ func ExampleAuthenticator_CreateToken() {
 	// 200
 	// 403
 	// 401
-}
-
-func ExampleJWT_Encode() {
-	auth, err := ginauth.New(ginauth.Config{})
-	if err != nil {
-		panic(err)
-	}
-	ctx := context.Background()
-	invitation, err := auth.JWT().Encode(ginauth.JWTSpec{
-		Kind: "invitation", Subject: "carol@example.com", Lifetime: 48 * time.Hour, Claims: map[string]string{"team": "red"},
-	})
-	if err != nil {
-		panic(err)
-	}
-	decoded, err := auth.JWT().Decode(ctx, "invitation", invitation)
-	if err != nil {
-		panic(err)
-	}
-	var claims struct{ Team string }
-	if err := decoded.Claims(&claims); err != nil {
-		panic(err)
-	}
-	fmt.Println(decoded.Subject, claims.Team)
-
-	_, err = auth.JWT().Decode(ctx, "password reset", invitation)
-	fmt.Println(err)
-	// Output:
-	// carol@example.com red
-	// ginauth: token is not valid
-}
-
-func ExampleJWTPEM() {
-	// One key signs, the one before it still verifies, and JWKS serves the public
-	// halves of both.
-	auth, err := ginauth.New(ginauth.Config{JWT: ginauth.JWTConfig{
-		SigningKey:    ginauth.JWTCryptoKey("2026-11", "", edKey),
-		VerifyingKeys: []ginauth.JWTKey{ginauth.JWTCryptoKey("2026-05", "", &ecKey.PublicKey)},
-		Issuer:        "https://auth.example.com",
-		Audience:      "https://api.example.com",
-	}})
-	if err != nil {
-		panic(err)
-	}
-	r := gin.New()
-	r.GET("/.well-known/jwks.json", auth.JWKS())
-	var set struct{ Keys []struct{ Kid, Alg string } }
-	_ = json.Unmarshal(exampleSend(r, "GET", "/.well-known/jwks.json", "", nil).Body.Bytes(), &set)
-	for _, key := range set.Keys {
-		fmt.Println(key.Kid, key.Alg)
-	}
-	// Output:
-	// 2026-11 EdDSA
-	// 2026-05 ES256
 }

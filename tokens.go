@@ -12,11 +12,10 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/events"
-	"github.com/ginauth/ginauth/internal/jws"
-	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/tokens"
+	"github.com/ginauth/ginauth/jwt"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -172,10 +171,6 @@ func (t PersonalToken) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "PersonalTok
 // LogValue returns the identifier only.
 func (t PersonalToken) LogValue() slog.Value { return slog.StringValue("PersonalToken(" + t.ID + ")") }
 
-// maxPersonalTokens is how many personal access tokens a user may have: more than a person keeps apart, too few to
-// fill a store with.
-const maxPersonalTokens = 100
-
 // CreateToken makes a personal access token for the request's user. A request that is itself authenticated by a
 // personal access token gets ErrForbidden: a leaked token must not make another one. A user with an unverified email
 // address gets ErrEmailNotVerified; see PersonalTokensConfig. The other errors are *InputError, ErrUnauthenticated and
@@ -258,110 +253,15 @@ func (m *Manager) RevokeTokens(ctx context.Context, guard, userID string) error 
 	return m.accounts.RevokeTokens(ctx, m.mustGuard(guard).realm, userID)
 }
 
-// JWT makes and checks signed tokens (RFC 7519). It is safe for concurrent use.
-type JWT struct {
-	m   *Manager
-	set *jws.Set
-}
-
-// JWT returns what makes and checks the manager's signed tokens, for tokens of the application's own.
-func (m *Manager) JWT() *JWT { return m.jwt }
-
-// Format writes the type's name: a JWT holds keys.
-func (*JWT) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("ginauth.JWT")) }
-
-// JWTSpec is what a signed token of the application's own says.
-type JWTSpec struct {
-	// Kind says what the token is for, as in "invitation". Decode asks for it. Required, and not "access".
-	Kind string
-	// Subject says whom the token is about: 1 to 255 bytes. Required.
-	Subject string
-	// Lifetime is how long the token lives, at least 1 s. Required.
-	Lifetime time.Duration
-	// Claims are further claims, as a struct or map that is a JSON object.
-	Claims any
-}
-
-// DecodedJWT is a signed token that was found valid.
-type DecodedJWT struct {
-	ID       string
-	Kind     string
-	Subject  string
-	IssuedAt time.Time
-	Expires  time.Time
-	payload  string
-}
-
-// Claims decodes all claims of the token into v, as json.Unmarshal does.
-func (d *DecodedJWT) Claims(v any) error {
-	if err := json.Unmarshal([]byte(d.payload), v); err != nil {
-		return fmt.Errorf("ginauth: claims: %w", err)
-	}
-	return nil
-}
-
-// Encode returns a signed token. The error is an *InputError, or names the claim that cannot be in a token.
-func (j *JWT) Encode(t JWTSpec) (string, error) { return j.m.tokens.Encode(tokens.Spec(t)) }
-
-// Decode returns what a token of a kind says, if it has a valid signature, has not expired and was not revoked. The
-// errors are ErrInvalidToken, which does not tell the reason, and ErrUnavailable.
-func (j *JWT) Decode(ctx context.Context, kind, token string) (*DecodedJWT, error) {
-	t, err := j.m.tokens.Decode(ctx, kind, token)
-	if err != nil {
-		return nil, err
-	}
-	return &DecodedJWT{t.ID, t.Kind, t.Subject, t.IssuedAt, t.Expires, t.Payload}, nil
-}
-
-// Revoke ends a signed token of any kind. Only valid tokens can be revoked, so forged tokens cannot fill the store.
-// The errors are ErrInvalidToken and ErrUnavailable.
-func (j *JWT) Revoke(ctx context.Context, token string) error {
-	return j.m.tokens.RevokeSigned(ctx, token)
-}
+// JWT returns what makes and checks signed tokens of the application's own.
+func (m *Manager) JWT() *jwt.Service { return m.jwt }
 
 // JWKS serves the public keys of the manager's signed tokens as a JSON Web Key Set (RFC 7517, 5), for services that
 // check tokens themselves. Symmetric keys are left out.
 func (m *Manager) JWKS() gin.HandlerFunc {
-	document := m.jwt.set.JWKS()
+	document := m.tokens.JWKS()
 	return func(c *gin.Context) {
 		c.Header("Cache-Control", "public, max-age=300")
 		c.Data(http.StatusOK, "application/jwk-set+json", document)
 	}
 }
-
-// JWTKey is a key of signed tokens with its identifier (kid) and algorithm. The algorithm belongs to the key: that in
-// a token's header must equal it. New reports a key that cannot be used. A JWTKey is redacted in fmt, slog and JSON.
-type JWTKey struct {
-	keys.Redacted
-	key tokens.Key
-}
-
-// JWTSecret returns a symmetric key for HS256 (the default), HS384 or HS512, of at least 32, 48 or 64 random bytes.
-func JWTSecret(kid, algorithm string, secret []byte) JWTKey {
-	return newJWTKey(jws.NewHMAC(kid, algorithm, secret))
-}
-
-// InsecureJWTSecret is JWTSecret for tests with published keys, such as the bytes 00 01 02…: it accepts simple
-// patterns and placeholders. Everyone can sign tokens with such a key.
-func InsecureJWTSecret(kid, algorithm string, secret []byte) JWTKey {
-	return newJWTKey(jws.NewInsecureHMAC(kid, algorithm, secret))
-}
-
-// JWTPEM returns the key in a PEM file, also with line breaks as \n: a private key, or for verifying a public key or a
-// certificate. The algorithm may be empty: RS256 for RSA, ES256, ES384 or ES512 for the curves, EdDSA for Ed25519. Its
-// name Ed25519 (RFC 9864) has to be asked for.
-func JWTPEM(kid, algorithm string, pem []byte) JWTKey {
-	return newJWTKey(jws.ParsePEM(kid, algorithm, pem))
-}
-
-// JWTJWK returns the key of a JSON Web Key (RFC 7517), which names its kid and algorithm. A key for encryption is
-// refused.
-func JWTJWK(data []byte) JWTKey { return newJWTKey(jws.ParseJWK(data)) }
-
-// JWTCryptoKey returns the key of a crypto.Signer, such as an *ecdsa.PrivateKey or a key in a key management service
-// (RSA, ECDSA or Ed25519), or for verifying a public key. The algorithm may be empty as for JWTPEM.
-func JWTCryptoKey(kid, algorithm string, key any) JWTKey {
-	return newJWTKey(jws.NewCryptoKey(kid, algorithm, key))
-}
-
-func newJWTKey(key jws.Key, err error) JWTKey { return JWTKey{key: tokens.NewKey(key, err)} }

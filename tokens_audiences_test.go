@@ -6,12 +6,13 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/internal/testapp"
+	"github.com/ginauth/ginauth/jwt"
 )
 
 // audiences configures who tokens are for.
 func audiences(first string, more ...string) func(*ginauth.Config) {
 	return func(c *ginauth.Config) {
-		c.JWT.SigningKey = ginauth.JWTSecret("k1", "", []byte(testapp.JWTSecret))
+		c.JWT.SigningKey = jwt.Secret("k1", "", []byte(testapp.JWTSecret))
 		c.JWT.Issuer, c.JWT.Audience, c.JWT.Audiences = testapp.JWTIssuer, first, more
 	}
 }

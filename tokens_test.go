@@ -21,6 +21,7 @@ import (
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/testapp"
+	signed "github.com/ginauth/ginauth/jwt"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -64,7 +65,7 @@ func TestApplicationTokensAreOfOneKind(t *testing.T) {
 			Team string `json:"team"`
 			Role string `json:"role"`
 		}
-		text, err := j.Encode(ginauth.JWTSpec{Kind: "invitation", Subject: "carol@example.com", Lifetime: time.Hour, Claims: invitation{"red", "admin"}})
+		text, err := j.Encode(signed.Spec{Kind: "invitation", Subject: "carol@example.com", Lifetime: time.Hour, Claims: invitation{"red", "admin"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +90,7 @@ func TestApplicationTokensAreOfOneKind(t *testing.T) {
 		if _, err := j.Decode(ctx, "invitation", text); ginauth.StatusOf(err) != 401 {
 			t.Errorf("revoked: %v", err)
 		}
-		for name, n := range map[string]ginauth.JWTSpec{
+		for name, n := range map[string]signed.Spec{
 			"no kind": {Subject: "x", Lifetime: time.Hour}, "access": {Kind: "access", Subject: "x", Lifetime: time.Hour},
 			"no subject": {Kind: "k", Lifetime: time.Hour}, "no lifetime": {Kind: "k", Subject: "x"},
 			"reserved claim": {Kind: "k", Subject: "x", Lifetime: time.Hour, Claims: map[string]any{"exp": 1}},
@@ -160,11 +161,11 @@ func TestEachAlgorithmTakesItsOwnKeyAlone(t *testing.T) { // J02
 	ec384 := must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
 	ec521 := must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))
 	secret := []byte(testapp.JWTSecret + " and then some more of it")
-	for alg, key := range map[string]ginauth.JWTKey{
-		"HS256": ginauth.JWTSecret("k1", "", secret), "HS384": ginauth.JWTSecret("k1", "HS384", secret), "HS512": ginauth.JWTSecret("k1", "HS512", secret),
-		"RS256": ginauth.JWTPEM("k1", "", pemOf(t, rsaKey)), "RS384": ginauth.JWTCryptoKey("k1", "RS384", rsaKey), "RS512": ginauth.JWTCryptoKey("k1", "RS512", rsaKey),
-		"ES256": ginauth.JWTPEM("k1", "", pemOf(t, ecKey)), "ES384": ginauth.JWTCryptoKey("k1", "", ec384), "ES512": ginauth.JWTCryptoKey("k1", "", ec521),
-		"EdDSA": ginauth.JWTPEM("k1", "", pemOf(t, edKey)),
+	for alg, key := range map[string]signed.Key{
+		"HS256": signed.Secret("k1", "", secret), "HS384": signed.Secret("k1", "HS384", secret), "HS512": signed.Secret("k1", "HS512", secret),
+		"RS256": signed.PEM("k1", "", pemOf(t, rsaKey)), "RS384": signed.CryptoKey("k1", "RS384", rsaKey), "RS512": signed.CryptoKey("k1", "RS512", rsaKey),
+		"ES256": signed.PEM("k1", "", pemOf(t, ecKey)), "ES384": signed.CryptoKey("k1", "", ec384), "ES512": signed.CryptoKey("k1", "", ec521),
+		"EdDSA": signed.PEM("k1", "", pemOf(t, edKey)),
 	} {
 		t.Run(alg, func(t *testing.T) {
 			a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) {

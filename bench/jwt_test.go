@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/jwt"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
@@ -175,7 +176,7 @@ func openSign(tb testing.TB) target {
 		Role string `json:"role"`
 	}{"member"}
 	sign := func() (string, error) {
-		return auth.JWT().Encode(ginauth.JWTSpec{Kind: "bench", Subject: "100000", Lifetime: time.Hour, Claims: claims})
+		return auth.JWT().Encode(jwt.Spec{Kind: "bench", Subject: "100000", Lifetime: time.Hour, Claims: claims})
 	}
 	return target{
 		worker: func() func() bool {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ginauth/ginauth/jwt"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 )
@@ -180,6 +181,37 @@ type Password struct {
 	Breached func(ctx context.Context, password string) (bool, error)
 }
 
+// JWT configures signed tokens: the access tokens of the JWT guard, and those that an application makes with
+// Manager.JWT.
+type JWT struct {
+	// SigningKey signs. Default: HS256 with a key derived from Config.Key.
+	SigningKey jwt.Key
+	// VerifyingKeys are accepted as well: former keys, until their tokens have expired, and coming keys, so that
+	// every machine knows a key before one signs with it.
+	VerifyingKeys []jwt.Key
+	// Issuer is written into every token and required in it. Required with a SigningKey. Default "ginauth".
+	Issuer string
+	// Audience is written into every token, and required in it unless it names one of Audiences. Required with a
+	// SigningKey. Default: the Issuer.
+	Audience string
+	// Audiences are further audiences, at most 15. Every token is also written for them, and one of all is required.
+	Audiences []string
+	// Lifetime is how long an access token lives. Default 15 min.
+	Lifetime time.Duration
+	// Leeway is the accepted difference between the clocks of two machines, at most 60 s. Negative: none. Default 10
+	// s.
+	Leeway time.Duration
+	// Claims returns further claims of a user's access tokens, as a struct or map that is a JSON object. It is called
+	// at each login and refresh. It must not use the names of claims that ginauth sets.
+	Claims func(ctx context.Context, u models.Authenticatable) (any, error)
+	// Source returns the token that a request carries, or "". Default: the token of the Authorization header. If it
+	// reads a cookie, which browsers send by themselves, put StartSession before Auth for its protection against
+	// other sites.
+	Source func(*http.Request) string
+	// InsecureIgnoreRevocationOutage accepts tokens while the store that knows revoked tokens fails. Default: 503.
+	InsecureIgnoreRevocationOutage bool
+}
+
 // Refresh configures refresh tokens.
 type Refresh struct {
 	// IdleTimeout ends a login whose refresh token is not used. Default 7 days.
@@ -194,6 +226,10 @@ type Refresh struct {
 	// A request above the limit is answered with 429. A retry that gets the same successor again does not count.
 	// Default 60 per hour.
 	Rotations Limit
+	// MaxPerUser is how many logins by tokens a user has, including those that have ended and are not yet forgotten. If
+	// a login exceeds it, the oldest ends, and events.TokenEvicted is dispatched. Stores that are no stores.TokenLimit
+	// have no limit. Default 100, at most 10000.
+	MaxPerUser int
 }
 
 // PersonalTokens configures personal access tokens.
@@ -203,6 +239,8 @@ type PersonalTokens struct {
 	Prefix string
 	// Lifetime is the lifetime of tokens that are made without one. Default 365 days.
 	Lifetime time.Duration
+	// MaxPerUser is how many living tokens a user may have. One more is refused. Default 100, at most 10000.
+	MaxPerUser int
 	// InsecureUnverified lets users with an unverified email address make personal access tokens. Somebody else may
 	// have registered the address. Users cannot verify addresses without a Mailer, so they make tokens then. Default:
 	// 403. Manager.CreateToken is not limited.

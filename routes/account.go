@@ -20,11 +20,11 @@ func (s *server) accountRoutes() []endpoint {
 		// Wrong tokens and links are counted where they are checked, so that no number of
 		// them keeps a right one out.
 		{ResetPassword, mails && s.can.ChangePassword, public(), s.answer(ResetPassword, s.resetPassword)},
-		{ShowVerifyEmail, mails && s.can.VerifyEmail, public(), s.showLink(verifyPage)},
+		{ShowVerifyEmail, mails && s.can.VerifyEmail, public(), s.showLink(ShowVerifyEmail, verifyPage)},
 		{VerifyEmail, mails && s.can.VerifyEmail, public(), s.answer(VerifyEmail, s.verifyEmail)},
 		{ResendVerification, mails && s.can.VerifyEmail, public(requests), s.answer(ResendVerification, s.resendVerification)},
 		{ChangeEmail, mails && s.can.ChangeEmail, s.users(requests, s.confirmed()), s.answer(ChangeEmail, s.changeEmail)},
-		{ShowConfirmEmail, mails && s.can.ChangeEmail, public(), s.showLink(confirmPage)},
+		{ShowConfirmEmail, mails && s.can.ChangeEmail, public(), s.showLink(ShowConfirmEmail, confirmPage)},
 		{ConfirmEmail, mails && s.can.ChangeEmail, public(), s.answer(ConfirmEmail, s.confirmEmail)},
 	}
 }

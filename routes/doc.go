@@ -104,4 +104,7 @@
 // faults, and what was typed, without secrets. HTML forms support only GET and POST, so a POST does what
 // a PUT or DELETE does at these paths: /password, /email, /devices/:id/delete,
 // /devices/delete (LogoutDevices) and /tokens/:id/delete.
+//
+// Browsers gives all of this to a function of the application. Package pages
+// uses it to show pages.
 package routes

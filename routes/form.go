@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"math"
@@ -58,6 +59,7 @@ func decode(c *gin.Context, in input) error {
 	case len(body) > ginauth.MaxBody:
 		return ginauth.ErrBodyTooLarge
 	}
+	c.Request.Body = io.NopCloser(bytes.NewReader(body)) // a Responder shows the input again
 	return readForm(string(body), fields)
 }
 

@@ -88,20 +88,21 @@ func join(devices []Device, session Device) []Device {
 // living leaves out sessions that ended with their series. A device that has the token of the
 // series is living.
 func (s *Service) living(ctx context.Context, devices []Device) ([]Device, error) {
-	living := devices[:0]
+	var series []string
 	for _, d := range devices {
-		if d.Kind == SessionKind && d.remembered {
-			switch alive, err := s.Tokens.FamilyLives(ctx, d.family); {
-			case err != nil:
-				return nil, err
-			case !alive:
-				continue
-			}
+		if d.bySeries() {
+			series = append(series, d.family)
 		}
-		living = append(living, d)
 	}
-	return living, nil
+	alive, err := s.Tokens.FamiliesLive(ctx, series)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(devices, func(d Device) bool { return d.bySeries() && !alive[d.family] }), nil
 }
+
+// bySeries reports whether the device is a session that lives no longer than a series of tokens.
+func (d Device) bySeries() bool { return d.Kind == SessionKind && d.remembered }
 
 // stillBound reports whether a token is bound to the user's current stamp, or to none but to
 // this user.

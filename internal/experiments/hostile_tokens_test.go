@@ -17,6 +17,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/internal/testapp"
+	signed "github.com/ginauth/ginauth/jwt"
 )
 
 func TestAccessTokenWithOtherClaimsIsRefused(t *testing.T) { // J07–J11, J19
@@ -134,7 +135,7 @@ func TestTokensAreOfOneKind(t *testing.T) { // J10, S19
 		}))
 		alice := a.LoggedIn(testapp.Alice)
 		p := a.IssueTokens(testapp.Alice)
-		own, err := a.JWT().Encode(ginauth.JWTSpec{Kind: "invitation", Subject: a.Alice.AuthID(), Lifetime: time.Hour})
+		own, err := a.JWT().Encode(signed.Spec{Kind: "invitation", Subject: a.Alice.AuthID(), Lifetime: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}

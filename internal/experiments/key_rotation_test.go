@@ -10,6 +10,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/internal/testapp"
+	"github.com/ginauth/ginauth/jwt"
 )
 
 // TestKeyRotationUnderLoad changes both keys step by step while clients go on.
@@ -22,9 +23,9 @@ func TestKeyRotationUnderLoad(t *testing.T) { // EXP-24, C09
 	if err != nil {
 		t.Fatal(err)
 	}
-	oldKey, newKey := ginauth.JWTCryptoKey("old", "", edKey), ginauth.JWTCryptoKey("new", "", ecKey)
+	oldKey, newKey := jwt.CryptoKey("old", "", edKey), jwt.CryptoKey("new", "", ecKey)
 	appKey := ginauth.NewKey()
-	configure := func(signing ginauth.JWTKey, keys []ginauth.Key, verifying ...ginauth.JWTKey) func(*ginauth.Config) {
+	configure := func(signing jwt.Key, keys []ginauth.Key, verifying ...jwt.Key) func(*ginauth.Config) {
 		return func(c *ginauth.Config) {
 			c.Throttle.InsecureDisable = true
 			c.JWT = ginauth.JWTConfig{SigningKey: signing, VerifyingKeys: verifying, Issuer: "i", Audience: "a"}

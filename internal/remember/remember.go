@@ -232,7 +232,7 @@ func (s *Service) remember(ctx context.Context, r *request.State, g *Guard, u mo
 	}
 	token := s.Tokens.NewToken()
 	record := s.record(r, g, token, u, owner, s.Env.Now().Add(s.Config.Absolute))
-	if err := s.Tokens.Store(ctx, record); err != nil {
+	if err := s.Tokens.StoreLogin(ctx, r, g.Name, u.AuthID(), record); err != nil {
 		return "", err
 	}
 	s.send(r, g, token, record)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/deadline"
@@ -68,6 +69,7 @@ type state struct {
 	// fresh is the user that came with the row, for the call that loaded it alone.
 	fresh models.Authenticatable
 	row   stores.Session // as loaded, without the values of a user who was replaced since
+	read  time.Time      // when the row was loaded
 
 	set     map[string][]byte // changes since loading
 	removed map[string]bool

@@ -59,6 +59,8 @@ func TokenDefaults(r *config.Refresh, p *config.PersonalTokens) {
 	Default(&r.Grace, Grace)
 	r.Grace = max(r.Grace, 0)
 	Default(&r.Rotations, config.Limit{Attempts: 60, Per: time.Hour})
+	Default(&r.MaxPerUser, 100)
+	Default(&p.MaxPerUser, 100)
 	Default(&p.Prefix, "gat")
 	Default(&p.Lifetime, 365*24*time.Hour)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ginauth/ginauth"
+	signed "github.com/ginauth/ginauth/jwt"
 )
 
 // The key, issuer and audience of applications that are given access tokens made
@@ -19,7 +20,7 @@ const (
 
 // SignByJWTSecret lets an application sign access tokens with JWTSecret.
 func SignByJWTSecret(c *ginauth.Config) {
-	c.JWT.SigningKey = ginauth.JWTSecret(JWTKeyID, "", []byte(JWTSecret))
+	c.JWT.SigningKey = signed.Secret(JWTKeyID, "", []byte(JWTSecret))
 	c.JWT.Issuer, c.JWT.Audience = JWTIssuer, JWTAudience
 }
 

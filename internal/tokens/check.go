@@ -18,6 +18,9 @@ const maxLeeway = time.Minute
 // maxRotations is the largest limit, which a counter of 32 bits holds.
 const maxRotations = 1_000_000
 
+// maxFamilies is the largest number of families of one kind that an owner may have.
+const maxFamilies = 10_000
+
 // Check adds what is wrong with the configuration.
 func (c *Config) Check(f *faults.List) {
 	for field, text := range map[string]string{"JWT.Issuer": c.Issuer, "JWT.Audience": c.Audiences[0]} {
@@ -38,6 +41,13 @@ func (c *Config) Check(f *faults.List) {
 	})
 	if c.MaxRotations < 1 || c.MaxRotations > maxRotations || c.RotationsPer < time.Second {
 		f.Add("Refresh.Rotations", "is not 1 to %d within 1 s or more", maxRotations)
+	}
+	for field, n := range map[string]int{
+		"Refresh.MaxPerUser": c.MaxRefresh, "Account.MaxRememberedDevices": c.MaxRemember, "PersonalTokens.MaxPerUser": c.MaxPersonal,
+	} {
+		if n < 1 || n > maxFamilies {
+			f.Add(field, "%d is not 1 to %d", n, maxFamilies)
+		}
 	}
 	if !validPrefix(c.PersonalPrefix) {
 		f.Add("PersonalTokens.Prefix", "%q is not 1 to 16 letters and digits", request.Cut(c.PersonalPrefix, 32))

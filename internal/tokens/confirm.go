@@ -27,16 +27,13 @@ func (s *Service) Confirm(ctx context.Context, owner, family string) error {
 	defer span.End()
 	name, now := confirmationName(family), s.env.Now()
 	end := now.Add(s.cfg.RefreshAbsolute) // the login ends before
-	created, err := s.store.Create(ctx, stores.Token{
+	_, err := s.StoreNew(ctx, stores.Token{
 		ID: name, Family: name, Kind: stores.Confirmation, Owner: owner, Created: now, Expires: end, FamilyExpires: end,
 	})
-	switch {
-	case errors.Is(err, stores.ErrExists):
-		err = s.store.Touch(ctx, now, name, name)
-	case err == nil && !created:
-		err = errStoreRefused
+	if errors.Is(err, stores.ErrExists) {
+		err = autherr.Unavailable("store confirmation", s.store.Touch(ctx, now, name, name))
 	}
-	return autherr.Unavailable("store confirmation", err)
+	return err
 }
 
 // Confirmed returns when the owner of a login by tokens last gave the password again, or the zero

@@ -43,7 +43,8 @@ type Config struct {
 	RotationsPer                 time.Duration // the time that MaxRotations is for
 	PersonalPrefix               string
 	PersonalLifetime             time.Duration
-	MaxPersonal                  int // living personal tokens of one owner
+	// How many families of each kind one owner has at most.
+	MaxRefresh, MaxRemember, MaxPersonal int
 	// Successors derives what replaces a token from the token.
 	Successors keys.Subkeys
 }
@@ -52,6 +53,7 @@ type Config struct {
 type Service struct {
 	env      *request.Env
 	store    stores.Tokens
+	limited  stores.TokenLimit // nil if the store cannot limit the tokens of a user
 	cfg      Config
 	set      *jws.Set
 	seen     *jws.Cache
@@ -60,7 +62,8 @@ type Service struct {
 
 // New returns a Service that signs with a set of keys.
 func New(env *request.Env, store stores.Tokens, set *jws.Set, cfg Config) *Service {
-	return &Service{env: env, store: store, cfg: cfg, set: set, seen: jws.NewCache(set)}
+	limited, _ := store.(stores.TokenLimit)
+	return &Service{env: env, store: store, limited: limited, cfg: cfg, set: set, seen: jws.NewCache(set)}
 }
 
 // JWKS returns the public keys as a JSON Web Key Set.
