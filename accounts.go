@@ -16,33 +16,6 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// Registration is what a person who wants an account sends. Nothing else of a request reaches the new user.
-type Registration struct {
-	Name     string
-	Email    string
-	Password string
-	// Guard names the guard whose provider stores the user. Default: the default guard.
-	Guard string
-	// Fields are further ones for Config.Account.Prepare.
-	Fields map[string]string
-}
-
-// Format writes a placeholder, whatever the verb.
-func (Registration) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
-
-// LogValue returns a placeholder.
-func (Registration) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// prepare returns Prepare as the engine calls it.
-func (c *AccountConfig) prepare() func(context.Context, models.Authenticatable, accounts.Registration) error {
-	if c.Prepare == nil {
-		return nil
-	}
-	return func(ctx context.Context, u models.Authenticatable, in accounts.Registration) error {
-		return c.Prepare(ctx, u, Registration(in))
-	}
-}
-
 // Register makes an account: it checks the name, the form of the email address and the password, stores the user with
 // a hash of the password, and sends a link to verify the address if there is a Mailer. It does not log the user in.
 // Of parallel registrations of one address, however it is spelled, exactly one makes a user.
@@ -54,7 +27,7 @@ func (c *AccountConfig) prepare() func(context.Context, models.Authenticatable, 
 // or their type does not implement models.Registrable. Register panics if there is no guard of the name.
 func (m *Manager) Register(ctx context.Context, r Registration) (models.Authenticatable, error) {
 	settings.Default(&r.Guard, m.cfg.DefaultGuard)
-	return m.accounts.Register(ctx, m.mustGuard(r.Guard).realm, accounts.Registration(r))
+	return m.accounts.Register(ctx, m.mustGuard(r.Guard).realm, r)
 }
 
 // VerificationURL returns the link that proves a user's current email address. It is signed, bound to the user, the

@@ -214,7 +214,7 @@ func (a *Authenticator) ownUser(ctx context.Context) (models.Authenticatable, er
 		return nil, err
 	}
 	if u == nil {
-		return nil, a.x.unauthenticated(a.current())
+		return nil, a.x.unauthenticated(ctx, a.current())
 	}
 	if token, err := a.Token(ctx); err != nil || (token != nil && token.Scoped) {
 		return nil, errors.Join(ErrForbidden, err)

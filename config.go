@@ -120,6 +120,10 @@ type (
 	MailConfig = config.Mail
 	// PasswordConfig says which new passwords are accepted.
 	PasswordConfig = config.Password
+	// AccountConfig configures registration and the flows by mail.
+	AccountConfig = config.Account
+	// Registration is what a person who wants an account sends. Nothing else of a request reaches the new user.
+	Registration = config.Registration
 	// JWTConfig configures signed tokens: the access tokens of the JWT guard, and those that Manager.JWT makes.
 	JWTConfig = config.JWT
 	// RefreshConfig configures refresh tokens.
@@ -127,35 +131,6 @@ type (
 	// PersonalTokensConfig configures personal access tokens.
 	PersonalTokensConfig = config.PersonalTokens
 )
-
-// AccountConfig configures registration and the flows by mail.
-type AccountConfig struct {
-	// HideAccountExistence makes a registration with a taken email address look like any other; the owner of the
-	// address is told by mail. Users can then log in only once their address is verified; before that, the right
-	// password is refused like a wrong one. It requires a Mailer. Default: a taken address returns an *InputError.
-	HideAccountExistence bool
-	// Prepare completes a new user before it is stored, from the fields that the application declared.
-	Prepare func(ctx context.Context, u models.Authenticatable, r Registration) error
-	// VerifyLifetime is how long a link to verify an address works. Default 60 min, at most 24 h.
-	VerifyLifetime time.Duration
-	// ResetLifetime is how long a link to choose a new password works. Default 60 min, at most 24 h.
-	ResetLifetime time.Duration
-	// ConfirmLifetime is how long a confirmed password counts for the ConfirmPassword middleware. Default 15 min.
-	ConfirmLifetime time.Duration
-	// RememberLifetime is how long a device is remembered. Default 30 days.
-	RememberLifetime time.Duration
-	// RememberAbsoluteTimeout is how long after the login a device is remembered at most. If it is longer than
-	// RememberLifetime, that begins again whenever the cookie is used. Default RememberLifetime: it does not.
-	RememberAbsoluteTimeout time.Duration
-	// RememberGrace is how long the same remember-me cookie may come again, from several tabs or after a lost response.
-	// Later it is considered stolen, and the device is forgotten. Negative: none. Default 10 s.
-	RememberGrace time.Duration
-	// MaxRememberedDevices is how many devices remember a user. If a login exceeds it, the one that was remembered
-	// first is forgotten, and events.TokenEvicted is dispatched. Default 30, at most 10000.
-	MaxRememberedDevices int
-	// MailPerMinute and MailPerHour limit the mails of one kind to one account. Default 1 and 5.
-	MailPerMinute, MailPerHour int
-}
 
 // NewKey returns a new random key of 32 bytes.
 func NewKey() Key { return Key(keys.Generate()) }

@@ -107,7 +107,7 @@ func (c *Config) tokens() tokens.Config {
 // accounts returns the configuration of the engine of accounts, without keys.
 func (c *Config) accounts() accounts.Config {
 	return accounts.Config{
-		HideAccountExistence: c.Account.HideAccountExistence, Prepare: c.Account.prepare(),
+		HideAccountExistence: c.Account.HideAccountExistence, Prepare: c.Account.Prepare,
 		VerifyLifetime: c.Account.VerifyLifetime, ResetLifetime: c.Account.ResetLifetime,
 		MailPerMinute: c.Account.MailPerMinute, MailPerHour: c.Account.MailPerHour,
 		Mail: accounts.MailConfig{

@@ -49,7 +49,9 @@
 //     [github.com/ginauth/ginauth/mail/logmail]: stand in for a mail server during
 //     development.
 //   - [github.com/ginauth/ginauth/hashing]: password hashes.
-//   - [github.com/ginauth/ginauth/jwt]: keys of signed tokens.
+//   - [github.com/ginauth/ginauth/jwt] and [github.com/ginauth/ginauth/token]: keys of signed tokens; what clients see of
+//     tokens.
+//   - [github.com/ginauth/ginauth/factor]: credentials and second factors.
 //   - [github.com/ginauth/ginauth/breach]: asks whether a password is known from a
 //     data breach.
 //   - [github.com/ginauth/ginauth/events]: the events.

@@ -23,12 +23,16 @@ var (
 	ErrInvalidToken = autherr.ErrInvalidToken
 	// ErrInvalidCredentials: no user has these credentials, or the user may not log in. 401.
 	ErrInvalidCredentials = autherr.ErrInvalidCredentials
+	// ErrInvalidCode: the answer to a challenge is not right, such as a code that is wrong or was used. 401.
+	ErrInvalidCode = autherr.ErrInvalidCode
 	// ErrSessionEnded: the session ended while the request ran. Its changes are lost. 401.
 	ErrSessionEnded = autherr.ErrSessionEnded
 	// ErrInvalidLink: a mailed link was changed, has expired, or is for an earlier address. 403.
 	ErrInvalidLink = autherr.ErrInvalidLink
 	// ErrPasswordConfirmation: the user must confirm the password first. 403.
 	ErrPasswordConfirmation = autherr.ErrPasswordConfirmation
+	// ErrSecondFactor: the user must prove a second factor first. 403.
+	ErrSecondFactor = autherr.ErrSecondFactor
 	// ErrForbidden: the user may not do this. 403.
 	ErrForbidden = autherr.ErrForbidden
 	// ErrMissingAbility: the request's personal access token lacks an ability. 403.

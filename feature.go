@@ -3,6 +3,7 @@ package ginauth
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ginauth/ginauth/internal/faults"
@@ -37,10 +38,11 @@ type Setup struct {
 
 // features are the hooks of features, in the order of Config.Features.
 type features struct {
-	before    []LoginCheck
-	after     []func(ctx context.Context, a *Authenticator, p *proof, res *LoginResult)
-	revoke    []func(ctx context.Context, realm, userID string) error
-	preflight []func(context.Context) []Finding
+	before     []LoginCheck
+	challenges []Challenge
+	after      []func(ctx context.Context, a *Authenticator, p *proof, res *LoginResult)
+	revoke     []func(ctx context.Context, realm, userID string) error
+	preflight  []func(context.Context) []Finding
 }
 
 // setupFeatures sets up what is built in, and then the configured features.
@@ -105,6 +107,16 @@ func (s *Setup) BeforeLogin(check LoginCheck) {
 		defer span.End()
 		return check(ctx, a, r)
 	})
+}
+
+// Challenge adds a second factor. Every login of a user who has it is pending until Authenticator.AnswerChallenge: by a
+// password, by Login, and by a remember-me cookie. Two factors of one name are a configuration error.
+func (s *Setup) Challenge(c Challenge) {
+	others := s.m.features.challenges
+	if !faults.IsName(c.Name) || c.Has == nil || slices.ContainsFunc(others, func(o Challenge) bool { return o.Name == c.Name }) {
+		s.fault("adds a challenge %q without a name of its own, or without Has", request.Cut(c.Name, 64))
+	}
+	s.m.features.challenges = append(others, c)
 }
 
 // AfterLogin adds a hook that runs after a guard has made a login, before the response. The login is stored when the

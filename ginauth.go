@@ -23,6 +23,7 @@ import (
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/passpolicy"
 	"github.com/ginauth/ginauth/internal/passwords"
+	"github.com/ginauth/ginauth/internal/pending"
 	"github.com/ginauth/ginauth/internal/preflight"
 	"github.com/ginauth/ginauth/internal/remember"
 	"github.com/ginauth/ginauth/internal/request"
@@ -67,6 +68,7 @@ type Manager struct {
 	tokens    *tokens.Service
 	remember  *remember.Service
 	accounts  *accounts.Service
+	pending   *pending.Service
 	mails     *accounts.Mails // nil without a Mailer
 
 	closed   sync.Once
@@ -156,6 +158,7 @@ func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 	tokenConfig.Successors = ring.Derive("token successor")
 	m.tokens = tokens.New(m.env, m.stores.Tokens, signing, tokenConfig)
 	m.jwt = jwt.New(m.tokens)
+	m.pending = &pending.Service{Env: m.env, Tokens: m.tokens, Limiter: m.limiter, Sealer: seal.New(ring.Derive("pending login"))}
 	m.remember = &remember.Service{Env: m.env, Sessions: m.sessions, Tokens: m.tokens, Config: remember.Config{
 		AbsoluteTimeout: cfg.Session.AbsoluteTimeout, Lifetime: cfg.Account.RememberLifetime,
 		Absolute: cfg.Account.RememberAbsoluteTimeout,

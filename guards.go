@@ -198,7 +198,7 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 			u, err := x.authenticate(c.Request.Context(), asked)
 			if err == nil && u == nil {
 				c.Header("WWW-Authenticate", challengeOf(asked, c.Request))
-				err = x.unauthenticated(asked...)
+				err = x.unauthenticated(c.Request.Context(), asked...)
 			}
 			return err
 		})
@@ -207,7 +207,10 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 
 // unauthenticated returns the error of a request without a user: ErrConflict if the session got another id moments ago
 // and the login goes on under it, so that a client does not take a race for the end of its login.
-func (x *requestState) unauthenticated(guards ...*guardEntry) error {
+func (x *requestState) unauthenticated(ctx context.Context, guards ...*guardEntry) error {
+	if p, ok := x.Suspended().(*proof); ok && p.recalled != nil && slices.Contains(guards, p.recalled.current()) {
+		return p.recalled.suspendRecalled(ctx, p)
+	}
 	if x.Started && slices.ContainsFunc(guards, func(g *guardEntry) bool { return x.session.s.Superseded(g.name) }) {
 		return ErrConflict
 	}

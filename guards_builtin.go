@@ -48,10 +48,20 @@ func (g *sessionGuard) Identify(ctx context.Context, a *Authenticator) (Identity
 // rememberDoor asks the checks and runs the hooks of a login by a remember-me cookie.
 type rememberDoor Authenticator
 
-// Admit asks the checks of features. A check that asks for the user is told that there is none yet.
+// Admit asks whether the login is complete. A cookie proves no second factor: such a login waits until the middleware
+// Auth asks for a user. A check that asks for the user is told that there is none yet.
 func (d *rememberDoor) Admit(ctx context.Context, u models.Authenticatable) error {
-	d.x.results.Put((*Authenticator)(d).current(), authResult{})
-	return (*Authenticator)(d).admit(ctx, &proof{request: LoginRequest{User: u, Remember: true}})
+	a := (*Authenticator)(d)
+	d.x.results.Put(a.current(), authResult{})
+	p := &proof{request: LoginRequest{User: u, Remember: true, remembered: true}, recalled: a}
+	if proved, ok := d.x.Suspended().(*proof); ok {
+		p.second = proved.second && proved.request.User.AuthID() == u.AuthID()
+	}
+	err := a.admit(ctx, p)
+	if errors.Is(err, ErrSecondFactor) {
+		d.x.Suspend(p)
+	}
+	return err
 }
 
 // LoggedIn runs the hooks of features.

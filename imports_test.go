@@ -52,6 +52,8 @@ var importRules = []struct {
 	{packages: "models"},
 	{packages: "events"},
 	{packages: "autherr"},
+	{packages: "factor", ours: []string{"models"}},
+	{packages: "token"},
 	{packages: "gate", ours: []string{"models", "autherr"}},
 	{packages: "breach", others: []string{"C"}}, // of package net
 	{packages: "hashing", others: []string{"golang.org/x/crypto/...", "golang.org/x/sys/..."}},
@@ -65,12 +67,12 @@ var importRules = []struct {
 		never: ginOrRoot,
 	},
 	{
-		packages: "jwt", ours: []string{"autherr", "events", "models", "stores", "internal/..."},
+		packages: "jwt", ours: []string{"autherr", "events", "models", "stores", "token", "internal/..."},
 		others: []string{"..."},
 		never:  append([]string{"testing"}, append(databasePackages, ginOrRoot...)...),
 	},
 	{
-		packages: "config", ours: []string{"autherr", "events", "jwt", "mail", "models", "stores", "internal/..."},
+		packages: "config", ours: []string{"autherr", "events", "jwt", "mail", "models", "stores", "token", "internal/..."},
 		others: []string{"..."},
 		never:  append([]string{"testing"}, append(databasePackages, ginOrRoot...)...),
 	},
@@ -86,7 +88,7 @@ var importRules = []struct {
 	{
 		packages: "internal/...",
 		except:   []string{"internal/testapp", "internal/testbackends", "internal/gincontrib", "internal/gintree", "internal/ginwriter"},
-		ours:     []string{"autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "internal/..."},
+		ours:     []string{"autherr", "config", "factor", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "token", "internal/..."},
 		others:   []string{"..."},
 		never:    ginOrRoot,
 	},
@@ -98,30 +100,30 @@ var importRules = []struct {
 	},
 	{
 		packages: "internal/testapp", // for tests, of whole applications
-		ours:     []string{".", "ginauthtest", "autherr", "config", "gate", "models", "events", "stores/...", "hashing", "jwt", "mail", "internal/..."},
+		ours:     []string{".", "ginauthtest", "autherr", "config", "factor", "gate", "models", "events", "stores/...", "hashing", "jwt", "mail", "token", "internal/..."},
 		others:   []string{"..."},
 	},
 	{
 		packages: ".",
-		ours:     []string{"autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "internal/..."},
+		ours:     []string{"autherr", "config", "factor", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "token", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},
 	{
 		packages: "routes",
-		ours:     []string{".", "autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "internal/..."},
+		ours:     []string{".", "autherr", "config", "factor", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "token", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},
 	{
 		packages: "pages",
-		ours:     []string{".", "routes", "autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "internal/..."},
+		ours:     []string{".", "routes", "autherr", "config", "factor", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "token", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},
 	{
 		packages: "ginauthtest",
-		ours:     []string{".", "autherr", "config", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "internal/..."},
+		ours:     []string{".", "autherr", "config", "factor", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "token", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"net/smtp"}, databasePackages...),
 	},
@@ -202,7 +204,7 @@ func TestImports(t *testing.T) {
 
 // featureImports are the packages of this module that a feature may import: the public API, the
 // leaves, and what is built on them for every application.
-var featureImports = []string{".", "autherr", "breach", "events", "gate", "hashing", "jwt", "mail", "models", "pages", "routes", "stores"}
+var featureImports = []string{".", "autherr", "breach", "events", "factor", "gate", "hashing", "jwt", "mail", "models", "pages", "routes", "stores", "token"}
 
 // TestFeaturesImportPublicAPI checks what features import directly: those below features/, of which
 // there may be none, and the example of one.

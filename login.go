@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/accounts"
 	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/internal/realm"
@@ -29,8 +29,11 @@ type LoginRequest struct {
 
 // LoginResult is what a login led to.
 type LoginResult struct {
-	// User is the user who is logged in.
+	// User is the user who is logged in, or nil if the login is pending.
 	User models.Authenticatable
+	// Pending says that the login waits for a second factor: nobody is logged in yet. It is nil if the login is
+	// complete.
+	Pending *PendingLogin
 	// Tokens are the tokens that authenticate the client from now on, or nil if the guard issues none.
 	Tokens *TokenPair
 }
@@ -43,19 +46,8 @@ type LoginOption func(*LoginRequest)
 // option.
 func Remember() LoginOption { return func(r *LoginRequest) { r.Remember = true } }
 
-// Credentials are what a client claims: one field that names a user, such as "email", and "password". A client without
-// cookies can add "device_token", the DeviceToken of its last login. All must be strings, so a map that was decoded
-// from a request cannot smuggle a condition into a query. Credentials are redacted in fmt, slog and JSON.
-type Credentials map[string]any
-
-// Format writes a placeholder, whatever the verb.
-func (Credentials) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
-
-// LogValue returns a placeholder.
-func (Credentials) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalJSON returns a placeholder.
-func (Credentials) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+// Credentials are what a client claims; see package factor.
+type Credentials = factor.Credentials
 
 // CanonicalIdentifier returns the canonical form of an email address or user name: trimmed, NFKC-normalized and
 // case-folded. All spellings of one identifier share it. User providers look it up; that of gormstore does. The error
@@ -79,7 +71,8 @@ func CanonicalIdentifier(value string) (string, error) {
 //   - ErrUnavailable: a store or the user provider failed, or too many passwords are being
 //     hashed.
 //
-// A login gives the session a new id and replaces an outdated password hash.
+// A login gives the session a new id and replaces an outdated password hash. If the user has a second factor, the
+// result is pending.
 func (a *Authenticator) Attempt(ctx context.Context, credentials Credentials, options ...LoginOption) (*LoginResult, error) {
 	return a.AttemptWhen(ctx, credentials, nil, options...)
 }
@@ -98,7 +91,7 @@ func (a *Authenticator) AttemptWhen(
 	return a.logIn(ctx, p)
 }
 
-// Once makes the user to whom the credentials belong the user of this request only. The errors are those of Attempt.
+// Once makes the user to whom the credentials belong the user of this request only. The errors are those of Validate.
 func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*LoginResult, error) {
 	u, err := a.Validate(ctx, credentials)
 	if err != nil {
@@ -109,7 +102,7 @@ func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*Log
 }
 
 // Validate returns the user to whom the credentials belong, and does not log the user in. It counts as an attempt.
-// The errors are those of Attempt.
+// The errors are those of Attempt, and ErrSecondFactor if the user has a second factor, which credentials do not prove.
 func (a *Authenticator) Validate(ctx context.Context, credentials Credentials) (models.Authenticatable, error) {
 	p, err := a.prove(ctx, credentials, nil)
 	if err != nil {
@@ -123,7 +116,8 @@ func (a *Authenticator) Validate(ctx context.Context, credentials Credentials) (
 }
 
 // Login logs a user in without asking for a password. A nil user, one without an identifier and a disabled one return
-// ErrInvalidCredentials. The other errors are those of the guard, and of the checks of features.
+// ErrInvalidCredentials. The other errors are those of the guard, and of the checks of features. If the user has a
+// second factor, the result is pending.
 func (a *Authenticator) Login(ctx context.Context, u models.Authenticatable, options ...LoginOption) (*LoginResult, error) {
 	p := &proof{request: LoginRequest{User: u}}
 	p.apply(options)
@@ -147,6 +141,10 @@ type proof struct {
 	request LoginRequest
 	// password is the password that was right, or nil if none was checked.
 	password *accounts.Proof
+	// second says that a second factor was proved.
+	second bool
+	// recalled is the handle for the guard whose remember-me cookie was the first proof, or nil.
+	recalled *Authenticator
 }
 
 // prove checks credentials.
@@ -173,8 +171,27 @@ func (p *proof) apply(options []LoginOption) {
 	p.request.User, p.request.Confirmed = proved.User, proved.Confirmed
 }
 
-// admit asks the checks of features whether the user may log in. Then the attempt has succeeded.
+// admit lets a proof count that leads to no login which could be pending.
 func (a *Authenticator) admit(ctx context.Context, p *proof) error {
+	switch missing, err := a.decide(ctx, p); {
+	case err != nil:
+		return err
+	case len(missing) > 0:
+		return ErrSecondFactor
+	}
+	return p.succeed(ctx)
+}
+
+// succeed ends the attempt, if one was counted.
+func (p *proof) succeed(ctx context.Context) error {
+	if p.password == nil {
+		return nil
+	}
+	return p.password.Succeed(ctx)
+}
+
+// check asks the checks of features whether the user may log in.
+func (a *Authenticator) check(ctx context.Context, p *proof) error {
 	proved := p.request
 	for _, check := range a.x.m.features.before {
 		err := check(ctx, a, &p.request)
@@ -187,10 +204,7 @@ func (a *Authenticator) admit(ctx context.Context, p *proof) error {
 			return err
 		}
 	}
-	if p.password == nil {
-		return nil
-	}
-	return p.password.Succeed(ctx)
+	return nil
 }
 
 // logIn is the one way into an account. Every login by a password, and every login of a user whom the application or
@@ -208,7 +222,14 @@ func (a *Authenticator) logIn(ctx context.Context, p *proof) (*LoginResult, erro
 	if !ok {
 		return nil, fmt.Errorf("ginauth: guard %q cannot log users in: %w", g.name, errors.ErrUnsupported)
 	}
-	if err := a.admit(ctx, p); err != nil {
+	missing, err := a.decide(ctx, p)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(missing) > 0:
+		return a.suspend(ctx, p, missing)
+	}
+	if err := p.succeed(ctx); err != nil {
 		return nil, err
 	}
 	ctx, span := a.x.Span(ctx)

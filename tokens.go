@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -18,30 +16,18 @@ import (
 	"github.com/ginauth/ginauth/jwt"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/token"
 )
 
-// TokenPair is an access token with its refresh token. Its JSON is the response of RFC 6749, 5.1, and shows the
-// tokens; fmt and slog do not.
-type TokenPair struct {
-	AccessToken string `json:"access_token"`
-	// TokenType is "Bearer".
-	TokenType string `json:"token_type"`
-	// ExpiresIn is the lifetime of the access token, in seconds.
-	ExpiresIn int64 `json:"expires_in"`
-	// RefreshToken gets the next pair, once.
-	RefreshToken string `json:"refresh_token"`
-	// RefreshExpiresIn is the lifetime of the refresh token if it is not used, in seconds.
-	RefreshExpiresIn int64 `json:"refresh_expires_in"`
-	// DeviceToken says that this client has logged into the account by a password, or is "". The client sends it with
-	// the credentials of its next login, which is then counted apart from those of strangers. It opens nothing.
-	DeviceToken string `json:"device_token,omitempty"`
-}
-
-// Format writes a placeholder, whatever the verb.
-func (TokenPair) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
-
-// LogValue returns a placeholder.
-func (TokenPair) LogValue() slog.Value { return slog.StringValue(redacted) }
+// The parts of tokens that clients see; see package token for their fields.
+type (
+	// TokenPair is an access token with its refresh token.
+	TokenPair = token.Pair
+	// TokenSpec is what a personal access token is made for.
+	TokenSpec = token.Spec
+	// PersonalToken is a personal access token as its owner sees it.
+	PersonalToken = token.Personal
+)
 
 // TokenInfo describes the token that authenticated a request. It holds no secret.
 type TokenInfo struct {
@@ -126,50 +112,17 @@ func (m *Manager) requireAbilities(abilities []string, one, orLogin bool) gin.Ha
 	}
 	abilities = slices.Clone(abilities)
 	return m.requireUser(func(ctx context.Context, x *requestState, _ models.Authenticatable) error {
-		token, err := x.auth.Token(ctx)
-		switch scoped := token != nil && token.Scoped; {
+		info, err := x.auth.Token(ctx)
+		switch scoped := info != nil && info.Scoped; {
 		case err != nil:
 			return err
-		case !scoped && orLogin, scoped && one && slices.ContainsFunc(abilities, token.Can),
-			scoped && !one && !slices.ContainsFunc(abilities, func(ability string) bool { return !token.Can(ability) }):
+		case !scoped && orLogin, scoped && one && slices.ContainsFunc(abilities, info.Can),
+			scoped && !one && !slices.ContainsFunc(abilities, func(ability string) bool { return !info.Can(ability) }):
 			return nil
 		}
 		return ErrMissingAbility
 	})
 }
-
-// TokenSpec is what a personal access token is made for.
-type TokenSpec struct {
-	// Name is what the owner calls the token: 1 to 255 bytes.
-	Name string
-	// Abilities are what the token may be used for. None: nothing. "*": everything. At most 64, each of at most 64
-	// bytes without spaces.
-	Abilities []string
-	// Lifetime is how long the token lives. Default Config.PersonalTokens.Lifetime.
-	Lifetime time.Duration
-	// RevokeOnPasswordChange ends the token when the owner's password or security stamp changes. Otherwise it lives
-	// on, because it belongs to a program.
-	RevokeOnPasswordChange bool
-}
-
-// PersonalToken is a personal access token as its owner sees it.
-type PersonalToken struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Abilities []string  `json:"abilities"`
-	Created   time.Time `json:"created"`
-	Expires   time.Time `json:"expires"`
-	// LastUsed is precise to a minute, and zero if the token was never used.
-	LastUsed time.Time `json:"last_used,omitzero"`
-	// Text is the token. It is known only when the token is made.
-	Text string `json:"token,omitempty"`
-}
-
-// Format writes the identifier only.
-func (t PersonalToken) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "PersonalToken(%s)", t.ID) }
-
-// LogValue returns the identifier only.
-func (t PersonalToken) LogValue() slog.Value { return slog.StringValue("PersonalToken(" + t.ID + ")") }
 
 // CreateToken makes a personal access token for the request's user. A request that is itself authenticated by a
 // personal access token gets ErrForbidden: a leaked token must not make another one. A user with an unverified email
@@ -184,11 +137,7 @@ func (a *Authenticator) CreateToken(ctx context.Context, n TokenSpec) (*Personal
 	if !a.x.m.cfg.PersonalTokens.InsecureUnverified && a.x.m.accounts.Unverified(g.realm, u) {
 		return nil, ErrEmailNotVerified
 	}
-	made, err := a.x.m.tokens.CreateOwn(ctx, &a.x.State, g.realm, g.name, u, tokens.PersonalSpec(n))
-	if err != nil {
-		return nil, err
-	}
-	return new(PersonalToken(made)), nil
+	return a.x.m.tokens.CreateOwn(ctx, &a.x.State, g.realm, g.name, u, n)
 }
 
 // CreateToken makes a personal access token for a user of a guard, outside a request, such as for an administrator.
@@ -199,11 +148,7 @@ func (m *Manager) CreateToken(ctx context.Context, guard string, u models.Authen
 	if u = realm.Present(u); u == nil || realm.Disabled(u) {
 		return nil, ErrInvalidCredentials
 	}
-	made, err := m.tokens.CreatePersonal(ctx, g.realm, guard, u, tokens.PersonalSpec(n))
-	if err != nil {
-		return nil, err
-	}
-	return new(PersonalToken(made)), nil
+	return m.tokens.CreatePersonal(ctx, g.realm, guard, u, n)
 }
 
 // Tokens returns the living personal access tokens of the request's user, the newest first. The errors are
@@ -218,12 +163,7 @@ func (a *Authenticator) Tokens(ctx context.Context) ([]PersonalToken, error) {
 	}
 	ctx, span := a.x.Span(ctx)
 	defer span.End()
-	found, err := a.x.m.tokens.PersonalOf(ctx, a.current().realm.Owner(u.AuthID()))
-	list := make([]PersonalToken, 0, len(found))
-	for _, t := range found {
-		list = append(list, PersonalToken(t))
-	}
-	return list, err
+	return a.x.m.tokens.PersonalOf(ctx, a.current().realm.Owner(u.AuthID()))
 }
 
 // RevokeToken ends a personal access token of the request's user. A token that does not exist, or that belongs to

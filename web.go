@@ -84,7 +84,8 @@ func BasicStartsSession() BasicOption { return func(b *basic) { b.session = true
 
 // Basic requires a user who sends the password by HTTP Basic authentication (RFC 7617). Each check counts as an
 // attempt to log in: 429 after too many. Without a password, or with a wrong one, it responds with 401 and a
-// challenge. It panics if there is no guard of the name, or if the guard does not support what the options ask for.
+// challenge, and to a user with a second factor with 403, because a password alone is no login. It panics if there is no
+// guard of the name, or if the guard does not support what the options ask for.
 //
 // Browsers send such a password by themselves, so requests from other sites are refused as by StartSession.
 func (m *Manager) Basic(options ...BasicOption) gin.HandlerFunc {
@@ -130,9 +131,12 @@ func (b *basic) authenticate(ctx context.Context, a *Authenticator) error {
 	if b.session {
 		login = func(ctx context.Context, cr Credentials) (*LoginResult, error) { return a.Attempt(ctx, cr) }
 	}
-	_, err := login(ctx, Credentials{b.field: name, passwords.Field: password})
-	if errors.Is(err, ErrInvalidInput) {
+	res, err := login(ctx, Credentials{b.field: name, passwords.Field: password})
+	switch {
+	case errors.Is(err, ErrInvalidInput):
 		return ErrInvalidCredentials // there is no form that could show what is wrong
+	case err == nil && res.Pending != nil:
+		return ErrSecondFactor
 	}
 	return err
 }

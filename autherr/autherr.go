@@ -27,6 +27,9 @@ var (
 	// ErrInvalidCredentials says that no user has these credentials, or that the
 	// user may not log in. It never says which. Status 401.
 	ErrInvalidCredentials = errors.New("ginauth: these credentials do not match our records")
+	// ErrInvalidCode says that the answer to a challenge is not right, such as a
+	// code that is wrong or was used. Status 401.
+	ErrInvalidCode = errors.New("ginauth: the code is not right")
 	// ErrSessionEnded says that the session ended while the request ran. The
 	// request's changes are lost. Status 401.
 	ErrSessionEnded = errors.New("ginauth: session has ended")
@@ -36,6 +39,9 @@ var (
 	// ErrPasswordConfirmation says that the user must confirm the password first.
 	// Status 403.
 	ErrPasswordConfirmation = errors.New("ginauth: password confirmation required")
+	// ErrSecondFactor says that the user must prove a second factor first.
+	// Status 403.
+	ErrSecondFactor = errors.New("ginauth: second factor required")
 	// ErrForbidden says that the user may not do this. Status 403.
 	ErrForbidden = errors.New("ginauth: this action is not allowed")
 	// ErrMissingAbility says that the request's personal access token lacks an

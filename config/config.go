@@ -120,6 +120,8 @@ type Pages struct {
 	Home string
 	// ConfirmPassword is the path of the page that asks for the password again.
 	ConfirmPassword string
+	// SecondFactor is the path of the page that asks for a second factor.
+	SecondFactor string
 	// VerifyEmail is the path of the page that says that a mail was sent.
 	VerifyEmail string
 	// Error is the template of the page for all other errors. It is executed with an ErrorPage. Default: a page without

@@ -51,6 +51,20 @@ type Login struct {
 	Remembered bool
 }
 
+// LoginPending is dispatched when a login waits for a second factor.
+type LoginPending struct {
+	Meta
+	// Factors are the factors of which one is needed.
+	Factors []string
+}
+
+// FactorFailed is dispatched when the answer to a challenge was not right.
+type FactorFailed struct {
+	Meta
+	// Factor names the factor.
+	Factor string
+}
+
 // Failed is dispatched when credentials were refused. UserID is set if a user
 // with this identifier exists.
 type Failed struct{ Meta }
@@ -190,6 +204,12 @@ func (PasswordReset) EventName() string { return "password_reset" }
 
 // EventName returns "password_reset_link_sent".
 func (PasswordResetLinkSent) EventName() string { return "password_reset_link_sent" }
+
+// EventName returns "login_pending".
+func (LoginPending) EventName() string { return "login_pending" }
+
+// EventName returns "factor_failed".
+func (FactorFailed) EventName() string { return "factor_failed" }
 
 // EventName returns "password_changed".
 func (PasswordChanged) EventName() string { return "password_changed" }

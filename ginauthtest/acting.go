@@ -32,10 +32,14 @@ func (a *Auth) ActingAs(t testing.TB, r *http.Request, u models.Authenticatable,
 	var tokens *ginauth.TokenPair
 	err := a.do(r, func(c *gin.Context) error {
 		res, err := of(ginauth.From(c), guard).Login(c.Request.Context(), u)
-		if err == nil {
-			tokens = res.Tokens
+		switch {
+		case err != nil:
+			return err
+		case res.Pending != nil:
+			return ginauth.ErrSecondFactor
 		}
-		return err
+		tokens = res.Tokens
+		return nil
 	})
 	if err != nil {
 		t.Fatalf("ginauthtest: ActingAs: %v", err)

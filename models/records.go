@@ -118,9 +118,32 @@ type Attempt struct {
 // TableName returns "auth_attempts".
 func (Attempt) TableName() string { return "auth_attempts" }
 
+// Factor is one second factor of a user.
+type Factor struct {
+	// ID is a digest of the owner, the kind and the identifier of the factor.
+	ID string `gorm:"primaryKey;size:64"`
+	// OwnerKey is a digest of Owner, which is the user that the factor belongs to.
+	OwnerKey string `gorm:"not null;size:64;index"`
+	Owner    string `gorm:"not null;size:255"`
+	// Kind says what the factor is, as in "totp". It is empty in the rows that changes of all factors of a kind wait for.
+	Kind     string `gorm:"not null;size:32"`
+	FactorID string `gorm:"not null;size:32"`
+	Name     string `gorm:"not null;size:255"`
+	// Data are those of the feature, which seals what is secret.
+	Data []byte `gorm:"size:4096"`
+	// Counter is what a use raises, such as the last time step of which a code was used.
+	Counter  int64 `gorm:"not null"`
+	Created  int64 `gorm:"not null"`
+	LastUsed int64 `gorm:"not null"`
+	Version  int64 `gorm:"not null"`
+}
+
+// TableName returns "auth_factors".
+func (Factor) TableName() string { return "auth_factors" }
+
 // All returns a value of every model, for db.AutoMigrate(models.All()...). An
 // application with its own user type also migrates that type, and may leave the
 // table of User empty.
 func All() []any {
-	return []any{&User{}, &Session{}, &SessionOwner{}, &TokenFamily{}, &Token{}, &Attempt{}}
+	return []any{&User{}, &Session{}, &SessionOwner{}, &TokenFamily{}, &Token{}, &Attempt{}, &Factor{}}
 }

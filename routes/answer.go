@@ -127,9 +127,17 @@ func (s *server) userReply(status int, res *ginauth.LoginResult) reply {
 	return reply{status: status, body: map[string]any{"user": s.options.User(res.User)}}
 }
 
+// pendingReply returns the response to a login that waits for a second factor.
+func pendingReply(p *ginauth.PendingLogin) reply {
+	return reply{status: http.StatusOK, body: map[string]any{"pending": p}, page: p.Page}
+}
+
 // continued returns the response after a login got a new session id or new
 // tokens.
 func continued(res *ginauth.LoginResult) reply {
+	if res.Pending != nil {
+		return pendingReply(res.Pending)
+	}
 	if res.Tokens == nil {
 		return done
 	}

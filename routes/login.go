@@ -51,6 +51,9 @@ func (s *server) login(c *gin.Context, a *ginauth.Authenticator) (reply, error) 
 	if err != nil {
 		return reply{}, err
 	}
+	if res.Pending != nil {
+		return pendingReply(res.Pending), nil
+	}
 	r := s.userReply(http.StatusOK, res)
 	r.page = a.Guard(s.options.SessionGuard).Intended() // removes it, so that the next user does not get it
 	return r, nil

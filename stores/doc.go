@@ -1,5 +1,5 @@
-// Package stores defines the storage contracts of ginauth: Sessions, Tokens and
-// Limiter, and the Set that holds one implementation of each. ClientSessions
+// Package stores defines the storage contracts of ginauth: Sessions, Tokens,
+// Limiter and Factors, and the Set that holds one implementation of each. ClientSessions
 // replaces Sessions in applications that keep sessions in cookies. It stores
 // nothing, so only the rules in its own comment apply to it.
 //

@@ -31,13 +31,15 @@ type Set struct {
 	ClientSessions ClientSessions
 	Tokens         Tokens
 	Limiter        Limiter
+	// Factors keeps second factors. It is nil where no feature needs it.
+	Factors Factors
 }
 
 // Close closes the members that implement io.Closer and returns their errors,
 // joined.
 func (s Set) Close() error {
 	var errs []error
-	for _, member := range []any{s.Sessions, s.ClientSessions, s.Tokens, s.Limiter} {
+	for _, member := range []any{s.Sessions, s.ClientSessions, s.Tokens, s.Limiter, s.Factors} {
 		if c, ok := member.(io.Closer); ok {
 			errs = append(errs, c.Close())
 		}

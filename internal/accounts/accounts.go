@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/config"
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/passwords"
@@ -31,7 +32,7 @@ const emailField = "email"
 // Config configures a Service. The root package documents the fields.
 type Config struct {
 	HideAccountExistence          bool
-	Prepare                       func(ctx context.Context, u models.Authenticatable, in Registration) error
+	Prepare                       func(ctx context.Context, u models.Authenticatable, in config.Registration) error
 	VerifyLifetime, ResetLifetime time.Duration
 	MailPerMinute, MailPerHour    int
 	Mail                          MailConfig

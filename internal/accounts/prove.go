@@ -78,12 +78,26 @@ func (p *Proof) Refuse(ctx context.Context) error {
 	return autherr.ErrInvalidCredentials
 }
 
+// Rehash replaces an outdated hash.
+func (p *Proof) Rehash(ctx context.Context) {
+	if p.password != "" { // it was checked in this request
+		p.s.Passwords.Rehash(passwords.For(p.r.Within(ctx), p.r.Remote), p.realm, p.User, p.password)
+	}
+}
+
+// Resume returns the proof that an earlier request made, which kept the receipt of its attempt.
+func (s *Service) Resume(
+	r *request.State, rm *realm.Realm, guard string, u models.Authenticatable, receipt throttle.Receipt,
+) *Proof {
+	return &Proof{User: u, Attempt: s.Limiter.Resume(r, guard, rm, u, receipt), s: s, r: r, realm: rm}
+}
+
 // Succeed clears the account's counts and replaces an outdated hash.
 func (p *Proof) Succeed(ctx context.Context) error {
 	if err := p.Attempt.Succeed(ctx); err != nil {
 		return err
 	}
-	p.s.Passwords.Rehash(passwords.For(p.r.Within(ctx), p.r.Remote), p.realm, p.User, p.password)
+	p.Rehash(ctx)
 	p.s.Env.Dispatch(ctx, events.Authenticated{Meta: p.Attempt.Meta(p.User.AuthID())})
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/config"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/internal/emailaddr"
@@ -23,16 +24,9 @@ import (
 // maxName is the longest name of a user, in characters.
 const maxName = 100
 
-// Registration is what a person who wants an account sends.
-type Registration struct {
-	Name, Email, Password string
-	Guard                 string
-	Fields                map[string]string
-}
-
 // Register makes an account. With HideAccountExistence it returns nil for a new user
 // as well as for an address that is taken, and both take the same time.
-func (s *Service) Register(ctx context.Context, rm *realm.Realm, in Registration) (models.Authenticatable, error) {
+func (s *Service) Register(ctx context.Context, rm *realm.Realm, in config.Registration) (models.Authenticatable, error) {
 	u, err := NewUser(rm)
 	if err != nil {
 		return nil, err
@@ -97,7 +91,7 @@ func NewUser(rm *realm.Realm) (models.Authenticatable, error) {
 }
 
 // checkRegistration returns all faults of the input at once.
-func (s *Service) checkRegistration(ctx context.Context, rm *realm.Realm, in Registration) error {
+func (s *Service) checkRegistration(ctx context.Context, rm *realm.Realm, in config.Registration) error {
 	address := checkAddress(in.Email)
 	if address == nil {
 		_, address = rm.Canonical(emailField, in.Email)
@@ -165,7 +159,7 @@ func (s *Service) knowDevice(ctx context.Context, rm *realm.Realm, email string,
 }
 
 // notCreated returns the answer to a registration whose user the provider refused.
-func (s *Service) notCreated(ctx context.Context, rm *realm.Realm, in Registration, tell models.Authenticatable, err error) error {
+func (s *Service) notCreated(ctx context.Context, rm *realm.Realm, in config.Registration, tell models.Authenticatable, err error) error {
 	var input *autherr.InputError
 	field := &models.FieldError{Field: emailField}
 	errors.As(err, &field)
@@ -187,7 +181,7 @@ func (s *Service) notCreated(ctx context.Context, rm *realm.Realm, in Registrati
 
 // tellTaken tells by mail that a registration made no user: the owner of a taken email
 // address, or the person who registers if something else is taken. Only the mailbox learns it.
-func (s *Service) tellTaken(ctx context.Context, rm *realm.Realm, in Registration, tell models.Authenticatable, field string) error {
+func (s *Service) tellTaken(ctx context.Context, rm *realm.Realm, in config.Registration, tell models.Authenticatable, field string) error {
 	if tell != nil {
 		s.Mails.send(ctx, mail.AlreadyRegistered, tell, mail.Data{URL: s.Mails.forgotPage()})
 		return nil

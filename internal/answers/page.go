@@ -58,6 +58,8 @@ func (a Answer) Page(p *config.Pages, login, path string) string {
 	switch a.Err {
 	case autherr.ErrPasswordConfirmation:
 		page = p.ConfirmPassword
+	case autherr.ErrSecondFactor:
+		page = p.SecondFactor
 	case autherr.ErrEmailNotVerified:
 		page = p.VerifyEmail
 	case autherr.ErrUnauthenticated, autherr.ErrSessionEnded:

@@ -49,6 +49,7 @@ type pending struct {
 	// begun is the request that the state was made for, if a middleware replaced it since.
 	begun          *http.Request
 	look           bool // the state was made by Follow
+	suspended      any  // a login that waits for a second factor
 	failure        error
 	cookies        []Cookie
 	twins          []string // names that occur with several values
@@ -176,6 +177,23 @@ func (r *State) Outcome() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return p.failure
+}
+
+// Suspend keeps a login that waits for a second factor, and Suspended returns it, or nil.
+func (r *State) Suspend(login any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.todo().suspended = login
+}
+
+// Suspended returns what Suspend kept, or nil.
+func (r *State) Suspended() any {
+	if r.pending.Load() == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.todo().suspended
 }
 
 // BeforeResponse adds a hook that runs once the session is stored, before the

@@ -31,6 +31,7 @@ const (
 	Reset    Purpose = "reset"
 	Email    Purpose = "email"
 	Personal Purpose = "personal"
+	Pending  Purpose = "pending"
 )
 
 // kindStamp marks a fingerprint of a security stamp, as opposed to one of a password

@@ -91,8 +91,21 @@ func Attempt(c *gin.Context, auth *ginauth.Authenticator, options ...ginauth.Log
 // Login is the handler that the README shows.
 func Login(c *gin.Context) {
 	if res, ok := Attempt(c, ginauth.From(c)); ok {
-		c.JSON(200, res.User)
+		AnswerLogin(c, res)
 	}
+}
+
+// AnswerLogin writes the user, the tokens, or the pending login.
+func AnswerLogin(c *gin.Context, res *ginauth.LoginResult) {
+	if res.Pending != nil {
+		c.JSON(200, gin.H{"pending": res.Pending})
+		return
+	}
+	if res.Tokens != nil {
+		c.JSON(200, res.Tokens)
+		return
+	}
+	c.JSON(200, res.User)
 }
 
 // Logout logs out by the guard of the request.

@@ -22,7 +22,7 @@ func mountTokens(a *App, r *gin.Engine, guards []string) {
 	if slices.Contains(guards, "api") {
 		r.POST("/api/login", a.ThrottleLogins(), func(c *gin.Context) {
 			if res, ok := Attempt(c, ginauth.From(c).Guard("api")); ok {
-				c.JSON(200, res.Tokens)
+				AnswerLogin(c, res)
 			}
 		})
 		r.POST("/api/refresh", Refresh)

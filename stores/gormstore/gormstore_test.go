@@ -26,6 +26,14 @@ func TestTokens(t *testing.T) {
 	})
 }
 
+func TestFactors(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		storetest.Factors(t, func(t *testing.T) stores.Factors {
+			return gormstore.New(migrated(open)(t)).Factors
+		})
+	})
+}
+
 func TestLimiter(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		storetest.Limiter(t, func(t *testing.T) stores.Limiter {

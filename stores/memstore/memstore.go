@@ -70,7 +70,7 @@ type Options struct {
 
 // New returns a set of stores in memory. Closing the set stops their goroutines.
 func New(o Options) stores.Set {
-	return stores.Set{Sessions: NewSessions(o), Tokens: NewTokens(o), Limiter: NewLimiter(o)}
+	return stores.Set{Sessions: NewSessions(o), Tokens: NewTokens(o), Limiter: NewLimiter(o), Factors: NewFactors(o)}
 }
 
 // filled returns the options with defaults in place of zero values.

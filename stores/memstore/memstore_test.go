@@ -24,6 +24,10 @@ func TestTokens(t *testing.T) {
 	})
 }
 
+func TestFactors(t *testing.T) {
+	storetest.Factors(t, func(*testing.T) stores.Factors { return memstore.NewFactors(memstore.Options{}) })
+}
+
 func TestLimiter(t *testing.T) {
 	storetest.Limiter(t, func(t *testing.T) stores.Limiter {
 		l := memstore.NewLimiter(memstore.Options{})

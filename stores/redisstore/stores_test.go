@@ -151,6 +151,15 @@ func TestTokens(t *testing.T) {
 	})
 }
 
+func TestFactors(t *testing.T) {
+	onServers(t, func(t *testing.T, client redis.UniversalClient) {
+		storetest.Factors(t, func(t *testing.T) stores.Factors {
+			set, _ := fresh(t, client)
+			return set.Factors
+		})
+	})
+}
+
 func TestLimiter(t *testing.T) {
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		storetest.Limiter(t, func(t *testing.T) stores.Limiter {

@@ -1,0 +1,63 @@
+// Package factor holds what logins are proved by: credentials, the second factors that features add, and the login that
+// waits for one.
+// Package ginauth names the types too, as in ginauth.Challenge.
+package factor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/ginauth/ginauth/models"
+)
+
+const redacted = "[REDACTED]"
+
+// Credentials are what a client claims: one field that names a user, such as "email", and "password". A client without
+// cookies can add "device_token", the DeviceToken of its last login. All must be strings, so a map that was decoded
+// from a request cannot smuggle a condition into a query. Credentials are redacted in fmt, slog and JSON.
+type Credentials map[string]any
+
+// Format writes a placeholder, whatever the verb.
+func (Credentials) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
+
+// LogValue returns a placeholder.
+func (Credentials) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON returns a placeholder.
+func (Credentials) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// Challenge is a second factor that a feature adds to every login.
+type Challenge struct {
+	// Name names the factor, as in "totp": 1 to 64 letters, digits and hyphens.
+	Name string
+	// Backup says that the factor only replaces another one, as recovery codes do. A user who has no other factor
+	// is not asked for it.
+	Backup bool
+	// Has reports whether a user has the factor. It is called at each login, after the first proof. Owner names the
+	// user in stores. An error fails the login with 503.
+	Has func(ctx context.Context, owner string, u models.Authenticatable) (bool, error)
+}
+
+// Prove reports whether the client proved a factor of the user, whom owner names in stores. A wrong answer is no error.
+// An error means that nothing was compared.
+type Prove func(ctx context.Context, owner string, u models.Authenticatable) (bool, error)
+
+// Pending is a login that waits for a second factor. Its JSON shows the token; fmt and slog do not.
+type Pending struct {
+	// Token completes the login, once, together with a right answer. The pending login of a session guard works in
+	// that session only.
+	Token string `json:"token"`
+	// Factors are the factors of which one is needed.
+	Factors []string `json:"factors"`
+	// ExpiresIn is how long the login waits, in seconds.
+	ExpiresIn int64 `json:"expires_in"`
+	// Page is where browsers go next, with Config.BasePath, or "" without Pages.SecondFactor.
+	Page string `json:"-"`
+}
+
+// Format writes a placeholder, whatever the verb.
+func (Pending) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
+
+// LogValue returns a placeholder.
+func (Pending) LogValue() slog.Value { return slog.StringValue(redacted) }

@@ -1,0 +1,187 @@
+package ginauth
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/factor"
+	"github.com/ginauth/ginauth/internal/pending"
+	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/internal/session"
+	"github.com/ginauth/ginauth/models"
+)
+
+// The second factors of logins; see package factor for their fields.
+type (
+	// Challenge is a second factor that a feature adds to every login, see Setup.Challenge.
+	Challenge = factor.Challenge
+	// PendingLogin is a login that waits for a second factor.
+	PendingLogin = factor.Pending
+)
+
+// decide is the one place that says whether a login is complete: every door asks it before a guard is asked for
+// anything. It asks the checks of features and returns the factors of which one is missing, or none.
+func (a *Authenticator) decide(ctx context.Context, p *proof) ([]string, error) {
+	if err := a.check(ctx, p); err != nil || p.second {
+		return nil, err
+	}
+	return a.factorsOf(ctx, p.request.User)
+}
+
+// factorsOf returns the factors that a user of the guard has.
+func (a *Authenticator) factorsOf(ctx context.Context, u models.Authenticatable) ([]string, error) {
+	return a.x.m.pending.Factors(ctx, &a.x.State, a.x.m.features.challenges, a.current().realm, u)
+}
+
+// suspend keeps a login until one of the factors is proved.
+func (a *Authenticator) suspend(ctx context.Context, p *proof, factors []string) (*LoginResult, error) {
+	g, m := a.current(), a.x.m
+	l := pending.Login{User: p.request.User, By: pending.Guard{Name: g.name, Realm: g.realm}, Facts: pending.Facts{
+		Confirmed: p.request.Confirmed, Remember: p.request.Remember, Recalled: p.request.remembered,
+	}}
+	sess, err := a.sessionOf(g)
+	if err != nil {
+		return nil, err
+	}
+	if p.password != nil {
+		p.password.Rehash(ctx)
+		receipt := p.password.Attempt.Receipt()
+		l.Attempt = &receipt
+	}
+	ctx, span := a.x.Span(ctx)
+	defer span.End()
+	token, err := m.pending.Begin(ctx, sess, l)
+	if err != nil {
+		return nil, err
+	}
+	a.x.Emit(events.LoginPending{Meta: a.x.Meta(g.name, l.User.AuthID()), Factors: factors})
+	return &LoginResult{Pending: m.pendingLogin(token, factors, pending.Lifetime)}, nil
+}
+
+func (m *Manager) pendingLogin(token string, factors []string, left time.Duration) *PendingLogin {
+	page := m.cfg.Pages.SecondFactor
+	if page != "" {
+		page = m.PublicPath(page)
+	}
+	return &PendingLogin{Token: token, Factors: factors, ExpiresIn: int64(left / time.Second), Page: page}
+}
+
+// sessionOf returns the session that logins by a guard are kept in, or nil.
+func (a *Authenticator) sessionOf(g *guardEntry) (*session.Session, error) {
+	if _, ok := g.Guard.(*sessionGuard); !ok {
+		return nil, nil
+	}
+	s := a.Session()
+	if s == nil {
+		return nil, errNoSession
+	}
+	return &s.s, nil
+}
+
+// PendingLogin returns the pending login of the request's session, without its token. It returns nil if there is none.
+// The error wraps ErrUnavailable.
+func (a *Authenticator) PendingLogin(ctx context.Context) (*PendingLogin, error) {
+	f, err := a.findPending(ctx, "")
+	if err != nil {
+		return nil, ignoreInvalid(err)
+	}
+	factors, err := a.Guard(f.By.Name).factorsOf(ctx, f.User)
+	return a.x.m.pendingLogin("", factors, f.Expires.Sub(a.x.Now())), err
+}
+
+func ignoreInvalid(err error) error {
+	if StatusOf(err) == StatusOf(ErrInvalidToken) {
+		return nil
+	}
+	return err
+}
+
+func (a *Authenticator) findPending(ctx context.Context, token string) (*pending.Found, error) {
+	m := a.x.m
+	var sess *session.Session
+	if s := a.Session(); s != nil {
+		sess = &s.s
+	}
+	ctx, span := a.x.Span(ctx)
+	defer span.End()
+	return m.pending.Find(ctx, sess, token, func(guard string) *realm.Realm {
+		if g, ok := m.guards[guard]; ok {
+			return g.realm
+		}
+		return nil
+	})
+}
+
+// AnswerChallenge completes a pending login, that of the session if the token is "". Prove reports whether the client
+// proved the factor of that name; it is called once the guess is counted: 5 for a pending login, and 10 for a user
+// within 15 minutes, over all factors. The errors are ErrInvalidToken if there is no such pending login, ErrInvalidCode
+// if the answer is not right, *ThrottledError, ErrUnavailable, and those of Login.
+func (a *Authenticator) AnswerChallenge(
+	ctx context.Context, token, name string, prove factor.Prove,
+) (*LoginResult, error) {
+	m := a.x.m
+	f, err := a.findPending(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	at := a.Guard(f.By.Name)
+	switch factors, err := at.factorsOf(ctx, f.User); {
+	case err != nil:
+		return nil, err
+	case !slices.Contains(factors, name):
+		return nil, &InputError{Field: "factor", Reason: "is not one of the pending login's"}
+	}
+	if err := m.pending.Prove(ctx, &a.x.State, f.By, f.User, name, f.Name(), prove); err != nil {
+		return nil, err
+	}
+	ctx, span := a.x.Span(context.WithoutCancel(ctx)) // the answer is used up
+	defer span.End()
+	if err := m.pending.Use(ctx, f); err != nil {
+		return nil, err
+	}
+	return at.completePending(ctx, f)
+}
+
+// suspendRecalled keeps a login that a remember-me cookie began, and returns ErrSecondFactor. The session may know it
+// already.
+func (a *Authenticator) suspendRecalled(ctx context.Context, p *proof) error {
+	f, err := a.findPending(ctx, "")
+	if err == nil && f.Is(a.GuardName(), p.request.User) {
+		return ErrSecondFactor
+	}
+	if err = ignoreInvalid(err); err != nil {
+		return err
+	}
+	factors, err := a.factorsOf(ctx, p.request.User)
+	if err == nil {
+		_, err = a.suspend(ctx, p, factors)
+	}
+	return cmp.Or(err, ErrSecondFactor)
+}
+
+// completePending makes the login of a pending login that was used up. The handle is that of its guard.
+func (a *Authenticator) completePending(ctx context.Context, f *pending.Found) (*LoginResult, error) {
+	sess, err := a.sessionOf(a.current())
+	if err != nil {
+		return nil, err
+	}
+	if err := a.x.m.pending.Forget(sess); err != nil {
+		return nil, err
+	}
+	p := &proof{second: true, request: LoginRequest{User: f.User, Confirmed: f.Confirmed, Remember: f.Remember}}
+	if f.Recalled {
+		a.x.Suspend(p) // for the door of remembered devices, which is asked again
+		u, err := a.identify(ctx, a.current())
+		if err == nil && u == nil {
+			err = ErrInvalidToken
+		}
+		return &LoginResult{User: u}, err
+	}
+	if f.Attempt != nil {
+		p.password = a.x.m.accounts.Resume(&a.x.State, a.current().realm, a.current().name, f.User, *f.Attempt)
+	}
+	return a.logIn(ctx, p)
+}
