@@ -97,7 +97,7 @@ func (c *Config) tokens() tokens.Config {
 		Issuer: c.JWT.Issuer, Audiences: append([]string{c.JWT.Audience}, c.JWT.Audiences...), Lifetime: c.JWT.Lifetime, Leeway: c.JWT.Leeway,
 		Claims: c.JWT.Claims, IgnoreRevocationOutage: c.JWT.InsecureIgnoreRevocationOutage,
 		RefreshIdle: c.Refresh.IdleTimeout, RefreshAbsolute: c.Refresh.AbsoluteTimeout,
-		RefreshGrace: c.Refresh.Grace, RememberGrace: max(c.Account.RememberGrace, 0),
+		RefreshGrace: c.Refresh.Grace, RetryUnused: c.Refresh.RetryUnused, RememberGrace: max(c.Account.RememberGrace, 0),
 		MaxRotations: c.Refresh.Rotations.Attempts, RotationsPer: c.Refresh.Rotations.Per,
 		PersonalPrefix: c.PersonalTokens.Prefix, PersonalLifetime: c.PersonalTokens.Lifetime,
 		MaxRefresh: c.Refresh.MaxPerUser, MaxRemember: c.Account.MaxRememberedDevices, MaxPersonal: c.PersonalTokens.MaxPerUser,

@@ -30,7 +30,7 @@ func (s *Service) Issue(ctx context.Context, r *request.State, g *Guard, u model
 	token, now := s.NewToken(), s.env.Now()
 	// What can fail without harm comes first: nothing is stored for a response that
 	// will not be given.
-	access, err := s.accessToken(ctx, g, now, token.Family, owner, u)
+	access, err := s.accessToken(ctx, g, now, token, owner, u)
 	if err != nil {
 		return Pair{}, err
 	}
@@ -83,7 +83,7 @@ func (s *Service) Refresh(ctx context.Context, r *request.State, g *Guard, text 
 	if err != nil {
 		return nil, Pair{}, s.Refuse(ctx, err)
 	}
-	access, err := s.accessToken(ctx, g, s.env.Now(), parent.Family, found.Owner, user)
+	access, err := s.accessToken(ctx, g, s.env.Now(), parent.Successor(s.cfg.Successors, 0), found.Owner, user)
 	if err != nil {
 		return nil, Pair{}, err
 	}

@@ -134,8 +134,9 @@ func (s *Service) unusedSuccessor(ctx context.Context, parent opaque.Token, grac
 	if err != nil || !ok || found.Consumed.IsZero() {
 		return nil, autherr.Unavailable("find token", err)
 	}
-	late := s.env.Now().Sub(found.Consumed) >= grace
-	if late && found.Kind != stores.Remember {
+	age := s.env.Now().Sub(found.Consumed)
+	late := age >= grace
+	if late && found.Kind != stores.Remember && age >= s.cfg.RetryUnused {
 		return nil, nil
 	}
 	// The first response may have been given under a previous application key.
@@ -146,7 +147,7 @@ func (s *Service) unusedSuccessor(ctx context.Context, parent opaque.Token, grac
 			return nil, autherr.Unavailable("find token", err)
 		}
 		if ok && record.Consumed.IsZero() && record.Digest.Equal(child.Digest()) && Lives(record, s.env.Now()) &&
-			(!late || !Delivered(record)) {
+			(!late || record.Delivered.IsZero()) {
 			return &Successor{child, record, true}, nil
 		}
 	}
