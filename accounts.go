@@ -175,29 +175,42 @@ func (a *Authenticator) ChangePassword(ctx context.Context, current, password st
 	return a.continueLogin(ctx, changed, true)
 }
 
-// ConfirmPassword checks the password of the request's user again and records in the session that it was given, for
-// the ConfirmPassword middleware. The session gets a new id. A login without a session, by tokens or HTTP Basic,
-// cannot be confirmed: the error wraps ErrForbidden and errors.ErrUnsupported. The other errors are those of
-// ChangePassword.
+// ConfirmPassword checks the password of the request's user again and records that it was given, for the
+// ConfirmPassword middleware: in the session, which gets a new id, or for the login of an access token with all its
+// later tokens. Other requests, such as by HTTP Basic, have no login to confirm: the error wraps ErrForbidden and
+// errors.ErrUnsupported. The other errors are those of ChangePassword.
 func (a *Authenticator) ConfirmPassword(ctx context.Context, password string) error {
 	u, err := a.ownUser(ctx)
 	if err != nil {
 		return err
 	}
-	if _, ok := a.current().Guard.(*sessionGuard); !ok || !a.x.Started {
-		return fmt.Errorf("%w: the login by guard %q has no session to record a password in: %w",
-			ErrForbidden, a.current().name, errors.ErrUnsupported)
+	t, _ := a.Token(ctx) // known since ownUser
+	g, byToken := a.current(), t != nil && t.family != ""
+	if _, ok := g.Guard.(*sessionGuard); !byToken && (!ok || !a.x.Started) {
+		return fmt.Errorf("%w: guard %q found no login to confirm: %w", ErrForbidden, g.name, errors.ErrUnsupported)
 	}
-	if err := a.x.m.accounts.ProvePassword(ctx, &a.x.State, a.account(u), "password", password, a.x.limits); err != nil {
+	err = a.x.m.accounts.ProvePassword(ctx, &a.x.State, a.account(u), "password", password, a.x.limits)
+	switch {
+	case err != nil:
 		return err
+	case byToken:
+		return a.x.m.tokens.Confirm(ctx, g.realm.Owner(u.AuthID()), t.family)
 	}
-	return a.x.session.s.Confirm(ctx, a.current().name, u.AuthID(), a.x.Now())
+	return a.x.session.s.Confirm(ctx, g.name, u.AuthID(), a.x.Now())
 }
 
 // PasswordConfirmed returns for how much longer the ConfirmPassword middleware accepts the request's user, or
 // 0. The error wraps ErrUnavailable.
 func (a *Authenticator) PasswordConfirmed(ctx context.Context) (time.Duration, error) {
+	t, err := a.Token(ctx)
+	if err != nil {
+		return 0, err
+	}
 	login, _, err := a.ownLogin(ctx)
+	if err == nil && t != nil && t.family != "" {
+		id, _ := a.ID(ctx)
+		login.Confirmed, err = a.x.m.tokens.Confirmed(ctx, a.current().realm.Owner(id), t.family)
+	}
 	if err != nil || login.Confirmed.IsZero() {
 		return 0, err
 	}
@@ -222,9 +235,9 @@ func (m *Manager) requireUser(check func(context.Context, *requestState, models.
 }
 
 // ConfirmPassword requires that the user confirmed the password within Config.Account.ConfirmLifetime, at the login
-// or later. Put it after Auth. A login by a remember-me cookie or by tokens has not confirmed it. It responds with
-// 401 to anonymous requests, otherwise with 403 and the code password_confirmation_required, or redirects browsers to
-// Pages.ConfirmPassword.
+// or later. Put it after Auth. A login by a remember-me cookie has not confirmed it, nor has a login by tokens until
+// Authenticator.ConfirmPassword. It responds with 401 to anonymous requests, otherwise with 403 and the code
+// password_confirmation_required, or redirects browsers to Pages.ConfirmPassword.
 func (m *Manager) ConfirmPassword() gin.HandlerFunc {
 	return m.requireUser(func(ctx context.Context, x *requestState, _ models.Authenticatable) error {
 		left, err := x.auth.PasswordConfirmed(ctx)

@@ -57,6 +57,7 @@ func (c *Config) setAccountDefaults() {
 	settings.Default(&c.Account.RememberLifetime, 30*24*time.Hour)
 	settings.Default(&c.Account.RememberAbsoluteTimeout, c.Account.RememberLifetime)
 	settings.Default(&c.Account.RememberGrace, settings.Grace)
+	settings.Default(&c.Account.MaxRememberedDevices, 30)
 	settings.Default(&c.Account.MailPerMinute, 1)
 	settings.Default(&c.Account.MailPerHour, 5)
 }
@@ -93,12 +94,13 @@ func (c *Config) check(f *faults.List) {
 // tokens returns the configuration of the engine of tokens, without keys.
 func (c *Config) tokens() tokens.Config {
 	return tokens.Config{
-		Issuer: c.JWT.Issuer, Audience: c.JWT.Audience, Lifetime: c.JWT.Lifetime, Leeway: c.JWT.Leeway,
+		Issuer: c.JWT.Issuer, Audiences: append([]string{c.JWT.Audience}, c.JWT.Audiences...), Lifetime: c.JWT.Lifetime, Leeway: c.JWT.Leeway,
 		Claims: c.JWT.Claims, IgnoreRevocationOutage: c.JWT.InsecureIgnoreRevocationOutage,
 		RefreshIdle: c.Refresh.IdleTimeout, RefreshAbsolute: c.Refresh.AbsoluteTimeout,
 		RefreshGrace: c.Refresh.Grace, RememberGrace: max(c.Account.RememberGrace, 0),
 		MaxRotations: c.Refresh.Rotations.Attempts, RotationsPer: c.Refresh.Rotations.Per,
-		PersonalPrefix: c.PersonalTokens.Prefix, PersonalLifetime: c.PersonalTokens.Lifetime, MaxPersonal: maxPersonalTokens,
+		PersonalPrefix: c.PersonalTokens.Prefix, PersonalLifetime: c.PersonalTokens.Lifetime,
+		MaxRefresh: c.Refresh.MaxPerUser, MaxRemember: c.Account.MaxRememberedDevices, MaxPersonal: c.PersonalTokens.MaxPerUser,
 	}
 }
 

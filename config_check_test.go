@@ -88,7 +88,9 @@ func TestNewRefusesUnsafeJWTConfig(t *testing.T) { // J03, J09
 		"for encryption": with(jwt.JWK([]byte(`{"kty":"oct","use":"enc","kid":"k","alg":"HS256","k":"YW4gSE1BQyBzZWNyZXQgZm9yIHRlc3RzLCBvZiA0MCBieXRlcyBvaw"}`))),
 		"no PEM":         with(jwt.PEM("k", "", []byte("nothing"))), "unset verifying key": with(good, jwt.Key{}),
 		"no issuer": {SigningKey: good, Audience: "a"}, "no audience": {SigningKey: good, Issuer: "i"},
-		"leeway": {Leeway: time.Minute + 1}, "lifetime": {Lifetime: -1},
+		"audience twice": {Audience: "a", Audiences: []string{"a"}}, "empty audience": {Audience: "a", Audiences: []string{""}},
+		"16 further audiences": {Audience: "a", Audiences: strings.Split("bcdefghijklmnopq", "")},
+		"leeway":               {Leeway: time.Minute + 1}, "lifetime": {Lifetime: -1},
 	} {
 		if _, err := ginauth.New(ginauth.Config{JWT: cfg, Hashing: ginauthtest.CheapHashing()}); !errors.Is(err, ginauth.ErrConfig) {
 			t.Errorf("%s: error %v", name, err)

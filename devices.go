@@ -12,12 +12,12 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// Device is something that is logged into an account, or can be: a session, a remembered device, a login by tokens,
-// or a personal access token.
+// Device is a login to an account, whatever it consists of, or a personal access token. A remembered browser is one
+// device with its cookie and its sessions.
 type Device struct {
 	// ID names the device, for RevokeDevice. It is not a secret.
 	ID string `json:"id"`
-	// Kind is "session", "remember", "refresh" or "personal".
+	// Kind is "session", "remember" (a remembered browser), "refresh" (a login by tokens) or "personal".
 	Kind string `json:"kind"`
 	// Name describes the client, as in "Firefox on Linux", or is the name of a personal access token.
 	Name string `json:"name"`
@@ -25,7 +25,7 @@ type Device struct {
 	Address  string    `json:"address"`
 	Created  time.Time `json:"created"`
 	LastSeen time.Time `json:"last_seen"`
-	// Current says that this request comes from the device.
+	// Current says that this request comes from the device: to revoke it logs this client out.
 	Current bool `json:"current"`
 }
 
@@ -75,9 +75,9 @@ func (a *Authenticator) devices(ctx context.Context) (models.Authenticatable, []
 	return u, found, err
 }
 
-// RevokeDevice ends one of the devices that Devices returns. A device that does not exist, or that belongs to another
-// user, returns ErrNotFound. The other errors are ErrUnauthenticated, ErrForbidden for a request by a personal access
-// token, and ErrUnavailable.
+// RevokeDevice ends one of the devices that Devices returns, with all its parts. The current device is logged out. A
+// device that does not exist, or that belongs to another user, returns ErrNotFound. The other errors are
+// ErrUnauthenticated, ErrForbidden for a request by a personal access token, and ErrUnavailable.
 func (a *Authenticator) RevokeDevice(ctx context.Context, id string) error {
 	if _, err := a.ownUser(ctx); err != nil {
 		return err
@@ -91,16 +91,17 @@ func (a *Authenticator) RevokeDevice(ctx context.Context, id string) error {
 		return ErrNotFound
 	}
 	m, g, d := a.x.m, a.current(), found[i]
-	if d.Current && d.Kind == accounts.SessionKind {
-		if err := a.Logout(ctx); err != nil {
+	ctx, span := a.x.Span(context.WithoutCancel(ctx)) // a revocation survives a disconnect
+	defer span.End()
+	_, inSession := g.Guard.(*sessionGuard)
+	if d.Current && inSession {
+		if err := errors.Join(m.accounts.EndDevice(ctx, d, a.x.session.s.Row()), a.Logout(ctx)); err != nil {
 			return err
 		}
 		m.Dispatch(ctx, events.CurrentDeviceLogout{Meta: a.x.Meta(g.name, u.AuthID())})
 		return nil
 	}
-	ctx, span := a.x.Span(context.WithoutCancel(ctx)) // a revocation survives a disconnect
-	defer span.End()
-	if err := m.accounts.EndDevice(ctx, d); err != nil {
+	if err := m.accounts.EndDevice(ctx, d, ""); err != nil {
 		return err
 	}
 	m.Dispatch(ctx, events.TokenRevoked{Meta: a.x.Meta(g.name, u.AuthID()), Kind: d.Kind, TokenID: d.StoredName()})

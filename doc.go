@@ -30,6 +30,7 @@
 //   - [github.com/ginauth/ginauth]: the manager, the middlewares, sessions, guards,
 //     accounts, tokens and the gate.
 //   - [github.com/ginauth/ginauth/routes]: ready-made endpoints for accounts.
+//   - [github.com/ginauth/ginauth/pages]: ready-made pages for them.
 //   - [github.com/ginauth/ginauth/gate]: abilities, policies and decisions, without
 //     Gin.
 //   - [github.com/ginauth/ginauth/models]: the user type, and the contracts for your

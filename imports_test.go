@@ -60,9 +60,11 @@ var importRules = []struct {
 	{packages: "mail"},
 	{
 		packages: "mail/...",
-		ours:     []string{"mail", "mail/...", "internal/privatedir"},
-		others:   []string{"github.com/wneessen/go-mail/...", "golang.org/x/crypto/...", "golang.org/x/sys/...", "golang.org/x/text/..."},
-		never:    ginOrRoot,
+		ours:     []string{"mail", "mail/...", "internal/privatedir", "internal/canon"},
+		others: []string{
+			"github.com/wneessen/go-mail/...", "golang.org/x/crypto/...", "golang.org/x/net/idna", "golang.org/x/sys/...", "golang.org/x/text/...",
+		},
+		never: ginOrRoot,
 	},
 	{
 		packages: "jwt", ours: []string{"autherr", "events", "models", "stores", "internal/..."},
@@ -110,6 +112,12 @@ var importRules = []struct {
 	{
 		packages: "routes",
 		ours:     []string{".", "autherr", "config", "factor", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "token", "internal/..."},
+		others:   []string{"..."},
+		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
+	},
+	{
+		packages: "pages",
+		ours:     []string{".", "routes", "autherr", "config", "factor", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "token", "internal/..."},
 		others:   []string{"..."},
 		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
 	},

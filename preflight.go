@@ -62,7 +62,7 @@ func (m *Manager) checkSettings(engine *gin.Engine) []preflight.Finding {
 		{Unsafe: m.cfg.CrossOrigin.InsecureDisable, Subject: "CrossOrigin.InsecureDisable", Problem: "lets other sites act in a user's name"},
 		{Unsafe: m.cfg.JWT.InsecureIgnoreRevocationOutage, Subject: "JWT.InsecureIgnoreRevocationOutage", Problem: "accepts revoked tokens while the store fails"},
 		{Unsafe: m.cfg.Hashing.InsecureAllowWeakParameters, Subject: "Hashing.InsecureAllowWeakParameters", Problem: "makes stolen hashes cheap to break"},
-		{Unsafe: m.cfg.ClientIP == nil && release, Subject: "TrustedProxies", Problem: "are not set: behind a proxy all clients share one address and its limits"},
+		{Unsafe: m.cfg.ClientIP == nil && release, Subject: "TrustedProxies", Problem: "are not set: behind a proxy all clients share one IP address and its limits"},
 		{Unsafe: clientIP != "", Subject: "ClientIP", Problem: clientIP},
 	})
 }

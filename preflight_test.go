@@ -136,7 +136,7 @@ func TestPreflightTriesClientIP(t *testing.T) {
 				}
 				return strings.Split(c.GetHeader("X-Forwarded-For"), ", ")[0]
 			}
-		}, gin.New(), "first address"},
+		}, gin.New(), "first IP address"},
 		{"a header of the proxy's own", func(c *ginauth.Config) {
 			c.ClientIP = func(c *gin.Context) string { return c.GetHeader("Fly-Client-Ip") }
 		}, gin.New(), ""},

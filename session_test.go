@@ -324,7 +324,10 @@ func TestSessionIDNamesAndOpensNothing(t *testing.T) {
 
 func TestSessionsCanBeChangedOutsideRequests(t *testing.T) {
 	a := testapp.New(t, testapp.Memory(t), testapp.Routes(func(_ *testapp.App, r *gin.Engine) {
-		r.POST("/flash", func(c *gin.Context) { _ = ginauth.From(c).Session().Flash("notice", "saved") })
+		r.POST("/flash", func(c *gin.Context) {
+			s := ginauth.From(c).Session()
+			_ = errors.Join(s.Put("kept", true), s.Flash("notice", "saved"))
+		})
 	}))
 	ctx := context.Background()
 	c := a.Client()

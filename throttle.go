@@ -18,12 +18,12 @@ import (
 // ThrottleOption changes the limits of one route.
 type ThrottleOption func(*ThrottleConfig)
 
-// LimitAccountAddress sets the limit of one account from one address.
+// LimitAccountAddress sets the limit of one account from one IP address.
 func LimitAccountAddress(attempts int, per time.Duration) ThrottleOption {
 	return func(c *ThrottleConfig) { c.AccountAddress = Limit{Attempts: attempts, Per: per} }
 }
 
-// LimitAddress sets the limit of one address.
+// LimitAddress sets the limit of one IP address.
 func LimitAddress(attempts int, per time.Duration) ThrottleOption {
 	return func(c *ThrottleConfig) { c.Address = Limit{Attempts: attempts, Per: per} }
 }
@@ -94,7 +94,7 @@ func (a *LoginAttempt) Succeed(ctx context.Context) error { return a.a.Succeed(c
 // Release takes this attempt back, as if it had not been made. The error wraps ErrUnavailable.
 func (a *LoginAttempt) Release(ctx context.Context) error { return a.a.Release(ctx) }
 
-// ThrottleRequests limits how often one address (IPv6: one /64) may request a route: 429 above the limit. Routes with
+// ThrottleRequests limits how often one IP address (IPv6: one /64) may request a route: 429 above the limit. Routes with
 // the same name share a count. The zero Limit stands for Throttle.Address. Use it for routes that cost something
 // without checking a password, such as one that sends mail. It panics if the limit is not valid.
 func (m *Manager) ThrottleRequests(name string, limit Limit) gin.HandlerFunc {

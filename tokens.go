@@ -124,10 +124,6 @@ func (m *Manager) requireAbilities(abilities []string, one, orLogin bool) gin.Ha
 	})
 }
 
-// maxPersonalTokens is how many personal access tokens a user may have: more than a person keeps apart, too few to
-// fill a store with.
-const maxPersonalTokens = 100
-
 // CreateToken makes a personal access token for the request's user. A request that is itself authenticated by a
 // personal access token gets ErrForbidden: a leaked token must not make another one. A user with an unverified email
 // address gets ErrEmailNotVerified; see PersonalTokensConfig. The other errors are *InputError, ErrUnauthenticated and

@@ -153,10 +153,12 @@ func (a *Authenticator) IntendedOr(fallback string) string {
 	return a.x.TakeIntended(a.x.m.intended, fallback)
 }
 
-// RememberIntended records the page that the browser requests, for Intended. The redirects to Config.Pages do so. Only a
-// GET by which a person opens a page counts: no prefetch, no part of a page, no request of a script and no socket.
+// RememberIntended records the page that the browser requests, for Intended, or the page whose form it sends. It keeps
+// flashed values for the next page. The redirects to Config.Pages do so. Only a request by which a person opens a page
+// counts: no prefetch, no part of a page, no request of a script and no socket.
 func RememberIntended(c *gin.Context) {
 	if x, ok := stateOf(c); ok {
+		x.session.s.KeepFlash()
 		x.RememberIntended(x.m.intended, x.m.cfg.BasePath)
 	}
 }

@@ -31,6 +31,9 @@ type Account struct {
 	// RememberGrace is how long the same remember-me cookie may come again, from several tabs or after a lost response.
 	// Later it is considered stolen, and the device is forgotten. Negative: none. Default 10 s.
 	RememberGrace time.Duration
+	// MaxRememberedDevices is how many devices remember a user. If a login exceeds it, the one that was remembered
+	// first is forgotten, and events.TokenEvicted is dispatched. Default 30, at most 10000.
+	MaxRememberedDevices int
 	// MailPerMinute and MailPerHour limit the mails of one kind to one account. Default 1 and 5.
 	MailPerMinute, MailPerHour int
 }

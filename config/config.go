@@ -72,9 +72,9 @@ type Limit struct {
 
 // Throttle limits attempts to log in. A zero limit has its default.
 type Throttle struct {
-	// AccountAddress limits one account from one address. Default 5 per minute.
+	// AccountAddress limits one account from one IP address. Default 5 per minute.
 	AccountAddress Limit
-	// Address limits one address (IPv6: one /64) over all accounts. Default 30 per minute.
+	// Address limits one IP address (IPv6: one /64) over all accounts. Default 30 per minute.
 	Address Limit
 	// Account limits one account from all addresses. Default 50 per 15 minutes; NIST SP 800-63B requires at most 100
 	// consecutive failures.
@@ -82,13 +82,13 @@ type Throttle struct {
 	// Device limits one account from a device that has logged into it before. It replaces Account and AccountAddress
 	// there, so that a stranger cannot lock the owner out. Default 10 per 15 minutes.
 	Device Limit
-	// Passwords limits the passwords that one address (IPv6: one /64) may have checked, also right ones, so that
+	// Passwords limits the passwords that one IP address (IPv6: one /64) may have checked, also right ones, so that
 	// clients with accounts of their own cannot keep the server busy with hashing. Default 10 times Address.
 	Passwords Limit
 	// Network limits one IPv6 /48 over all its /64s, which are addresses of their own for Address. Default 20 times
 	// Address.
 	Network Limit
-	// Register limits the registrations from one address (IPv6: one /64). Default 100 per 15 minutes.
+	// Register limits the registrations from one IP address (IPv6: one /64). Default 100 per 15 minutes.
 	Register Limit
 	// InsecureDisable turns all limits off.
 	InsecureDisable bool
@@ -193,8 +193,11 @@ type JWT struct {
 	VerifyingKeys []jwt.Key
 	// Issuer is written into every token and required in it. Required with a SigningKey. Default "ginauth".
 	Issuer string
-	// Audience is written into every token and required in it. Required with a SigningKey. Default: the Issuer.
+	// Audience is written into every token, and required in it unless it names one of Audiences. Required with a
+	// SigningKey. Default: the Issuer.
 	Audience string
+	// Audiences are further audiences, at most 15. Every token is also written for them, and one of all is required.
+	Audiences []string
 	// Lifetime is how long an access token lives. Default 15 min.
 	Lifetime time.Duration
 	// Leeway is the accepted difference between the clocks of two machines, at most 60 s. Negative: none. Default 10
@@ -225,6 +228,10 @@ type Refresh struct {
 	// A request above the limit is answered with 429. A retry that gets the same successor again does not count.
 	// Default 60 per hour.
 	Rotations Limit
+	// MaxPerUser is how many logins by tokens a user has, including those that have ended and are not yet forgotten. If
+	// a login exceeds it, the oldest ends, and events.TokenEvicted is dispatched. Stores that are no stores.TokenLimit
+	// have no limit. Default 100, at most 10000.
+	MaxPerUser int
 }
 
 // PersonalTokens configures personal access tokens.
@@ -234,6 +241,8 @@ type PersonalTokens struct {
 	Prefix string
 	// Lifetime is the lifetime of tokens that are made without one. Default 365 days.
 	Lifetime time.Duration
+	// MaxPerUser is how many living tokens a user may have. One more is refused. Default 100, at most 10000.
+	MaxPerUser int
 	// InsecureUnverified lets users with an unverified email address make personal access tokens. Somebody else may
 	// have registered the address. Users cannot verify addresses without a Mailer, so they make tokens then. Default:
 	// 403. Manager.CreateToken is not limited.

@@ -163,6 +163,18 @@ type SessionEvicted struct {
 	SessionID string
 }
 
+// TokenEvicted is dispatched when a login by tokens or a remembered device ended because
+// another login gave its user more of them than Refresh.MaxPerUser or
+// Account.MaxRememberedDevices. The address and the user agent are those of that login.
+type TokenEvicted struct {
+	Meta
+	// Kind is "refresh" or "remember".
+	Kind string
+	// TokenID is the identifier of the family of tokens that ended. It is not secret and
+	// grants no access.
+	TokenID string
+}
+
 // EventName returns "attempting".
 func (Attempting) EventName() string { return "attempting" }
 
@@ -228,3 +240,6 @@ func (OtherDeviceLogout) EventName() string { return "other_device_logout" }
 
 // EventName returns "session_evicted".
 func (SessionEvicted) EventName() string { return "session_evicted" }
+
+// EventName returns "token_evicted".
+func (TokenEvicted) EventName() string { return "token_evicted" }

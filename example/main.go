@@ -1,6 +1,7 @@
 // Command example is a small blog with accounts, posts that only their authors
-// may change, and a page for administrators. By default it stores everything in
-// one SQLite file.
+// may change, and a page for administrators. Browsers get pages, and programs
+// JSON. Mails are not sent: a developer reads them at /_mail. By default it
+// stores everything in one SQLite file.
 //
 //	go run ./example
 package main
@@ -26,6 +27,7 @@ import (
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/mail/logmail"
+	"github.com/ginauth/ginauth/pages"
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
@@ -95,6 +97,8 @@ type blog struct {
 	users      *gormstore.UserStore[User, *User]
 	db         *gorm.DB
 	logger     *slog.Logger
+	pages      pages.Options
+	mails      *mailbox
 	closeRedis func() error // nil without Redis
 }
 
@@ -103,7 +107,11 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 	if err != nil {
 		return nil, err
 	}
-	b := &blog{db: db, users: gormstore.Users[User](db), logger: logger}
+	options, err := pageOptions()
+	if err != nil {
+		return nil, errors.Join(err, closeDB(db))
+	}
+	b := &blog{db: db, users: gormstore.Users[User](db), logger: logger, pages: options, mails: &mailbox{next: logMailer(logger)}}
 	set := gormstore.New(db)
 	if redisURL != "" {
 		if set, b.closeRedis, err = useRedis(set, redisURL); err != nil {
@@ -120,9 +128,10 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 		Key:    key,
 		Users:  b.users,
 		Stores: set,
-		Mail:   ginauth.MailConfig{Mailer: logMailer(logger), BaseURL: url, AppName: "Example"},
+		Mail:   ginauth.MailConfig{Mailer: b.mails, BaseURL: url, AppName: "Notebook"},
 		Audit:  ginauth.SlogAudit(logger),
 		Logger: logger,
+		Pages:  sitePages(), ErrorHandler: pages.ErrorHandler,
 	})
 	if err != nil {
 		return nil, errors.Join(err, closeDB(db))
@@ -186,21 +195,28 @@ func (b *blog) routes() *gin.Engine {
 	r := gin.New()
 	// There is no proxy, so forwarding headers are not trusted.
 	_ = r.SetTrustedProxies(nil) // nil is always accepted
-	r.Use(gin.Logger(), ginauth.Recovery(), ginauth.StartSession())
+	r.Use(gin.LoggerWithFormatter(ginauth.LogFormatter), ginauth.Recovery())
+	pages.Mount(r, b.auth, b.pages) // before routes.Mount
+	r.Use(ginauth.StartSession())
+	r.NoRoute(pages.NotFound)
 
 	b.accountRoutes(r)
-	r.GET("/admin", ginauth.Auth(), ginauth.Authorize("see-admin"), b.admin)
+	b.webRoutes(r)
+	r.GET("/admin", ginauth.Auth(), ginauth.Authorize("see-admin"), either(b.adminPage, b.admin))
 
-	post := ginauth.Load("id", gormstore.Find[Post](b.db))
-	r.GET("/posts", ginauth.Public(), b.listPosts)
-	r.GET("/posts/:id", ginauth.Public(), ginauth.Authorize("view", post), b.showPost)
-	r.POST("/posts", ginauth.Auth(), b.createPost)
+	post := b.loadPost()
+	r.GET("/posts", ginauth.Public(), either(b.home, b.listPosts))
+	r.GET("/posts/:id", ginauth.Public(), ginauth.Authorize("view", post), either(b.postPage, b.showPost))
+	r.POST("/posts", ginauth.Auth(), either(b.addPost, b.createPost))
 	r.PATCH("/posts/:id", ginauth.Auth(), ginauth.Authorize("update", post), b.updatePost)
 	r.DELETE("/posts/:id", ginauth.Auth(), ginauth.Authorize("delete", post), b.deletePost)
 	r.POST("/posts/:id/publish", ginauth.Auth(), ginauth.EnsureEmailVerified(),
-		ginauth.Authorize("publish", post), b.publishPost)
+		ginauth.Authorize("publish", post), either(b.publishPage, b.publishPost))
 	return r
 }
+
+// loadPost loads the post that the route names.
+func (b *blog) loadPost() ginauth.Resource { return ginauth.Load("id", gormstore.Find[Post](b.db)) }
 
 // reachable returns the address at which this machine can reach a listener:
 // localhost if it listens on all interfaces.
@@ -213,7 +229,8 @@ func reachable(addr net.Addr) string {
 
 func printHints(w io.Writer, url string) {
 	fmt.Fprintf(w, `listening on %[1]s
-try:
+mails are not sent: read them at %[1]s/_mail
+sign in as alice@example.com with the password "%[2]s", or try:
   curl -c jar -H 'Content-Type: application/json' -d '{"email":"alice@example.com","password":"%[2]s"}' %[1]s/login
   curl -b jar %[1]s/me
   curl -b jar -H 'Content-Type: application/json' -d '{"title":"Hello","body":"My first post."}' %[1]s/posts

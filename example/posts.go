@@ -82,16 +82,24 @@ func (b *blog) definePolicies() {
 // listPosts responds with the latest posts: all published ones and the user's
 // drafts.
 func (b *blog) listPosts(c *gin.Context) {
+	posts, err := b.visiblePosts(c)
+	if err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"posts": posts})
+}
+
+func (b *blog) visiblePosts(c *gin.Context) ([]Post, error) {
 	query := b.db.WithContext(c.Request.Context()).Where("published_at IS NOT NULL")
 	if u, ok := ginauth.UserAs[*User](c); ok {
 		query = query.Or("author_id = ?", u.ID)
 	}
 	posts := []Post{}
 	if err := query.Order("id DESC").Limit(pageSize).Find(&posts).Error; err != nil {
-		ginauth.Abort(c, ginauth.Unavailable("list posts", err))
-		return
+		return nil, ginauth.Unavailable("list posts", err)
 	}
-	c.JSON(http.StatusOK, gin.H{"posts": posts})
+	return posts, nil
 }
 
 func (b *blog) showPost(c *gin.Context) {
@@ -156,17 +164,28 @@ func (b *blog) updatePost(c *gin.Context) {
 
 func (b *blog) publishPost(c *gin.Context) {
 	p := ginauth.Loaded[*Post](c)
-	if p.PublishedAt == nil {
-		now := time.Now()
-		p.PublishedAt = &now
-	}
+	p.publish(time.Now())
 	b.store(c, p, []string{"published_at"})
 }
 
-// store updates the named columns of a post and responds with the post. Other
-// columns are not written, because a concurrent request may change them. A
-// deleted post is not created again.
+// publish publishes a post that is not published yet.
+func (p *Post) publish(now time.Time) {
+	if p.PublishedAt == nil {
+		p.PublishedAt = &now
+	}
+}
+
+// store updates the named columns of a post and responds with the post.
 func (b *blog) store(c *gin.Context, p *Post, columns []string) {
+	if b.update(c, p, columns) {
+		c.JSON(http.StatusOK, p)
+	}
+}
+
+// update updates the named columns of a post, or responds with an error and
+// returns false. Other columns are not written, because a concurrent request
+// may change them. A deleted post is not created again.
+func (b *blog) update(c *gin.Context, p *Post, columns []string) bool {
 	res := b.db.WithContext(c.Request.Context()).Model(p).Select(columns).Updates(p)
 	switch {
 	case res.Error != nil:
@@ -174,8 +193,9 @@ func (b *blog) store(c *gin.Context, p *Post, columns []string) {
 	case res.RowsAffected == 0:
 		ginauth.Abort(c, ginauth.ErrNotFound)
 	default:
-		c.JSON(http.StatusOK, p)
+		return true
 	}
+	return false
 }
 
 func (b *blog) deletePost(c *gin.Context) {

@@ -12,6 +12,9 @@ import (
 // prints it at start.
 const seedPassword = "correct horse battery staple"
 
+// seedEmails are the addresses of these users.
+var seedEmails = []string{"alice@example.com", "bob@example.com", "admin@example.com"}
+
 // seed adds three users and two posts to an empty database.
 func (b *blog) seed(ctx context.Context) error {
 	db := b.db.WithContext(ctx)
@@ -23,9 +26,9 @@ func (b *blog) seed(ctx context.Context) error {
 		return nil
 	}
 	now := time.Now()
-	alice := &User{User: models.User{Name: "Alice", Email: "alice@example.com", EmailVerifiedAt: &now}}
-	bob := &User{User: models.User{Name: "Bob", Email: "bob@example.com"}}
-	admin := &User{User: models.User{Name: "Admin", Email: "admin@example.com", EmailVerifiedAt: &now}, Admin: true}
+	alice := &User{User: models.User{Name: "Alice", Email: seedEmails[0], EmailVerifiedAt: &now}}
+	bob := &User{User: models.User{Name: "Bob", Email: seedEmails[1]}}
+	admin := &User{User: models.User{Name: "Admin", Email: seedEmails[2], EmailVerifiedAt: &now}, Admin: true}
 	for _, u := range []*User{alice, bob, admin} {
 		var err error
 		if u.Password, err = b.auth.Hasher().Hash(ctx, seedPassword); err != nil {

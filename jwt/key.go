@@ -26,8 +26,9 @@ func InsecureSecret(kid, algorithm string, secret []byte) Key {
 	return newKey(jws.NewInsecureHMAC(kid, algorithm, secret))
 }
 
-// PEM returns the key of a PEM block: a private key, or for verifying a public key or a certificate. The algorithm may
-// be empty if the key's type determines it: RS256 for RSA, ES256, ES384 or ES512 for the curves, EdDSA for Ed25519.
+// PEM returns the key in a PEM file, also with line breaks as the two characters \n: a private key, or for verifying a
+// public key or a certificate. The algorithm may be empty if the key's type determines it: RS256 for RSA, ES256, ES384 or
+// ES512 for the curves, EdDSA for Ed25519. The name Ed25519 (RFC 9864) has to be asked for.
 func PEM(kid, algorithm string, pem []byte) Key {
 	return newKey(jws.ParsePEM(kid, algorithm, pem))
 }
@@ -35,8 +36,8 @@ func PEM(kid, algorithm string, pem []byte) Key {
 // JWK returns the key of a JSON Web Key (RFC 7517), which names its kid and algorithm. A key for encryption is refused.
 func JWK(data []byte) Key { return newKey(jws.ParseJWK(data)) }
 
-// CryptoKey returns a key of the standard library: *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey, or for
-// verifying their public halves. The algorithm may be empty as for PEM.
+// CryptoKey returns the key of a crypto.Signer, such as an *ecdsa.PrivateKey or a key in a key management service (RSA,
+// ECDSA or Ed25519), or for verifying a public key. The algorithm may be empty as for PEM.
 func CryptoKey(kid, algorithm string, key any) Key {
 	return newKey(jws.NewCryptoKey(kid, algorithm, key))
 }

@@ -260,3 +260,29 @@ func BenchmarkMessage(b *testing.B) {
 		}
 	}
 }
+
+// TestTextsSayWhichAddress looks for "address" alone, which may be an IP address or an email
+// address.
+func TestTextsSayWhichAddress(t *testing.T) {
+	for _, kind := range []string{
+		mail.VerifyEmail, mail.ResetPassword, mail.EmailChange, mail.EmailChanged, mail.PasswordChanged, mail.NewDevice,
+		mail.AlreadyRegistered, mail.RegistrationFailed,
+	} {
+		subject, text, page, err := newTemplates(t, "", nil).Render(kind, "", data())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{subject, text, page} {
+			words := strings.Fields(part)
+			for i, word := range words {
+				before := ""
+				if i > 0 {
+					before = strings.ToLower(words[i-1])
+				}
+				if strings.HasPrefix(strings.ToLower(word), "address") && !strings.HasSuffix(before, "email") && !strings.HasSuffix(before, "ip") {
+					t.Errorf("%s: %q before %q", kind, before, word)
+				}
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -19,11 +20,11 @@ func (s *server) accountRoutes() []endpoint {
 		// Wrong tokens and links are counted where they are checked, so that no number of
 		// them keeps a right one out.
 		{ResetPassword, mails && s.can.ChangePassword, public(), s.answer(ResetPassword, s.resetPassword)},
-		{ShowVerifyEmail, mails && s.can.VerifyEmail, public(), s.showLink(verifyPage)},
+		{ShowVerifyEmail, mails && s.can.VerifyEmail, public(), s.showLink(ShowVerifyEmail, verifyPage)},
 		{VerifyEmail, mails && s.can.VerifyEmail, public(), s.answer(VerifyEmail, s.verifyEmail)},
 		{ResendVerification, mails && s.can.VerifyEmail, public(requests), s.answer(ResendVerification, s.resendVerification)},
 		{ChangeEmail, mails && s.can.ChangeEmail, s.users(requests, s.confirmed()), s.answer(ChangeEmail, s.changeEmail)},
-		{ShowConfirmEmail, mails && s.can.ChangeEmail, public(), s.showLink(confirmPage)},
+		{ShowConfirmEmail, mails && s.can.ChangeEmail, public(), s.showLink(ShowConfirmEmail, confirmPage)},
 		{ConfirmEmail, mails && s.can.ChangeEmail, public(), s.answer(ConfirmEmail, s.confirmEmail)},
 	}
 }
@@ -46,7 +47,19 @@ func (s *server) register(c *gin.Context, a *ginauth.Authenticator) (reply, erro
 	if u == nil { // the response must not reveal whether the address has an account
 		return accepted, nil
 	}
-	return s.userReply(http.StatusCreated, &ginauth.LoginResult{User: u}), nil
+	r := s.userReply(http.StatusCreated, &ginauth.LoginResult{User: u})
+	if !s.options.LoginAfterRegister || !s.sessions {
+		return r, nil
+	}
+	web := a.Guard(s.options.SessionGuard)
+	switch _, err := web.Login(c.Request.Context(), u); {
+	case errors.Is(err, ginauth.ErrUnavailable):
+		return reply{}, err
+	case err != nil: // a feature refuses the login: the user is registered all the same
+		return r, nil
+	}
+	r.page = returning(c, web)
+	return r, nil
 }
 
 type emailInput struct {

@@ -6,11 +6,11 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/request"
 )
 
 // reply is the successful response of a route.
@@ -27,25 +27,49 @@ var (
 
 // answer returns the handler of a route. It calls work and writes the response.
 func (s *server) answer(route Route, work func(c *gin.Context, a *ginauth.Authenticator) (reply, error)) gin.HandlerFunc {
-	page := s.options.Pages[route]
 	return func(c *gin.Context) {
 		r, err := work(c, ginauth.From(c))
-		switch {
-		case err != nil && page.Failed != "" && correctable(err) && ginauth.WantsHTML(c):
-			redirectFailed(c, s.m.PublicPath(page.Failed), err)
+		html := ginauth.WantsHTML(c)
+		switch page := s.pageOf(c, route, r, err); {
+		case responded(c, Response{route, r.status, r.body, err, r.page}):
+		case err != nil && page != "" && correctable(err) && html:
+			redirectFailed(c, page, failed(c, route, err))
 		case err != nil:
 			ginauth.Abort(c, err)
-		case (r.page != "" || page.Done != "") && ginauth.WantsHTML(c):
-			if r.page == "" {
-				r.page = s.m.PublicPath(page.Done)
-			}
-			c.Redirect(http.StatusSeeOther, r.page)
+		case page != "" && html:
+			redirectDone(c, route, page, r)
 		case r.body == nil:
 			c.Status(r.status)
 		default:
 			c.JSON(r.status, r.body)
 		}
 	}
+}
+
+// pageOf returns the page to which a browser is redirected, with the base path, or
+// "".
+func (s *server) pageOf(c *gin.Context, route Route, r reply, err error) string {
+	page := s.options.Pages[route]
+	path := page.Done
+	if err != nil {
+		path = page.Failed
+	}
+	switch {
+	case err == nil && r.page != "":
+		return r.page
+	case path != "":
+		return s.m.PublicPath(path)
+	case s.options.Back && (err != nil || r.returns()):
+		return request.Referer(c.Request)
+	}
+	return ""
+}
+
+// returns reports whether nothing of the response is lost if the browser goes back
+// to the page of the form.
+func (r reply) returns() bool {
+	_, told := r.body.(map[string]bool)
+	return r.body == nil || told
 }
 
 // correctable reports whether the user of a form can correct the cause of an
@@ -65,23 +89,28 @@ func correctable(err error) bool {
 }
 
 // redirectFailed redirects a browser to the page that shows the error.
-func redirectFailed(c *gin.Context, page string, err error) {
-	query := url.Values{"error": {ginauth.CodeOf(err)}}
-	var input *ginauth.InputError
-	if errors.As(err, &input) {
-		query.Set("field", input.Field)
+func redirectFailed(c *gin.Context, page string, o Outcome) {
+	if o.RetryAfter > 0 {
+		c.Header("Retry-After", strconv.FormatInt(o.RetryAfter, 10))
 	}
-	var throttled *ginauth.ThrottledError
-	if errors.As(err, &throttled) {
-		seconds := (throttled.RetryAfter + time.Second - 1) / time.Second
-		c.Header("Retry-After", strconv.FormatInt(max(1, int64(seconds)), 10))
-	}
-	separator := "?"
-	if strings.Contains(page, "?") {
-		separator = "&"
-	}
+	o.flash(c)
 	ginauth.CountFailure(c)
-	c.Redirect(http.StatusSeeOther, page+separator+query.Encode())
+	path, rest, _ := strings.Cut(page, "?")
+	query, _ := url.ParseQuery(rest)
+	query.Set("error", o.Code)
+	query.Del("field") // of a former error
+	if o.field != "" {
+		query.Set("field", o.field)
+	}
+	c.Redirect(http.StatusSeeOther, path+"?"+query.Encode())
+}
+
+// redirectDone redirects a browser after a success, whose result the page can show.
+func redirectDone(c *gin.Context, route Route, page string, r reply) {
+	if result, ok := r.body.(map[string]bool); ok {
+		Outcome{Route: route, Result: result}.flash(c)
+	}
+	c.Redirect(http.StatusSeeOther, page)
 }
 
 // returning returns the page that a browser was going to when it was redirected

@@ -89,17 +89,22 @@
 // Throttle.Register, that of the others is Throttle.Address. No number of wrong
 // tokens of links keeps a right one out.
 //
-// Changing the email address and creating a personal access token require a
-// session whose user confirmed the password within Account.ConfirmLifetime. An
-// access token is not sufficient. With a personal access token, only GET /me is
-// allowed.
+// Changing the email address and creating a personal access token require that
+// the user confirmed the password within Account.ConfirmLifetime: at the login
+// by session, or by POST /confirm-password, which also accepts an access token
+// and then counts for the later tokens of that login. With a personal access
+// token, only GET /me is allowed.
 //
 // # Browsers
 //
 // Browsers (clients for which ginauth.WantsHTML is true) are redirected with
 // 303 to the page that Options.Pages names for the route. After a login they
 // are redirected to the page that they requested before, or to
-// Config.Pages.Home. HTML forms support only GET and POST, so a POST does what
+// Config.Pages.Home. OutcomeOf tells that page what became of the form: all
+// faults, and what was typed, without secrets. HTML forms support only GET and POST, so a POST does what
 // a PUT or DELETE does at these paths: /password, /email, /devices/:id/delete,
 // /devices/delete (LogoutDevices) and /tokens/:id/delete.
+//
+// Browsers gives all of this to a function of the application. Package pages
+// uses it to show pages.
 package routes

@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"math"
@@ -13,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/autherr"
 )
 
 // field is a field of a form, with exactly one destination.
@@ -45,8 +47,10 @@ func decode(c *gin.Context, in input) error {
 	if len(types) != 1 || !isForm(types[0]) {
 		return ginauth.DecodeJSON(c, in)
 	}
+	fields := in.fields()
+	c.Set(formKey, fields)
 	if c.Request.Body == nil {
-		return readForm("", in.fields())
+		return readForm("", fields)
 	}
 	body, err := io.ReadAll(io.LimitReader(c.Request.Body, ginauth.MaxBody+1))
 	switch {
@@ -55,7 +59,8 @@ func decode(c *gin.Context, in input) error {
 	case len(body) > ginauth.MaxBody:
 		return ginauth.ErrBodyTooLarge
 	}
-	return readForm(string(body), in.fields())
+	c.Request.Body = io.NopCloser(bytes.NewReader(body)) // a Responder shows the input again
+	return readForm(string(body), fields)
 }
 
 // isForm reports whether a Content-Type header is that of an HTML form in
@@ -68,9 +73,10 @@ func isForm(header string) bool {
 
 // readForm parses a form strictly, so that it has only one meaning: it refuses
 // names that occur twice, also in another case, and text that is not valid
-// UTF-8.
+// UTF-8. It returns the faults of all values together.
 func readForm(body string, fields []field) error {
 	seen := make(map[string]bool)
+	var faults []error
 	for pair := range strings.SplitSeq(body, "&") {
 		if pair == "" {
 			continue
@@ -89,11 +95,9 @@ func readForm(body string, fields []field) error {
 			return &ginauth.InputError{Field: "body", Reason: "has too many fields"}
 		}
 		seen[folded] = true
-		if err := setField(fields, name, value); err != nil {
-			return err
-		}
+		faults = append(faults, setField(fields, name, value))
 	}
-	return nil
+	return autherr.AllInput(faults...)
 }
 
 // setField stores a value in the field with the name. Unknown names are
@@ -139,6 +143,23 @@ func (f *field) set(value string) error {
 		*f.number = n
 	}
 	return nil
+}
+
+// typed returns the value as it is typed into a form.
+func (f *field) typed() string {
+	switch {
+	case f.text != nil:
+		return *f.text
+	case f.into != nil:
+		return f.into[f.name]
+	case f.list != nil:
+		return strings.Join(*f.list, " ")
+	case f.flag != nil && *f.flag:
+		return "on"
+	case f.number != nil && *f.number != 0:
+		return strconv.FormatInt(*f.number, 10)
+	}
+	return ""
 }
 
 // quoteName returns a client's field name as it may appear in an error: escaped

@@ -25,6 +25,8 @@ type setup struct {
 	config  func(*ginauth.Config)
 	options routes.Options
 	group   string
+	// pages adds routes of the application.
+	pages func(a *testapp.App, r *gin.Engine)
 }
 
 // newApp starts an application whose only routes are those of the package, and a
@@ -42,6 +44,9 @@ func newApp(t *testing.T, b *testapp.Backend, s setup) *testapp.App {
 		routes.Mount(r.Group(s.group), a.Manager, s.options)
 		r.GET("/page", a.StartSession(), a.Auth(), func(c *gin.Context) { c.String(200, "page") })
 		r.GET(testapp.FormTokenPath, a.StartSession(), ginauth.Public(), testapp.FormToken)
+		if s.pages != nil {
+			s.pages(a, r)
+		}
 	}))
 	b.Users.Change(a.Bob.AuthID(), func(u *models.User) { u.EmailVerifiedAt = a.Alice.EmailVerifiedAt })
 	return a

@@ -43,9 +43,12 @@ func newLinkPage(message, title, fields string) linkPage {
 }
 
 // showLink returns the handler of a GET of a mailed link.
-func (s *server) showLink(page linkPage) gin.HandlerFunc {
+func (s *server) showLink(route Route, page linkPage) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		c.Header("Vary", "Accept")
+		if responded(c, Response{Route: route, Status: http.StatusOK}) {
+			return
+		}
 		if !ginauth.WantsHTML(c) {
 			c.JSON(http.StatusOK, map[string]string{"method": http.MethodPost, "message": page.message})
 			return

@@ -17,18 +17,9 @@ func (s *server) loginRoutes() []endpoint {
 		{Logout, true, public(), s.answer(Logout, s.logout)},
 		{Me, true, []gin.HandlerFunc{s.m.Auth(s.guards()...)}, s.answer(Me, s.me)},
 		{ChangePassword, s.can.ChangePassword, s.users(throttle), s.answer(ChangePassword, s.changePassword)},
-		{ConfirmPassword, s.sessions, s.sessionUsers(throttle), s.answer(ConfirmPassword, s.confirmPassword)},
-		{PasswordConfirmed, s.sessions, s.sessionUsers(), s.answer(PasswordConfirmed, s.passwordConfirmed)},
+		{ConfirmPassword, true, s.users(throttle), s.answer(ConfirmPassword, s.confirmPassword)},
+		{PasswordConfirmed, true, s.users(), s.answer(PasswordConfirmed, s.passwordConfirmed)},
 	}
-}
-
-// sessionUsers returns the middlewares of a route that requires a login by
-// session.
-func (s *server) sessionUsers(before ...gin.HandlerFunc) []gin.HandlerFunc {
-	if !s.sessions {
-		return nil // the route is not mounted
-	}
-	return append([]gin.HandlerFunc{s.m.Auth(s.options.SessionGuard)}, before...)
 }
 
 type loginInput struct {

@@ -61,7 +61,7 @@ func TestMountServesSupportedRoutes(t *testing.T) {
 	}
 	issued := []routes.Route{routes.IssueTokens, routes.RefreshTokens, routes.JWKS}
 	personal := []routes.Route{routes.PersonalTokens, routes.CreateToken, routes.DeleteToken}
-	session := []routes.Route{routes.Login, routes.ConfirmPassword, routes.PasswordConfirmed}
+	session := []routes.Route{routes.Login}
 	for name, c := range map[string]struct {
 		config  ginauth.Config
 		options routes.Options

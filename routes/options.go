@@ -29,11 +29,21 @@ type Options struct {
 	// Pages are the pages to which browsers are redirected. A route without a
 	// page responds to browsers as to API clients.
 	Pages map[Route]Page
+	// Back redirects browsers to the page whose form they sent, on this site,
+	// where Pages names no page: after a success without further content, and
+	// after an error that the user can correct. Pages with forms must not be
+	// sent with the header Referrer-Policy: no-referrer. Default false.
+	Back bool
 	// RegisterFields lists additional fields of POST /register. The hook
 	// Config.Account.Prepare receives them in Registration.Fields: the strings
 	// that the client sent, unchecked, and only the fields that it sent. Fields
 	// that are not listed are ignored. Default none.
 	RegisterFields []string
+	// LoginAfterRegister logs a new user into the session. A client that keeps
+	// tokens logs in with POST /token. With Config.Account.HideAccountExistence it
+	// has no effect, because a login would tell that the account is new. Default
+	// false: a registration does not log in.
+	LoginAfterRegister bool
 	// User returns the JSON value that represents a user in responses to that
 	// user. By default it is an object with the identifier as "id" and, if the
 	// user type provides them, "name", "email" and "email_verified". The user
@@ -47,9 +57,10 @@ type Page struct {
 	// for which Config.Pages.Home is used.
 	Done string
 	// Failed is the page after an error that the user can correct: wrong
-	// credentials, invalid input, an invalid link or too many attempts. The
-	// query gets "error" with the code of the error, and "field" if a field is
-	// not acceptable. Browsers are not redirected after other errors.
+	// credentials, invalid input, an invalid link or too many attempts. OutcomeOf
+	// tells the page what is wrong, and what was typed. The query gets "error"
+	// with the code of the error, and "field" with the first field that is not
+	// acceptable. Browsers are not redirected after other errors.
 	Failed string
 }
 

@@ -178,9 +178,9 @@ func refusePersonalTokens(c *gin.Context) {
 	}
 }
 
-// confirmed requires a confirmed password. A login by access token cannot
-// confirm it: otherwise a stolen refresh token would be enough to take over the
-// account.
+// confirmed requires a confirmed password. A login by tokens confirms it by POST
+// /confirm-password: a refresh token alone, which may be stolen, is not enough to
+// take over the account.
 func (s *server) confirmed() gin.HandlerFunc { return s.m.ConfirmPassword() }
 
 // pageHeaders keeps responses out of caches, frames and Referer headers (OWASP

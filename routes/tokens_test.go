@@ -127,7 +127,7 @@ func TestPersonalTokenReachesOnlyMe(t *testing.T) {
 			method, path, _ := strings.Cut(route, " ")
 			program.Call(method, path, body).Want(t, 403)
 		}
-		program.Post("/confirm-password", fields{"password": testapp.Password}).Want(t, 401)
+		program.Post("/confirm-password", fields{"password": testapp.Password}).Want(t, 403)
 		program.Do("POST", "/logout", "", "").Want(t, 401)
 		program.Get("/me").Want(t, 200)
 		program.Post("/token/revoke", fields{"token": token.Text}).Want(t, 204) // a token can revoke itself

@@ -17,6 +17,8 @@ const (
 	Personal Kind = "personal"
 	// Pending is a login that waits for a second factor.
 	Pending Kind = "pending"
+	// Confirmation records that the user of a login by tokens confirmed the password.
+	Confirmation Kind = "confirmation"
 	// Revoked records that something ended before it expired, such as a signed
 	// token or a session that is kept in a cookie.
 	Revoked Kind = "revoked"
@@ -133,7 +135,8 @@ type Tokens interface {
 	// id, Rotate returns ErrExists and changes nothing.
 	Rotate(ctx context.Context, now time.Time, parent string, child Token) (Rotated, error)
 	// RevokeFamily revokes the family and reports whether it was alive. Pruning
-	// keeps the revocation until FamilyExpires.
+	// keeps the revocation until FamilyExpires. A store that is full may delete
+	// the family instead, which is then unknown.
 	RevokeFamily(ctx context.Context, now time.Time, family string) (bool, error)
 	// RevokeOwner revokes the owner's families of the given kinds (all kinds if
 	// none is given), except the family named exceptFamily (none if it is ""). It

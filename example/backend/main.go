@@ -1,5 +1,4 @@
-// Command backend is a complete backend in one file: accounts with mail, and
-// notes that only their owners see.
+// Command backend is a complete backend: accounts with mail and pages, and notes that only their owners see.
 package main
 
 import (
@@ -16,6 +15,7 @@ import (
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/mail/smtp"
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/pages"
 	"github.com/ginauth/ginauth/routes"
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
@@ -41,18 +41,19 @@ func main() {
 	}
 	auth, err := ginauth.New(ginauth.Config{
 		Key: ginauth.Key(os.Getenv("APP_KEY")), Users: gormstore.Users[models.User](db), Stores: gormstore.New(db),
-		Mail: ginauth.MailConfig{Mailer: mailer, BaseURL: "https://app.example"},
+		Mail:  ginauth.MailConfig{Mailer: mailer, BaseURL: "https://app.example"},
+		Pages: pages.Config(""), ErrorHandler: pages.ErrorHandler,
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	ginauth.SetDefault(auth)
 	ginauth.RegisterPolicy[*models.User, *Note](auth.Gate(), notePolicy{})
 
 	r := gin.New()
-	r.Use(ginauth.Recovery(), ginauth.StartSession())
+	r.Use(auth.Recovery(), auth.StartSession())
+	pages.Mount(r, auth, pages.Options{Name: "Notes"})
 	routes.Mount(r, auth, routes.Options{})
-	r.GET("/notes/:id", ginauth.Auth(), ginauth.Authorize("view", ginauth.Load("id", gormstore.Find[Note](db))),
+	r.GET("/notes/:id", auth.Auth(), auth.Authorize("view", ginauth.Load("id", gormstore.Find[Note](db))),
 		func(c *gin.Context) { c.JSON(200, ginauth.Loaded[*Note](c)) })
 	log.Fatal(errors.Join(r.Run(), auth.Close(ctx)))
 }

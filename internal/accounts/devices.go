@@ -19,13 +19,19 @@ import (
 // SessionKind is the kind of a session among devices.
 const SessionKind = "session"
 
-// Device is something that is logged into an account, or can be.
+// Device is a login to an account, or something that can log in, with all its parts: a
+// remembered browser is one device with its cookie and its sessions.
 type Device struct {
 	ID, Kind, Name, Address string
 	Created, LastSeen       time.Time
 	Current                 bool
-	Series                  string // of the remember-me tokens of a session, or ""
-	owner                   string // of a session
+	// Session says that a session is a part of the device.
+	Session bool
+
+	family     string   // of its tokens, or ""
+	rows       []string // of its sessions
+	owner      string   // of its sessions
+	remembered bool     // its sessions end with the series of their remember-me tokens
 }
 
 // Current is what the request that asks for devices comes from.
@@ -37,14 +43,11 @@ type Current struct {
 // Devices returns what is logged into the account of a user, the most recently seen
 // first.
 func (s *Service) Devices(ctx context.Context, u User, current Current) ([]Device, error) {
-	devices, err := s.sessionDevices(ctx, u, current.Row)
-	if err != nil {
-		return nil, err
-	}
 	found, err := s.Tokens.Of(ctx, u.Realm.Owner(u.AuthID()), stores.Remember, stores.Refresh, stores.Personal)
 	if err != nil {
 		return nil, err
 	}
+	devices := []Device{}
 	for _, t := range found {
 		data, err := tokens.ParseData(t.Data)
 		if err != nil || !stillBound(t.Kind, data, u.Realm, u.Authenticatable) {
@@ -52,9 +55,54 @@ func (s *Service) Devices(ctx context.Context, u User, current Current) ([]Devic
 		}
 		devices = append(devices, tokenDevice(t, data, slices.Contains(current.Families, t.Family)))
 	}
+	sessions, err := s.sessionDevices(ctx, u, current.Row)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range sessions {
+		devices = join(devices, d)
+	}
+	devices, err = s.living(ctx, devices)
 	slices.SortStableFunc(devices, func(a, b Device) int { return b.LastSeen.Compare(a.LastSeen) })
-	return devices, nil
+	return devices, err
 }
+
+// join adds a session to the device of its series, or as a device of its own.
+func join(devices []Device, session Device) []Device {
+	i := slices.IndexFunc(devices, func(d Device) bool { return d.family != "" && d.family == session.family })
+	if i < 0 {
+		return append(devices, session)
+	}
+	d := &devices[i]
+	if session.LastSeen.After(d.LastSeen) {
+		d.Name, d.Address, d.LastSeen = session.Name, session.Address, session.LastSeen
+	}
+	if session.Created.Before(d.Created) {
+		d.Created = session.Created
+	}
+	d.Current = d.Current || session.Current
+	d.Session, d.rows, d.owner = true, append(d.rows, session.rows...), session.owner
+	return devices
+}
+
+// living leaves out sessions that ended with their series. A device that has the token of the
+// series is living.
+func (s *Service) living(ctx context.Context, devices []Device) ([]Device, error) {
+	var series []string
+	for _, d := range devices {
+		if d.bySeries() {
+			series = append(series, d.family)
+		}
+	}
+	alive, err := s.Tokens.FamiliesLive(ctx, series)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(devices, func(d Device) bool { return d.bySeries() && !alive[d.family] }), nil
+}
+
+// bySeries reports whether the device is a session that lives no longer than a series of tokens.
+func (d Device) bySeries() bool { return d.Kind == SessionKind && d.remembered }
 
 // stillBound reports whether a token is bound to the user's current stamp, or to none but to
 // this user.
@@ -71,7 +119,7 @@ func stillBound(kind stores.Kind, data tokens.Data, rm *realm.Realm, u models.Au
 func tokenDevice(t stores.Token, data tokens.Data, current bool) Device {
 	d := Device{
 		ID: string(t.Kind) + "-" + t.Family, Kind: string(t.Kind), Name: t.Name, Address: data.Address,
-		Created: t.Created, LastSeen: t.Created, Current: current,
+		Created: t.Created, LastSeen: t.Created, Current: current, family: t.Family,
 	}
 	if t.Kind != stores.Personal {
 		d.Name = useragent.Name(t.Name)
@@ -99,7 +147,7 @@ func (s *Service) sessionDevices(ctx context.Context, u User, currentRow string)
 		devices = append(devices, Device{
 			ID: SessionKind + "-" + row.Row, Kind: SessionKind, Name: useragent.Name(row.UserAgent), Address: row.Address,
 			Created: row.Created, LastSeen: row.LastSeen, Current: row.Row == currentRow,
-			Series: login.Series, owner: owner,
+			Session: true, family: login.Series, rows: []string{row.Row}, owner: owner, remembered: login.Remembered,
 		})
 	}
 	return devices, nil
@@ -118,22 +166,22 @@ func (s *Service) loginOf(row *stores.Session, u User) (session.Login, bool) {
 	return session.Login{}, false
 }
 
-// EndDevice ends a device that is not the current session.
-func (s *Service) EndDevice(ctx context.Context, d Device) error {
-	_, name, _ := strings.Cut(d.ID, "-")
-	family := name
-	if d.Kind == SessionKind {
-		family = d.Series // first what could start another session in its place
-	}
-	if family != "" {
-		if _, err := s.Tokens.RevokeFamily(ctx, family); err != nil {
+// EndDevice ends a device with all its parts, except the session with a row.
+func (s *Service) EndDevice(ctx context.Context, d Device, exceptRow string) error {
+	if d.family != "" { // first what could start another session
+		if _, err := s.Tokens.RevokeFamily(ctx, d.family); err != nil {
 			return err
 		}
 	}
-	if d.Kind != SessionKind {
-		return nil
+	for _, row := range d.rows {
+		if row == exceptRow {
+			continue
+		}
+		if err := s.Sessions.End(ctx, row, d.owner); err != nil {
+			return autherr.Unavailable("end device", err)
+		}
 	}
-	return autherr.Unavailable("end device", s.Sessions.End(ctx, name, d.owner))
+	return nil
 }
 
 // StoredName returns the name of the token or row of a device, for events.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/stamp"
@@ -33,7 +34,7 @@ func (s *Service) RequestEmailChange(ctx context.Context, r *request.State, u Us
 	if _, ok := u.Realm.Users.(models.EmailChanger); !ok {
 		return unsupported("changes no email addresses")
 	}
-	email = strings.TrimSpace(email)
+	email = canon.ASCIIDomain(strings.TrimSpace(email))
 	if err := checkAddress(email); err != nil {
 		return err
 	}

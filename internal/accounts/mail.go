@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
@@ -109,6 +110,7 @@ func (m *Mails) sendTo(ctx context.Context, kind string, u models.Authenticatabl
 	if m == nil {
 		return
 	}
+	to.Email = canon.ASCIIDomain(to.Email) // also of users who were not registered here
 	data.AppName, data.Name = m.Config.AppName, to.Name
 	if data.At.IsZero() {
 		data.At = m.Env.Now()
@@ -175,7 +177,7 @@ func (s *Service) mailable(ctx context.Context, rm *realm.Realm, kind, email str
 		return nil, false, err
 	}
 	if !isOneAddress(canonical) {
-		return nil, false, autherr.Invalid(emailField, "is not one address")
+		return nil, false, autherr.Invalid(emailField, "is not one email address")
 	}
 	ctx, span := s.Env.Span(ctx)
 	defer span.End()

@@ -13,6 +13,7 @@ import (
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/config"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/internal/emailaddr"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
@@ -30,7 +31,7 @@ func (s *Service) Register(ctx context.Context, rm *realm.Realm, in config.Regis
 	if err != nil {
 		return nil, err
 	}
-	in.Email = strings.TrimSpace(in.Email) // as a login does
+	in.Email = canon.ASCIIDomain(strings.TrimSpace(in.Email)) // as a login does
 	if err := s.checkRegistration(ctx, rm, in); err != nil {
 		return nil, err
 	}

@@ -73,11 +73,16 @@ func (a Answer) Body(err error, denied string) map[string]any {
 		}
 		first := faults[0]
 		body["field"], body["errors"] = first.Field, all
-		body["message"] = "The " + strings.ReplaceAll(first.Field, "_", " ") + " " + first.Reason + "."
+		body["message"] = Sentence(first.Field, first.Reason)
 	case denied != "":
 		body["message"] = denied
 	}
 	return body
+}
+
+// Sentence says what is wrong with a field.
+func Sentence(field, reason string) string {
+	return "The " + strings.ReplaceAll(field, "_", " ") + " " + reason + "."
 }
 
 // retryAfterOutage is how many seconds the client of a 503 is asked to wait.

@@ -40,13 +40,14 @@ const maxRounds = 4
 
 // Identifier returns the canonical form of an email address or user name:
 // surrounding white space is trimmed, the text is normalized to Unicode form
-// NFKC, and its case is folded. Identifiers are stored, looked up and counted
-// in this form.
+// NFKC, and its case is folded. The domain of an email address that is not in
+// ASCII is converted to A-labels (IDNA2008). Identifiers are stored, looked up and
+// counted in this form.
 //
 // For example, "ＡNN", " ann" and "Ann" are one account, and so are "STRASSE"
-// and "straße". Different accounts are "ı" (U+0131) and "i", "ann+tag" and
-// "ann", and "example.org." and "example.org", because they can belong to
-// different people.
+// and "straße", and "ann@bücher.de" and "ann@xn--bcher-kva.de". Different accounts
+// are "ı" (U+0131) and "i", "ann+tag" and "ann", "example.org." and "example.org",
+// and "ann@faß.de" and "ann@fass.de", because they can belong to different people.
 //
 // The canonical form of a result is the result itself. Identifier refuses text
 // with white space inside, with control, format or other invisible characters,
@@ -68,7 +69,12 @@ func Identifier(s string) (string, error) {
 	if strings.ContainsFunc(s, unacceptable) {
 		return "", ErrMalformed
 	}
-	s, ok := fold(s)
+	var ok bool
+	if local, domain, is := cutInternational(s); is {
+		s, ok = address(local, domain)
+	} else {
+		s, ok = fold(s)
+	}
 	if !ok || strings.ContainsFunc(s, unacceptable) {
 		return "", ErrMalformed
 	}

@@ -35,6 +35,16 @@ func TestIdentifier(t *testing.T) {
 		{"Cherokee", "\uab70\u13a0\u13f8\u13f0", "\u13a0\u13a0\u13f0\u13f0"},
 		{"tag is another account", "ann+tag@example.org", "ann+tag@example.org"},
 		{"trailing dot is another account", "ann@example.org.", "ann@example.org."},
+		{"domain outside ASCII", "Ann@B\u00fccher.DE", "ann@xn--bcher-kva.de"},
+		{"decomposed domain", "ann@bu\u0308cher.de", "ann@xn--bcher-kva.de"},
+		{"domain in A-labels", "ann@XN--Bcher-KVA.de", "ann@xn--bcher-kva.de"},
+		{"sharp s of a domain", "ann@fa\u00df.de", "ann@xn--fa-hia.de"},
+		{"two s of a domain", "ann@fass.de", "ann@fass.de"},
+		{"final sigma of a domain", "ann@\u03b2\u03cc\u03bb\u03bf\u03c2.gr", "ann@xn--nxasmm1c.gr"},
+		{"sigma of a domain", "ann@\u03b2\u03cc\u03bb\u03bf\u03c3.gr", "ann@xn--nxasmq6b.gr"},
+		{"ideographic full stop", "ann@example\u3002com", "ann@example.com"},
+		{"local part outside ASCII", "J\u00fcrgen@fa\u00df.de", "j\u00fcrgen@xn--fa-hia.de"},
+		{"no domain", "stra\u00dfe@", "strasse@"},
 		{"quoted", `"a,b"@x`, `"a,b"@x`},
 		{"longest", strings.Repeat("a", 254), strings.Repeat("a", 254)},
 		{"longest with spaces", strings.Repeat(" ", 770) + strings.Repeat("a", 254), strings.Repeat("a", 254)},
@@ -55,6 +65,9 @@ func TestIdentifierRefuses(t *testing.T) {
 	}{
 		{"nothing", "", canon.ErrEmpty},
 		{"white space", " \t\u3000\n", canon.ErrEmpty},
+		{"broken A-label", "ann@xn--0000000000.de", canon.ErrMalformed},
+		{"A-label of ASCII", "ann@xn--fass-.de", canon.ErrMalformed},
+		{"A-label that is too long", "ann@" + strings.Repeat("\u00fc", 60) + ".de", canon.ErrMalformed},
 		{"255 bytes", strings.Repeat("a", 255), canon.ErrTooLong},
 		{"input over its limit", strings.Repeat(" ", 1024) + "a", canon.ErrTooLong},
 		{"a megabyte of rubbish", strings.Repeat("\xff", 1<<20), canon.ErrTooLong},
@@ -145,5 +158,16 @@ func BenchmarkIdentifier(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		canon.Identifier("Ann.Example@Example.org")
+	}
+}
+
+func TestASCIIDomain(t *testing.T) {
+	for in, want := range map[string]string{
+		"Ann@B\u00fccher.de": "Ann@xn--bcher-kva.de", "J\u00fcrgen@fa\u00df.de": "J\u00fcrgen@xn--fa-hia.de", "ann@fass.de": "ann@fass.de",
+		"Ann@XN--Bcher-KVA.de": "Ann@XN--Bcher-KVA.de", "b\u00fccher": "b\u00fccher", "": "", "ann@-\u00fc": "ann@-\u00fc",
+	} {
+		if got := canon.ASCIIDomain(in); got != want {
+			t.Errorf("ASCIIDomain(%+q) = %+q, want %+q", in, got, want)
+		}
 	}
 }

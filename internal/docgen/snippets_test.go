@@ -20,14 +20,15 @@ import (
 var snippetImports = withModule(map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "log": "log", "os": "os",
 	"rand": "crypto/rand", "slog": "log/slog", "strings": "strings", "time": "time", "testing": "testing",
-	"httptest": "net/http/httptest",
-	"gin":      "github.com/gin-gonic/gin", "gorm": "gorm.io/gorm", "sessions": "github.com/gin-contrib/sessions",
+	"httptest": "net/http/httptest", "fs": "io/fs",
+	"gin": "github.com/gin-gonic/gin", "gorm": "gorm.io/gorm", "sessions": "github.com/gin-contrib/sessions",
 	"redis": "github.com/redis/go-redis/v9", "ginauth": modulePath,
 })
 
 func withModule(imports map[string]string) map[string]string {
 	for _, p := range []string{
 		"breach", "docs/officehours", "events", "features/totp", "ginauthtest", "hashing", "jwt", "mail", "mail/filemail", "mail/logmail", "mail/smtp", "models",
+		"pages",
 		"routes", "stores", "stores/cookiestore", "stores/filestore", "stores/gormstore", "stores/memstore",
 		"stores/redisstore", "stores/storetest",
 	} {

@@ -34,12 +34,12 @@ func (e *Error) Error() string { return "email address " + e.Reason }
 const (
 	reasonEmpty    = "is required"
 	reasonLong     = "must have at most 254 bytes"
-	reasonOne      = "must be one address with one @ in it"
+	reasonOne      = "must be one email address, with one @ in it"
 	reasonLocal    = "must have 1 to 64 letters, digits or signs before the @, without spaces, quotes or accents"
 	reasonDots     = "must have no dot first, last or twice in a row before the @"
 	reasonDomain   = "must have a domain of letters, digits and hyphens, with a dot in it"
 	reasonLabel    = "must have 1 to 63 characters between the dots of the domain, with no hyphen first or last"
-	reasonTop      = "must not end in a number: addresses of machines are not accepted"
+	reasonTop      = "must not end in a number: IP addresses are not accepted"
 	reasonIdentity = "has characters that look like others or cannot be seen"
 )
 

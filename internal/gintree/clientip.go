@@ -35,12 +35,12 @@ func CheckClientIP(engine *gin.Engine, clientIP func(*gin.Context) string) (prob
 	}
 	strangers := peers[len(peers)-2:]
 	if ask(strangers[0], forwardedFor(claimed)) == claimed && ask(strangers[1], forwardedFor(claimed)) == claimed {
-		return "accepts an address from every peer, so addresses are what clients claim: use TrustedProxies, or call SetTrustedProxies"
+		return "accepts an IP address from every peer, so addresses are what clients claim: use TrustedProxies, or call SetTrustedProxies"
 	}
 	for _, peer := range peers {
 		switch ask(peer, forwardedFor("192.0.2.7, "+claimed)) {
 		case "192.0.2.7":
-			return "returns the first address in X-Forwarded-For, which clients write"
+			return "returns the first IP address in X-Forwarded-For, which clients write"
 		case claimed:
 		default:
 			continue // not a trusted proxy
@@ -53,7 +53,7 @@ func CheckClientIP(engine *gin.Engine, clientIP func(*gin.Context) string) (prob
 			}
 			header = forwardedFor(claimed + ", " + entry)
 			if ask(peer, header) == claimed {
-				return "returns an address that a client put into X-Forwarded-For if that ends in \"" + entry + "\""
+				return "returns an IP address that a client put into X-Forwarded-For if that ends in \"" + entry + "\""
 			}
 		}
 	}

@@ -16,7 +16,7 @@ const (
 	typeOKP    = "OKP"
 )
 
-// algorithm is a signature algorithm (RFC 7518, 3.1).
+// algorithm is a signature algorithm (RFC 7518, 3.1; RFC 9864, 2.2).
 type algorithm struct {
 	name    string
 	keyType string
@@ -64,5 +64,6 @@ func algorithms() []algorithm {
 		{"ES384", typeEC, crypto.SHA384, elliptic.P384(), jwt.SigningMethodES384},
 		{"ES512", typeEC, crypto.SHA512, elliptic.P521(), jwt.SigningMethodES512},
 		{"EdDSA", typeOKP, 0, nil, jwt.SigningMethodEdDSA},
+		{"Ed25519", typeOKP, 0, nil, jwt.SigningMethodEdDSA}, // the same by its fully specified name
 	}
 }

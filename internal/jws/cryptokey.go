@@ -28,8 +28,9 @@ const maxExponent = 1<<31 - 1
 // copies all other keys.
 //
 // The algorithm is RS256, RS384 or RS512 for RSA; ES256, ES384 or ES512, which
-// must fit the curve, for EC; and EdDSA for Ed25519. The empty name means
-// RS256, the algorithm of the curve, or EdDSA. RSA-PSS is not supported.
+// must fit the curve, for EC; and EdDSA or Ed25519 (RFC 9864), two names of one
+// algorithm, for Ed25519. A key has one of the names. The empty name means RS256,
+// the algorithm of the curve, or EdDSA. RSA-PSS is not supported.
 //
 // The error wraps ErrKey. Refused are RSA keys of less than 2048 or more than
 // 8192 bits, with an even modulus, with an exponent that is even or less than

@@ -72,7 +72,7 @@ func TestTokenOfOtherKeyIsRefused(t *testing.T) { // J02
 		set := newSet(t, key)
 		for name, sign := range other {
 			for _, alg := range []string{
-				"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA",
+				"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
 				"PS256", "PS384", "PS512", "ES256K", "Ed25519", "none", "RSA1_5", "dir",
 			} {
 				if _, _, err := set.Verify(typ, forge(headerOf(alg, "k"), string(payload()), sign)); err == nil {

@@ -105,6 +105,7 @@ func everyKey(t testing.TB, kid string) []jws.Key {
 		cryptoKey(t, kid, "RS256", rsaPair()), cryptoKey(t, kid, "RS384", rsaPair()), cryptoKey(t, kid, "RS512", rsaPair()),
 		cryptoKey(t, kid, "ES256", ecPair()), cryptoKey(t, kid, "ES384", ec384()), cryptoKey(t, kid, "ES512", ec521()),
 		cryptoKey(t, kid, "EdDSA", edPair()),
+		cryptoKey(t, kid, "Ed25519", edPair()),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"math/big"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -28,6 +29,16 @@ func certificate(key crypto.Signer, usage x509.KeyUsage) string {
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), KeyUsage: usage}
 	return block("CERTIFICATE", must(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)))
 }
+
+// What tools write around keys: OpenSSL for "ecparam -genkey" and "pkcs12 -nodes", and for
+// environment variables whoever copies a key there.
+var (
+	ecParameters  = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+	sec1          = block("EC PRIVATE KEY", must(x509.MarshalECPrivateKey(ecPair())))
+	bagAttributes = "Bag Attributes\n    friendlyName: api\n    localKeyID: 54 69 6D 65 20 31 \nKey Attributes: <No Attributes>\n"
+)
+
+func escaped(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
 
 func TestParsePEM(t *testing.T) {
 	for _, tt := range []struct {
@@ -48,6 +59,16 @@ func TestParsePEM(t *testing.T) {
 		{"certificate for anything", "", certificate(edPair(), 0), "EdDSA", false},
 		{"white space around", "", "\n\t " + public(edPair().Public()) + " \r\n\n", "EdDSA", false},
 		{"CRLF", "", strings.ReplaceAll(public(edPair().Public()), "\n", "\r\n"), "EdDSA", false},
+		{"parameters first", "", ecParameters + sec1, "ES256", true},
+		{"parameters last", "", sec1 + ecParameters, "ES256", true},
+		{"bag attributes", "", bagAttributes + pkcs8(ecPair()), "ES256", true},
+		{"text before and behind", "", "Key of the API:\n" + public(edPair().Public()) + "keep it", "EdDSA", false},
+		{"line breaks as two characters", "", escaped(pkcs8(rsaPair())), "RS256", true},
+		{"line breaks as four characters", "", strings.ReplaceAll(pkcs8(edPair()), "\n", `\r\n`), "EdDSA", true},
+		{"in double quotes", "", `"` + escaped(ecParameters+sec1) + `"`, "ES256", true},
+		{"in single quotes", "", "'" + pkcs8(edPair()) + "'\n", "EdDSA", true},
+		{"byte order mark", "", "\ufeff" + pkcs8(edPair()), "EdDSA", true},
+		{"by the new name", "Ed25519", pkcs8(edPair()), "Ed25519", true},
 		{"no line break at the end", "", strings.TrimSpace(public(edPair().Public())), "EdDSA", false},
 	} {
 		key, err := jws.ParsePEM("k", tt.alg, []byte(tt.text))
@@ -69,10 +90,10 @@ func TestParsePEMRefuses(t *testing.T) {
 		{"cut off", "", private[:len(private)-10], "not PEM"},
 		{"not base64", "", strings.Replace(private, "M", "*", 1), "not PEM"},
 		{"two blocks", "", private + private, "more than one"},
-		{"parameters first", "", block("EC PARAMETERS", sample(10)) + block("EC PRIVATE KEY", must(x509.MarshalECPrivateKey(ecPair()))), "more than one"},
-		{"broken block first", "", "-----BEGIN PRIVATE KEY-----\n*\n" + private, "more than one"},
-		{"text before", "", "Key:\n" + private, "not PEM"},
-		{"text behind", "", private + "Key", "more than one"},
+		{"key and certificate", "", private + certificate(edPair(), 0), `"PRIVATE KEY" and "CERTIFICATE"`},
+		{"parameters alone", "", ecParameters, "no key"},
+		{"broken block first", "", "-----BEGIN PRIVATE KEY-----\n*\n" + private, "damaged"},
+		{"broken block last", "", private + "-----BEGIN PRIVATE KEY-----\n*\n", "damaged"},
 		{"too long", "", private + strings.Repeat("\n", 32<<10), "longer than"},
 		{"encrypted PKCS #8", "", block("ENCRYPTED PRIVATE KEY", sample(100)), "encrypted"},
 		{"encrypted PKCS #1", "", encrypted, "encrypted"},
@@ -94,6 +115,31 @@ func TestParsePEMRefuses(t *testing.T) {
 		_, err := jws.ParsePEM("k", tt.alg, []byte(tt.text))
 		if !errors.Is(err, jws.ErrKey) || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: %v, want an error that says %q", tt.name, err, tt.says)
+		}
+	}
+}
+
+// TestParsePEMOfOpenSSL reads keys as OpenSSL writes them.
+func TestParsePEMOfOpenSSL(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("openssl is not installed")
+	}
+	for _, tt := range []struct{ want, command string }{
+		{"ES256", "ecparam -name prime256v1 -genkey"}, {"ES384", "ecparam -name secp384r1 -genkey"},
+		{"RS256", "genrsa 2048"}, {"RS256", "genrsa -traditional 2048"}, {"EdDSA", "genpkey -algorithm ED25519"},
+		{"ES256", "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256"},
+		{"EdDSA", "genpkey -algorithm ED25519 -text"},
+	} {
+		text, err := exec.Command(openssl, strings.Fields(tt.command)...).Output()
+		if err != nil {
+			t.Errorf("openssl %s: %v", tt.command, err)
+			continue
+		}
+		for _, text := range []string{string(text), escaped(string(text))} {
+			if key, err := jws.ParsePEM("k", "", []byte(text)); err != nil || key.Algorithm() != tt.want || !key.CanSign() {
+				t.Errorf("openssl %s: %s, %v", tt.command, key.Algorithm(), err)
+			}
 		}
 	}
 }

@@ -22,25 +22,31 @@ const maxDevice = 1024
 // password, and the token of a device or "".
 type Credentials struct{ Field, Canonical, Password, Device string }
 
-// Parse checks credentials before anything is asked, counted or hashed. The errors are
-// *autherr.InputErrors.
+// Parse checks credentials before anything is asked, counted or hashed. The error holds all
+// faults of the input.
 func Parse(rm *realm.Realm, given map[string]any) (Credentials, error) {
 	var c Credentials
+	identifier := c.identify(rm, given)
 	var err error
-	if c.Password, err = text(given, Field); err != nil {
-		return c, err
+	if c.Password, err = text(given, Field); err == nil {
+		err = CheckShape(Field, c.Password)
 	}
-	if err := CheckShape(Field, c.Password); err != nil {
-		return c, err
+	return c, autherr.AllInput(identifier, err, c.device(given))
+}
+
+// device reads the token of a device.
+func (c *Credentials) device(given map[string]any) (err error) {
+	if given[DeviceField] == nil {
+		return nil
 	}
-	if given[DeviceField] != nil {
-		if c.Device, err = text(given, DeviceField); err != nil {
-			return c, err
-		}
-		if len(c.Device) > maxDevice {
-			return c, autherr.Invalid(DeviceField, fmt.Sprintf("is longer than %d bytes", maxDevice))
-		}
+	if c.Device, err = text(given, DeviceField); err == nil && len(c.Device) > maxDevice {
+		err = autherr.Invalid(DeviceField, fmt.Sprintf("is longer than %d bytes", maxDevice))
 	}
+	return err
+}
+
+// identify reads the field that names a user.
+func (c *Credentials) identify(rm *realm.Realm, given map[string]any) error {
 	named := 0
 	for field := range given {
 		if field != Field && field != DeviceField {
@@ -49,14 +55,13 @@ func Parse(rm *realm.Realm, given map[string]any) (Credentials, error) {
 		}
 	}
 	if named != 1 {
-		return c, autherr.Invalid("credentials", "name a user by exactly one field beside the password")
+		return autherr.Invalid("credentials", "name a user by exactly one field beside the password")
 	}
 	value, err := text(given, c.Field)
-	if err != nil {
-		return c, err
+	if err == nil {
+		c.Canonical, err = rm.Canonical(c.Field, value)
 	}
-	c.Canonical, err = rm.Canonical(c.Field, value)
-	return c, err
+	return err
 }
 
 func text(given map[string]any, field string) (string, error) {

@@ -28,9 +28,10 @@ type Config struct {
 // Service identifies users by the login in their session, and remembers devices. It is
 // safe for concurrent use.
 type Service struct {
-	Env    *request.Env
-	Tokens *tokens.Service
-	Config Config
+	Env      *request.Env
+	Sessions *session.Engine
+	Tokens   *tokens.Service
+	Config   Config
 }
 
 // Guard is a guard whose logins are in sessions.

@@ -113,6 +113,9 @@ func (s *Service) recall(ctx context.Context, r *request.State, sess *session.Se
 			if err := s.begin(r, sess, g, user, next); err != nil {
 				return nil, err
 			}
+			if !next.Again {
+				s.endFormer(r, found.Owner, token.Family)
+			}
 			door.LoggedIn(ctx, user)
 			return user, nil
 		}
@@ -125,6 +128,22 @@ func (s *Service) recall(ctx context.Context, r *request.State, sess *session.Se
 		s.Env.Dispatch(ctx, events.TokenReused{Meta: r.Meta(g.Name, id), Kind: string(stores.Remember), TokenID: token.Family})
 	}
 	return nil, s.forgetEnded(ctx, r, g, found, err)
+}
+
+// endFormer ends, off the request, the sessions that the series began before: the browser that
+// had them was closed. Sessions within the grace time stay. They may be of parallel requests of
+// the browser, which keeps one of them.
+func (s *Service) endFormer(r *request.State, owner, series string) {
+	before := s.Env.Now().Add(-s.Tokens.RememberGrace())
+	r.AfterCommit(func() {
+		s.Env.Background.TryRun(func() { // if too many jobs run, the next use of the cookie ends them
+			ctx, span := s.Env.Span(context.Background())
+			defer span.End()
+			if err := s.Sessions.EndSeries(ctx, owner, series, before); err != nil {
+				s.Env.Log.Warn("ginauth: former sessions of a remembered device not ended", "error", request.Cut(err.Error(), 512))
+			}
+		})
+	})
 }
 
 // recognize identifies a remembered device in a request whose response cannot carry another token.
@@ -197,19 +216,38 @@ func (s *Service) begin(r *request.State, sess *session.Session, g *Guard, u mod
 	return nil
 }
 
-// remember makes the remember-me cookie of a login and returns the name of its series.
+// remember makes the remember-me cookie of a login and returns the name of its series. The series
+// of the cookie that it replaces ends: no client has it any more.
 func (s *Service) remember(ctx context.Context, r *request.State, g *Guard, u models.Authenticatable) (series string, err error) {
 	owner, err := g.Realm.TokenOwner(u)
 	if err != nil {
 		return "", err
 	}
+	former, found, ok, err := s.presented(ctx, r, g)
+	if err != nil {
+		return "", err
+	}
+	if ok && tokens.Lives(found, s.Env.Now()) {
+		s.endReplaced(r, former.Family)
+	}
 	token := s.Tokens.NewToken()
 	record := s.record(r, g, token, u, owner, s.Env.Now().Add(s.Config.Absolute))
-	if err := s.Tokens.Store(ctx, record); err != nil {
+	if err := s.Tokens.StoreLogin(ctx, r, g.Name, u.AuthID(), record); err != nil {
 		return "", err
 	}
 	s.send(r, g, token, record)
 	return token.Family, nil
+}
+
+// endReplaced ends the series of a cookie that this response replaces.
+func (s *Service) endReplaced(r *request.State, series string) {
+	r.AfterCommit(func() {
+		ctx, span := r.Span(context.WithoutCancel(r.Context()))
+		defer span.End()
+		if _, err := s.Tokens.RevokeFamily(ctx, series); err != nil {
+			s.Env.Log.WarnContext(ctx, "ginauth: a replaced remember-me cookie is still listed", "error", request.Cut(err.Error(), 256))
+		}
+	})
 }
 
 func (s *Service) send(r *request.State, g *Guard, token opaque.Token, record stores.Token) {

@@ -2,6 +2,7 @@ package request
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -15,14 +16,18 @@ const (
 )
 
 // RememberIntended records which page a person requested before the browser was redirected to
-// another one. Base comes before its path in what the browser sees. It uses a sealed cookie and no
-// session, so that robots which follow protected links fill no store.
+// another one: for a form the page that it is on, which can send it again. Base comes before its
+// path in what the browser sees. It uses a sealed cookie and no session, so that robots which follow
+// protected links fill no store.
 func (r *State) RememberIntended(with stores.Sealer, base string) {
-	if !opensPage(r.HTTP) {
-		return
+	target := ""
+	switch {
+	case opensPage(r.HTTP):
+		target = redirect.Or(base+r.HTTP.URL.RequestURI(), "")
+	case r.HTTP.Method == http.MethodPost && navigates(r.HTTP):
+		target = Referer(r.HTTP)
 	}
-	target, ok := redirect.Clean(base + r.HTTP.URL.RequestURI())
-	if !ok {
+	if target == "" {
 		return
 	}
 	text, err := with.Seal(r.Now(), intendedLifetime, []byte(target))
@@ -32,13 +37,27 @@ func (r *State) RememberIntended(with stores.Sealer, base string) {
 	r.SetCookie(r.Jar.Sibling(intendedCookie), text, intendedLifetime)
 }
 
+// Referer returns the page of this site that sent the request, as a path with its query, or "". It
+// is a page of this site also if the header is forged.
+func Referer(r *http.Request) string {
+	u, err := url.Parse(r.Referer())
+	if err != nil || u.Host != r.Host || u.Scheme != "https" && u.Scheme != "http" {
+		return ""
+	}
+	return redirect.Or(u.RequestURI(), "")
+}
+
 // opensPage reports whether a person opens a page by the request. What a browser sends on its own,
-// such as a prefetch, an image or a request of a script, is not where somebody was going. Browsers
-// without Fetch Metadata are given the benefit of the doubt.
+// such as a prefetch, an image or a request of a script, is not where somebody was going.
 func opensPage(r *http.Request) bool {
+	return r.Method == http.MethodGet && !speculative(r) && r.Header.Get("Upgrade") == "" && navigates(r)
+}
+
+// navigates reports whether the response becomes a page. Browsers without Fetch Metadata are given
+// the benefit of the doubt.
+func navigates(r *http.Request) bool {
 	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
-	return r.Method == http.MethodGet && !speculative(r) && r.Header.Get("Upgrade") == "" &&
-		(mode == "" || mode == "navigate") && (dest == "" || dest == "document")
+	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")
 }
 
 // speculative reports whether a browser sends a request before a person asks for it: a prefetch or

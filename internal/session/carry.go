@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
@@ -19,18 +20,7 @@ const carriedLifetime = 5 * time.Minute
 // this site. There is no new session: its cookie would overwrite that of a login, which the
 // browser has and did not send.
 func (s *Session) carry() error {
-	flashed := make(map[string][]byte)
-	lost := 0
-	for key, data := range s.set {
-		if reserved(key) {
-			continue
-		}
-		if _, marked := s.set[flashPrefix+key]; marked {
-			flashed[key] = data
-		} else {
-			lost++
-		}
-	}
+	flashed, lost := s.flashedHere()
 	text, err := "", error(nil)
 	if len(flashed) > 0 {
 		text, err = s.sealFlash(flashed)
@@ -47,6 +37,52 @@ func (s *Session) carry() error {
 			"method", s.r.HTTP.Method, "values", lost)
 	}
 	return nil
+}
+
+// carryFlash keeps what a request without a session flashed in the cookie, and reports whether it
+// did: a message to a guest takes no row of the store. It keeps nothing if anything else is to be
+// stored, or if the cookie would be too large.
+func (s *Session) carryFlash() bool {
+	if s.r == nil || s.next != nil || s.superseded || s.r.Upgrades() {
+		return false
+	}
+	flashed, others := s.flashedHere()
+	if others > 0 || len(flashed) == 0 {
+		return false
+	}
+	text, err := s.sealFlash(flashed)
+	if err != nil {
+		return false
+	}
+	s.r.SetCookieAtCommit(s.e.flashCookie, text, carriedLifetime)
+	return true
+}
+
+// flashedHere returns what this request flashed, and the number of the other values that it put.
+func (s *Session) flashedHere() (flashed map[string][]byte, others int) {
+	flashed = make(map[string][]byte)
+	for key, data := range s.set {
+		if strings.HasPrefix(key, flashPrefix) {
+			continue
+		}
+		if _, marked := s.set[flashPrefix+key]; marked {
+			flashed[key] = data
+		} else {
+			others++
+		}
+	}
+	return flashed, others
+}
+
+// KeepFlash keeps what was flashed to this request for the next one, because this one is redirected
+// before it shows a page. It does nothing if the session was not read.
+func (s *Session) KeepFlash() {
+	s.lock()
+	read := s.loaded && s.fault == nil && !*s.committed()
+	s.mu.Unlock()
+	if read {
+		_ = s.Reflash() // the redirect is sent all the same
+	}
 }
 
 func (s *Session) sealFlash(flashed map[string][]byte) (string, error) {

@@ -103,6 +103,9 @@ func (s *Session) store(ctx context.Context) (Change, error) {
 		if !s.presented && len(s.made) == 0 && s.r != nil && s.r.WithheldCookies() {
 			return Change{}, s.carry()
 		}
+		if s.carryFlash() {
+			return Change{Clear: s.clearing}, nil
+		}
 		return s.create(ctx)
 	}
 	return Change{Clear: s.clearing}, nil

@@ -34,7 +34,7 @@ type Config struct {
 	// cookies.
 	FormKeys keys.Subkeys
 	Sealer   stores.Sealer
-	// Flash seals what a request from another site flashed.
+	// Flash seals what a request without a session flashed.
 	Flash stores.Sealer
 }
 

@@ -62,12 +62,13 @@ func TestWorkOfARequestGrowsLinearly(t *testing.T) {
 				keys := keyNames(n)
 				if test.stored {
 					v := b.visit()
-					for _, key := range keys {
+					for _, key := range keys[1:] {
 						if err := v.s.Flash(key, false); err != nil {
 							t.Fatal(err)
 						}
 					}
-					if err := v.commit(); err != nil {
+					// Flash alone would be in a cookie.
+					if err := errors.Join(v.s.Put(keys[0], true), v.commit()); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
@@ -86,6 +87,25 @@ func (e *Engine) EndOf(ctx context.Context, owner, exceptRow string) error {
 	}
 	_, err := e.index.DeleteSessionsOf(ctx, owner, exceptRow)
 	return err
+}
+
+// EndSeries ends the logins of an owner that belong to a series of remember-me tokens and began
+// before a time.
+func (e *Engine) EndSeries(ctx context.Context, owner, series string, before time.Time) error {
+	rows, err := e.Of(ctx, owner)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		who, _ := parsePrincipals(rows[i].Principals, nil)
+		if !slices.ContainsFunc(who, func(l principal) bool { return l.Series == series && l.At.Before(before) }) {
+			continue
+		}
+		if err := e.endIn(ctx, &rows[i], owner); err != nil {
+			return autherr.Unavailable("end session", err)
+		}
+	}
+	return nil
 }
 
 // Shared reports whether several users are logged in in a session.

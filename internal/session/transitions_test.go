@@ -45,7 +45,7 @@ func newApplication(set stores.Set) *application {
 	app.engine = session.New(app.env, set, session.Config{
 		IdleTimeout: time.Hour, AbsoluteTimeout: 24 * time.Hour, TouchInterval: time.Minute, Cookie: app.cookie.Name,
 		Realms:   map[string]string{"web": "users", "admin": "staff"},
-		FormKeys: ring.Derive("form"), Sealer: seal.New(ring.Derive("session")),
+		FormKeys: ring.Derive("form"), Sealer: seal.New(ring.Derive("session")), Flash: seal.New(ring.Derive("flash")),
 	})
 	return app
 }

@@ -59,6 +59,8 @@ func TokenDefaults(r *config.Refresh, p *config.PersonalTokens) {
 	Default(&r.Grace, Grace)
 	r.Grace = max(r.Grace, 0)
 	Default(&r.Rotations, config.Limit{Attempts: 60, Per: time.Hour})
+	Default(&r.MaxPerUser, 100)
+	Default(&p.MaxPerUser, 100)
 	Default(&p.Prefix, "gat")
 	Default(&p.Lifetime, 365*24*time.Hour)
 }
@@ -119,7 +121,7 @@ func TrustedProxies(f *faults.List, texts []string, another bool) *clientaddr.Pr
 		return nil
 	}
 	if another {
-		f.Add("TrustedProxies", "is set beside ClientIP: only one of them can say what a client's address is")
+		f.Add("TrustedProxies", "is set beside ClientIP: only one of them can say what a client's IP address is")
 	}
 	proxies, err := clientaddr.NewProxies(texts)
 	if err != nil {

@@ -126,6 +126,15 @@ func (s faultyTokens) Create(ctx context.Context, t stores.Token) (bool, error) 
 	return s.Tokens.Create(ctx, t)
 }
 
+func (s faultyTokens) CreateLimited(
+	ctx context.Context, now time.Time, t stores.Token, limit stores.FamilyLimit,
+) (bool, []string, error) {
+	if err := s.f.meet(ctx, CreateToken); err != nil {
+		return false, nil, err
+	}
+	return s.Tokens.(stores.TokenLimit).CreateLimited(ctx, now, t, limit)
+}
+
 func (s faultyTokens) Find(ctx context.Context, family, id string) (stores.Token, bool, error) {
 	if err := s.f.meet(ctx, FindToken); err != nil {
 		return stores.Token{}, false, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,7 +41,8 @@ func (l *Logs) String() string {
 // Outbox is a mailbox that also hands mails out in their order, each once.
 type Outbox struct {
 	ginauthtest.Mailbox
-	queue chan mail.Message
+	queue   chan mail.Message
+	waiting []mail.Message // taken from the queue, for a later Next of the test's goroutine
 
 	mu     sync.Mutex
 	broken error
@@ -76,15 +78,27 @@ func (o *Outbox) brokenBy() error {
 	return o.broken
 }
 
-// Next waits for the next mail that was not handed out yet. The test fails if it
-// has not this kind and address.
+// Next waits for a mail of a kind to an address that was not handed out yet. Mails of other kinds
+// wait for their turn: which of two mails is sent first is left to chance.
 func (o *Outbox) Next(t testing.TB, kind, to string) mail.Message {
 	t.Helper()
-	m := o.Any(t)
-	if m.Kind != kind || m.To.Email != to {
-		t.Fatalf("mail %s to %s, want %s to %s", m.Kind, m.To.Email, kind, to)
+	wanted := func(m mail.Message) bool { return m.Kind == kind && m.To.Email == to }
+	if i := slices.IndexFunc(o.waiting, wanted); i >= 0 {
+		m := o.waiting[i]
+		o.waiting = slices.Delete(o.waiting, i, i+1)
+		return m
 	}
-	return m
+	for {
+		select {
+		case m := <-o.queue:
+			if wanted(m) {
+				return m
+			}
+			o.waiting = append(o.waiting, m)
+		case <-time.After(patience):
+			t.Fatalf("no mail %s to %s", kind, to)
+		}
+	}
 }
 
 // Await waits for the next mail of a kind that was not handed out yet, and leaves
@@ -101,6 +115,11 @@ func (o *Outbox) Await(t testing.TB, kind string) mail.Message {
 // Any waits for the next mail that was not handed out yet.
 func (o *Outbox) Any(t testing.TB) mail.Message {
 	t.Helper()
+	if len(o.waiting) > 0 {
+		m := o.waiting[0]
+		o.waiting = o.waiting[1:]
+		return m
+	}
 	select {
 	case m := <-o.queue:
 		return m
@@ -114,6 +133,10 @@ func (o *Outbox) Any(t testing.TB) mail.Message {
 // before, which waits for what it does in the background.
 func (o *Outbox) Rest() []string {
 	var kinds []string
+	for _, m := range o.waiting {
+		kinds = append(kinds, m.Kind)
+	}
+	o.waiting = nil
 	for {
 		select {
 		case m := <-o.queue:

@@ -2,7 +2,9 @@ package tokens
 
 import (
 	"encoding/hex"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/jws"
@@ -16,9 +18,12 @@ const maxLeeway = time.Minute
 // maxRotations is the largest limit, which a counter of 32 bits holds.
 const maxRotations = 1_000_000
 
+// maxFamilies is the largest number of families of one kind that an owner may have.
+const maxFamilies = 10_000
+
 // Check adds what is wrong with the configuration.
 func (c *Config) Check(f *faults.List) {
-	for field, text := range map[string]string{"JWT.Issuer": c.Issuer, "JWT.Audience": c.Audience} {
+	for field, text := range map[string]string{"JWT.Issuer": c.Issuer, "JWT.Audience": c.Audiences[0]} {
 		// An empty one would check nothing.
 		if text == "" {
 			f.Add(field, "is required with JWT.SigningKey")
@@ -26,6 +31,7 @@ func (c *Config) Check(f *faults.List) {
 			f.Add(field, "is longer than 255 bytes")
 		}
 	}
+	c.checkAudiences(f)
 	if c.Leeway > maxLeeway {
 		f.Add("JWT.Leeway", "%v is over %v", c.Leeway, maxLeeway)
 	}
@@ -36,8 +42,27 @@ func (c *Config) Check(f *faults.List) {
 	if c.MaxRotations < 1 || c.MaxRotations > maxRotations || c.RotationsPer < time.Second {
 		f.Add("Refresh.Rotations", "is not 1 to %d within 1 s or more", maxRotations)
 	}
+	for field, n := range map[string]int{
+		"Refresh.MaxPerUser": c.MaxRefresh, "Account.MaxRememberedDevices": c.MaxRemember, "PersonalTokens.MaxPerUser": c.MaxPersonal,
+	} {
+		if n < 1 || n > maxFamilies {
+			f.Add(field, "%d is not 1 to %d", n, maxFamilies)
+		}
+	}
 	if !validPrefix(c.PersonalPrefix) {
 		f.Add("PersonalTokens.Prefix", "%q is not 1 to 16 letters and digits", request.Cut(c.PersonalPrefix, 32))
+	}
+}
+
+// checkAudiences checks the audiences beside the first one.
+func (c *Config) checkAudiences(f *faults.List) {
+	if len(c.Audiences) > jws.MaxAudiences {
+		f.Add("JWT.Audiences", "are more than %d", jws.MaxAudiences-1)
+	}
+	for i, text := range c.Audiences[1:] {
+		if text == "" || len(text) > jws.MaxText || !utf8.ValidString(text) || slices.Contains(c.Audiences[:i+1], text) {
+			f.Add("JWT.Audiences", "%q is empty, longer than %d bytes, not UTF-8 or named twice", request.Cut(text, 32), jws.MaxText)
+		}
 	}
 }
 

@@ -32,7 +32,8 @@ const MaxLength = 8 << 10
 
 // Config configures a Service. The root package documents the fields.
 type Config struct {
-	Issuer, Audience             string
+	Issuer                       string
+	Audiences                    []string // at least one, which comes first
 	Lifetime, Leeway             time.Duration
 	Claims                       func(ctx context.Context, u models.Authenticatable) (any, error)
 	IgnoreRevocationOutage       bool
@@ -42,7 +43,8 @@ type Config struct {
 	RotationsPer                 time.Duration // the time that MaxRotations is for
 	PersonalPrefix               string
 	PersonalLifetime             time.Duration
-	MaxPersonal                  int // living personal tokens of one owner
+	// How many families of each kind one owner has at most.
+	MaxRefresh, MaxRemember, MaxPersonal int
 	// Successors derives what replaces a token from the token.
 	Successors keys.Subkeys
 }
@@ -51,18 +53,17 @@ type Config struct {
 type Service struct {
 	env      *request.Env
 	store    stores.Tokens
+	limited  stores.TokenLimit // nil if the store cannot limit the tokens of a user
 	cfg      Config
 	set      *jws.Set
 	seen     *jws.Cache
-	audience []string // of all tokens that are made
 	lastUsed lastUsed
 }
 
 // New returns a Service that signs with a set of keys.
 func New(env *request.Env, store stores.Tokens, set *jws.Set, cfg Config) *Service {
-	return &Service{
-		env: env, store: store, cfg: cfg, set: set, seen: jws.NewCache(set), audience: []string{cfg.Audience},
-	}
+	limited, _ := store.(stores.TokenLimit)
+	return &Service{env: env, store: store, limited: limited, cfg: cfg, set: set, seen: jws.NewCache(set)}
 }
 
 // JWKS returns the public keys as a JSON Web Key Set.

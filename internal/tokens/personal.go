@@ -45,14 +45,25 @@ const (
 )
 
 func (n *PersonalSpec) check() error {
+	lifetime := error(nil)
+	if n.Lifetime < 0 {
+		lifetime = autherr.Invalid("lifetime", "is negative")
+	}
+	return autherr.AllInput(n.checkName(), lifetime, n.checkAbilities())
+}
+
+func (n *PersonalSpec) checkName() error {
 	switch {
 	case strings.TrimSpace(n.Name) == "":
 		return autherr.Invalid("name", "is required")
 	case len(n.Name) > 255 || !utf8.ValidString(n.Name) || strings.ContainsFunc(n.Name, unicode.IsControl):
 		return autherr.Invalid("name", "is longer than 255 bytes or has characters that cannot be shown")
-	case n.Lifetime < 0:
-		return autherr.Invalid("lifetime", "is negative")
-	case len(n.Abilities) > maxAbilities:
+	}
+	return nil
+}
+
+func (n *PersonalSpec) checkAbilities() error {
+	if len(n.Abilities) > maxAbilities {
 		return autherr.Invalid("abilities", fmt.Sprintf("are more than %d", maxAbilities))
 	}
 	for _, ability := range n.Abilities {
@@ -121,19 +132,13 @@ func (s *Service) createPersonal(
 	}
 	ctx, span := s.env.Span(ctx)
 	defer span.End()
-	switch living, err := s.Of(ctx, owner, stores.Personal); {
-	case err != nil:
-		return Personal{}, err
-	case len(living) >= s.cfg.MaxPersonal:
-		return Personal{}, autherr.Invalid("tokens", fmt.Sprintf("are %d already: revoke one", s.cfg.MaxPersonal))
-	}
 	token, now := opaque.NewPersonal(s.cfg.PersonalPrefix), s.env.Now()
 	record := stores.Token{
 		ID: token.ID, Family: token.ID, Kind: stores.Personal, Owner: owner, Digest: token.Digest(),
 		Name: n.Name, Abilities: slices.Clone(n.Abilities), Data: data.Encode(),
 		Created: now, Expires: now.Add(n.Lifetime), FamilyExpires: now.Add(n.Lifetime),
 	}
-	if err := s.Store(ctx, record); err != nil {
+	if _, err := s.StoreNew(ctx, record); err != nil {
 		return Personal{}, err
 	}
 	made := personal(record)

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/opaque"
+	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -80,6 +82,56 @@ func (s *Service) Store(ctx context.Context, t stores.Token) error {
 		err = errStoreRefused
 	}
 	return autherr.Unavailable("store token", err)
+}
+
+// StoreNew stores the first token of a new family of an owner. If the owner then has too many
+// families of the kind, others end, and it returns those that were alive. If the store cannot
+// limit them, nothing ends. The error wraps autherr.ErrUnavailable or, for a personal access
+// token too many, is an *autherr.InputError.
+func (s *Service) StoreNew(ctx context.Context, t stores.Token) (ended []string, err error) {
+	limit := stores.FamilyLimit{Families: s.cfg.MaxRefresh}
+	switch t.Kind {
+	case stores.Remember:
+		limit.Families = s.cfg.MaxRemember
+	case stores.Personal: // programs use them: none of them ends unasked
+		limit = stores.FamilyLimit{Families: s.cfg.MaxPersonal, Refuse: true}
+	}
+	if s.limited == nil {
+		return nil, s.storeUnlimited(ctx, t, limit)
+	}
+	created, ended, err := s.limited.CreateLimited(ctx, s.env.Now(), t, limit)
+	switch {
+	case errors.Is(err, stores.ErrLimit):
+		return nil, autherr.Invalid("tokens", fmt.Sprintf("are %d already: revoke one", limit.Families))
+	case err == nil && !created:
+		err = errStoreRefused
+	}
+	return ended, autherr.Unavailable("store token", err)
+}
+
+// storeUnlimited stores a token where parallel calls may exceed the limit.
+func (s *Service) storeUnlimited(ctx context.Context, t stores.Token, limit stores.FamilyLimit) error {
+	if limit.Refuse {
+		switch living, err := s.Of(ctx, t.Owner, t.Kind); {
+		case err != nil:
+			return err
+		case len(living) >= limit.Families:
+			return autherr.Invalid("tokens", fmt.Sprintf("are %d already: revoke one", limit.Families))
+		}
+	}
+	return s.Store(ctx, t)
+}
+
+// StoreLogin is StoreNew for a login of a request. It dispatches the events of the logins that end.
+func (s *Service) StoreLogin(ctx context.Context, r *request.State, guard, user string, t stores.Token) error {
+	ended, err := s.StoreNew(ctx, t)
+	if !s.env.Events.Heard() {
+		return err
+	}
+	for _, family := range ended { // they have ended, whatever becomes of the request
+		s.env.Dispatch(context.WithoutCancel(ctx), events.TokenEvicted{Meta: r.Meta(guard, user), Kind: string(t.Kind), TokenID: family})
+	}
+	return err
 }
 
 // Consume marks a token as used. Of any number of parallel calls one returns true.

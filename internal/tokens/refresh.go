@@ -35,11 +35,11 @@ func (s *Service) Issue(ctx context.Context, r *request.State, g *Guard, u model
 		return Pair{}, err
 	}
 	record := s.refreshRecord(r, g, now, token, u, owner, now.Add(s.cfg.RefreshAbsolute))
-	if err := s.Store(ctx, record); err != nil {
+	id, _ := g.Realm.OwnerID(owner)
+	if err := s.StoreLogin(ctx, r, g.Name, id, record); err != nil {
 		return Pair{}, err
 	}
 	if s.env.Events.Heard() {
-		id, _ := g.Realm.OwnerID(owner)
 		r.Emit(events.TokenCreated{Meta: r.Meta(g.Name, id), Kind: string(stores.Refresh), TokenID: record.Family})
 	}
 	return s.pair(now, access, token, record), nil

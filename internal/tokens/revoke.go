@@ -69,9 +69,23 @@ func (s *Service) Of(ctx context.Context, owner string, kinds ...stores.Kind) ([
 // FamilyLives reports whether a family lives. A family that the store does not know
 // has ended.
 func (s *Service) FamilyLives(ctx context.Context, family string) (bool, error) {
-	states, err := s.store.Lives(ctx, s.env.Now(), family)
-	if err != nil {
-		return false, autherr.Unavailable("look up token", err)
+	alive, err := s.FamiliesLive(ctx, []string{family})
+	return alive[family], err
+}
+
+// FamiliesLive returns which of the families live, with one store call. A family that the
+// store does not know has ended.
+func (s *Service) FamiliesLive(ctx context.Context, families []string) (map[string]bool, error) {
+	if len(families) == 0 {
+		return nil, nil
 	}
-	return len(states) == 1 && states[0] == stores.Alive, nil
+	lives, err := s.store.Lives(ctx, s.env.Now(), families...)
+	if err != nil {
+		return nil, autherr.Unavailable("look up tokens", err)
+	}
+	alive := make(map[string]bool, len(families))
+	for i, life := range lives {
+		alive[families[i]] = life == stores.Alive
+	}
+	return alive, nil
 }

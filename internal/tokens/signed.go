@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,7 +64,7 @@ func (s *Service) Encode(t Spec) (string, error) {
 // claims returns the registered claims of a new token.
 func (s *Service) claims(now time.Time, kind, subject string, lifetime time.Duration) jws.Claims {
 	return jws.Claims{
-		Issuer: s.cfg.Issuer, Audience: s.audience,
+		Issuer: s.cfg.Issuer, Audience: s.cfg.Audiences,
 		ID: opaque.NewName(), Kind: kind, Subject: subject, IssuedAt: now, Expiry: now.Add(lifetime),
 	}
 }
@@ -144,10 +145,21 @@ func (s *Service) verify(typ, kind, token string) (*jws.Verified, error) {
 	if kind == "" {
 		kind = claims.Kind
 	}
-	if err := claims.Check(s.env.Now(), s.cfg.Leeway, s.cfg.Issuer, s.cfg.Audience, kind); err != nil {
+	if err := claims.Check(s.env.Now(), s.cfg.Leeway, s.cfg.Issuer, s.audienceIn(claims), kind); err != nil {
 		return nil, err
 	}
 	return claims, nil
+}
+
+// audienceIn returns an audience of this application that a token is for, or the first one, which
+// the token then lacks.
+func (s *Service) audienceIn(claims *jws.Verified) string {
+	for _, audience := range s.cfg.Audiences {
+		if slices.Contains(claims.Audience, audience) {
+			return audience
+		}
+	}
+	return s.cfg.Audiences[0]
 }
 
 // notRevoked asks the store whether a token, and the login that it is of, still lives.

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"time"
 
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/stores"
@@ -17,3 +18,6 @@ func (s *Service) Usable(ctx context.Context, t opaque.Token, found stores.Token
 	next, err := s.unusedSuccessor(ctx, t, s.graceOf(found.Kind))
 	return next != nil, err
 }
+
+// RememberGrace returns how long after its use a remember-me token gets the same successor again.
+func (s *Service) RememberGrace() time.Duration { return s.cfg.RememberGrace }

@@ -7,6 +7,17 @@
 //		From:     mail.Address{Name: "Example", Email: "no-reply@example.com"},
 //	})
 //
+// Servers that take no passwords get an access token in its place, such as one of
+// an oauth2.TokenSource:
+//
+//	AccessToken: func(context.Context) (smtp.Password, error) {
+//		token, err := source.Token()
+//		if err != nil {
+//			return "", err
+//		}
+//		return smtp.Password(token.AccessToken), nil
+//	},
+//
 // # Encryption
 //
 // Messages and passwords are sent only over TLS with a verified certificate. By

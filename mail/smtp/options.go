@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -37,6 +38,12 @@ type Options struct {
 	// are sent only over TLS.
 	Username string
 	Password Password
+	// AccessToken returns an OAuth 2.0 access token, which authenticates the client
+	// in place of Password, with the mechanism XOAUTH2 (Gmail, Microsoft 365). It is
+	// called for each message, under the context of Send, and is expected to keep a
+	// token until it expires, as an oauth2.TokenSource of golang.org/x/oauth2 does.
+	// Its errors are temporary and are logged. The token is sent only over TLS.
+	AccessToken func(ctx context.Context) (Password, error)
 	// From is the sender, both in the message header and in the SMTP envelope.
 	// Delivery failures are reported to it.
 	From mail.Address
@@ -110,19 +117,24 @@ func (o *Options) complete() error {
 
 func (o *Options) checkLogin(fault func(field, format string, args ...any)) {
 	switch {
-	case o.Username == "" && o.Password == "":
+	case o.Username == "" && o.Password == "" && o.AccessToken == nil:
 		return
 	case o.Username == "":
-		fault("Username", "is required if Password is set")
-	case o.Password == "":
-		fault("Password", "is required if Username is set")
+		fault("Username", "is required if Password or AccessToken is set")
+	case o.Password == "" && o.AccessToken == nil:
+		fault("Password", "or AccessToken is required if Username is set")
+	case o.Password != "" && o.AccessToken != nil:
+		fault("AccessToken", "is set beside Password: only one of them can authenticate the client")
 	}
 	if o.TLS == InsecurePlaintext {
-		fault("TLS", "InsecurePlaintext cannot be used with a password")
+		fault("TLS", "InsecurePlaintext cannot be used with a password or a token")
 	}
 	// The mechanism PLAIN separates the fields with zero bytes (RFC 4616, 2).
 	if strings.ContainsRune(o.Username+string(o.Password), 0) {
 		fault("Username and Password", "must not contain a zero byte")
+	}
+	if strings.ContainsRune(o.Username, 1) { // the separator of XOAUTH2
+		fault("Username", "must not contain a byte of value 1")
 	}
 }
 

@@ -2,6 +2,7 @@ package smtp_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +35,10 @@ func TestOptions(t *testing.T) {
 		{"name of the sender", func(o *smtp.Options) { o.From.Name = "a\r\nBcc: b" }, "From"},
 		{"no password", func(o *smtp.Options) { o.Username = "app" }, "Password"},
 		{"no username", func(o *smtp.Options) { o.Password = "CANARY" }, "Username"},
+		{"token without username", func(o *smtp.Options) { o.AccessToken = noToken }, "Username"},
+		{"token and password", func(o *smtp.Options) { o.Username, o.Password, o.AccessToken = "app", "CANARY", noToken }, "AccessToken"},
+		{"token without TLS", func(o *smtp.Options) { o.Username, o.AccessToken, o.TLS = "app", noToken, smtp.InsecurePlaintext }, "TLS"},
+		{"separator of XOAUTH2", func(o *smtp.Options) { o.Username, o.AccessToken = "a\x01b", noToken }, "Username"},
 		{"zero byte", func(o *smtp.Options) { o.Username, o.Password = "a\x00b", "CANARY" }, "Username"},
 		{"password without TLS", func(o *smtp.Options) { o.Username, o.Password, o.TLS = "app", "CANARY", smtp.InsecurePlaintext }, "TLS"},
 		{"mode", func(o *smtp.Options) { o.TLS = 3 }, "TLS"},
@@ -53,6 +58,8 @@ func TestOptions(t *testing.T) {
 		}
 	}
 }
+
+func noToken(context.Context) (smtp.Password, error) { return "", nil }
 
 func TestPasswordIsHidden(t *testing.T) { // L01
 	o := smtp.Options{Host: "smtp.example.com", From: mail.Address{Email: "a@example.org"}, Username: "app", Password: testPassword}

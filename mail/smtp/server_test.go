@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -136,8 +137,11 @@ func (c *conversation) Auth(mechanism string) (sasl.Server, error) {
 		}
 		return nil
 	}
-	if mechanism == "LOGIN" {
+	switch mechanism {
+	case "LOGIN":
 		return &loginServer{check: check}, nil
+	case "XOAUTH2":
+		return &tokenServer{check: check}, nil
 	}
 	return sasl.NewPlainServer(func(_, username, password string) error { return check(username, password) }), nil
 }
@@ -234,4 +238,27 @@ func newMailer(t *testing.T, options smtp.Options) *smtp.Mailer {
 		t.Fatal(err)
 	}
 	return mailer
+}
+
+// tokenServer is the server's side of XOAUTH2. It tells a fault in a challenge, as Google and
+// Microsoft do, and refuses after the client's empty response.
+type tokenServer struct {
+	check func(username, token string) error
+	fault error
+}
+
+func (s *tokenServer) Next(response []byte) (challenge []byte, done bool, err error) {
+	if s.fault != nil {
+		return nil, true, s.fault
+	}
+	user, rest, _ := strings.Cut(string(response), "\x01")
+	token, end, _ := strings.Cut(rest, "\x01")
+	if end != "\x01" {
+		return nil, true, gosmtp.ErrAuthFailed
+	}
+	s.fault = s.check(strings.TrimPrefix(user, "user="), strings.TrimPrefix(token, "auth=Bearer "))
+	if s.fault != nil {
+		return []byte(`{"status":"401","schemes":"Bearer"}`), false, nil
+	}
+	return nil, true, nil
 }

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"net"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/wneessen/go-mail/smtp"
 
+	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/mail/internal/compose"
 )
@@ -40,6 +42,7 @@ func New(options Options) (*Mailer, error) {
 // lists the permanent errors.
 func (m *Mailer) Send(ctx context.Context, message mail.Message) error {
 	o := m.options()
+	message.To.Email = canon.ASCIIDomain(message.To.Email)
 	data, err := compose.Compose(o.From, message, time.Now())
 	if err != nil {
 		return err
@@ -105,6 +108,9 @@ func (s *session) login() error {
 		return nil
 	}
 	_, offered := s.client.Extension("AUTH")
+	if o.AccessToken != nil {
+		return s.loginByToken(offered)
+	}
 	var auth smtp.Auth
 	for _, mechanism := range strings.Fields(strings.ToUpper(offered)) {
 		if mechanism == "PLAIN" {
@@ -120,6 +126,25 @@ func (s *session) login() error {
 	}
 	if err := s.client.Auth(auth); err != nil {
 		return wrap(s.ctx, "AUTH", err)
+	}
+	return nil
+}
+
+// loginByToken logs in by an access token. Its errors are temporary: the next try gets another
+// token.
+func (s *session) loginByToken(offered string) error {
+	if !slices.Contains(strings.Fields(strings.ToUpper(offered)), "XOAUTH2") {
+		return errors.New("mail/smtp: server does not offer the AUTH mechanism XOAUTH2")
+	}
+	token, err := s.options.AccessToken(s.ctx)
+	if err != nil {
+		return fmt.Errorf("mail/smtp: access token: %w", err)
+	}
+	if token == "" || strings.ContainsFunc(string(token), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return errors.New("mail/smtp: access token is empty or has characters that no token has") // it would change the reply
+	}
+	if err := s.client.Auth(smtp.XOAuth2Auth(s.options.Username, string(token))); err != nil {
+		return fmt.Errorf("mail/smtp: AUTH XOAUTH2: %v", err) // not wrapped: its code would make it permanent
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package smtp_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -247,15 +248,66 @@ func TestAddressesOutsideASCII(t *testing.T) {
 	}
 	s = startServer(t, &server{}, serverOptions{utf8: true})
 	mailer := newMailer(t, s.options())
-	for _, to := range []string{m.To.Email, "ann@example.com"} {
+	for _, to := range []string{m.To.Email, "ann@example.com", "ann@bücher.example"} {
 		m.To.Email = to
 		if err := mailer.Send(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if mails := s.received(); mails[0].to != "änne@bücher.example" || !mails[0].utf8 || mails[1].utf8 {
-		t.Errorf("%+v", mails)
+	mails := s.received()
+	if mails[0].to != "änne@xn--bcher-kva.example" || !mails[0].utf8 || mails[1].utf8 {
+		t.Errorf("to %q, to %q", mails[0].to, mails[1].to)
 	}
+	if mails[2].to != "ann@xn--bcher-kva.example" || mails[2].utf8 { // needs nothing of the server
+		t.Errorf("to %q, SMTPUTF8 %v", mails[2].to, mails[2].utf8)
+	}
+}
+
+// TestLoginByAccessToken sends with tokens, the first of which has expired.
+func TestLoginByAccessToken(t *testing.T) {
+	s := startServer(t, &server{mechanisms: []string{"PLAIN", "XOAUTH2"}}, serverOptions{})
+	var tokens []smtp.Password
+	var broken error
+	o := s.options()
+	o.Username = "app"
+	o.AccessToken = func(ctx context.Context) (smtp.Password, error) {
+		if broken != nil {
+			return "", broken
+		}
+		if _, ok := ctx.Deadline(); !ok {
+			t.Error("no deadline")
+		}
+		token := tokens[0]
+		tokens = tokens[1:]
+		return token, nil
+	}
+	mailer := newMailer(t, o)
+	tokens = []smtp.Password{"expired", testPassword, "", "a\x01b", "a b"}
+	send := func(says string) {
+		t.Helper()
+		err := mailer.Send(t.Context(), message)
+		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) || errors.Is(err, mail.ErrPermanent) {
+			t.Errorf("%v, want %q", err, says)
+		}
+		if err != nil && strings.Contains(err.Error(), "expired") {
+			t.Errorf("the error shows the token: %v", err)
+		}
+	}
+	send("AUTH XOAUTH2")
+	send("")
+	for range 3 {
+		send("characters")
+	}
+	broken = errors.New("no network")
+	send("no network")
+	if got := strings.Join(s.noted(), ","); got != "AUTH XOAUTH2 tls,AUTH XOAUTH2 tls,MAIL tls,RCPT tls,DATA tls" || len(s.received()) != 1 {
+		t.Errorf("server saw %s", got)
+	}
+
+	s = startServer(t, &server{mechanisms: []string{"PLAIN"}}, serverOptions{})
+	o.Port, o.TLSConfig = s.options().Port, s.options().TLSConfig
+	mailer = newMailer(t, o)
+	send("does not offer the AUTH mechanism XOAUTH2")
 }
 
 func TestSendIsSafeForConcurrentUse(t *testing.T) {

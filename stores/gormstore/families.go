@@ -16,14 +16,7 @@ func (s *tokens) Create(ctx context.Context, t stores.Token) (created bool, err 
 	if err != nil {
 		return false, err
 	}
-	root := models.TokenFamily{
-		Family:  t.Family,
-		Kind:    string(t.Kind),
-		Owner:   t.Owner,
-		Version: 1,
-		Created: micro(t.Created),
-		Expires: micro(t.FamilyExpires),
-	}
+	root := rootOf(t)
 	err = s.transact(ctx, "create token", false, func(tx *gorm.DB) (bool, error) {
 		created = false
 		if err := s.roots.claim(tx, &root); err != nil {
@@ -40,6 +33,18 @@ func (s *tokens) Create(ctx context.Context, t stores.Token) (created bool, err 
 		return true, s.insert(tx, &record)
 	})
 	return created && err == nil, err
+}
+
+// rootOf returns the root of a family that begins with a token.
+func rootOf(t stores.Token) models.TokenFamily {
+	return models.TokenFamily{
+		Family:  t.Family,
+		Kind:    string(t.Kind),
+		Owner:   t.Owner,
+		Version: 1,
+		Created: micro(t.Created),
+		Expires: micro(t.FamilyExpires),
+	}
 }
 
 // insert stores a token under a root that this transaction holds. It first checks

@@ -236,7 +236,7 @@ func (s *sessions) trimOwner(
 ) (gone []string, err error) {
 	err = s.transact(ctx, what, true, func(tx *gorm.DB) (bool, error) {
 		gone = nil
-		turn := []models.Attempt{{ID: turnOf(owner), Expires: micro(expires)}}
+		turn := []models.Attempt{{ID: turnOf("sessions", owner), Expires: micro(expires)}}
 		if err := s.trim.attempts.claim(tx, &turn); err != nil {
 			return false, err
 		}
@@ -267,10 +267,10 @@ func (s *sessions) trimOwner(
 // one of them.
 const turns = 256
 
-// turnOf returns the name of the record that serializes calls for an owner. It is no name of
-// a record of the limiter, which are digests as well.
-func turnOf(owner string) string {
+// turnOf returns the name of the record that serializes calls for what an owner has of a kind.
+// It is no name of a record of the limiter, which are digests as well.
+func turnOf(of, owner string) string {
 	digest := sha256.Sum256([]byte(owner))
-	turn := sha256.Sum256(fmt.Appendf(nil, "surplus sessions %d", int(digest[0])%turns))
+	turn := sha256.Sum256(fmt.Appendf(nil, "surplus %s %d", of, int(digest[0])%turns))
 	return hex.EncodeToString(turn[:])
 }

@@ -13,9 +13,10 @@ import (
 )
 
 var (
-	_ stores.Tokens  = (*tokens)(nil)
-	_ stores.Pruner  = (*tokens)(nil)
-	_ stores.Checker = (*tokens)(nil)
+	_ stores.Tokens     = (*tokens)(nil)
+	_ stores.TokenLimit = (*tokens)(nil)
+	_ stores.Pruner     = (*tokens)(nil)
+	_ stores.Checker    = (*tokens)(nil)
 )
 
 // tokens is the stores.Tokens of a database. Every change that ends a family, or depends
@@ -36,6 +37,7 @@ type tokens struct {
 	unexpired        string
 	touch, deliver   string
 	expired, ended   expired
+	trim             familyTrim
 }
 
 func newTokens(c *core) *tokens {
@@ -71,6 +73,7 @@ func newTokens(c *core) *tokens {
 			" WHERE {ID} = ? AND {Family} = ? AND {Delivered} = 0"),
 		expired: newExpired(t, "ID"),
 		ended:   ended,
+		trim:    newFamilyTrim(c, t, r),
 	}
 }
 

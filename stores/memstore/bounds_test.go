@@ -187,24 +187,28 @@ func TestFullTokens(t *testing.T) {
 	}
 }
 
-func TestFullTokensKeepRevocations(t *testing.T) {
+// TestFullTokensDropRevokedFamilies fills a store with logins and logouts. They must not keep
+// others from logging in. What lives stays.
+func TestFullTokensDropRevokedFamilies(t *testing.T) {
 	s := memstore.NewTokens(bounded(2))
-	revoked := token(newID())
-	revoked.Expires = noon
-	if _, err := s.Create(t.Context(), revoked); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.RevokeFamily(t.Context(), noon, revoked.Family); err != nil {
-		t.Fatal(err)
+	living := token(newID())
+	if ok, err := s.Create(t.Context(), living); !ok || err != nil {
+		t.Fatalf("Create = %v, %v", ok, err)
 	}
 	for i := range 5 {
-		ok, err := s.Create(t.Context(), token(newID()))
-		if want := i == 0; ok != want || errors.Is(err, stores.ErrFull) == want {
-			t.Errorf("Create number %d = %v, %v", i+1, ok, err)
+		other := token(newID())
+		if ok, err := s.Create(t.Context(), other); !ok || err != nil {
+			t.Fatalf("Create number %d = %v, %v", i+1, ok, err)
+		}
+		if ok, err := s.Create(t.Context(), token(newID())); ok || !errors.Is(err, stores.ErrFull) {
+			t.Fatalf("Create among living families = %v, %v, want ErrFull", ok, err)
+		}
+		if alive, err := s.RevokeFamily(t.Context(), noon, other.Family); !alive || err != nil {
+			t.Fatalf("RevokeFamily = %v, %v", alive, err)
 		}
 	}
-	if ok, err := s.Create(t.Context(), token(revoked.Family)); ok || err != nil {
-		t.Errorf("Create in the revoked family = %v, %v, want false", ok, err)
+	if lives, err := s.Lives(t.Context(), noon, living.Family); err != nil || lives[0] != stores.Alive {
+		t.Errorf("the living family is %v, %v", lives, err)
 	}
 }
 

@@ -89,7 +89,10 @@ func (o *owners) members(owner string) []id {
 	return slices.Compact(ids)
 }
 
-func (o *owners) listed(owner string) (ids []id) {
+func (o *owners) listed(owner string) []id { return o.appendTo(nil, owner) }
+
+// appendTo appends the ids of an owner's members, those that were added last first.
+func (o *owners) appendTo(ids []id, owner string) []id {
 	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()

@@ -13,13 +13,14 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Tokens is a stores.Tokens in memory. It also implements stores.Pruner.
+// Tokens is a stores.Tokens in memory. It also implements stores.Pruner and stores.TokenLimit.
 //
 // An id is unique within its family. A family is listed under the owner of its
 // first token.
 type Tokens struct {
 	shards   [64]tokenShard
 	owners   owners
+	turns    [ownerShards]sync.Mutex // of CreateLimited; taken first
 	tokens   atomic.Int64
 	families atomic.Int64
 	max      int64
@@ -28,8 +29,9 @@ type Tokens struct {
 }
 
 var (
-	_ stores.Tokens = (*Tokens)(nil)
-	_ stores.Pruner = (*Tokens)(nil)
+	_ stores.Tokens     = (*Tokens)(nil)
+	_ stores.Pruner     = (*Tokens)(nil)
+	_ stores.TokenLimit = (*Tokens)(nil)
 )
 
 // tokenShard holds the families whose ids select it, with all their members. So one
@@ -42,6 +44,8 @@ type tokenShard struct {
 	// expiring and ending order the tokens and the families by their expiry.
 	expiring heap[token]
 	ending   heap[family]
+	// revoked are families that were revoked. Some may be gone.
+	revoked []id
 	// lastKind and lastAbility are those of the token that was stored last. The
 	// next token shares them if it has the same, which is likely.
 	lastKind    unique.Handle[stores.Kind]
@@ -80,7 +84,7 @@ func (s *Tokens) Close() error {
 }
 
 // Create implements stores.Tokens. It returns stores.ErrFull if the store is full and
-// no token or family has expired.
+// no token or family has expired or was revoked.
 func (s *Tokens) Create(ctx context.Context, t stores.Token) (bool, error) {
 	if err := ended(ctx); err != nil {
 		return false, err

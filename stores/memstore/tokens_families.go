@@ -10,7 +10,7 @@ import (
 )
 
 // Rotate implements stores.Tokens. It returns stores.ErrFull if the store is full and
-// no token has expired, and stores.ErrExists if a token has the child's id. Neither
+// no token has expired and no family was revoked, and stores.ErrExists if a token has the child's id. Neither
 // changes the parent.
 func (s *Tokens) Rotate(ctx context.Context, now time.Time, parent string, child stores.Token) (stores.Rotated, error) {
 	if err := ended(ctx); err != nil {
@@ -85,7 +85,7 @@ func (s *Tokens) RevokeFamily(ctx context.Context, now time.Time, family string)
 	sh.Lock()
 	defer sh.Unlock()
 	f, found := sh.families[key]
-	return found && f.revoke(now), nil
+	return found && sh.revoke(f, now), nil
 }
 
 // RevokeOwner implements stores.Tokens.
@@ -101,7 +101,7 @@ func (s *Tokens) RevokeOwner(ctx context.Context, now time.Time, owner, exceptFa
 		}
 		sh := s.shard(key)
 		sh.Lock()
-		if f, found := sh.families[key]; found && f.member.owner[0] == owner && among(f.kind.Value(), kinds) && f.revoke(now) {
+		if f, found := sh.families[key]; found && f.member.owner[0] == owner && among(f.kind.Value(), kinds) && sh.revoke(f, now) {
 			n++
 		}
 		sh.Unlock()
@@ -161,15 +161,15 @@ func (s *Tokens) prune(now int64) int {
 	return n
 }
 
-// makeRoom deletes the expired records of the first shard that has any, and reports
-// whether there may be room now.
+// makeRoom deletes the expired records of the first shard that has any, or else a family that
+// was revoked. It reports whether there may be room now.
 func (s *Tokens) makeRoom(now int64) bool {
 	for i := range s.shards {
 		if s.pruneShard(&s.shards[i], now) > 0 {
 			return true
 		}
 	}
-	return false
+	return s.dropRevoked()
 }
 
 // pruneShard deletes the expired records of a shard, and returns their number.
@@ -186,11 +186,7 @@ func (s *Tokens) pruneShard(sh *tokenShard, now int64) int {
 		s.drop(sh, sh.expiring.items[0])
 	}
 	for ; sh.ending.first() <= now; n++ {
-		f := sh.ending.items[0]
-		sh.ending.remove(f)
-		delete(sh.families, f.id)
-		s.owners.remove(&f.member)
-		s.families.Add(-1)
+		s.dropFamily(sh, sh.ending.items[0])
 	}
 	sh.publish()
 	return n

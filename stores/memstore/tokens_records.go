@@ -59,11 +59,12 @@ func (f *family) alive(now time.Time) bool {
 	return f.revoked == 0 && f.expires > micros(now)
 }
 
-// revoke revokes the family and reports whether it was alive.
-func (f *family) revoke(now time.Time) bool {
+// revoke revokes a family and reports whether it was alive.
+func (sh *tokenShard) revoke(f *family, now time.Time) bool {
 	alive := f.alive(now)
 	if f.revoked == 0 {
 		f.revoked = mark(now)
+		sh.noteRevoked(f.id)
 	}
 	return alive
 }

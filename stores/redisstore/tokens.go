@@ -14,8 +14,9 @@ import (
 )
 
 var (
-	_ stores.Tokens  = (*tokens)(nil)
-	_ stores.Checker = (*tokens)(nil)
+	_ stores.Tokens     = (*tokens)(nil)
+	_ stores.TokenLimit = (*tokens)(nil)
+	_ stores.Checker    = (*tokens)(nil)
 )
 
 //go:embed lua/token_create.lua
@@ -71,28 +72,51 @@ func (s *tokens) endsKey(family string) string { return s.prefix + "e:{" + famil
 // Create implements stores.Tokens. It takes two round trips if the token has an owner. The
 // first one lists the family in the owner's index.
 func (s *tokens) Create(ctx context.Context, t stores.Token) (bool, error) {
-	const what = "create token"
-	record, err := encodeToken(what, t)
+	n, err := newTokenOf(t)
 	if err != nil {
 		return false, err
 	}
-	// The keys live until the family expires by the server's clock, and from now
-	// on at least as long as the family lives by our clock. Otherwise a server
-	// whose clock is fast could lose a revocation.
-	span := slack
-	if !t.Created.IsZero() && t.FamilyExpires.After(t.Created) {
-		span += t.FamilyExpires.Sub(t.Created)
-	}
-	listed := ""
 	if t.Owner != "" {
-		if listed, err = s.list(ctx, what, t, span); err != nil {
+		got, err := s.run(ctx, createWhat, addToIndex, []string{s.ownerKey(t.Owner)},
+			memberOf(t.Family, string(t.Kind)), micro(t.FamilyExpires), n.span.Microseconds(), slack.Milliseconds())
+		if err != nil {
 			return false, err
 		}
+		n.listed, _ = got.(string)
 	}
+	return s.store(ctx, n)
+}
+
+const createWhat = "create token"
+
+// newToken is a token that is being created.
+type newToken struct {
+	stores.Token
+	record []byte
+	// span is how long the keys live from now on at least: as long as the family lives by our
+	// clock. Otherwise a server whose clock is fast could lose a revocation.
+	span time.Duration
+	// listed is when the family was listed, by the clock of the index's server. A family is
+	// listed before it exists, because one that is not listed could not be revoked by owner.
+	listed string
+}
+
+func newTokenOf(t stores.Token) (n newToken, err error) {
+	n = newToken{Token: t, span: slack}
+	if !t.Created.IsZero() && t.FamilyExpires.After(t.Created) {
+		n.span += t.FamilyExpires.Sub(t.Created)
+	}
+	n.record, err = encodeToken(createWhat, t)
+	return n, err
+}
+
+// store stores a token whose family is listed.
+func (s *tokens) store(ctx context.Context, t newToken) (bool, error) {
+	const what = createWhat
 	got, err := s.run(ctx, what, createToken, []string{s.familyKey(t.Family), s.endsKey(t.Family)},
-		nonce(), t.ID, record, micro(t.Expires), micro(t.Consumed), micro(t.LastUsed), micro(t.Delivered),
-		string(t.Kind), t.Owner, micro(t.FamilyExpires), keyEnd(t.FamilyExpires), span.Milliseconds(),
-		micro(t.Created.Add(-slack)), listed, maxDelay.Milliseconds())
+		nonce(), t.ID, t.record, micro(t.Expires), micro(t.Consumed), micro(t.LastUsed), micro(t.Delivered),
+		string(t.Kind), t.Owner, micro(t.FamilyExpires), keyEnd(t.FamilyExpires), t.span.Milliseconds(),
+		micro(t.Created.Add(-slack)), t.listed, maxDelay.Milliseconds())
 	switch {
 	case err != nil:
 		return false, err
@@ -102,16 +126,6 @@ func (s *tokens) Create(ctx context.Context, t stores.Token) (bool, error) {
 		return false, errors.New("redisstore: create token: the call took too long, or the clocks of two servers differ by minutes")
 	}
 	return got == int64(created), nil
-}
-
-// list adds a family to its owner's index before the family exists, because a family that
-// is not listed could not be revoked by owner. It returns the time by the clock of the
-// index's server.
-func (s *tokens) list(ctx context.Context, what string, t stores.Token, span time.Duration) (string, error) {
-	got, err := s.run(ctx, what, addToIndex, []string{s.ownerKey(t.Owner)},
-		memberOf(t.Family, string(t.Kind)), micro(t.FamilyExpires), span.Microseconds(), slack.Milliseconds())
-	listed, _ := got.(string)
-	return listed, err
 }
 
 func (s *tokens) ownerKey(owner string) string { return s.indexKey("to:", owner) }

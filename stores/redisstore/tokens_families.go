@@ -93,7 +93,9 @@ func lifeOf(what string, values []any, now time.Time) (stores.Life, error) {
 	switch {
 	case !found && !revoked:
 		return stores.Unknown, nil
-	case !ok || !found:
+	case !found:
+		return stores.Ended, nil // it cannot be created, see RevokeOwner
+	case !ok:
 		return stores.Unknown, corrupt(what, "root of a family")
 	case revoked || !end.After(now):
 		return stores.Ended, nil
@@ -114,9 +116,6 @@ func (s *tokens) RevokeFamily(ctx context.Context, now time.Time, family string)
 	alive, err := integers(what, got, 1)
 	if err != nil {
 		return false, err
-	}
-	if owner := textAt(got, 1); owner != "" {
-		s.unlist(ctx, owner, memberOf(family, textAt(got, 2)))
 	}
 	return alive[0] > 0, nil
 }
@@ -160,24 +159,10 @@ func (s *tokens) revokeOf(ctx context.Context, what string, now time.Time, owner
 	}
 	answers, err := s.runAll(ctx, what, calls)
 	n := 0
-	var revoked []string
-	for i, got := range answers {
+	for _, got := range answers {
 		if alive, _ := integers(what, got, 1); len(alive) > 0 && alive[0] > 0 {
 			n++
 		}
-		if textAt(got, 1) == owner {
-			revoked = append(revoked, memberOf(families[i], textAt(got, 2)))
-		}
 	}
-	s.unlist(ctx, owner, revoked...)
 	return n, err
-}
-
-// unlist removes revoked families from their owner's index. They stay revoked until they
-// expire, so nobody has to find them again. A failure does not matter, because readers of
-// the index check whether a family is alive.
-func (s *tokens) unlist(ctx context.Context, owner string, members ...string) {
-	if len(members) > 0 {
-		s.client.ZRem(ctx, s.ownerKey(owner), toAny(members)...)
-	}
 }

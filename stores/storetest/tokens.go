@@ -11,11 +11,11 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// Tokens tests an implementation of stores.Tokens, and of stores.Pruner if it implements
-// that.
+// Tokens tests an implementation of stores.Tokens, and of stores.Pruner and stores.TokenLimit
+// if it implements them.
 func Tokens(t *testing.T, factory func(t *testing.T) stores.Tokens) {
 	run(t, func(t *testing.T) tokens { return tokens{t, factory(t)} },
-		slices.Concat(tokenRules, tokenFamilies, tokenRaces))
+		slices.Concat(tokenRules, tokenFamilies, tokenRaces, tokenLimits))
 }
 
 // tokens is a store under test. Its methods report errors to the test, so they

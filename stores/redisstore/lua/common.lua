@@ -50,3 +50,16 @@ end
 local function has(owners, owner)
   return string.find('\0' .. owners .. '\0', '\0' .. owner .. '\0', 1, true) ~= nil
 end
+
+-- ofkind returns the members of an owner's index that end with a kind, each followed by its
+-- score, those that expire first first.
+local function ofkind(index, kind)
+  local all, found = redis.call('ZRANGE', index, 0, -1, 'WITHSCORES'), {}
+  for i = 1, #all, 2 do
+    if string.sub(all[i], -#kind) == kind then
+      found[#found + 1] = all[i]
+      found[#found + 1] = all[i + 1]
+    end
+  end
+  return found
+end

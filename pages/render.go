@@ -1,0 +1,149 @@
+package pages
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth"
+)
+
+//go:embed templates/*.html
+var embedded embed.FS
+
+// templates are the pages, each with the layout around it.
+type templates map[string]*template.Template
+
+// page is a template and its title.
+type page struct{ template, title string }
+
+// newTemplates parses the templates of the package and those of the application, which come first. It panics if one is
+// not valid.
+func newTemplates(own fs.FS) templates {
+	builtIn, err := fs.Sub(embedded, "templates")
+	if err != nil {
+		panic(err) // they are part of the program
+	}
+	files := make(map[string]string)
+	for _, source := range []fs.FS{builtIn, own} {
+		if source == nil {
+			continue
+		}
+		names, err := fs.Glob(source, "*.html")
+		for _, name := range names {
+			data, failure := fs.ReadFile(source, name)
+			files[name], err = string(data), errors.Join(err, failure)
+		}
+		if err != nil {
+			panic("pages: Options.Templates: " + err.Error())
+		}
+	}
+	shared := template.Must(template.New("layout").Parse(files["layout.html"]))
+	template.Must(shared.New("parts").Parse(files["parts.html"]))
+	all := make(templates)
+	for name, text := range files {
+		if name != "layout.html" && name != "parts.html" {
+			page := template.Must(shared.Clone())
+			all[strings.TrimSuffix(name, ".html")] = template.Must(page.New(name).Parse(text))
+		}
+	}
+	return all
+}
+
+// show returns the handler of a page without data.
+func (s *site) show(name, title string) gin.HandlerFunc {
+	return func(c *gin.Context) { s.render(c, http.StatusOK, page{name, title}, nil) }
+}
+
+// Render responds with a page of the application in the layout of the package: name is that of a file in
+// Options.Templates without ".html", which defines "content", and title an English text that is translated with
+// Options.Texts. The template is executed with a View. Render panics if Mount was not called for a router of the route,
+// or if there is no such template.
+func Render(c *gin.Context, status int, name, title string, data any) {
+	s := siteOf(c)
+	if s == nil {
+		panic("pages: Render: call pages.Mount before the route is added")
+	}
+	s.render(c, status, page{name, title}, data)
+}
+
+// render responds with a page.
+func (s *site) render(c *gin.Context, status int, p page, data any) {
+	user, err := s.user(c)
+	if err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	v := s.view(c, p, data)
+	v.User = user
+	if v.sections, err = s.sections(c, v); err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	v.flash = s.take(c, s.requestPath(c))
+	v.email, _ = c.Cookie(emailCookie)
+	s.write(c, status, v)
+}
+
+// requestPath returns the path of the request as browsers see it.
+func (s *site) requestPath(c *gin.Context) string {
+	if s.m == nil {
+		return c.Request.URL.Path
+	}
+	return s.m.PublicPath(c.Request.URL.Path)
+}
+
+// write executes the template of a view and responds with it.
+func (s *site) write(c *gin.Context, status int, v *View) {
+	t, ok := s.pages[v.Page]
+	if !ok {
+		panic("pages: Render: there is no template " + v.Page + ".html")
+	}
+	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
+		panic("pages: template " + v.Page + ".html: " + err.Error())
+	}
+	h := c.Writer.Header()
+	h.Set("Content-Security-Policy", s.options.ContentSecurityPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	// With "no-referrer" the forms would be sent with "Origin: null", which looks like another site.
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Content-Language", v.Lang)
+	h.Add("Vary", "Accept, Accept-Language")
+	c.Data(status, "text/html; charset=utf-8", b.Bytes())
+}
+
+// sections executes the templates of the sections of a page.
+func (s *site) sections(c *gin.Context, v *View) ([]template.HTML, error) {
+	var all []template.HTML
+	for _, section := range s.options.Sections {
+		if section.Page != v.Page {
+			continue
+		}
+		own := *v
+		if section.Data != nil {
+			data, err := section.Data(c)
+			if err != nil {
+				return nil, err
+			}
+			own.Data = data
+		}
+		t, ok := s.pages[strings.TrimSuffix(section.Template, ".html")]
+		if !ok {
+			panic("pages: Options.Sections: there is no template " + section.Template)
+		}
+		var b bytes.Buffer
+		if err := t.ExecuteTemplate(&b, "section", &own); err != nil {
+			panic("pages: template " + section.Template + ": " + err.Error())
+		}
+		all = append(all, template.HTML(b.String())) // escaped by the template
+	}
+	return all, nil
+}

@@ -1,0 +1,169 @@
+package pages
+
+import (
+	"html/template"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// View is what templates are executed with.
+type View struct {
+	// Page is the name of the template, and Title its title in the language of the request.
+	Page, Title string
+	// Lang is the language and Dir the direction of its script, "ltr" or "rtl".
+	Lang, Dir string
+	// User is the user who is logged in, or nil.
+	User *Account
+	// Can says which pages there are.
+	Can Can
+	// Data is what the page shows: that of Render, or the body of the route's JSON.
+	Data any
+	// Name, Home, Logo, Stylesheets, Links and RegisterFields are those of the Options.
+	Name, Home, Logo string
+	Stylesheets      []string
+	Links            []Link
+	RegisterFields   []Field
+	// Status is the status of an error page, and 0 elsewhere.
+	Status int
+
+	site     *site
+	flash    flash
+	email    string
+	sections []template.HTML
+	focused  bool
+}
+
+func (s *site) view(c *gin.Context, p page, data any) *View {
+	lang := s.language(c)
+	return &View{
+		Page: p.template, Title: s.texts.text(lang, p.title), Lang: lang, Dir: direction(lang), Can: s.can, Data: data,
+		Name: s.options.Name, Home: s.options.Home, Logo: s.options.Logo,
+		Stylesheets: append([]string{s.path(stylesheet.path())}, s.options.Stylesheets...),
+		Links:       s.options.Links, RegisterFields: s.options.RegisterFields, site: s,
+	}
+}
+
+// T returns an English text in the language of the view. Pairs of name and value fill in what stands in braces.
+func (v *View) T(english string, with ...string) string {
+	return v.site.texts.text(v.Lang, english, with...)
+}
+
+// Path returns the path of a page of the package, such as "/login", as browsers see it.
+func (v *View) Path(page string) string { return v.site.path(page) }
+
+// Script returns the path of the script that reads the token of a reset link.
+func (v *View) Script() string { return v.site.path(script.path()) }
+
+// Sections returns the further parts of the page.
+func (v *View) Sections() []template.HTML { return v.sections }
+
+// Notice returns the text that tells of a success, or "".
+func (v *View) Notice() string { return v.say(v.flash.Notice) }
+
+// Failure returns the text of an error that is not about a field, or "".
+func (v *View) Failure() string { return v.say(v.flash.Failure) }
+
+// Failed reports whether the page shows any error.
+func (v *View) Failed() bool { return v.flash.Failure != nil || len(v.flash.Errors) > 0 }
+
+// Problems returns the faults of fields that the page has no field for.
+func (v *View) Problems(shown ...string) []string {
+	var list []string
+	for name, faults := range v.flash.Errors {
+		if !slices.Contains(shown, name) {
+			for _, m := range faults {
+				list = append(list, v.site.texts.reason(v.Lang, name, m.Text))
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func (v *View) say(m *message) string {
+	if m == nil {
+		return ""
+	}
+	var with []string
+	for name, value := range m.With {
+		with = append(with, name, value)
+	}
+	return v.T(m.Text, with...)
+}
+
+// Input is a field of a form with its label, its value and what is wrong with it.
+type Input struct {
+	Field
+	Value    string
+	Problems []string
+	// Focus says that the field is focused when the page opens: the first with a fault, or that of the page.
+	Focus bool
+}
+
+// Field returns a field of a form, with the value that was typed before. Type is that of the HTML input.
+func (v *View) Field(name, label, kind, autocomplete string) *Input {
+	return v.input(Field{Name: name, Label: label, Type: kind, Autocomplete: autocomplete, Required: true})
+}
+
+// Own returns one of the RegisterFields as Field does.
+func (v *View) Own(f Field) *Input { return v.input(f) }
+
+func (v *View) input(f Field) *Input {
+	f.Label = v.T(f.Label)
+	if f.Hint != "" {
+		f.Hint = v.T(f.Hint)
+	}
+	in := &Input{Field: f}
+	if f.Type != "password" {
+		in.Value = v.flash.Values[f.Name]
+	}
+	for _, m := range v.flash.Errors[f.Name] {
+		in.Problems = append(in.Problems, v.site.texts.reason(v.Lang, f.Label, m.Text))
+	}
+	in.Focus = len(in.Problems) > 0 && !v.focused
+	v.focused = v.focused || in.Focus
+	return in
+}
+
+// Optional returns the field as one that may be left empty.
+func (in *Input) Optional() *Input { in.Required = false; return in }
+
+// Hinted returns the field with a hint.
+func (in *Input) Hinted(hint string) *Input { in.Hint = hint; return in }
+
+// Valued returns the field with a value, unless one was typed before.
+func (in *Input) Valued(value string) *Input {
+	if in.Value == "" {
+		in.Value = value
+	}
+	return in
+}
+
+// Typed returns what was typed before into a field.
+func (v *View) Typed(name string) string { return v.flash.Values[name] }
+
+// Email returns the address to fill in: that of the user, or the one that asked for a reset link in this browser.
+func (v *View) Email() string {
+	if v.User != nil {
+		return v.User.Email
+	}
+	if text, err := url.QueryUnescape(v.email); err == nil && len(text) <= maxValue {
+		return text
+	}
+	return ""
+}
+
+// Time returns a time as people and programs read it everywhere.
+func (v *View) Time(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+
+// Machine returns a time for the HTML attribute datetime.
+func (v *View) Machine(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// Lifetimes returns the lifetimes of new tokens to choose from: days by seconds.
+func (v *View) Lifetimes() map[int]string {
+	const day = 24 * 60 * 60
+	return map[int]string{7 * day: "7", 30 * day: "30", 90 * day: "90", 365 * day: "365"}
+}

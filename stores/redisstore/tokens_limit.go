@@ -1,0 +1,167 @@
+package redisstore
+
+import (
+	"context"
+	_ "embed" // the scripts
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ginauth/ginauth/stores"
+)
+
+//go:embed lua/token_list.lua
+var tokenList string
+
+//go:embed lua/token_trim.lua
+var tokenTrim string
+
+//go:embed lua/token_drop.lua
+var tokenDrop string
+
+var (
+	listToken  = newScript(fmt.Sprintf("local MAX_ENDED = %d\n%s", stores.MaxEnded, tokenList))
+	trimTokens = newScript(fmt.Sprintf("local MAX_ENDED = %d\n%s", stores.MaxEnded, tokenTrim))
+	dropToken  = newScript(tokenDrop)
+)
+
+// CreateLimited implements stores.TokenLimit. It takes no more round trips than Create if the
+// owner has no surplus. A family that is revoked stays in its owner's index, so it counts.
+//
+// The families of an owner may be on several servers of a cluster, so that no script can read
+// all of them. Therefore the call reads them, and a script on the index decides how many of
+// them are still surplus. Each call that found a surplus removes at least its own entry while
+// there is one. So of any number of parallel calls, exactly as many entries stay as may.
+func (s *tokens) CreateLimited(
+	ctx context.Context, now time.Time, t stores.Token, limit stores.FamilyLimit,
+) (ok bool, ended []string, err error) {
+	if err := limit.Check(); err != nil {
+		return false, nil, fault(ctx, createWhat, err)
+	}
+	n, err := newTokenOf(t)
+	if err != nil {
+		return false, nil, err
+	}
+	listed, err := s.list(ctx, &n, limit.Families)
+	switch {
+	case err != nil:
+		return false, nil, err
+	case len(listed) == 0:
+		ok, err = s.store(ctx, n)
+		return ok, nil, err
+	case limit.Refuse:
+		ok, err = s.storeIfRoom(ctx, now, n, listed, limit.Families)
+		return ok, nil, err
+	}
+	if ok, err = s.store(ctx, n); err != nil || !ok {
+		return ok, nil, err
+	}
+	ended, _, err = s.trimFamilies(ctx, now, n, listed, limit)
+	return err == nil, ended, err
+}
+
+// An entry is a family in its owner's index.
+type entry struct {
+	family string
+	until  int64 // when it expires there
+}
+
+// list lists the family of a new token in the owner's index. It returns the families of its
+// kind if there are too many.
+func (s *tokens) list(ctx context.Context, n *newToken, most int) ([]entry, error) {
+	got, err := s.run(ctx, createWhat, listToken, []string{s.ownerKey(n.Owner)},
+		memberOf(n.Family, string(n.Kind)), micro(n.FamilyExpires), n.span.Microseconds(), slack.Milliseconds(),
+		memberOf("", string(n.Kind)), most)
+	if err != nil {
+		return nil, err
+	}
+	n.listed = textAt(got, 0)
+	var entries []entry
+	for i := 1; textAt(got, i) != ""; i += 2 {
+		family, _, _ := strings.Cut(textAt(got, i), ":")
+		until, _ := strconv.ParseFloat(textAt(got, i+1), 64)
+		entries = append(entries, entry{family, int64(until)})
+	}
+	return entries, nil
+}
+
+// storeIfRoom stores a token unless too many families of its kind are alive.
+func (s *tokens) storeIfRoom(ctx context.Context, now time.Time, n newToken, listed []entry, most int) (bool, error) {
+	limit := stores.FamilyLimit{Families: most, Refuse: true}
+	_, kept, err := s.trimFamilies(ctx, now, n, listed, limit)
+	if err != nil {
+		return false, err
+	}
+	if !kept {
+		return false, fmt.Errorf("redisstore: %s: %w: %d of kind %s", createWhat, stores.ErrLimit, most, n.Kind)
+	}
+	return s.store(ctx, n)
+}
+
+// trimFamilies deletes surplus families of the kind of a new token. It returns those that were
+// alive, and whether the new one stays.
+func (s *tokens) trimFamilies(
+	ctx context.Context, now time.Time, n newToken, listed []entry, limit stores.FamilyLimit,
+) (ended []string, kept bool, err error) {
+	candidates, err := s.surplus(ctx, now, n, listed, limit.Refuse)
+	if err != nil {
+		return nil, false, err
+	}
+	args := []any{memberOf("", string(n.Kind)), limit.Families}
+	for _, family := range candidates {
+		args = append(args, memberOf(family, string(n.Kind)))
+	}
+	got, err := s.run(ctx, createWhat, trimTokens, []string{s.ownerKey(n.Owner)}, args...)
+	if err != nil {
+		return nil, false, err
+	}
+	var calls []call
+	var dropped []string
+	kept = true
+	for i := 0; textAt(got, i) != ""; i++ {
+		family, _, _ := strings.Cut(textAt(got, i), ":")
+		if kept = kept && family != n.Family; family == n.Family && limit.Refuse {
+			continue // it was never stored
+		}
+		dropped = append(dropped, family)
+		calls = append(calls, call{dropToken, []string{s.familyKey(family), s.endsKey(family)}, []any{mark(now), forbidden.Milliseconds()}})
+	}
+	answers, err := s.runAll(ctx, createWhat, calls)
+	for i, got := range answers {
+		if got == int64(1) {
+			ended = append(ended, dropped[i])
+		}
+	}
+	return ended, kept, err
+}
+
+// surplus returns the families that may be deleted, the first ones first: those that have ended,
+// then those that are alive, and the new one. With refuse those that are alive are left out.
+func (s *tokens) surplus(ctx context.Context, now time.Time, n newToken, listed []entry, refuse bool) ([]string, error) {
+	names := make([]string, len(listed))
+	for i, e := range listed {
+		names[i] = e.family
+	}
+	lives, err := s.Lives(ctx, now, names...)
+	if err != nil {
+		return nil, err
+	}
+	var ended, living []string
+	for i, e := range listed {
+		switch {
+		case e.family == n.Family:
+		case lives[i] == stores.Alive:
+			living = append(living, e.family)
+		case lives[i] == stores.Unknown && e.until > micro(n.FamilyExpires.Add(-inFlight)):
+			// It is about to be created.
+		default:
+			ended = append(ended, e.family)
+		}
+	}
+	if refuse {
+		living = nil
+	}
+	return append(slices.Concat(ended, living), n.Family), nil
+}
