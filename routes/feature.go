@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -44,18 +45,41 @@ func (t textFields) fields() (all []field) {
 
 // AnswerLogin responds to what a login led to as the routes of this package do, for endpoints of features: with the
 // tokens, the pending login, or the user. Browsers are redirected to the page that they wanted, or to
-// Pages.SecondFactor. The Authenticator is that of the guard that logged the user in.
-func AnswerLogin(c *gin.Context, a *ginauth.Authenticator, res *ginauth.LoginResult) {
+// Pages.SecondFactor. The Authenticator is that of the guard that logged the user in. More is added to the JSON of a
+// complete login.
+func AnswerLogin(c *gin.Context, a *ginauth.Authenticator, res *ginauth.LoginResult, more ...Field) {
 	switch {
 	case res.Pending != nil && res.Pending.Page != "" && ginauth.WantsHTML(c):
 		c.Redirect(http.StatusSeeOther, res.Pending.Page)
 	case res.Pending != nil:
 		c.JSON(http.StatusOK, pendingReply(res.Pending).body)
-	case res.Tokens != nil:
-		c.JSON(http.StatusOK, res.Tokens)
-	case ginauth.WantsHTML(c):
+	case res.Tokens == nil && ginauth.WantsHTML(c):
 		c.Redirect(http.StatusSeeOther, a.Intended())
 	default:
-		c.JSON(http.StatusOK, map[string]any{"user": defaultUser(res.User)})
+		c.JSON(http.StatusOK, loginBody(res, more))
 	}
+}
+
+// Field is a field of a JSON object.
+type Field struct {
+	Name  string
+	Value any
+}
+
+// loginBody returns the response to a complete login, as a value for JSON.
+func loginBody(res *ginauth.LoginResult, more []Field) any {
+	body := make(map[string]any)
+	switch {
+	case res.Tokens != nil && len(more) == 0:
+		return res.Tokens
+	case res.Tokens != nil:
+		data, _ := json.Marshal(res.Tokens) // texts and numbers
+		_ = json.Unmarshal(data, &body)
+	default:
+		body["user"] = defaultUser(res.User)
+	}
+	for _, f := range more {
+		body[f.Name] = f.Value
+	}
+	return body
 }
