@@ -67,12 +67,12 @@ var importRules = []struct {
 		never: ginOrRoot,
 	},
 	{
-		packages: "jwt", ours: []string{"autherr", "events", "models", "stores", "internal/..."},
+		packages: "jwt", ours: []string{"autherr", "events", "models", "stores", "token", "internal/..."},
 		others: []string{"..."},
 		never:  append([]string{"testing"}, append(databasePackages, ginOrRoot...)...),
 	},
 	{
-		packages: "config", ours: []string{"autherr", "events", "jwt", "mail", "models", "stores", "internal/..."},
+		packages: "config", ours: []string{"autherr", "events", "jwt", "mail", "models", "stores", "token", "internal/..."},
 		others: []string{"..."},
 		never:  append([]string{"testing"}, append(databasePackages, ginOrRoot...)...),
 	},

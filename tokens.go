@@ -137,11 +137,7 @@ func (a *Authenticator) CreateToken(ctx context.Context, n TokenSpec) (*Personal
 	if !a.x.m.cfg.PersonalTokens.InsecureUnverified && a.x.m.accounts.Unverified(g.realm, u) {
 		return nil, ErrEmailNotVerified
 	}
-	made, err := a.x.m.tokens.CreateOwn(ctx, &a.x.State, g.realm, g.name, u, tokens.PersonalSpec(n))
-	if err != nil {
-		return nil, err
-	}
-	return new(PersonalToken(made)), nil
+	return a.x.m.tokens.CreateOwn(ctx, &a.x.State, g.realm, g.name, u, n)
 }
 
 // CreateToken makes a personal access token for a user of a guard, outside a request, such as for an administrator.
@@ -152,11 +148,7 @@ func (m *Manager) CreateToken(ctx context.Context, guard string, u models.Authen
 	if u = realm.Present(u); u == nil || realm.Disabled(u) {
 		return nil, ErrInvalidCredentials
 	}
-	made, err := m.tokens.CreatePersonal(ctx, g.realm, guard, u, tokens.PersonalSpec(n))
-	if err != nil {
-		return nil, err
-	}
-	return new(PersonalToken(made)), nil
+	return m.tokens.CreatePersonal(ctx, g.realm, guard, u, n)
 }
 
 // Tokens returns the living personal access tokens of the request's user, the newest first. The errors are
@@ -171,12 +163,7 @@ func (a *Authenticator) Tokens(ctx context.Context) ([]PersonalToken, error) {
 	}
 	ctx, span := a.x.Span(ctx)
 	defer span.End()
-	found, err := a.x.m.tokens.PersonalOf(ctx, a.current().realm.Owner(u.AuthID()))
-	list := make([]PersonalToken, 0, len(found))
-	for _, t := range found {
-		list = append(list, PersonalToken(t))
-	}
-	return list, err
+	return a.x.m.tokens.PersonalOf(ctx, a.current().realm.Owner(u.AuthID()))
 }
 
 // RevokeToken ends a personal access token of the request's user. A token that does not exist, or that belongs to

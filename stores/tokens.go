@@ -15,10 +15,10 @@ const (
 	Remember Kind = "remember"
 	Reset    Kind = "reset"
 	Personal Kind = "personal"
-	// Pending is a login that waits for a second factor.
-	Pending Kind = "pending"
 	// Confirmation records that the user of a login by tokens confirmed the password.
 	Confirmation Kind = "confirmation"
+	// Pending is a login that waits for a second factor.
+	Pending Kind = "pending"
 	// Revoked records that something ended before it expired, such as a signed
 	// token or a session that is kept in a cookie.
 	Revoked Kind = "revoked"

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -18,41 +17,24 @@ import (
 	"github.com/ginauth/ginauth/internal/stamp"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/token"
 )
-
-// PersonalSpec is what a personal access token is made for.
-type PersonalSpec struct {
-	Name                   string
-	Abilities              []string
-	Lifetime               time.Duration
-	RevokeOnPasswordChange bool
-}
-
-// Personal is a personal access token as its owner sees it.
-type Personal struct {
-	ID        string
-	Name      string
-	Abilities []string
-	Created   time.Time
-	Expires   time.Time
-	LastUsed  time.Time
-	Text      string // the token, known only when it is made
-}
 
 const (
 	maxAbilities = 64
 	maxAbility   = 64
 )
 
-func (n *PersonalSpec) check() error {
+// checkSpec returns an *autherr.InputError if a personal access token cannot be made of n.
+func checkSpec(n *token.Spec) error {
 	lifetime := error(nil)
 	if n.Lifetime < 0 {
 		lifetime = autherr.Invalid("lifetime", "is negative")
 	}
-	return autherr.AllInput(n.checkName(), lifetime, n.checkAbilities())
+	return autherr.AllInput(checkName(n), lifetime, checkAbilities(n))
 }
 
-func (n *PersonalSpec) checkName() error {
+func checkName(n *token.Spec) error {
 	switch {
 	case strings.TrimSpace(n.Name) == "":
 		return autherr.Invalid("name", "is required")
@@ -62,7 +44,7 @@ func (n *PersonalSpec) checkName() error {
 	return nil
 }
 
-func (n *PersonalSpec) checkAbilities() error {
+func checkAbilities(n *token.Spec) error {
 	if len(n.Abilities) > maxAbilities {
 		return autherr.Invalid("abilities", fmt.Sprintf("are more than %d", maxAbilities))
 	}
@@ -81,11 +63,11 @@ func ValidAbility(s string) bool {
 
 // CreateOwn makes a personal access token for the user of a request.
 func (s *Service) CreateOwn(
-	ctx context.Context, r *request.State, rm *realm.Realm, guard string, u models.Authenticatable, n PersonalSpec,
-) (Personal, error) {
+	ctx context.Context, r *request.State, rm *realm.Realm, guard string, u models.Authenticatable, n token.Spec,
+) (*token.Personal, error) {
 	made, err := s.createPersonal(r.Within(ctx), rm, u, n, request.Cut(r.IP(), 64))
 	if err != nil {
-		return Personal{}, err
+		return nil, err
 	}
 	// The user is loaded after the token is stored: of this and a revocation of the user the
 	// later one sees the earlier one.
@@ -93,17 +75,17 @@ func (s *Service) CreateOwn(
 	defer span.End()
 	if err = rm.StillSame(ctx, u); err != nil {
 		_, revokeErr := s.RevokeFamily(ctx, made.ID)
-		return Personal{}, errors.Join(err, revokeErr)
+		return nil, errors.Join(err, revokeErr)
 	}
 	s.env.Dispatch(ctx, events.TokenCreated{Meta: r.Meta(guard, u.AuthID()), Kind: string(stores.Personal), TokenID: made.ID})
 	return made, nil
 }
 
 // CreatePersonal makes a personal access token for a user outside a request.
-func (s *Service) CreatePersonal(ctx context.Context, rm *realm.Realm, guard string, u models.Authenticatable, n PersonalSpec) (Personal, error) {
+func (s *Service) CreatePersonal(ctx context.Context, rm *realm.Realm, guard string, u models.Authenticatable, n token.Spec) (*token.Personal, error) {
 	made, err := s.createPersonal(ctx, rm, u, n, "")
 	if err != nil {
-		return Personal{}, err
+		return nil, err
 	}
 	s.env.Dispatch(ctx, events.TokenCreated{
 		Meta: events.Meta{Time: s.env.Now(), Guard: guard, UserID: u.AuthID()}, Kind: string(stores.Personal), TokenID: made.ID})
@@ -112,17 +94,17 @@ func (s *Service) CreatePersonal(ctx context.Context, rm *realm.Realm, guard str
 
 // createPersonal makes a token for a client with that address.
 func (s *Service) createPersonal(
-	ctx context.Context, rm *realm.Realm, u models.Authenticatable, n PersonalSpec, address string,
-) (Personal, error) {
-	if err := n.check(); err != nil {
-		return Personal{}, err
+	ctx context.Context, rm *realm.Realm, u models.Authenticatable, n token.Spec, address string,
+) (*token.Personal, error) {
+	if err := checkSpec(&n); err != nil {
+		return nil, err
 	}
 	if n.Lifetime == 0 {
 		n.Lifetime = s.cfg.PersonalLifetime
 	}
 	owner, err := rm.TokenOwner(u)
 	if err != nil {
-		return Personal{}, err
+		return nil, err
 	}
 	data := Data{Address: address, Bound: n.RevokeOnPasswordChange}
 	if data.Bound {
@@ -132,31 +114,31 @@ func (s *Service) createPersonal(
 	}
 	ctx, span := s.env.Span(ctx)
 	defer span.End()
-	token, now := opaque.NewPersonal(s.cfg.PersonalPrefix), s.env.Now()
+	secret, now := opaque.NewPersonal(s.cfg.PersonalPrefix), s.env.Now()
 	record := stores.Token{
-		ID: token.ID, Family: token.ID, Kind: stores.Personal, Owner: owner, Digest: token.Digest(),
+		ID: secret.ID, Family: secret.ID, Kind: stores.Personal, Owner: owner, Digest: secret.Digest(),
 		Name: n.Name, Abilities: slices.Clone(n.Abilities), Data: data.Encode(),
 		Created: now, Expires: now.Add(n.Lifetime), FamilyExpires: now.Add(n.Lifetime),
 	}
 	if _, err := s.StoreNew(ctx, record); err != nil {
-		return Personal{}, err
+		return nil, err
 	}
 	made := personal(record)
-	made.Text = token.Text()
-	return made, nil
+	made.Text = secret.Text()
+	return &made, nil
 }
 
-func personal(t stores.Token) Personal {
-	return Personal{
+func personal(t stores.Token) token.Personal {
+	return token.Personal{
 		ID: t.ID, Name: t.Name, Abilities: append([]string{}, t.Abilities...),
 		Created: t.Created, Expires: t.Expires, LastUsed: t.LastUsed,
 	}
 }
 
 // PersonalOf returns an owner's living personal access tokens, the newest first.
-func (s *Service) PersonalOf(ctx context.Context, owner string) ([]Personal, error) {
+func (s *Service) PersonalOf(ctx context.Context, owner string) ([]token.Personal, error) {
 	found, err := s.Of(ctx, owner, stores.Personal)
-	list := make([]Personal, 0, len(found))
+	list := make([]token.Personal, 0, len(found))
 	for _, t := range found {
 		list = append(list, personal(t))
 	}
@@ -189,12 +171,12 @@ func (s *Service) LooksPersonal(text string) bool {
 func (s *Service) Personal(ctx context.Context, rm *realm.Realm, text string) (
 	user models.Authenticatable, found stores.Token, guessed bool, err error,
 ) {
-	token, ok := opaque.ParsePersonal(s.cfg.PersonalPrefix, text)
+	secret, ok := opaque.ParsePersonal(s.cfg.PersonalPrefix, text)
 	if !ok {
 		_ = s.Refuse(ctx, errShape)
 		return nil, found, false, nil
 	}
-	user, found, err = s.findPersonal(ctx, rm, token)
+	user, found, err = s.findPersonal(ctx, rm, secret)
 	if err == nil {
 		s.recordUse(found)
 		return user, found, false, nil
