@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"time"
 
@@ -84,22 +83,6 @@ type Broker struct {
 
 // Broker returns the broker for the users of a guard. It panics if there is no guard of that name.
 func (m *Manager) Broker(guard string) *Broker { return &Broker{m, m.mustGuard(guard)} }
-
-// PasswordReset is what a person sends who followed a reset link.
-type PasswordReset struct {
-	// Email is the address that the link was sent to.
-	Email string
-	// Token is the token of the link.
-	Token string
-	// Password is the new password.
-	Password string
-}
-
-// Format writes a placeholder, whatever the verb.
-func (PasswordReset) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
-
-// LogValue returns a placeholder.
-func (PasswordReset) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // SendResetLink mails a link to choose a new password to the user of an address. It returns nil, after the same work,
 // whether or not there is such a user. The link works once, for Config.Account.ResetLifetime, until a newer one is
@@ -276,17 +259,6 @@ func (m *Manager) EnsureEmailVerified() gin.HandlerFunc {
 		}
 		return nil
 	})
-}
-
-// Capabilities says what a guard can do with the given configuration.
-type Capabilities struct {
-	// Sessions, AccessTokens and PersonalTokens say which kind of guard it is. All are false for a guard of the
-	// application's own.
-	Sessions, AccessTokens, PersonalTokens bool
-	// Users says that the guard has a user provider.
-	Users bool
-	// The others say what the provider supports.
-	Register, VerifyEmail, ChangeEmail, ChangePassword, ChangeStamp bool
 }
 
 // Capabilities returns what a guard can do. It returns false if there is no guard of that name.

@@ -124,6 +124,12 @@ type (
 	AccountConfig = config.Account
 	// Registration is what a person who wants an account sends. Nothing else of a request reaches the new user.
 	Registration = config.Registration
+	// PasswordReset is what a person sends who followed a reset link.
+	PasswordReset = config.PasswordReset
+	// Finding is a problem that Preflight found.
+	Finding = config.Finding
+	// Capabilities says what a guard can do with the given configuration.
+	Capabilities = config.Capabilities
 	// JWTConfig configures signed tokens: the access tokens of the JWT guard, and those that Manager.JWT makes.
 	JWTConfig = config.JWT
 	// RefreshConfig configures refresh tokens.
@@ -134,5 +140,3 @@ type (
 
 // NewKey returns a new random key of 32 bytes.
 func NewKey() Key { return Key(keys.Generate()) }
-
-const redacted = "[REDACTED]"

@@ -5,29 +5,15 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/accounts"
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/token"
 )
 
-// Device is a login to an account, whatever it consists of, or a personal access token. A remembered browser is one
-// device with its cookie and its sessions.
-type Device struct {
-	// ID names the device, for RevokeDevice. It is not a secret.
-	ID string `json:"id"`
-	// Kind is "session", "remember" (a remembered browser), "refresh" (a login by tokens) or "personal".
-	Kind string `json:"kind"`
-	// Name describes the client, as in "Firefox on Linux", or is the name of a personal access token.
-	Name string `json:"name"`
-	// Address is the client's address at the login, or "".
-	Address  string    `json:"address"`
-	Created  time.Time `json:"created"`
-	LastSeen time.Time `json:"last_seen"`
-	// Current says that this request comes from the device: to revoke it logs this client out.
-	Current bool `json:"current"`
-}
+// Device is a login to an account, or a personal access token.
+type Device = token.Device
 
 // Devices returns what is logged into the account of the request's user, the most recently seen first. Sessions are
 // included if the store indexes owners. The errors are ErrUnauthenticated and ErrUnavailable.
@@ -38,7 +24,9 @@ func (a *Authenticator) Devices(ctx context.Context) ([]Device, error) {
 	}
 	list := make([]Device, len(found))
 	for i, d := range found {
-		list[i] = Device{d.ID, d.Kind, d.Name, d.Address, d.Created, d.LastSeen, d.Current}
+		list[i] = Device{
+			ID: d.ID, Kind: d.Kind, Name: d.Name, Address: d.Address, Created: d.Created, LastSeen: d.LastSeen, Current: d.Current,
+		}
 	}
 	return list, nil
 }

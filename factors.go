@@ -145,6 +145,34 @@ func (a *Authenticator) AnswerChallenge(
 	return at.completePending(ctx, f)
 }
 
+// EndOtherLogins ends all logins of the request's user but this one, for a feature that changed what the account is
+// secured by. The feature has asked for a fresh proof. The errors are those of LogoutOtherDevices.
+func (a *Authenticator) EndOtherLogins(ctx context.Context) (*LoginResult, error) {
+	u, err := a.ownUser(ctx)
+	if err != nil {
+		return nil, err
+	}
+	left, err := a.PasswordConfirmed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := a.x.m.accounts.EndOthers(ctx, &a.x.State, a.account(u))
+	if err != nil {
+		return nil, err
+	}
+	return a.continueLogin(ctx, changed, left > 0)
+}
+
+// TellFactor sends the user a mail of the kind mail.FactorChanged, if there is a Mailer. What is one of its constants.
+func (a *Authenticator) TellFactor(ctx context.Context, u models.Authenticatable, what string) {
+	a.x.m.mails.TellFactor(ctx, &a.x.State, u, what)
+}
+
+// Owner returns the name of a user of the guard in stores.
+func (a *Authenticator) Owner(u models.Authenticatable) string {
+	return a.current().realm.Owner(u.AuthID())
+}
+
 // suspendRecalled keeps a login that a remember-me cookie began, and returns ErrSecondFactor. The session may know it
 // already.
 func (a *Authenticator) suspendRecalled(ctx context.Context, p *proof) error {

@@ -172,7 +172,7 @@ func wantPending(t *testing.T, r *testapp.Response) string {
 var doorsOfLogins = map[string]string{
 	"Attempt": "suspends", "AttemptWhen": "suspends", "Login": "suspends", "LoginUsingID": "suspends",
 	"Once": "refuses", "Validate": "refuses",
-	"Refresh": "continues", "ChangePassword": "continues", "LogoutOtherDevices": "continues",
+	"Refresh": "continues", "EndOtherLogins": "continues", "ChangePassword": "continues", "LogoutOtherDevices": "continues",
 	"AnswerChallenge": "completes",
 }
 

@@ -102,7 +102,7 @@ func New(config Config) (*Manager, error) {
 	m.setupFeatures(ring, &f)
 	m.makeGuards(&f)
 	if len(f) == 0 {
-		m.mails = accounts.NewMails(m.env, cfg.Mail.Mailer, cfg.Mail.Queue, cfg.Mail.Templates, cfg.accounts().Mail, &f)
+		m.mails = accounts.NewMails(m.env, cfg.Mail.Mailer, cfg.Mail.Queue, cfg.Mail.Templates, settings.Accounts(&cfg.Account, &cfg.Mail).Mail, &f)
 	}
 	if len(f) == 0 {
 		m.makeEngines(ring, signing)
@@ -154,7 +154,7 @@ func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 		Limits: settings.Limits(&cfg.Throttle), Keys: ring.Derive("throttle"), Accounts: ring.Derive("event account"),
 		Devices: seal.New(ring.Derive("known device")),
 	})
-	tokenConfig := cfg.tokens()
+	tokenConfig := settings.Tokens(&cfg.JWT, &cfg.Refresh, &cfg.PersonalTokens, &cfg.Account)
 	tokenConfig.Successors = ring.Derive("token successor")
 	m.tokens = tokens.New(m.env, m.stores.Tokens, signing, tokenConfig)
 	m.jwt = jwt.New(m.tokens)
@@ -163,7 +163,7 @@ func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 		AbsoluteTimeout: cfg.Session.AbsoluteTimeout, Lifetime: cfg.Account.RememberLifetime,
 		Absolute: cfg.Account.RememberAbsoluteTimeout,
 	}}
-	accountConfig := cfg.accounts()
+	accountConfig := settings.Accounts(&cfg.Account, &cfg.Mail)
 	accountConfig.VerifyKeys, accountConfig.EmailSealer = ring.Derive("verify email"), seal.New(ring.Derive("email change"))
 	m.accounts = &accounts.Service{
 		Env: m.env, Config: accountConfig, Sessions: m.sessions, Tokens: m.tokens, Limiter: m.limiter,

@@ -13,17 +13,6 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// Finding is a problem that Preflight found.
-type Finding struct {
-	// Subject is what the problem is about: a setting, an ability, a route.
-	Subject string
-	// Problem says what is wrong and what to do.
-	Problem string
-}
-
-// String returns "subject: problem".
-func (f Finding) String() string { return f.Subject + ": " + f.Problem }
-
 // Preflight checks the finished application and returns what is likely to be wrong: abilities that a route asks for
 // and no rule defines, rules for types of users that no provider returns, routes with neither Auth nor Guest nor
 // Public, settings that are unsafe in production, and what stores and features report. Call it once all routes are

@@ -54,3 +54,19 @@ func (Registration) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted
 
 // LogValue returns a placeholder.
 func (Registration) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// PasswordReset is what a person sends who followed a reset link.
+type PasswordReset struct {
+	// Email is the address that the link was sent to.
+	Email string
+	// Token is the token of the link.
+	Token string
+	// Password is the new password.
+	Password string
+}
+
+// Format writes a placeholder, whatever the verb.
+func (PasswordReset) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
+
+// LogValue returns a placeholder.
+func (PasswordReset) LogValue() slog.Value { return slog.StringValue(redacted) }

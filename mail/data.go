@@ -33,12 +33,24 @@ const (
 	RegistrationFailed = "registration_failed"
 	// NewDevice is sent to a user after a login from an unknown device.
 	NewDevice = "new_device"
+	// FactorChanged is sent to a user whose second factors were changed. Data.Field says how: FactorAdded,
+	// FactorRemoved, CodeUsed or CodesReplaced.
+	FactorChanged = "factor_changed"
+)
+
+// What FactorChanged tells of.
+const (
+	FactorAdded   = "added"
+	FactorRemoved = "removed"
+	CodeUsed      = "code_used"
+	CodesReplaced = "codes_replaced"
 )
 
 // Kinds returns all kinds for which Templates has messages.
 func Kinds() []string {
 	return []string{
 		VerifyEmail, ResetPassword, PasswordChanged, EmailChange, EmailChanged, AlreadyRegistered, RegistrationFailed, NewDevice,
+		FactorChanged,
 	}
 }
 
@@ -76,7 +88,7 @@ type Data struct {
 	// Device describes the client, as in "Firefox on Linux", or is "". It is
 	// omitted if it looks like a link.
 	Device string
-	// Field is the field of a registration that is taken, or "".
+	// Field is the field of a registration that is taken, or what FactorChanged tells of, or "".
 	Field string
 }
 

@@ -65,3 +65,20 @@ func (t Personal) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "PersonalToken(%s
 
 // LogValue returns the identifier only.
 func (t Personal) LogValue() slog.Value { return slog.StringValue("PersonalToken(" + t.ID + ")") }
+
+// Device is a login to an account, whatever it consists of, or a personal access token. A remembered browser is one
+// device with its cookie and its sessions.
+type Device struct {
+	// ID names the device, for RevokeDevice. It is not a secret.
+	ID string `json:"id"`
+	// Kind is "session", "remember" (a remembered browser), "refresh" (a login by tokens) or "personal".
+	Kind string `json:"kind"`
+	// Name describes the client, as in "Firefox on Linux", or is the name of a personal access token.
+	Name string `json:"name"`
+	// Address is the client's address at the login, or "".
+	Address  string    `json:"address"`
+	Created  time.Time `json:"created"`
+	LastSeen time.Time `json:"last_seen"`
+	// Current says that this request comes from the device: to revoke it logs this client out.
+	Current bool `json:"current"`
+}

@@ -139,6 +139,16 @@ func (m *Mails) TellNewDevice(ctx context.Context, r *request.State, u models.Au
 	r.AfterCommit(func() { m.send(ctx, mail.NewDevice, u, data) })
 }
 
+// TellFactor tells a user what happened to a second factor. A nil *Mails tells nothing.
+func (m *Mails) TellFactor(ctx context.Context, r *request.State, u models.Authenticatable, what string) {
+	if m == nil {
+		return
+	}
+	data := m.clientData(r)
+	data.Field = what
+	m.send(context.WithoutCancel(ctx), mail.FactorChanged, u, data)
+}
+
 // clientData describes the client of a request in a mail.
 func (m *Mails) clientData(r *request.State) mail.Data {
 	return mail.Data{URL: m.forgotPage(), Address: r.IP(), Device: useragent.Name(r.HTTP.UserAgent())}

@@ -101,6 +101,11 @@ func (s *Service) ChangeStamp(ctx context.Context, r *request.State, u User, pas
 	if err := s.ProvePassword(ctx, r, u, "password", password, lim); err != nil {
 		return nil, err
 	}
+	return s.EndOthers(ctx, r, u)
+}
+
+// EndOthers is ChangeStamp for a user who has proved enough already.
+func (s *Service) EndOthers(ctx context.Context, r *request.State, u User) (models.Authenticatable, error) {
 	ctx, span := r.Span(context.WithoutCancel(ctx))
 	defer span.End()
 	if err := u.Realm.StillSame(ctx, u.Authenticatable); err != nil {

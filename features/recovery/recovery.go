@@ -1,0 +1,200 @@
+// Package recovery adds recovery codes: ten codes that a user keeps on paper, each of which replaces the second factor
+// once. Only users who have another factor are asked for them.
+//
+//	codes := recovery.New(recovery.Options{})
+//	auth, err := ginauth.New(ginauth.Config{…, Features: []ginauth.Feature{totp.New(totp.Options{}), codes}})
+//	codes.Mount(r)
+package recovery
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// Name names the factor in PendingLogin.Factors.
+const Name = "recovery"
+
+const (
+	// Count is how many codes a user gets.
+	Count = 10
+	// Few is the number of codes below which the user is told to make new ones.
+	Few = 3
+	// codeSize is the size of a code in bytes. With 112 bits or more a plain digest is enough (OWASP ASVS 5.0, 6.5.2).
+	codeSize = 15
+	group    = 6
+)
+
+// Options configure the feature. The zero value is ready for use.
+type Options struct {
+	// Guards are the guards whose users make codes. Default: "web" and "api", if there are such guards.
+	Guards []string
+}
+
+// Feature is the factor, for ginauth.Config.Features. It belongs to one Manager.
+type Feature struct {
+	options Options
+	auth    *ginauth.Manager
+	store   stores.Factors
+	now     func() time.Time
+}
+
+// New returns the feature.
+func New(o Options) *Feature { return &Feature{options: o} }
+
+// Name returns "recovery".
+func (*Feature) Name() string { return Name }
+
+// Setup registers the factor. The application's stores must have Factors.
+func (f *Feature) Setup(s *ginauth.Setup) error {
+	f.auth, f.store, f.now = s.Manager(), s.Stores().Factors, s.Clock()
+	if f.store == nil {
+		return errors.New("Config.Stores.Factors is missing; package memstore, gormstore or redisstore has one")
+	}
+	s.Challenge(ginauth.Challenge{Name: Name, Backup: true, Has: f.has})
+	return nil
+}
+
+func (f *Feature) has(ctx context.Context, owner string, _ models.Authenticatable) (bool, error) {
+	left, err := f.left(ctx, owner)
+	return left > 0, err
+}
+
+func (f *Feature) left(ctx context.Context, owner string) (int, error) {
+	found, err := f.store.FactorsOf(ctx, owner, Name)
+	return len(found), ginauth.Unavailable("find recovery codes", err)
+}
+
+// user returns the user of a request that may manage factors: no personal access token may.
+func (f *Feature) user(ctx context.Context, a *ginauth.Authenticator) (models.Authenticatable, error) {
+	u, err := a.User(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if u == nil {
+		return nil, ginauth.ErrUnauthenticated
+	}
+	if token, err := a.Token(ctx); err != nil || token != nil && token.Scoped {
+		return nil, errors.Join(ginauth.ErrForbidden, err)
+	}
+	return u, nil
+}
+
+// Left returns how many unused codes the request's user has. The errors are ginauth.ErrUnauthenticated,
+// ginauth.ErrForbidden and ginauth.ErrUnavailable.
+func (f *Feature) Left(ctx context.Context, a *ginauth.Authenticator) (int, error) {
+	u, err := f.user(ctx, a)
+	if err != nil {
+		return 0, err
+	}
+	return f.left(ctx, a.Owner(u))
+}
+
+// Regenerate makes new codes for the request's user in place of all former ones, and returns them, this once. The user
+// is told by mail. The errors are those of Left, and ginauth.ErrEmailNotVerified. Put the middleware ConfirmPassword
+// before it.
+func (f *Feature) Regenerate(ctx context.Context, a *ginauth.Authenticator) ([]string, error) {
+	u, err := f.user(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	if v, ok := u.(models.EmailVerifiable); ok && !v.AuthEmailVerified() {
+		return nil, ginauth.ErrEmailNotVerified
+	}
+	owner := a.Owner(u)
+	codes := make([]string, Count)
+	factors := make([]stores.Factor, Count)
+	for i := range codes {
+		var raw [codeSize]byte
+		_, _ = rand.Read(raw[:])
+		plain := base32.StdEncoding.EncodeToString(raw[:])
+		codes[i] = grouped(plain)
+		factors[i] = stores.Factor{Owner: owner, Kind: Name, ID: idOf(owner, plain), Created: f.now()}
+	}
+	if err := f.store.ReplaceFactors(ctx, owner, Name, factors); err != nil {
+		return nil, ginauth.Unavailable("store recovery codes", err)
+	}
+	f.auth.Dispatch(ctx, Regenerated{a.EventMeta(u.AuthID())})
+	a.TellFactor(ctx, u, mail.CodesReplaced)
+	return codes, nil
+}
+
+// grouped returns a code as people read it.
+func grouped(plain string) string {
+	var groups []string
+	for ; plain != ""; plain = plain[group:] {
+		groups = append(groups, plain[:group])
+	}
+	return strings.Join(groups, "-")
+}
+
+// idOf returns the digest of a code of a user, which is all that is stored.
+func idOf(owner, plain string) string {
+	sum := sha256.Sum256([]byte("ginauth recovery code\x00" + owner + "\x00" + plain))
+	return hex.EncodeToString(sum[:16])
+}
+
+// normalize returns a code without what people add or mistake: spaces, hyphens, small letters, and digits that look like
+// letters.
+func normalize(text string) (string, error) {
+	const length = codeSize * 8 / 5
+	if len(text) <= 128 {
+		text = strings.ToUpper(norm.NFKC.String(text))
+		text = strings.NewReplacer(" ", "", "-", "", "0", "O", "1", "I", "8", "B").Replace(text)
+	}
+	if len(text) != length || strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "" {
+		return "", &ginauth.InputError{Field: "code", Reason: "is not a recovery code"}
+	}
+	return text, nil
+}
+
+// Answer completes a pending login by a code, which is then used, and returns how many are left. The token may be "" for
+// the pending login of the session. The user is told by mail. The errors are those of Authenticator.AnswerChallenge, and
+// *InputError for a text that is no code.
+func (f *Feature) Answer(ctx context.Context, a *ginauth.Authenticator, token, code string) (res *ginauth.LoginResult, left int, err error) {
+	code, err = normalize(code)
+	if err != nil {
+		return nil, 0, err
+	}
+	res, err = a.AnswerChallenge(ctx, token, Name, func(ctx context.Context, owner string, u models.Authenticatable) (bool, error) {
+		// Of parallel requests with one code the store lets one pass.
+		ok, err := f.store.DeleteFactor(ctx, owner, Name, idOf(owner, code))
+		if err != nil || !ok {
+			return false, ginauth.Unavailable("use recovery code", err)
+		}
+		left, err = f.left(ctx, owner)
+		f.auth.Dispatch(ctx, Used{a.EventMeta(u.AuthID()), left})
+		a.TellFactor(ctx, u, mail.CodeUsed)
+		return true, err
+	})
+	return res, left, err
+}
+
+// Regenerated is dispatched when a user has made new codes.
+type Regenerated struct{ events.Meta }
+
+// EventName returns "recovery_codes_regenerated".
+func (Regenerated) EventName() string { return "recovery_codes_regenerated" }
+
+// Used is dispatched when a code was used.
+type Used struct {
+	events.Meta
+	// Left is how many codes are left.
+	Left int
+}
+
+// EventName returns "recovery_code_used".
+func (Used) EventName() string { return "recovery_code_used" }

@@ -1,0 +1,4 @@
+package totp
+
+// CodeAtForTest is codeAt.
+var CodeAtForTest = codeAt

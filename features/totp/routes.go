@@ -1,0 +1,127 @@
+package totp
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/routes"
+)
+
+// Mount adds the endpoints:
+//
+//	POST   /login/totp      {token, code}     completes a pending login; browsers need no token
+//	GET    /totp            200 {"enabled", "since"}
+//	POST   /totp/enrolment  200 {"enrolment", "secret", "url", "png"}; needs a confirmed password
+//	POST   /totp            {enrolment, code} 204, or new tokens; needs a confirmed password
+//	DELETE /totp            204; needs a confirmed password. POST /totp/delete does the same, for forms
+//
+// It panics if there is no guard of Options.Guards.
+func (f *Feature) Mount(group routes.Router) {
+	start := f.auth.StartSession()
+	users, confirmed := f.auth.Auth(f.guards()...), f.auth.ConfirmPassword()
+	var standard ginauth.Limit
+	guesses := f.auth.ThrottleFailures("totp", standard)
+	group.POST("/login/totp", noStore, start, ginauth.Public(), guesses, f.answer)
+	group.GET("/totp", noStore, start, users, f.show)
+	group.POST("/totp/enrolment", noStore, start, users, confirmed, f.begin)
+	group.POST("/totp", noStore, start, users, confirmed, guesses, f.confirm)
+	group.DELETE("/totp", noStore, start, users, confirmed, f.disable)
+	group.POST("/totp/delete", noStore, start, users, confirmed, f.disable)
+}
+
+func (f *Feature) guards() []string {
+	if len(f.options.Guards) > 0 {
+		return f.options.Guards
+	}
+	var guards []string
+	for _, name := range []string{"web", "api"} {
+		if can, ok := f.auth.Capabilities(name); ok && can.Users {
+			guards = append(guards, name)
+		}
+	}
+	return guards
+}
+
+func noStore(c *gin.Context) {
+	c.Header("Cache-Control", "no-store")
+	c.Header("Referrer-Policy", "no-referrer")
+}
+
+func (f *Feature) answer(c *gin.Context) {
+	var token, code string
+	if err := routes.Decode(c, map[string]*string{"token": &token, "code": &code}); err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	a := ginauth.From(c)
+	res, err := f.Answer(c.Request.Context(), a, token, code)
+	if err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	routes.AnswerLogin(c, a, res)
+}
+
+func (f *Feature) show(c *gin.Context) {
+	ctx, a := c.Request.Context(), ginauth.From(c)
+	u, err := f.user(ctx, a)
+	if err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	since, enabled, err := f.Enabled(ctx, a, u)
+	if err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	body := gin.H{"enabled": enabled}
+	if enabled {
+		body["since"] = since.Format(time.RFC3339)
+	}
+	c.JSON(http.StatusOK, body)
+}
+
+func (f *Feature) begin(c *gin.Context) {
+	e, err := f.Begin(c.Request.Context(), ginauth.From(c))
+	if err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	png, err := e.PNG()
+	if err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, struct {
+		*Enrolment
+		PNG []byte `json:"png"` // in base64
+	}{e, png})
+}
+
+func (f *Feature) confirm(c *gin.Context) {
+	var token, code string
+	if err := routes.Decode(c, map[string]*string{"enrolment": &token, "code": &code}); err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	res, err := f.Confirm(c.Request.Context(), ginauth.From(c), token, code)
+	switch {
+	case err != nil:
+		ginauth.Abort(c, err)
+	case res.Tokens != nil:
+		c.JSON(http.StatusOK, res.Tokens)
+	default:
+		c.Status(http.StatusNoContent)
+	}
+}
+
+func (f *Feature) disable(c *gin.Context) {
+	if err := f.Disable(c.Request.Context(), ginauth.From(c)); err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}

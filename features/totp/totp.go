@@ -1,0 +1,281 @@
+// Package totp adds codes of an authenticator app as a second factor (RFC 6238): SHA-1, 6 digits, 30 seconds.
+//
+//	auth, err := ginauth.New(ginauth.Config{…, Features: []ginauth.Feature{codes}})
+//	codes.Mount(r)
+//
+// A code works once. The secret is sealed at rest under the application's keys, and moves to the current key when a code
+// is used.
+package totp
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/mail"
+	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+)
+
+// Name names the factor in PendingLogin.Factors.
+const Name = "totp"
+
+// enrolLifetime is how long an enrolment waits for its first code.
+const enrolLifetime = 10 * time.Minute
+
+// sealedFor is how long a sealed secret can be opened: as good as for ever.
+const sealedFor = 100 * 365 * 24 * time.Hour
+
+// only is the id of a user's only secret.
+var only = strings.Repeat("0", 32)
+
+// Options configure the feature. The zero value is ready for use.
+type Options struct {
+	// Issuer is the name of the application in authenticator apps. Default Mail.AppName.
+	Issuer string
+	// Guards are the guards whose users manage their factor. Default: "web" and "api", if there are such guards.
+	Guards []string
+}
+
+// Feature is the second factor, for ginauth.Config.Features. It belongs to one Manager.
+type Feature struct {
+	options           Options
+	auth              *ginauth.Manager
+	store             stores.Factors
+	secrets, enrolled stores.Sealer
+	now               func() time.Time
+}
+
+// New returns the feature.
+func New(o Options) *Feature { return &Feature{options: o} }
+
+// Name returns "totp".
+func (*Feature) Name() string { return Name }
+
+// Setup registers the factor. The application's stores must have Factors.
+func (f *Feature) Setup(s *ginauth.Setup) error {
+	f.auth, f.store, f.now = s.Manager(), s.Stores().Factors, s.Clock()
+	f.secrets, f.enrolled = s.Sealer("secret"), s.Sealer("enrolment")
+	if f.store == nil {
+		return errors.New("Config.Stores.Factors is missing; package memstore, gormstore or redisstore has one")
+	}
+	s.Challenge(ginauth.Challenge{Name: Name, Has: f.has})
+	return nil
+}
+
+func (f *Feature) has(ctx context.Context, owner string, _ models.Authenticatable) (bool, error) {
+	_, ok, err := f.find(ctx, owner)
+	return ok, err
+}
+
+func (f *Feature) find(ctx context.Context, owner string) (stores.Factor, bool, error) {
+	found, err := f.store.FactorsOf(ctx, owner, Name)
+	if err != nil || len(found) == 0 {
+		return stores.Factor{}, false, ginauth.Unavailable("find factor", err)
+	}
+	return found[0], true, nil
+}
+
+// Enabled reports whether a user of the request's guard has the factor, and since when. The error wraps
+// ginauth.ErrUnavailable.
+func (f *Feature) Enabled(ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable) (since time.Time, ok bool, err error) {
+	factor, ok, err := f.find(ctx, a.Owner(u))
+	return factor.Created, ok, err
+}
+
+// encoding is that of secrets in apps.
+var encoding = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// Begin begins the enrolment of a user who is logged in, and stores nothing. The errors are ginauth.ErrEmailNotVerified
+// if the user's address is not verified: the factor of a stranger who registered it would lock its owner out; an error
+// wrapping ginauth.ErrConflict if the user has the factor, and ginauth.ErrUnavailable.
+func (f *Feature) Begin(ctx context.Context, a *ginauth.Authenticator) (*Enrolment, error) {
+	u, err := f.user(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.mayEnrol(ctx, a, u); err != nil {
+		return nil, err
+	}
+	secret := make([]byte, secretSize)
+	_, _ = rand.Read(secret)
+	token, err := f.enrolled.Seal(f.now(), enrolLifetime, secret, []byte(a.Owner(u)))
+	if err != nil {
+		return nil, err
+	}
+	text := encoding.EncodeToString(secret)
+	return &Enrolment{Token: token, Secret: text, URL: f.url(u, text)}, nil
+}
+
+// user returns the user of a request that may manage factors: no personal access token may.
+func (f *Feature) user(ctx context.Context, a *ginauth.Authenticator) (models.Authenticatable, error) {
+	u, err := a.User(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if u == nil {
+		return nil, ginauth.ErrUnauthenticated
+	}
+	if token, err := a.Token(ctx); err != nil || token != nil && token.Scoped {
+		return nil, errors.Join(ginauth.ErrForbidden, err)
+	}
+	return u, nil
+}
+
+func (f *Feature) mayEnrol(ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable) error {
+	if v, ok := u.(models.EmailVerifiable); ok && !v.AuthEmailVerified() {
+		return ginauth.ErrEmailNotVerified
+	}
+	_, has, err := f.find(ctx, a.Owner(u))
+	if err == nil && has {
+		err = errEnabled
+	}
+	return err
+}
+
+var errEnabled = errors.Join(errors.New("totp: the user has the factor"), ginauth.ErrConflict)
+
+// url returns the otpauth URL, which apps read from a QR code.
+func (f *Feature) url(u models.Authenticatable, secret string) string {
+	issuer, account := f.options.Issuer, u.AuthID()
+	if issuer == "" {
+		issuer = f.auth.MailConfig().AppName
+	}
+	if v, ok := u.(models.EmailVerifiable); ok && v.AuthEmail() != "" {
+		account = v.AuthEmail()
+	}
+	query := url.Values{"secret": {secret}, "algorithm": {"SHA1"}, "digits": {"6"}, "period": {"30"}}
+	label := account
+	if issuer != "" {
+		query.Set("issuer", issuer)
+		label = issuer + ":" + account
+	}
+	// Apps read %20, and not +, as a space.
+	return "otpauth://totp/" + url.PathEscape(label) + "?" + strings.ReplaceAll(query.Encode(), "+", "%20")
+}
+
+// Confirm completes an enrolment by its first code, which is then used. All other logins of the user end, and the user
+// is told by mail. The errors are ginauth.ErrInvalidCode, an *InputError if the enrolment is not one of the user's of the
+// last 10 minutes, those of Begin, and those of Authenticator.EndOtherLogins.
+func (f *Feature) Confirm(ctx context.Context, a *ginauth.Authenticator, token, code string) (*ginauth.LoginResult, error) {
+	u, err := f.user(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	owner := a.Owner(u)
+	secret, _, ok := f.enrolled.Open(f.now(), token, []byte(owner))
+	if !ok {
+		return nil, &ginauth.InputError{Field: "enrolment", Reason: "is not valid, or has expired"}
+	}
+	if code, err = normalize(code); err != nil {
+		return nil, err
+	}
+	step, ok := match(secret, code, f.now(), 0)
+	if !ok {
+		return nil, ginauth.ErrInvalidCode
+	}
+	if err := f.mayEnrol(ctx, a, u); err != nil {
+		return nil, err
+	}
+	if err := f.create(ctx, owner, secret, step); err != nil {
+		return nil, err
+	}
+	res, err := a.EndOtherLogins(ctx)
+	if err != nil {
+		// Without it, somebody who is logged in elsewhere would keep a login that proved one factor.
+		_, undo := f.store.DeleteFactor(context.WithoutCancel(ctx), owner, Name, only)
+		return nil, errors.Join(err, undo)
+	}
+	f.auth.Dispatch(ctx, Enabled{a.EventMeta(u.AuthID())})
+	a.TellFactor(ctx, u, mail.FactorAdded)
+	return res, nil
+}
+
+func (f *Feature) create(ctx context.Context, owner string, secret []byte, step int64) error {
+	data, err := f.secrets.Seal(f.now(), sealedFor, secret, []byte(owner))
+	if err != nil {
+		return err
+	}
+	err = f.store.CreateFactor(ctx, stores.Factor{
+		Owner: owner, Kind: Name, ID: only, Data: []byte(data), Counter: step, Created: f.now(), LastUsed: f.now(),
+	})
+	if errors.Is(err, stores.ErrExists) {
+		return errEnabled
+	}
+	return ginauth.Unavailable("store factor", err)
+}
+
+// Answer completes a pending login by a code. The token may be "" for the pending login of the session. The errors are
+// those of Authenticator.AnswerChallenge, and *InputError if the code is not 6 digits.
+func (f *Feature) Answer(ctx context.Context, a *ginauth.Authenticator, token, code string) (*ginauth.LoginResult, error) {
+	code, err := normalize(code)
+	if err != nil {
+		return nil, err
+	}
+	return a.AnswerChallenge(ctx, token, Name, func(ctx context.Context, owner string, _ models.Authenticatable) (bool, error) {
+		return f.check(ctx, owner, code)
+	})
+}
+
+// check reports whether a code is right, and uses it.
+func (f *Feature) check(ctx context.Context, owner, code string) (bool, error) {
+	factor, ok, err := f.find(ctx, owner)
+	if err != nil || !ok {
+		return false, err
+	}
+	secret, key, ok := f.secrets.Open(f.now(), string(factor.Data), []byte(owner))
+	if !ok {
+		return false, ginauth.Unavailable("open factor", errors.New("no key of the application opens its secret"))
+	}
+	step, ok := match(secret, code, f.now(), factor.Counter)
+	if !ok {
+		return false, nil
+	}
+	var renewed []byte
+	if key > 0 { // the key is a previous one, which will be removed
+		text, err := f.secrets.Seal(f.now(), sealedFor, secret, []byte(owner))
+		if err != nil {
+			return false, err
+		}
+		renewed = []byte(text)
+	}
+	// Of parallel requests with one code the store lets one pass.
+	ok, err = f.store.AdvanceFactor(ctx, f.now(), owner, Name, factor.ID, step, renewed)
+	return ok, ginauth.Unavailable("use factor", err)
+}
+
+// Disable removes the factor of a user who is logged in. The user is told by mail. The errors are ginauth.ErrNotFound and
+// ginauth.ErrUnavailable. Put the middleware ConfirmPassword before it.
+func (f *Feature) Disable(ctx context.Context, a *ginauth.Authenticator) error {
+	u, err := f.user(ctx, a)
+	if err != nil {
+		return err
+	}
+	switch ok, err := f.store.DeleteFactor(ctx, a.Owner(u), Name, only); {
+	case err != nil:
+		return ginauth.Unavailable("delete factor", err)
+	case !ok:
+		return ginauth.ErrNotFound
+	}
+	f.auth.Dispatch(ctx, Disabled{a.EventMeta(u.AuthID())})
+	a.TellFactor(ctx, u, mail.FactorRemoved)
+	return nil
+}
+
+// Enabled is dispatched when a user has enrolled.
+type Enabled struct{ events.Meta }
+
+// EventName returns "totp_enabled".
+func (Enabled) EventName() string { return "totp_enabled" }
+
+// Disabled is dispatched when a user has removed the factor.
+type Disabled struct{ events.Meta }
+
+// EventName returns "totp_disabled".
+func (Disabled) EventName() string { return "totp_disabled" }

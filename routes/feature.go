@@ -1,0 +1,85 @@
+package routes
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth"
+)
+
+// Decode reads the texts of a request's body, JSON or form, for endpoints of features. The query is not read, other
+// fields are ignored, and a field that is missing stays as it is. The errors are those of ginauth.DecodeJSON.
+func Decode(c *gin.Context, texts map[string]*string) error {
+	types := c.Request.Header["Content-Type"]
+	if len(types) == 1 && isForm(types[0]) {
+		return decode(c, textFields(texts))
+	}
+	var body map[string]any
+	if err := ginauth.DecodeJSON(c, &body); err != nil {
+		return err
+	}
+	for name, into := range texts {
+		value, given := body[name]
+		text, ok := value.(string)
+		if given && !ok {
+			return &ginauth.InputError{Field: name, Reason: "is not a string"}
+		}
+		if given {
+			*into = text
+		}
+	}
+	return nil
+}
+
+// textFields is the input of a form that has texts only.
+type textFields map[string]*string
+
+func (t textFields) fields() (all []field) {
+	for name, into := range t {
+		all = append(all, field{name: name, text: into})
+	}
+	return all
+}
+
+// AnswerLogin responds to what a login led to as the routes of this package do, for endpoints of features: with the
+// tokens, the pending login, or the user. Browsers are redirected to the page that they wanted, or to
+// Pages.SecondFactor. The Authenticator is that of the guard that logged the user in. More is added to the JSON of a
+// complete login.
+func AnswerLogin(c *gin.Context, a *ginauth.Authenticator, res *ginauth.LoginResult, more ...Field) {
+	switch {
+	case res.Pending != nil && res.Pending.Page != "" && ginauth.WantsHTML(c):
+		c.Redirect(http.StatusSeeOther, res.Pending.Page)
+	case res.Pending != nil:
+		c.JSON(http.StatusOK, pendingReply(res.Pending).body)
+	case res.Tokens == nil && ginauth.WantsHTML(c):
+		c.Redirect(http.StatusSeeOther, a.Intended())
+	default:
+		c.JSON(http.StatusOK, loginBody(res, more))
+	}
+}
+
+// Field is a field of a JSON object.
+type Field struct {
+	Name  string
+	Value any
+}
+
+// loginBody returns the response to a complete login, as a value for JSON.
+func loginBody(res *ginauth.LoginResult, more []Field) any {
+	body := make(map[string]any)
+	switch {
+	case res.Tokens != nil && len(more) == 0:
+		return res.Tokens
+	case res.Tokens != nil:
+		data, _ := json.Marshal(res.Tokens) // texts and numbers
+		_ = json.Unmarshal(data, &body)
+	default:
+		body["user"] = defaultUser(res.User)
+	}
+	for _, f := range more {
+		body[f.Name] = f.Value
+	}
+	return body
+}
