@@ -29,8 +29,8 @@
 // /devices, GET /tokens, GET /confirm-password, and the links in mails.
 //
 // After a form the browser is redirected with 303. What was wrong, and what was
-// typed, is kept for one minute in a cookie, without passwords and tokens. The
-// exception is POST /tokens, which shows the new token once.
+// typed, is flashed for the next page, without passwords and tokens. The exception
+// is POST /tokens, which shows the new token once.
 //
 // # Look
 //

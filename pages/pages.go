@@ -128,9 +128,8 @@ func (s *site) path(page string) string {
 
 // user returns the user of a request, or nil. A failure is the request's: the response becomes 503.
 func (s *site) user(c *gin.Context) (*Account, error) {
-	v, ok := c.Get("auth")
-	a, isAuth := v.(*ginauth.Authenticator)
-	if !ok || !isAuth || s.m == nil {
+	a := authOf(c)
+	if a == nil || s.m == nil {
 		return nil, nil
 	}
 	u, err := a.Guard(s.options.SessionGuard).User(c.Request.Context())
