@@ -30,6 +30,10 @@ type flash struct {
 	At string `json:"a,omitempty"`
 }
 
+func (f flash) empty() bool {
+	return f.Notice == nil && f.Failure == nil && f.Errors == nil && f.Values == nil
+}
+
 const (
 	flashKey      = "ginauth/pages.flash"
 	emailCookie   = "ginauth_reset"

@@ -69,7 +69,7 @@ func (s *site) respond(c *gin.Context, r routes.Response) bool {
 		s.failed(c, r, f)
 	case r.Route == routes.CreateToken:
 		// A redirect would need a place to keep the token.
-		s.render(c, r.Status, page{"token_created", "New personal token"}, r.Body)
+		s.render(c, r.Status, page{template: "token_created", title: "New personal token"}, r.Body)
 	default:
 		s.succeeded(c, r, f)
 	}
@@ -78,11 +78,11 @@ func (s *site) respond(c *gin.Context, r routes.Response) bool {
 
 // shown are the routes that respond to browsers with a page.
 var shown = map[routes.Route]page{
-	routes.Devices:           {"devices", "Devices"},
-	routes.PersonalTokens:    {"tokens", "Personal tokens"},
-	routes.PasswordConfirmed: {"confirm", "Confirm your password"},
-	routes.ShowVerifyEmail:   {"verify", "Verify your email address"},
-	routes.ShowConfirmEmail:  {"confirm_email", "Confirm your new email address"},
+	routes.Devices:           {template: "devices", title: "Devices"},
+	routes.PersonalTokens:    {template: "tokens", title: "Personal tokens"},
+	routes.PasswordConfirmed: {template: "confirm", title: "Confirm your password"},
+	routes.ShowVerifyEmail:   {template: "verify", title: "Verify your email address"},
+	routes.ShowConfirmEmail:  {template: "confirm_email", title: "Confirm your new email address"},
 }
 
 // succeeded redirects the browser after a form.

@@ -1,6 +1,8 @@
 package pages
 
 import (
+	"sync"
+
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
@@ -19,6 +21,7 @@ type site struct {
 	texts   *texts
 	pages   templates
 	forms   map[routes.Route]form
+	kept    sync.Map // HTML by template and language
 }
 
 // Can says which pages there are.

@@ -30,6 +30,7 @@ type View struct {
 	Status int
 
 	site     *site
+	builtIn  bool
 	flash    flash
 	email    string
 	sections []template.HTML
@@ -44,8 +45,13 @@ func (s *site) view(c *gin.Context, p page, data any) *View {
 		Name: s.options.Name, Home: s.options.Home, Logo: s.options.Logo,
 		Stylesheets: append([]string{s.path(stylesheet.path())}, s.options.Stylesheets...),
 		Links:       s.options.Links, RegisterFields: s.options.RegisterFields,
-		site: s, fields: make(map[string]bool),
+		site: s, builtIn: p.builtIn, fields: make(map[string]bool),
 	}
+}
+
+// sameForGuests reports whether nothing in the view is of one request.
+func (v *View) sameForGuests() bool {
+	return v.User == nil && v.Data == nil && v.Status == 0 && v.email == "" && len(v.sections) == 0 && v.flash.empty()
 }
 
 // T returns an English text in the language of the view. Pairs of name and value fill in what stands in braces.
