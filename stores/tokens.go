@@ -157,9 +157,11 @@ type Tokens interface {
 	// returns how many of them were alive.
 	RevokeOwner(ctx context.Context, now time.Time, owner, exceptFamily string, kinds ...Kind) (int, error)
 	// TokensOf returns the owner's tokens of the given kinds (all kinds if none is
-	// given), the newest first. It leaves out consumed tokens and tokens of
-	// revoked families.
-	TokensOf(ctx context.Context, owner string, kinds ...Kind) ([]Token, error)
+	// given), the newest first: every one, or limit of them if there are more. Which
+	// of them is the store's choice: a list that is limited to what TokenLimit allows
+	// is complete. It leaves out consumed tokens and tokens of revoked families. A
+	// limit below 1 is an error.
+	TokensOf(ctx context.Context, owner string, limit int, kinds ...Kind) ([]Token, error)
 	// Touch sets the token's LastUsed to now. After it has returned nil, Find
 	// returns the new value. It does not create a token that does not exist.
 	Touch(ctx context.Context, now time.Time, family, id string) error

@@ -36,7 +36,7 @@ func TestOneOfManyLinksWorks(t *testing.T) { // W04
 		if err := a.Close(t.Context()); err != nil { // what runs off the requests
 			t.Fatal(err)
 		}
-		alive, err := b.Set.Tokens.TokensOf(t.Context(), owner, stores.Reset)
+		alive, err := b.Set.Tokens.TokensOf(t.Context(), owner, 1000, stores.Reset)
 		if err != nil || len(alive) != 1 {
 			t.Fatalf("%d tokens live, %v", len(alive), err)
 		}

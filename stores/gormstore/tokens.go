@@ -54,7 +54,7 @@ func newTokens(c *core) *tokens {
 		roots: r,
 		find:  joined + t.sql(" WHERE t.{ID} = ? AND t.{Family} = ?"),
 		list: joined + t.sql(" WHERE ? AND t.{Consumed} = 0 AND ") + r.sql("f.{Revoked} = 0 AND (? OR ") +
-			t.sql("t.{Kind} IN ?) ORDER BY t.{Created} DESC, t.{ID}"),
+			t.sql("t.{Kind} IN ?) ORDER BY t.{Created} DESC, t.{ID} LIMIT ?"),
 		root:  r.sql("SELECT * FROM {} WHERE {Family} = ?"),
 		lives: r.sql("SELECT * FROM {} WHERE {Family} IN ?"),
 		family: r.sql("SELECT f.*, (SELECT COUNT(*) FROM ") + t.sql("{} t WHERE t.{Family} = ") + r.sql("f.{Family} AND ") +
@@ -146,14 +146,17 @@ func (s *tokens) Family(ctx context.Context, now time.Time, family string) (f st
 	}, true, nil
 }
 
-func (s *tokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {
+func (s *tokens) TokensOf(ctx context.Context, owner string, limit int, kinds ...stores.Kind) ([]stores.Token, error) {
+	if err := stores.CheckLimit(limit); err != nil {
+		return nil, fault(ctx, "list tokens", err)
+	}
 	var rows []tokenRow
 	err := s.read(ctx, "list tokens", func(db *gorm.DB) error {
 		if !validOwner(owner) {
 			return nil
 		}
 		ownedBy := s.same(clause.Column{Table: "t", Name: s.table.column("Owner")}, owner)
-		return db.Raw(s.list, ownedBy, len(kinds) == 0, texts(kinds)).Find(&rows).Error
+		return db.Raw(s.list, ownedBy, len(kinds) == 0, texts(kinds), limit).Find(&rows).Error
 	})
 	if err != nil {
 		return nil, err

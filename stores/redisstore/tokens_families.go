@@ -155,9 +155,7 @@ func (s *tokens) RevokeOwner(ctx context.Context, now time.Time, owner, exceptFa
 	if err != nil {
 		return 0, err
 	}
-	if i, found := slices.BinarySearch(families, exceptFamily); found {
-		families = slices.Delete(families, i, i+1)
-	}
+	families = slices.DeleteFunc(families, func(family string) bool { return family == exceptFamily })
 	n := 0
 	for some := range slices.Chunk(families, batch) {
 		revoked, err := s.revokeOf(ctx, what, now, owner, some, kinds)

@@ -17,6 +17,7 @@ var tokenFamilies = []rule[tokens]{
 	{"owner-revoke-kinds", "RevokeOwner revokes families of the given kinds, except the named family.", tokenRevokeKinds},
 	{"owner-revoke-strangers", "Owners are compared byte by byte, so nobody gets the families of another owner.", tokenRevokeStrangers},
 	{"owner-list", "TokensOf returns the owner's tokens of the given kinds, the newest first.", tokenList},
+	{"owner-list-limit", "TokensOf returns at most as many tokens as it is asked for, and refuses a limit below 1.", tokenListLimit},
 	{"owner-list-leaves-out", "TokensOf leaves out consumed tokens and tokens of revoked families.", tokenListLeavesOut},
 	{"options", "(lists the optional capabilities that are missing)", func(s tokens) {
 		_, pruner := s.store.(stores.Pruner)
@@ -203,7 +204,7 @@ func tokenRevokeStrangers(s tokens) {
 		if n, err := s.store.RevokeOwner(s.Context(), t.Created, owner, ""); err == nil && n != 0 {
 			s.Errorf("RevokeOwner(%q) ended a family of alice", owner)
 		}
-		if got, err := s.store.TokensOf(s.Context(), owner); err == nil && len(got) > 0 {
+		if got, err := s.store.TokensOf(s.Context(), owner, 10); err == nil && len(got) > 0 {
 			s.Errorf("TokensOf(%q) lists a token of alice", owner)
 		}
 		s.holds(t)
@@ -226,6 +227,22 @@ func tokenList(s tokens) {
 	s.lists("u1", []stores.Kind{stores.Reset})
 	s.lists("u2", nil, stranger)
 	s.lists("u3", nil)
+}
+
+func tokenListLimit(s tokens) {
+	for range 5 {
+		s.created()
+	}
+	for limit, want := range map[int]int{1: 1, 3: 3, 5: 5, 6: 5} {
+		if got, err := s.store.TokensOf(s.Context(), "u1", limit); err != nil || len(got) != want {
+			s.Errorf("TokensOf with limit %d returns %d tokens, error %v; want %d", limit, len(got), err, want)
+		}
+	}
+	for _, limit := range []int{0, -1} {
+		if got, err := s.store.TokensOf(s.Context(), "u1", limit); err == nil || len(got) > 0 {
+			s.Errorf("TokensOf with limit %d returns %d tokens, want an error", limit, len(got))
+		}
+	}
 }
 
 func tokenListLeavesOut(s tokens) {
