@@ -16,6 +16,7 @@
 // routes. A page is left out if the manager does not support it.
 //
 //	GET /login               sign in, with "stay signed in"
+//	GET /login/second-factor the code of an authenticator app, or a recovery code
 //	GET /register            make an account
 //	GET /verify-email        what to do with the mail, and how to get another
 //	GET /forgot-password     ask for a link

@@ -55,6 +55,7 @@ func Mount(r Router, manager *ginauth.Manager, options Options) {
 	users := manager.Auth(s.options.SessionGuard)
 	confirmed := manager.ConfirmPassword()
 	get(true, "/login", guests, s.show("login", "Sign in"))
+	get(true, secondFactorPath, ginauth.Public(), s.secondFactor)
 	get(s.can.Register, "/register", guests, s.show("register", "Create an account"))
 	get(s.can.Verify, "/verify-email", ginauth.Public(), s.show("verify_notice", "Verify your email address"))
 	get(s.can.Reset, "/forgot-password", ginauth.Public(), s.show("forgot", "Forgot your password?"))
