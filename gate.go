@@ -100,6 +100,9 @@ func Load[R any](param string, load func(ctx context.Context, id string) (R, boo
 	return &loader[R]{param, load}
 }
 
+// ResourceType is what Preflight asks.
+func (*loader[R]) ResourceType() reflect.Type { return reflect.TypeFor[R]() }
+
 func (l *loader[R]) find(ctx context.Context, c *gin.Context) (any, bool, error) {
 	id := c.Param(l.param)
 	if id == "" || len(id) > maxParam {
@@ -124,6 +127,7 @@ func (l *loader[R]) find(ctx context.Context, c *gin.Context) (any, bool, error)
 func (m *Manager) Authorize(ability string, resource ...any) gin.HandlerFunc {
 	source := checkResource(ability, resource)
 	m.usage.Ability(ability)
+	m.usage.Resource(resource)
 	return func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
 			ctx, span := x.Span(c.Request.Context())

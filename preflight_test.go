@@ -11,6 +11,7 @@ import (
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/internal/testapp"
+	"github.com/ginauth/ginauth/models"
 )
 
 func TestPreflightReportsWhatIsWrong(t *testing.T) { // A20
@@ -52,6 +53,39 @@ func TestPreflightReportsWhatIsWrong(t *testing.T) { // A20
 	}
 	if text := fmt.Sprint(m.Preflight(context.Background(), r)); strings.Contains(text, "ClientIP:") {
 		t.Errorf("trusted proxies are set: %s", text)
+	}
+}
+
+// draft is a resource whose policy is for the value.
+type draft struct{}
+
+type draftPolicy struct{}
+
+func (draftPolicy) Edit(context.Context, *models.User, draft) bool { return true }
+
+func TestPreflightReportsPolicyOfAnotherType(t *testing.T) {
+	m, err := ginauth.New(ginauth.Config{Users: new(ginauthtest.Users), Hashing: ginauthtest.CheapHashing()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close(context.Background())
+	ginauth.RegisterPolicy[*models.User, *testapp.Post](m.Gate(), testapp.PostPolicy{})
+	ginauth.RegisterPolicy[*models.User, draft](m.Gate(), draftPolicy{})
+	m.Authorize("view", ginauth.Load("id", func(context.Context, string) (*testapp.Post, bool, error) { return nil, false, nil }))
+	m.Authorize("edit", ginauth.OfType[draft]())
+	if text := fmt.Sprint(m.Preflight(context.Background(), nil)); strings.Contains(text, "policy") {
+		t.Errorf("the types fit: %s", text)
+	}
+	m.Authorize("view", ginauth.Load("id", func(context.Context, string) (testapp.Post, bool, error) { return testapp.Post{}, false, nil }))
+	m.Authorize("edit", ginauth.OfType[*draft]())
+	text := fmt.Sprint(m.Preflight(context.Background(), nil))
+	for _, want := range []string{
+		"policy ginauth_test.draftPolicy: is for ginauth_test.draft, and Authorize asks about *ginauth_test.draft",
+		"policy testapp.PostPolicy: is for *testapp.Post, and Authorize asks about testapp.Post",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report does not say %q:\n%s", want, text)
+		}
 	}
 }
 

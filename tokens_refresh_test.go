@@ -9,6 +9,7 @@ import (
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/testapp"
+	"github.com/ginauth/ginauth/stores"
 )
 
 func TestRefreshReuseEndsTheFamily(t *testing.T) { // R01
@@ -75,10 +76,30 @@ func TestReplayOfAnyAncestorEndsTheLogin(t *testing.T) { // R01, B01
 			a.Refresh(last.RefreshToken).Want(t, 401)
 			a.Bearer(last.AccessToken).Get("/api/me").WantBadToken(t)
 			a.Refresh(texts[0]).Want(t, 401)
-			if n := len(testapp.EventsOf[events.TokenReused](a)) - thefts; n != 1 {
-				t.Errorf("%d events of theft after %d rotations, want 1", n, age)
+			reused := testapp.EventsOf[events.TokenReused](a)[thefts:]
+			if len(reused) != 1 || reused[0].UserID != a.Alice.AuthID() {
+				t.Errorf("after %d rotations the events of theft are %+v, want one of Alice", age, reused)
 			}
 		}
+	})
+}
+
+// TestUnusedTokenIsNoTheft presents a refresh token that expired because nobody used it, while the
+// login could still live, before and after the store has pruned the token.
+func TestUnusedTokenIsNoTheft(t *testing.T) { // R01
+	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.Refresh.IdleTimeout = time.Hour }))
+		p := a.IssueTokens(testapp.Alice)
+		a.Clock.Advance(2 * time.Hour)
+		for range 2 {
+			a.Refresh(p.RefreshToken).Want(t, 401)
+			if pruner, ok := b.Set.Tokens.(stores.Pruner); ok {
+				if _, err := pruner.Prune(t.Context(), a.Clock.Now()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		testapp.WantEvents[events.TokenReused](a, 0)
 	})
 }
 

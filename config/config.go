@@ -224,6 +224,10 @@ type Refresh struct {
 	// successor. Later the token is considered stolen, and the login ends with all its tokens (RFC 9700, 4.14.2).
 	// Negative: none. Default 10 s.
 	Grace time.Duration
+	// RetryUnused lets a client whose response was lost for longer than Grace go on: for this long, the same refresh
+	// token gets the same successor again while neither the successor nor its access token was used here. A stolen
+	// token that comes back before the owner's next request then is not noticed. Default none: such a login ends.
+	RetryUnused time.Duration
 	// Rotations limits how often the refresh token of one login is replaced, and the remember-me token of one device.
 	// A request above the limit is answered with 429. A retry that gets the same successor again does not count.
 	// Default 60 per hour.

@@ -34,7 +34,7 @@ func (g *Gate) inspect(ctx context.Context, ability string, resource []any) Deci
 		d, decided = c.runAfter(ctx, d, decided)
 	}
 	if !decided {
-		c.report(ctx, c.whyNoRule(), nil)
+		c.reportNoRule(ctx, g)
 	}
 	if d.outcome == undecided {
 		c.report(ctx, "could not decide", d.details().cause)
@@ -198,6 +198,32 @@ func (c *check) whyNoRule() string {
 		return fmt.Sprintf("no such ability, and no such method of %T for %T", entry.policy, c.resource)
 	}
 	return fmt.Sprintf("no such ability, and no policy for %T", c.resource)
+}
+
+// reportNoRule reports that no rule was found. That the policy is for the pointer to the resource,
+// or for what the resource points to, is a mistake in the code, and is reported once for each type.
+func (c *check) reportNoRule(ctx context.Context, g *Gate) {
+	reason := c.whyNoRule()
+	if c.resource != nil {
+		asked := ResourceType(c.resource)
+		if other := c.policyFor(Counterpart(asked)); other != nil && c.policy() == nil {
+			if !g.registry().tellOnce(asked) {
+				return
+			}
+			reason = fmt.Sprintf("no policy for %v: %T is for %v, which is another type", asked, other.policy, other.resource)
+		}
+	}
+	c.report(ctx, reason, nil)
+}
+
+// policyFor returns a policy for a type of resources, or nil.
+func (c *check) policyFor(resource reflect.Type) *policyEntry {
+	for _, entry := range c.table.policies {
+		if entry.resource == resource {
+			return entry
+		}
+	}
+	return nil
 }
 
 // report calls the Reporter, if there is one.

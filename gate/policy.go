@@ -39,14 +39,15 @@ type typeID uintptr
 
 func typeIDOf(t reflect.Type) typeID { return typeID(reflect.ValueOf(t).Pointer()) }
 
-// typeValue is implemented only by the values of OfType.
-type typeValue interface{ isTypeValue() }
+// typeValue is implemented only by the values of OfType. It returns the type that the value stands
+// for.
+type typeValue interface{ resourceType() reflect.Type }
 
 // ofType is the type of the value of OfType. It is another type for each R, so that
 // policies are found by it. It has no size, so that passing it allocates nothing.
 type ofType[R any] struct{}
 
-func (ofType[R]) isTypeValue() {}
+func (ofType[R]) resourceType() reflect.Type { return reflect.TypeFor[R]() }
 
 // OfType returns the resource for a check on the type R instead of one resource: may
 // the user create posts? The methods of the policy for R that take no resource answer
@@ -57,6 +58,24 @@ func OfType[R any]() any { return ofType[R]{} }
 func IsType(resource any) bool {
 	_, ok := resource.(typeValue)
 	return ok
+}
+
+// ResourceType returns the type that a check with this resource is about: R for a value of
+// OfType[R], and otherwise the type of the resource.
+func ResourceType(resource any) reflect.Type {
+	if v, ok := resource.(typeValue); ok {
+		return v.resourceType()
+	}
+	return reflect.TypeOf(resource)
+}
+
+// Counterpart returns the pointer type of a type, or the type that a pointer type points to. A
+// policy for one of them is not asked about the other.
+func Counterpart(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return reflect.PointerTo(t)
 }
 
 // RegisterPolicy adds a policy: a value whose methods are the rules for users of type

@@ -24,8 +24,10 @@ type (
 
 // Reporter is told why a check was undecided, or denied by a mistake or failure:
 // nobody defined the ability, the resource is nil or of the wrong type, a rule
-// panicked, a database failed. Write it to the log. A Reporter is not told of a rule
-// that denies, nor of a guest that is denied because a rule is not for guests.
+// panicked, a database failed. Write it to the log. A policy that is for the pointer
+// or the value of the resource's type is told once for each type. A Reporter is not
+// told of a rule that denies, nor of a guest that is denied because a rule is not for
+// guests.
 //
 // The ability is quoted and cut to a length that is safe to log. The reason says what
 // happened. err is the cause of an undecided check, and nil otherwise.
@@ -37,6 +39,14 @@ type Reporter func(ctx context.Context, ability, reason string, err error)
 type registry struct {
 	mu    sync.Mutex // held while a rule is added
 	table atomic.Pointer[table]
+	told  sync.Map // the types of resources that a policy for their counterpart was reported of
+}
+
+// tellOnce reports whether it is called for the first time for a type. The code of an application
+// has a limited number of types.
+func (r *registry) tellOnce(t reflect.Type) bool {
+	_, told := r.told.LoadOrStore(t, true)
+	return !told
 }
 
 // table is one state of a registry. A stored table never changes, so checks read it

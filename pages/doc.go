@@ -16,6 +16,7 @@
 // routes. A page is left out if the manager does not support it.
 //
 //	GET /login               sign in, with "stay signed in"
+//	GET /login/second-factor the code of an authenticator app, or a recovery code
 //	GET /register            make an account
 //	GET /verify-email        what to do with the mail, and how to get another
 //	GET /forgot-password     ask for a link
@@ -29,8 +30,8 @@
 // /devices, GET /tokens, GET /confirm-password, and the links in mails.
 //
 // After a form the browser is redirected with 303. What was wrong, and what was
-// typed, is kept for one minute in a cookie, without passwords and tokens. The
-// exception is POST /tokens, which shows the new token once.
+// typed, is flashed for the next page, without passwords and tokens. The exception
+// is POST /tokens, which shows the new token once.
 //
 // # Look
 //

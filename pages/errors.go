@@ -23,8 +23,11 @@ func ErrorHandler(c *gin.Context, status int, err error) bool {
 	if s == nil {
 		s = bare()
 	}
+	if s.factorFailed(c, err) {
+		return true
+	}
 	p := errorPage(status)
-	v := s.view(c, page{"error", p.title}, s.errorText(c, p, err))
+	v := s.view(c, page{template: "error", title: p.title}, s.errorText(c, p, err))
 	v.Status = status
 	// The user is not looked up: what failed may be the store.
 	s.write(c, status, v)
@@ -84,6 +87,7 @@ func (s *site) errorText(c *gin.Context, p errorPageText, err error) string {
 // codeTexts are the texts of errors by their code.
 var codeTexts = map[string]string{
 	"invalid_credentials":            "This email address and password do not match an account.",
+	"invalid_code":                   "This code is not right, or was used before.",
 	"invalid_link":                   "This link is not valid or has expired. Ask for a new one.",
 	"cross_origin":                   "The request came from another site and was refused.",
 	"email_not_verified":             "Verify your email address first.",

@@ -2,10 +2,10 @@ package pages
 
 import (
 	"errors"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -69,7 +69,7 @@ func (s *site) respond(c *gin.Context, r routes.Response) bool {
 		s.failed(c, r, f)
 	case r.Route == routes.CreateToken:
 		// A redirect would need a place to keep the token.
-		s.render(c, r.Status, page{"token_created", "New personal token"}, r.Body)
+		s.render(c, r.Status, page{template: "token_created", title: "New personal token"}, r.Body)
 	default:
 		s.succeeded(c, r, f)
 	}
@@ -78,11 +78,11 @@ func (s *site) respond(c *gin.Context, r routes.Response) bool {
 
 // shown are the routes that respond to browsers with a page.
 var shown = map[routes.Route]page{
-	routes.Devices:           {"devices", "Devices"},
-	routes.PersonalTokens:    {"tokens", "Personal tokens"},
-	routes.PasswordConfirmed: {"confirm", "Confirm your password"},
-	routes.ShowVerifyEmail:   {"verify", "Verify your email address"},
-	routes.ShowConfirmEmail:  {"confirm_email", "Confirm your new email address"},
+	routes.Devices:           {template: "devices", title: "Devices"},
+	routes.PersonalTokens:    {template: "tokens", title: "Personal tokens"},
+	routes.PasswordConfirmed: {template: "confirm", title: "Confirm your password"},
+	routes.ShowVerifyEmail:   {template: "verify", title: "Verify your email address"},
+	routes.ShowConfirmEmail:  {template: "confirm_email", title: "Confirm your new email address"},
 }
 
 // succeeded redirects the browser after a form.
@@ -94,13 +94,13 @@ func (s *site) succeeded(c *gin.Context, r routes.Response, f form) {
 	left := flash{}
 	switch r.Route {
 	case routes.Register, routes.ForgotPassword:
-		left.Values = input(c, []string{"email"})
+		left.Values = typed(r, []string{"email"})
 		if r.Route == routes.ForgotPassword {
-			s.setCookie(c, emailCookie, url.QueryEscape(left.Values["email"]), emailLifetime)
+			s.setEmail(c, url.QueryEscape(left.Values["email"]), emailLifetime)
 		}
 	case routes.ResetPassword:
-		left.Values = input(c, []string{"email"})
-		s.setCookie(c, emailCookie, "", -1e9)
+		left.Values = typed(r, []string{"email"})
+		s.setEmail(c, "", -time.Second)
 	case routes.VerifyEmail:
 		if body, ok := r.Body.(map[string]bool); ok && body["password_ended"] {
 			to = s.path("/login")
@@ -119,7 +119,7 @@ func (s *site) succeeded(c *gin.Context, r routes.Response, f form) {
 // failed redirects the browser to the page of the form, which shows what is wrong.
 func (s *site) failed(c *gin.Context, r routes.Response, f form) {
 	left := failure(r.Err)
-	left.Values = input(c, f.fields)
+	left.Values = typed(r, f.fields)
 	to := s.path(f.page)
 	switch {
 	case errors.Is(r.Err, ginauth.ErrInvalidLink) && s.can.Verify:
@@ -149,21 +149,20 @@ func failure(err error) flash {
 	if len(faults) == 0 {
 		return flash{Failure: &message{Text: codeText(ginauth.CodeOf(err))}}
 	}
-	f := flash{Errors: map[string][]message{}}
+	f := flash{Errors: map[string][]string{}}
 	for _, fault := range faults {
-		f.Errors[fault.Field] = append(f.Errors[fault.Field], message{Text: fault.Reason})
+		f.Errors[fault.Field] = append(f.Errors[fault.Field], fault.Reason)
 	}
 	return f
 }
 
-// input returns fields of the form that the browser sent.
-func input(c *gin.Context, fields []string) map[string]string {
+// typed returns what was typed into fields of a form.
+func typed(r routes.Response, fields []string) map[string]string {
 	values := make(map[string]string)
 	for _, name := range fields {
-		if value := strings.ToValidUTF8(c.PostForm(name), ""); value != "" {
+		if value, ok := r.Old[name]; ok {
 			values[name] = value
 		}
 	}
-	maps.DeleteFunc(values, func(name, _ string) bool { return strings.Contains(name, "password") || name == "token" })
 	return values
 }

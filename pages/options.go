@@ -70,7 +70,7 @@ type Link struct{ Text, Path string }
 
 // Section is a part of a page that a template of the application shows.
 type Section struct {
-	// Page is the page: "login", "register" or "profile".
+	// Page is the page: "login", "register", "second_factor" or "profile".
 	Page string
 	// Template is the name of a template in Options.Templates, which is executed with a View whose Data is the result of
 	// Section.Data.
@@ -104,7 +104,8 @@ func (o Options) withDefaults(m *ginauth.Manager, base string) Options {
 func Config(base string) ginauth.PagesConfig {
 	base = strings.TrimSuffix(base, "/")
 	return ginauth.PagesConfig{
-		Login: base + "/login", Home: base + "/profile", ConfirmPassword: base + "/confirm-password", VerifyEmail: base + "/verify-email",
+		Login: base + "/login", Home: base + "/profile", ConfirmPassword: base + "/confirm-password",
+		SecondFactor: base + secondFactorPath, VerifyEmail: base + "/verify-email",
 	}
 }
 

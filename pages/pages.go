@@ -1,6 +1,8 @@
 package pages
 
 import (
+	"sync"
+
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
@@ -19,6 +21,7 @@ type site struct {
 	texts   *texts
 	pages   templates
 	forms   map[routes.Route]form
+	kept    sync.Map // HTML by template and language
 }
 
 // Can says which pages there are.
@@ -52,6 +55,7 @@ func Mount(r Router, manager *ginauth.Manager, options Options) {
 	users := manager.Auth(s.options.SessionGuard)
 	confirmed := manager.ConfirmPassword()
 	get(true, "/login", guests, s.show("login", "Sign in"))
+	get(true, secondFactorPath, ginauth.Public(), s.secondFactor)
 	get(s.can.Register, "/register", guests, s.show("register", "Create an account"))
 	get(s.can.Verify, "/verify-email", ginauth.Public(), s.show("verify_notice", "Verify your email address"))
 	get(s.can.Reset, "/forgot-password", ginauth.Public(), s.show("forgot", "Forgot your password?"))
@@ -128,9 +132,8 @@ func (s *site) path(page string) string {
 
 // user returns the user of a request, or nil. A failure is the request's: the response becomes 503.
 func (s *site) user(c *gin.Context) (*Account, error) {
-	v, ok := c.Get("auth")
-	a, isAuth := v.(*ginauth.Authenticator)
-	if !ok || !isAuth || s.m == nil {
+	a := authOf(c)
+	if a == nil || s.m == nil {
 		return nil, nil
 	}
 	u, err := a.Guard(s.options.SessionGuard).User(c.Request.Context())

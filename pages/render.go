@@ -21,7 +21,10 @@ var embedded embed.FS
 type templates map[string]*template.Template
 
 // page is a template and its title.
-type page struct{ template, title string }
+type page struct {
+	template, title string
+	builtIn         bool // the title belongs to the template
+}
 
 // newTemplates parses the templates of the package and those of the application, which come first. It panics if one is
 // not valid.
@@ -58,7 +61,7 @@ func newTemplates(own fs.FS) templates {
 
 // show returns the handler of a page without data.
 func (s *site) show(name, title string) gin.HandlerFunc {
-	return func(c *gin.Context) { s.render(c, http.StatusOK, page{name, title}, nil) }
+	return func(c *gin.Context) { s.render(c, http.StatusOK, page{name, title, true}, nil) }
 }
 
 // Render responds with a page of the application in the layout of the package: name is that of a file in
@@ -70,7 +73,7 @@ func Render(c *gin.Context, status int, name, title string, data any) {
 	if s == nil {
 		panic("pages: Render: call pages.Mount before the route is added")
 	}
-	s.render(c, status, page{name, title}, data)
+	s.render(c, status, page{template: name, title: title}, data)
 }
 
 // render responds with a page.
@@ -99,16 +102,9 @@ func (s *site) requestPath(c *gin.Context) string {
 	return s.m.PublicPath(c.Request.URL.Path)
 }
 
-// write executes the template of a view and responds with it.
+// write responds with the page of a view.
 func (s *site) write(c *gin.Context, status int, v *View) {
-	t, ok := s.pages[v.Page]
-	if !ok {
-		panic("pages: Render: there is no template " + v.Page + ".html")
-	}
-	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
-		panic("pages: template " + v.Page + ".html: " + err.Error())
-	}
+	html := s.execute(v)
 	h := c.Writer.Header()
 	h.Set("Content-Security-Policy", s.options.ContentSecurityPolicy)
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -117,7 +113,29 @@ func (s *site) write(c *gin.Context, status int, v *View) {
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Content-Language", v.Lang)
 	h.Add("Vary", "Accept, Accept-Language")
-	c.Data(status, "text/html; charset=utf-8", b.Bytes())
+	c.Data(status, "text/html; charset=utf-8", html)
+}
+
+// execute returns the HTML of a view. Pages that are the same for every guest are kept: there are as many as pages and
+// languages.
+func (s *site) execute(v *View) []byte {
+	key := [2]string{v.Page, v.Lang}
+	same := v.builtIn && v.sameForGuests()
+	if html, ok := s.kept.Load(key); ok && same {
+		return html.([]byte)
+	}
+	t, ok := s.pages[v.Page]
+	if !ok {
+		panic("pages: Render: there is no template " + v.Page + ".html")
+	}
+	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
+		panic("pages: template " + v.Page + ".html: " + err.Error())
+	}
+	if same {
+		s.kept.Store(key, b.Bytes())
+	}
+	return b.Bytes()
 }
 
 // sections executes the templates of the sections of a page.

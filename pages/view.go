@@ -30,9 +30,11 @@ type View struct {
 	Status int
 
 	site     *site
+	builtIn  bool
 	flash    flash
 	email    string
 	sections []template.HTML
+	fields   map[string]bool // those that were asked for
 	focused  bool
 }
 
@@ -42,8 +44,14 @@ func (s *site) view(c *gin.Context, p page, data any) *View {
 		Page: p.template, Title: s.texts.text(lang, p.title), Lang: lang, Dir: direction(lang), Can: s.can, Data: data,
 		Name: s.options.Name, Home: s.options.Home, Logo: s.options.Logo,
 		Stylesheets: append([]string{s.path(stylesheet.path())}, s.options.Stylesheets...),
-		Links:       s.options.Links, RegisterFields: s.options.RegisterFields, site: s,
+		Links:       s.options.Links, RegisterFields: s.options.RegisterFields,
+		site: s, builtIn: p.builtIn, fields: make(map[string]bool),
 	}
+}
+
+// sameForGuests reports whether nothing in the view is of one request.
+func (v *View) sameForGuests() bool {
+	return v.User == nil && v.Data == nil && v.Status == 0 && v.email == "" && len(v.sections) == 0 && v.flash.empty()
 }
 
 // T returns an English text in the language of the view. Pairs of name and value fill in what stands in braces.
@@ -69,14 +77,16 @@ func (v *View) Failure() string { return v.say(v.flash.Failure) }
 // Failed reports whether the page shows any error.
 func (v *View) Failed() bool { return v.flash.Failure != nil || len(v.flash.Errors) > 0 }
 
-// Problems returns the faults of fields that the page has no field for.
-func (v *View) Problems(shown ...string) []string {
+// Faults returns what is wrong with input that the page has no field for, after all fields of the page were asked for
+// with Field.
+func (v *View) Faults() []string {
 	var list []string
-	for name, faults := range v.flash.Errors {
-		if !slices.Contains(shown, name) {
-			for _, m := range faults {
-				list = append(list, v.site.texts.reason(v.Lang, name, m.Text))
-			}
+	for name, reasons := range v.flash.Errors {
+		if v.fields[name] {
+			continue
+		}
+		for _, reason := range reasons {
+			list = append(list, v.site.texts.reason(v.Lang, v.T(name), reason))
 		}
 	}
 	slices.Sort(list)
@@ -120,9 +130,10 @@ func (v *View) input(f Field) *Input {
 	if f.Type != "password" {
 		in.Value = v.flash.Values[f.Name]
 	}
-	for _, m := range v.flash.Errors[f.Name] {
-		in.Problems = append(in.Problems, v.site.texts.reason(v.Lang, f.Label, m.Text))
+	for _, reason := range v.flash.Errors[f.Name] {
+		in.Problems = append(in.Problems, v.site.texts.reason(v.Lang, f.Label, reason))
 	}
+	v.fields[f.Name] = true
 	in.Focus = len(in.Problems) > 0 && !v.focused
 	v.focused = v.focused || in.Focus
 	return in

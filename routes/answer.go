@@ -31,7 +31,7 @@ func (s *server) answer(route Route, work func(c *gin.Context, a *ginauth.Authen
 		r, err := work(c, ginauth.From(c))
 		html := ginauth.WantsHTML(c)
 		switch page := s.pageOf(c, route, r, err); {
-		case responded(c, Response{route, r.status, r.body, err, r.page}):
+		case responded(c, Response{Route: route, Status: r.status, Body: r.body, Err: err, Page: r.page}):
 		case err != nil && page != "" && correctable(err) && html:
 			redirectFailed(c, page, failed(c, route, err))
 		case err != nil:

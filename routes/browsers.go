@@ -15,12 +15,14 @@ type Response struct {
 	// Err is an error that the user of a form can correct, or nil: wrong credentials, invalid input, an invalid link or
 	// too many attempts. Other errors go to ginauth.Abort.
 	Err error
+	// Old is what was typed into the form, by field, without passwords, tokens and other secrets, and without long texts.
+	Old map[string]string
 	// Page is the page that the browser was going to when it was redirected to this one, or "".
 	Page string
 }
 
-// Responder responds to a browser in place of a route, and reports whether it did. The form that the browser sent can
-// be read again with c.PostForm.
+// Responder responds to a browser in place of a route, and reports whether it did. It can read the form
+// again with c.PostForm.
 type Responder func(c *gin.Context, r Response) bool
 
 // responderKey is where Browsers leaves the responder on the context.
@@ -42,5 +44,6 @@ func responded(c *gin.Context, r Response) bool {
 	if r.Err != nil {
 		ginauth.CountFailure(c)
 	}
+	r.Old = oldInput(c)
 	return respond(c, r)
 }

@@ -173,10 +173,10 @@ type EndedSession struct {
 	Row, Owner string
 }
 
-// CheckLimit returns an error if limit cannot limit rows.
+// CheckLimit returns an error if limit cannot limit records.
 func CheckLimit(limit int) error {
 	if limit < 1 {
-		return fmt.Errorf("ginauth: limit of %d sessions, at least 1 is required", limit)
+		return fmt.Errorf("ginauth: limit of %d, at least 1 is required", limit)
 	}
 	return nil
 }

@@ -108,6 +108,17 @@ func (l Life) String() string {
 	return "invalid"
 }
 
+// Family is what a store knows of a family of tokens.
+type Family struct {
+	Kind  Kind
+	Owner string
+	// Alive says that the family is neither revoked nor has expired.
+	Alive bool
+	// Usable says that the family is alive and has a token that has not been consumed and
+	// has not expired.
+	Usable bool
+}
+
 // Tokens stores tokens.
 //
 // Rotation and revocation both write the root record of the family first. So if
@@ -124,6 +135,9 @@ type Tokens interface {
 	// Lives returns for each of the families, in their order, whether it is alive
 	// at now. It takes one round trip, however many families there are.
 	Lives(ctx context.Context, now time.Time, families ...string) ([]Life, error)
+	// Family returns what is known of a family at now. It returns false if the family
+	// does not exist, or no longer exists.
+	Family(ctx context.Context, now time.Time, family string) (f Family, found bool, err error)
 	// Consume marks the token as consumed if it has not been consumed, has not
 	// expired at now, and its family is alive. Exactly one of any number of
 	// parallel calls returns true.
@@ -143,9 +157,11 @@ type Tokens interface {
 	// returns how many of them were alive.
 	RevokeOwner(ctx context.Context, now time.Time, owner, exceptFamily string, kinds ...Kind) (int, error)
 	// TokensOf returns the owner's tokens of the given kinds (all kinds if none is
-	// given), the newest first. It leaves out consumed tokens and tokens of
-	// revoked families.
-	TokensOf(ctx context.Context, owner string, kinds ...Kind) ([]Token, error)
+	// given), the newest first: every one, or limit of them if there are more. Which
+	// of them is the store's choice: a list that is limited to what TokenLimit allows
+	// is complete. It leaves out consumed tokens and tokens of revoked families. A
+	// limit below 1 is an error.
+	TokensOf(ctx context.Context, owner string, limit int, kinds ...Kind) ([]Token, error)
 	// Touch sets the token's LastUsed to now. After it has returned nil, Find
 	// returns the new value. It does not create a token that does not exist.
 	Touch(ctx context.Context, now time.Time, family, id string) error

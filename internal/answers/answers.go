@@ -63,6 +63,17 @@ func For(err error) Answer {
 	return Answer{nil, 500, "internal_error", "Something went wrong."}
 }
 
+// Codes returns the answers by status: the first of each in the table.
+func Codes() map[int]Answer {
+	codes := map[int]Answer{500: For(errors.New(""))}
+	for _, a := range table {
+		if _, ok := codes[a.Status]; !ok {
+			codes[a.Status] = a
+		}
+	}
+	return codes
+}
+
 // Body returns the JSON body of the answer to an error. Denied is the message of a denial, or
 // "".
 func (a Answer) Body(err error, denied string) map[string]any {

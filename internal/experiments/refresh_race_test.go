@@ -63,7 +63,7 @@ func raceRefresh(t *testing.T, apps []*testapp.App, n int, grace bool) {
 	if statuses[200] != n || len(children) != 1 {
 		t.Fatalf("%v, %d successors", statuses, len(children))
 	}
-	live, err := a.Backend.Set.Tokens.TokensOf(context.Background(), "users:"+a.Alice.AuthID(), stores.Refresh)
+	live, err := a.Backend.Set.Tokens.TokensOf(context.Background(), "users:"+a.Alice.AuthID(), 1_000_000, stores.Refresh)
 	if err != nil || len(live) != 1 {
 		t.Fatalf("%d live tokens, error %v", len(live), err)
 	}

@@ -36,7 +36,7 @@ func TestOneOfManyLinksWorks(t *testing.T) { // W04
 		if err := a.Close(t.Context()); err != nil { // what runs off the requests
 			t.Fatal(err)
 		}
-		alive, err := b.Set.Tokens.TokensOf(t.Context(), owner, stores.Reset)
+		alive, err := b.Set.Tokens.TokensOf(t.Context(), owner, 1000, stores.Reset)
 		if err != nil || len(alive) != 1 {
 			t.Fatalf("%d tokens live, %v", len(alive), err)
 		}
@@ -111,7 +111,10 @@ func TestRegistrationsRace(t *testing.T) {
 
 func raceRegistrations(a *testapp.App, round int, hidden bool) {
 	a.Helper()
-	variants := []string{"kate%d@bücher.example", "KATE%d@bücher.example", "Kate%d@Bücher.Example", "kate%d@BÜCHER.EXAMPLE"}
+	variants := []string{
+		"kate%d@bücher.example", "KATE%d@bücher.example", "Kate%d@Bücher.Example", "kate%d@BÜCHER.EXAMPLE",
+		"kate%d@bu\u0308cher.example", "Kate%d@xn--bcher-kva.example",
+	}
 	answers := make([]*testapp.Response, racers())
 	a.Race(len(answers), func(i int) {
 		answers[i] = a.Client().Post("/register", registration(fmt.Sprintf(variants[i%len(variants)], round)))
@@ -139,8 +142,6 @@ func raceRegistrations(a *testapp.App, round int, hidden bool) {
 		a.Errorf("%d users, want %d", n, want)
 	}
 	testapp.WantEvents[events.Registered](a, round+1)
-	// This spelling is not a valid address.
-	a.Client().Post("/register", registration(fmt.Sprintf("kate%d@bu\u0308cher.example", round))).WantField(a, "email")
 }
 
 // W03, EXP-03: of concurrent resets with one token, one succeeds, and its

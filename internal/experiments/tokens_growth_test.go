@@ -10,6 +10,7 @@ import (
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/internal/testsize"
 	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/memstore"
 )
 
 // boundedTokens starts an application in which a user may have that many families of each kind.
@@ -24,7 +25,7 @@ func boundedTokens(t *testing.T, b *testapp.Backend, limit int) *testapp.App {
 // livingOf counts the tokens of a user that can be used.
 func livingOf(t *testing.T, b *testapp.Backend, kind stores.Kind) int {
 	t.Helper()
-	found, err := b.Set.Tokens.TokensOf(t.Context(), "users:1", kind)
+	found, err := b.Set.Tokens.TokensOf(t.Context(), "users:1", 1_000_000, kind)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,4 +151,24 @@ func wantFewFamilies(t *testing.T, b *testapp.Backend, most int64) {
 	if n > most {
 		t.Errorf("the store holds %d families, want at most %d", n, most)
 	}
+}
+
+// TestLogoutWithFullTokenStore keeps sessions in cookies and fills the store of tokens, which also
+// holds the sessions that ended.
+func TestLogoutWithFullTokenStore(t *testing.T) { // B01
+	b := testapp.Cookie(t)
+	b.Set.Tokens = memstore.NewTokens(memstore.Options{MaxTokens: 20, PruneEvery: -1})
+	a := boundedTokens(t, b, 100)
+	c := a.LoggedIn(testapp.Alice)
+	full := false
+	for range 40 {
+		r := a.Client().Post("/api/login", testapp.Credentials(testapp.Alice, testapp.Password))
+		full = full || r.StatusCode == 503
+	}
+	if !full {
+		t.Fatal("the store is not full")
+	}
+	before := c.Copy()
+	c.Post("/logout", nil).Want(t, 204)
+	before.Get("/me").Want401(t)
 }

@@ -30,6 +30,28 @@ func abilities(rules []gate.Rule, asked map[string]bool) []Finding {
 	return sorted(found)
 }
 
+// resourceTypes finds types of resources that routes ask about and whose policy is for the pointer
+// type, or for the type that they point to.
+func resourceTypes(rules []gate.Rule, asked map[reflect.Type]bool) []Finding {
+	var found []Finding
+	has := func(t reflect.Type) (policy reflect.Type) {
+		for _, r := range rules {
+			if r.Policy != nil && r.Resource == t {
+				return r.Policy
+			}
+		}
+		return nil
+	}
+	for t := range asked {
+		other := gate.Counterpart(t)
+		if policy := has(other); policy != nil && has(t) == nil {
+			found = append(found, Finding{fmt.Sprintf("policy %v", policy),
+				fmt.Sprintf("is for %v, and Authorize asks about %v: the policy is not asked. Use one of the types for both", other, t)})
+		}
+	}
+	return sorted(found)
+}
+
 // userTypes finds rules for types of users that no provider returns, as far as the providers
 // tell. Email says that a route requires a verified address.
 func userTypes(rules []gate.Rule, providers []models.UserProvider, email bool) []Finding {

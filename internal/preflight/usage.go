@@ -1,6 +1,8 @@
 package preflight
 
 import (
+	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/ginauth/ginauth/gate"
@@ -12,6 +14,7 @@ import (
 type Usage struct {
 	mu        sync.Mutex
 	abilities map[string]bool
+	resources map[reflect.Type]bool
 	email     bool
 	guards    map[uintptr]bool
 }
@@ -24,6 +27,26 @@ func (u *Usage) Ability(name string) {
 		u.abilities = make(map[string]bool)
 	}
 	u.abilities[name] = true
+}
+
+// Resource records what a route asks about: at most one resource, which tells its type if it is
+// loaded later.
+func (u *Usage) Resource(list []any) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, r := range list {
+		t := gate.ResourceType(r)
+		if later, ok := r.(interface{ ResourceType() reflect.Type }); ok {
+			t = later.ResourceType()
+		}
+		if t.Kind() == reflect.Interface {
+			continue // the resource may be of any type
+		}
+		if u.resources == nil {
+			u.resources = make(map[reflect.Type]bool)
+		}
+		u.resources[t] = true
+	}
 }
 
 // VerifiesEmail records that a route requires a verified address.
@@ -55,5 +78,7 @@ func (u *Usage) Guards(code uintptr) bool {
 func (u *Usage) Check(rules []gate.Rule, providers []models.UserProvider) []Finding {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return append(abilities(rules, u.abilities), userTypes(rules, providers, u.email)...)
+	return slices.Concat(
+		abilities(rules, u.abilities), userTypes(rules, providers, u.email), resourceTypes(rules, u.resources),
+	)
 }

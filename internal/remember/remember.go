@@ -73,11 +73,12 @@ func (s *Service) find(ctx context.Context, r *request.State, g *Guard, text str
 		return token, found, false, err
 	}
 	if !ok && found.ID == "" {
-		switch missing := s.Tokens.Missing(ctx, token); {
+		switch owner, missing := s.Tokens.Missing(ctx, token); {
 		case errors.Is(missing, autherr.ErrUnavailable):
 			return token, found, false, missing
 		case errors.Is(missing, tokens.ErrReusedNow):
-			s.Env.Dispatch(ctx, events.TokenReused{Meta: r.Meta(g.Name, ""), Kind: string(stores.Remember), TokenID: token.Family})
+			id, _ := g.Realm.OwnerID(owner)
+			s.Env.Dispatch(ctx, events.TokenReused{Meta: r.Meta(g.Name, id), Kind: string(stores.Remember), TokenID: token.Family})
 		}
 	}
 	_, owned := g.Realm.OwnerID(found.Owner)

@@ -46,7 +46,7 @@ func Tokens(j *config.JWT, r *config.Refresh, p *config.PersonalTokens, a *confi
 		Issuer: j.Issuer, Audiences: append([]string{j.Audience}, j.Audiences...), Lifetime: j.Lifetime, Leeway: j.Leeway,
 		Claims: j.Claims, IgnoreRevocationOutage: j.InsecureIgnoreRevocationOutage,
 		RefreshIdle: r.IdleTimeout, RefreshAbsolute: r.AbsoluteTimeout,
-		RefreshGrace: r.Grace, RememberGrace: max(a.RememberGrace, 0),
+		RefreshGrace: r.Grace, RetryUnused: r.RetryUnused, RememberGrace: max(a.RememberGrace, 0),
 		MaxRotations: r.Rotations.Attempts, RotationsPer: r.Rotations.Per,
 		PersonalPrefix: p.Prefix, PersonalLifetime: p.Lifetime,
 		MaxRefresh: r.MaxPerUser, MaxRemember: a.MaxRememberedDevices, MaxPersonal: p.MaxPerUser,

@@ -28,7 +28,7 @@ func callTokens(ctx context.Context, b *testapp.Backend, op testapp.Op) error {
 	case testapp.RevokeOwner:
 		_, err = s.RevokeOwner(ctx, now, "owner", "")
 	case testapp.TokensOf:
-		_, err = s.TokensOf(ctx, "owner")
+		_, err = s.TokensOf(ctx, "owner", 10)
 	case testapp.TouchToken:
 		err = s.Touch(ctx, now, "family", "id")
 	case testapp.MarkDelivered:

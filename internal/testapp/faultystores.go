@@ -181,11 +181,11 @@ func (s faultyTokens) RevokeOwner(ctx context.Context, now time.Time, owner, exc
 	return s.Tokens.RevokeOwner(ctx, now, owner, except, kinds...)
 }
 
-func (s faultyTokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {
+func (s faultyTokens) TokensOf(ctx context.Context, owner string, limit int, kinds ...stores.Kind) ([]stores.Token, error) {
 	if err := s.f.meet(ctx, TokensOf); err != nil {
 		return nil, err
 	}
-	return s.Tokens.TokensOf(ctx, owner, kinds...)
+	return s.Tokens.TokensOf(ctx, owner, limit, kinds...)
 }
 
 func (s faultyTokens) Touch(ctx context.Context, now time.Time, family, id string) error {

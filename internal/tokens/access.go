@@ -8,6 +8,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/jws"
+	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/models"
 )
@@ -31,6 +32,7 @@ func (s *Service) Access(ctx context.Context, g *Guard, text string, scratch *Sc
 	if err == nil {
 		var user models.Authenticatable
 		if user, err = s.admit(ctx, g, claims, scratch); err == nil {
+			s.recordDelivery(ctx, claims)
 			return user, Info{ID: claims.ID, Family: claims.Family, Claims: claims.Payload}, nil
 		}
 	}
@@ -70,16 +72,20 @@ func (s *Service) LogOut(ctx context.Context, text string) error {
 	return autherr.Unavailable("end login", err)
 }
 
-// accessToken returns a new access token of a login, whose family has that owner.
+// accessToken returns a new access token of a login, whose family has that owner. It is sent with a
+// refresh token, whose name it has if its use is to be recorded.
 func (s *Service) accessToken(
-	ctx context.Context, g *Guard, now time.Time, family, owner string, u models.Authenticatable,
+	ctx context.Context, g *Guard, now time.Time, with opaque.Token, owner string, u models.Authenticatable,
 ) (string, error) {
 	id, _ := g.Realm.OwnerID(owner)
 	claims := s.claims(now, AccessKind, id, s.cfg.Lifetime)
+	if s.delivered != nil {
+		claims.ID = with.ID
+	}
 	fingerprint := g.Realm.Stamps.Sum(g.purpose, g.Realm.Name, id, u)
 	var text [43]byte
 	base64.RawURLEncoding.Encode(text[:], fingerprint[:])
-	claims.Family, claims.Fingerprint = family, string(text[:])
+	claims.Family, claims.Fingerprint = with.Family, string(text[:])
 	var more any
 	if f := s.cfg.Claims; f != nil {
 		var err error

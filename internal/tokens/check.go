@@ -32,6 +32,9 @@ func (c *Config) Check(f *faults.List) {
 		}
 	}
 	c.checkAudiences(f)
+	if c.RetryUnused < 0 {
+		f.Add("Refresh.RetryUnused", "%v is negative", c.RetryUnused)
+	}
 	if c.Leeway > maxLeeway {
 		f.Add("JWT.Leeway", "%v is over %v", c.Leeway, maxLeeway)
 	}

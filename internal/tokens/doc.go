@@ -13,6 +13,7 @@ import (
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/internal/recent"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/stamp"
 	"github.com/ginauth/ginauth/models"
@@ -39,6 +40,7 @@ type Config struct {
 	IgnoreRevocationOutage       bool
 	RefreshIdle, RefreshAbsolute time.Duration
 	RefreshGrace, RememberGrace  time.Duration
+	RetryUnused                  time.Duration // how long an unused refresh token is given again, or 0
 	MaxRotations                 int           // of one family
 	RotationsPer                 time.Duration // the time that MaxRotations is for
 	PersonalPrefix               string
@@ -58,12 +60,18 @@ type Service struct {
 	set      *jws.Set
 	seen     *jws.Cache
 	lastUsed lastUsed
+	// delivered are access tokens whose use is recorded already, or nil if it is not recorded.
+	delivered *recent.Results[string, struct{}]
 }
 
 // New returns a Service that signs with a set of keys.
 func New(env *request.Env, store stores.Tokens, set *jws.Set, cfg Config) *Service {
 	limited, _ := store.(stores.TokenLimit)
-	return &Service{env: env, store: store, limited: limited, cfg: cfg, set: set, seen: jws.NewCache(set)}
+	s := &Service{env: env, store: store, limited: limited, cfg: cfg, set: set, seen: jws.NewCache(set)}
+	if cfg.RetryUnused > 0 {
+		s.delivered = recent.New[string, struct{}](maxDelivered)
+	}
+	return s
 }
 
 // JWKS returns the public keys as a JSON Web Key Set.

@@ -31,7 +31,7 @@ func (s *Service) Issue(ctx context.Context, r *request.State, g *Guard, u model
 	token, now := s.NewToken(), s.env.Now()
 	// What can fail without harm comes first: nothing is stored for a response that
 	// will not be given.
-	access, err := s.accessToken(ctx, g, now, token.Family, owner, u)
+	access, err := s.accessToken(ctx, g, now, token, owner, u)
 	if err != nil {
 		return Pair{}, err
 	}
@@ -78,12 +78,13 @@ func (s *Service) pair(now time.Time, access string, token opaque.Token, record 
 func (s *Service) Refresh(ctx context.Context, r *request.State, g *Guard, text string) (models.Authenticatable, Pair, error) {
 	parent, found, user, err := s.parent(ctx, g, text)
 	if errors.Is(err, ErrReusedNow) {
-		s.env.Dispatch(ctx, events.TokenReused{Meta: r.Meta(g.Name, ""), Kind: string(stores.Refresh), TokenID: parent.Family})
+		id, _ := g.Realm.OwnerID(found.Owner)
+		s.env.Dispatch(ctx, events.TokenReused{Meta: r.Meta(g.Name, id), Kind: string(stores.Refresh), TokenID: parent.Family})
 	}
 	if err != nil {
 		return nil, Pair{}, s.Refuse(ctx, err)
 	}
-	access, err := s.accessToken(ctx, g, s.env.Now(), parent.Family, found.Owner, user)
+	access, err := s.accessToken(ctx, g, s.env.Now(), parent.Successor(s.cfg.Successors, 0), found.Owner, user)
 	if err != nil {
 		return nil, Pair{}, err
 	}
@@ -118,7 +119,8 @@ func (s *Service) parent(ctx context.Context, g *Guard, text string) (opaque.Tok
 	id, owned := g.Realm.OwnerID(found.Owner)
 	switch {
 	case !ok && found.ID == "":
-		return token, none, nil, s.Missing(ctx, token)
+		owner, err := s.Missing(ctx, token)
+		return token, stores.Token{Owner: owner}, nil, err
 	case !ok:
 		return token, none, nil, errUnknownToken
 	case found.Kind != stores.Refresh || !owned || !slices.Contains(found.Abilities, g.Name):

@@ -44,9 +44,9 @@ func (s *Service) RevokeOwner(ctx context.Context, owner string, kinds ...stores
 }
 
 // All returns an owner's tokens of the given kinds that are neither revoked nor
-// consumed, the newest first. Some of them may have expired.
+// consumed, the newest first: at most as many as one owner may have. Some of them may have expired.
 func (s *Service) All(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {
-	found, err := s.store.TokensOf(ctx, owner, kinds...)
+	found, err := s.store.TokensOf(ctx, owner, max(100, s.cfg.MaxRefresh+s.cfg.MaxRemember+s.cfg.MaxPersonal), kinds...)
 	return found, autherr.Unavailable("list tokens", err)
 }
 

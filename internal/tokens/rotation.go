@@ -86,12 +86,21 @@ func (s *Service) NewToken() opaque.Token { return opaque.NewNamed(s.cfg.Success
 // last tokens of a family, so a token that was issued here was used long ago: two
 // clients hold the login, and it ends, as it does for a token that the store still holds.
 // The name of a token proves that it was issued. So a client that knows only the name of a
-// family cannot end it.
-func (s *Service) Missing(ctx context.Context, t opaque.Token) error {
+// family cannot end it. If no token of the family can be used, the token may be the last one,
+// which expired and was pruned: nobody replays it, and the login has ended by itself. Owner is
+// that of the family.
+func (s *Service) Missing(ctx context.Context, t opaque.Token) (owner string, err error) {
 	if !t.Issued(s.cfg.Successors) {
-		return errUnknownToken
+		return "", errUnknownToken
 	}
-	return s.endReused(ctx, t.Family)
+	family, _, err := s.store.Family(ctx, s.env.Now(), t.Family)
+	switch {
+	case err != nil:
+		return "", autherr.Unavailable("find login", err)
+	case !family.Usable:
+		return family.Owner, ErrEnded
+	}
+	return family.Owner, s.endReused(ctx, t.Family)
 }
 
 // graceOf returns how long after its use a token gets the same successor again. A
@@ -125,8 +134,9 @@ func (s *Service) unusedSuccessor(ctx context.Context, parent opaque.Token, grac
 	if err != nil || !ok || found.Consumed.IsZero() {
 		return nil, autherr.Unavailable("find token", err)
 	}
-	late := s.env.Now().Sub(found.Consumed) >= grace
-	if late && found.Kind != stores.Remember {
+	age := s.env.Now().Sub(found.Consumed)
+	late := age >= grace
+	if late && found.Kind != stores.Remember && age >= s.cfg.RetryUnused {
 		return nil, nil
 	}
 	// The first response may have been given under a previous application key.
@@ -137,7 +147,7 @@ func (s *Service) unusedSuccessor(ctx context.Context, parent opaque.Token, grac
 			return nil, autherr.Unavailable("find token", err)
 		}
 		if ok && record.Consumed.IsZero() && record.Digest.Equal(child.Digest()) && Lives(record, s.env.Now()) &&
-			(!late || !Delivered(record)) {
+			(!late || record.Delivered.IsZero()) {
 			return &Successor{child, record, true}, nil
 		}
 	}

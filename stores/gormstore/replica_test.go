@@ -99,7 +99,7 @@ func checkLaggingSessions(t *testing.T, sessions stores.Sessions) {
 func checkLaggingTokens(t *testing.T, tokens stores.Tokens, token, other stores.Token) {
 	t.Helper()
 	ctx := t.Context()
-	if list, err := tokens.TokensOf(ctx, token.Owner); len(list) != 2 || err != nil {
+	if list, err := tokens.TokensOf(ctx, token.Owner, 10); len(list) != 2 || err != nil {
 		t.Errorf("TokensOf lists %d, error %v", len(list), err)
 	}
 	if used, err := tokens.Consume(ctx, now, token.Family, token.ID); !used || err != nil {

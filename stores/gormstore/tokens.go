@@ -29,6 +29,7 @@ type tokens struct {
 	// time.
 	find, list       string
 	root, lives      string
+	family           string
 	holdRoot         string
 	load             string
 	consume          string
@@ -53,9 +54,11 @@ func newTokens(c *core) *tokens {
 		roots: r,
 		find:  joined + t.sql(" WHERE t.{ID} = ? AND t.{Family} = ?"),
 		list: joined + t.sql(" WHERE ? AND t.{Consumed} = 0 AND ") + r.sql("f.{Revoked} = 0 AND (? OR ") +
-			t.sql("t.{Kind} IN ?) ORDER BY t.{Created} DESC, t.{ID}"),
+			t.sql("t.{Kind} IN ?) ORDER BY t.{Created} DESC, t.{ID} LIMIT ?"),
 		root:  r.sql("SELECT * FROM {} WHERE {Family} = ?"),
 		lives: r.sql("SELECT * FROM {} WHERE {Family} IN ?"),
+		family: r.sql("SELECT f.*, (SELECT COUNT(*) FROM ") + t.sql("{} t WHERE t.{Family} = ") + r.sql("f.{Family} AND ") +
+			t.sql("t.{Consumed} = 0 AND t.{Expires} > ?) AS usable FROM ") + r.sql("{} f WHERE f.{Family} = ?"),
 		holdRoot: r.sql("UPDATE {} SET {Version} = {Version} + 1" +
 			" WHERE {Family} = ? AND {Revoked} = 0 AND {Expires} > ?"),
 		load: t.sql("SELECT * FROM {} WHERE {ID} = ?"),
@@ -121,14 +124,39 @@ func (s *tokens) Lives(ctx context.Context, now time.Time, families ...string) (
 	return lives, nil
 }
 
-func (s *tokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {
+func (s *tokens) Family(ctx context.Context, now time.Time, family string) (f stores.Family, found bool, err error) {
+	var root struct {
+		models.TokenFamily
+		Usable int64
+	}
+	err = s.read(ctx, "find family", func(db *gorm.DB) error {
+		if !validName(family) {
+			return nil
+		}
+		answer := db.Raw(s.family, now.UnixMicro(), family).Find(&root)
+		found = answer.RowsAffected > 0
+		return answer.Error
+	})
+	if err != nil || !found {
+		return stores.Family{}, false, err
+	}
+	alive := root.Revoked == 0 && root.Expires > now.UnixMicro()
+	return stores.Family{
+		Kind: stores.Kind(root.Kind), Owner: root.Owner, Alive: alive, Usable: alive && root.Usable > 0,
+	}, true, nil
+}
+
+func (s *tokens) TokensOf(ctx context.Context, owner string, limit int, kinds ...stores.Kind) ([]stores.Token, error) {
+	if err := stores.CheckLimit(limit); err != nil {
+		return nil, fault(ctx, "list tokens", err)
+	}
 	var rows []tokenRow
 	err := s.read(ctx, "list tokens", func(db *gorm.DB) error {
 		if !validOwner(owner) {
 			return nil
 		}
 		ownedBy := s.same(clause.Column{Table: "t", Name: s.table.column("Owner")}, owner)
-		return db.Raw(s.list, ownedBy, len(kinds) == 0, texts(kinds)).Find(&rows).Error
+		return db.Raw(s.list, ownedBy, len(kinds) == 0, texts(kinds), limit).Find(&rows).Error
 	})
 	if err != nil {
 		return nil, err

@@ -187,6 +187,23 @@ func TestFullTokens(t *testing.T) {
 	}
 }
 
+// TestFullTokensTakeRevocations ends sessions and signed tokens while the store is full of logins.
+func TestFullTokensTakeRevocations(t *testing.T) {
+	s := memstore.NewTokens(bounded(8))
+	for i := range 20 {
+		kind := stores.Refresh
+		if i >= 10 {
+			kind = stores.Revoked
+		}
+		made := token(newID())
+		made.Kind = kind
+		ok, err := s.Create(t.Context(), made)
+		if want := i < 8 || i == 10 || i == 11; ok != want || errors.Is(err, stores.ErrFull) == want {
+			t.Errorf("Create number %d, of kind %s = %v, %v", i+1, kind, ok, err)
+		}
+	}
+}
+
 // TestFullTokensDropRevokedFamilies fills a store with logins and logouts. They must not keep
 // others from logging in. What lives stays.
 func TestFullTokensDropRevokedFamilies(t *testing.T) {

@@ -54,7 +54,8 @@ type Options struct {
 	MaxSessions int
 	// MaxTokens is the largest number of tokens, and also the largest number of
 	// families. A family without tokens is kept until it expires, because it may
-	// be revoked. Zero or less means DefaultMaxTokens.
+	// be revoked. Tokens of the kind stores.Revoked may exceed it by a quarter. Zero
+	// or less means DefaultMaxTokens.
 	MaxTokens int
 	// MaxWindows is the largest number of windows of the limiter. Zero or less
 	// means DefaultMaxWindows.

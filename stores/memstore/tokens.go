@@ -57,6 +57,10 @@ type tokenShard struct {
 
 type tokenKey struct{ family, id id }
 
+// revocations is the part of MaxTokens, as its reciprocal, by which tokens of the kind
+// stores.Revoked may exceed it.
+const revocations = 4
+
 // NewTokens returns an empty store.
 func NewTokens(o Options) *Tokens {
 	o = o.filled()
@@ -118,11 +122,16 @@ func (s *Tokens) tryCreate(key tokenKey, t stores.Token) (created, room bool, er
 			return false, true, nil
 		}
 	}
-	if !reserve(&s.tokens, 1, s.max) {
+	// Logins must not fill the store so that nobody can log out.
+	most := s.max
+	if t.Kind == stores.Revoked {
+		most += max(s.max/revocations, 1)
+	}
+	if !reserve(&s.tokens, 1, most) {
 		return false, false, nil
 	}
 	if !rooted {
-		if !reserve(&s.families, 1, s.max) {
+		if !reserve(&s.families, 1, most) {
 			s.tokens.Add(-1)
 			return false, false, nil
 		}

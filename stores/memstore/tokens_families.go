@@ -115,16 +115,18 @@ func among(kind stores.Kind, kinds []stores.Kind) bool {
 }
 
 // TokensOf implements stores.Tokens.
-func (s *Tokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {
-	if err := ended(ctx); err != nil {
+func (s *Tokens) TokensOf(ctx context.Context, owner string, limit int, kinds ...stores.Kind) ([]stores.Token, error) {
+	if err := checked(ctx, limit); err != nil {
 		return nil, err
 	}
 	var tokens []stores.Token
-	for _, key := range s.owners.members(owner) {
-		tokens = s.appendUnused(tokens, key, owner, kinds)
+	for _, key := range s.owners.listed(owner) { // the family that was created last comes first
+		if tokens = s.appendUnused(tokens, key, owner, kinds); len(tokens) >= limit {
+			break
+		}
 	}
 	slices.SortFunc(tokens, func(a, b stores.Token) int { return b.Created.Compare(a.Created) })
-	return tokens, nil
+	return tokens[:min(limit, len(tokens))], nil
 }
 
 // appendUnused appends the tokens of a family that belong to the owner and are not

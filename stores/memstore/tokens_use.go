@@ -48,6 +48,29 @@ func (s *Tokens) life(family id, now time.Time) stores.Life {
 	return stores.Ended
 }
 
+// Family implements stores.Tokens.
+func (s *Tokens) Family(ctx context.Context, now time.Time, family string) (stores.Family, bool, error) {
+	if err := ended(ctx); err != nil {
+		return stores.Family{}, false, err
+	}
+	key, ok := parseID(family)
+	if !ok {
+		return stores.Family{}, false, nil
+	}
+	sh := s.shard(key)
+	sh.Lock()
+	defer sh.Unlock()
+	f, ok := sh.families[key]
+	if !ok {
+		return stores.Family{}, false, nil
+	}
+	found := stores.Family{Kind: f.kind.Value(), Owner: f.member.owner[0], Alive: f.alive(now)}
+	for t := f.first; t != nil && found.Alive && !found.Usable; t = t.next {
+		found.Usable = t.consumed == 0 && t.ends() > micros(now)
+	}
+	return found, true, nil
+}
+
 // Consume implements stores.Tokens.
 func (s *Tokens) Consume(ctx context.Context, now time.Time, family, id string) (bool, error) {
 	if err := ended(ctx); err != nil {

@@ -103,7 +103,7 @@ func TestServerAhead(t *testing.T) {
 		if ok, err := set.Tokens.Create(ctx, token); err != nil || !ok {
 			t.Fatalf("Create = %v, error %v", ok, err)
 		}
-		if list, err := set.Tokens.TokensOf(ctx, "ann"); err != nil || len(list) != 1 {
+		if list, err := set.Tokens.TokensOf(ctx, "ann", 10); err != nil || len(list) != 1 {
 			t.Errorf("TokensOf: %d tokens, error %v", len(list), err)
 		}
 		if n, err := set.Tokens.RevokeOwner(ctx, now, "ann", ""); err != nil || n != 1 {

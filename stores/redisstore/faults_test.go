@@ -31,7 +31,7 @@ func everyMethod(set stores.Set) map[string]func(ctx context.Context) error {
 		"Rotate":           func(ctx context.Context) error { _, err := tokens.Rotate(ctx, now, row, child); return err },
 		"RevokeFamily":     func(ctx context.Context) error { _, err := tokens.RevokeFamily(ctx, now, family); return err },
 		"RevokeOwner":      func(ctx context.Context) error { _, err := tokens.RevokeOwner(ctx, now, "ann", ""); return err },
-		"TokensOf":         func(ctx context.Context) error { _, err := tokens.TokensOf(ctx, "ann"); return err },
+		"TokensOf":         func(ctx context.Context) error { _, err := tokens.TokensOf(ctx, "ann", 10); return err },
 		"Touch":            func(ctx context.Context) error { return tokens.Touch(ctx, now, family, row) },
 		"MarkDelivered":    func(ctx context.Context) error { return tokens.MarkDelivered(ctx, now, family, row) },
 		"Reserve": func(ctx context.Context) error {

@@ -93,7 +93,7 @@ func TestRoundTrips(t *testing.T) {
 		{"MarkDelivered", 1, func() error { return set.Tokens.MarkDelivered(ctx, now, family, row) }},
 		{"Rotate", 1, func() error { _, err := set.Tokens.Rotate(ctx, now, row, child); return err }},
 		{"Consume", 1, func() error { _, err := set.Tokens.Consume(ctx, now, family, second); return err }},
-		{"TokensOf", 2, func() error { _, err := set.Tokens.TokensOf(ctx, "ann"); return err }},
+		{"TokensOf", 2, func() error { _, err := set.Tokens.TokensOf(ctx, "ann", 10); return err }},
 		{"RevokeOwner", 2, func() error { _, err := set.Tokens.RevokeOwner(ctx, now, "ann", ""); return err }},
 	})
 }

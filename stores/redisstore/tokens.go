@@ -189,15 +189,23 @@ func (s *tokens) MarkDelivered(ctx context.Context, now time.Time, family, id st
 }
 
 // TokensOf implements stores.Tokens. It reads each family at one moment, but different
-// families at different moments.
-func (s *tokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kind) ([]stores.Token, error) {
+// families at different moments. If there are more tokens than the limit, it leaves out those
+// of the families that expire first.
+func (s *tokens) TokensOf(ctx context.Context, owner string, limit int, kinds ...stores.Kind) ([]stores.Token, error) {
 	const what = "list tokens"
+	if err := checkLimit(what, limit); err != nil {
+		return nil, err
+	}
 	families, err := s.families(ctx, what, owner, kinds)
 	if err != nil {
 		return nil, err
 	}
+	slices.Reverse(families)
 	var list []stores.Token
 	for some := range slices.Chunk(families, batch) {
+		if len(list) >= limit {
+			break
+		}
 		keys := make([]string, len(some))
 		for i, family := range some {
 			keys[i] = s.familyKey(family)
@@ -215,7 +223,7 @@ func (s *tokens) TokensOf(ctx context.Context, owner string, kinds ...stores.Kin
 	slices.SortFunc(list, func(a, b stores.Token) int {
 		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.ID, b.ID))
 	})
-	return list, nil
+	return list[:min(limit, len(list))], nil
 }
 
 // appendUnused appends the tokens of a family that belong to the owner and are not
@@ -240,7 +248,8 @@ func appendUnused(to []stores.Token, family string, fields map[string]string, ow
 	return to, nil
 }
 
-// families returns the families of the given kinds in an owner's index, each once.
+// families returns the families of the given kinds in an owner's index, those that expire
+// first first.
 func (s *tokens) families(ctx context.Context, what, owner string, kinds []stores.Kind) ([]string, error) {
 	members, err := s.members(ctx, what, "to:", owner)
 	if err != nil {
@@ -253,8 +262,7 @@ func (s *tokens) families(ctx context.Context, what, owner string, kinds []store
 			list = append(list, family)
 		}
 	}
-	slices.Sort(list)
-	return slices.Compact(list), nil
+	return list, nil
 }
 
 // among reports whether kind is one of kinds. An empty list stands for all kinds.

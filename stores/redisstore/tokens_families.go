@@ -18,7 +18,11 @@ var tokenRotate string
 //go:embed lua/token_revoke.lua
 var tokenRevoke string
 
+//go:embed lua/token_family.lua
+var tokenFamily string
+
 var (
+	findFamily   = newScript(tokenFamily)
 	rotateToken  = newScript(tokenRotate)
 	revokeTokens = newScript(tokenRevoke)
 )
@@ -85,6 +89,25 @@ func (s *tokens) Lives(ctx context.Context, now time.Time, families ...string) (
 	return lives, nil
 }
 
+// Family implements stores.Tokens.
+func (s *tokens) Family(ctx context.Context, now time.Time, family string) (stores.Family, bool, error) {
+	const what = "find family"
+	if !validName(family) {
+		return stores.Family{}, false, fault(ctx, what, ctx.Err())
+	}
+	got, err := s.run(ctx, what, findFamily, []string{s.familyKey(family), s.endsKey(family)}, now.UnixMicro())
+	if err != nil {
+		return stores.Family{}, false, err
+	}
+	answer, _ := got.([]any)
+	if len(answer) < 4 {
+		return stores.Family{}, false, nil
+	}
+	return stores.Family{
+		Kind: stores.Kind(textAt(got, 0)), Owner: textAt(got, 1), Alive: answer[2] == int64(1), Usable: answer[3] == int64(1),
+	}, true, nil
+}
+
 // lifeOf returns whether a family is alive, from the fields rootExpires and rootRevoked.
 func lifeOf(what string, values []any, now time.Time) (stores.Life, error) {
 	expires, found := values[0].(string)
@@ -132,9 +155,7 @@ func (s *tokens) RevokeOwner(ctx context.Context, now time.Time, owner, exceptFa
 	if err != nil {
 		return 0, err
 	}
-	if i, found := slices.BinarySearch(families, exceptFamily); found {
-		families = slices.Delete(families, i, i+1)
-	}
+	families = slices.DeleteFunc(families, func(family string) bool { return family == exceptFamily })
 	n := 0
 	for some := range slices.Chunk(families, batch) {
 		revoked, err := s.revokeOf(ctx, what, now, owner, some, kinds)

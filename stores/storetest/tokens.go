@@ -160,7 +160,7 @@ func (s tokens) deliver(now time.Time, family, id string) {
 // lists checks the tokens that TokensOf returns, and their order.
 func (s tokens) lists(owner string, kinds []stores.Kind, want ...stores.Token) {
 	s.Helper()
-	got, err := s.store.TokensOf(s.Context(), owner, kinds...)
+	got, err := s.store.TokensOf(s.Context(), owner, 1000, kinds...)
 	if err != nil || len(got) != len(want) {
 		s.Errorf("TokensOf(%q, %q) returns %d tokens, error %v; want %d", owner, kinds, len(got), err, len(want))
 		return

@@ -10,12 +10,14 @@ import (
 var tokenFamilies = []rule[tokens]{
 	{"family-root", "The first token of a family creates the root, whose expiry applies to all members.", tokenRoot},
 	{"family-revoked", "RevokeFamily reports whether the family was alive. Afterwards no member is valid, and none can be created.", tokenRevoke},
+	{"family-found", "Family returns the kind and the owner of a family, whether it is alive, and whether one of its tokens can be used.", tokenFamily},
 	{"family-lives", "Lives returns for each family, in the given order, whether it is unknown, alive, or ended.", tokenLives},
 	{"family-not-alive", "RevokeFamily of a family that is unknown or has expired reports false and creates nothing.", tokenRevokeNothing},
 	{"owner-revoke", "RevokeOwner revokes the owner's families and no others, and returns how many were alive.", tokenRevokeOwner},
 	{"owner-revoke-kinds", "RevokeOwner revokes families of the given kinds, except the named family.", tokenRevokeKinds},
 	{"owner-revoke-strangers", "Owners are compared byte by byte, so nobody gets the families of another owner.", tokenRevokeStrangers},
 	{"owner-list", "TokensOf returns the owner's tokens of the given kinds, the newest first.", tokenList},
+	{"owner-list-limit", "TokensOf returns at most as many tokens as it is asked for, and refuses a limit below 1.", tokenListLimit},
 	{"owner-list-leaves-out", "TokensOf leaves out consumed tokens and tokens of revoked families.", tokenListLeavesOut},
 	{"options", "(lists the optional capabilities that are missing)", func(s tokens) {
 		_, pruner := s.store.(stores.Pruner)
@@ -79,6 +81,38 @@ func tokenLives(s tokens) {
 	lives, err := s.store.Lives(s.Context(), living.FamilyExpires, living.Family)
 	if err != nil || len(lives) != 1 || lives[0] == stores.Alive {
 		s.Errorf("Lives at the family's end = %v, error %v; want ended, or unknown if it is pruned", lives, err)
+	}
+}
+
+func tokenFamily(s tokens) {
+	first := s.created()
+	now := first.Created.Add(time.Minute)
+	alive := stores.Family{Kind: first.Kind, Owner: first.Owner, Alive: true}
+	usable, ended := alive, alive
+	usable.Usable, ended.Alive = true, false
+	s.family(now, first.Family, usable)
+	child := memberOf(first)
+	s.rotates(now, first.ID, child, stores.RotateDone)
+	s.family(now, first.Family, usable)
+	s.family(child.Expires, first.Family, alive) // its only unused token has expired
+	s.consumes(now, child, true)
+	s.family(now, first.Family, alive)
+	s.create(memberOf(first))
+	s.family(now, first.Family, usable)
+	s.revokes(now, first.Family, true)
+	s.family(now, first.Family, ended)
+	for _, name := range []string{newID(), "", "../x"} {
+		if f, found, err := s.store.Family(s.Context(), now, name); found || err != nil {
+			s.Errorf("Family(%q) = %+v, %v, error %v; want none", name, f, found, err)
+		}
+	}
+}
+
+// family calls Family and checks the result.
+func (s tokens) family(now time.Time, name string, want stores.Family) {
+	s.Helper()
+	if got, found, err := s.store.Family(s.Context(), now, name); got != want || !found || err != nil {
+		s.Errorf("Family = %+v, %v, error %v; want %+v", got, found, err, want)
 	}
 }
 
@@ -170,7 +204,7 @@ func tokenRevokeStrangers(s tokens) {
 		if n, err := s.store.RevokeOwner(s.Context(), t.Created, owner, ""); err == nil && n != 0 {
 			s.Errorf("RevokeOwner(%q) ended a family of alice", owner)
 		}
-		if got, err := s.store.TokensOf(s.Context(), owner); err == nil && len(got) > 0 {
+		if got, err := s.store.TokensOf(s.Context(), owner, 10); err == nil && len(got) > 0 {
 			s.Errorf("TokensOf(%q) lists a token of alice", owner)
 		}
 		s.holds(t)
@@ -193,6 +227,22 @@ func tokenList(s tokens) {
 	s.lists("u1", []stores.Kind{stores.Reset})
 	s.lists("u2", nil, stranger)
 	s.lists("u3", nil)
+}
+
+func tokenListLimit(s tokens) {
+	for range 5 {
+		s.created()
+	}
+	for limit, want := range map[int]int{1: 1, 3: 3, 5: 5, 6: 5} {
+		if got, err := s.store.TokensOf(s.Context(), "u1", limit); err != nil || len(got) != want {
+			s.Errorf("TokensOf with limit %d returns %d tokens, error %v; want %d", limit, len(got), err, want)
+		}
+	}
+	for _, limit := range []int{0, -1} {
+		if got, err := s.store.TokensOf(s.Context(), "u1", limit); err == nil || len(got) > 0 {
+			s.Errorf("TokensOf with limit %d returns %d tokens, want an error", limit, len(got))
+		}
+	}
 }
 
 func tokenListLeavesOut(s tokens) {

@@ -144,7 +144,7 @@ func tokenLimitDeleted(s tokens) {
 	s.rotates(present(), child.ID, memberOf(old), stores.RotateDead)
 	s.revokes(present(), old.Family, false)
 	s.missing(old.Family, child.ID)
-	if list, err := s.store.TokensOf(s.Context(), "u1"); err != nil || len(list) != 1 {
+	if list, err := s.store.TokensOf(s.Context(), "u1", 10); err != nil || len(list) != 1 {
 		s.Errorf("TokensOf returns %d tokens, error %v; want 1", len(list), err)
 	}
 }

@@ -239,7 +239,7 @@ func tokenContext(s tokens) {
 		{"Rotate", func(ctx context.Context) error { _, err := s.store.Rotate(ctx, now, t.ID, child); return err }},
 		{"RevokeFamily", func(ctx context.Context) error { _, err := s.store.RevokeFamily(ctx, now, t.Family); return err }},
 		{"RevokeOwner", func(ctx context.Context) error { _, err := s.store.RevokeOwner(ctx, now, "u1", ""); return err }},
-		{"TokensOf", func(ctx context.Context) error { _, err := s.store.TokensOf(ctx, "u1"); return err }},
+		{"TokensOf", func(ctx context.Context) error { _, err := s.store.TokensOf(ctx, "u1", 10); return err }},
 		{"Touch", func(ctx context.Context) error { return s.store.Touch(ctx, now, t.Family, t.ID) }},
 		{"MarkDelivered", func(ctx context.Context) error { return s.store.MarkDelivered(ctx, now, t.Family, t.ID) }},
 	}
