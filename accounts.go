@@ -202,19 +202,25 @@ func (a *Authenticator) ConfirmPassword(ctx context.Context, password string) er
 // PasswordConfirmed returns for how much longer the ConfirmPassword middleware accepts the request's user, or
 // 0. The error wraps ErrUnavailable.
 func (a *Authenticator) PasswordConfirmed(ctx context.Context) (time.Duration, error) {
+	at, err := a.confirmedAt(ctx)
+	if err != nil || at.IsZero() {
+		return 0, err
+	}
+	return max(0, a.x.m.cfg.Account.ConfirmLifetime-a.x.Now().Sub(at)), nil
+}
+
+// confirmedAt returns when the request's user last gave the password, or zero.
+func (a *Authenticator) confirmedAt(ctx context.Context) (time.Time, error) {
 	t, err := a.Token(ctx)
 	if err != nil {
-		return 0, err
+		return time.Time{}, err
+	}
+	if t != nil && t.family != "" {
+		id, _ := a.ID(ctx)
+		return a.x.m.tokens.Confirmed(ctx, a.current().realm.Owner(id), t.family)
 	}
 	login, _, err := a.ownLogin(ctx)
-	if err == nil && t != nil && t.family != "" {
-		id, _ := a.ID(ctx)
-		login.Confirmed, err = a.x.m.tokens.Confirmed(ctx, a.current().realm.Owner(id), t.family)
-	}
-	if err != nil || login.Confirmed.IsZero() {
-		return 0, err
-	}
-	return max(0, a.x.m.cfg.Account.ConfirmLifetime-a.x.Now().Sub(login.Confirmed)), nil
+	return login.Confirmed, err
 }
 
 // requireUser makes a middleware that responds with 401 to anonymous requests and otherwise asks check.

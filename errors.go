@@ -31,6 +31,8 @@ var (
 	ErrInvalidLink = autherr.ErrInvalidLink
 	// ErrPasswordConfirmation: the user must confirm the password first. 403.
 	ErrPasswordConfirmation = autherr.ErrPasswordConfirmation
+	// ErrStepUp: the user must prove more, or prove it again; see autherr.StepUpError. 403.
+	ErrStepUp = autherr.ErrStepUp
 	// ErrSecondFactor: the user must prove a second factor first. 403.
 	ErrSecondFactor = autherr.ErrSecondFactor
 	// ErrForbidden: the user may not do this. 403.
@@ -125,6 +127,9 @@ func (m *Manager) respond(c *gin.Context, err error) {
 	}
 	if status == http.StatusUnauthorized && known && h.Get("WWW-Authenticate") == "" {
 		h.Set("WWW-Authenticate", guard.challengeTo(x.HTTP))
+	}
+	if step, ok := errors.AsType[*autherr.StepUpError](err); ok && known && x.bearer() != "" {
+		h.Set("WWW-Authenticate", step.Challenge())
 	}
 	answers.SetRetryAfter(h, status, err)
 	request.KeepPrivate(h, true)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/pending"
@@ -14,8 +16,12 @@ import (
 	"github.com/ginauth/ginauth/models"
 )
 
-// The second factors of logins; see package factor for their fields.
+// What logins are proved by, and what they lead to; see package factor for the fields.
 type (
+	// Credentials are what a client claims.
+	Credentials = factor.Credentials
+	// LoginResult is what a login led to.
+	LoginResult = factor.Result
 	// Challenge is a second factor that a feature adds to every login, see Setup.Challenge.
 	Challenge = factor.Challenge
 	// PendingLogin is a login that waits for a second factor.
@@ -25,7 +31,7 @@ type (
 // decide is the one place that says whether a login is complete: every door asks it before a guard is asked for
 // anything. It asks the checks of features and returns the factors of which one is missing, or none.
 func (a *Authenticator) decide(ctx context.Context, p *proof) ([]string, error) {
-	if err := a.check(ctx, p); err != nil || p.second {
+	if err := a.check(ctx, p); err != nil || !p.request.second.At.IsZero() {
 		return nil, err
 	}
 	return a.factorsOf(ctx, p.request.User)
@@ -62,11 +68,11 @@ func (a *Authenticator) suspend(ctx context.Context, p *proof, factors []string)
 }
 
 func (m *Manager) pendingLogin(token string, factors []string, left time.Duration) *PendingLogin {
-	page := m.cfg.Pages.SecondFactor
-	if page != "" {
-		page = m.PublicPath(page)
+	p := &PendingLogin{Token: token, Factors: factors, ExpiresIn: int64(left / time.Second)}
+	if page := m.cfg.Pages.SecondFactor; page != "" {
+		p.Page = m.PublicPath(page)
 	}
-	return &PendingLogin{Token: token, Factors: factors, ExpiresIn: int64(left / time.Second), Page: page}
+	return p
 }
 
 // sessionOf returns the session that logins by a guard are kept in, or nil.
@@ -74,11 +80,10 @@ func (a *Authenticator) sessionOf(g *guardEntry) (*session.Session, error) {
 	if _, ok := g.Guard.(*sessionGuard); !ok {
 		return nil, nil
 	}
-	s := a.Session()
-	if s == nil {
+	if !a.x.Started {
 		return nil, errNoSession
 	}
-	return &s.s, nil
+	return &a.x.session.s, nil
 }
 
 // PendingLogin returns the pending login of the request's session, without its token. It returns nil if there is none.
@@ -102,8 +107,8 @@ func ignoreInvalid(err error) error {
 func (a *Authenticator) findPending(ctx context.Context, token string) (*pending.Found, error) {
 	m := a.x.m
 	var sess *session.Session
-	if s := a.Session(); s != nil {
-		sess = &s.s
+	if a.x.Started {
+		sess = &a.x.session.s
 	}
 	ctx, span := a.x.Span(ctx)
 	defer span.End()
@@ -119,9 +124,7 @@ func (a *Authenticator) findPending(ctx context.Context, token string) (*pending
 // proved the factor of that name; it is called once the guess is counted: 5 for a pending login, and 10 for a user
 // within 15 minutes, over all factors. The errors are ErrInvalidToken if there is no such pending login, ErrInvalidCode
 // if the answer is not right, *ThrottledError, ErrUnavailable, and those of Login.
-func (a *Authenticator) AnswerChallenge(
-	ctx context.Context, token, name string, prove factor.Prove,
-) (*LoginResult, error) {
+func (a *Authenticator) AnswerChallenge(ctx context.Context, token, name string, prove factor.Prove) (*LoginResult, error) {
 	m := a.x.m
 	f, err := a.findPending(ctx, token)
 	if err != nil {
@@ -142,7 +145,7 @@ func (a *Authenticator) AnswerChallenge(
 	if err := m.pending.Use(ctx, f); err != nil {
 		return nil, err
 	}
-	return at.completePending(ctx, f)
+	return at.completePending(ctx, f, factor.ProofOf(m.features.challenges, name, a.x.Now()))
 }
 
 // EndOtherLogins ends all logins of the request's user but this one, for a feature that changed what the account is
@@ -191,7 +194,7 @@ func (a *Authenticator) suspendRecalled(ctx context.Context, p *proof) error {
 }
 
 // completePending makes the login of a pending login that was used up. The handle is that of its guard.
-func (a *Authenticator) completePending(ctx context.Context, f *pending.Found) (*LoginResult, error) {
+func (a *Authenticator) completePending(ctx context.Context, f *pending.Found, second factor.Proof) (*LoginResult, error) {
 	sess, err := a.sessionOf(a.current())
 	if err != nil {
 		return nil, err
@@ -199,7 +202,7 @@ func (a *Authenticator) completePending(ctx context.Context, f *pending.Found) (
 	if err := a.x.m.pending.Forget(sess); err != nil {
 		return nil, err
 	}
-	p := &proof{second: true, request: LoginRequest{User: f.User, Confirmed: f.Confirmed, Remember: f.Remember}}
+	p := &proof{request: LoginRequest{User: f.User, Confirmed: f.Confirmed, Remember: f.Remember, second: second}}
 	if f.Recalled {
 		a.x.Suspend(p) // for the door of remembered devices, which is asked again
 		u, err := a.identify(ctx, a.current())
@@ -212,4 +215,74 @@ func (a *Authenticator) completePending(ctx context.Context, f *pending.Found) (
 		p.password = a.x.m.accounts.Resume(&a.x.State, a.current().realm, a.current().name, f.User, *f.Attempt)
 	}
 	return a.logIn(ctx, p)
+}
+
+// secondFactor returns the second factor that the request's login was proved by, or zero.
+func (a *Authenticator) secondFactor(ctx context.Context, u models.Authenticatable) (factor.Proof, error) {
+	if len(a.x.m.features.challenges) == 0 {
+		return factor.Proof{}, nil
+	}
+	token, err := a.Token(ctx)
+	if err == nil && token != nil && token.family != "" {
+		return a.x.m.tokens.Second(ctx, a.Owner(u), token.family)
+	}
+	login, _, loginErr := a.ownLogin(ctx)
+	return login.Second, cmp.Or(err, loginErr)
+}
+
+// Authentication returns what the request's user has proved, at the login or later. Its Level is 0 for an anonymous
+// request and for a personal access token, which proves nothing about a person. The error wraps ErrUnavailable.
+func (a *Authenticator) Authentication(ctx context.Context) (factor.Authentication, error) {
+	u, err := a.User(ctx)
+	if err != nil || u == nil {
+		return factor.Authentication{}, err
+	}
+	if token, err := a.Token(ctx); err != nil || token != nil && token.family == "" {
+		return factor.Authentication{}, err
+	}
+	password, err := a.confirmedAt(ctx)
+	if err != nil {
+		return factor.Authentication{}, err
+	}
+	second, err := a.secondFactor(ctx, u)
+	return factor.Of(password, second), err
+}
+
+// RequireLevel requires that the user has proved a level: LevelOne by the password or a second factor, LevelTwo by a
+// second factor, and not longer ago than within, unless that is 0. Put it after Auth. It responds with 401 to anonymous
+// requests, otherwise with 403 and the code step_up_required, with the challenge of RFC 9470 for bearer tokens, or
+// redirects browsers to Pages.SecondFactor.
+func (m *Manager) RequireLevel(level factor.Level, within time.Duration) gin.HandlerFunc {
+	return m.requireUser(func(ctx context.Context, x *requestState, _ models.Authenticatable) error {
+		proved, err := x.auth.Authentication(ctx)
+		if err != nil {
+			return err
+		}
+		return proved.Meets(level, within, x.Now())
+	})
+}
+
+// ConfirmFactor asks the request's user for a second factor again, as AnswerChallenge does at a login, and records it
+// for RequireLevel: in the session, which gets a new id, or for the login of an access token. The errors are those of
+// AnswerChallenge, ErrUnauthenticated and ErrForbidden.
+func (a *Authenticator) ConfirmFactor(ctx context.Context, name string, prove factor.Prove) error {
+	u, err := a.ownUser(ctx)
+	if err != nil {
+		return err
+	}
+	t, _ := a.Token(ctx) // known since ownUser
+	m, g := a.x.m, a.current()
+	if t == nil {
+		if _, loggedIn, err := a.ownLogin(ctx); err != nil || !loggedIn {
+			return cmp.Or(err, error(ErrForbidden))
+		}
+	}
+	if err := m.pending.Prove(ctx, &a.x.State, pending.Guard{Name: g.name, Realm: g.realm}, u, name, "", prove); err != nil {
+		return err
+	}
+	second := factor.ProofOf(m.features.challenges, name, a.x.Now())
+	if t != nil {
+		return m.tokens.ConfirmSecond(ctx, a.Owner(u), t.family, second.Methods)
+	}
+	return a.x.session.s.ConfirmSecond(ctx, g.name, u.AuthID(), second)
 }

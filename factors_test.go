@@ -15,6 +15,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
@@ -36,7 +37,7 @@ func (f *testFactor) Setup(s *ginauth.Setup) error {
 	s.Challenge(ginauth.Challenge{Name: "backup", Backup: true, Has: func(context.Context, string, models.Authenticatable) (bool, error) {
 		return true, nil
 	}})
-	s.Challenge(ginauth.Challenge{Name: "code", Has: func(ctx context.Context, owner string, u models.Authenticatable) (bool, error) {
+	s.Challenge(ginauth.Challenge{Name: "code", Methods: []string{"otp"}, Has: func(ctx context.Context, owner string, u models.Authenticatable) (bool, error) {
 		f.asked.Add(1)
 		if _, limited := ctx.Deadline(); !limited || owner != "users:"+u.AuthID() {
 			return false, errors.New("the context has no deadline, or the owner is another one: " + owner)
@@ -97,6 +98,21 @@ func mountFactors(a *testapp.App, r *gin.Engine) {
 		}
 		testapp.AnswerLogin(c, res)
 	})
+	r.POST("/confirm-factor", a.Auth("web", "api"), func(c *gin.Context) {
+		if in, ok := testapp.Decode[answerForm](c); ok {
+			testapp.Answer(c, nil, ginauth.From(c).ConfirmFactor(c.Request.Context(), in.Factor, prove(in.Code)))
+		}
+	})
+	for path, level := range map[string]factor.Level{"/level/one": factor.LevelOne, "/level/two": factor.LevelTwo} {
+		r.GET(path, a.Auth("web", "api", "token"), a.RequireLevel(level, 10*time.Minute), func(c *gin.Context) {
+			proved, err := ginauth.From(c).Authentication(c.Request.Context())
+			if err != nil {
+				ginauth.Abort(c, err)
+				return
+			}
+			c.String(200, strings.Join(proved.Methods, " "))
+		})
+	}
 	r.GET("/pending", func(c *gin.Context) {
 		p, err := ginauth.From(c).PendingLogin(c.Request.Context())
 		if err != nil {
@@ -436,7 +452,7 @@ func TestUsersWithoutFactorsCostNoStoreCall(t *testing.T) {
 func TestChallengesNeedNamesOfTheirOwn(t *testing.T) {
 	has := func(context.Context, string, models.Authenticatable) (bool, error) { return false, nil }
 	for name, c := range map[string]ginauth.Challenge{
-		"empty name": {Has: has}, "no Has": {Name: "x"}, "taken": {Name: "code", Has: has},
+		"empty name": {Has: has}, "unknown method": {Name: "x", Has: has, Methods: []string{"guess"}}, "no Has": {Name: "x"}, "taken": {Name: "code", Has: has},
 	} {
 		bad := featureOf("bad", func(s *ginauth.Setup) { s.Challenge(c) })
 		if _, err := ginauth.New(ginauth.Config{Features: []ginauth.Feature{new(testFactor), bad}}); !errors.Is(err, ginauth.ErrConfig) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/request"
@@ -115,6 +116,9 @@ func (s *Setup) Challenge(c Challenge) {
 	others := s.m.features.challenges
 	if !faults.IsName(c.Name) || c.Has == nil || slices.ContainsFunc(others, func(o Challenge) bool { return o.Name == c.Name }) {
 		s.fault("adds a challenge %q without a name of its own, or without Has", request.Cut(c.Name, 64))
+	}
+	if _, err := factor.ParseMethods(c.Methods...); err != nil {
+		s.fault("adds a challenge %q: %v", c.Name, err)
 	}
 	s.m.features.challenges = append(others, c)
 }

@@ -21,7 +21,6 @@ import (
 	"github.com/ginauth/ginauth/internal/ginwriter"
 	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/internal/keys"
-	"github.com/ginauth/ginauth/internal/passpolicy"
 	"github.com/ginauth/ginauth/internal/passwords"
 	"github.com/ginauth/ginauth/internal/pending"
 	"github.com/ginauth/ginauth/internal/preflight"
@@ -94,7 +93,7 @@ func New(config Config) (*Manager, error) {
 	if proxies := settings.TrustedProxies(&f, cfg.TrustedProxies, cfg.ClientIP != nil); proxies != nil {
 		m.cfg.ClientIP = func(c *gin.Context) string { return proxies.Client(c.Request) }
 	}
-	m.makePasswords(&f)
+	m.hasher, m.passwords = settings.Passwords(&f, m.env, cfg.Hashing, &cfg.Passwords, cfg.Mail.AppName)
 	if m.stores == (stores.Set{}) {
 		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true
 	}
@@ -118,18 +117,6 @@ func New(config Config) (*Manager, error) {
 	}
 	m.env.Background.Start()
 	return m, nil
-}
-
-func (m *Manager) makePasswords(f *faults.List) {
-	var err error
-	if m.hasher, err = hashing.New(m.cfg.Hashing); err != nil {
-		f.Add("Hashing", "%v", err)
-	}
-	policy, err := passpolicy.New(passpolicy.Config{MinLength: m.cfg.Passwords.MinLength, Breached: m.cfg.Passwords.Breached})
-	if err != nil {
-		f.Add("Passwords", "%v", err)
-	}
-	m.passwords = &passwords.Service{Env: m.env, Hasher: m.hasher, Policy: policy, AppName: m.cfg.Mail.AppName}
 }
 
 // makeEngines makes the engines. Each purpose has keys of its own, so that a value made for one is refused for every

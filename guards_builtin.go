@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/remember"
 	"github.com/ginauth/ginauth/internal/request"
@@ -55,13 +56,23 @@ func (d *rememberDoor) Admit(ctx context.Context, u models.Authenticatable) erro
 	d.x.results.Put(a.current(), authResult{})
 	p := &proof{request: LoginRequest{User: u, Remember: true, remembered: true}, recalled: a}
 	if proved, ok := d.x.Suspended().(*proof); ok {
-		p.second = proved.second && proved.request.User.AuthID() == u.AuthID()
+		if proved.request.User.AuthID() == u.AuthID() {
+			p.request.second = proved.request.second
+		}
 	}
 	err := a.admit(ctx, p)
 	if errors.Is(err, ErrSecondFactor) {
 		d.x.Suspend(p)
 	}
 	return err
+}
+
+// Second returns the second factor that AnswerChallenge was given in this request, or zero.
+func (d *rememberDoor) Second() (second factor.Proof) {
+	if p, ok := d.x.Suspended().(*proof); ok {
+		second = p.request.second
+	}
+	return second
 }
 
 // LoggedIn runs the hooks of features.
@@ -77,7 +88,7 @@ func (g *sessionGuard) Login(ctx context.Context, a *Authenticator, r LoginReque
 	if s == nil {
 		return nil, errNoSession
 	}
-	how := remember.Login{Confirmed: r.Confirmed, Remember: r.Remember, Remembered: r.remembered}
+	how := remember.Login{Confirmed: r.Confirmed, Remember: r.Remember, Remembered: r.remembered, Second: r.second}
 	if err := g.m.remember.LogIn(ctx, &a.x.State, &s.s, &g.g, r.User, how); err != nil {
 		return nil, err
 	}
@@ -129,6 +140,9 @@ func (g *jwtGuard) Identify(ctx context.Context, a *Authenticator) (Identity, er
 // Login issues the first pair of a login.
 func (g *jwtGuard) Login(ctx context.Context, a *Authenticator, r LoginRequest) (*LoginResult, error) {
 	pair, err := g.m.tokens.Issue(ctx, &a.x.State, &g.g, r.User)
+	if err == nil && !r.second.At.IsZero() {
+		err = g.m.tokens.ConfirmSecond(ctx, g.g.Realm.Owner(r.User.AuthID()), pair.Family, r.second.Methods)
+	}
 	if err != nil {
 		return nil, err
 	}

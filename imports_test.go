@@ -52,7 +52,7 @@ var importRules = []struct {
 	{packages: "models"},
 	{packages: "events"},
 	{packages: "autherr"},
-	{packages: "factor", ours: []string{"models"}},
+	{packages: "factor", ours: []string{"autherr", "models", "token"}},
 	{packages: "token"},
 	{packages: "gate", ours: []string{"models", "autherr"}},
 	{packages: "breach", others: []string{"C"}}, // of package net
@@ -67,12 +67,12 @@ var importRules = []struct {
 		never: ginOrRoot,
 	},
 	{
-		packages: "jwt", ours: []string{"autherr", "events", "models", "stores", "token", "internal/..."},
+		packages: "jwt", ours: []string{"autherr", "events", "factor", "models", "stores", "token", "internal/..."},
 		others: []string{"..."},
 		never:  append([]string{"testing"}, append(databasePackages, ginOrRoot...)...),
 	},
 	{
-		packages: "config", ours: []string{"autherr", "events", "jwt", "mail", "models", "stores", "token", "internal/..."},
+		packages: "config", ours: []string{"autherr", "events", "factor", "jwt", "mail", "models", "stores", "token", "internal/..."},
 		others: []string{"..."},
 		never:  append([]string{"testing"}, append(databasePackages, ginOrRoot...)...),
 	},

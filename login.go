@@ -23,19 +23,10 @@ type LoginRequest struct {
 	Confirmed bool
 	// Remember asks for a login that outlasts the session.
 	Remember bool
+	// second is the second factor that was proved, or zero.
+	second factor.Proof
 	// remembered says that the login goes on from one that a remember-me cookie began, and no password was given.
 	remembered bool
-}
-
-// LoginResult is what a login led to.
-type LoginResult struct {
-	// User is the user who is logged in, or nil if the login is pending.
-	User models.Authenticatable
-	// Pending says that the login waits for a second factor: nobody is logged in yet. It is nil if the login is
-	// complete.
-	Pending *PendingLogin
-	// Tokens are the tokens that authenticate the client from now on, or nil if the guard issues none.
-	Tokens *TokenPair
 }
 
 // LoginOption changes a login.
@@ -45,9 +36,6 @@ type LoginOption func(*LoginRequest)
 // Config.Account.RememberLifetime. The cookie is replaced each time it is used. Guards without sessions ignore this
 // option.
 func Remember() LoginOption { return func(r *LoginRequest) { r.Remember = true } }
-
-// Credentials are what a client claims; see package factor.
-type Credentials = factor.Credentials
 
 // CanonicalIdentifier returns the canonical form of an email address or user name: trimmed, NFKC-normalized and
 // case-folded. All spellings of one identifier share it. User providers look it up; that of gormstore does. The error
@@ -141,8 +129,6 @@ type proof struct {
 	request LoginRequest
 	// password is the password that was right, or nil if none was checked.
 	password *accounts.Proof
-	// second says that a second factor was proved.
-	second bool
 	// recalled is the handle for the guard whose remember-me cookie was the first proof, or nil.
 	recalled *Authenticator
 }
@@ -168,7 +154,7 @@ func (p *proof) apply(options []LoginOption) {
 	for _, option := range options {
 		option(&p.request)
 	}
-	p.request.User, p.request.Confirmed = proved.User, proved.Confirmed
+	p.request.User, p.request.Confirmed, p.request.second = proved.User, proved.Confirmed, proved.second
 }
 
 // admit lets a proof count that leads to no login which could be pending.
@@ -195,7 +181,8 @@ func (a *Authenticator) check(ctx context.Context, p *proof) error {
 	proved := p.request
 	for _, check := range a.x.m.features.before {
 		err := check(ctx, a, &p.request)
-		p.request.User, p.request.Confirmed = proved.User, proved.Confirmed // a check changes neither
+		// A check changes none of these.
+		p.request.User, p.request.Confirmed, p.request.second = proved.User, proved.Confirmed, proved.second
 		switch {
 		case err == nil:
 		case p.password != nil && errors.Is(err, ErrInvalidCredentials) && !errors.Is(err, ErrUnavailable):
@@ -265,6 +252,10 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 	if err != nil {
 		return nil, err
 	}
+	second, err := a.secondFactor(ctx, changed)
+	if err != nil {
+		return nil, err
+	}
 	row := ""
 	if loggedIn {
 		row = a.x.session.s.Row()
@@ -275,6 +266,7 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 	if _, session := g.Guard.(*sessionGuard); ok && (!session || loggedIn) {
 		res, err = stateful.Login(ctx, a, LoginRequest{
 			User: changed, Confirmed: confirmed, Remember: login.Series != "", remembered: login.Remembered && !confirmed,
+			second: second,
 		})
 		if err != nil {
 			return nil, err

@@ -23,15 +23,12 @@ func (m *Manager) Preflight(ctx context.Context, engine *gin.Engine) []Finding {
 		providers = append(providers, m.guards[name].realm.Users)
 	}
 	rules := m.gate.Rules()
-	var found []Finding
-	for _, f := range slices.Concat(
+	found := slices.Concat(
 		m.usage.Check(rules, providers),
 		m.checkRoutes(engine),
 		m.checkSettings(engine),
 		preflight.Stores(ctx, m.stores, !m.keyless),
-	) {
-		found = append(found, Finding(f))
-	}
+	)
 	for _, check := range m.features.preflight {
 		found = append(found, check(ctx)...)
 	}

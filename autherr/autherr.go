@@ -42,6 +42,9 @@ var (
 	// ErrSecondFactor says that the user must prove a second factor first.
 	// Status 403.
 	ErrSecondFactor = errors.New("ginauth: second factor required")
+	// ErrStepUp says that the user must prove more, or prove it again. It is
+	// wrapped by a *StepUpError. Status 403.
+	ErrStepUp = errors.New("ginauth: step up required")
 	// ErrForbidden says that the user may not do this. Status 403.
 	ErrForbidden = errors.New("ginauth: this action is not allowed")
 	// ErrMissingAbility says that the request's personal access token lacks an
@@ -172,6 +175,31 @@ func (e *ThrottledError) Error() string {
 
 // Unwrap returns ErrThrottled.
 func (e *ThrottledError) Unwrap() error { return ErrThrottled }
+
+// StepUpError says what a user must prove. It wraps ErrStepUp.
+type StepUpError struct {
+	// Level is the least level: 2 for two factors.
+	Level int
+	// Within is how long ago the proof may be, or 0 for any time.
+	Within time.Duration
+}
+
+// Error returns the level.
+func (e *StepUpError) Error() string {
+	return fmt.Sprintf("%v: level %d within %v", ErrStepUp, e.Level, e.Within)
+}
+
+// Unwrap returns ErrStepUp.
+func (e *StepUpError) Unwrap() error { return ErrStepUp }
+
+// Challenge returns the challenge for a bearer token (RFC 9470, 3).
+func (e *StepUpError) Challenge() string {
+	text := fmt.Sprintf("Bearer error=\"insufficient_user_authentication\", acr_values=\"%d\"", e.Level)
+	if e.Within > 0 {
+		text += fmt.Sprintf(", max_age=\"%d\"", int64(e.Within/time.Second))
+	}
+	return text
+}
 
 // RetrySeconds returns d in whole seconds for a Retry-After header, rounded up
 // and at least 1: a client that waits that long is not refused again.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/token"
 )
 
 const redacted = "[REDACTED]"
@@ -34,6 +35,8 @@ type Challenge struct {
 	// Backup says that the factor only replaces another one, as recovery codes do. A user who has no other factor
 	// is not asked for it.
 	Backup bool
+	// Methods are the names in RFC 8176 of what a right answer proves, as in "otp".
+	Methods []string
 	// Has reports whether a user has the factor. It is called at each login, after the first proof. Owner names the
 	// user in stores. An error fails the login with 503.
 	Has func(ctx context.Context, owner string, u models.Authenticatable) (bool, error)
@@ -42,6 +45,17 @@ type Challenge struct {
 // Prove reports whether the client proved a factor of the user, whom owner names in stores. A wrong answer is no error.
 // An error means that nothing was compared.
 type Prove func(ctx context.Context, owner string, u models.Authenticatable) (bool, error)
+
+// Result is what a login led to.
+type Result struct {
+	// User is the user who is logged in, or nil if the login is pending.
+	User models.Authenticatable
+	// Pending says that the login waits for a second factor: nobody is logged in yet. It is nil if the login is
+	// complete.
+	Pending *Pending
+	// Tokens are the tokens that authenticate the client from now on, or nil if the guard issues none.
+	Tokens *token.Pair
+}
 
 // Pending is a login that waits for a second factor. Its JSON shows the token; fmt and slog do not.
 type Pending struct {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
@@ -64,7 +65,7 @@ func (f *Feature) Setup(s *ginauth.Setup) error {
 	if f.store == nil {
 		return errors.New("Config.Stores.Factors is missing; package memstore, gormstore or redisstore has one")
 	}
-	s.Challenge(ginauth.Challenge{Name: Name, Backup: true, Has: f.has})
+	s.Challenge(ginauth.Challenge{Name: Name, Backup: true, Methods: []string{"otp"}, Has: f.has})
 	return nil
 }
 
@@ -104,8 +105,8 @@ func (f *Feature) Left(ctx context.Context, a *ginauth.Authenticator) (int, erro
 }
 
 // Regenerate makes new codes for the request's user in place of all former ones, and returns them, this once. The user
-// is told by mail. The errors are those of Left, and ginauth.ErrEmailNotVerified. Put the middleware ConfirmPassword
-// before it.
+// is told by mail. The errors are those of Left, ginauth.ErrEmailNotVerified, and *autherr.StepUpError if the login was
+// proved by a second factor more than 15 minutes ago. Put the middleware ConfirmPassword before it.
 func (f *Feature) Regenerate(ctx context.Context, a *ginauth.Authenticator) ([]string, error) {
 	u, err := f.user(ctx, a)
 	if err != nil {
@@ -113,6 +114,9 @@ func (f *Feature) Regenerate(ctx context.Context, a *ginauth.Authenticator) ([]s
 	}
 	if v, ok := u.(models.EmailVerifiable); ok && !v.AuthEmailVerified() {
 		return nil, ginauth.ErrEmailNotVerified
+	}
+	if err := f.fresh(ctx, a); err != nil {
+		return nil, err
 	}
 	owner := a.Owner(u)
 	codes := make([]string, Count)
@@ -130,6 +134,15 @@ func (f *Feature) Regenerate(ctx context.Context, a *ginauth.Authenticator) ([]s
 	f.auth.Dispatch(ctx, Regenerated{a.EventMeta(u.AuthID())})
 	a.TellFactor(ctx, u, mail.CodesReplaced)
 	return codes, nil
+}
+
+// fresh refuses a login by two factors whose second one is old: a password alone must not replace it.
+func (f *Feature) fresh(ctx context.Context, a *ginauth.Authenticator) error {
+	proved, err := a.Authentication(ctx)
+	if err != nil || proved.Level < factor.LevelTwo {
+		return err
+	}
+	return proved.Meets(factor.LevelTwo, 15*time.Minute, f.now())
 }
 
 // grouped returns a code as people read it.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -96,6 +97,9 @@ func TestCodesReplaceTheFactor(t *testing.T) {
 			}
 		}
 		testapp.WantEvents[recovery.Regenerated](a.App, 2)
+		a.Clock.Advance(16 * time.Minute)
+		c.Confirm(testapp.Password).Want(t, 204)
+		c.Post("/recovery-codes", nil).Want(t, 403) // a password does not replace the second factor
 		if used := testapp.WantEvents[recovery.Used](a.App, 1); used[0].Left != 9 || used[0].UserID != a.Alice.AuthID() {
 			t.Errorf("event %+v", used[0])
 		}

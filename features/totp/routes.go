@@ -7,8 +7,12 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/routes"
 )
+
+// fresh is how long ago the proof may be that a change of factors needs.
+const fresh = 15 * time.Minute
 
 // Mount adds the endpoints:
 //
@@ -16,7 +20,8 @@ import (
 //	GET    /totp            200 {"enabled", "since"}
 //	POST   /totp/enrolment  200 {"enrolment", "secret", "url", "png"}; needs a confirmed password
 //	POST   /totp            {enrolment, code} 204, or new tokens; needs a confirmed password
-//	DELETE /totp            204; needs a confirmed password. POST /totp/delete does the same, for forms
+//	POST   /totp/confirm    {code} 204, for RequireLevel
+//	DELETE /totp            204; needs a code of the last 15 minutes. POST /totp/delete does the same, for forms
 //
 // It panics if there is no guard of Options.Guards.
 func (f *Feature) Mount(group routes.Router) {
@@ -28,8 +33,10 @@ func (f *Feature) Mount(group routes.Router) {
 	group.GET("/totp", noStore, start, users, f.show)
 	group.POST("/totp/enrolment", noStore, start, users, confirmed, f.begin)
 	group.POST("/totp", noStore, start, users, confirmed, guesses, f.confirm)
-	group.DELETE("/totp", noStore, start, users, confirmed, f.disable)
-	group.POST("/totp/delete", noStore, start, users, confirmed, f.disable)
+	group.POST("/totp/confirm", noStore, start, users, guesses, f.stepUp)
+	proved := f.auth.RequireLevel(factor.LevelTwo, fresh)
+	group.DELETE("/totp", noStore, start, users, proved, f.disable)
+	group.POST("/totp/delete", noStore, start, users, proved, f.disable)
 }
 
 func (f *Feature) guards() []string {
@@ -116,6 +123,19 @@ func (f *Feature) confirm(c *gin.Context) {
 	default:
 		c.Status(http.StatusNoContent)
 	}
+}
+
+func (f *Feature) stepUp(c *gin.Context) {
+	var code string
+	err := routes.Decode(c, map[string]*string{"code": &code})
+	if err == nil {
+		err = f.StepUp(c.Request.Context(), ginauth.From(c), code)
+	}
+	if err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
 }
 
 func (f *Feature) disable(c *gin.Context) {

@@ -65,7 +65,7 @@ func (f *Feature) Setup(s *ginauth.Setup) error {
 	if f.store == nil {
 		return errors.New("Config.Stores.Factors is missing; package memstore, gormstore or redisstore has one")
 	}
-	s.Challenge(ginauth.Challenge{Name: Name, Has: f.has})
+	s.Challenge(ginauth.Challenge{Name: Name, Methods: []string{"otp"}, Has: f.has})
 	return nil
 }
 
@@ -223,6 +223,18 @@ func (f *Feature) Answer(ctx context.Context, a *ginauth.Authenticator, token, c
 	})
 }
 
+// StepUp asks a user who is logged in for a code again, for the middleware RequireLevel. The errors are those of
+// Authenticator.ConfirmFactor, and *InputError if the code is not 6 digits.
+func (f *Feature) StepUp(ctx context.Context, a *ginauth.Authenticator, code string) error {
+	code, err := normalize(code)
+	if err != nil {
+		return err
+	}
+	return a.ConfirmFactor(ctx, Name, func(ctx context.Context, owner string, _ models.Authenticatable) (bool, error) {
+		return f.check(ctx, owner, code)
+	})
+}
+
 // check reports whether a code is right, and uses it.
 func (f *Feature) check(ctx context.Context, owner, code string) (bool, error) {
 	factor, ok, err := f.find(ctx, owner)
@@ -251,7 +263,7 @@ func (f *Feature) check(ctx context.Context, owner, code string) (bool, error) {
 }
 
 // Disable removes the factor of a user who is logged in. The user is told by mail. The errors are ginauth.ErrNotFound and
-// ginauth.ErrUnavailable. Put the middleware ConfirmPassword before it.
+// ginauth.ErrUnavailable. Put the middleware RequireLevel before it.
 func (f *Feature) Disable(ctx context.Context, a *ginauth.Authenticator) error {
 	u, err := f.user(ctx, a)
 	if err != nil {

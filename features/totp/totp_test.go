@@ -124,6 +124,11 @@ func TestEnrolAndLogIn(t *testing.T) {
 		pair := a.Client().Post("/login/totp", codeForm{Token: token, Code: a.code(t, secret, 0)}).Want(t, 200).Tokens(t)
 		a.Bearer(pair.AccessToken).Get("/api/me").Want(t, 200)
 
+		a.Clock.Advance(15 * time.Minute)
+		n.Post("/totp/delete", nil).Want(t, 403) // the code of the login is too old
+		n.Post("/totp/confirm", codeForm{Code: a.code(t, secret, 7)}).Want(t, 401)
+		n.Post("/totp/confirm", codeForm{Code: a.code(t, secret, 0)}).Want(t, 204)
+		n.Post("/totp/confirm", codeForm{Code: a.code(t, secret, 0)}).Want(t, 401) // used
 		n.Post("/totp/delete", nil).Want(t, 204)
 		n.Delete("/totp").Want(t, 404)
 		if m := a.Outbox.Next(t, mail.FactorChanged, testapp.Alice); !strings.Contains(m.Text, "was removed") {
@@ -210,9 +215,10 @@ func TestEnrolmentIsRefused(t *testing.T) {
 	a.Clock.Advance(10 * time.Minute)
 	c.Post("/totp", codeForm{Enrolment: e.Enrolment, Code: a.code(t, e.Secret, 0)}).WantField(t, "enrolment")
 	a.Clock.Advance(10 * time.Minute)
-	for _, path := range []string{"/totp/enrolment", "/totp", "/totp/delete"} {
+	for _, path := range []string{"/totp/enrolment", "/totp"} {
 		c.Post(path, nil).WantConfirmation(t)
 	}
+	c.Post("/totp/delete", nil).Want(t, 403)
 	if _, err := ginauth.New(ginauth.Config{
 		Key: testapp.Key, Features: []ginauth.Feature{totp.New(totp.Options{})},
 		Stores: stores.Set{Sessions: a.Backend.Set.Sessions, Tokens: a.Backend.Set.Tokens, Limiter: a.Backend.Set.Limiter},

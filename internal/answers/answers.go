@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/hashing"
@@ -39,6 +40,7 @@ var table = []Answer{
 	{autherr.ErrEmailNotVerified, 403, "email_not_verified", "The email address is not verified."},
 	{autherr.ErrInvalidLink, 403, "invalid_link", "This link is invalid or has expired."},
 	{autherr.ErrPasswordConfirmation, 403, "password_confirmation_required", "Confirm your password to continue."},
+	{autherr.ErrStepUp, 403, "step_up_required", "Prove who you are again to continue."},
 	{autherr.ErrSecondFactor, 403, "second_factor_required", "Prove a second factor to continue."},
 	{autherr.ErrMissingAbility, 403, "missing_ability", "The token does not allow this."},
 	{autherr.ErrForbidden, 403, "forbidden", "This action is not allowed."},
@@ -85,6 +87,7 @@ func (a Answer) Body(err error, denied string) map[string]any {
 		first := faults[0]
 		body["field"], body["errors"] = first.Field, all
 		body["message"] = Sentence(first.Field, first.Reason)
+	case stepUp(body, err):
 	case denied != "":
 		body["message"] = denied
 	}
@@ -94,6 +97,18 @@ func (a Answer) Body(err error, denied string) map[string]any {
 // Sentence says what is wrong with a field.
 func Sentence(field, reason string) string {
 	return "The " + strings.ReplaceAll(field, "_", " ") + " " + reason + "."
+}
+
+// stepUp adds what a user must prove, if that is the error.
+func stepUp(body map[string]any, err error) bool {
+	step, ok := errors.AsType[*autherr.StepUpError](err)
+	if ok {
+		body["acr_values"] = []string{strconv.Itoa(step.Level)}
+	}
+	if ok && step.Within > 0 {
+		body["max_age"] = int64(step.Within / time.Second)
+	}
+	return ok
 }
 
 // retryAfterOutage is how many seconds the client of a 503 is asked to wait.

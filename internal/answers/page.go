@@ -58,7 +58,7 @@ func (a Answer) Page(p *config.Pages, login, path string) string {
 	switch a.Err {
 	case autherr.ErrPasswordConfirmation:
 		page = p.ConfirmPassword
-	case autherr.ErrSecondFactor:
+	case autherr.ErrSecondFactor, autherr.ErrStepUp:
 		page = p.SecondFactor
 	case autherr.ErrEmailNotVerified:
 		page = p.VerifyEmail

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/ginauth/ginauth/config"
 	"github.com/ginauth/ginauth/gate"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
@@ -15,15 +16,15 @@ import (
 )
 
 // Finding is a problem with a subject: a setting, an ability, a route.
-type Finding struct{ Subject, Problem string }
+type Finding = config.Finding
 
 // abilities finds abilities that routes ask for and no rule defines.
 func abilities(rules []gate.Rule, asked map[string]bool) []Finding {
 	var found []Finding
 	for name := range asked {
 		if !slices.ContainsFunc(rules, func(r gate.Rule) bool { return r.Ability == name }) {
-			found = append(found, Finding{fmt.Sprintf("ability %q", name),
-				"Authorize asks for it and no rule defines it: every request is denied"})
+			found = append(found, Finding{Subject: fmt.Sprintf("ability %q", name),
+				Problem: "Authorize asks for it and no rule defines it: every request is denied"})
 		}
 	}
 	return sorted(found)
@@ -65,14 +66,14 @@ func userTypes(rules []gate.Rule, providers []models.UserProvider, email bool) [
 	var found []Finding
 	for _, rule := range rules {
 		if !slices.ContainsFunc(types, func(t reflect.Type) bool { return t.AssignableTo(rule.User) }) {
-			found = append(found, Finding{fmt.Sprintf("ability %q", rule.Ability),
-				fmt.Sprintf("is for users of type %v, which no provider returns: every request is denied", rule.User)})
+			found = append(found, Finding{Subject: fmt.Sprintf("ability %q", rule.Ability),
+				Problem: fmt.Sprintf("is for users of type %v, which no provider returns: every request is denied", rule.User)})
 		}
 	}
 	verifiable := reflect.TypeFor[models.EmailVerifiable]()
 	if email && !slices.ContainsFunc(types, func(t reflect.Type) bool { return t.Implements(verifiable) }) {
-		found = append(found, Finding{"EnsureEmailVerified",
-			"no provider returns users that implement models.EmailVerifiable: every request is denied"})
+		found = append(found, Finding{Subject: "EnsureEmailVerified",
+			Problem: "no provider returns users that implement models.EmailVerifiable: every request is denied"})
 	}
 	return found
 }
@@ -82,8 +83,8 @@ func userTypes(rules []gate.Rule, providers []models.UserProvider, email bool) [
 func Stores(ctx context.Context, set stores.Set, lasting bool) []Finding {
 	var found []Finding
 	if _, memory := set.Tokens.(*memstore.Tokens); memory && set.ClientSessions != nil && lasting {
-		found = append(found, Finding{"Stores.Tokens",
-			"are in memory beside Stores.ClientSessions: a session that ended is valid again after a restart, and in every other process: " +
+		found = append(found, Finding{Subject: "Stores.Tokens",
+			Problem: "are in memory beside Stores.ClientSessions: a session that ended is valid again after a restart, and in every other process: " +
 				"name a token store that is shared and lasts"})
 	}
 	for name, store := range map[string]any{
@@ -96,10 +97,10 @@ func Stores(ctx context.Context, set stores.Set, lasting bool) []Finding {
 		}
 		problems, err := checker.Check(ctx)
 		if err != nil {
-			found = append(found, Finding{name, fmt.Sprintf("could not be checked: %v", err)})
+			found = append(found, Finding{Subject: name, Problem: fmt.Sprintf("could not be checked: %v", err)})
 		}
 		for _, problem := range problems {
-			found = append(found, Finding{name, problem})
+			found = append(found, Finding{Subject: name, Problem: problem})
 		}
 	}
 	return sorted(found)
@@ -123,7 +124,7 @@ func Settings(all []Setting) []Finding {
 	var found []Finding
 	for _, s := range all {
 		if s.Unsafe {
-			found = append(found, Finding{s.Subject, s.Problem})
+			found = append(found, Finding{Subject: s.Subject, Problem: s.Problem})
 		}
 	}
 	return found
@@ -133,12 +134,12 @@ func Settings(all []Setting) []Finding {
 // read.
 func Routes(unguarded []string, err error) []Finding {
 	if err != nil {
-		return []Finding{{"routes", fmt.Sprintf(
+		return []Finding{{Subject: "routes", Problem: fmt.Sprintf(
 			"cannot be read with this version of Gin (%v): check yourself that each has a guard", err)}}
 	}
 	var found []Finding
 	for _, route := range unguarded {
-		found = append(found, Finding{route, "has neither Auth nor Guest before its handler: add one, or Public if every client may use it"})
+		found = append(found, Finding{Subject: route, Problem: "has neither Auth nor Guest before its handler: add one, or Public if every client may use it"})
 	}
 	return found
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/session"
@@ -53,6 +54,8 @@ func NewGuard(name string, rm *realm.Realm) Guard {
 type Door interface {
 	// Admit returns an error if the user may not log in.
 	Admit(ctx context.Context, u models.Authenticatable) error
+	// Second returns the second factor that was proved in this request, or zero.
+	Second() factor.Proof
 	// LoggedIn is called after the login.
 	LoggedIn(ctx context.Context, u models.Authenticatable)
 }
@@ -120,9 +123,10 @@ func (s *Service) userOf(
 
 // Login is how a user logs in.
 type Login struct {
-	Confirmed  bool // the password was checked
-	Remember   bool // the device is to be remembered
-	Remembered bool // the login goes on from one that a remember-me token began
+	Confirmed  bool         // the password was checked
+	Remember   bool         // the device is to be remembered
+	Second     factor.Proof // the second factor that was proved
+	Remembered bool         // the login goes on from one that a remember-me token began
 }
 
 // LogIn logs a user into the session.
@@ -130,7 +134,7 @@ func (s *Service) LogIn(
 	ctx context.Context, r *request.State, sess *session.Session, g *Guard, u models.Authenticatable, how Login,
 ) error {
 	login := s.newLogin(g, u)
-	login.Remembered = how.Remembered
+	login.Remembered, login.Second = how.Remembered, how.Second
 	if how.Confirmed {
 		login.Confirmed = login.At
 	}

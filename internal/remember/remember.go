@@ -8,6 +8,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
@@ -111,7 +112,7 @@ func (s *Service) recall(ctx context.Context, r *request.State, sess *session.Se
 			return s.record(r, g, child, user, found.Owner, found.FamilyExpires)
 		})
 		if err == nil {
-			if err := s.begin(r, sess, g, user, next); err != nil {
+			if err := s.begin(r, sess, g, user, next, door.Second()); err != nil {
 				return nil, err
 			}
 			if !next.Again {
@@ -203,9 +204,9 @@ func (s *Service) remembered(ctx context.Context, g *Guard, found stores.Token) 
 }
 
 // begin logs a remembered user into the session.
-func (s *Service) begin(r *request.State, sess *session.Session, g *Guard, u models.Authenticatable, next *tokens.Successor) error {
+func (s *Service) begin(r *request.State, sess *session.Session, g *Guard, u models.Authenticatable, next *tokens.Successor, second factor.Proof) error {
 	login := s.newLogin(g, u)
-	login.Remembered, login.Series = true, next.Token.Family
+	login.Remembered, login.Series, login.Second = true, next.Token.Family, second
 	if err := sess.LogIn(g.Name, login); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
@@ -157,6 +158,15 @@ func (s *Session) Borrow(guard string, l Login) {
 // Confirm records that the user gave the password again. The session gets a new id, as at every
 // step up.
 func (s *Session) Confirm(ctx context.Context, guard, userID string, at time.Time) error {
+	return s.confirm(ctx, guard, userID, func(l *Login) { l.Confirmed = at })
+}
+
+// ConfirmSecond records that the user proved a second factor again, like Confirm.
+func (s *Session) ConfirmSecond(ctx context.Context, guard, userID string, proof factor.Proof) error {
+	return s.confirm(ctx, guard, userID, func(l *Login) { l.Second = proof })
+}
+
+func (s *Session) confirm(ctx context.Context, guard, userID string, change func(*Login)) error {
 	s.lock()
 	defer s.mu.Unlock()
 	if err := s.loadIn(ctx); err != nil {
@@ -169,7 +179,7 @@ func (s *Session) Confirm(ctx context.Context, guard, userID string, at time.Tim
 	if err := s.writable(); err != nil {
 		return err
 	}
-	login.Confirmed = at
+	change(&login)
 	s.setWho(s.who.with(guard, login))
 	s.renew()
 	return nil

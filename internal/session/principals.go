@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -21,6 +22,7 @@ type Login struct {
 	Series      string        // the family of the device's remember-me tokens, or ""
 	Remembered  bool          // a remember-me token made the login
 	Kept        bool          // the session's former id opened the login too
+	Second      factor.Proof  // the second factor that was proved, or zero
 }
 
 // principal is a login with the name of its guard.
@@ -84,13 +86,15 @@ func (p principals) owners(realms map[string]string) []string {
 
 // The encoding of principals is a version, and for each login the length of the guard's name,
 // the name, the length of the record, and the record. A record is, in this order: flags, the two
-// times in microseconds since 1970, the fingerprint, the series as 16 bytes, the user's
-// identifier.
+// times in microseconds since 1970, the fingerprint, the series as 16 bytes, if there is a second
+// factor its time and its methods, and the user's identifier.
 const (
 	principalsVersion = 2
 	flagRemembered    = 1
 	flagKept          = 2
+	flagSecond        = 4
 	recordFixed       = 1 + 8 + 8 + len(stores.Digest{}) + rowBytes
+	secondSize        = 8 + 2
 )
 
 // encode returns p for stores.Session.Principals.
@@ -103,10 +107,17 @@ func (p principals) encode() string {
 	for _, l := range p {
 		b = binary.AppendUvarint(b, uint64(len(l.guard)))
 		b = append(b, l.guard...)
-		b = binary.AppendUvarint(b, uint64(recordFixed+len(l.UserID)))
+		b = binary.AppendUvarint(b, uint64(l.size()))
 		b = l.append(b)
 	}
 	return string(b)
+}
+
+func (l *Login) size() int {
+	if l.Second.At.IsZero() {
+		return recordFixed + len(l.UserID)
+	}
+	return recordFixed + secondSize + len(l.UserID)
 }
 
 func (l *Login) append(b []byte) []byte {
@@ -116,6 +127,9 @@ func (l *Login) append(b []byte) []byte {
 	}
 	if l.Kept {
 		flags |= flagKept
+	}
+	if !l.Second.At.IsZero() {
+		flags |= flagSecond
 	}
 	b = append(b, flags)
 	b = binary.BigEndian.AppendUint64(b, uint64(l.At.UnixMicro()))
@@ -128,6 +142,10 @@ func (l *Login) append(b []byte) []byte {
 	var series [rowBytes]byte // all zeros stands for none
 	_, _ = hex.Decode(series[:], []byte(l.Series))
 	b = append(b, series[:]...)
+	if !l.Second.At.IsZero() {
+		b = binary.BigEndian.AppendUint64(b, uint64(l.Second.At.UnixMicro()))
+		b = binary.BigEndian.AppendUint16(b, uint16(l.Second.Methods))
+	}
 	return append(b, l.UserID...)
 }
 
@@ -148,7 +166,8 @@ func parsePrincipals(text string, into principals) (principals, error) {
 			return nil, errPrincipals
 		}
 		record, rest, ok := cutPart(rest)
-		if !ok || len(record) <= recordFixed || record[0] > flagRemembered|flagKept {
+		if !ok || len(record) <= recordFixed || record[0] > flagRemembered|flagKept|flagSecond ||
+			record[0]&flagSecond != 0 && len(record) <= recordFixed+secondSize {
 			return nil, errPrincipals
 		}
 		into, text = append(into, principal{guard, parseLogin(record)}), rest
@@ -186,6 +205,12 @@ func parseLogin(record string) Login {
 	n := 17 + copy(l.Fingerprint[:], record[17:])
 	if series := record[n:recordFixed]; series != string(make([]byte, rowBytes)) {
 		l.Series = hex.EncodeToString([]byte(series))
+	}
+	if record[0]&flagSecond != 0 {
+		second := []byte(l.UserID[:secondSize])
+		l.Second.At = time.UnixMicro(int64(binary.BigEndian.Uint64(second)))
+		l.Second.Methods = factor.Methods(binary.BigEndian.Uint16(second[8:]))
+		l.UserID = l.UserID[secondSize:]
 	}
 	return l
 }

@@ -8,8 +8,12 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/stores"
 )
+
+// secondFactor is what the records of second factors are named after.
+const secondFactor = "second factor "
 
 // confirmationName returns the name of the record of a confirmed password. It is derived from the
 // login's family, so that no request has to look for it, and is no secret: like a family's name,
@@ -23,12 +27,22 @@ func confirmationName(family string) string {
 // only together with an access token of the family, so it ends with it. One record per login is
 // stored, and its time is renewed.
 func (s *Service) Confirm(ctx context.Context, owner, family string) error {
+	return s.confirm(ctx, owner, family, nil)
+}
+
+// ConfirmSecond is Confirm for a second factor.
+func (s *Service) ConfirmSecond(ctx context.Context, owner, family string, methods factor.Methods) error {
+	return s.confirm(ctx, owner, secondFactor+family, methods.Names())
+}
+
+func (s *Service) confirm(ctx context.Context, owner, family string, methods []string) error {
 	ctx, span := s.env.Span(ctx)
 	defer span.End()
 	name, now := confirmationName(family), s.env.Now()
 	end := now.Add(s.cfg.RefreshAbsolute) // the login ends before
 	_, err := s.StoreNew(ctx, stores.Token{
-		ID: name, Family: name, Kind: stores.Confirmation, Owner: owner, Created: now, Expires: end, FamilyExpires: end,
+		ID: name, Family: name, Kind: stores.Confirmation, Owner: owner, Abilities: methods,
+		Created: now, Expires: end, FamilyExpires: end,
 	})
 	if errors.Is(err, stores.ErrExists) {
 		err = autherr.Unavailable("store confirmation", s.store.Touch(ctx, now, name, name))
@@ -39,17 +53,32 @@ func (s *Service) Confirm(ctx context.Context, owner, family string) error {
 // Confirmed returns when the owner of a login by tokens last gave the password again, or the zero
 // time.
 func (s *Service) Confirmed(ctx context.Context, owner, family string) (time.Time, error) {
+	at, _, err := s.confirmed(ctx, owner, family)
+	return at, err
+}
+
+// Second returns the second factor that the owner of a login by tokens last proved, or zero.
+func (s *Service) Second(ctx context.Context, owner, family string) (factor.Proof, error) {
+	at, names, err := s.confirmed(ctx, owner, secondFactor+family)
+	if err != nil || at.IsZero() {
+		return factor.Proof{}, err
+	}
+	methods, err := factor.ParseMethods(names...)
+	return factor.Proof{At: at, Methods: methods}, autherr.Unavailable("read second factor", err)
+}
+
+func (s *Service) confirmed(ctx context.Context, owner, family string) (time.Time, []string, error) {
 	ctx, span := s.env.Span(ctx)
 	defer span.End()
 	name := confirmationName(family)
 	found, ok, err := s.store.Find(ctx, name, name)
 	switch {
 	case err != nil:
-		return time.Time{}, autherr.Unavailable("look up confirmation", err)
+		return time.Time{}, nil, autherr.Unavailable("look up confirmation", err)
 	case !ok || found.Kind != stores.Confirmation || found.Owner != owner || !Lives(found, s.env.Now()):
-		return time.Time{}, nil
+		return time.Time{}, nil, nil
 	case found.LastUsed.After(found.Created):
-		return found.LastUsed, nil
+		return found.LastUsed, found.Abilities, nil
 	}
-	return found.Created, nil
+	return found.Created, found.Abilities, nil
 }

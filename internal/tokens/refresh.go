@@ -19,6 +19,7 @@ import (
 type Pair struct {
 	Access, Refresh             string
 	ExpiresIn, RefreshExpiresIn int64
+	Family                      string // of the login
 }
 
 // Issue makes the first pair of a new family.
@@ -69,7 +70,7 @@ func (s *Service) pair(now time.Time, access string, token opaque.Token, record 
 	return Pair{
 		Access: access, ExpiresIn: int64(s.cfg.Lifetime / time.Second),
 		Refresh:          token.Text(RefreshPrefix),
-		RefreshExpiresIn: max(0, int64(record.Expires.Sub(now)/time.Second)),
+		RefreshExpiresIn: max(0, int64(record.Expires.Sub(now)/time.Second)), Family: record.Family,
 	}
 }
 
