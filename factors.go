@@ -91,17 +91,10 @@ func (a *Authenticator) sessionOf(g *guardEntry) (*session.Session, error) {
 func (a *Authenticator) PendingLogin(ctx context.Context) (*PendingLogin, error) {
 	f, err := a.findPending(ctx, "")
 	if err != nil {
-		return nil, ignoreInvalid(err)
+		return nil, pending.IgnoreMissing(err)
 	}
 	factors, err := a.Guard(f.By.Name).factorsOf(ctx, f.User)
 	return a.x.m.pendingLogin("", factors, f.Expires.Sub(a.x.Now())), err
-}
-
-func ignoreInvalid(err error) error {
-	if StatusOf(err) == StatusOf(ErrInvalidToken) {
-		return nil
-	}
-	return err
 }
 
 func (a *Authenticator) findPending(ctx context.Context, token string) (*pending.Found, error) {
@@ -183,7 +176,7 @@ func (a *Authenticator) suspendRecalled(ctx context.Context, p *proof) error {
 	if err == nil && f.Is(a.GuardName(), p.request.User) {
 		return ErrSecondFactor
 	}
-	if err = ignoreInvalid(err); err != nil {
+	if err = pending.IgnoreMissing(err); err != nil {
 		return err
 	}
 	factors, err := a.factorsOf(ctx, p.request.User)

@@ -5,6 +5,7 @@ package pending
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
@@ -192,6 +193,14 @@ func (s *Service) Use(ctx context.Context, f *Found) error {
 	used, err := s.Tokens.Consume(ctx, f.token)
 	if err == nil && !used {
 		err = autherr.ErrInvalidToken
+	}
+	return err
+}
+
+// IgnoreMissing returns nil for the error that says that there is no such pending login.
+func IgnoreMissing(err error) error {
+	if errors.Is(err, autherr.ErrInvalidToken) && !errors.Is(err, autherr.ErrUnavailable) {
+		return nil
 	}
 	return err
 }

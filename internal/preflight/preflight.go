@@ -45,8 +45,10 @@ func resourceTypes(rules []gate.Rule, asked map[reflect.Type]bool) []Finding {
 	for t := range asked {
 		other := gate.Counterpart(t)
 		if policy := has(other); policy != nil && has(t) == nil {
-			found = append(found, Finding{fmt.Sprintf("policy %v", policy),
-				fmt.Sprintf("is for %v, and Authorize asks about %v: the policy is not asked. Use one of the types for both", other, t)})
+			found = append(found, Finding{
+				Subject: fmt.Sprintf("policy %v", policy),
+				Problem: fmt.Sprintf("is for %v, and Authorize asks about %v: the policy is not asked. Use one of the types for both", other, t),
+			})
 		}
 	}
 	return sorted(found)
