@@ -40,7 +40,7 @@ var secrets = []secret{
 	{name: "E10 link of an unknown user or with a wrong signature", requests: func(a *timedApp) (first, second timedRequest) {
 		link := a.link()
 		other := strings.Replace(link, "/"+a.user.AuthID()+"/", "/7/", 1)
-		return a.get(403, other, ""), a.get(403, link[:len(link)-1]+"_", "")
+		return a.post(403, other, map[string]string{}), a.post(403, link[:len(link)-1]+"_", map[string]string{})
 	}},
 	{name: "M08 unknown device or known one with a wrong secret", unguessable: true, requests: func(a *timedApp) (first, second timedRequest) {
 		return a.remembered(opaque.New()), a.remembered(a.stored(stores.Remember))
