@@ -3,6 +3,7 @@ package ginauth_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/memstore"
 )
 
 func TestPreflightReportsWhatIsWrong(t *testing.T) { // A20
@@ -114,6 +117,38 @@ func TestPreflightReportsTokensInMemory(t *testing.T) {
 	} {
 		if got := findings(fine); strings.Contains(got, subject) {
 			t.Errorf("%s: found %s", name, got)
+		}
+	}
+}
+
+// plainSessions and plainTokens have no optional capability.
+type (
+	plainSessions struct{ stores.Sessions }
+	plainTokens   struct{ stores.Tokens }
+)
+
+func TestPreflightReportsStoresWithoutLimits(t *testing.T) { // B01
+	limited := memstore.New(memstore.Options{})
+	plain := stores.Set{Sessions: plainSessions{limited.Sessions}, Tokens: plainTokens{limited.Tokens}, Limiter: limited.Limiter}
+	for name, c := range map[string]struct {
+		set  stores.Set
+		want []string
+	}{"limited": {limited, nil}, "plain": {plain, []string{"Stores.Sessions", "Stores.Tokens"}}} {
+		auth, err := ginauth.New(ginauth.Config{Key: testapp.Key, Users: new(ginauthtest.Users), Stores: c.set})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range auth.Preflight(t.Context(), nil) {
+			if strings.Contains(f.Problem, "fill the store") {
+				got = append(got, f.Subject)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: findings of %q, want %q", name, got, c.want)
+		}
+		if err := auth.Close(t.Context()); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -89,6 +89,7 @@ func Stores(ctx context.Context, set stores.Set, lasting bool) []Finding {
 			Problem: "are in memory beside Stores.ClientSessions: a session that ended is valid again after a restart, and in every other process: " +
 				"name a token store that is shared and lasts"})
 	}
+	found = append(found, unlimited(set)...)
 	for name, store := range map[string]any{
 		"Stores.Sessions": set.Sessions, "Stores.ClientSessions": set.ClientSessions,
 		"Stores.Tokens": set.Tokens, "Stores.Limiter": set.Limiter,
@@ -106,6 +107,19 @@ func Stores(ctx context.Context, set stores.Set, lasting bool) []Finding {
 		}
 	}
 	return sorted(found)
+}
+
+// unlimited finds stores in which one user can have any number of records.
+func unlimited(set stores.Set) (found []Finding) {
+	if _, ok := set.Sessions.(stores.SessionLimit); !ok && set.Sessions != nil {
+		found = append(found, Finding{Subject: "Stores.Sessions",
+			Problem: "cannot limit the sessions of a user, so one client that is logged in can fill the store: implement stores.SessionLimit"})
+	}
+	if _, ok := set.Tokens.(stores.TokenLimit); !ok && set.Tokens != nil {
+		found = append(found, Finding{Subject: "Stores.Tokens",
+			Problem: "cannot limit the logins of a user, so one client that is logged in can fill the store: implement stores.TokenLimit"})
+	}
+	return found
 }
 
 func sorted(found []Finding) []Finding {
