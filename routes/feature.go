@@ -1,12 +1,15 @@
 package routes
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/models"
 )
 
 // Decode reads the texts of a request's body, JSON or form, for endpoints of features. The query is not read, other
@@ -82,4 +85,42 @@ func loginBody(res *ginauth.LoginResult, more []Field) any {
 		body[f.Name] = f.Value
 	}
 	return body
+}
+
+// FeatureGuards returns the guards of a feature's endpoints: those that are named, or else "web" and "api", as far as
+// there are such guards with users.
+func FeatureGuards(m *ginauth.Manager, named []string) []string {
+	if len(named) > 0 {
+		return named
+	}
+	var guards []string
+	for _, name := range []string{"web", "api"} {
+		if can, ok := m.Capabilities(name); ok && can.Users {
+			guards = append(guards, name)
+		}
+	}
+	return guards
+}
+
+// NoStore is a middleware that keeps responses with secrets out of caches, and their address out of Referer headers.
+func NoStore(c *gin.Context) {
+	c.Header("Cache-Control", "no-store")
+	c.Header("Referrer-Policy", "no-referrer")
+}
+
+// Owner returns the request's user, who may change what the account is secured by. The errors are
+// ginauth.ErrUnauthenticated, ginauth.ErrForbidden for a request by a personal access token, which may not do that, and
+// ginauth.ErrUnavailable.
+func Owner(ctx context.Context, a *ginauth.Authenticator) (models.Authenticatable, error) {
+	u, err := a.User(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if u == nil {
+		return nil, ginauth.ErrUnauthenticated
+	}
+	if token, err := a.Token(ctx); err != nil || token != nil && token.Scoped {
+		return nil, errors.Join(ginauth.ErrForbidden, err)
+	}
+	return u, nil
 }

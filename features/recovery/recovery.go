@@ -23,6 +23,7 @@ import (
 	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/routes"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -79,25 +80,10 @@ func (f *Feature) left(ctx context.Context, owner string) (int, error) {
 	return len(found), ginauth.Unavailable("find recovery codes", err)
 }
 
-// user returns the user of a request that may manage factors: no personal access token may.
-func (f *Feature) user(ctx context.Context, a *ginauth.Authenticator) (models.Authenticatable, error) {
-	u, err := a.User(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if u == nil {
-		return nil, ginauth.ErrUnauthenticated
-	}
-	if token, err := a.Token(ctx); err != nil || token != nil && token.Scoped {
-		return nil, errors.Join(ginauth.ErrForbidden, err)
-	}
-	return u, nil
-}
-
 // Left returns how many unused codes the request's user has. The errors are ginauth.ErrUnauthenticated,
 // ginauth.ErrForbidden and ginauth.ErrUnavailable.
 func (f *Feature) Left(ctx context.Context, a *ginauth.Authenticator) (int, error) {
-	u, err := f.user(ctx, a)
+	u, err := routes.Owner(ctx, a)
 	if err != nil {
 		return 0, err
 	}
@@ -108,7 +94,7 @@ func (f *Feature) Left(ctx context.Context, a *ginauth.Authenticator) (int, erro
 // is told by mail. The errors are those of Left, ginauth.ErrEmailNotVerified, and *autherr.StepUpError if the login was
 // proved by a second factor more than 15 minutes ago. Put the middleware ConfirmPassword before it.
 func (f *Feature) Regenerate(ctx context.Context, a *ginauth.Authenticator) ([]string, error) {
-	u, err := f.user(ctx, a)
+	u, err := routes.Owner(ctx, a)
 	if err != nil {
 		return nil, err
 	}

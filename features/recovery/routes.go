@@ -18,30 +18,12 @@ import (
 // The response to POST /login/recovery has "recovery_codes_left" if fewer than Few are left. It panics if there is no
 // guard of Options.Guards.
 func (f *Feature) Mount(group routes.Router) {
-	start, users := f.auth.StartSession(), f.auth.Auth(f.guards()...)
+	start, users := f.auth.StartSession(), f.auth.Auth(routes.FeatureGuards(f.auth, f.options.Guards)...)
 	var standard ginauth.Limit
 	guesses := f.auth.ThrottleFailures("recovery", standard)
-	group.POST("/login/recovery", noStore, start, ginauth.Public(), guesses, f.answer)
-	group.GET("/recovery-codes", noStore, start, users, f.show)
-	group.POST("/recovery-codes", noStore, start, users, f.auth.ConfirmPassword(), f.regenerate)
-}
-
-func (f *Feature) guards() []string {
-	if len(f.options.Guards) > 0 {
-		return f.options.Guards
-	}
-	var guards []string
-	for _, name := range []string{"web", "api"} {
-		if can, ok := f.auth.Capabilities(name); ok && can.Users {
-			guards = append(guards, name)
-		}
-	}
-	return guards
-}
-
-func noStore(c *gin.Context) {
-	c.Header("Cache-Control", "no-store")
-	c.Header("Referrer-Policy", "no-referrer")
+	group.POST("/login/recovery", routes.NoStore, start, ginauth.Public(), guesses, f.answer)
+	group.GET("/recovery-codes", routes.NoStore, start, users, f.show)
+	group.POST("/recovery-codes", routes.NoStore, start, users, f.auth.ConfirmPassword(), f.regenerate)
 }
 
 func (f *Feature) answer(c *gin.Context) {

@@ -26,35 +26,17 @@ const fresh = 15 * time.Minute
 // It panics if there is no guard of Options.Guards.
 func (f *Feature) Mount(group routes.Router) {
 	start := f.auth.StartSession()
-	users, confirmed := f.auth.Auth(f.guards()...), f.auth.ConfirmPassword()
+	users, confirmed := f.auth.Auth(routes.FeatureGuards(f.auth, f.options.Guards)...), f.auth.ConfirmPassword()
 	var standard ginauth.Limit
 	guesses := f.auth.ThrottleFailures("totp", standard)
-	group.POST("/login/totp", noStore, start, ginauth.Public(), guesses, f.answer)
-	group.GET("/totp", noStore, start, users, f.show)
-	group.POST("/totp/enrolment", noStore, start, users, confirmed, f.begin)
-	group.POST("/totp", noStore, start, users, confirmed, guesses, f.confirm)
-	group.POST("/totp/confirm", noStore, start, users, guesses, f.stepUp)
+	group.POST("/login/totp", routes.NoStore, start, ginauth.Public(), guesses, f.answer)
+	group.GET("/totp", routes.NoStore, start, users, f.show)
+	group.POST("/totp/enrolment", routes.NoStore, start, users, confirmed, f.begin)
+	group.POST("/totp", routes.NoStore, start, users, confirmed, guesses, f.confirm)
+	group.POST("/totp/confirm", routes.NoStore, start, users, guesses, f.stepUp)
 	proved := f.auth.RequireLevel(factor.LevelTwo, fresh)
-	group.DELETE("/totp", noStore, start, users, proved, f.disable)
-	group.POST("/totp/delete", noStore, start, users, proved, f.disable)
-}
-
-func (f *Feature) guards() []string {
-	if len(f.options.Guards) > 0 {
-		return f.options.Guards
-	}
-	var guards []string
-	for _, name := range []string{"web", "api"} {
-		if can, ok := f.auth.Capabilities(name); ok && can.Users {
-			guards = append(guards, name)
-		}
-	}
-	return guards
-}
-
-func noStore(c *gin.Context) {
-	c.Header("Cache-Control", "no-store")
-	c.Header("Referrer-Policy", "no-referrer")
+	group.DELETE("/totp", routes.NoStore, start, users, proved, f.disable)
+	group.POST("/totp/delete", routes.NoStore, start, users, proved, f.disable)
 }
 
 func (f *Feature) answer(c *gin.Context) {
@@ -74,7 +56,7 @@ func (f *Feature) answer(c *gin.Context) {
 
 func (f *Feature) show(c *gin.Context) {
 	ctx, a := c.Request.Context(), ginauth.From(c)
-	u, err := f.user(ctx, a)
+	u, err := routes.Owner(ctx, a)
 	if err != nil {
 		ginauth.Abort(c, err)
 		return

@@ -20,6 +20,7 @@ import (
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/routes"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -96,7 +97,7 @@ var encoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 // if the user's address is not verified: the factor of a stranger who registered it would lock its owner out; an error
 // wrapping ginauth.ErrConflict if the user has the factor, and ginauth.ErrUnavailable.
 func (f *Feature) Begin(ctx context.Context, a *ginauth.Authenticator) (*Enrolment, error) {
-	u, err := f.user(ctx, a)
+	u, err := routes.Owner(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -111,21 +112,6 @@ func (f *Feature) Begin(ctx context.Context, a *ginauth.Authenticator) (*Enrolme
 	}
 	text := encoding.EncodeToString(secret)
 	return &Enrolment{Token: token, Secret: text, URL: f.url(u, text)}, nil
-}
-
-// user returns the user of a request that may manage factors: no personal access token may.
-func (f *Feature) user(ctx context.Context, a *ginauth.Authenticator) (models.Authenticatable, error) {
-	u, err := a.User(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if u == nil {
-		return nil, ginauth.ErrUnauthenticated
-	}
-	if token, err := a.Token(ctx); err != nil || token != nil && token.Scoped {
-		return nil, errors.Join(ginauth.ErrForbidden, err)
-	}
-	return u, nil
 }
 
 func (f *Feature) mayEnrol(ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable) error {
@@ -164,7 +150,7 @@ func (f *Feature) url(u models.Authenticatable, secret string) string {
 // is told by mail. The errors are ginauth.ErrInvalidCode, an *InputError if the enrolment is not one of the user's of the
 // last 10 minutes, those of Begin, and those of Authenticator.EndOtherLogins.
 func (f *Feature) Confirm(ctx context.Context, a *ginauth.Authenticator, token, code string) (*ginauth.LoginResult, error) {
-	u, err := f.user(ctx, a)
+	u, err := routes.Owner(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +251,7 @@ func (f *Feature) check(ctx context.Context, owner, code string) (bool, error) {
 // Disable removes the factor of a user who is logged in. The user is told by mail. The errors are ginauth.ErrNotFound and
 // ginauth.ErrUnavailable. Put the middleware RequireLevel before it.
 func (f *Feature) Disable(ctx context.Context, a *ginauth.Authenticator) error {
-	u, err := f.user(ctx, a)
+	u, err := routes.Owner(ctx, a)
 	if err != nil {
 		return err
 	}
