@@ -58,12 +58,29 @@ func (s *Service) Matches(ctx context.Context, u models.Authenticatable, passwor
 		ok, err = s.Hasher.Verify(ctx, password, u.AuthPassword())
 	}
 	if errors.Is(err, hashing.ErrBadHash) {
+		s.tellUnreadable(ctx, u)
 		ok, err = false, s.Hasher.VerifyDummy(ctx, password)
 	}
 	if errors.Is(err, hashing.ErrPassword) {
 		return false, nil // no hash of this algorithm can be of this password
 	}
 	return ok && err == nil, autherr.Unavailable("check password", err)
+}
+
+// tellUnreadable logs once for each format that a user has a hash which no driver reads. It never
+// logs the hash: it may be a password in plain text.
+func (s *Service) tellUnreadable(ctx context.Context, u models.Authenticatable) {
+	if u == nil || u.AuthPassword() == "" {
+		return // logs in without a password
+	}
+	const text = "ginauth: a stored password hash cannot be verified, and its user cannot log in"
+	switch format := hashing.LegacyFormat(u.AuthPassword()); format {
+	case "":
+		s.Env.WarnOnce(ctx, text+": its format is unknown, or it is malformed", "user", request.Cut(u.AuthID(), 64))
+	default:
+		s.Env.WarnOnce(ctx, text+": it begins with "+format+", for which Config.Hashing.Also needs hashing.Legacy()",
+			"user", request.Cut(u.AuthID(), 64))
+	}
 }
 
 // CheckNew applies the rules for new passwords. Words are what the password must not

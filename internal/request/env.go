@@ -31,7 +31,7 @@ type Env struct {
 }
 
 // WarnOnce logs a warning the first time that it is called with a message, and a debug line
-// afterwards. The message is a constant, so that what is remembered is bounded.
+// afterwards. There are few messages, so that what is remembered is bounded.
 func (e *Env) WarnOnce(ctx context.Context, message string, args ...any) {
 	level := slog.LevelWarn
 	if _, told := e.warned.LoadOrStore(message, true); told {
