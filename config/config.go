@@ -181,6 +181,10 @@ type Password struct {
 	// Breached reports whether a password is known from a leak. Package breach has one that asks a service. It is
 	// called when a password is set and never at login. If it fails, the password is not set and the response is 503.
 	Breached func(ctx context.Context, password string) (bool, error)
+	// NormalizeNFC gives passwords the Unicode form NFC before they are hashed and compared, so that a password with
+	// accents fits whatever keyboard it was typed on. Passwords that were set before still fit as they were typed then.
+	// A wrong password that is not in form NFC costs two hashes. Default: passwords are taken as they are sent.
+	NormalizeNFC bool
 }
 
 // JWT configures signed tokens: the access tokens of the JWT guard, and those that an application makes with

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/internal/clientaddr"
@@ -28,6 +30,16 @@ type Service struct {
 	Policy *passpolicy.Policy
 	// AppName is a word that new passwords must not consist of.
 	AppName string
+	// NormalizeNFC gives passwords the Unicode form NFC before they are hashed and compared.
+	NormalizeNFC bool
+}
+
+// form returns the form of a password that is hashed.
+func (s *Service) form(password string) string {
+	if s.NormalizeNFC {
+		return norm.NFC.String(password)
+	}
+	return password
 }
 
 // CheckShape refuses a text that cannot be a password.
@@ -53,6 +65,17 @@ func For(ctx context.Context, remote string) context.Context {
 // or if the hash is missing or unreadable. The error wraps autherr.ErrUnavailable, and
 // hashing.ErrBusy if too many passwords are being hashed.
 func (s *Service) Matches(ctx context.Context, u models.Authenticatable, password string) (bool, error) {
+	form := s.form(password)
+	ok, err := s.matches(ctx, u, form)
+	if !ok && err == nil && form != password {
+		// The hash may be from before passwords were normalized. That this costs another hash
+		// tells the client only what it sent.
+		return s.matches(ctx, u, password)
+	}
+	return ok, err
+}
+
+func (s *Service) matches(ctx context.Context, u models.Authenticatable, password string) (bool, error) {
 	ok, err := false, error(hashing.ErrBadHash)
 	if u != nil {
 		ok, err = s.Hasher.Verify(ctx, password, u.AuthPassword())
@@ -89,6 +112,7 @@ func (s *Service) CheckNew(ctx context.Context, field, password string, words ..
 	if err := CheckShape(field, password); err != nil {
 		return err
 	}
+	password = s.form(password)
 	// The check may ask another service than a store. It is not part of the
 	// request's store budget.
 	ctx, cancel := context.WithTimeout(ctx, s.Env.StoreTimeout)
@@ -109,7 +133,7 @@ func (s *Service) Hash(ctx context.Context, password string) (string, error) {
 	if address := dispatch.ClientOf(ctx).Address; address != "" {
 		ctx = For(ctx, address)
 	}
-	hash, err := s.Hasher.Hash(ctx, password)
+	hash, err := s.Hasher.Hash(ctx, s.form(password))
 	if errors.Is(err, hashing.ErrPassword) {
 		return "", autherr.Invalid("password", "is too long, or has a character that the hash cannot take")
 	}
@@ -124,7 +148,7 @@ func (s *Service) Rehash(ctx context.Context, r *realm.Realm, u models.Authentic
 	if _, stamped := u.(models.Stamped); !ok || !stamped || !s.Hasher.NeedsRehash(u.AuthPassword()) {
 		return
 	}
-	hash, err := s.Hasher.Hash(ctx, password)
+	hash, err := s.Hasher.Hash(ctx, s.form(password))
 	if err == nil {
 		ctx, span := s.Env.Span(ctx)
 		defer span.End()

@@ -21,5 +21,5 @@ func Passwords(
 	if err != nil {
 		f.Add("Passwords", "%v", err)
 	}
-	return hasher, &passwords.Service{Env: env, Hasher: hasher, Policy: policy, AppName: appName}
+	return hasher, &passwords.Service{Env: env, Hasher: hasher, Policy: policy, AppName: appName, NormalizeNFC: c.NormalizeNFC}
 }

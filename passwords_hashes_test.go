@@ -53,3 +53,36 @@ func TestUnreadableHashIsLoggedOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestPasswordsInOtherUnicodeForms sets and checks a password in two forms that look alike.
+func TestPasswordsInOtherUnicodeForms(t *testing.T) {
+	const composed, decomposed = "vier müde Bären am Flußufer", "vier mu\u0308de Ba\u0308ren am Flußufer"
+	for name, c := range map[string]struct {
+		normalize      bool
+		set, typed     string
+		loggedIn, same int
+	}{
+		"composed, typed decomposed": {true, composed, decomposed, 200, 200},
+		"decomposed, typed composed": {true, decomposed, composed, 200, 200},
+		"as they are":                {false, composed, decomposed, 401, 200},
+	} {
+		a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(cfg *ginauth.Config) { cfg.Passwords.NormalizeNFC = c.normalize }))
+		if err := a.Reset(testapp.Alice, a.ResetToken(testapp.Alice), c.set); err != nil {
+			t.Fatal(name, err)
+		}
+		a.Client().LogIn(testapp.Alice, c.typed).Want(t, c.loggedIn)
+		client := a.Client()
+		client.LogIn(testapp.Alice, c.set).Want(t, c.same)
+		if c.normalize {
+			client.Confirm(c.typed).Want(t, 204)
+		}
+	}
+	// A hash from before the setting was turned on.
+	before := testapp.New(t, testapp.Memory(t))
+	if err := before.Reset(testapp.Alice, before.ResetToken(testapp.Alice), decomposed); err != nil {
+		t.Fatal(err)
+	}
+	after := before.Sibling(func(cfg *ginauth.Config) { cfg.Passwords.NormalizeNFC = true })
+	after.Client().LogIn(testapp.Alice, decomposed).Want(t, 200)
+	after.Client().LogIn(testapp.Alice, "another "+decomposed).Want(t, 401)
+}
