@@ -112,8 +112,8 @@ func (s *site) setEmail(c *gin.Context, email string, lifetime time.Duration) {
 }
 
 // Notice leaves an English text that tells of a success for the page after a redirect, where Notice of the View returns
-// it, translated with Options.Texts. Call it before the response begins, after StartSession. It panics if Mount was not called for a router
-// of the route.
+// it, translated with Options.Texts. Call it before the response begins, after StartSession. It panics if Mount was not
+// called for a router of the route.
 func Notice(c *gin.Context, text string) {
 	s := siteOf(c)
 	if s == nil {
