@@ -65,9 +65,8 @@ func For(ctx context.Context, remote string) context.Context {
 // or if the hash is missing or unreadable. The error wraps autherr.ErrUnavailable, and
 // hashing.ErrBusy if too many passwords are being hashed.
 func (s *Service) Matches(ctx context.Context, u models.Authenticatable, password string) (bool, error) {
-	form := s.form(password)
-	ok, err := s.matches(ctx, u, form)
-	if !ok && err == nil && form != password {
+	ok, err := s.matches(ctx, u, s.form(password))
+	if !ok && err == nil && s.NormalizeNFC && !norm.NFC.IsNormalString(password) {
 		// The hash may be from before passwords were normalized. That this costs another hash
 		// tells the client only what it sent.
 		return s.matches(ctx, u, password)
