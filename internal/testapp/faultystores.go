@@ -235,6 +235,19 @@ func (l faultyLimiter) Reset(ctx context.Context, keys ...stores.Digest) error {
 	return l.Limiter.Reset(ctx, keys...)
 }
 
+// Settle fails where Reset or Refund would.
+func (l faultyLimiter) Settle(ctx context.Context, refund []stores.Slot, reset []stores.Digest) error {
+	if len(reset) > 0 {
+		if err := l.f.meet(ctx, ResetSlots); err != nil {
+			return err
+		}
+	}
+	if err := l.f.meet(ctx, RefundSlots); err != nil {
+		return err
+	}
+	return stores.Settle(ctx, l.Limiter, refund, reset)
+}
+
 type faultyUsers struct {
 	Users
 	f *Faults

@@ -55,6 +55,7 @@ var broken = []struct {
 	{"refused Reserve keeps slots", "windows-all", limiterOf(func(l *memLimiter) stores.Limiter { return oneByOne{l} })},
 	{"reserved and refunded", "windows-refused", limiterOf(func(l *memLimiter) stores.Limiter { return rollback{l} })},
 	{"window ends late", "end", limiterOf(func(l *memLimiter) stores.Limiter { return lateEnd{l} })},
+	{"a refund resets", "settle", limiterOf(func(l *memLimiter) stores.Limiter { return settlesByReset{l} })},
 	{"receipts name only the key", "refund-late", limiterOf(func(l *memLimiter) stores.Limiter {
 		return anyReceipt{l, map[stores.Digest]int64{}}
 	})},
