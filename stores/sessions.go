@@ -37,6 +37,9 @@ type Session struct {
 	Renamed time.Time
 	// Expires is when the row may be pruned.
 	Expires time.Time
+	// Version changes with the row, in stores that need to know whether it has
+	// changed. It is 0 in others, and Create ignores it.
+	Version int64
 }
 
 // Delta is a change of a session. It changes the fields that it sets and leaves
@@ -64,6 +67,10 @@ type Delta struct {
 	// Rename gives the row a new digest, unless it is nil. The delta is then
 	// applied only if the row has the old digest.
 	Rename *Rename
+	// Seen is the row as Load returned it, or nil. It changes nothing in what the
+	// delta does. A store can apply the delta to it and need not read the row
+	// again, if the row still has its Version.
+	Seen *Session
 }
 
 // Rename is a change of the secret part of a session id. If New is Old, the row's

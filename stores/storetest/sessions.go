@@ -35,6 +35,7 @@ var sessionRules = []rule[sessions]{
 	{"update-replaced", "A delta of another generation reports Replaced and changes nothing, whatever its digest is.", sessionGeneration},
 	{"update-nothing", "A delta that changes nothing reports Updated, not Gone.", sessionNothing},
 	{"update-gone", "A delta for a row that does not exist reports Gone and creates nothing.", sessionGone},
+	{"update-seen", "A delta with the row as it was seen does the same as without, whatever has changed since.", sessionSeen},
 	{"update-too-large", "A delta that would exceed MaxValues is an error and changes nothing, not even the digest.", sessionTooLarge},
 	{"update-retains-nothing", "The caller may change the maps, slices and pointers of a delta or session afterwards.", sessionRetains},
 	{"clear", "Clear removes all keys that are not in Set, also those that the caller does not know of, and nothing else.", sessionClear},
