@@ -29,11 +29,13 @@ import (
 // table or other parts of a statement: they would not hold in the statements of the stores.
 func New(db *gorm.DB) stores.Set {
 	c := newCore(db, "New")
-	return stores.Set{Sessions: newSessions(c), Tokens: newTokens(c), Limiter: newLimiter(c), Factors: newFactors(c)}
+	return stores.Set{
+		Sessions: newSessions(c), Tokens: newTokens(c), Limiter: newLimiter(c), Factors: newFactors(c), Identities: newIdentities(c),
+	}
 }
 
 // Migrate creates the tables of this package, auth_sessions, auth_session_owners,
-// auth_token_families, auth_tokens, auth_attempts and auth_factors, and adds columns and indexes that
+// auth_token_families, auth_tokens, auth_attempts, auth_factors and auth_identities, and adds columns and indexes that
 // are missing. It deletes nothing and does not change the table of users. It can be
 // repeated, but two processes must not run it at the same time: call it during
 // deployment, or at the start of a program that runs only once.
@@ -41,7 +43,8 @@ func New(db *gorm.DB) stores.Set {
 // Migrate panics for the same db as New.
 func Migrate(ctx context.Context, db *gorm.DB) error {
 	err := newCore(db, "Migrate").db.WithContext(ctx).AutoMigrate(
-		&models.Session{}, &models.SessionOwner{}, &models.TokenFamily{}, &models.Token{}, &models.Attempt{}, &models.Factor{})
+		&models.Session{}, &models.SessionOwner{}, &models.TokenFamily{}, &models.Token{}, &models.Attempt{}, &models.Factor{},
+		&models.Identity{})
 	return fault(ctx, "migrate", err)
 }
 
