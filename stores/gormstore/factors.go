@@ -29,7 +29,7 @@ const (
 )
 
 func newFactors(c *core) *factors {
-	t := newTable(c.db, &models.Factor{})
+	t := c.table(&models.Factor{})
 	return &factors{
 		core: c, table: t,
 		list:    t.sql("SELECT * FROM {} WHERE {OwnerKey} = ? AND {Kind} <> '' ORDER BY {Created}, {FactorID}"),
@@ -154,6 +154,6 @@ func (s *factors) ReplaceFactors(ctx context.Context, owner, kind string, list [
 		for i, f := range list {
 			rows[i] = factorRecord(f)
 		}
-		return true, tx.Create(&rows).Error
+		return true, s.table.create(tx, &rows)
 	})
 }
