@@ -55,7 +55,7 @@ func TestUserCapabilities(t *testing.T) {
 			t.Errorf("IsNil(%T) is %v", v, !want)
 		}
 	}
-	if len(models.All()) != 7 {
+	if len(models.All()) != 8 {
 		t.Error("a model is missing from All")
 	}
 }

@@ -141,10 +141,30 @@ type Factor struct {
 // TableName returns "auth_factors".
 func (Factor) TableName() string { return "auth_factors" }
 
+// Identity says which user a subject at a provider is.
+type Identity struct {
+	// ID is a digest of the provider and the subject.
+	ID string `gorm:"primaryKey;size:64"`
+	// OwnerKey is a digest of Owner, which is the user that the identity belongs to.
+	OwnerKey string `gorm:"not null;size:64;index"`
+	Owner    string `gorm:"not null;size:255"`
+	// Provider names who identifies the subject. It is empty in the rows that changes of an owner wait for.
+	Provider string `gorm:"not null;size:32"`
+	Subject  string `gorm:"not null;size:255"`
+	// Data are those of the feature, which seals what is secret.
+	Data     []byte `gorm:"size:16384"`
+	Created  int64  `gorm:"not null"`
+	LastUsed int64  `gorm:"not null"`
+	Version  int64  `gorm:"not null"`
+}
+
+// TableName returns "auth_identities".
+func (Identity) TableName() string { return "auth_identities" }
+
 // All returns a value of every model, for db.AutoMigrate(models.All()...). An
 // application with its own user type also migrates that type, and may leave the
 // table of User empty. The records of the stores get the names that their methods
 // TableName return, whatever the naming strategy: gormstore.Migrate follows it.
 func All() []any {
-	return []any{&User{}, &Session{}, &SessionOwner{}, &TokenFamily{}, &Token{}, &Attempt{}, &Factor{}}
+	return []any{&User{}, &Session{}, &SessionOwner{}, &TokenFamily{}, &Token{}, &Attempt{}, &Factor{}, &Identity{}}
 }

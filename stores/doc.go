@@ -1,7 +1,7 @@
 // Package stores defines the storage contracts of ginauth: Sessions, Tokens,
-// Limiter and Factors, and the Set that holds one implementation of each. ClientSessions
-// replaces Sessions in applications that keep sessions in cookies. It stores
-// nothing, so only the rules in its own comment apply to it.
+// Limiter, Factors and Identities, and the Set that holds one implementation of each.
+// ClientSessions replaces Sessions in applications that keep sessions in cookies. It
+// stores nothing, so only the rules in its own comment apply to it.
 //
 // These rules hold for every method of the other contracts:
 //

@@ -33,13 +33,15 @@ type Set struct {
 	Limiter        Limiter
 	// Factors keeps second factors. It is nil where no feature needs it.
 	Factors Factors
+	// Identities keeps which accounts at other providers are whose. It is nil where no feature needs it.
+	Identities Identities
 }
 
 // Close closes the members that implement io.Closer and returns their errors,
 // joined.
 func (s Set) Close() error {
 	var errs []error
-	for _, member := range []any{s.Sessions, s.ClientSessions, s.Tokens, s.Limiter, s.Factors} {
+	for _, member := range []any{s.Sessions, s.ClientSessions, s.Tokens, s.Limiter, s.Factors, s.Identities} {
 		if c, ok := member.(io.Closer); ok {
 			errs = append(errs, c.Close())
 		}

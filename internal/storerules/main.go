@@ -38,7 +38,7 @@ func run(update bool, log string) error {
 	}
 	output, err := os.ReadFile(log)
 	if log == "" {
-		test := exec.Command("go", "test", "-short", "-v", "-count=1", "-run", "^Test(Sessions|Tokens|Limiter|Factors|ClientSessions)$",
+		test := exec.Command("go", "test", "-short", "-v", "-count=1", "-run", "^Test(Sessions|Tokens|Limiter|Factors|Identities|ClientSessions)$",
 			"./stores/memstore", "./stores/filestore", "./stores/gormstore", "./stores/redisstore", "./stores/cookiestore")
 		test.Stderr = os.Stderr
 		output, err = test.Output()

@@ -16,7 +16,8 @@ type rule struct{ test, name, says string }
 
 // tests are the names of the tests that run the suite, by the type that the
 // rules of a contract have in it.
-var tests = map[string]string{"sessions": "TestSessions", "tokens": "TestTokens", "limiter": "TestLimiter", "factors": "TestFactors", "clientSessions": "TestClientSessions"}
+var tests = map[string]string{"sessions": "TestSessions", "tokens": "TestTokens", "limiter": "TestLimiter", "factors": "TestFactors", "identities": "TestIdentities",
+	"clientSessions": "TestClientSessions"}
 
 // readRules reads the rules from the source of the suite. It keeps their order.
 func readRules(dir string) ([]rule, error) {

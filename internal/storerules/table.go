@@ -25,7 +25,8 @@ var columns = []struct{ title, store string }{
 
 // titles are the tests and names of the contracts, in the order of the tables.
 var titles = []struct{ test, title string }{
-	{"TestSessions", "Sessions"}, {"TestTokens", "Tokens"}, {"TestLimiter", "Limiter"}, {"TestFactors", "Factors"}, {"TestClientSessions", "ClientSessions"},
+	{"TestSessions", "Sessions"}, {"TestTokens", "Tokens"}, {"TestLimiter", "Limiter"}, {"TestFactors", "Factors"},
+	{"TestIdentities", "Identities"}, {"TestClientSessions", "ClientSessions"},
 }
 
 var (

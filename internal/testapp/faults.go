@@ -109,7 +109,7 @@ func (b *Backend) Faulty() (*Backend, *Faults) {
 	f := &Faults{modes: map[Op]Fault{}, calls: map[Op]int{}}
 	wrapped := *b
 	wrapped.Users = faultyUsers{b.Users, f}
-	wrapped.Set = stores.Set{Limiter: faultyLimiter{b.Set.Limiter, f}, Tokens: faultyTokens{b.Set.Tokens, f}, Factors: b.Set.Factors}
+	wrapped.Set = stores.Set{Limiter: faultyLimiter{b.Set.Limiter, f}, Tokens: faultyTokens{b.Set.Tokens, f}, Factors: b.Set.Factors, Identities: b.Set.Identities}
 	switch index, ok := b.Set.Sessions.(stores.SessionLimit); {
 	case b.Set.ClientSessions != nil:
 		wrapped.Set.ClientSessions = faultyClientSessions{b.Set.ClientSessions, f}

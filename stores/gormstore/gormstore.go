@@ -29,17 +29,19 @@ import (
 // table or other parts of a statement: they would not hold in the statements of the stores.
 //
 // The naming strategy of db names the tables as it names models called AuthSession,
-// AuthSessionOwner, AuthTokenFamily, AuthToken, AuthAttempt and AuthFactor. So they follow its
-// prefix or schema. TablePrefix names them in another way. Applications with the same tables
-// have the same sessions, tokens, factors and windows.
+// AuthSessionOwner, AuthTokenFamily, AuthToken, AuthAttempt, AuthFactor and AuthIdentity. So they
+// follow its prefix or schema. TablePrefix names them in another way. Applications with the same
+// tables have the same sessions, tokens, factors, identities and windows.
 func New(db *gorm.DB, options ...Option) stores.Set {
 	c := newCore(db, "New", options...)
-	return stores.Set{Sessions: newSessions(c), Tokens: newTokens(c), Limiter: newLimiter(c), Factors: newFactors(c)}
+	return stores.Set{
+		Sessions: newSessions(c), Tokens: newTokens(c), Limiter: newLimiter(c), Factors: newFactors(c), Identities: newIdentities(c),
+	}
 }
 
 // Migrate creates the tables of this package, which are auth_sessions, auth_session_owners,
-// auth_token_families, auth_tokens, auth_attempts and auth_factors unless the naming strategy
-// of db or an option names them in another way, and adds columns and indexes that
+// auth_token_families, auth_tokens, auth_attempts, auth_factors and auth_identities unless the
+// naming strategy of db or an option names them in another way, and adds columns and indexes that
 // are missing. It deletes nothing and does not change the table of users. It can be
 // repeated, but two processes must not run it at the same time: call it during
 // deployment, or at the start of a program that runs only once.

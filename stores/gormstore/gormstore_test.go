@@ -34,6 +34,14 @@ func TestFactors(t *testing.T) {
 	})
 }
 
+func TestIdentities(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		storetest.Identities(t, func(t *testing.T) stores.Identities {
+			return gormstore.New(migrated(open)(t)).Identities
+		})
+	})
+}
+
 func TestLimiter(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		storetest.Limiter(t, func(t *testing.T) stores.Limiter {

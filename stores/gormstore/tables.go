@@ -12,8 +12,8 @@ import (
 type Option func(*core)
 
 // TablePrefix gives the tables the names auth_sessions, auth_session_owners,
-// auth_token_families, auth_tokens, auth_attempts and auth_factors after the prefix, whatever
-// the naming strategy of the database says. A prefix that ends in a dot is a schema of
+// auth_token_families, auth_tokens, auth_attempts, auth_factors and auth_identities after the
+// prefix, whatever the naming strategy of the database says. A prefix that ends in a dot is a schema of
 // PostgreSQL or a database of MySQL, which has to exist. Without this option the naming
 // strategy names the tables.
 //
@@ -42,6 +42,7 @@ var records = []record{
 	{&models.Token{}, models.Token{}.TableName(), "AuthToken"},
 	{&models.Attempt{}, models.Attempt{}.TableName(), "AuthAttempt"},
 	{&models.Factor{}, models.Factor{}.TableName(), "AuthFactor"},
+	{&models.Identity{}, models.Identity{}.TableName(), "AuthIdentity"},
 }
 
 // nameOf returns the name of a table of this package.
@@ -58,9 +59,10 @@ func (c *core) table(model any) table {
 	for _, r := range records {
 		if reflect.TypeOf(r.model) == reflect.TypeOf(model) {
 			t.name = c.nameOf(r)
+			return t
 		}
 	}
-	return t
+	panic(fmt.Sprintf("gormstore: %T is not among the records", model))
 }
 
 // checkPrefix panics if the prefix cannot begin the name of a table.

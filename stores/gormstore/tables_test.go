@@ -35,7 +35,7 @@ func tablesOf(t *testing.T, db *gorm.DB) []string {
 // TestTableNames checks that the tables follow the naming strategy of the application, or an
 // option.
 func TestTableNames(t *testing.T) {
-	plain := []string{"auth_attempts", "auth_factors", "auth_session_owners", "auth_sessions", "auth_token_families", "auth_tokens"}
+	plain := []string{"auth_attempts", "auth_factors", "auth_identities", "auth_session_owners", "auth_sessions", "auth_token_families", "auth_tokens"}
 	prefixed := func(prefix string) (names []string) {
 		for _, name := range plain {
 			names = append(names, prefix+name)
@@ -51,7 +51,7 @@ func TestTableNames(t *testing.T) {
 		{"default", schema.NamingStrategy{}, nil, plain},
 		{"strategy with a prefix", schema.NamingStrategy{TablePrefix: "shop_"}, nil, prefixed("shop_")},
 		{"strategy with singular names", schema.NamingStrategy{SingularTable: true}, nil,
-			[]string{"auth_attempt", "auth_factor", "auth_session", "auth_session_owner", "auth_token", "auth_token_family"}},
+			[]string{"auth_attempt", "auth_factor", "auth_identity", "auth_session", "auth_session_owner", "auth_token", "auth_token_family"}},
 		{"option", schema.NamingStrategy{}, []gormstore.Option{gormstore.TablePrefix("shop_")}, prefixed("shop_")},
 		{"option before the strategy", schema.NamingStrategy{TablePrefix: "app_"},
 			[]gormstore.Option{gormstore.TablePrefix("")}, plain},
@@ -120,6 +120,7 @@ func TestStoresInSchema(t *testing.T) {
 		storetest.Sessions(t, func(t *testing.T) stores.Sessions { return set(t).Sessions })
 		storetest.Tokens(t, func(t *testing.T) stores.Tokens { return set(t).Tokens })
 		storetest.Factors(t, func(t *testing.T) stores.Factors { return set(t).Factors })
+		storetest.Identities(t, func(t *testing.T) stores.Identities { return set(t).Identities })
 		storetest.Limiter(t, func(t *testing.T) stores.Limiter { return set(t).Limiter })
 	})
 }

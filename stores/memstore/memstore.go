@@ -71,7 +71,7 @@ type Options struct {
 
 // New returns a set of stores in memory. Closing the set stops their goroutines.
 func New(o Options) stores.Set {
-	return stores.Set{Sessions: NewSessions(o), Tokens: NewTokens(o), Limiter: NewLimiter(o), Factors: NewFactors(o)}
+	return stores.Set{Sessions: NewSessions(o), Tokens: NewTokens(o), Limiter: NewLimiter(o), Factors: NewFactors(o), Identities: NewIdentities(o)}
 }
 
 // filled returns the options with defaults in place of zero values.

@@ -28,6 +28,10 @@ func TestFactors(t *testing.T) {
 	storetest.Factors(t, func(*testing.T) stores.Factors { return memstore.NewFactors(memstore.Options{}) })
 }
 
+func TestIdentities(t *testing.T) {
+	storetest.Identities(t, func(*testing.T) stores.Identities { return memstore.NewIdentities(memstore.Options{}) })
+}
+
 func TestLimiter(t *testing.T) {
 	storetest.Limiter(t, func(t *testing.T) stores.Limiter {
 		l := memstore.NewLimiter(memstore.Options{})

@@ -151,7 +151,7 @@ func TestCheckDown(t *testing.T) {
 func TestCheckServers(t *testing.T) {
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		set, _ := fresh(t, client)
-		for _, store := range []any{set.Sessions, set.Tokens, set.Limiter, set.Factors} {
+		for _, store := range []any{set.Sessions, set.Tokens, set.Limiter, set.Factors, set.Identities} {
 			warnings, err := store.(stores.Checker).Check(t.Context())
 			if err != nil {
 				t.Error(err)

@@ -44,7 +44,7 @@ func New(client redis.UniversalClient, options ...Option) stores.Set {
 	_, single := client.(*redis.Client)
 	l := &limiter{core: c}
 	l.apart.Store(!single)
-	return stores.Set{Sessions: &sessions{c}, Tokens: &tokens{c}, Limiter: l, Factors: &factors{c}}
+	return stores.Set{Sessions: &sessions{c}, Tokens: &tokens{c}, Limiter: l, Factors: &factors{c}, Identities: &identities{c}}
 }
 
 // core is what the stores of one client have in common.

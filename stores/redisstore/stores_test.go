@@ -160,6 +160,15 @@ func TestFactors(t *testing.T) {
 	})
 }
 
+func TestIdentities(t *testing.T) {
+	onServers(t, func(t *testing.T, client redis.UniversalClient) {
+		storetest.Identities(t, func(t *testing.T) stores.Identities {
+			set, _ := fresh(t, client)
+			return set.Identities
+		})
+	})
+}
+
 func TestLimiter(t *testing.T) {
 	onServers(t, func(t *testing.T, client redis.UniversalClient) {
 		storetest.Limiter(t, func(t *testing.T) stores.Limiter {

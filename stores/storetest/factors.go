@@ -76,11 +76,16 @@ const racers = 200
 
 // wins returns how many of parallel calls returned true.
 func (s factors) wins(call func() (bool, error)) int32 {
+	return wins(s.T, func(int) (bool, error) { return call() })
+}
+
+// wins returns how many of parallel calls returned true.
+func wins(t *testing.T, call func(n int) (bool, error)) int32 {
 	var won atomic.Int32
-	parallel(racers, func(int) {
-		ok, err := call()
+	parallel(racers, func(n int) {
+		ok, err := call(n)
 		if err != nil {
-			s.Error(err)
+			t.Error(err)
 		}
 		if ok {
 			won.Add(1)
