@@ -27,7 +27,7 @@ type familyTrim struct {
 
 func newFamilyTrim(c *core, t, r table) familyTrim {
 	return familyTrim{
-		attempts: newTable(c.db, &models.Attempt{}),
+		attempts: c.table(&models.Attempt{}),
 		surplus: r.sql("SELECT name, state FROM (SELECT {Family} AS name, CASE WHEN {Revoked} = 0 AND {Expires} > ? THEN 1 ELSE 0 END AS state," +
 			" CASE WHEN {Family} = ? THEN 1 ELSE 0 END AS own FROM {}" +
 			" WHERE ? AND {Kind} = ? ORDER BY own DESC, state DESC, {Expires} DESC, {Family} DESC LIMIT ? OFFSET ?) surplus"),
@@ -97,10 +97,10 @@ func (s *tokens) createInTurn(
 		if ended, err = s.makeRoom(tx, found, t.Kind, limit); err != nil {
 			return false, err
 		}
-		if err := tx.Create(&root).Error; err != nil {
+		if err := s.roots.create(tx, &root); err != nil {
 			return false, err
 		}
-		return true, tx.Create(&record).Error
+		return true, s.table.create(tx, &record)
 	})
 	if err != nil {
 		return false, nil, err

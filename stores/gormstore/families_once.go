@@ -210,7 +210,7 @@ func (s *tokens) rotateMySQL(tx *gorm.DB, now time.Time, parent string, record *
 		}
 		return s.unused(tx, record.Family, parent)
 	}
-	if err := tx.Create(record).Error; err != nil {
+	if err := s.table.create(tx, record); err != nil {
 		if _, exists, lookErr := s.lookFor(tx, nil, record, false); exists && lookErr == nil {
 			err = permanent{stores.ErrExists}
 		}
