@@ -136,6 +136,21 @@ type Sessions interface {
 	Delete(ctx context.Context, row string) (existed bool, err error)
 }
 
+// SessionDeleter is the optional capability of a session store to delete a row that
+// the caller has loaded in fewer round trips than any row.
+type SessionDeleter interface {
+	// DeleteSeen is Delete of the row that Load returned.
+	DeleteSeen(ctx context.Context, seen Session) (existed bool, err error)
+}
+
+// DeleteSeen deletes a row as Load returned it, by DeleteSeen if the store has it.
+func DeleteSeen(ctx context.Context, s Sessions, seen Session) (existed bool, err error) {
+	if deleter, ok := s.(SessionDeleter); ok {
+		return deleter.DeleteSeen(ctx, seen)
+	}
+	return s.Delete(ctx, seen.Row)
+}
+
 // SessionIndex is the optional capability of a session store to find sessions by
 // owner.
 type SessionIndex interface {

@@ -41,6 +41,13 @@ func (s faultySessions) Delete(ctx context.Context, row string) (bool, error) {
 	return s.Sessions.Delete(ctx, row)
 }
 
+func (s faultySessions) DeleteSeen(ctx context.Context, seen stores.Session) (bool, error) {
+	if err := s.f.meet(ctx, DeleteSession); err != nil {
+		return false, err
+	}
+	return stores.DeleteSeen(ctx, s.Sessions, seen)
+}
+
 // faultyIndex is a store of sessions that knows whose they are.
 type faultyIndex struct {
 	faultySessions

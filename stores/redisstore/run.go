@@ -31,8 +31,12 @@ type script struct {
 	builtin bool
 }
 
-// unlink is the command that deletes keys.
-var unlink = &script{text: []any{"unlink"}, hash: []any{"unlink"}, builtin: true}
+// unlink is the command that deletes keys, and unlist the one that removes members of an index.
+var unlink, unlist = builtin("unlink"), builtin("zrem")
+
+func builtin(name string) *script {
+	return &script{text: []any{name}, hash: []any{name}, builtin: true}
+}
 
 func newScript(source string) *script {
 	source = common + source

@@ -47,6 +47,7 @@ var sessionRules = []rule[sessions]{
 	{"rename-stale", "A rename from another digest reports Stale and changes nothing.", sessionStale},
 	{"rename-keeps-row", "A rename does not change the name of the row: later deltas find the same row.", sessionRenamedRow},
 	{"delete", "Delete reports whether the row existed, and can be repeated.", sessionDelete},
+	{"delete-seen", "DeleteSeen deletes the row, whatever has changed since it was seen, and its owners find it no longer.", sessionDeleteSeen},
 	{"names", "A name that was not created, whatever it contains, finds no row and changes none.", sessionNames},
 	{"context", "If the context has ended, every method returns an error that wraps the context's error, and changes nothing.", sessionContext},
 }

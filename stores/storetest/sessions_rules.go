@@ -95,6 +95,30 @@ func sessionSeen(s sessions) {
 	s.updates(row.Row, stores.Delta{Set: set("d", "4"), Seen: &seen, Generation: 1}, stores.Gone)
 }
 
+func sessionDeleteSeen(s sessions) {
+	row := newSession()
+	row.Owners = []string{"seen"}
+	s.create(row)
+	seen := s.load(row.Row)
+	d, _ := withOwners(row, "seen", "later")
+	s.updates(row.Row, d, stores.Updated)
+	for _, want := range []bool{true, false} {
+		if existed, err := stores.DeleteSeen(s.Context(), s.store, seen); err != nil || existed != want {
+			s.Errorf("DeleteSeen = %v, error %v; want %v", existed, err, want)
+		}
+	}
+	s.missing(row.Row)
+	index, ok := s.store.(stores.SessionIndex)
+	if !ok {
+		return
+	}
+	for _, owner := range d.Principals.Owners {
+		if list, err := index.SessionsOf(s.Context(), owner, 10); err != nil || len(list) > 0 {
+			s.Errorf("SessionsOf %s: %d sessions, error %v; want none", owner, len(list), err)
+		}
+	}
+}
+
 func sessionExists(s sessions) {
 	first := newSession()
 	first.Owners = []string{"u1"}
