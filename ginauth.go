@@ -152,6 +152,7 @@ func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 	}}
 	accountConfig := settings.Accounts(&cfg.Account, &cfg.Mail)
 	accountConfig.VerifyKeys, accountConfig.EmailSealer = ring.Derive("verify email"), seal.New(ring.Derive("email change"))
+	accountConfig.CodeKeys, accountConfig.RequestSealer = ring.Derive("one-time code"), seal.New(ring.Derive("one-time request"))
 	m.accounts = &accounts.Service{
 		Env: m.env, Config: accountConfig, Sessions: m.sessions, Tokens: m.tokens, Limiter: m.limiter,
 		Passwords: m.passwords, Mails: m.mails, OnRevoke: m.revokeFeatures,

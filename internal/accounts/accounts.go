@@ -40,6 +40,10 @@ type Config struct {
 	// that change one.
 	VerifyKeys  keys.Subkeys
 	EmailSealer stores.Sealer
+	// CodeKeys make MACs of one-time codes and what they are bound to, and RequestSealer seals what a
+	// client keeps until it has one.
+	CodeKeys      keys.Subkeys
+	RequestSealer stores.Sealer
 }
 
 // maxLinkLifetime is the longest time that a link may work.
