@@ -58,7 +58,7 @@ func (SessionOwner) TableName() string { return "auth_session_owners" }
 type TokenFamily struct {
 	Family  string `gorm:"primaryKey;size:32"`
 	Kind    string `gorm:"size:32;not null"`
-	Owner   string `gorm:"size:255;not null;index:idx_auth_token_families_owner"`
+	Owner   string `gorm:"size:255;not null;index"`
 	Version int64  `gorm:"not null"`
 	Created int64  `gorm:"not null"`
 	// Expires is the time at which the family ends, even if its members expire
@@ -163,7 +163,8 @@ func (Identity) TableName() string { return "auth_identities" }
 
 // All returns a value of every model, for db.AutoMigrate(models.All()...). An
 // application with its own user type also migrates that type, and may leave the
-// table of User empty.
+// table of User empty. The records of the stores get the names that their methods
+// TableName return, whatever the naming strategy: gormstore.Migrate follows it.
 func All() []any {
 	return []any{&User{}, &Session{}, &SessionOwner{}, &TokenFamily{}, &Token{}, &Attempt{}, &Factor{}, &Identity{}}
 }

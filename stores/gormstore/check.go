@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
-
-	"github.com/ginauth/ginauth/models"
 )
 
 // Check implements stores.Checker for each store. It looks for settings of the database
@@ -19,7 +17,7 @@ func (c *core) Check(ctx context.Context) (warnings []string, err error) {
 		case postgres:
 			warnings, err = checkPostgres(db)
 		case mysql:
-			warnings, err = checkMySQL(db)
+			warnings, err = c.checkMySQL(db)
 		}
 		return err
 	})
@@ -75,7 +73,7 @@ func checkPostgres(db *gorm.DB) ([]string, error) {
 	return []string{"PostgreSQL has synchronous_commit off, so a crash can undo the latest revocations: set it to on."}, nil
 }
 
-func checkMySQL(db *gorm.DB) (warnings []string, err error) {
+func (c *core) checkMySQL(db *gorm.DB) (warnings []string, err error) {
 	value, err := setting(db, "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit")
 	if err != nil {
 		return nil, err
@@ -84,17 +82,20 @@ func checkMySQL(db *gorm.DB) (warnings []string, err error) {
 		warnings = append(warnings,
 			"MySQL has innodb_flush_log_at_trx_commit other than 1, so a crash can undo the latest revocations: set it to 1.")
 	}
-	var names []string
-	for _, model := range []interface{ TableName() string }{
-		models.Session{}, models.SessionOwner{}, models.TokenFamily{}, models.Token{}, models.Attempt{},
-	} {
-		names = append(names, model.TableName())
+	for _, r := range records {
+		place, table := "DATABASE()", c.nameOf(r)
+		args := []any{table}
+		if database, name, found := strings.Cut(table, "."); found {
+			place, args = "?", []any{database, name}
+		}
+		found, err := setting(db, "SELECT table_name FROM information_schema.tables WHERE table_schema = "+place+
+			" AND table_name = ? AND engine <> 'InnoDB'", args...)
+		if err != nil {
+			return nil, err
+		}
+		if found != "" {
+			warnings = append(warnings, "The table "+table+" does not use the engine InnoDB, so it has no transactions.")
+		}
 	}
-	var tables []string
-	err = db.Raw("SELECT table_name FROM information_schema.tables"+
-		" WHERE table_schema = DATABASE() AND table_name IN ? AND engine <> 'InnoDB' ORDER BY table_name", names).Scan(&tables).Error
-	for _, table := range tables {
-		warnings = append(warnings, "The table "+table+" does not use the engine InnoDB, so it has no transactions.")
-	}
-	return warnings, err
+	return warnings, nil
 }

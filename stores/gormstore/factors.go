@@ -32,7 +32,7 @@ const (
 )
 
 func newFactors(c *core) *factors {
-	t := newTable(c.db, &models.Factor{})
+	t := c.table(&models.Factor{})
 	return &factors{
 		core: c, table: t,
 		list:    t.sql("SELECT * FROM {} WHERE {OwnerKey} = ? AND {Kind} <> '' ORDER BY {Created}, {FactorID}"),
@@ -157,7 +157,7 @@ func (s *factors) ReplaceFactors(ctx context.Context, owner, kind string, list [
 		for i, f := range list {
 			rows[i] = factorRecord(f)
 		}
-		return true, tx.Create(&rows).Error
+		return true, s.table.create(tx, &rows)
 	})
 }
 
@@ -175,7 +175,7 @@ const (
 )
 
 func newIdentities(c *core) *identities {
-	t := newTable(c.db, &models.Identity{})
+	t := c.table(&models.Identity{})
 	const ofOwner = " FROM {} WHERE {OwnerKey} = ? AND {Provider} <> ''"
 	return &identities{
 		core: c, table: t,

@@ -60,7 +60,7 @@ func (s *tokens) insert(tx *gorm.DB, record *models.Token) error {
 	case answer.RowsAffected > 0:
 		return permanent{stores.ErrExists}
 	}
-	return tx.Create(record).Error
+	return s.table.create(tx, record)
 }
 
 // manySpent is how many consumed tokens a family has before a rotation deletes them.
@@ -82,7 +82,7 @@ func (s *tokens) insertChild(tx *gorm.DB, record *models.Token, parent string) e
 			return err
 		}
 	}
-	return tx.Create(record).Error
+	return s.table.create(tx, record)
 }
 
 // hold bumps the version of the root of a family that is alive, which locks the root. It

@@ -26,7 +26,7 @@ type familyTrim struct {
 
 func newFamilyTrim(c *core, t, r table) familyTrim {
 	return familyTrim{
-		attempts: newTable(c.db, &models.Attempt{}),
+		attempts: c.table(&models.Attempt{}),
 		surplus: r.sql("SELECT * FROM (SELECT {Family} AS name, CASE WHEN {Revoked} = 0 AND {Expires} > ? THEN 1 ELSE 0 END AS state FROM {}"+
 			" WHERE ? AND {Kind} = ? ORDER BY state DESC, {Expires} DESC, {Family} DESC LIMIT ? OFFSET ?) surplus"+
 			" UNION ALL SELECT {Family} AS name, 2 AS state FROM {} WHERE {Family} = ?") +
@@ -74,10 +74,10 @@ func (s *tokens) CreateLimited(
 		if ended, err = s.makeRoom(tx, now, t, limit); err != nil {
 			return false, err
 		}
-		if err := tx.Create(&root).Error; err != nil {
+		if err := s.roots.create(tx, &root); err != nil {
 			return false, err
 		}
-		return true, tx.Create(&record).Error
+		return true, s.table.create(tx, &record)
 	})
 	if err != nil {
 		return false, nil, err

@@ -2,10 +2,20 @@ package gormstore
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"math"
 	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
 )
 
 // Find returns a function that loads the M whose primary key is given as text, such as
@@ -83,4 +93,102 @@ func (l *lookup) one(ctx context.Context, key string, columns ...any) (found boo
 		return false, rows.Err()
 	}
 	return true, rows.Scan(columns...)
+}
+
+// maxKey is the largest length of a text that can be a primary key, in bytes.
+const maxKey = 255
+
+// key is the primary key of a model. It converts text from outside to the type of the
+// key before the text reaches GORM. GORM would interpret text that is not a number as
+// SQL, and an empty condition as "every row".
+type key struct {
+	field *schema.Field
+	parse func(text string, into reflect.Value) bool
+}
+
+// newKey returns the key of a model. It panics with the name of the exported function if
+// the model has no key that a text can represent.
+func newKey(t table, caller string) key {
+	fail := func(why string) {
+		panic(fmt.Sprintf("gormstore: %s: model %s %s", caller, t.schema.Name, why))
+	}
+	if n := len(t.schema.PrimaryFields); n != 1 {
+		fail(fmt.Sprintf("has %d primary keys, it must have one", n))
+	}
+	field := t.schema.PrimaryFields[0]
+	k := key{field: field}
+	switch typ := field.FieldType; {
+	case isUUID(typ):
+		k.parse = parseUUID
+	case reflect.Int <= typ.Kind() && typ.Kind() <= reflect.Int64:
+		k.parse = parseInt
+	case reflect.Uint <= typ.Kind() && typ.Kind() <= reflect.Uint64:
+		k.parse = parseUint
+	case typ.Kind() == reflect.String:
+		k.parse = parseText
+	default:
+		fail(fmt.Sprintf("has a primary key of type %s, it must be an integer, a string or a UUID", typ))
+	}
+	return k
+}
+
+// value returns the key whose only spelling is text. It returns false if there is none.
+func (k key) value(text string) (value any, ok bool) {
+	v := reflect.New(k.field.FieldType).Elem()
+	ok = k.parse(text, v)
+	return v.Interface(), ok && !v.IsZero()
+}
+
+// is returns the condition that the key is the value.
+func (k key) is(c *core, value any) clause.Expression {
+	column := clause.Column{Table: clause.CurrentTable, Name: k.field.DBName}
+	if k.field.FieldType.Kind() == reflect.String {
+		return c.same(column, value)
+	}
+	return clause.Eq{Column: column, Value: value}
+}
+
+// of reports whether the key of a row is the value. A database that compares text by the
+// rules of a language may have found another row.
+func (k key) of(ctx context.Context, row reflect.Value, value any) bool {
+	got, _ := k.field.ValueOf(ctx, row)
+	return got == value
+}
+
+func parseInt(text string, into reflect.Value) bool {
+	n, err := strconv.ParseInt(text, 10, into.Type().Bits())
+	into.SetInt(n)
+	return err == nil && strconv.FormatInt(n, 10) == text
+}
+
+func parseUint(text string, into reflect.Value) bool {
+	n, err := strconv.ParseUint(text, 10, into.Type().Bits())
+	into.SetUint(n)
+	// Columns and drivers have no larger numbers than signed integers.
+	return err == nil && n <= math.MaxInt64 && strconv.FormatUint(n, 10) == text
+}
+
+func parseText(text string, into reflect.Value) bool {
+	into.SetString(text)
+	return storable(text, maxKey) && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
+// isUUID reports whether a type is an array of 16 bytes that implements driver.Valuer
+// and sql.Scanner.
+func isUUID(t reflect.Type) bool {
+	return t.Kind() == reflect.Array && t.Len() == 16 && t.Elem() == reflect.TypeFor[byte]() &&
+		t.Implements(reflect.TypeFor[driver.Valuer]()) &&
+		reflect.PointerTo(t).Implements(reflect.TypeFor[sql.Scanner]())
+}
+
+// parseUUID parses the form of RFC 9562: lower-case digits in groups of 8, 4, 4, 4 and
+// 12.
+func parseUUID(text string, into reflect.Value) bool {
+	digits := strings.ReplaceAll(text, "-", "")
+	b, err := hex.DecodeString(digits)
+	if err != nil || len(b) != 16 {
+		return false
+	}
+	reflect.Copy(into, reflect.ValueOf(b))
+	return text == fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

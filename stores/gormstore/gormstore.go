@@ -3,6 +3,7 @@ package gormstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"maps"
 	"reflect"
@@ -12,7 +13,6 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
-	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -27,25 +27,53 @@ import (
 //
 // New panics if db is nil or a transaction, or if it has conditions, clauses, scopes, a
 // table or other parts of a statement: they would not hold in the statements of the stores.
-func New(db *gorm.DB) stores.Set {
-	c := newCore(db, "New")
+//
+// The naming strategy of db names the tables as it names models called AuthSession,
+// AuthSessionOwner, AuthTokenFamily, AuthToken, AuthAttempt, AuthFactor and AuthIdentity. So they
+// follow its prefix or schema. TablePrefix names them in another way. Applications with the same
+// tables have the same sessions, tokens, factors, identities and windows.
+func New(db *gorm.DB, options ...Option) stores.Set {
+	c := newCore(db, "New", options...)
 	return stores.Set{
 		Sessions: newSessions(c), Tokens: newTokens(c), Limiter: newLimiter(c), Factors: newFactors(c), Identities: newIdentities(c),
 	}
 }
 
-// Migrate creates the tables of this package, auth_sessions, auth_session_owners,
-// auth_token_families, auth_tokens, auth_attempts, auth_factors and auth_identities, and adds columns and indexes that
+// Migrate creates the tables of this package, which are auth_sessions, auth_session_owners,
+// auth_token_families, auth_tokens, auth_attempts, auth_factors and auth_identities unless the
+// naming strategy of db or an option names them in another way, and adds columns and indexes that
 // are missing. It deletes nothing and does not change the table of users. It can be
 // repeated, but two processes must not run it at the same time: call it during
 // deployment, or at the start of a program that runs only once.
 //
-// Migrate panics for the same db as New.
-func Migrate(ctx context.Context, db *gorm.DB) error {
-	err := newCore(db, "Migrate").db.WithContext(ctx).AutoMigrate(
-		&models.Session{}, &models.SessionOwner{}, &models.TokenFamily{}, &models.Token{}, &models.Attempt{}, &models.Factor{},
-		&models.Identity{})
-	return fault(ctx, "migrate", err)
+// The options are those that New gets. Migrate panics for the same db as New.
+func Migrate(ctx context.Context, db *gorm.DB, options ...Option) error {
+	c := newCore(db, "Migrate", options...)
+	for _, r := range records {
+		if err := c.migrate(c.db.WithContext(ctx), c.nameOf(r), r.model); err != nil {
+			return fault(ctx, "migrate", err)
+		}
+	}
+	return nil
+}
+
+// migrate creates a table, or what it lacks. GORM looks for a table in the current database of
+// MySQL alone, so for a table in another one a connection changes to that, and is closed.
+func (c *core) migrate(db *gorm.DB, name string, model any) error {
+	database, table, elsewhere := strings.Cut(name, ".")
+	if !elsewhere || c.dialect != mysql {
+		return db.Table(name).AutoMigrate(model)
+	}
+	return db.Connection(func(tx *gorm.DB) error {
+		err := tx.Exec("USE " + tx.Statement.Quote(database)).Error
+		if err == nil {
+			err = tx.Table(table).AutoMigrate(model)
+		}
+		if conn, ok := tx.Statement.ConnPool.(*sql.Conn); ok {
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // closes it
+		}
+		return err
+	})
 }
 
 // The names of GORM's dialects.
@@ -61,6 +89,8 @@ type core struct {
 	direct  *sql.DB // the connections, or nil if they are behind a pool of another type
 	dialect string
 	options *sql.TxOptions
+	// prefix begins the names of the tables, or is nil if the naming strategy names them.
+	prefix *string
 	// turn holds one element while a change runs on SQLite. It is nil on other
 	// engines. SQLite allows one writer. Other writers would poll for its lock,
 	// ignore their contexts, and sometimes never get the lock.
@@ -69,7 +99,7 @@ type core struct {
 
 // newCore returns a core on a session of db that does not log. If db cannot be used, it
 // panics with the name of the exported function.
-func newCore(db *gorm.DB, caller string) *core {
+func newCore(db *gorm.DB, caller string, options ...Option) *core {
 	if db == nil || db.Config == nil || db.Dialector == nil || db.Statement == nil {
 		panic(fmt.Sprintf("gormstore: %s was given a nil *gorm.DB", caller))
 	}
@@ -102,6 +132,10 @@ func newCore(db *gorm.DB, caller string) *core {
 	quiet = quiet.Set("gorm:db_resolver:write", struct{}{}).Session(&gorm.Session{})
 
 	c := &core{db: quiet, direct: direct, dialect: db.Dialector.Name(), options: &sql.TxOptions{}}
+	for _, option := range options {
+		option(c)
+	}
+	c.checkPrefix(caller)
 	switch c.dialect {
 	case sqlite:
 		c.turn = make(chan struct{}, 1)

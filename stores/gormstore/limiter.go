@@ -38,7 +38,7 @@ type limiter struct {
 }
 
 func newLimiter(c *core) *limiter {
-	t := newTable(c.db, &models.Attempt{})
+	t := c.table(&models.Attempt{})
 	l := &limiter{
 		core:    c,
 		table:   t,
@@ -148,10 +148,10 @@ func (l *limiter) store(tx *gorm.DB, ids []string, rows map[string]*models.Attem
 		records[i] = *rows[id]
 	}
 	columns := []string{l.table.column("Taken"), l.table.column("Opened"), l.table.column("Expires")}
-	return tx.Clauses(clause.OnConflict{
+	return l.table.create(tx.Clauses(clause.OnConflict{
 		Columns:   l.table.key(),
 		DoUpdates: clause.AssignmentColumns(columns),
-	}).Create(&records).Error
+	}), &records)
 }
 
 // admit reserves a slot in the row of each window and returns the result. The rows are

@@ -44,7 +44,7 @@ type sessions struct {
 }
 
 func newSessions(c *core) *sessions {
-	t, o := newTable(c.db, &models.Session{}), newTable(c.db, &models.SessionOwner{})
+	t, o := c.table(&models.Session{}), c.table(&models.SessionOwner{})
 	expired := newExpired(t, "Row")
 	// A session that was prolonged keeps its place in the lists.
 	expired.unlist = o.sql("DELETE FROM {} WHERE {Row} IN ? AND {Row} NOT IN ") + t.sql("(SELECT {Row} FROM {} WHERE {Row} IN ?)")
@@ -119,13 +119,13 @@ func (s *sessions) Create(ctx context.Context, n stores.Session) error {
 // insert stores a new session: in one statement, unless it has several owners.
 func (s *sessions) insert(db *gorm.DB, record *models.Session, owners []models.SessionOwner) error {
 	if len(owners) == 0 {
-		return db.Create(record).Error
+		return s.table.create(db, record)
 	}
 	return db.Transaction(func(tx *gorm.DB) error {
-		if err := tx.Create(record).Error; err != nil {
+		if err := s.table.create(tx, record); err != nil {
 			return err
 		}
-		return tx.Create(&owners).Error
+		return s.owners.create(tx, &owners)
 	}, s.options)
 }
 

@@ -154,7 +154,7 @@ type sessionTrim struct {
 
 func newSessionTrim(c *core, t, o table, index sessionIndex) sessionTrim {
 	return sessionTrim{
-		attempts: newTable(c.db, &models.Attempt{}),
+		attempts: c.table(&models.Attempt{}),
 		surplus: t.sql("SELECT {Row}, {LastSeen}, CASE WHEN {Row} = ? THEN 0 ELSE 1 END AS place FROM {} WHERE ? AND {AllOwners} = ''"+
 			" UNION ALL SELECT s.{Row}, s.{LastSeen}, CASE WHEN s.{Row} = ? THEN 0 ELSE 1 END AS place FROM ") +
 			o.sql("{} o JOIN ") + t.sql("{} s ON s.{Row} = ") + o.sql("o.{Row} WHERE ? ") +

@@ -205,5 +205,5 @@ func (s *sessions) relist(tx *gorm.DB, row, before string, owners []string) erro
 		return nil
 	}
 	records := ownerRecords(row, owners)
-	return tx.Create(&records).Error
+	return s.owners.create(tx, &records)
 }

@@ -15,6 +15,7 @@ import (
 // table writes SQL for the table of one model.
 type table struct {
 	schema *schema.Schema
+	name   string
 	quote  func(any) string
 }
 
@@ -23,8 +24,11 @@ func newTable(db *gorm.DB, model any) table {
 	if err := stmt.Parse(model); err != nil {
 		panic(fmt.Sprintf("gormstore: cannot use %T as a model: %v", model, err))
 	}
-	return table{schema: stmt.Schema, quote: stmt.Quote}
+	return table{schema: stmt.Schema, name: stmt.Schema.Table, quote: stmt.Quote}
 }
+
+// create inserts records.
+func (t table) create(tx *gorm.DB, records any) error { return tx.Table(t.name).Create(records).Error }
 
 // column returns the name of a field's column, according to the application's naming
 // strategy.
@@ -47,7 +51,7 @@ func (t table) sql(template string) string {
 			return b.String()
 		}
 		field, rest, _ := strings.Cut(rest, "}")
-		name := t.schema.Table
+		name := t.name
 		if field != "" {
 			name = t.column(field)
 		}
@@ -61,13 +65,13 @@ func (t table) sql(template string) string {
 // every engine. So claim can be the first statement of a transaction.
 func (t table) claim(tx *gorm.DB, records any) error {
 	version := t.column("Version")
-	return tx.Clauses(clause.OnConflict{
+	return t.create(tx.Clauses(clause.OnConflict{
 		Columns: t.key(),
 		DoUpdates: clause.Set{{
 			Column: clause.Column{Name: version},
-			Value:  clause.Expr{SQL: "? + 1", Vars: []any{clause.Column{Table: t.schema.Table, Name: version}}},
+			Value:  clause.Expr{SQL: "? + 1", Vars: []any{clause.Column{Table: clause.CurrentTable, Name: version}}},
 		}},
-	}).Create(records).Error
+	}), records)
 }
 
 func (t table) key() []clause.Column {

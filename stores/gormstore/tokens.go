@@ -42,7 +42,7 @@ type tokens struct {
 }
 
 func newTokens(c *core) *tokens {
-	t, r := newTable(c.db, &models.Token{}), newTable(c.db, &models.TokenFamily{})
+	t, r := c.table(&models.Token{}), c.table(&models.TokenFamily{})
 	joined := "SELECT t.*" + r.sql(", f.{Expires} AS family_expires, f.{Revoked} AS family_revoked FROM ") +
 		t.sql("{} t JOIN ") + r.sql("{} f ON f.{Family} = ") + t.sql("t.{Family}")
 	revoke := r.sql("UPDATE {} SET {Version} = {Version} + 1, {Revoked} = ? WHERE {Revoked} = 0 AND ")
