@@ -112,14 +112,15 @@ func (f *Feature) AskChannel(ctx context.Context, a *ginauth.Authenticator, name
 // UseChannelCode logs in the user to whom a channel sent a code. Request is the token of AskChannel, or "" for the
 // cookie. The errors are those of UseCode, and ginauth.ErrNotFound if there is no such channel.
 func (f *Feature) UseChannelCode(ctx context.Context, a *ginauth.Authenticator, name, request, code string) (*ginauth.LoginResult, error) {
-	if _, err := f.channel(name, false); err != nil {
+	c, err := f.channel(name, false)
+	if err != nil {
 		return nil, err
 	}
 	p, err := a.OneTime().UseCode(ctx, purpose+"-"+name, request, code)
 	if err != nil {
 		return nil, f.failed(ctx, a, name, err)
 	}
-	return f.logIn(context.WithoutCancel(ctx), a, p.User, p.Remember, name)
+	return f.logIn(context.WithoutCancel(ctx), a, p.User, p.Remember, name, c.Method)
 }
 
 // errSent ends the proof of a factor that was only asked to send its code. Nothing was compared.

@@ -167,14 +167,18 @@ func (f *Feature) logInMailbox(ctx context.Context, a *ginauth.Authenticator, p 
 	if err != nil {
 		return nil, err
 	}
-	return f.logIn(ctx, a, u, p.Remember, "email")
+	return f.logIn(ctx, a, u, p.Remember, "email", "email")
 }
 
 func (f *Feature) logIn(
-	ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable, remember bool, by string,
+	ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable, remember bool, by, method string,
 ) (*ginauth.LoginResult, error) {
+	proof, err := factor.NewProof(f.now(), factor.LevelOne, method)
+	if err != nil {
+		return nil, err
+	}
 	f.auth.Dispatch(ctx, Used{a.EventMeta(u.AuthID()), by})
-	var options []ginauth.LoginOption
+	options := []ginauth.LoginOption{ginauth.ProvedBy(proof)}
 	if remember {
 		options = append(options, ginauth.Remember())
 	}

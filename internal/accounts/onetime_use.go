@@ -24,7 +24,7 @@ func (o *OneTime) UseCode(ctx context.Context, purpose, request, code string) (f
 	if !ok {
 		return none, autherr.ErrInvalidCode
 	}
-	if err := o.guess(ctx, a.family, a.sum, code); err != nil {
+	if err := o.guess(ctx, "code", a.family, a.sum, code); err != nil {
 		return none, err
 	}
 	proved, err := o.use(ctx, purpose, a)
@@ -32,6 +32,14 @@ func (o *OneTime) UseCode(ctx context.Context, purpose, request, code string) (f
 		err = autherr.ErrInvalidCode
 	}
 	return proved, err
+}
+
+// forget deletes the cookie of a login that was used up.
+func (o *OneTime) forget() {
+	name := o.r.Jar.Sibling(oneTimeCookie)
+	if _, ok := o.r.Cookie(name); ok {
+		o.r.DeleteCookie(name)
+	}
 }
 
 // request returns the request of a text, or of the browser's cookie if it is "".
@@ -43,9 +51,9 @@ func (o *OneTime) request(purpose, text string) (asked, bool) {
 	return o.open(purpose, clientRequest, text)
 }
 
-// guess counts a guess at a code and compares it.
-func (o *OneTime) guess(ctx context.Context, family string, sum stores.Digest, code string) error {
-	if err := o.s.Limiter.GuessCode(ctx, o.r, o.r.Meta(o.guard, ""), family); err != nil {
+// guess counts a guess at a code and compares it. The code of a message and that on a screen are counted apart.
+func (o *OneTime) guess(ctx context.Context, what, family string, sum stores.Digest, code string) error {
+	if err := o.s.Limiter.GuessCode(ctx, o.r, o.r.Meta(o.guard, ""), what+" "+family); err != nil {
 		return err
 	}
 	if !o.s.isCodeOf(sum, family, code) {
@@ -101,6 +109,7 @@ func (o *OneTime) consume(ctx context.Context, purpose string, t stores.Token, d
 	if err != nil {
 		return nil, err
 	}
+	o.forget()
 	return u, nil
 }
 
@@ -128,6 +137,7 @@ func (o *OneTime) useStranger(ctx context.Context, a asked) (factor.Proved, erro
 	if err != nil {
 		return factor.Proved{}, err
 	}
+	o.forget()
 	canonical, err := o.rm.Canonical(emailField, a.email)
 	if err != nil {
 		return factor.Proved{}, err
@@ -203,7 +213,7 @@ func (o *OneTime) screen(ctx context.Context, asked bool, family string, sum sto
 	if err != nil {
 		return err
 	}
-	return o.guess(ctx, "screen "+family, sum, code)
+	return o.guess(ctx, "screen", family, sum, code)
 }
 
 // CheckCode reports whether a code is one that SendCode sent, and uses it up.
