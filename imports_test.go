@@ -52,7 +52,7 @@ var importRules = []struct {
 	{packages: "models"},
 	{packages: "events"},
 	{packages: "autherr"},
-	{packages: "factor", ours: []string{"autherr", "mail", "models", "token"}},
+	{packages: "factor", ours: []string{"autherr", "models", "token"}},
 	{packages: "token"},
 	{packages: "gate", ours: []string{"models", "autherr"}},
 	{packages: "breach", others: []string{"C"}}, // of package net

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -51,9 +50,8 @@ type OneTime interface {
 	// CheckCode reports whether a code is one of SendCode, and uses it up. The caller counts the guesses. The error is
 	// an *autherr.InputError if the text has not the form of a code.
 	CheckCode(ctx context.Context, u models.Authenticatable, purpose, code string) (bool, error)
-	// Mail sends a mail with one of the templates to the address in the user's record, or to a Recipient's. A failure is
-	// logged.
-	Mail(ctx context.Context, kind string, u models.Authenticatable, data mail.Data)
+	// Mail sends a mail to the address in the user's record, or to a Recipient's. A failure is logged.
+	Mail(ctx context.Context, u models.Authenticatable, l Letter)
 }
 
 // Message is what OneTime sends.
@@ -72,6 +70,24 @@ type Message struct {
 	// address. An error is logged; it must not contain a secret.
 	Deliver func(ctx context.Context, u models.Authenticatable, s Secrets) error
 }
+
+// Letter is a mail to a user, made by a template of package mail. It is redacted in fmt and slog.
+type Letter struct {
+	// Kind is one of package mail, as in mail.LoginLink.
+	Kind string
+	// URL is the link of the mail. Default: the page to ask for a new password.
+	URL string
+	// Code is a code to show, or "".
+	Code string
+	// Expires is how long both work.
+	Expires time.Duration
+}
+
+// Format writes a placeholder, whatever the verb.
+func (Letter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
+
+// LogValue returns a placeholder.
+func (Letter) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // Recipient stands for a user who does not exist yet.
 type Recipient struct {

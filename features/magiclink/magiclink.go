@@ -122,17 +122,16 @@ func (f *Feature) Ask(ctx context.Context, a *ginauth.Authenticator, email strin
 
 // mail writes the mail of a login.
 func (f *Feature) mail(ctx context.Context, to factor.OneTime, u models.Authenticatable, s factor.Secrets) {
-	data := mail.Data{Expires: factor.OneTimeLifetime}
-	kind := mail.LoginLink
+	l := factor.Letter{Kind: mail.LoginLink, Expires: factor.OneTimeLifetime}
 	if f.options.Mails != Links {
-		data.Code = s.Code
+		l.Code = s.Code
 	}
 	if f.options.Mails == Codes {
-		kind = mail.LoginCode
+		l.Kind = mail.LoginCode
 	} else {
-		data.URL = f.auth.MailConfig().BaseURL + f.linkPath + "/" + s.Link
+		l.URL = f.auth.MailConfig().BaseURL + f.linkPath + "/" + s.Link
 	}
-	to.Mail(ctx, kind, u, data)
+	to.Mail(ctx, u, l)
 }
 
 // UseLink logs in the user to whom a link was mailed, by the guard of the handle, which has to be the one that Ask was

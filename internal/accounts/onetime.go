@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -213,10 +214,10 @@ func (o *OneTime) SendCode(ctx context.Context, u models.Authenticatable, m fact
 }
 
 // Mail sends a mail to a user.
-func (o *OneTime) Mail(ctx context.Context, kind string, u models.Authenticatable, data mail.Data) {
+func (o *OneTime) Mail(ctx context.Context, u models.Authenticatable, l factor.Letter) {
 	to, ok := mailbox(u)
 	if !ok {
-		o.logFailure(ctx, kind, u, errors.New("the user has no email address"))
+		o.logFailure(ctx, l.Kind, u, errors.New("the user has no email address"))
 		return
 	}
 	if _, stranger := u.(factor.Recipient); stranger {
@@ -224,10 +225,8 @@ func (o *OneTime) Mail(ctx context.Context, kind string, u models.Authenticatabl
 			u = made // Config.Mail.Language expects the application's type
 		}
 	}
-	if data.URL == "" {
-		data.URL = o.s.Mails.forgotPage()
-	}
-	o.s.Mails.sendTo(ctx, kind, u, to, data)
+	data := mail.Data{URL: cmp.Or(l.URL, o.s.Mails.forgotPage()), Code: l.Code, Expires: l.Expires}
+	o.s.Mails.sendTo(ctx, l.Kind, u, to, data)
 }
 
 // codeLetters are those of codes: none is mistaken for another one.

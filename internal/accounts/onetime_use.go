@@ -86,7 +86,7 @@ func (o *OneTime) use(ctx context.Context, purpose string, a asked) (factor.Prov
 
 // consume uses a record up and returns its user, who must be the same as when it was made.
 func (o *OneTime) consume(ctx context.Context, purpose string, t stores.Token, data sent) (models.Authenticatable, error) {
-	if !o.isOf(t, purpose) || !t.Consumed.IsZero() || !tokens.Lives(t, o.s.Env.Now()) {
+	if !o.usable(t, purpose) {
 		return nil, autherr.ErrInvalidLink
 	}
 	id, owned := o.rm.OwnerID(t.Owner)
@@ -111,6 +111,10 @@ func (o *OneTime) consume(ctx context.Context, purpose string, t stores.Token, d
 	}
 	o.forget()
 	return u, nil
+}
+
+func (o *OneTime) usable(t stores.Token, purpose string) bool {
+	return o.isOf(t, purpose) && t.Consumed.IsZero() && tokens.Lives(t, o.s.Env.Now())
 }
 
 func (o *OneTime) isOf(t stores.Token, purpose string) bool {
@@ -190,7 +194,7 @@ func (o *OneTime) UseLink(ctx context.Context, purpose, link, request, screen st
 		return none, err
 	}
 	data, parsed := parseSent(found.Data)
-	if !right || !parsed || data.second || !o.isOf(found, purpose) {
+	if !right || !parsed || data.second || !o.usable(found, purpose) {
 		return none, autherr.ErrInvalidLink
 	}
 	if err := o.screen(ctx, ok, family, data.sum, screen); err != nil {
