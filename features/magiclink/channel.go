@@ -40,7 +40,7 @@ type ChannelOptions struct {
 	// Login lets users log in by a code alone: it proves one factor.
 	Login bool
 	// Second reports which users must give a code as a second factor at each login, or is nil for nobody. It is called
-	// at each login, after the first proof. An error fails the login with 503.
+	// at each login, after the first proof. An error fails the login with 503. A channel whose Method is "email" has none.
 	Second func(ctx context.Context, u models.Authenticatable) (bool, error)
 }
 
@@ -60,6 +60,8 @@ func (f *Feature) setupChannels(s *ginauth.Setup) error {
 			faults = append(faults, errConfig(c.Name, "is the name of two channels"))
 		case c.Channel == nil:
 			faults = append(faults, errConfig(c.Name, "has no Channel"))
+		case c.Second != nil && c.Method == "email":
+			faults = append(faults, errConfig(c.Name, "is no second factor: whoever reads the mailbox can have the password reset"))
 		case !c.Login && c.Second == nil:
 			faults = append(faults, errConfig(c.Name, "is of no use: set Login or Second"))
 		case err != nil:

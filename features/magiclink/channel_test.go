@@ -243,6 +243,7 @@ func TestChannelsAreChecked(t *testing.T) {
 		"no channel": {Channels: []magiclink.ChannelOptions{{Name: "a", Login: true}}},
 		"no use":     {Channels: []magiclink.ChannelOptions{{Name: "a", Channel: phone}}},
 		"method":     {Channels: []magiclink.ChannelOptions{{Name: "a", Channel: phone, Login: true, Method: "x"}}},
+		"mailbox":    {Channels: []magiclink.ChannelOptions{{Name: "a", Channel: phone, Second: everybody, Method: "email"}}},
 		"mails":      {Mails: 7},
 	} {
 		cfg := ginauth.Config{Features: []ginauth.Feature{magiclink.New(o)}}
