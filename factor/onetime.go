@@ -40,6 +40,8 @@ type OneTime interface {
 	// UseCode uses the code of a message up and returns whose it is. Request is that of Ask, or "" for the cookie. The
 	// errors are autherr.ErrInvalidCode, *autherr.InputError and *autherr.ThrottledError.
 	UseCode(ctx context.Context, purpose, request, code string) (Proved, error)
+	// Registered returns the user of the address of Proved.Email, or nil if there still is none.
+	Registered(ctx context.Context, email string) (models.Authenticatable, error)
 	// Prove verifies the user's address, because the user proved to read mail there. If it was not verified, it ends
 	// what somebody else could have set or got before: the password, all logins and tokens, unless this browser
 	// registered the account or has logged into it. It returns the user as stored.
@@ -64,7 +66,8 @@ type Message struct {
 	Remember bool
 	// Mailed says that the secrets go to the email address of the user.
 	Mailed bool
-	// Strangers says that an address without a user gets a message too, to register.
+	// Strangers says that an address without a user gets a message too, to register. Nothing is stored until it is
+	// used. Within that request ginauth.Manager.Register then verifies the address, under an EventContext.
 	Strangers bool
 	// Deliver sends the secrets. It runs off the request, for at most 15 s. U is a Recipient if there is no user of the
 	// address. An error is logged; it must not contain a secret.

@@ -46,6 +46,10 @@ const (
 type Options struct {
 	// Mails says what a mail contains. Default Links.
 	Mails Contents
+	// Register makes the user of an address that has none, once somebody has used a link or a code that was mailed to
+	// it. It calls Manager.Register with the context that it is given, or another method of the application; the address
+	// is then verified. Addresses without a user get no mail if Register is nil. Default nil.
+	Register func(ctx context.Context, email string) error
 	// WithoutMail turns logins by mail off, for applications that only use channels.
 	WithoutMail bool
 	// Channels are other ways to send codes.
@@ -108,6 +112,7 @@ func (f *Feature) Ask(ctx context.Context, a *ginauth.Authenticator, email strin
 	about := a.EventMeta("")
 	r, err := a.OneTime().Ask(ctx, factor.Message{
 		Purpose: purpose, Email: email, Remember: remember, Mailed: true,
+		Strangers: f.options.Register != nil,
 		Deliver: func(ctx context.Context, u models.Authenticatable, s factor.Secrets) error {
 			f.mail(ctx, a.OneTime(), u, s)
 			f.sent(ctx, about, u, "email")
@@ -162,11 +167,35 @@ func (f *Feature) logInMailbox(ctx context.Context, a *ginauth.Authenticator, p 
 		return nil, f.failed(ctx, a, "email", err)
 	}
 	ctx = context.WithoutCancel(ctx) // the link or code is used up
-	u, err := a.OneTime().Prove(ctx, p.User)
+	u := p.User
+	if u == nil {
+		if u, err = f.register(ctx, a, p.Email); err != nil {
+			return nil, err
+		}
+	}
+	u, err = a.OneTime().Prove(ctx, u)
 	if err != nil {
 		return nil, err
 	}
 	return f.logIn(ctx, a, u, p.Remember, "email", "email")
+}
+
+// register makes the user of an address. A parallel registration may have been first.
+func (f *Feature) register(ctx context.Context, a *ginauth.Authenticator, email string) (models.Authenticatable, error) {
+	if f.options.Register == nil {
+		return nil, ginauth.ErrInvalidLink
+	}
+	failed := f.options.Register(a.EventContext(ctx), email)
+	u, err := a.OneTime().Registered(ctx, email)
+	switch {
+	case err != nil:
+		return nil, err
+	case u == nil && failed != nil:
+		return nil, failed
+	case u == nil:
+		return nil, fmt.Errorf("%w: Options.Register made no user", ginauth.ErrConfig)
+	}
+	return u, nil
 }
 
 func (f *Feature) logIn(

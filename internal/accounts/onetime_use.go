@@ -142,15 +142,25 @@ func (o *OneTime) useStranger(ctx context.Context, a asked) (factor.Proved, erro
 		return factor.Proved{}, err
 	}
 	o.forget()
-	canonical, err := o.rm.Canonical(emailField, a.email)
-	if err != nil {
-		return factor.Proved{}, err
+	if a.mailed {
+		o.r.ProveMailbox(a.email)
 	}
-	u, err := o.rm.ByIdentifier(ctx, emailField, canonical) // who may have registered meanwhile
+	u, err := o.Registered(ctx, a.email) // who may have registered meanwhile
 	if err == nil && u != nil && (realm.Disabled(u) || !a.mailed) {
 		err = autherr.ErrInvalidLink
 	}
 	return factor.Proved{User: u, Email: a.email, Remember: a.remember}, err
+}
+
+// Registered returns the user of an address, or nil.
+func (o *OneTime) Registered(ctx context.Context, email string) (models.Authenticatable, error) {
+	canonical, err := o.rm.Canonical(emailField, email)
+	if err != nil {
+		return nil, err
+	}
+	ctx, span := o.r.Span(ctx)
+	defer span.End()
+	return o.rm.ByIdentifier(ctx, emailField, canonical)
 }
 
 // Asked reports whether this browser asked for a link.
