@@ -158,6 +158,12 @@ func (a *Authenticator) TellFactor(ctx context.Context, u models.Authenticatable
 	a.x.m.mails.TellFactor(ctx, &a.x.State, u, what)
 }
 
+// OneTime returns links and codes that are sent to the guard's users, for features that log users in by them.
+func (a *Authenticator) OneTime() factor.OneTime {
+	g := a.current()
+	return a.x.m.accounts.OneTime(&a.x.State, g.realm, g.name, a.User)
+}
+
 // Owner returns the name of a user of the guard in stores.
 func (a *Authenticator) Owner(u models.Authenticatable) string {
 	return a.current().realm.Owner(u.AuthID())

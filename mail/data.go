@@ -36,6 +36,11 @@ const (
 	// FactorChanged is sent to a user whose second factors were changed. Data.Field says how: FactorAdded,
 	// FactorRemoved, CodeUsed or CodesReplaced.
 	FactorChanged = "factor_changed"
+	// LoginLink is sent to a user who asked to log in without a password. It contains a link, and Data.Code too
+	// if it is not "".
+	LoginLink = "login_link"
+	// LoginCode is sent to a user who logs in. It contains Data.Code.
+	LoginCode = "login_code"
 )
 
 // What FactorChanged tells of.
@@ -50,13 +55,13 @@ const (
 func Kinds() []string {
 	return []string{
 		VerifyEmail, ResetPassword, PasswordChanged, EmailChange, EmailChanged, AlreadyRegistered, RegistrationFailed, NewDevice,
-		FactorChanged,
+		FactorChanged, LoginLink, LoginCode,
 	}
 }
 
 // needsLink reports whether messages of a kind must contain a link.
 func needsLink(kind string) bool {
-	return slices.Contains([]string{VerifyEmail, ResetPassword, EmailChange}, kind)
+	return slices.Contains([]string{VerifyEmail, ResetPassword, EmailChange, LoginLink}, kind)
 }
 
 // Data is the data that templates are executed with. It prints as a placeholder
@@ -73,12 +78,14 @@ type Data struct {
 	Email string
 	// URL is the link in the message. It is an absolute http or https URL of at
 	// most 2048 bytes. It must be made from the configured URL of the
-	// application, and never from the request. VerifyEmail, ResetPassword and
-	// EmailChange require it. In other kinds it may be "". There it leads to a
+	// application, and never from the request. VerifyEmail, ResetPassword,
+	// EmailChange and LoginLink require it. In other kinds it may be "". There it leads to a
 	// page where the user can secure the account, for example by requesting a
 	// new password.
 	URL string
-	// Expires is the time for which the link is valid, or 0 to omit it.
+	// Code is the code that a user logs in with, or "". LoginCode requires it.
+	Code string
+	// Expires is the time for which the link or the code is valid, or 0 to omit it.
 	Expires time.Duration
 	// At is the time of the event that the message reports, or the zero time to
 	// omit it.
@@ -115,6 +122,7 @@ func (d Data) clean(kind string) (Data, error) {
 	d.Address = cleanUntrusted(d.Address, maxName)
 	d.Device = cleanUntrusted(d.Device, maxDevice)
 	d.Field = cleanUntrusted(d.Field, maxName)
+	d.Code = cleanUntrusted(d.Code, maxName)
 	switch {
 	case d.AppName == "":
 		return d, fmt.Errorf("%w: AppName is empty", ErrTemplate)
@@ -122,6 +130,8 @@ func (d Data) clean(kind string) (Data, error) {
 		return d, fmt.Errorf("%w: Email is not an address", ErrTemplate)
 	case d.Expires < 0:
 		return d, fmt.Errorf("%w: Expires is negative", ErrTemplate)
+	case d.Code == "" && kind == LoginCode:
+		return d, fmt.Errorf("%w: %s needs a Code", ErrTemplate, kind)
 	case d.URL == "" && needsLink(kind):
 		return d, fmt.Errorf("%w: %s needs a URL", ErrTemplate, kind)
 	case d.URL != "" && !isLink(d.URL):

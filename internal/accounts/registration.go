@@ -56,13 +56,27 @@ func (s *Service) Register(ctx context.Context, rm *realm.Realm, in config.Regis
 	}
 	s.knowDevice(ctx, rm, in.Email, u)
 	s.Env.Dispatch(ctx, events.Registered{Meta: s.Env.Meta(ctx, in.Guard, u.AuthID())})
-	if v, ok := u.(models.EmailVerifiable); ok && s.Mails != nil && !v.AuthEmailVerified() {
-		s.sendVerification(ctx, rm, u)
+	if err := s.verifyNew(ctx, rm, in, u); err != nil {
+		return nil, err
 	}
 	if s.Config.HideAccountExistence {
 		return nil, nil
 	}
 	return u, nil
+}
+
+// verifyNew sends a new user a link to verify the address, unless the request has proved to read mail there.
+func (s *Service) verifyNew(ctx context.Context, rm *realm.Realm, in config.Registration, u models.Authenticatable) error {
+	v, ok := u.(models.EmailVerifiable)
+	if !ok || s.Mails == nil || v.AuthEmailVerified() {
+		return nil
+	}
+	verifier, can := rm.Users.(models.EmailVerifier)
+	if r := request.Of(ctx); can && r != nil && r.ProvedMailbox() != "" && r.ProvedMailbox() == in.Email {
+		return s.recordVerified(ctx, rm, verifier, in.Guard, u)
+	}
+	s.sendVerification(ctx, rm, u)
+	return nil
 }
 
 // Unproved reports whether a user may not log in before the address is verified. Where

@@ -50,6 +50,7 @@ type pending struct {
 	begun          *http.Request
 	look           bool // the state was made by Follow
 	suspended      any  // a login that waits for a second factor
+	mailbox        string
 	failure        error
 	cookies        []Cookie
 	twins          []string // names that occur with several values
@@ -194,6 +195,24 @@ func (r *State) Suspended() any {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.todo().suspended
+}
+
+// ProveMailbox records that the client proved to read mail at an address, and ProvedMailbox returns the
+// address, or "".
+func (r *State) ProveMailbox(email string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.todo().mailbox = email
+}
+
+// ProvedMailbox returns the address that ProveMailbox recorded, or "".
+func (r *State) ProvedMailbox() string {
+	if r.pending.Load() == nil {
+		return ""
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.todo().mailbox
 }
 
 // BeforeResponse adds a hook that runs once the session is stored, before the

@@ -32,6 +32,7 @@ const (
 	Email    Purpose = "email"
 	Personal Purpose = "personal"
 	Pending  Purpose = "pending"
+	OneTime  Purpose = "onetime"
 )
 
 // kindStamp marks a fingerprint of a security stamp, as opposed to one of a password
