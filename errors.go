@@ -35,6 +35,8 @@ var (
 	ErrStepUp = autherr.ErrStepUp
 	// ErrSecondFactor: the user must prove a second factor first. 403.
 	ErrSecondFactor = autherr.ErrSecondFactor
+	// ErrFactorRequired: the user must enrol a second factor before anything else. 403.
+	ErrFactorRequired = autherr.ErrFactorRequired
 	// ErrForbidden: the user may not do this. 403.
 	ErrForbidden = autherr.ErrForbidden
 	// ErrMissingAbility: the request's personal access token lacks an ability. 403.

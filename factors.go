@@ -11,7 +11,6 @@ import (
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/pending"
-	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/internal/tokens"
 	"github.com/ginauth/ginauth/models"
@@ -35,7 +34,29 @@ func (a *Authenticator) decide(ctx context.Context, p *proof) ([]string, error) 
 	if err := a.check(ctx, p); err != nil || p.request.proofs.Complete() {
 		return nil, err
 	}
-	return a.factorsOf(ctx, p.request.User)
+	factors, err := a.factorsOf(ctx, p.request.User)
+	p.request.mustEnrol = err == nil && len(factors) == 0 && a.x.m.pending.MustEnrol(ctx, &a.x.State, p.request.User)
+	return factors, err
+}
+
+// mustEnrol reports whether a login that goes on can do nothing but enrol a second factor.
+func (a *Authenticator) mustEnrol(ctx context.Context, u models.Authenticatable, proofs factor.Proofs) (bool, error) {
+	if a.x.m.cfg.Factors.Required == nil || proofs.Complete() {
+		return false, nil
+	}
+	factors, err := a.factorsOf(ctx, u)
+	return err == nil && len(factors) == 0 && a.x.m.pending.MustEnrol(ctx, &a.x.State, u), err
+}
+
+// AllowEnrolment lets a login that must enrol a second factor, see Config.Factors, be the user of requests to a route. Put
+// it before Auth, on routes that enrol a factor, confirm the password or log out, and do nothing else.
+func (m *Manager) AllowEnrolment() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		m.handle(c, func(x *requestState) error {
+			x.Enrolling = true
+			return nil
+		})
+	}
 }
 
 // factorsOf returns the factors that a user of the guard has.
@@ -92,19 +113,13 @@ func (a *Authenticator) PendingLogin(ctx context.Context) (*PendingLogin, error)
 }
 
 func (a *Authenticator) findPending(ctx context.Context, token string) (*pending.Found, error) {
-	m := a.x.m
 	var sess *session.Session
 	if a.x.Started {
 		sess = &a.x.session.s
 	}
 	ctx, span := a.x.Span(ctx)
 	defer span.End()
-	return m.pending.Find(ctx, sess, token, func(guard string) *realm.Realm {
-		if g, ok := m.guards[guard]; ok {
-			return g.realm
-		}
-		return nil
-	})
+	return a.x.m.pending.Find(ctx, sess, token)
 }
 
 // AnswerChallenge completes a pending login, that of the session if the token is "". Prove reports whether the client

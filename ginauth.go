@@ -24,6 +24,7 @@ import (
 	"github.com/ginauth/ginauth/internal/passwords"
 	"github.com/ginauth/ginauth/internal/pending"
 	"github.com/ginauth/ginauth/internal/preflight"
+	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/remember"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/seal"
@@ -99,6 +100,7 @@ func New(config Config) (*Manager, error) {
 	}
 	m.stamps = stamp.New(ring.Derive("security stamp"))
 	m.setupFeatures(ring, &f)
+	settings.Factors(&f, &cfg.Factors, len(m.features.challenges) > 0)
 	m.makeGuards(&f)
 	if len(f) == 0 {
 		m.mails = accounts.NewMails(m.env, cfg.Mail.Mailer, cfg.Mail.Queue, cfg.Mail.Templates, settings.Accounts(&cfg.Account, &cfg.Mail).Mail, &f)
@@ -124,8 +126,9 @@ func New(config Config) (*Manager, error) {
 func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 	cfg := &m.cfg
 	m.intended = seal.New(ring.Derive("intended url"))
-	realms := make(map[string]string, len(m.guards))
+	realms, all := make(map[string]string, len(m.guards)), make(map[string]*realm.Realm, len(m.guards))
 	for name, g := range m.guards {
+		all[name] = g.realm
 		if _, inSession := g.Guard.(*sessionGuard); inSession {
 			realms[name] = g.realm.Name
 		}
@@ -139,12 +142,13 @@ func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 	})
 	m.limiter = throttle.New(m.env, m.stores.Limiter, settings.Limiter(&cfg.Throttle, ring))
 	tokenConfig := settings.Tokens(&cfg.JWT, &cfg.Refresh, &cfg.PersonalTokens, &cfg.Account)
+	tokenConfig.Enrolment = cfg.Factors.Required != nil
 	tokenConfig.Successors = ring.Derive("token successor")
 	m.tokens = tokens.New(m.env, m.stores.Tokens, signing, tokenConfig)
 	m.jwt = jwt.New(m.tokens)
 	m.pending = &pending.Service{
 		Env: m.env, Tokens: m.tokens, Limiter: m.limiter, Sealer: seal.New(ring.Derive("pending login")),
-		Page: cfg.Pages.SecondFactor, Base: cfg.BasePath,
+		Page: cfg.Pages.SecondFactor, Base: cfg.BasePath, Realms: all, Rules: cfg.Factors,
 	}
 	m.remember = &remember.Service{Env: m.env, Sessions: m.sessions, Tokens: m.tokens, Config: settings.Remember(&cfg.Session, &cfg.Account)}
 	m.accounts = &accounts.Service{

@@ -26,6 +26,8 @@ type LoginRequest struct {
 	Remember bool
 	// proofs are what was proved.
 	proofs factor.Proofs
+	// mustEnrol says that the login can do nothing but enrol a second factor.
+	mustEnrol bool
 	// remembered says that the login goes on from one that a remember-me cookie began, and no password was given.
 	remembered bool
 }
@@ -97,7 +99,8 @@ func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*Log
 }
 
 // Validate returns the user to whom the credentials belong, and does not log the user in. It counts as an attempt.
-// The errors are those of Attempt, and ErrSecondFactor if the user has a second factor, which credentials do not prove.
+// The errors are those of Attempt, ErrSecondFactor if the user has a second factor, which credentials do not prove, and
+// ErrFactorRequired if the user must have one.
 func (a *Authenticator) Validate(ctx context.Context, credentials Credentials) (models.Authenticatable, error) {
 	p, err := a.prove(ctx, credentials, nil)
 	if err != nil {
@@ -106,6 +109,9 @@ func (a *Authenticator) Validate(ctx context.Context, credentials Credentials) (
 	defer p.password.Attempt.Done()
 	if err := a.admit(ctx, p); err != nil {
 		return nil, err
+	}
+	if p.request.mustEnrol {
+		return nil, ErrFactorRequired
 	}
 	return p.request.User, nil
 }
@@ -234,6 +240,8 @@ func (a *Authenticator) logIn(ctx context.Context, p *proof) (*LoginResult, erro
 		return nil, err
 	case len(missing) > 0:
 		return a.suspend(ctx, p, missing)
+	case p.request.mustEnrol && !g.own:
+		return nil, ErrFactorRequired // another guard does not know such logins
 	}
 	if err := p.succeed(ctx); err != nil {
 		return nil, err
@@ -244,7 +252,8 @@ func (a *Authenticator) logIn(ctx context.Context, p *proof) (*LoginResult, erro
 	if err != nil {
 		return nil, err
 	}
-	a.x.results.Put(g, authResult{user: u})
+	res.MustEnrol = p.request.mustEnrol
+	a.x.results.Put(g, authResult{user: u, mustEnrol: res.MustEnrol})
 	if m.env.Events.Heard() {
 		a.x.Emit(events.Login{Meta: a.x.Meta(g.name, u.AuthID())})
 	}
@@ -276,6 +285,10 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 		return nil, err
 	}
 	proofs.Password = password
+	enrol, err := a.mustEnrol(ctx, changed, proofs)
+	if err != nil {
+		return nil, err
+	}
 	row := ""
 	if loggedIn {
 		row = a.x.session.s.Row()
@@ -286,13 +299,14 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 	if _, session := g.Guard.(*sessionGuard); ok && (!session || loggedIn) {
 		res, err = stateful.Login(ctx, a, LoginRequest{
 			User: changed, Confirmed: !password.IsZero(), Remember: login.Series != "", proofs: proofs,
-			remembered: login.Remembered && password.IsZero(),
+			remembered: login.Remembered && password.IsZero(), mustEnrol: enrol,
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	a.x.results.Put(g, authResult{user: changed})
+	res.MustEnrol = enrol
+	a.x.results.Put(g, authResult{user: changed, mustEnrol: enrol})
 	return res, nil
 }
 

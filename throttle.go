@@ -71,21 +71,11 @@ func (a *Authenticator) Throttle(ctx context.Context, field, identifier string) 
 	if g.realm.Users == nil {
 		return nil, realm.ErrNoProvider
 	}
-	canonical, err := g.realm.Canonical(field, identifier)
-	if err != nil {
-		return nil, err
-	}
-	m := a.x.m
-	s := m.limiter.Subject(&a.x.State, g.realm, field, canonical, "")
 	attempt := new(LoginAttempt)
-	defer attempt.a.Done() // nobody knows when the handler will have compared the secret
-	if err := m.limiter.ReserveIn(ctx, &attempt.a, &a.x.State, g.name, s, a.x.limits); err != nil {
+	if err := a.x.m.limiter.ReserveFor(ctx, &attempt.a, &a.x.State, g.name, g.realm, field, identifier, a.x.limits); err != nil {
 		return nil, err
 	}
-	if attempt.a.NeedsUser(g.realm) {
-		_, err = attempt.a.LookUp(ctx, g.realm, field, canonical)
-	}
-	return attempt, err
+	return attempt, nil
 }
 
 // Succeed clears the account's counts, as a login does. The error wraps ErrUnavailable.

@@ -53,6 +53,9 @@ type Result struct {
 	// Pending says that the login waits for a second factor: nobody is logged in yet. It is nil if the login is
 	// complete.
 	Pending *Pending
+	// MustEnrol says that the user must enrol a second factor: until then the login can do nothing else, see
+	// Config.Factors.
+	MustEnrol bool
 	// Tokens are the tokens that authenticate the client from now on, or nil if the guard issues none.
 	Tokens *token.Pair
 }

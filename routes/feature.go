@@ -80,6 +80,9 @@ func loginBody(res *ginauth.LoginResult, more []Field) any {
 		_ = json.Unmarshal(data, &body)
 	default:
 		body["user"] = defaultUser(res.User)
+		if res.MustEnrol {
+			body["must_enrol"] = true
+		}
 	}
 	for _, f := range more {
 		body[f.Name] = f.Value

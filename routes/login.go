@@ -14,11 +14,11 @@ func (s *server) loginRoutes() []endpoint {
 	throttle := s.m.ThrottleLogins()
 	return []endpoint{
 		{Login, s.sessions, public(throttle), s.answer(Login, s.login)},
-		{Logout, true, public(), s.answer(Logout, s.logout)},
+		{Logout, true, public(s.m.AllowEnrolment()), s.answer(Logout, s.logout)},
 		{Me, true, []gin.HandlerFunc{s.m.Auth(s.guards()...)}, s.answer(Me, s.me)},
 		{ChangePassword, s.can.ChangePassword, s.users(throttle), s.answer(ChangePassword, s.changePassword)},
-		{ConfirmPassword, true, s.users(throttle), s.answer(ConfirmPassword, s.confirmPassword)},
-		{PasswordConfirmed, true, s.users(), s.answer(PasswordConfirmed, s.passwordConfirmed)},
+		{ConfirmPassword, true, s.enrolling(throttle), s.answer(ConfirmPassword, s.confirmPassword)},
+		{PasswordConfirmed, true, s.enrolling(), s.answer(PasswordConfirmed, s.passwordConfirmed)},
 	}
 }
 

@@ -22,6 +22,8 @@ type Pair struct {
 	RefreshToken string `json:"refresh_token"`
 	// RefreshExpiresIn is the lifetime of the refresh token if it is not used, in seconds.
 	RefreshExpiresIn int64 `json:"refresh_expires_in"`
+	// MustEnrol says that the login can do nothing but enrol a second factor, see Config.Factors.
+	MustEnrol bool `json:"must_enrol,omitempty"`
 	// DeviceToken says that this client has logged into the account by a password, or is "". The client sends it with
 	// the credentials of its next login, which is then counted apart from those of strangers. It opens nothing.
 	DeviceToken string `json:"device_token,omitempty"`

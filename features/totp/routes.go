@@ -26,13 +26,14 @@ const fresh = 15 * time.Minute
 // It panics if there is no guard of Options.Guards.
 func (f *Feature) Mount(group routes.Router) {
 	start := f.auth.StartSession()
+	enrol := f.auth.AllowEnrolment()
 	users, confirmed := f.auth.Auth(routes.FeatureGuards(f.auth, f.options.Guards)...), f.auth.ConfirmPassword()
 	var standard ginauth.Limit
 	guesses := f.auth.ThrottleFailures("totp", standard)
 	group.POST("/login/totp", routes.NoStore, start, ginauth.Public(), guesses, f.answer)
-	group.GET("/totp", routes.NoStore, start, users, f.show)
-	group.POST("/totp/enrolment", routes.NoStore, start, users, confirmed, f.begin)
-	group.POST("/totp", routes.NoStore, start, users, confirmed, guesses, f.confirm)
+	group.GET("/totp", routes.NoStore, start, enrol, users, f.show)
+	group.POST("/totp/enrolment", routes.NoStore, start, enrol, users, confirmed, f.begin)
+	group.POST("/totp", routes.NoStore, start, enrol, users, confirmed, guesses, f.confirm)
 	group.POST("/totp/confirm", routes.NoStore, start, users, guesses, f.stepUp)
 	proved := f.auth.RequireLevel(factor.LevelTwo, fresh)
 	group.DELETE("/totp", routes.NoStore, start, users, proved, f.disable)

@@ -42,6 +42,7 @@ var table = []Answer{
 	{autherr.ErrPasswordConfirmation, 403, "password_confirmation_required", "Confirm your password to continue."},
 	{autherr.ErrStepUp, 403, "step_up_required", "Prove who you are again to continue."},
 	{autherr.ErrSecondFactor, 403, "second_factor_required", "Prove a second factor to continue."},
+	{autherr.ErrFactorRequired, 403, "factor_required", "Set up a second factor to continue."},
 	{autherr.ErrMissingAbility, 403, "missing_ability", "The token does not allow this."},
 	{autherr.ErrForbidden, 403, "forbidden", "This action is not allowed."},
 	{autherr.ErrMalformed, 400, "malformed_request", "The request body cannot be read: it is not complete, or not what its media type says."},

@@ -41,6 +41,16 @@ func (s *Service) Factors(
 	return names, nil
 }
 
+// MustEnrol reports whether a login of a user without a factor can do nothing but enrol one.
+func (s *Service) MustEnrol(ctx context.Context, r *request.State, u models.Authenticatable) bool {
+	if s.Rules.Required == nil {
+		return false
+	}
+	ctx, span := r.Span(ctx)
+	defer span.End()
+	return s.Rules.Required(ctx, u) && (s.Rules.GraceUntil == nil || !s.Env.Now().Before(s.Rules.GraceUntil(ctx, u)))
+}
+
 // Prove counts a guess at a factor and asks whether it is right. The pending login is "" for a user
 // who is logged in.
 func (s *Service) Prove(

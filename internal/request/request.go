@@ -33,8 +33,9 @@ type State struct {
 	//
 	// Started says that the request has a session, and Answering that the application's
 	// handler of errors runs: both are set by the middlewares, one after the other.
+	// Enrolling says that a login that must enrol a second factor may be the request's.
 	// SessionCommitted says that the session cannot be changed any more; the session guards it.
-	Started, Answering, SessionCommitted bool
+	Started, Answering, Enrolling, SessionCommitted bool
 
 	settled bool // committed or discarded
 	// Private says that the response depends on a token that is not in the Authorization header.

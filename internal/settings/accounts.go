@@ -34,6 +34,16 @@ func AccountDefaults(c *config.Account) {
 	Default(&c.MailPerHour, 5)
 }
 
+// Factors checks who must have a second factor, given whether any feature adds one.
+func Factors(f *faults.List, c *config.Factors, any bool) {
+	if c.Required != nil && !any {
+		f.Add("Factors.Required", "needs a feature with a second factor, which users could enrol")
+	}
+	if c.Required == nil && c.GraceUntil != nil {
+		f.Add("Factors.GraceUntil", "is set without Factors.Required")
+	}
+}
+
 // Account checks the settings of accounts that their engine does not.
 func Account(f *faults.List, c *config.Account) {
 	f.AtLeast(time.Second, map[string]time.Duration{"Account.ConfirmLifetime": c.ConfirmLifetime})

@@ -136,7 +136,8 @@ func TrustedProxies(f *faults.List, texts []string, another bool) *clientaddr.Pr
 func Pages(f *faults.List, p *config.Pages, base string) {
 	Paths(f, map[string]string{
 		"Pages.Login": p.Login, "Pages.Home": p.Home, "Pages.VerifyEmail": p.VerifyEmail,
-		"Pages.ConfirmPassword": p.ConfirmPassword, "Pages.SecondFactor": p.SecondFactor, "BasePath": base,
+		"Pages.ConfirmPassword": p.ConfirmPassword, "Pages.SecondFactor": p.SecondFactor, "Pages.EnrolFactor": p.EnrolFactor,
+		"BasePath": base,
 	})
 	if strings.HasSuffix(base, "/") || strings.Contains(base, "?") {
 		f.Add("BasePath", "%q is not like \"/app\": it ends without a slash and has no query", base)
@@ -152,7 +153,7 @@ func OutsideBase(baseURL, basePath string) bool {
 
 // HasPages reports whether any page is named.
 func HasPages(p *config.Pages) bool {
-	return p.Login != "" || p.ConfirmPassword != "" || p.SecondFactor != "" || p.VerifyEmail != "" || p.Error != nil
+	return p.Login != "" || p.ConfirmPassword != "" || p.SecondFactor != "" || p.EnrolFactor != "" || p.VerifyEmail != "" || p.Error != nil
 }
 
 // Cookie returns the attributes that all cookies share.

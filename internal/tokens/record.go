@@ -23,16 +23,25 @@ type Data struct {
 	Fingerprint stores.Digest
 	// Address is the address of the client that the token was made for.
 	Address string
-	// Proof is what the login was proved by, or zero.
-	Proof factor.Proof
+	Login
 }
 
-// The layout of Data: the version, whether it is bound, the rotations of the family, the
+// Login is what the tokens of a login know of it.
+type Login struct {
+	// Proof is what the login was proved by, or zero.
+	Proof factor.Proof
+	// MustEnrol says that the login can do nothing but enrol a second factor.
+	MustEnrol bool
+}
+
+// The layout of Data: the version, flags, the rotations of the family, the
 // fingerprint, the proof, the address. Version 1 had no rotations, and version 2 has no proof.
 const (
 	dataVersion = 2
 	dataProved  = 3
 	proofSize   = 10
+	bound       = 1 // flags of the second byte, of which the others are for dataProved only
+	mustEnrol   = 2
 	rateAt      = 2
 	rateSize    = 12
 	sumAt       = rateAt + rateSize
@@ -44,10 +53,13 @@ func (d Data) Encode() []byte {
 	b := make([]byte, sumAt, dataFixed+proofSize+len(d.Address))
 	b[0] = dataVersion
 	if d.Bound {
-		b[1] = 1
+		b[1] = bound
 	}
 	b = append(b, d.Fingerprint[:]...)
-	if !d.Proof.At.IsZero() {
+	if d.MustEnrol {
+		b[1] |= mustEnrol
+	}
+	if d.MustEnrol || !d.Proof.At.IsZero() {
 		b[0] = dataProved
 		b, _ = d.Proof.AppendBinary(b)
 	}
@@ -61,15 +73,16 @@ func ParseData(b []byte) (Data, error) {
 		at = rateAt
 	}
 	end := at + len(stores.Digest{})
-	proof := 0
+	proof, flags := 0, byte(bound)
 	if len(b) > 0 && b[0] == dataProved {
-		proof = proofSize
+		proof, flags = proofSize, bound|mustEnrol
 	}
-	if len(b) < end+proof || b[0] < 1 || b[0] > dataProved || b[1] > 1 {
+	if len(b) < end+proof || b[0] < 1 || b[0] > dataProved || b[1] > flags {
 		return Data{}, fmt.Errorf("%w: data of a token", stores.ErrCorrupt)
 	}
-	d := Data{Bound: b[1] == 1, Fingerprint: stores.Digest(b[at:end]), Address: string(b[end+proof:])}
+	d := Data{Bound: b[1]&bound != 0, Fingerprint: stores.Digest(b[at:end]), Address: string(b[end+proof:])}
 	if proof > 0 {
+		d.MustEnrol = b[1]&mustEnrol != 0
 		_ = d.Proof.UnmarshalBinary(b[end : end+proof]) // of the right size
 	}
 	return d, nil
