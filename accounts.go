@@ -274,6 +274,9 @@ func (m *Manager) Capabilities(guard string) (can Capabilities, ok bool) {
 	_, can.ChangeEmail = g.realm.Users.(models.EmailChanger)
 	_, can.ChangePassword = g.realm.Users.(models.PasswordChanger)
 	_, can.ChangeStamp = g.realm.Users.(models.StampChanger)
+	for _, c := range m.features.challenges {
+		can.Factors = append(can.Factors, c.Name)
+	}
 	return can, true
 }
 

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -27,6 +28,8 @@ type site struct {
 // Can says which pages there are.
 type Can struct {
 	Register, Reset, Verify, ChangeEmail, ChangePassword, LogoutDevices, Tokens bool
+	// TOTP and Recovery are the pages of the features of that name, which Mount of the feature adds.
+	TOTP, Recovery bool
 }
 
 // siteKey is where the middleware of Mount leaves the site on the context.
@@ -85,6 +88,7 @@ func newSite(base string, m *ginauth.Manager, options Options) *site {
 		Register: web.Register, Reset: mails && web.ChangePassword, Verify: mails && web.VerifyEmail,
 		ChangeEmail: mails && web.ChangeEmail, ChangePassword: web.ChangePassword, LogoutDevices: web.ChangeStamp,
 		Tokens: personal.PersonalTokens && personal.Users,
+		TOTP:   slices.Contains(web.Factors, "totp"), Recovery: slices.Contains(web.Factors, "recovery"),
 	}
 	s.forms = s.makeForms()
 	return s

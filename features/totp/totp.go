@@ -110,8 +110,25 @@ func (f *Feature) Begin(ctx context.Context, a *ginauth.Authenticator) (*Enrolme
 	if err != nil {
 		return nil, err
 	}
+	return f.enrolment(u, token, secret), nil
+}
+
+func (f *Feature) enrolment(u models.Authenticatable, token string, secret []byte) *Enrolment {
 	text := encoding.EncodeToString(secret)
-	return &Enrolment{Token: token, Secret: text, URL: f.url(u, text)}, nil
+	return &Enrolment{Token: token, Secret: text, URL: f.url(u, text)}
+}
+
+// again returns an enrolment of the user that still waits for its first code, or nil.
+func (f *Feature) again(ctx context.Context, a *ginauth.Authenticator, token string) *Enrolment {
+	u, err := routes.Owner(ctx, a)
+	if err != nil {
+		return nil
+	}
+	secret, _, ok := f.enrolled.Open(f.now(), token, []byte(a.Owner(u)))
+	if !ok {
+		return nil
+	}
+	return f.enrolment(u, token, secret)
 }
 
 func (f *Feature) mayEnrol(ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable) error {
