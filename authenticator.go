@@ -232,8 +232,7 @@ func (a *Authenticator) Cannot(ctx context.Context, ability string, resource ...
 	return !a.Can(ctx, ability, resource...)
 }
 
-// Authorize returns nil if the request's user has the ability, and otherwise an error that Abort answers with the
-// right status.
+// Authorize returns nil if the request's user has the ability, and otherwise an error for Abort.
 func (a *Authenticator) Authorize(ctx context.Context, ability string, resource ...any) error {
 	// A handler may ask about any number of resources, and its rules do the application's work. Each call has the
 	// limit of its own, outside the budget.

@@ -162,6 +162,9 @@ func (a *Authenticator) Owner(u models.Authenticatable) string {
 	return a.current().realm.Owner(u.AuthID())
 }
 
+// Owner returns the name of a guard's user in stores. It panics if there is no guard of the name.
+func (m *Manager) Owner(guard, userID string) string { return m.mustGuard(guard).realm.Owner(userID) }
+
 // suspendRecalled keeps a login that a remember-me cookie began, if the session does not, and returns ErrSecondFactor.
 func (a *Authenticator) suspendRecalled(ctx context.Context, p *proof) error {
 	f, err := a.findPending(ctx, "")

@@ -80,8 +80,10 @@ func TestExample(t *testing.T) {
 			n.account()
 			n.tokens()
 			n.devices(base)
+			n.factors()
 			n.signOut()
 			n.reset("ocelots juggle nine marbles")
+			n.recover()
 			n.lost()
 		})
 	}
@@ -91,6 +93,9 @@ func TestExample(t *testing.T) {
 type newcomer struct {
 	*browser
 	email string
+	// secret is that of the authenticator app, and used the code that was typed last.
+	secret, used string
+	recovery     string
 }
 
 func (n *newcomer) signUp() {
@@ -148,8 +153,14 @@ func (n *newcomer) signIn(password string) {
 	n.fill("#password", password)
 	n.check("#remember")
 	n.press("main form button")
-	n.until("somebody is signed in", `document.readyState === "complete" && document.querySelector("form[action='/logout']") !== null`)
+	if n.secret != "" {
+		n.signInWithCode()
+	}
+	n.until("somebody is signed in", signedIn)
 }
+
+// signedIn is true on a page for a user who is logged in.
+const signedIn = `document.readyState === "complete" && document.querySelector("form[action='/logout']") !== null`
 
 func (n *newcomer) write() {
 	n.t.Helper()

@@ -1,11 +1,6 @@
 package pages_test
 
 import (
-	"crypto/hmac"
-	"crypto/sha1"
-	"encoding/base32"
-	"encoding/binary"
-	"fmt"
 	"html"
 	"regexp"
 	"strings"
@@ -23,17 +18,14 @@ import (
 	"github.com/ginauth/ginauth/routes"
 )
 
-// codeOf returns the code of a secret at a time (RFC 6238).
+// codeOf returns the code of a secret at a time.
 func codeOf(t *testing.T, secret string, at time.Time) string {
 	t.Helper()
-	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(secret)
+	code, err := totp.Code(secret, at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mac := hmac.New(sha1.New, key)
-	_ = binary.Write(mac, binary.BigEndian, at.Unix()/30)
-	sum := mac.Sum(nil)
-	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[sum[19]&15:])&0x7fffffff%1_000_000)
+	return code
 }
 
 // factors is an application with the pages of second factors.

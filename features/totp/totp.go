@@ -214,6 +214,17 @@ func (f *Feature) create(ctx context.Context, owner string, secret []byte, step 
 	return ginauth.Unavailable("store factor", err)
 }
 
+// Import gives a user of a guard the factor with a secret in base32 that an app has already, as from another system. The
+// user is not told. The errors are *InputError if the secret is not 128 to 512 bits in base32, an error wrapping
+// ginauth.ErrConflict if the user has the factor, and ginauth.ErrUnavailable.
+func (f *Feature) Import(ctx context.Context, guard, userID, secret string) error {
+	raw, err := encoding.DecodeString(strings.TrimRight(strings.ToUpper(secret[:min(len(secret), 128)]), "="))
+	if err != nil || len(raw) < 16 || len(raw) > 64 {
+		return &ginauth.InputError{Field: "secret", Reason: "is not 128 to 512 bits in base32"}
+	}
+	return f.create(ctx, f.auth.Owner(guard, userID), raw, 0)
+}
+
 // Answer completes a pending login by a code. The token may be "" for the pending login of the session. The errors are
 // those of Authenticator.AnswerChallenge, and *InputError if the code is not 6 digits.
 func (f *Feature) Answer(ctx context.Context, a *ginauth.Authenticator, token, code string) (*ginauth.LoginResult, error) {
