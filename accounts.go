@@ -273,8 +273,8 @@ func (m *Manager) Capabilities(guard string) (can Capabilities, ok bool) {
 	_, can.ChangeEmail = g.realm.Users.(models.EmailChanger)
 	_, can.ChangePassword = g.realm.Users.(models.PasswordChanger)
 	_, can.ChangeStamp = g.realm.Users.(models.StampChanger)
-	for _, c := range m.features.challenges {
-		can.Factors = append(can.Factors, c.Name)
+	for _, f := range m.cfg.Features {
+		can.Features = append(can.Features, f.Name())
 	}
 	return can, true
 }

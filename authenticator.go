@@ -150,8 +150,7 @@ func (a *Authenticator) Guest(ctx context.Context) bool {
 	return err == nil && u == nil
 }
 
-// Token returns the token that authenticated the request, or nil if it was no token or the request is anonymous. The
-// error is that of User.
+// Token returns the token that authenticated the request, or nil if there was none. The error is that of User.
 func (a *Authenticator) Token(ctx context.Context) (*TokenInfo, error) {
 	if _, err := a.User(ctx); err != nil {
 		return nil, err

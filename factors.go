@@ -157,6 +157,11 @@ func (a *Authenticator) TellFactor(ctx context.Context, u models.Authenticatable
 	a.x.m.mails.TellFactor(ctx, &a.x.State, u, what)
 }
 
+// Tell sends the user a mail of a kind that needs no link, such as mail.AccountDeleted, if there is a Mailer.
+func (a *Authenticator) Tell(ctx context.Context, u models.Authenticatable, kind string) {
+	a.x.m.mails.Tell(ctx, &a.x.State, u, kind)
+}
+
 // Owner returns the name of a user of the guard in stores.
 func (a *Authenticator) Owner(u models.Authenticatable) string {
 	return a.current().realm.Owner(u.AuthID())

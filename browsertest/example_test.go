@@ -85,6 +85,7 @@ func TestExample(t *testing.T) {
 			n.reset("ocelots juggle nine marbles")
 			n.recover()
 			n.lost()
+			n.leave("ocelots juggle nine marbles")
 		})
 	}
 }
@@ -283,4 +284,24 @@ func (n *newcomer) lost() {
 	n.look("not found")
 	n.press("main a")
 	n.at("/")
+}
+
+// leave changes the name, and then deletes the account.
+func (n *newcomer) leave(password string) {
+	n.t.Helper()
+	n.visit("/profile")
+	n.fill("#name", "Nina Ella")
+	n.press("form[action='/profile'] button")
+	n.until("the name is changed", `document.readyState === "complete" && document.querySelector(".notice") !== null && document.querySelector("#name").value === "Nina Ella"`)
+	n.look("profile with a new name")
+	n.press(`main a[href="/account/delete"]`)
+	n.at("/account/delete")
+	n.look("delete the account")
+	n.fill("#password", password)
+	n.press("form[action='/account/delete'] button")
+	n.at("/login")
+	if !n.has(".notice") {
+		n.t.Errorf("%s: no notice of the deletion: %s", n.name, n.text())
+	}
+	n.look("account deleted")
 }

@@ -20,6 +20,6 @@ type Capabilities struct {
 	Users bool
 	// The others say what the provider supports.
 	Register, VerifyEmail, ChangeEmail, ChangePassword, ChangeStamp bool
-	// Factors are the names of the second factors that features add, whether or not a user has one.
-	Factors []string
+	// Features are the names of Config.Features.
+	Features []string
 }

@@ -25,6 +25,7 @@ import (
 	gormlogger "gorm.io/gorm/logger"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/features/account"
 	"github.com/ginauth/ginauth/features/recovery"
 	"github.com/ginauth/ginauth/features/totp"
 	"github.com/ginauth/ginauth/mail"
@@ -102,6 +103,7 @@ type blog struct {
 	pages      pages.Options
 	codes      *totp.Feature
 	recovery   *recovery.Feature
+	profiles   *account.Feature
 	mails      *mailbox
 	closeRedis func() error // nil without Redis
 }
@@ -119,6 +121,7 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 		db: db, users: gormstore.Users[User](db), logger: logger, pages: options, mails: &mailbox{next: logMailer(logger)},
 		codes: totp.New(totp.Options{}), recovery: recovery.New(recovery.Options{}),
 	}
+	b.profiles = account.New(account.Options{Rename: b.users.ChangeName, Delete: b.deleteUser})
 	set := gormstore.New(db)
 	if redisURL != "" {
 		if set, b.closeRedis, err = useRedis(set, redisURL); err != nil {
@@ -139,7 +142,7 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 		Audit:  ginauth.SlogAudit(logger),
 		Logger: logger,
 		Pages:  sitePages(), ErrorHandler: pages.ErrorHandler,
-		Features: []ginauth.Feature{b.codes, b.recovery},
+		Features: []ginauth.Feature{b.codes, b.recovery, b.profiles},
 	})
 	if err != nil {
 		return nil, errors.Join(err, closeDB(db))

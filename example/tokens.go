@@ -25,5 +25,6 @@ func (b *blog) accountRoutes(r *gin.Engine) {
 	routes.Mount(r.Group("/api"), b.auth, routes.Options{User: view, Without: siteRoutes})
 	b.codes.Mount(r)
 	b.recovery.Mount(r)
+	b.profiles.Mount(r)
 	r.GET("/api/posts", ginauth.Auth("api", "token"), ginauth.RequireAbilitiesOrLogin("posts:read"), b.listPosts)
 }

@@ -36,6 +36,8 @@ const (
 	// FactorChanged is sent to a user whose second factors were changed. Data.Field says how: FactorAdded,
 	// FactorRemoved, CodeUsed or CodesReplaced.
 	FactorChanged = "factor_changed"
+	// AccountDeleted is sent to the address of an account that was deleted.
+	AccountDeleted = "account_deleted"
 )
 
 // What FactorChanged tells of.
@@ -50,7 +52,7 @@ const (
 func Kinds() []string {
 	return []string{
 		VerifyEmail, ResetPassword, PasswordChanged, EmailChange, EmailChanged, AlreadyRegistered, RegistrationFailed, NewDevice,
-		FactorChanged,
+		FactorChanged, AccountDeleted,
 	}
 }
 

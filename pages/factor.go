@@ -16,21 +16,23 @@ import (
 // secondFactorPath is the page that asks for a second factor.
 const secondFactorPath = "/login/second-factor"
 
-// The endpoints of the features totp and recovery.
+// The endpoints of the features totp, recovery and account.
 const (
 	answerTOTP     routes.Route = "POST /login/totp"
 	showTOTP       routes.Route = "GET /totp"
 	beginTOTP      routes.Route = "POST /totp/enrolment"
 	confirmTOTP    routes.Route = "POST /totp"
 	stepUpTOTP     routes.Route = "POST /totp/confirm"
+	changeName     routes.Route = "POST /profile"
+	deleteAccount  routes.Route = "POST /account/delete"
 	disableTOTP    routes.Route = "POST /totp/delete"
 	answerRecovery routes.Route = "POST /login/recovery"
 	showRecovery   routes.Route = "GET /recovery-codes"
 	makeRecovery   routes.Route = "POST /recovery-codes"
 )
 
-// addFactorForms adds the forms of second factors.
-func (s *site) addFactorForms(forms map[routes.Route]form) {
+// addFeatureForms adds the forms of features.
+func (s *site) addFeatureForms(forms map[routes.Route]form) {
 	enrolled := form{page: "/totp", done: "/totp", code: "code", notice: "The authenticator app is set up. Other devices are signed out."}
 	if s.can.Recovery {
 		enrolled.done = "/recovery-codes"
@@ -40,6 +42,8 @@ func (s *site) addFactorForms(forms map[routes.Route]form) {
 	forms[answerRecovery] = form{page: secondFactorPath, done: "/profile", code: "recovery_code"}
 	forms[confirmTOTP] = enrolled
 	forms[stepUpTOTP] = form{page: secondFactorPath, done: "/profile", code: "code"}
+	forms[changeName] = form{page: "/profile", done: "/profile", notice: "Your name was changed."}
+	forms[deleteAccount] = form{page: "/account/delete", done: "/login", notice: "Your account was deleted."}
 	forms[disableTOTP] = form{page: "/totp", done: "/totp", notice: "The authenticator app is removed."}
 }
 

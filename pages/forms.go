@@ -52,7 +52,7 @@ func (s *site) makeForms() map[routes.Route]form {
 		routes.CreateToken:   {page: "/tokens/new", done: "/tokens"},
 		routes.DeleteToken:   {page: "/tokens", done: "/tokens", notice: "The token was deleted."},
 	}
-	s.addFactorForms(forms)
+	s.addFeatureForms(forms)
 	return forms
 }
 

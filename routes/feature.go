@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/accounts"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -104,6 +105,9 @@ func loginBody(res *ginauth.LoginResult, more []Field) any {
 	}
 	return body
 }
+
+// CheckName returns an *InputError of the field "name" for a text that cannot be the name of a user.
+func CheckName(name string) error { return accounts.CheckName(name) }
 
 // FeatureGuards returns the guards of a feature's endpoints: those that are named, or else "web" and "api", as far as
 // there are such guards with users.
