@@ -114,8 +114,7 @@ func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string)
 // RevokeUser ends everything that was issued to a user of a guard: sessions, remembered devices, logins by tokens,
 // mailed links, personal access tokens, and what features issued. It takes effect whatever changes the user at the
 // same time, and dispatches one events.UserRevoked at the end. The error wraps ErrUnavailable, or
-// errors.ErrUnsupported if the provider changes no stamp or its users have none. It panics if there is no guard of
-// that name.
+// errors.ErrUnsupported if the provider changes no stamp or its users have none. It panics without such a guard.
 func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
 	g := m.mustGuard(guard)
 	ctx, span := m.env.Span(context.WithoutCancel(ctx)) // a revocation survives a disconnect

@@ -54,6 +54,7 @@
 //   - [github.com/ginauth/ginauth/factor]: credentials and second factors.
 //   - [github.com/ginauth/ginauth/features/totp], [github.com/ginauth/ginauth/features/recovery] and
 //     [github.com/ginauth/ginauth/features/magiclink]: second factors; logins by mail.
+//   - [github.com/ginauth/ginauth/features/account]: users change their name and delete their account.
 //   - [github.com/ginauth/ginauth/breach]: asks whether a password is known from a
 //     data breach.
 //   - [github.com/ginauth/ginauth/events]: the events.
@@ -81,6 +82,5 @@
 //
 // # Contexts
 //
-// Pass c.Request.Context() where a method takes a context. Do not pass the *gin.Context: Gin uses it again for
-// another request.
+// Pass c.Request.Context() where a method takes a context, never the *gin.Context: Gin uses it again.
 package ginauth

@@ -28,13 +28,12 @@ type (
 	PendingLogin = factor.Pending
 )
 
-// decide is the one place that says whether a login is complete: every door asks it before a guard is asked for
-// anything. It asks the checks of features and returns the factors of which one is missing, or none.
+// decide says for every door whether a login is complete. It returns the factors of which one is missing, or none.
 func (a *Authenticator) decide(ctx context.Context, p *proof) ([]string, error) {
 	if err := a.check(ctx, p); err != nil || p.request.proofs.Complete() {
 		return nil, err
 	}
-	factors, err := a.factorsOf(ctx, p.request.User)
+	factors, err := a.Factors(ctx, p.request.User)
 	p.request.mustEnrol = err == nil && len(factors) == 0 && a.x.m.pending.MustEnrol(ctx, &a.x.State, p.request.User)
 	return factors, err
 }
@@ -44,7 +43,7 @@ func (a *Authenticator) mustEnrol(ctx context.Context, u models.Authenticatable,
 	if a.x.m.cfg.Factors.Required == nil || proofs.Complete() {
 		return false, nil
 	}
-	factors, err := a.factorsOf(ctx, u)
+	factors, err := a.Factors(ctx, u)
 	return err == nil && len(factors) == 0 && a.x.m.pending.MustEnrol(ctx, &a.x.State, u), err
 }
 
@@ -59,8 +58,8 @@ func (m *Manager) AllowEnrolment() gin.HandlerFunc {
 	}
 }
 
-// factorsOf returns the factors that a user of the guard has.
-func (a *Authenticator) factorsOf(ctx context.Context, u models.Authenticatable) ([]string, error) {
+// Factors returns the second factors that a user of the guard has. The error wraps ErrUnavailable.
+func (a *Authenticator) Factors(ctx context.Context, u models.Authenticatable) ([]string, error) {
 	return a.x.m.pending.Factors(ctx, &a.x.State, a.x.m.features.challenges, a.current().realm, u)
 }
 
@@ -108,7 +107,7 @@ func (a *Authenticator) PendingLogin(ctx context.Context) (*PendingLogin, error)
 	if err != nil {
 		return nil, pending.IgnoreMissing(err)
 	}
-	factors, err := a.Guard(f.By.Name).factorsOf(ctx, f.User)
+	factors, err := a.Guard(f.By.Name).Factors(ctx, f.User)
 	return a.x.m.pending.Show("", factors, f.Expires.Sub(a.x.Now())), err
 }
 
@@ -133,7 +132,7 @@ func (a *Authenticator) AnswerChallenge(ctx context.Context, token, name string,
 		return nil, err
 	}
 	at := a.Guard(f.By.Name)
-	switch factors, err := at.factorsOf(ctx, f.User); {
+	switch factors, err := at.Factors(ctx, f.User); {
 	case err != nil:
 		return nil, err
 	case !slices.Contains(factors, name):
@@ -179,13 +178,20 @@ func (a *Authenticator) OneTime() factor.OneTime {
 	return a.x.m.accounts.OneTime(&a.x.State, g.realm, g.name, a.User)
 }
 
+// Tell sends the user a mail of a kind that needs no link, such as mail.AccountDeleted, if there is a Mailer.
+func (a *Authenticator) Tell(ctx context.Context, u models.Authenticatable, kind string) {
+	a.x.m.mails.Tell(ctx, &a.x.State, u, kind)
+}
+
 // Owner returns the name of a user of the guard in stores.
 func (a *Authenticator) Owner(u models.Authenticatable) string {
 	return a.current().realm.Owner(u.AuthID())
 }
 
-// suspendRecalled keeps a login that a remember-me cookie began, and returns ErrSecondFactor. The session may know it
-// already.
+// Owner returns the name of a guard's user in stores. It panics if there is no guard of the name.
+func (m *Manager) Owner(guard, userID string) string { return m.mustGuard(guard).realm.Owner(userID) }
+
+// suspendRecalled keeps a login that a remember-me cookie began, if the session does not, and returns ErrSecondFactor.
 func (a *Authenticator) suspendRecalled(ctx context.Context, p *proof) error {
 	f, err := a.findPending(ctx, "")
 	if err == nil && f.Is(a.GuardName(), p.request.User) {
@@ -194,7 +200,7 @@ func (a *Authenticator) suspendRecalled(ctx context.Context, p *proof) error {
 	if err = pending.IgnoreMissing(err); err != nil {
 		return err
 	}
-	factors, err := a.factorsOf(ctx, p.request.User)
+	factors, err := a.Factors(ctx, p.request.User)
 	if err == nil {
 		_, err = a.suspend(ctx, p, factors)
 	}

@@ -20,4 +20,6 @@ type Capabilities struct {
 	Users bool
 	// The others say what the provider supports.
 	Register, VerifyEmail, ChangeEmail, ChangePassword, ChangeStamp bool
+	// Features are the names of Config.Features.
+	Features []string
 }

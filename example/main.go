@@ -25,6 +25,9 @@ import (
 	gormlogger "gorm.io/gorm/logger"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/features/account"
+	"github.com/ginauth/ginauth/features/recovery"
+	"github.com/ginauth/ginauth/features/totp"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/mail/logmail"
 	"github.com/ginauth/ginauth/pages"
@@ -98,6 +101,9 @@ type blog struct {
 	db         *gorm.DB
 	logger     *slog.Logger
 	pages      pages.Options
+	codes      *totp.Feature
+	recovery   *recovery.Feature
+	profiles   *account.Feature
 	mails      *mailbox
 	closeRedis func() error // nil without Redis
 }
@@ -111,7 +117,11 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 	if err != nil {
 		return nil, errors.Join(err, closeDB(db))
 	}
-	b := &blog{db: db, users: gormstore.Users[User](db), logger: logger, pages: options, mails: &mailbox{next: logMailer(logger)}}
+	b := &blog{
+		db: db, users: gormstore.Users[User](db), logger: logger, pages: options, mails: &mailbox{next: logMailer(logger)},
+		codes: totp.New(totp.Options{}), recovery: recovery.New(recovery.Options{}),
+	}
+	b.profiles = account.New(account.Options{Rename: b.users.ChangeName, Delete: b.deleteUser})
 	set := gormstore.New(db)
 	if redisURL != "" {
 		if set, b.closeRedis, err = useRedis(set, redisURL); err != nil {
@@ -132,6 +142,7 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 		Audit:  ginauth.SlogAudit(logger),
 		Logger: logger,
 		Pages:  sitePages(), ErrorHandler: pages.ErrorHandler,
+		Features: []ginauth.Feature{b.codes, b.recovery, b.profiles},
 	})
 	if err != nil {
 		return nil, errors.Join(err, closeDB(db))
@@ -230,9 +241,11 @@ func reachable(addr net.Addr) string {
 func printHints(w io.Writer, url string) {
 	fmt.Fprintf(w, `listening on %[1]s
 mails are not sent: read them at %[1]s/_mail
-sign in as alice@example.com with the password "%[2]s", or try:
+sign in as alice@example.com with the password "%[2]s",
+or as %[3]s, who has an authenticator app: %[1]s/_code shows its code
+or try:
   curl -c jar -H 'Content-Type: application/json' -d '{"email":"alice@example.com","password":"%[2]s"}' %[1]s/login
   curl -b jar %[1]s/me
   curl -b jar -H 'Content-Type: application/json' -d '{"title":"Hello","body":"My first post."}' %[1]s/posts
-`, url, seedPassword)
+`, url, seedPassword, seedEmails[3])
 }

@@ -41,6 +41,8 @@ const (
 	LoginLink = "login_link"
 	// LoginCode is sent to a user who logs in. It contains Data.Code.
 	LoginCode = "login_code"
+	// AccountDeleted is sent to the address of an account that was deleted.
+	AccountDeleted = "account_deleted"
 )
 
 // What FactorChanged tells of.
@@ -55,7 +57,7 @@ const (
 func Kinds() []string {
 	return []string{
 		VerifyEmail, ResetPassword, PasswordChanged, EmailChange, EmailChanged, AlreadyRegistered, RegistrationFailed, NewDevice,
-		FactorChanged, LoginLink, LoginCode,
+		FactorChanged, LoginLink, LoginCode, AccountDeleted,
 	}
 }
 

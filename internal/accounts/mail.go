@@ -149,6 +149,18 @@ func (m *Mails) TellFactor(ctx context.Context, r *request.State, u models.Authe
 	m.send(context.WithoutCancel(ctx), mail.FactorChanged, u, data)
 }
 
+// Tell tells a user what happened to the account, which there may be no more. A nil *Mails tells nothing.
+func (m *Mails) Tell(ctx context.Context, r *request.State, u models.Authenticatable, kind string) {
+	if m == nil {
+		return
+	}
+	data := m.clientData(r)
+	if kind == mail.AccountDeleted {
+		data.URL = ""
+	}
+	m.send(context.WithoutCancel(ctx), kind, u, data)
+}
+
 // clientData describes the client of a request in a mail.
 func (m *Mails) clientData(r *request.State) mail.Data {
 	return mail.Data{URL: m.forgotPage(), Address: r.IP(), Device: useragent.Name(r.HTTP.UserAgent())}

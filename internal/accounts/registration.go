@@ -111,7 +111,7 @@ func (s *Service) checkRegistration(ctx context.Context, rm *realm.Realm, in con
 		_, address = rm.Canonical(emailField, in.Email)
 	}
 	faults := []error{
-		checkName(in.Name), address, s.Passwords.CheckNew(ctx, "password", in.Password, in.Name, in.Email),
+		CheckName(in.Name), address, s.Passwords.CheckNew(ctx, "password", in.Password, in.Name, in.Email),
 	}
 	for _, field := range slices.Sorted(maps.Keys(in.Fields)) {
 		if value := in.Fields[field]; strings.ContainsRune(value, 0) || !utf8.ValidString(value) {
@@ -122,7 +122,8 @@ func (s *Service) checkRegistration(ctx context.Context, rm *realm.Realm, in con
 	return autherr.AllInput(faults...)
 }
 
-func checkName(name string) error {
+// CheckName refuses a text that cannot be the name of a user.
+func CheckName(name string) error {
 	if n := utf8.RuneCountInString(name); strings.TrimSpace(name) == "" || n > maxName ||
 		!utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
 		return autherr.Invalid("name", fmt.Sprintf("must be 1 to %d characters that can be shown", maxName))

@@ -254,6 +254,36 @@ func TestCreateUserTakenByDeleted(t *testing.T) {
 	})
 }
 
+func TestNameIsChangedAndUserDeleted(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		db := tables(open, &member{})(t)
+		users := gormstore.Users[member](db)
+		ann, bob := create(t, users, "ann@example.com"), create(t, users, "bob@example.com")
+		for _, id := range []string{ann.AuthID(), "0", "x"} {
+			if err := users.ChangeName(t.Context(), id, "Ann"); err != nil {
+				t.Errorf("ChangeName of %q: %v", id, err)
+			}
+		}
+		if u, err := users.UserByID(t.Context(), ann.AuthID()); err != nil || u.(models.Named).AuthName() != "Ann" {
+			t.Errorf("user %+v, %v", u, err)
+		}
+		for range 2 {
+			if err := users.DeleteUser(t.Context(), ann.AuthID()); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := users.DeleteUser(t.Context(), "x"); err != nil {
+			t.Error(err)
+		}
+		if u, err := users.UserByID(t.Context(), ann.AuthID()); err != nil || u != nil {
+			t.Errorf("the deleted user is %+v, %v", u, err)
+		}
+		if u, err := users.UserByID(t.Context(), bob.AuthID()); err != nil || u == nil || u.(models.Named).AuthName() == "Ann" {
+			t.Errorf("another user is %+v, %v", u, err)
+		}
+	})
+}
+
 // twin has no unique index, so that two identifiers that a collation considers equal can
 // both exist.
 type twin struct {

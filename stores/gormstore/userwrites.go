@@ -126,6 +126,29 @@ func (s *UserStore[U, P]) ChangePassword(ctx context.Context, id, oldStamp, newH
 	return s.replace(ctx, what, id, binding{s.fields.stamp, oldStamp, newStamp}, columns)
 }
 
+// ChangeName stores a name in the field Name of the model. It does nothing if there is no such user.
+func (s *UserStore[U, P]) ChangeName(ctx context.Context, id, name string) error {
+	const what = "change name"
+	key, ok := s.key.value(id)
+	if !ok {
+		return fault(ctx, what, ctx.Err())
+	}
+	return s.change(ctx, what, func(db *gorm.DB) error {
+		return db.Model(new(U)).Where(s.key.is(s.core, key)).UpdateColumn("Name", name).Error
+	})
+}
+
+// DeleteUser deletes a user, or marks it as deleted if the model has a gorm.DeletedAt. It does nothing if there is no
+// such user.
+func (s *UserStore[U, P]) DeleteUser(ctx context.Context, id string) error {
+	const what = "delete user"
+	key, ok := s.key.value(id)
+	if !ok {
+		return fault(ctx, what, ctx.Err())
+	}
+	return s.change(ctx, what, func(db *gorm.DB) error { return db.Where(s.key.is(s.core, key)).Delete(new(U)).Error })
+}
+
 // ChangeStamp stores a new security stamp with one conditional statement, if the stamp
 // still is oldStamp. It returns the user as stored, or nil if there is no such user with
 // that stamp. oldStamp is empty for a user without a stamp. It is an error if the new stamp
