@@ -27,12 +27,15 @@ import (
 // The function is safe for concurrent use. If there is no such row, it returns false and
 // no error.
 //
-// Find panics for the same db as New, so it cannot be limited to some rows by a condition
-// of db. It panics if M is not a model, or if M does not have
-// exactly one primary key of such a type.
-func Find[M any](db *gorm.DB) func(ctx context.Context, id string) (found *M, ok bool, err error) {
+// The scopes limit it to some rows, for example those of the tenant of the request. It finds
+// the rows for which the conditions of all of them hold.
+//
+// Find panics for the same db as New. It panics if M is not a model, if M does not have
+// exactly one primary key of such a type, or if a scope is nil.
+func Find[M any](db *gorm.DB, scopes ...Scope) func(ctx context.Context, id string) (found *M, ok bool, err error) {
 	c := newCore(db, "Find")
 	k := newKey(newTable(c.db, new(M)), "Find")
+	c.scoped("Find", scopes)
 	return func(ctx context.Context, id string) (*M, bool, error) {
 		return find[M](ctx, c, k, id)
 	}

@@ -115,7 +115,7 @@ func (s *UserStore[U, P]) replaceIf(
 		}
 		// Each driver reports a duplicate in another way. So ask the table, which
 		// is possible because the transaction of the failed statement is over.
-		if found, findErr := s.exists(ctx, others); findErr == nil && found {
+		if found, findErr := s.exists(ctx, others); findErr == nil && (found || s.duplicate(err)) {
 			return permanent{models.ErrTaken}
 		}
 		return err

@@ -20,6 +20,7 @@ type userOptions struct {
 	passwordSet               bool
 	stampSet                  bool
 	verifiedSet               bool
+	scopes                    []Scope
 }
 
 // WithIdentifier looks users up by the named credential in a field of the model, as in
@@ -75,7 +76,7 @@ type userFields struct {
 	password, stamp, verified *schema.Field
 }
 
-func newUserFields(t table, stamped bool, opts []UserOption) userFields {
+func newUserFields(t table, stamped bool, opts []UserOption) (userFields, []Scope) {
 	o := userOptions{password: "Password", stamp: "SecurityStamp", verified: "EmailVerifiedAt"}
 	for _, opt := range opts {
 		opt(&o)
@@ -107,7 +108,7 @@ func newUserFields(t table, stamped bool, opts []UserOption) userFields {
 	if stamped && f.stamp == nil {
 		panic(fmt.Sprintf("gormstore: Users: model %s has a security stamp: name its field with WithStampField", t.schema.Name))
 	}
-	return f
+	return f, o.scopes
 }
 
 // has reports whether the model has a column for a field.

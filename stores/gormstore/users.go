@@ -47,8 +47,8 @@ var _ interface {
 // AuthID of the model has to return the primary key: an integer in decimal, a string as
 // it is, or a UUID in lower case.
 //
-// Users panics for the same db as New, so it cannot be limited to the users of one tenant
-// by a condition of db. It panics if the model does not have exactly one
+// Users panics for the same db as New. WithScope limits it to some users, for example those of
+// one tenant. Users panics if the model does not have exactly one
 // primary key of such a type. It panics if the model lacks one of the fields Email,
 // Password and, if it implements models.Stamped, SecurityStamp, or one of the fields that
 // the options name instead, or if such a field is not a string. It panics if the field
@@ -61,7 +61,11 @@ func Users[U any, P interface {
 	c := newCore(db, "Users")
 	t := newTable(c.db, new(U))
 	_, stamped := any(P(new(U))).(models.Stamped)
-	return &UserStore[U, P]{core: c, key: newKey(t, "Users"), fields: newUserFields(t, stamped, opts)}
+	s := &UserStore[U, P]{core: c, key: newKey(t, "Users")}
+	var scopes []Scope
+	s.fields, scopes = newUserFields(t, stamped, opts)
+	c.scoped("Users", scopes)
+	return s
 }
 
 // PrototypeUser returns a new, empty user.

@@ -34,22 +34,42 @@ func (s *UserStore[U, P]) CreateUser(ctx context.Context, u models.Authenticatab
 	if err := s.complete(ctx, p); err != nil {
 		return err
 	}
-	committing := false
+	committing, outside := false, false
 	err := s.inTurn(ctx, func() error {
+		db, err := s.session(ctx)
+		if err != nil {
+			committing = true
+			return err
+		}
 		// GORM rolls the INSERT back if a later hook fails.
-		return s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		return db.Transaction(func(tx *gorm.DB) error {
 			err := tx.Omit(clause.Associations).Create(p).Error
+			if err == nil && len(s.scopes) > 0 {
+				outside, err = s.outside(tx, p)
+			}
 			committing = err == nil
 			return err
 		}, s.options)
 	})
-	if err == nil || committing || ctx.Err() != nil {
+	if err == nil || committing || outside || ctx.Err() != nil {
 		return fault(ctx, "create user", err)
 	}
 	if field, findErr := s.taken(ctx, p, err); findErr == nil && field != "" {
 		return fmt.Errorf("gormstore: create user: %w", &models.FieldError{Field: field, Err: models.ErrTaken})
 	}
 	return fault(ctx, "create user", err)
+}
+
+// outside reports whether the scopes do not hold for a user that the transaction has created,
+// with the error that undoes it. In a transaction that has failed nothing is outside.
+func (s *UserStore[U, P]) outside(tx *gorm.DB, p P) (bool, error) {
+	key, _ := s.key.field.ValueOf(tx.Statement.Context, reflect.ValueOf(p).Elem())
+	var n int64
+	err := tx.Model(new(U)).Where(s.key.is(s.core, key)).Count(&n).Error
+	if err == nil && n == 0 {
+		return true, errors.New("the Scope of WithScope does not hold for the new user: set its tenant in BeforeCreate or in Config.Account.Prepare")
+	}
+	return false, err
 }
 
 // complete sets the fields for canonical identifiers, and the security stamp if it is
