@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
 
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
@@ -61,18 +63,46 @@ func Migrate(ctx context.Context, db *gorm.DB, options ...Option) error {
 func (c *core) migrate(db *gorm.DB, name string, model any) error {
 	database, table, elsewhere := strings.Cut(name, ".")
 	if !elsewhere || c.dialect != mysql {
-		return db.Table(name).AutoMigrate(model)
+		return c.migrateTable(db.Table(name).Session(&gorm.Session{}), model)
 	}
 	return db.Connection(func(tx *gorm.DB) error {
 		err := tx.Exec("USE " + tx.Statement.Quote(database)).Error
 		if err == nil {
-			err = tx.Table(table).AutoMigrate(model)
+			err = c.migrateTable(tx.Table(table).Session(&gorm.Session{}), model)
 		}
 		if conn, ok := tx.Statement.ConnPool.(*sql.Conn); ok {
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // closes it
 		}
 		return err
 	})
+}
+
+// migrateTable adds what GORM cannot add to a table with rows, a column without NULL and
+// without a default, and leaves the rest to GORM. The rows get the zero value, as MySQL gives
+// it by itself.
+func (c *core) migrateTable(db *gorm.DB, model any) error {
+	m := db.Migrator()
+	if c.dialect == mysql || !m.HasTable(model) {
+		return m.AutoMigrate(model)
+	}
+	for _, f := range newTable(db, model).schema.Fields {
+		if f.DBName == "" || !f.NotNull || f.PrimaryKey || m.HasColumn(model, f.DBName) {
+			continue
+		}
+		zero := "''"
+		if f.DataType == schema.Int {
+			zero = "0"
+		}
+		column, table := clause.Column{Name: f.DBName}, clause.Table{Name: clause.CurrentTable}
+		err := db.Exec("ALTER TABLE ? ADD COLUMN ? ? DEFAULT "+zero, table, column, m.FullDataTypeOf(f)).Error
+		if err == nil && c.dialect == postgres {
+			err = db.Exec("ALTER TABLE ? ALTER COLUMN ? DROP DEFAULT", table, column).Error
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return m.AutoMigrate(model)
 }
 
 // The names of GORM's dialects.
