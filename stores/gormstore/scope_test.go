@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
@@ -188,4 +190,66 @@ func TestSettingsAreKept(t *testing.T) {
 	if err := db.Raw("SELECT sql FROM sqlite_master WHERE name = 'auth_sessions'").Scan(&text).Error; err != nil || !strings.HasSuffix(text, "WITHOUT ROWID") {
 		t.Errorf("table made by %q, error %v", text, err)
 	}
+}
+
+// virtualMember has a field that need not be a column, so its columns cannot be named.
+type virtualMember struct {
+	models.User
+	Rank int `gorm:"->;-:migration"`
+}
+
+func (virtualMember) TableName() string { return "users" }
+
+// TestColumnAddedWhileRunning adds a column to every table while statements are prepared on
+// several connections, as a deployment does.
+func TestColumnAddedWhileRunning(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		db := migrated(open)(t)
+		if err := db.AutoMigrate(&models.User{}); err != nil {
+			t.Fatal(err)
+		}
+		set, users := gormstore.New(db), gormstore.Users[models.User](db)
+		virtual, find := gormstore.Users[virtualMember](db), gormstore.Find[models.User](db)
+		if err := users.CreateUser(t.Context(), &models.User{Email: "ann@example.com"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := set.Sessions.Create(t.Context(), newSession()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := set.Tokens.Create(t.Context(), newToken()); err != nil {
+			t.Fatal(err)
+		}
+		use := func() {
+			var all sync.WaitGroup
+			for range 8 {
+				all.Go(func() {
+					_, err1 := users.UserByID(t.Context(), "1")
+					_, err2 := users.UserByIdentifier(t.Context(), "email", "ann@example.com")
+					_, err3 := virtual.UserByID(t.Context(), "1")
+					_, _, err4 := find(t.Context(), "1")
+					_, _, err5 := set.Sessions.Load(t.Context(), row)
+					_, err6 := set.Sessions.(stores.SessionIndex).SessionsOf(t.Context(), "1", 10)
+					_, _, err7 := set.Tokens.Find(t.Context(), row, row)
+					_, err8 := set.Tokens.TokensOf(t.Context(), "1", 10)
+					_, err9 := set.Limiter.Reserve(t.Context(), now, window)
+					_, err10 := set.Factors.FactorsOf(t.Context(), "1")
+					if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+		}
+		use()
+		use()
+		for _, table := range []string{"users", "auth_sessions", "auth_tokens", "auth_token_families", "auth_attempts", "auth_factors"} {
+			if err := db.Exec("ALTER TABLE " + table + " ADD COLUMN extra integer").Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+		use()
+		if _, err := users.ChangeStamp(t.Context(), "1", "", "stamp"); err != nil {
+			t.Error(err)
+		}
+	})
 }

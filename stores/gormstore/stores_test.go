@@ -195,7 +195,13 @@ func TestCheck(t *testing.T) {
 		"?mode=memory&_x=file": {"SetMaxOpenConns"},
 	} {
 		path := "file:" + filepath.Join(t.TempDir(), "auth.db")
-		warnings, err := gormstore.New(connect(t, sqlite.Open(path+options))).Sessions.(stores.Checker).Check(t.Context())
+		db := connect(t, sqlite.Open(path+options))
+		if strings.Contains(options, "mode=memory") {
+			want = append(want, "missing") // each connection has other tables
+		} else if err := gormstore.Migrate(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+		warnings, err := gormstore.New(db).Sessions.(stores.Checker).Check(t.Context())
 		if err != nil || len(warnings) != len(want) {
 			t.Errorf("Check with %s: %q, error %v; want %d warnings", options, warnings, err, len(want))
 			continue

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -31,9 +32,20 @@ func (c *core) read(ctx context.Context, what string, query func(db *gorm.DB) er
 	}
 	db, err := c.session(ctx)
 	if err == nil {
-		err = query(db)
+		err = again(ctx, func() error { return query(db) })
 	}
 	return fault(ctx, what, err)
+}
+
+// again runs a query, and runs it again while the server says that a table has changed since the
+// query was prepared. The driver prepares it again on the connection that failed.
+func again(ctx context.Context, query func() error) (err error) {
+	for range maxTries {
+		if err = query(); err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "cached plan must not change result type") {
+			return err
+		}
+	}
+	return err
 }
 
 // change runs one statement and tries again after any error. So the statement must be

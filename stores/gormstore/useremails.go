@@ -29,7 +29,7 @@ func (s *UserStore[U, P]) VerifyEmail(ctx context.Context, id, email string, at 
 		return false, errors.New("gormstore: verify email: time is zero")
 	}
 	key, ok := s.key.value(id)
-	if _, err := canonical(email); err != nil || !ok {
+	if _, err := address.canonical(email); err != nil || !ok {
 		return false, fault(ctx, what, ctx.Err())
 	}
 	err = s.change(ctx, what, func(db *gorm.DB) error {
@@ -65,7 +65,7 @@ func (s *UserStore[U, P]) ChangeEmail(ctx context.Context, id, oldStamp, email, 
 	if at = instant(at); at.IsZero() {
 		return nil, errors.New("gormstore: change email: time is zero")
 	}
-	form, err := canonical(email)
+	form, err := address.canonical(email)
 	if err != nil {
 		return nil, err
 	}

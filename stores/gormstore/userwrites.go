@@ -19,7 +19,7 @@ import (
 // CreateUser stores a new user, which has to be a P and not nil, without its associations.
 // It sets the fields for canonical identifiers in the user, and the security stamp if the
 // model has one and it is empty. GORM sets the key and the times. The user needs every
-// identifier of the provider.
+// identifier of the provider that is not optional.
 //
 // The error wraps models.ErrTaken if another user, also a soft-deleted one, has one of the
 // identifiers, or the value of another unique column of the model. It wraps
@@ -77,11 +77,15 @@ func (s *UserStore[U, P]) outside(tx *gorm.DB, p P) (bool, error) {
 func (s *UserStore[U, P]) complete(ctx context.Context, p P) error {
 	value := reflect.ValueOf(p).Elem()
 	for _, id := range s.fields.identifiers {
-		form, err := canonical(textOf(ctx, id.source, p))
+		text := textOf(ctx, id.source, p)
+		form, err := id.canonical(text)
+		if text == "" && id.optional {
+			form, err = "", nil
+		}
 		if err != nil {
 			return &models.FieldError{Field: id.credential, Err: err}
 		}
-		id.lookup.ReflectValueOf(ctx, value).SetString(form)
+		setText(ctx, id.lookup, value, form)
 	}
 	if stamp := s.fields.stamp; stamp != nil && textOf(ctx, stamp, p) == "" {
 		var random [16]byte
