@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -27,12 +28,17 @@ import (
 // The function is safe for concurrent use. If there is no such row, it returns false and
 // no error.
 //
-// Find panics for the same db as New, so it cannot be limited to some rows by a condition
-// of db. It panics if M is not a model, or if M does not have
-// exactly one primary key of such a type.
-func Find[M any](db *gorm.DB) func(ctx context.Context, id string) (found *M, ok bool, err error) {
+// The scopes limit it to some rows, for example those of the tenant of the request. It finds
+// the rows for which the conditions of all of them hold.
+//
+// Find panics for the same db as New. It panics if M is not a model, if M does not have
+// exactly one primary key of such a type, or if a scope is nil.
+func Find[M any](db *gorm.DB, scopes ...Scope) func(ctx context.Context, id string) (found *M, ok bool, err error) {
 	c := newCore(db, "Find")
-	k := newKey(newTable(c.db, new(M)), "Find")
+	t := newTable(c.db, new(M))
+	k := newKey(t, "Find")
+	c.nameColumns(t)
+	c.scoped("Find", scopes)
 	return func(ctx context.Context, id string) (*M, bool, error) {
 		return find[M](ctx, c, k, id)
 	}
@@ -50,6 +56,15 @@ func find[M any](ctx context.Context, c *core, k key, id string) (*M, bool, erro
 		return err
 	})
 	return row, row != nil, err
+}
+
+// nameColumns lets queries name the columns of the model, so that a column that is added while
+// the application runs does not change what they return. It does not if the model has a field
+// that need not be a column.
+func (c *core) nameColumns(t table) {
+	if !slices.ContainsFunc(t.schema.Fields, func(f *schema.Field) bool { return f.IgnoreMigration }) {
+		c.db = c.db.Session(&gorm.Session{QueryFields: true})
+	}
 }
 
 // load reads the row whose key is value, or returns nil if there is none. The database
@@ -80,6 +95,14 @@ func newLookup(c *core, query string) *lookup {
 
 // one reads the columns of the row with the given key, if there is one.
 func (l *lookup) one(ctx context.Context, key string, columns ...any) (found bool, err error) {
+	err = again(ctx, func() error {
+		found, err = l.try(ctx, key, columns)
+		return err
+	})
+	return found, err
+}
+
+func (l *lookup) try(ctx context.Context, key string, columns []any) (found bool, err error) {
 	query := l.db.Raw("")
 	query.Statement.Context, query.Statement.ConnPool = ctx, l.pool
 	query.Statement.SQL.WriteString(l.text)

@@ -17,6 +17,9 @@ import (
 // index does.
 func (s *UserStore[U, P]) taken(ctx context.Context, u P, err error) (string, error) {
 	for _, id := range s.fields.identifiers {
+		if textOf(ctx, id.lookup, u) == "" {
+			continue // nobody has it
+		}
 		same := clause.Eq{Column: columnOf(id.lookup), Value: textOf(ctx, id.lookup, u)}
 		if found, err := s.exists(ctx, same); err != nil || found {
 			return id.credential, err

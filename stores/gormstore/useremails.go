@@ -29,7 +29,7 @@ func (s *UserStore[U, P]) VerifyEmail(ctx context.Context, id, email string, at 
 		return false, errors.New("gormstore: verify email: time is zero")
 	}
 	key, ok := s.key.value(id)
-	if _, err := canonical(email); err != nil || !ok {
+	if _, err := address.canonical(email); err != nil || !ok {
 		return false, fault(ctx, what, ctx.Err())
 	}
 	err = s.change(ctx, what, func(db *gorm.DB) error {
@@ -65,7 +65,7 @@ func (s *UserStore[U, P]) ChangeEmail(ctx context.Context, id, oldStamp, email, 
 	if at = instant(at); at.IsZero() {
 		return nil, errors.New("gormstore: change email: time is zero")
 	}
-	form, err := canonical(email)
+	form, err := address.canonical(email)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (s *UserStore[U, P]) replaceIf(
 		}
 		// Each driver reports a duplicate in another way. So ask the table, which
 		// is possible because the transaction of the failed statement is over.
-		if found, findErr := s.exists(ctx, others); findErr == nil && found {
+		if found, findErr := s.exists(ctx, others); findErr == nil && (found || s.duplicate(err)) {
 			return permanent{models.ErrTaken}
 		}
 		return err

@@ -19,7 +19,7 @@ import (
 // CreateUser stores a new user, which has to be a P and not nil, without its associations.
 // It sets the fields for canonical identifiers in the user, and the security stamp if the
 // model has one and it is empty. GORM sets the key and the times. The user needs every
-// identifier of the provider.
+// identifier of the provider that is not optional.
 //
 // The error wraps models.ErrTaken if another user, also a soft-deleted one, has one of the
 // identifiers, or the value of another unique column of the model. It wraps
@@ -34,16 +34,24 @@ func (s *UserStore[U, P]) CreateUser(ctx context.Context, u models.Authenticatab
 	if err := s.complete(ctx, p); err != nil {
 		return err
 	}
-	committing := false
+	committing, outside := false, false
 	err := s.inTurn(ctx, func() error {
+		db, err := s.session(ctx)
+		if err != nil {
+			committing = true
+			return err
+		}
 		// GORM rolls the INSERT back if a later hook fails.
-		return s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		return db.Transaction(func(tx *gorm.DB) error {
 			err := tx.Omit(clause.Associations).Create(p).Error
+			if err == nil && len(s.scopes) > 0 {
+				outside, err = s.outside(tx, p)
+			}
 			committing = err == nil
 			return err
 		}, s.options)
 	})
-	if err == nil || committing || ctx.Err() != nil {
+	if err == nil || committing || outside || ctx.Err() != nil {
 		return fault(ctx, "create user", err)
 	}
 	if field, findErr := s.taken(ctx, p, err); findErr == nil && field != "" {
@@ -52,16 +60,32 @@ func (s *UserStore[U, P]) CreateUser(ctx context.Context, u models.Authenticatab
 	return fault(ctx, "create user", err)
 }
 
+// outside reports whether the scopes do not hold for a user that the transaction has created,
+// with the error that undoes it. In a transaction that has failed nothing is outside.
+func (s *UserStore[U, P]) outside(tx *gorm.DB, p P) (bool, error) {
+	key, _ := s.key.field.ValueOf(tx.Statement.Context, reflect.ValueOf(p).Elem())
+	var n int64
+	err := tx.Model(new(U)).Where(s.key.is(s.core, key)).Count(&n).Error
+	if err == nil && n == 0 {
+		return true, errors.New("the Scope of WithScope does not hold for the new user: set its tenant in BeforeCreate or in Config.Account.Prepare")
+	}
+	return false, err
+}
+
 // complete sets the fields for canonical identifiers, and the security stamp if it is
 // empty.
 func (s *UserStore[U, P]) complete(ctx context.Context, p P) error {
 	value := reflect.ValueOf(p).Elem()
 	for _, id := range s.fields.identifiers {
-		form, err := canonical(textOf(ctx, id.source, p))
+		text := textOf(ctx, id.source, p)
+		form, err := id.canonical(text)
+		if text == "" && id.optional {
+			form, err = "", nil
+		}
 		if err != nil {
 			return &models.FieldError{Field: id.credential, Err: err}
 		}
-		id.lookup.ReflectValueOf(ctx, value).SetString(form)
+		setText(ctx, id.lookup, value, form)
 	}
 	if stamp := s.fields.stamp; stamp != nil && textOf(ctx, stamp, p) == "" {
 		var random [16]byte
