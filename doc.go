@@ -52,7 +52,7 @@
 //   - [github.com/ginauth/ginauth/jwt] and [github.com/ginauth/ginauth/token]: keys of signed tokens; what clients see of
 //     tokens.
 //   - [github.com/ginauth/ginauth/factor]: credentials and second factors.
-//   - [github.com/ginauth/ginauth/features/totp] and [github.com/ginauth/ginauth/features/recovery]: second factors.
+//   - [github.com/ginauth/ginauth/features/totp], [github.com/ginauth/ginauth/features/recovery] and [github.com/ginauth/ginauth/features/passkey] (tests: [github.com/ginauth/ginauth/features/passkey/passkeytest]): second factors.
 //   - [github.com/ginauth/ginauth/breach]: asks whether a password is known from a
 //     data breach.
 //   - [github.com/ginauth/ginauth/events]: the events.
