@@ -85,7 +85,8 @@ type credential struct {
 type uses struct {
 	// Used are entries of 16 bytes of a challenge and the time of its issue.
 	Used []byte `json:"used,omitempty"`
-	// Floor is the time of issue up to which challenges are not accepted, because the list is full.
+	// Floor is the time of issue up to which challenges are not accepted: those of before have expired, or the list was
+	// full. A machine whose clock is behind must not accept again what another one has forgotten.
 	Floor int64 `json:"floor,omitempty"`
 }
 
@@ -108,6 +109,7 @@ func (u *uses) take(c challenge, now time.Time) bool {
 		}
 		at := int64(binary.BigEndian.Uint64(entry[16:]))
 		if now.UnixMicro()-at > lifetime.Microseconds() {
+			u.Floor = max(u.Floor, at)
 			continue
 		}
 		if oldest < 0 || at < least {
@@ -116,7 +118,7 @@ func (u *uses) take(c challenge, now time.Time) bool {
 		kept = append(kept, entry...)
 	}
 	if len(kept) >= maxUses*useSize {
-		u.Floor = least
+		u.Floor = max(u.Floor, least)
 		kept = append(kept[:oldest], kept[oldest+useSize:]...)
 		if issued <= least {
 			return false
