@@ -52,8 +52,9 @@
 //   - [github.com/ginauth/ginauth/jwt] and [github.com/ginauth/ginauth/token]: keys of signed tokens; what clients see of
 //     tokens.
 //   - [github.com/ginauth/ginauth/factor]: credentials and second factors.
-//   - [github.com/ginauth/ginauth/features/totp], [github.com/ginauth/ginauth/features/recovery] and
-//     [github.com/ginauth/ginauth/features/magiclink]: second factors; logins by mail.
+//   - [github.com/ginauth/ginauth/features/totp] and [github.com/ginauth/ginauth/features/recovery]: second factors.
+//   - [github.com/ginauth/ginauth/features/passkey] and [github.com/ginauth/ginauth/features/magiclink]: logins without a
+//     password. [github.com/ginauth/ginauth/features/passkey/passkeytest] is a passkey for tests.
 //   - [github.com/ginauth/ginauth/features/account]: users change their name and delete their account.
 //   - [github.com/ginauth/ginauth/breach]: asks whether a password is known from a
 //     data breach.

@@ -31,6 +31,9 @@ var databasePackages = []string{
 	"github.com/gomodule/redigo/...",
 }
 
+// featurePackages are what features need and applications without them do not link.
+var featurePackages = []string{"github.com/go-webauthn/...", "github.com/fxamacker/cbor/...", "github.com/google/go-tpm/..."}
+
 var ginOrRoot = []string{modulePath, "github.com/gin-gonic/...", "github.com/gin-contrib/..."}
 
 // importRules say what a package may depend on, directly or by way of others.
@@ -107,19 +110,19 @@ var importRules = []struct {
 		packages: ".",
 		ours:     []string{"autherr", "config", "factor", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "token", "internal/..."},
 		others:   []string{"..."},
-		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
+		never:    slices.Concat([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages, featurePackages),
 	},
 	{
 		packages: "routes",
 		ours:     []string{".", "autherr", "config", "factor", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "token", "internal/..."},
 		others:   []string{"..."},
-		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
+		never:    slices.Concat([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages, featurePackages),
 	},
 	{
 		packages: "pages",
 		ours:     []string{".", "routes", "autherr", "config", "factor", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "token", "internal/..."},
 		others:   []string{"..."},
-		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
+		never:    slices.Concat([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages, featurePackages),
 	},
 	{
 		packages: "ginauthtest",

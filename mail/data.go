@@ -34,7 +34,7 @@ const (
 	// NewDevice is sent to a user after a login from an unknown device.
 	NewDevice = "new_device"
 	// FactorChanged is sent to a user whose second factors were changed. Data.Field says how: FactorAdded,
-	// FactorRemoved, CodeUsed or CodesReplaced.
+	// FactorRemoved, CodeUsed, CodesReplaced, PasskeyAdded or PasskeyRemoved.
 	FactorChanged = "factor_changed"
 	// LoginLink is sent to a user who asked to log in without a password. It contains a link, and Data.Code too
 	// if it is not "".
@@ -51,6 +51,9 @@ const (
 	FactorRemoved = "removed"
 	CodeUsed      = "code_used"
 	CodesReplaced = "codes_replaced"
+	// A passkey logs in by itself.
+	PasskeyAdded   = "passkey_added"
+	PasskeyRemoved = "passkey_removed"
 )
 
 // Kinds returns all kinds for which Templates has messages.
