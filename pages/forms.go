@@ -37,7 +37,7 @@ func (s *site) makeForms() map[routes.Route]form {
 	email := []string{"email"}
 	return map[routes.Route]form{
 		routes.Register:        registered,
-		routes.Login:           {"/login", []string{"email", "remember"}, "/profile", ""},
+		routes.Login:           {"/login", []string{s.login, "remember"}, "/profile", ""},
 		routes.Logout:          {"/login", nil, "/login", "You are signed out."},
 		routes.ChangePassword:  {"/password", nil, "/profile", "Your password was changed. Other devices are signed out."},
 		routes.ConfirmPassword: {"/confirm-password", nil, "/profile", ""},

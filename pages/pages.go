@@ -21,6 +21,7 @@ type site struct {
 	texts   *texts
 	pages   templates
 	forms   map[routes.Route]form
+	login   string   // the field in which users say who they are
 	kept    sync.Map // HTML by template and language
 }
 
@@ -86,6 +87,7 @@ func newSite(base string, m *ginauth.Manager, options Options) *site {
 		ChangeEmail: mails && web.ChangeEmail, ChangePassword: web.ChangePassword, LogoutDevices: web.ChangeStamp,
 		Tokens: personal.PersonalTokens && personal.Users,
 	}
+	s.login = web.LoginFields[0]
 	s.forms = s.makeForms()
 	return s
 }
