@@ -266,7 +266,7 @@ func (m *Manager) Capabilities(guard string) (can Capabilities, ok bool) {
 	_, can.Sessions = g.Guard.(*sessionGuard)
 	_, can.AccessTokens = g.Guard.(*jwtGuard)
 	_, can.PersonalTokens = g.Guard.(*tokenGuard)
-	can.Users = g.realm.Users != nil
+	can.Users, can.LoginFields = g.realm.Users != nil, g.realm.LoginFields()
 	_, err := accounts.NewUser(g.realm)
 	can.Register = err == nil
 	_, can.VerifyEmail = g.realm.Users.(models.EmailVerifier)

@@ -22,6 +22,7 @@ type site struct {
 	texts   *texts
 	pages   templates
 	forms   map[routes.Route]form
+	login   string   // the field in which users say who they are
 	kept    sync.Map // HTML by template and language
 }
 
@@ -92,6 +93,7 @@ func newSite(base string, m *ginauth.Manager, options Options) *site {
 		TOTP:   slices.Contains(web.Features, "totp"), Recovery: slices.Contains(web.Features, "recovery"),
 		Account: slices.Contains(web.Features, "account"),
 	}
+	s.login = web.LoginFields[0]
 	s.forms = s.makeForms()
 	return s
 }
