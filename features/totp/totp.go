@@ -115,7 +115,7 @@ func (f *Feature) Begin(ctx context.Context, a *ginauth.Authenticator) (*Enrolme
 }
 
 func (f *Feature) mayEnrol(ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable) error {
-	if v, ok := u.(models.EmailVerifiable); ok && !v.AuthEmailVerified() {
+	if v, ok := u.(models.EmailVerifiable); ok && v.AuthEmail() != "" && !v.AuthEmailVerified() {
 		return ginauth.ErrEmailNotVerified
 	}
 	_, has, err := f.find(ctx, a.Owner(u))
