@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/routes"
@@ -43,16 +44,14 @@ type record struct {
 	Pairs bool `json:"pairs,omitempty"`
 }
 
-// printSize is how much of a security stamp stays the same when it changes.
-const printSize = 16
-
-// printOf returns a fingerprint of a user that stays the same while the user exists, or "".
+// printOf returns a fingerprint of the part of a user's security stamp that stays the same while the user exists, or "".
 func printOf(u models.Authenticatable) string {
 	s, ok := u.(models.Stamped)
-	if !ok || len(s.AuthStamp()) < printSize {
+	if !ok {
 		return ""
 	}
-	sum := sha256.Sum256([]byte("social " + s.AuthStamp()[:printSize]))
+	birth, _, _ := strings.Cut(s.AuthStamp(), ".")
+	sum := sha256.Sum256([]byte("social " + birth[:min(len(birth), 16)]))
 	return hex.EncodeToString(sum[:12])
 }
 
@@ -99,7 +98,11 @@ func (f *Feature) logIn(ctx context.Context, a *ginauth.Authenticator, provider 
 	if err := f.create(ctx, a, provider, p, u, existed); err != nil {
 		return nil, err
 	}
-	res, err = a.Login(ctx, u, f.proved(provider, p)...)
+	proof, err := f.proved(provider, p)
+	if err != nil {
+		return nil, err
+	}
+	res, err = a.Login(ctx, u, proof)
 	return res, f.finish(ctx, a, provider, p, u, res, err)
 }
 
@@ -140,8 +143,12 @@ func (f *Feature) logInKnown(
 	if !ok { // it is of a user of another provider of users
 		return nil, true, ErrTaken
 	}
+	proof, err := f.proved(provider, p)
+	if err != nil {
+		return nil, true, err
+	}
 	e := &expected{print: old.Print}
-	res, err = a.LoginUsingID(context.WithValue(ctx, expectedKey{}, e), id, f.proved(provider, p)...)
+	res, err = a.LoginUsingID(context.WithValue(ctx, expectedKey{}, e), id, proof)
 	if e.another {
 		_, err := f.store.DeleteIdentity(ctx, i.Owner, provider, p.Subject)
 		return nil, false, ginauth.Unavailable("delete identity", err)
@@ -314,8 +321,15 @@ func (f *Feature) create(
 	return nil
 }
 
-// proved says what the login was proved by.
-func (f *Feature) proved(string, *Profile) []ginauth.LoginOption { return nil }
+// proved says what the login was proved by: one factor, unless the application trusts what the provider says.
+func (f *Feature) proved(provider string, p *Profile) (ginauth.LoginOption, error) {
+	level, methods := factor.LevelOne, []string(nil)
+	if f.options.Proof != nil {
+		level, methods = f.options.Proof(provider, p)
+	}
+	proof, err := factor.NewProof(f.now(), level, methods...)
+	return ginauth.ProvedBy(proof), err
+}
 
 // finish records in the session which provider began it, and tells of the login.
 func (f *Feature) finish(

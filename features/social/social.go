@@ -21,6 +21,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -52,6 +53,11 @@ type Options struct {
 	// Fields returns what Config.Account.Prepare gets in Registration.Fields at the first login. It may change the profile's
 	// Name. Default: nothing.
 	Fields func(ctx context.Context, provider string, p *Profile) (map[string]string, error)
+	// Proof returns what a login is worth: factor.LevelOne, or factor.LevelTwo for a provider that is trusted to have asked
+	// for two factors, whose users are then asked for no second factor here. Decide by the profile's ACR and AMR, which
+	// the provider must have been asked for (OIDCConfig.Params) and must sign. Methods are names of RFC 8176. Default:
+	// LevelOne, without methods.
+	Proof func(provider string, p *Profile) (level factor.Level, methods []string)
 	// OtherWays names providers of stores.Identities that are ways to log in, as those of Providers are, such as
 	// "passkey". A user with one of them may unlink the last identity here.
 	OtherWays []string

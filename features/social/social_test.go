@@ -205,7 +205,8 @@ func TestUsersWithoutAddress(t *testing.T) {
 			a.signIn(t, a.Client(), subject).Want(t, 200)
 			c.Get("/devices").Want(t, 200)
 			c.Post("/email?to="+subject+"@example.com", nil).Want(t, 204)
-			c.Get(a.Outbox.Path(t, mail.EmailChange)).Want(t, 204)
+			link := testapp.PathOf(t, a.Outbox.Next(t, mail.EmailChange, subject+"@example.com"))
+			c.Get(link).Want(t, 204)
 			if u, err := a.Backend.Users.UserByIdentifier(t.Context(), "email", subject+"@example.com"); err != nil || u == nil {
 				t.Errorf("the address was not added: %v", err)
 			}
