@@ -40,7 +40,7 @@ const appleTime = 5 * time.Minute
 func Apple(c AppleClient) Provider {
 	o := OIDCConfig{
 		Name: "apple", Title: "Apple", Issuer: "https://appleid.apple.com", ClientID: c.ID, Scopes: c.Scopes, Audiences: c.Audiences,
-		FormPost: true, Transport: c.Transport,
+		FormPost: true, Transport: c.Transport, inBody: true,
 	}
 	if len(o.Scopes) == 0 {
 		o.Scopes = []string{"openid", "name", "email"}

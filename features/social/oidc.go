@@ -47,6 +47,8 @@ type OIDCConfig struct {
 	// Transport sends the requests. Default: http.DefaultTransport.
 	Transport http.RoundTripper
 
+	// inBody sends the client secret in the body, whatever the provider says that it accepts.
+	inBody bool
 	// issuerOf returns the issuer that an ID token must have, by its claims. Default: Issuer.
 	issuerOf func(claims map[string]any) (string, error)
 }
@@ -172,7 +174,7 @@ func (p *oidcProvider) accept(m metadata) (*discovered, error) {
 		allowed = []string{oidc.RS256}
 	}
 	style := oauth2.AuthStyleInHeader
-	if p.secretless() || len(m.AuthMethods) > 0 && !slices.Contains(m.AuthMethods, "client_secret_basic") {
+	if p.secretless() || p.inBody || len(m.AuthMethods) > 0 && !slices.Contains(m.AuthMethods, "client_secret_basic") {
 		style = oauth2.AuthStyleInParams
 	}
 	// The keys are read on behalf of all requests, by the client's own deadline.

@@ -103,7 +103,7 @@ type Profile struct {
 	// SID is the provider's session, for back-channel logout, or "".
 	SID string
 	// Token has the tokens of the provider, or is nil.
-	Token *oauth2.Token
+	Token *oauth2.Token `json:"-"`
 }
 
 // Format writes the type's name: a Profile holds tokens and what is personal.

@@ -3,6 +3,8 @@ package social_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -389,4 +391,10 @@ func TestGetBeginsNothing(t *testing.T) {
 func challenge(verifier string) string {
 	sum := sha256.Sum256([]byte(verifier))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// sprint prints a value in every way.
+func sprint(v any) string {
+	data, _ := json.Marshal(v)
+	return fmt.Sprintf("%v %+v %#v %s", v, v, v, data)
 }
