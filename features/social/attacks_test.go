@@ -217,7 +217,9 @@ func TestBrokenProviders(t *testing.T) {
 			_, _ = w.Write([]byte("<html>CANARY"))
 		},
 		"status 500": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "CANARY", 500) },
-		"redirect":   func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, a.two.Issuer+"/token", 307) },
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, a.two.Issuer+"/token", http.StatusTemporaryRedirect)
+		},
 		"too large": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write([]byte(`{"access_token":"` + strings.Repeat("a", 2<<20) + `"}`))
@@ -296,35 +298,39 @@ func TestSlowProvider(t *testing.T) {
 // TestParallelFirstLogins registers one user, however many logins arrive at once.
 func TestParallelFirstLogins(t *testing.T) {
 	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
-		for _, subject := range []string{carol, dave} {
-			a := start(t, b, func(_ *social.Options, c *ginauth.Config) { c.Throttle.InsecureDisable = true })
-			n := 200
-			if testing.Short() {
-				n = 40
-			}
-			before := a.Backend.Users.Count()
-			clients, queries := make([]*testapp.Client, n), make([]url.Values, n)
-			for i := range clients {
-				clients[i] = a.Client()
-				queries[i] = agree(t, a.begin(t, clients[i], "one", "login"), subject)
-			}
-			var ok atomic.Int32
-			a.Race(n, func(i int) {
-				switch r := a.callback(clients[i], "one", queries[i]); r.StatusCode {
-				case 200:
-					ok.Add(1)
-				case 409, 503: // it waited too long
-				default:
-					t.Errorf("status %d: %s", r.StatusCode, r.Text)
-				}
-			})
-			if got := a.Backend.Users.Count() - before; got != 1 || ok.Load() == 0 {
-				t.Errorf("%d users, %d logins", got, ok.Load())
-			}
-			testapp.WantEvents[events.Registered](a.App, 1)
-			break // the backend has the users of one application
+		oneUser(t, start(t, b, unlimited), carol)
+	})
+	oneUser(t, start(t, testapp.Memory(t), unlimited), dave) // without an address, which would be taken
+}
+
+func unlimited(_ *social.Options, c *ginauth.Config) { c.Throttle.InsecureDisable = true }
+
+// oneUser checks that parallel first logins of a subject make one user.
+func oneUser(t *testing.T, a *app, subject string) {
+	n := 200
+	if testing.Short() {
+		n = 40
+	}
+	before := a.Backend.Users.Count()
+	clients, queries := make([]*testapp.Client, n), make([]url.Values, n)
+	for i := range clients {
+		clients[i] = a.Client()
+		queries[i] = agree(t, a.begin(t, clients[i], "one", "login"), subject)
+	}
+	var ok atomic.Int32
+	a.Race(n, func(i int) {
+		switch r := a.callback(clients[i], "one", queries[i]); r.StatusCode {
+		case 200:
+			ok.Add(1)
+		case 409, 503: // it waited too long
+		default:
+			t.Errorf("status %d: %s", r.StatusCode, r.Text)
 		}
 	})
+	if got := a.Backend.Users.Count() - before; got != 1 || ok.Load() == 0 {
+		t.Errorf("%d users, %d logins", got, ok.Load())
+	}
+	testapp.WantEvents[events.Registered](a.App, 1)
 }
 
 // TestLinkIsBoundToTheUser begins a link as one user and completes it as another.

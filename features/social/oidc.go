@@ -101,7 +101,7 @@ func (p *oidcProvider) setClock(now func() time.Time) { p.now = now }
 
 func (p *oidcProvider) Check() error {
 	if !slices.Contains(p.Scopes, oidc.ScopeOpenID) {
-		return errors.New("Scopes have no \"openid\"")
+		return errors.New("there is no \"openid\" in Scopes")
 	}
 	return errors.Join(checkClient(p.OIDCConfig.Name, p.ClientID), secureURL(p.Issuer))
 }

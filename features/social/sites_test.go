@@ -207,7 +207,9 @@ func TestSitesThatBreak(t *testing.T) {
 		"HTML":       write(`<html>`),
 		"huge":       write(`{"id":"1","bio":"` + strings.Repeat("a", 300_000) + `"}`),
 		"larger":     write(`{"id":"1","bio":"` + strings.Repeat("a", 3<<20) + `"}`),
-		"redirect":   func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example/", 302) },
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://evil.example/", http.StatusFound)
+		},
 		"status 500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
 	} {
 		p, err := exchange(t, social.Discord(at(site(t, map[string]http.HandlerFunc{

@@ -110,7 +110,7 @@ func (f *Feature) Setup(s *ginauth.Setup) error {
 	}
 	for i, p := range f.options.Providers {
 		if p == nil {
-			faults = append(faults, fmt.Errorf("Providers[%d] is nil", i))
+			faults = append(faults, fmt.Errorf("item %d of Options.Providers is nil", i))
 			continue
 		}
 		if err := p.Check(); err != nil {
@@ -130,14 +130,14 @@ func (f *Feature) Setup(s *ginauth.Setup) error {
 func (f *Feature) checkNames() error {
 	var faults []error
 	if len(f.options.Providers) == 0 {
-		faults = append(faults, errors.New("Options.Providers is empty"))
+		faults = append(faults, errors.New("there is nothing in Options.Providers"))
 	}
 	for option, names := range map[string][]string{
 		"LinkVerified": f.options.LinkVerified, "KeepTokens": f.options.KeepTokens, "BackChannelLogout": f.options.BackChannelLogout,
 	} {
 		for _, name := range names {
 			if f.providers[name] == nil {
-				faults = append(faults, fmt.Errorf("Options.%s names %.40q, which is no provider", option, name))
+				faults = append(faults, fmt.Errorf("the list Options.%s names %.40q, which is no provider", option, name))
 			}
 		}
 	}

@@ -390,20 +390,20 @@ func TestConfiguration(t *testing.T) {
 	}
 	one := social.OIDC(good)
 	for want, o := range map[string]social.Options{
-		"Providers is empty":  {},
-		"Providers[0] is nil": {Providers: []social.Provider{nil}},
-		"two providers":       {Providers: []social.Provider{one, one}},
-		"LinkVerified names":  {Providers: []social.Provider{one}, LinkVerified: []string{"two"}},
-		"KeepTokens names":    {Providers: []social.Provider{one}, KeepTokens: []string{"two"}},
-		"has none":            {Providers: []social.Provider{social.GitHub(social.Client{ID: "x"})}, BackChannelLogout: []string{"github"}},
-		"OtherWays":           {Providers: []social.Provider{one}, OtherWays: []string{"A B"}},
-		"has no ClientID":     with(func(o *social.OIDCConfig) { o.ClientID = "" }),
-		"has to be 1 to 32":   with(func(o *social.OIDCConfig) { o.Name = "One!" }),
-		"is not an https URL": with(func(o *social.OIDCConfig) { o.Issuer = "http://id.example" }),
-		"is not an absolute":  with(func(o *social.OIDCConfig) { o.Issuer = "" }),
-		`have no "openid"`:    with(func(o *social.OIDCConfig) { o.Scopes = []string{"email"} }),
-		"is not a PEM file":   {Providers: []social.Provider{social.Apple(social.AppleClient{ID: "x", PrivateKey: "CANARY"})}},
-		"has no Fetch":        {Providers: []social.Provider{social.OAuth2(social.OAuth2Config{Name: "one", ClientID: "x"})}},
+		"nothing in Options.Providers": {},
+		"item 0 of Options.Providers":  {Providers: []social.Provider{nil}},
+		"two providers":                {Providers: []social.Provider{one, one}},
+		"LinkVerified names":           {Providers: []social.Provider{one}, LinkVerified: []string{"two"}},
+		"KeepTokens names":             {Providers: []social.Provider{one}, KeepTokens: []string{"two"}},
+		"has none":                     {Providers: []social.Provider{social.GitHub(social.Client{ID: "x"})}, BackChannelLogout: []string{"github"}},
+		"OtherWays":                    {Providers: []social.Provider{one}, OtherWays: []string{"A B"}},
+		"has no ClientID":              with(func(o *social.OIDCConfig) { o.ClientID = "" }),
+		"has to be 1 to 32":            with(func(o *social.OIDCConfig) { o.Name = "One!" }),
+		"is not an https URL":          with(func(o *social.OIDCConfig) { o.Issuer = "http://id.example" }),
+		"is not an absolute":           with(func(o *social.OIDCConfig) { o.Issuer = "" }),
+		`no "openid"`:                  with(func(o *social.OIDCConfig) { o.Scopes = []string{"email"} }),
+		"is not a PEM file":            {Providers: []social.Provider{social.Apple(social.AppleClient{ID: "x", PrivateKey: "CANARY"})}},
+		"has no Fetch":                 {Providers: []social.Provider{social.OAuth2(social.OAuth2Config{Name: "one", ClientID: "x"})}},
 	} {
 		_, err := ginauth.New(ginauth.Config{Features: []ginauth.Feature{social.New(o)}, Mail: ginauth.MailConfig{BaseURL: "https://app.example"}})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "CANARY") || !errors.Is(err, ginauth.ErrConfig) {
