@@ -236,7 +236,7 @@ func TestSignInIsOptional(t *testing.T) {
 	never := []string{"golang.org/x/oauth2/...", "github.com/coreos/go-oidc/...", "github.com/go-jose/..."}
 	needed := false
 	for path, p := range listPackages(t) {
-		social := matchesPath(inModule([]string{"features/social/..."}), path)
+		social := matchesPath(inModule([]string{"features/social/...", "example"}), path)
 		for _, imported := range p.imports {
 			needed = needed || social && matchesPath(never, imported)
 			if p.ours() && !social && (matchesPath(never, imported) || matchesPath(inModule([]string{"features/social/..."}), imported)) {

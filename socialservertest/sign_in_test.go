@@ -1,6 +1,7 @@
 package socialservertest_test
 
 import (
+	"html"
 	"io"
 	"log/slog"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -95,10 +97,17 @@ func (acceptHTML) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
+var refresh = regexp.MustCompile(`content="0;url=([^"]+)"`)
+
 // signIn goes to the provider, logs in there, and comes back.
 func (b browser) signIn(t *testing.T, base, issuer, name string) string {
 	t.Helper()
 	res, err := b.PostForm(base+"/auth/zitadel", nil)
+	found := refresh.FindStringSubmatch(read(t, res, err))
+	if found == nil {
+		t.Fatal("the page leads nowhere")
+	}
+	res, err = b.Get(html.UnescapeString(found[1]))
 	page := read(t, res, err)
 	at := res.Request.URL
 	if !strings.HasPrefix(at.String(), issuer) || !strings.Contains(page, "password") {

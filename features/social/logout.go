@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"html/template"
 	"net/http"
 	"slices"
 	"strings"
@@ -228,11 +229,32 @@ func (f *Feature) endSession(p Provider) gin.HandlerFunc {
 	}
 }
 
+// onward sends a browser to another site. It is a page and no redirect: Chromium applies the form-action of the page with
+// the form to redirects as well, and form-action 'self' is a good policy.
+var onward = template.Must(template.New("").Parse(`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<meta http-equiv="refresh" content="0;url={{.}}">
+<title>Continue</title>
+</head>
+<body>
+<p><a href="{{.}}">Continue</a></p>
+</body>
+</html>
+`))
+
 // sendTo sends a browser to an address, and tells it to other clients.
 func (f *Feature) sendTo(c *gin.Context, address string) {
-	if ginauth.WantsHTML(c) {
-		c.Redirect(http.StatusSeeOther, address)
+	c.Header("Vary", "Accept")
+	if !ginauth.WantsHTML(c) {
+		c.JSON(http.StatusOK, gin.H{"url": address})
 		return
 	}
-	c.JSON(http.StatusOK, gin.H{"url": address})
+	c.Header("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	c.Header("Content-Type", "text/html; charset=utf-8")
+	c.Status(http.StatusOK)
+	_ = onward.Execute(c.Writer, address) // the client may be gone
 }

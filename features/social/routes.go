@@ -23,7 +23,7 @@ const maxParam = 4096
 
 // Mount adds the endpoints. {provider} stands for the name of each provider:
 //
-//	POST   /auth/{provider}            {for} begins: 303 to the provider, or 200 {"url"} for scripts. For is "login", "link"
+//	POST   /auth/{provider}            {for} begins: a page that leads to the provider, or {"url"}. For is "login", "link"
 //	                                   or "confirm"; link needs a confirmed password
 //	GET    /auth/{provider}            405: a link or an image must not begin a login
 //	GET    /auth/{provider}/callback   where the provider sends the browser back to
