@@ -62,13 +62,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	url := "http://" + reachable(listener.Addr()) // the base URL of links in mails
-	var demo *demoProvider                        // or nil
-	if *demoOIDC {
-		if demo, err = startProvider(url); err != nil {
-			return errors.Join(err, listener.Close())
-		}
-		defer demo.close()
+	demo, err := startProvider(url, *demoOIDC)    // nil if it is not wanted
+	if err != nil {
+		return errors.Join(err, listener.Close())
 	}
+	defer demo.close()
 	b, err := newBlog(ctx, logger, url, *source, *redisURL, demo)
 	if err != nil {
 		return errors.Join(err, listener.Close())

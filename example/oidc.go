@@ -19,8 +19,11 @@ type demoProvider struct {
 	server *http.Server
 }
 
-// startProvider starts a provider for the blog at url.
-func startProvider(url string) (*demoProvider, error) {
+// startProvider starts a provider for the blog at url, if it is wanted, and otherwise returns nil.
+func startProvider(url string, wanted bool) (*demoProvider, error) {
+	if !wanted {
+		return nil, nil
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -35,7 +38,11 @@ func startProvider(url string) (*demoProvider, error) {
 	return d, nil
 }
 
-func (d *demoProvider) close() { _ = d.server.Close() }
+func (d *demoProvider) close() {
+	if d != nil {
+		_ = d.server.Close()
+	}
+}
 
 // addSignIn lets users sign in with the provider, if there is one: a feature, and a button on the login page.
 func (b *blog) addSignIn(d *demoProvider) {

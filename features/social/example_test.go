@@ -7,6 +7,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/features/social"
+	"github.com/ginauth/ginauth/ginauthtest"
 )
 
 func Example() {
@@ -15,13 +16,13 @@ func Example() {
 		social.OIDC(social.OIDCConfig{Name: "company", Title: "Example Ltd.", Issuer: "https://id.example.com", ClientID: "app", ClientSecret: "…"}),
 	}})
 	auth, err := ginauth.New(ginauth.Config{
-		Mail: ginauth.MailConfig{BaseURL: "https://app.example"}, Features: []ginauth.Feature{signIn},
+		Users: new(ginauthtest.Users), Mail: ginauth.MailConfig{BaseURL: "https://app.example"}, Features: []ginauth.Feature{signIn},
 	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	gin.SetMode(gin.ReleaseMode)
+	gin.SetMode(gin.TestMode)
 	signIn.Mount(gin.New())
 	for _, b := range signIn.Buttons() {
 		fmt.Printf("<form method=\"post\" action=%q><button>Continue with %s</button></form>\n", b.Path, b.Title)

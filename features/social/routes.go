@@ -29,7 +29,7 @@ const maxParam = 4096
 //	GET    /auth/{provider}/callback   where the provider sends the browser back to
 //	POST   /auth/{provider}/callback   the same for response_mode=form_post, if the provider uses that
 //	POST   /auth/{provider}/logout     ends the login here, and sends the browser to the provider to end that there
-//	POST   /social/{provider}/token    {id_token, nonce} or {code, verifier, redirect_uri, nonce}: tokens, for apps
+//	POST   /social/{provider}/token    {id_token, nonce} or {code, verifier, redirect_uri, nonce, iss}: tokens
 //	POST   /oidc/{provider}/logout     back-channel logout, if Options.BackChannelLogout names the provider
 //	GET    /identities                 200 {"identities"}
 //	DELETE /identities/:id             204, or new tokens; needs a confirmed password. POST /identities/:id/delete for forms
@@ -364,9 +364,9 @@ func (f *Feature) token(p Provider) gin.HandlerFunc {
 
 // identifyApp returns who an app says that the user is, by what the provider gave it.
 func (f *Feature) identifyApp(ctx context.Context, c *gin.Context, p Provider) (*Profile, error) {
-	var idToken, nonce, code, verifier, redirect string
+	var idToken, nonce, code, verifier, redirect, issuer string
 	if err := routes.Decode(c, map[string]*string{
-		"id_token": &idToken, "nonce": &nonce, "code": &code, "verifier": &verifier, "redirect_uri": &redirect,
+		"id_token": &idToken, "nonce": &nonce, "code": &code, "verifier": &verifier, "redirect_uri": &redirect, "iss": &issuer,
 	}); err != nil {
 		return nil, err
 	}
@@ -374,7 +374,7 @@ func (f *Feature) identifyApp(ctx context.Context, c *gin.Context, p Provider) (
 	case (idToken == "") == (code == ""):
 		return nil, &ginauth.InputError{Field: "id_token", Reason: "or code is required, and not both"}
 	case code != "":
-		return f.exchangeApp(ctx, p, Exchange{Code: code, Verifier: verifier, RedirectURI: redirect, Nonce: nonce})
+		return f.exchangeApp(ctx, p, Exchange{Code: code, Verifier: verifier, RedirectURI: redirect, Nonce: nonce, Issuer: issuer})
 	case len(nonce) < 16 || len(nonce) > 512:
 		return nil, &ginauth.InputError{Field: "nonce", Reason: "is required: 16 to 512 bytes"}
 	}
@@ -398,7 +398,7 @@ func (f *Feature) exchangeApp(ctx context.Context, p Provider, e Exchange) (*Pro
 		return nil, &ginauth.InputError{Field: "redirect_uri", Reason: "is not one of the configured"}
 	case len(e.Verifier) < stateLength || len(e.Verifier) > 128:
 		return nil, &ginauth.InputError{Field: "verifier", Reason: "is required: 43 to 128 characters"}
-	case len(e.Code) > maxParam || len(e.Nonce) > 512:
+	case len(e.Code) > maxParam || len(e.Nonce) > 512 || len(e.Issuer) > maxParam:
 		return nil, &ginauth.InputError{Field: "code", Reason: "is too long"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)

@@ -170,6 +170,7 @@ type tokenBody struct {
 	Code        string `json:"code,omitempty"`
 	Verifier    string `json:"verifier,omitempty"`
 	RedirectURI string `json:"redirect_uri,omitempty"`
+	Issuer      string `json:"iss,omitempty"`
 }
 
 // TestTokensForApps exchanges ID tokens and codes that apps got.
@@ -199,12 +200,13 @@ func TestTokensForApps(t *testing.T) {
 		const redirect = "com.example.app:/callback"
 		verifier := strings.Repeat("v", 43)
 		code := func() string { return a.one.Code(dave, redirect, nonce, challenge(verifier)) }
-		post(tokenBody{Code: code(), Verifier: verifier, RedirectURI: redirect, Nonce: nonce}).Want(t, 200).Tokens(t)
+		post(tokenBody{Code: code(), Verifier: verifier, RedirectURI: redirect, Nonce: nonce, Issuer: a.one.Issuer}).Want(t, 200).Tokens(t)
 		post(tokenBody{Code: code(), Verifier: verifier, RedirectURI: "https://evil.example/"}).WantField(t, "redirect_uri")
 		post(tokenBody{Code: code(), Verifier: "short", RedirectURI: redirect}).WantField(t, "verifier")
-		wantCode(t, post(tokenBody{Code: code(), Verifier: strings.Repeat("w", 43), RedirectURI: redirect, Nonce: nonce}), 401, "social_refused")
-		wantCode(t, post(tokenBody{Code: code(), Verifier: verifier, RedirectURI: redirect, Nonce: "other"}), 401, "social_refused")
-		wantCode(t, post(tokenBody{Code: code(), Verifier: verifier, RedirectURI: redirect}), 401, "social_refused")
+		wantCode(t, post(tokenBody{Code: code(), Verifier: verifier, RedirectURI: redirect, Nonce: nonce}), 401, "social_refused") // without iss
+		wantCode(t, post(tokenBody{Code: code(), Verifier: strings.Repeat("w", 43), RedirectURI: redirect, Nonce: nonce, Issuer: a.one.Issuer}), 401, "social_refused")
+		wantCode(t, post(tokenBody{Code: code(), Verifier: verifier, RedirectURI: redirect, Nonce: "other", Issuer: a.one.Issuer}), 401, "social_refused")
+		wantCode(t, post(tokenBody{Code: code(), Verifier: verifier, RedirectURI: redirect, Issuer: a.one.Issuer}), 401, "social_refused")
 	})
 }
 
