@@ -22,13 +22,7 @@ func (a *Authenticator) Devices(ctx context.Context) ([]Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Device, len(found))
-	for i, d := range found {
-		list[i] = Device{
-			ID: d.ID, Kind: d.Kind, Name: d.Name, Address: d.Address, Created: d.Created, LastSeen: d.LastSeen, Current: d.Current,
-		}
-	}
-	return list, nil
+	return accounts.PublicDevices(found), nil
 }
 
 func (a *Authenticator) devices(ctx context.Context) (models.Authenticatable, []accounts.Device, error) {

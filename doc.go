@@ -56,6 +56,7 @@
 //   - [github.com/ginauth/ginauth/features/passkey] and [github.com/ginauth/ginauth/features/magiclink]: logins without a
 //     password. [github.com/ginauth/ginauth/features/passkey/passkeytest] is a passkey for tests.
 //   - [github.com/ginauth/ginauth/features/account]: users change their name and delete their account.
+//   - [github.com/ginauth/ginauth/features/social], tested by [github.com/ginauth/ginauth/features/social/socialtest]: other sites.
 //   - [github.com/ginauth/ginauth/breach]: asks whether a password is known from a
 //     data breach.
 //   - [github.com/ginauth/ginauth/events]: the events.

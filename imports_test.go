@@ -234,6 +234,24 @@ func TestFeaturesImportPublicAPI(t *testing.T) {
 	}
 }
 
+// TestSignInIsOptional checks that only programs with features/social link what it needs.
+func TestSignInIsOptional(t *testing.T) {
+	never := []string{"golang.org/x/oauth2/...", "github.com/coreos/go-oidc/...", "github.com/go-jose/..."}
+	needed := false
+	for path, p := range listPackages(t) {
+		social := matchesPath(inModule([]string{"features/social/...", "example"}), path)
+		for _, imported := range p.imports {
+			needed = needed || social && matchesPath(never, imported)
+			if p.ours() && !social && (matchesPath(never, imported) || matchesPath(inModule([]string{"features/social/..."}), imported)) {
+				t.Errorf("%s imports %s", path, imported)
+			}
+		}
+	}
+	if !needed {
+		t.Error("features/social needs none of these")
+	}
+}
+
 // testPackages are imported by tests and by each other.
 var testPackages = inModule([]string{"internal/testapp", "internal/testbackends", "internal/testservers", "internal/testsize"})
 

@@ -34,7 +34,7 @@ const (
 	// NewDevice is sent to a user after a login from an unknown device.
 	NewDevice = "new_device"
 	// FactorChanged is sent to a user whose second factors were changed. Data.Field says how: FactorAdded,
-	// FactorRemoved, CodeUsed, CodesReplaced, PasskeyAdded or PasskeyRemoved.
+	// FactorRemoved, CodeUsed, CodesReplaced, PasskeyAdded, PasskeyRemoved, IdentityLinked or IdentityUnlinked.
 	FactorChanged = "factor_changed"
 	// LoginLink is sent to a user who asked to log in without a password. It contains a link, and Data.Code too
 	// if it is not "".
@@ -54,6 +54,9 @@ const (
 	// A passkey logs in by itself.
 	PasskeyAdded   = "passkey_added"
 	PasskeyRemoved = "passkey_removed"
+	// An account at another site became a way to log in, or is none any more.
+	IdentityLinked   = "identity_linked"
+	IdentityUnlinked = "identity_unlinked"
 )
 
 // Kinds returns all kinds for which Templates has messages.

@@ -180,6 +180,16 @@ type Registrar interface {
 	CreateUser(ctx context.Context, u Authenticatable) error
 }
 
+// AddresslessRegistrar is the optional capability of a provider that can create
+// users without an email address, who log in by other means.
+type AddresslessRegistrar interface {
+	// CreateAddresslessUser stores a new user who has no email address. Nobody is
+	// found by the address "", and any number of users have none. The errors are
+	// those of Registrar.CreateUser. The error wraps errors.ErrUnsupported if
+	// users of this type need an address.
+	CreateAddresslessUser(ctx context.Context, u Authenticatable) error
+}
+
 // Prototype is the optional capability of a provider that can make an empty
 // user. Manager.Preflight uses it to find rules that no user can match.
 // Manager.Register uses it to create users.

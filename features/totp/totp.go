@@ -132,7 +132,7 @@ func (f *Feature) again(ctx context.Context, a *ginauth.Authenticator, token str
 }
 
 func (f *Feature) mayEnrol(ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable) error {
-	if v, ok := u.(models.EmailVerifiable); ok && !v.AuthEmailVerified() {
+	if v, ok := u.(models.EmailVerifiable); ok && v.AuthEmail() != "" && !v.AuthEmailVerified() {
 		return ginauth.ErrEmailNotVerified
 	}
 	_, has, err := f.find(ctx, a.Owner(u))

@@ -32,6 +32,9 @@ func (s *Service) Register(ctx context.Context, rm *realm.Realm, in config.Regis
 		return nil, err
 	}
 	in.Email = canon.ASCIIDomain(strings.TrimSpace(in.Email)) // as a login does
+	if in.Passwordless {
+		return s.registerPasswordless(ctx, rm, in, u)
+	}
 	if err := s.checkRegistration(ctx, rm, in); err != nil {
 		return nil, err
 	}
@@ -111,11 +114,16 @@ func (s *Service) checkRegistration(ctx context.Context, rm *realm.Realm, in con
 		_, address = rm.Canonical(emailField, in.Email)
 	}
 	faults := []error{
-		CheckName(in.Name), address, s.Passwords.CheckNew(ctx, "password", in.Password, in.Name, in.Email),
+		CheckName(in.Name), address, s.Passwords.CheckNew(ctx, "password", in.Password, in.Name, in.Email), checkFields(in.Fields),
 	}
-	for _, field := range slices.Sorted(maps.Keys(in.Fields)) {
-		if value := in.Fields[field]; strings.ContainsRune(value, 0) || !utf8.ValidString(value) {
-			// Some databases store no such text.
+	return autherr.AllInput(faults...)
+}
+
+// checkFields refuses values that some databases do not store.
+func checkFields(values map[string]string) error {
+	var faults []error
+	for _, field := range slices.Sorted(maps.Keys(values)) {
+		if value := values[field]; strings.ContainsRune(value, 0) || !utf8.ValidString(value) {
 			faults = append(faults, autherr.Invalid(request.Cut(field, 64), "is not a text"))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -27,11 +28,21 @@ import (
 // the identifier or the column. The unique index of the column prevents that two users get
 // the same identifier.
 func (s *UserStore[U, P]) CreateUser(ctx context.Context, u models.Authenticatable) error {
+	return s.create(ctx, u, false)
+}
+
+// CreateAddresslessUser is CreateUser for a user without an email address. The model needs a field of its own for the
+// canonical address, in which such a user has a random text that is no address. The other identifiers are needed.
+func (s *UserStore[U, P]) CreateAddresslessUser(ctx context.Context, u models.Authenticatable) error {
+	return s.create(ctx, u, true)
+}
+
+func (s *UserStore[U, P]) create(ctx context.Context, u models.Authenticatable, addressless bool) error {
 	p, ok := u.(P)
 	if !ok || p == nil {
 		return fmt.Errorf("gormstore: create user: got a %T, want a %T that is not nil", u, p)
 	}
-	if err := s.complete(ctx, p); err != nil {
+	if err := s.complete(ctx, p, addressless); err != nil {
 		return err
 	}
 	committing, outside := false, false
@@ -73,14 +84,21 @@ func (s *UserStore[U, P]) outside(tx *gorm.DB, p P) (bool, error) {
 }
 
 // complete sets the fields for canonical identifiers, and the security stamp if it is
-// empty.
-func (s *UserStore[U, P]) complete(ctx context.Context, p P) error {
+// empty. The unique index of the canonical address needs a text for each addressless user.
+func (s *UserStore[U, P]) complete(ctx context.Context, p P, addressless bool) error {
 	value := reflect.ValueOf(p).Elem()
 	for _, id := range s.fields.identifiers {
 		text := textOf(ctx, id.source, p)
-		form, err := id.canonical(text)
-		if text == "" && id.optional {
-			form, err = "", nil
+		var form string
+		var err error
+		switch none := addressless && id.credential == "email"; {
+		case text == "" && id.optional:
+		case none && (id.lookup == id.source || text != ""):
+			return fmt.Errorf("gormstore: create user without an address: %w", errors.ErrUnsupported)
+		case none:
+			form = "none:" + strings.ToLower(rand.Text())
+		default:
+			form, err = id.canonical(text)
 		}
 		if err != nil {
 			return &models.FieldError{Field: id.credential, Err: err}
