@@ -149,7 +149,7 @@ func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 		return err
 	}
 	if own != nil && own.AuthID() == changed.AuthID() {
-		_, err = a.continueLogin(ctx, changed, false) // a link is no password
+		_, err = a.continueLogin(ctx, changed, time.Time{}) // a link is no password
 		return err
 	}
 	m.accounts.DeleteRevoked(ctx, g.realm, changed.AuthID(), "")
@@ -172,7 +172,7 @@ func (a *Authenticator) ChangePassword(ctx context.Context, current, password st
 	if err != nil {
 		return nil, err
 	}
-	return a.continueLogin(ctx, changed, true)
+	return a.continueLogin(ctx, changed, a.x.Now())
 }
 
 // ConfirmPassword checks the password of the request's user again and records that it was given, for the
@@ -202,25 +202,16 @@ func (a *Authenticator) ConfirmPassword(ctx context.Context, password string) er
 // PasswordConfirmed returns for how much longer the ConfirmPassword middleware accepts the request's user, or
 // 0. The error wraps ErrUnavailable.
 func (a *Authenticator) PasswordConfirmed(ctx context.Context) (time.Duration, error) {
-	at, err := a.confirmedAt(ctx)
-	if err != nil || at.IsZero() {
+	u, err := a.User(ctx)
+	if err != nil || u == nil {
 		return 0, err
 	}
-	return max(0, a.x.m.cfg.Account.ConfirmLifetime-a.x.Now().Sub(at)), nil
-}
-
-// confirmedAt returns when the request's user last gave the password, or zero.
-func (a *Authenticator) confirmedAt(ctx context.Context) (time.Time, error) {
-	t, err := a.Token(ctx)
-	if err != nil {
-		return time.Time{}, err
+	proofs, err := a.proofs(ctx, u, false)
+	last := proofs.Authentication().Last()
+	if err != nil || last.IsZero() {
+		return 0, err
 	}
-	if t != nil && t.family != "" {
-		id, _ := a.ID(ctx)
-		return a.x.m.tokens.Confirmed(ctx, a.current().realm.Owner(id), t.family)
-	}
-	login, _, err := a.ownLogin(ctx)
-	return login.Confirmed, err
+	return max(0, a.x.m.cfg.Account.ConfirmLifetime-a.x.Now().Sub(last)), nil
 }
 
 // requireUser makes a middleware that responds with 401 to anonymous requests and otherwise asks check.
@@ -241,8 +232,8 @@ func (m *Manager) requireUser(check func(context.Context, *requestState, models.
 }
 
 // ConfirmPassword requires that the user confirmed the password within Config.Account.ConfirmLifetime, at the login
-// or later. Put it after Auth. A login by a remember-me cookie has not confirmed it, nor has a login by tokens until
-// Authenticator.ConfirmPassword. It responds with 401 to anonymous requests, otherwise with 403 and the code
+// or later. A second factor and what ProvedBy named are as good. Put it after Auth. A login by a remember-me cookie has not
+// confirmed it, nor has a login by tokens until Authenticator.ConfirmPassword or ConfirmFactor. It responds with 401 to anonymous requests, otherwise with 403 and the code
 // password_confirmation_required, or redirects browsers to Pages.ConfirmPassword.
 func (m *Manager) ConfirmPassword() gin.HandlerFunc {
 	return m.requireUser(func(ctx context.Context, x *requestState, _ models.Authenticatable) error {

@@ -108,7 +108,7 @@ func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string)
 	if err != nil {
 		return nil, err
 	}
-	return a.continueLogin(ctx, changed, true)
+	return a.continueLogin(ctx, changed, a.x.Now())
 }
 
 // RevokeUser ends everything that was issued to a user of a guard: sessions, remembered devices, logins by tokens,

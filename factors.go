@@ -13,6 +13,7 @@ import (
 	"github.com/ginauth/ginauth/internal/pending"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/session"
+	"github.com/ginauth/ginauth/internal/tokens"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -31,7 +32,7 @@ type (
 // decide is the one place that says whether a login is complete: every door asks it before a guard is asked for
 // anything. It asks the checks of features and returns the factors of which one is missing, or none.
 func (a *Authenticator) decide(ctx context.Context, p *proof) ([]string, error) {
-	if err := a.check(ctx, p); err != nil || !p.request.second.At.IsZero() {
+	if err := a.check(ctx, p); err != nil || p.request.proofs.Complete() {
 		return nil, err
 	}
 	return a.factorsOf(ctx, p.request.User)
@@ -47,6 +48,7 @@ func (a *Authenticator) suspend(ctx context.Context, p *proof, factors []string)
 	g, m := a.current(), a.x.m
 	l := pending.Login{User: p.request.User, By: pending.Guard{Name: g.name, Realm: g.realm}, Facts: pending.Facts{
 		Confirmed: p.request.Confirmed, Remember: p.request.Remember, Recalled: p.request.remembered,
+		First: p.request.proofs.First,
 	}}
 	sess, err := a.sessionOf(g)
 	if err != nil {
@@ -64,15 +66,7 @@ func (a *Authenticator) suspend(ctx context.Context, p *proof, factors []string)
 		return nil, err
 	}
 	a.x.Emit(events.LoginPending{Meta: a.x.Meta(g.name, l.User.AuthID()), Factors: factors})
-	return &LoginResult{Pending: m.pendingLogin(token, factors, pending.Lifetime)}, nil
-}
-
-func (m *Manager) pendingLogin(token string, factors []string, left time.Duration) *PendingLogin {
-	p := &PendingLogin{Token: token, Factors: factors, ExpiresIn: int64(left / time.Second)}
-	if page := m.cfg.Pages.SecondFactor; page != "" {
-		p.Page = m.PublicPath(page)
-	}
-	return p
+	return &LoginResult{Pending: m.pending.Show(token, factors, pending.Lifetime)}, nil
 }
 
 // sessionOf returns the session that logins by a guard are kept in, or nil.
@@ -94,7 +88,7 @@ func (a *Authenticator) PendingLogin(ctx context.Context) (*PendingLogin, error)
 		return nil, pending.IgnoreMissing(err)
 	}
 	factors, err := a.Guard(f.By.Name).factorsOf(ctx, f.User)
-	return a.x.m.pendingLogin("", factors, f.Expires.Sub(a.x.Now())), err
+	return a.x.m.pending.Show("", factors, f.Expires.Sub(a.x.Now())), err
 }
 
 func (a *Authenticator) findPending(ctx context.Context, token string) (*pending.Found, error) {
@@ -148,7 +142,7 @@ func (a *Authenticator) EndOtherLogins(ctx context.Context) (*LoginResult, error
 	if err != nil {
 		return nil, err
 	}
-	left, err := a.PasswordConfirmed(ctx)
+	proofs, err := a.proofs(ctx, u, true)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +150,7 @@ func (a *Authenticator) EndOtherLogins(ctx context.Context) (*LoginResult, error
 	if err != nil {
 		return nil, err
 	}
-	return a.continueLogin(ctx, changed, left > 0)
+	return a.continueLogin(ctx, changed, proofs.Password)
 }
 
 // TellFactor sends the user a mail of the kind mail.FactorChanged, if there is a Mailer. What is one of its constants.
@@ -195,7 +189,8 @@ func (a *Authenticator) completePending(ctx context.Context, f *pending.Found, s
 	if err := a.x.m.pending.Forget(sess); err != nil {
 		return nil, err
 	}
-	p := &proof{request: LoginRequest{User: f.User, Confirmed: f.Confirmed, Remember: f.Remember, second: second}}
+	p := &proof{request: LoginRequest{User: f.User, Confirmed: f.Confirmed, Remember: f.Remember, proofs: f.Proofs()}}
+	p.request.proofs.Second = second
 	if f.Recalled {
 		a.x.Suspend(p) // for the door of remembered devices, which is asked again
 		u, err := a.identify(ctx, a.current())
@@ -210,17 +205,19 @@ func (a *Authenticator) completePending(ctx context.Context, f *pending.Found, s
 	return a.logIn(ctx, p)
 }
 
-// secondFactor returns the second factor that the request's login was proved by, or zero.
-func (a *Authenticator) secondFactor(ctx context.Context, u models.Authenticatable) (factor.Proof, error) {
-	if len(a.x.m.features.challenges) == 0 {
-		return factor.Proof{}, nil
-	}
+// proofs returns what the request's login was proved by, then and later. Without atLogin it leaves out what the login of an
+// access token was proved by.
+func (a *Authenticator) proofs(ctx context.Context, u models.Authenticatable, atLogin bool) (factor.Proofs, error) {
 	token, err := a.Token(ctx)
-	if err == nil && token != nil && token.family != "" {
-		return a.x.m.tokens.Second(ctx, a.Owner(u), token.family)
+	if err != nil || token == nil || token.family == "" {
+		login, _, loginErr := a.ownLogin(ctx)
+		return login.Proofs(), cmp.Or(err, loginErr)
 	}
-	login, _, loginErr := a.ownLogin(ctx)
-	return login.Second, cmp.Or(err, loginErr)
+	var first factor.Proof
+	if atLogin {
+		first = tokens.Proved(token.claims)
+	}
+	return a.x.m.tokens.Proofs(ctx, a.Owner(u), token.family, first, len(a.x.m.features.challenges) > 0)
 }
 
 // Authentication returns what the request's user has proved, at the login or later. Its Level is 0 for an anonymous
@@ -233,20 +230,20 @@ func (a *Authenticator) Authentication(ctx context.Context) (factor.Authenticati
 	if token, err := a.Token(ctx); err != nil || token != nil && token.family == "" {
 		return factor.Authentication{}, err
 	}
-	password, err := a.confirmedAt(ctx)
-	if err != nil {
-		return factor.Authentication{}, err
-	}
-	second, err := a.secondFactor(ctx, u)
-	return factor.Of(password, second), err
+	proofs, err := a.proofs(ctx, u, true)
+	return proofs.Authentication(), err
 }
 
-// RequireLevel requires that the user has proved a level: LevelOne by the password or a second factor, LevelTwo by a
-// second factor, and not longer ago than within, unless that is 0. Put it after Auth. It responds with 401 to anonymous
+// RequireLevel requires that the user has proved a level: LevelOne by the password, what ProvedBy named or a second factor,
+// LevelTwo by two factors, and not longer ago than within, unless that is 0. Put it after Auth. It responds with 401 to anonymous
 // requests, otherwise with 403 and the code step_up_required, with the challenge of RFC 9470 for bearer tokens, or
 // redirects browsers to Pages.SecondFactor.
 func (m *Manager) RequireLevel(level factor.Level, within time.Duration) gin.HandlerFunc {
 	return m.requireUser(func(ctx context.Context, x *requestState, _ models.Authenticatable) error {
+		if t, err := x.auth.Token(ctx); err == nil && t != nil && t.family != "" &&
+			tokens.Proved(t.claims).Meets(level, within, x.Now()) {
+			return nil // whatever was proved later
+		}
 		proved, err := x.auth.Authentication(ctx)
 		if err != nil {
 			return err

@@ -145,7 +145,10 @@ func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 	tokenConfig.Successors = ring.Derive("token successor")
 	m.tokens = tokens.New(m.env, m.stores.Tokens, signing, tokenConfig)
 	m.jwt = jwt.New(m.tokens)
-	m.pending = &pending.Service{Env: m.env, Tokens: m.tokens, Limiter: m.limiter, Sealer: seal.New(ring.Derive("pending login"))}
+	m.pending = &pending.Service{
+		Env: m.env, Tokens: m.tokens, Limiter: m.limiter, Sealer: seal.New(ring.Derive("pending login")),
+		Page: cfg.Pages.SecondFactor, Base: cfg.BasePath,
+	}
 	m.remember = &remember.Service{Env: m.env, Sessions: m.sessions, Tokens: m.tokens, Config: remember.Config{
 		AbsoluteTimeout: cfg.Session.AbsoluteTimeout, Lifetime: cfg.Account.RememberLifetime,
 		Absolute: cfg.Account.RememberAbsoluteTimeout,

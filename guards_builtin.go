@@ -57,7 +57,7 @@ func (d *rememberDoor) Admit(ctx context.Context, u models.Authenticatable) erro
 	p := &proof{request: LoginRequest{User: u, Remember: true, remembered: true}, recalled: a}
 	if proved, ok := d.x.Suspended().(*proof); ok {
 		if proved.request.User.AuthID() == u.AuthID() {
-			p.request.second = proved.request.second
+			p.request.proofs.Second = proved.request.proofs.Second
 		}
 	}
 	err := a.admit(ctx, p)
@@ -70,7 +70,7 @@ func (d *rememberDoor) Admit(ctx context.Context, u models.Authenticatable) erro
 // Second returns the second factor that AnswerChallenge was given in this request, or zero.
 func (d *rememberDoor) Second() (second factor.Proof) {
 	if p, ok := d.x.Suspended().(*proof); ok {
-		second = p.request.second
+		second = p.request.proofs.Second
 	}
 	return second
 }
@@ -88,7 +88,7 @@ func (g *sessionGuard) Login(ctx context.Context, a *Authenticator, r LoginReque
 	if s == nil {
 		return nil, errNoSession
 	}
-	how := remember.Login{Confirmed: r.Confirmed, Remember: r.Remember, Remembered: r.remembered, Second: r.second}
+	how := remember.Login{Proofs: r.proofs, Remember: r.Remember, Remembered: r.remembered}
 	if err := g.m.remember.LogIn(ctx, &a.x.State, &s.s, &g.g, r.User, how); err != nil {
 		return nil, err
 	}
@@ -139,10 +139,7 @@ func (g *jwtGuard) Identify(ctx context.Context, a *Authenticator) (Identity, er
 
 // Login issues the first pair of a login.
 func (g *jwtGuard) Login(ctx context.Context, a *Authenticator, r LoginRequest) (*LoginResult, error) {
-	pair, err := g.m.tokens.Issue(ctx, &a.x.State, &g.g, r.User)
-	if err == nil && !r.second.At.IsZero() {
-		err = g.m.tokens.ConfirmSecond(ctx, g.g.Realm.Owner(r.User.AuthID()), pair.Family, r.second.Methods)
-	}
+	pair, err := g.m.tokens.Issue(ctx, &a.x.State, &g.g, r.User, r.proofs.Strongest())
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/factor"
@@ -21,8 +22,8 @@ type LoginRequest struct {
 	Confirmed bool
 	// Remember asks for a login that outlasts the session.
 	Remember bool
-	// second is the second factor that was proved, or zero.
-	second factor.Proof
+	// proofs are what was proved.
+	proofs factor.Proofs
 	// remembered says that the login goes on from one that a remember-me cookie began, and no password was given.
 	remembered bool
 }
@@ -34,6 +35,12 @@ type LoginOption func(*LoginRequest)
 // Config.Account.RememberLifetime. The cookie is replaced each time it is used. Guards without sessions ignore this
 // option.
 func Remember() LoginOption { return func(r *LoginRequest) { r.Remember = true } }
+
+// ProvedBy says what the application or a feature has checked in place of a password, for Login and LoginUsingID; see
+// factor.NewProof. A proof of LevelOne, such as a mailed link, makes the login of a user with a second factor pending. One
+// of LevelTwo, such as a passkey with user verification, completes it. Authentication tells what was proved, and
+// RequireLevel counts it. The other methods ignore this option: what they check is the password.
+func ProvedBy(p factor.Proof) LoginOption { return func(r *LoginRequest) { r.proofs.First = p } }
 
 // CanonicalIdentifier returns the canonical form of an email address or user name: trimmed, NFKC-normalized and
 // case-folded. All spellings of one identifier share it. User providers look it up; that of gormstore does. The error
@@ -73,7 +80,7 @@ func (a *Authenticator) AttemptWhen(
 		return nil, err
 	}
 	defer p.password.Attempt.Done()
-	p.apply(options)
+	p.apply(options, false)
 	return a.logIn(ctx, p)
 }
 
@@ -106,7 +113,10 @@ func (a *Authenticator) Validate(ctx context.Context, credentials Credentials) (
 // second factor, the result is pending.
 func (a *Authenticator) Login(ctx context.Context, u models.Authenticatable, options ...LoginOption) (*LoginResult, error) {
 	p := &proof{request: LoginRequest{User: u}}
-	p.apply(options)
+	p.apply(options, true)
+	if err := p.request.proofs.First.Check(a.x.Now()); err != nil {
+		return nil, err
+	}
 	return a.logIn(ctx, p)
 }
 
@@ -143,16 +153,26 @@ func (a *Authenticator) prove(
 	if err != nil {
 		return nil, err
 	}
-	return &proof{request: LoginRequest{User: proved.User, Confirmed: true}, password: proved}, nil
+	return &proof{request: LoginRequest{
+		User: proved.User, Confirmed: true, proofs: factor.Proofs{Password: a.x.Now()},
+	}, password: proved}, nil
 }
 
-// apply applies options, which decide neither who the user is nor what was proved.
-func (p *proof) apply(options []LoginOption) {
+// apply applies options, which decide neither who the user is nor what was proved, but for ProvedBy where it counts.
+func (p *proof) apply(options []LoginOption, provedBy bool) {
 	proved := p.request
 	for _, option := range options {
 		option(&p.request)
 	}
-	p.request.User, p.request.Confirmed, p.request.second = proved.User, proved.Confirmed, proved.second
+	if provedBy {
+		proved.proofs.First = p.request.proofs.First
+	}
+	p.restore(proved)
+}
+
+// restore undoes changes of who the user is and what was proved.
+func (p *proof) restore(proved LoginRequest) {
+	p.request.User, p.request.Confirmed, p.request.proofs = proved.User, proved.Confirmed, proved.proofs
 }
 
 // admit lets a proof count that leads to no login which could be pending.
@@ -179,8 +199,7 @@ func (a *Authenticator) check(ctx context.Context, p *proof) error {
 	proved := p.request
 	for _, check := range a.x.m.features.before {
 		err := check(ctx, a, &p.request)
-		// A check changes none of these.
-		p.request.User, p.request.Confirmed, p.request.second = proved.User, proved.Confirmed, proved.second
+		p.restore(proved)
 		switch {
 		case err == nil:
 		case p.password != nil && errors.Is(err, ErrInvalidCredentials) && !errors.Is(err, ErrUnavailable):
@@ -239,9 +258,9 @@ func (a *Authenticator) afterLogin(ctx context.Context, p *proof, res *LoginResu
 	}
 }
 
-// continueLogin keeps this login after the user's stamp has changed, and ends all others. Confirmed says that the
-// password was given in this request.
-func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authenticatable, confirmed bool) (*LoginResult, error) {
+// continueLogin keeps this login after the user's stamp has changed, and ends all others. Password is when the password
+// was given, or zero.
+func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authenticatable, password time.Time) (*LoginResult, error) {
 	g := a.current()
 	ctx, span := a.x.Span(context.WithoutCancel(ctx))
 	defer span.End()
@@ -252,10 +271,11 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 	if err != nil {
 		return nil, err
 	}
-	second, err := a.secondFactor(ctx, changed)
+	proofs, err := a.proofs(ctx, changed, true)
 	if err != nil {
 		return nil, err
 	}
+	proofs.Password = password
 	row := ""
 	if loggedIn {
 		row = a.x.session.s.Row()
@@ -265,8 +285,8 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 	stateful, ok := g.Guard.(StatefulGuard)
 	if _, session := g.Guard.(*sessionGuard); ok && (!session || loggedIn) {
 		res, err = stateful.Login(ctx, a, LoginRequest{
-			User: changed, Confirmed: confirmed, Remember: login.Series != "", remembered: login.Remembered && !confirmed,
-			second: second,
+			User: changed, Confirmed: !password.IsZero(), Remember: login.Series != "", proofs: proofs,
+			remembered: login.Remembered && password.IsZero(),
 		})
 		if err != nil {
 			return nil, err

@@ -51,17 +51,11 @@ func (m *Manager) checkSettings(engine *gin.Engine) []preflight.Finding {
 	if m.cfg.ClientIP != nil && engine != nil {
 		clientIP = gintree.CheckClientIP(engine, m.cfg.ClientIP)
 	}
-	return preflight.Settings([]preflight.Setting{
-		{Unsafe: m.keyless, Subject: "Key", Problem: "is not set: everything ends with this process"},
-		{Unsafe: m.memory && release, Subject: "Stores", Problem: "are in memory: their content ends with this process and no other process shares it"},
-		{Unsafe: m.cfg.Session.Cookie.InsecureAllowHTTP && release, Subject: "Session.Cookie.InsecureAllowHTTP", Problem: "sends sessions without encryption"},
-		{Unsafe: m.cfg.BasePath != "" && settings.OutsideBase(m.cfg.Mail.BaseURL, m.cfg.BasePath), Subject: "Mail.BaseURL", Problem: "does not end with BasePath: links in mails lead to another application"},
-		{Unsafe: m.cfg.Throttle.InsecureDisable, Subject: "Throttle.InsecureDisable", Problem: "allows any number of password guesses"},
-		{Unsafe: m.cfg.CrossOrigin.InsecureDisable, Subject: "CrossOrigin.InsecureDisable", Problem: "lets other sites act in a user's name"},
-		{Unsafe: m.cfg.JWT.InsecureIgnoreRevocationOutage, Subject: "JWT.InsecureIgnoreRevocationOutage", Problem: "accepts revoked tokens while the store fails"},
-		{Unsafe: m.cfg.Hashing.InsecureAllowWeakParameters, Subject: "Hashing.InsecureAllowWeakParameters", Problem: "makes stolen hashes cheap to break"},
-		{Unsafe: m.cfg.ClientIP == nil && release, Subject: "TrustedProxies", Problem: "are not set: behind a proxy all clients share one IP address and its limits"},
-		{Unsafe: clientIP != "", Subject: "ClientIP", Problem: clientIP},
+	return preflight.Unsafe(&preflight.Application{
+		Keyless: m.keyless, Memory: m.memory, Release: release, NoProxies: m.cfg.ClientIP == nil, ClientIP: clientIP,
+		OutsideBase: m.cfg.BasePath != "" && settings.OutsideBase(m.cfg.Mail.BaseURL, m.cfg.BasePath),
+		Cookie:      &m.cfg.Session.Cookie, Throttle: &m.cfg.Throttle, CrossOrigin: &m.cfg.CrossOrigin, JWT: &m.cfg.JWT,
+		WeakHashes: m.cfg.Hashing.InsecureAllowWeakParameters,
 	})
 }
 

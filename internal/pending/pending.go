@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
@@ -38,6 +39,17 @@ type Service struct {
 	Limiter *throttle.Limiter
 	// Sealer seals what the session holds: a token is nowhere at rest in clear.
 	Sealer stores.Sealer
+	// Page is where browsers answer challenges, or "", and Base comes before it.
+	Page, Base string
+}
+
+// Show returns what a client sees of a pending login that waits for so long.
+func (s *Service) Show(token string, factors []string, left time.Duration) *factor.Pending {
+	p := &factor.Pending{Token: token, Factors: factors, ExpiresIn: int64(left / time.Second)}
+	if s.Page != "" {
+		p.Page = s.Base + s.Page
+	}
+	return p
 }
 
 // Guard is the guard that the login is by.
@@ -58,6 +70,8 @@ type Facts struct {
 	// Confirmed says that the password was checked, Remember that the device is to be remembered, and
 	// Recalled that a remember-me cookie was the first proof.
 	Confirmed, Remember, Recalled bool
+	// First is what was proved in place of the password, or zero.
+	First factor.Proof `json:",omitzero"`
 	// Bound says that the login belongs to a session.
 	Bound bool
 	// Attempt is the receipt of the counted attempt, or nil if none was counted.
@@ -181,6 +195,15 @@ func (s *Service) findUser(ctx context.Context, f *Found) error {
 	}
 	f.User = u
 	return nil
+}
+
+// Proofs returns what was proved before the login began to wait.
+func (f *Found) Proofs() factor.Proofs {
+	p := factor.Proofs{First: f.First}
+	if f.Confirmed {
+		p.Password = f.token.Created
+	}
+	return p
 }
 
 // Is reports whether the pending login is of a user, by a guard.

@@ -123,10 +123,9 @@ func (s *Service) userOf(
 
 // Login is how a user logs in.
 type Login struct {
-	Confirmed  bool         // the password was checked
-	Remember   bool         // the device is to be remembered
-	Second     factor.Proof // the second factor that was proved
-	Remembered bool         // the login goes on from one that a remember-me token began
+	Proofs     factor.Proofs // what was proved
+	Remember   bool          // the device is to be remembered
+	Remembered bool          // the login goes on from one that a remember-me token began
 }
 
 // LogIn logs a user into the session.
@@ -134,10 +133,8 @@ func (s *Service) LogIn(
 	ctx context.Context, r *request.State, sess *session.Session, g *Guard, u models.Authenticatable, how Login,
 ) error {
 	login := s.newLogin(g, u)
-	login.Remembered, login.Second = how.Remembered, how.Second
-	if how.Confirmed {
-		login.Confirmed = login.At
-	}
+	login.Remembered = how.Remembered
+	login.Confirmed, login.First, login.Second = how.Proofs.Password, how.Proofs.First, how.Proofs.Second
 	if how.Remember {
 		var err error
 		if login.Series, err = s.remember(ctx, r, g, u); err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -22,7 +23,13 @@ type Login struct {
 	Series      string        // the family of the device's remember-me tokens, or ""
 	Remembered  bool          // a remember-me token made the login
 	Kept        bool          // the session's former id opened the login too
+	First       factor.Proof  // what was proved in place of the password, or zero
 	Second      factor.Proof  // the second factor that was proved, or zero
+}
+
+// Proofs returns what the login was proved by.
+func (l *Login) Proofs() factor.Proofs {
+	return factor.Proofs{Password: l.Confirmed, First: l.First, Second: l.Second}
 }
 
 // principal is a login with the name of its guard.
@@ -86,15 +93,17 @@ func (p principals) owners(realms map[string]string) []string {
 
 // The encoding of principals is a version, and for each login the length of the guard's name,
 // the name, the length of the record, and the record. A record is, in this order: flags, the two
-// times in microseconds since 1970, the fingerprint, the series as 16 bytes, if there is a second
-// factor its time and its methods, and the user's identifier.
+// times in microseconds since 1970, the fingerprint, the series as 16 bytes, the second factor if
+// there is one, the first one if it was no password, and the user's identifier.
 const (
 	principalsVersion = 2
 	flagRemembered    = 1
 	flagKept          = 2
 	flagSecond        = 4
+	flagFirst         = 8
+	allFlags          = flagRemembered | flagKept | flagSecond | flagFirst
 	recordFixed       = 1 + 8 + 8 + len(stores.Digest{}) + rowBytes
-	secondSize        = 8 + 2
+	proofSize         = 8 + 2
 )
 
 // encode returns p for stores.Session.Principals.
@@ -114,10 +123,13 @@ func (p principals) encode() string {
 }
 
 func (l *Login) size() int {
-	if l.Second.At.IsZero() {
-		return recordFixed + len(l.UserID)
+	n := recordFixed + len(l.UserID)
+	for _, p := range [...]*factor.Proof{&l.Second, &l.First} {
+		if !p.At.IsZero() {
+			n += proofSize
+		}
 	}
-	return recordFixed + secondSize + len(l.UserID)
+	return n
 }
 
 func (l *Login) append(b []byte) []byte {
@@ -131,6 +143,9 @@ func (l *Login) append(b []byte) []byte {
 	if !l.Second.At.IsZero() {
 		flags |= flagSecond
 	}
+	if !l.First.At.IsZero() {
+		flags |= flagFirst
+	}
 	b = append(b, flags)
 	b = binary.BigEndian.AppendUint64(b, uint64(l.At.UnixMicro()))
 	confirmed := int64(0)
@@ -142,9 +157,10 @@ func (l *Login) append(b []byte) []byte {
 	var series [rowBytes]byte // all zeros stands for none
 	_, _ = hex.Decode(series[:], []byte(l.Series))
 	b = append(b, series[:]...)
-	if !l.Second.At.IsZero() {
-		b = binary.BigEndian.AppendUint64(b, uint64(l.Second.At.UnixMicro()))
-		b = binary.BigEndian.AppendUint16(b, uint16(l.Second.Methods))
+	for _, p := range [...]*factor.Proof{&l.Second, &l.First} {
+		if !p.At.IsZero() {
+			b, _ = p.AppendBinary(b)
+		}
 	}
 	return append(b, l.UserID...)
 }
@@ -166,8 +182,8 @@ func parsePrincipals(text string, into principals) (principals, error) {
 			return nil, errPrincipals
 		}
 		record, rest, ok := cutPart(rest)
-		if !ok || len(record) <= recordFixed || record[0] > flagRemembered|flagKept|flagSecond ||
-			record[0]&flagSecond != 0 && len(record) <= recordFixed+secondSize {
+		if !ok || len(record) <= recordFixed || record[0] > allFlags ||
+			len(record) <= recordFixed+proofSize*bits.OnesCount8(record[0]&(flagSecond|flagFirst)) {
 			return nil, errPrincipals
 		}
 		into, text = append(into, principal{guard, parseLogin(record)}), rest
@@ -206,11 +222,16 @@ func parseLogin(record string) Login {
 	if series := record[n:recordFixed]; series != string(make([]byte, rowBytes)) {
 		l.Series = hex.EncodeToString([]byte(series))
 	}
-	if record[0]&flagSecond != 0 {
-		second := []byte(l.UserID[:secondSize])
-		l.Second.At = time.UnixMicro(int64(binary.BigEndian.Uint64(second)))
-		l.Second.Methods = factor.Methods(binary.BigEndian.Uint16(second[8:]))
-		l.UserID = l.UserID[secondSize:]
-	}
+	l.Second = l.cutProof(record[0] & flagSecond)
+	l.First = l.cutProof(record[0] & flagFirst)
 	return l
+}
+
+// cutProof cuts a proof off what follows the fixed part of a record, if the flag of it is set.
+func (l *Login) cutProof(flag byte) (p factor.Proof) {
+	if flag != 0 {
+		_ = p.UnmarshalBinary([]byte(l.UserID[:proofSize])) // of the right size
+		l.UserID = l.UserID[proofSize:]
+	}
+	return p
 }

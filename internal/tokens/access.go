@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/realm"
@@ -75,7 +76,7 @@ func (s *Service) LogOut(ctx context.Context, text string) error {
 // accessToken returns a new access token of a login, whose family has that owner. It is sent with a
 // refresh token, whose name it has if its use is to be recorded.
 func (s *Service) accessToken(
-	ctx context.Context, g *Guard, now time.Time, with opaque.Token, owner string, u models.Authenticatable,
+	ctx context.Context, g *Guard, now time.Time, with opaque.Token, owner string, u models.Authenticatable, proof factor.Proof,
 ) (string, error) {
 	id, _ := g.Realm.OwnerID(owner)
 	claims := s.claims(now, AccessKind, id, s.cfg.Lifetime)
@@ -87,11 +88,14 @@ func (s *Service) accessToken(
 	base64.RawURLEncoding.Encode(text[:], fingerprint[:])
 	claims.Family, claims.Fingerprint = with.Family, string(text[:])
 	var more any
+	var err error
 	if f := s.cfg.Claims; f != nil {
-		var err error
 		if more, err = f(ctx, u); err != nil {
 			return "", autherr.Unavailable("claims of a user", err)
 		}
+	}
+	if more, err = claimsOf(proof, more); err != nil {
+		return "", err
 	}
 	return s.sign(accessType, claims, more)
 }

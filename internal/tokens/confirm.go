@@ -57,14 +57,31 @@ func (s *Service) Confirmed(ctx context.Context, owner, family string) (time.Tim
 	return at, err
 }
 
-// Second returns the second factor that the owner of a login by tokens last proved, or zero.
-func (s *Service) Second(ctx context.Context, owner, family string) (factor.Proof, error) {
+// Proofs returns what the owner of a login by tokens proved at the login, which is given, and
+// later: the password, and a second factor if there are any.
+func (s *Service) Proofs(ctx context.Context, owner, family string, first factor.Proof, factors bool) (factor.Proofs, error) {
+	password, err := s.Confirmed(ctx, owner, family)
+	p := factor.Proofs{Password: password, First: first}
+	if first.OnlyPassword() {
+		p = factor.Proofs{Password: later(password, first.At)}
+	}
+	if err != nil || !factors {
+		return p, err
+	}
 	at, names, err := s.confirmed(ctx, owner, secondFactor+family)
 	if err != nil || at.IsZero() {
-		return factor.Proof{}, err
+		return p, err
 	}
 	methods, err := factor.ParseMethods(names...)
-	return factor.Proof{At: at, Methods: methods}, autherr.Unavailable("read second factor", err)
+	p.Second = factor.Proof{At: at, Methods: methods, Level: factor.LevelOne}
+	return p, autherr.Unavailable("read second factor", err)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func (s *Service) confirmed(ctx context.Context, owner, family string) (time.Time, []string, error) {

@@ -17,7 +17,7 @@ type rate struct {
 
 // rateOf reads the rate from the data of a token.
 func rateOf(data []byte) rate {
-	if len(data) < dataFixed || data[0] != dataVersion {
+	if len(data) < dataFixed || data[0] < dataVersion {
 		return rate{} // of a token that carries none
 	}
 	b := data[rateAt:sumAt]

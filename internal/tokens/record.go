@@ -8,6 +8,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/stores"
@@ -22,12 +23,16 @@ type Data struct {
 	Fingerprint stores.Digest
 	// Address is the address of the client that the token was made for.
 	Address string
+	// Proof is what the login was proved by, or zero.
+	Proof factor.Proof
 }
 
 // The layout of Data: the version, whether it is bound, the rotations of the family, the
-// fingerprint, the address. Version 1 had no rotations.
+// fingerprint, the proof, the address. Version 1 had no rotations, and version 2 has no proof.
 const (
 	dataVersion = 2
+	dataProved  = 3
+	proofSize   = 10
 	rateAt      = 2
 	rateSize    = 12
 	sumAt       = rateAt + rateSize
@@ -36,12 +41,16 @@ const (
 
 // Encode returns d for stores.Token.Data.
 func (d Data) Encode() []byte {
-	b := make([]byte, sumAt, dataFixed+len(d.Address))
+	b := make([]byte, sumAt, dataFixed+proofSize+len(d.Address))
 	b[0] = dataVersion
 	if d.Bound {
 		b[1] = 1
 	}
 	b = append(b, d.Fingerprint[:]...)
+	if !d.Proof.At.IsZero() {
+		b[0] = dataProved
+		b, _ = d.Proof.AppendBinary(b)
+	}
 	return append(b, d.Address...)
 }
 
@@ -52,10 +61,18 @@ func ParseData(b []byte) (Data, error) {
 		at = rateAt
 	}
 	end := at + len(stores.Digest{})
-	if len(b) < end || b[0] < 1 || b[0] > dataVersion || b[1] > 1 {
+	proof := 0
+	if len(b) > 0 && b[0] == dataProved {
+		proof = proofSize
+	}
+	if len(b) < end+proof || b[0] < 1 || b[0] > dataProved || b[1] > 1 {
 		return Data{}, fmt.Errorf("%w: data of a token", stores.ErrCorrupt)
 	}
-	return Data{b[1] == 1, stores.Digest(b[at:end]), string(b[end:])}, nil
+	d := Data{Bound: b[1] == 1, Fingerprint: stores.Digest(b[at:end]), Address: string(b[end+proof:])}
+	if proof > 0 {
+		_ = d.Proof.UnmarshalBinary(b[end : end+proof]) // of the right size
+	}
+	return d, nil
 }
 
 // Lives reports whether a token as found may be used.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/stamp"
@@ -22,8 +23,8 @@ type Pair struct {
 	Family                      string // of the login
 }
 
-// Issue makes the first pair of a new family.
-func (s *Service) Issue(ctx context.Context, r *request.State, g *Guard, u models.Authenticatable) (Pair, error) {
+// Issue makes the first pair of a new family, whose login was proved by a proof, or by none.
+func (s *Service) Issue(ctx context.Context, r *request.State, g *Guard, u models.Authenticatable, proof factor.Proof) (Pair, error) {
 	owner, err := g.Realm.TokenOwner(u)
 	if err != nil {
 		return Pair{}, err
@@ -31,11 +32,11 @@ func (s *Service) Issue(ctx context.Context, r *request.State, g *Guard, u model
 	token, now := s.NewToken(), s.env.Now()
 	// What can fail without harm comes first: nothing is stored for a response that
 	// will not be given.
-	access, err := s.accessToken(ctx, g, now, token, owner, u)
+	access, err := s.accessToken(ctx, g, now, token, owner, u, proof)
 	if err != nil {
 		return Pair{}, err
 	}
-	record := s.refreshRecord(r, g, now, token, u, owner, now.Add(s.cfg.RefreshAbsolute))
+	record := s.refreshRecord(r, g, now, token, u, owner, now.Add(s.cfg.RefreshAbsolute), proof)
 	id, _ := g.Realm.OwnerID(owner)
 	if err := s.StoreLogin(ctx, r, g.Name, id, record); err != nil {
 		return Pair{}, err
@@ -49,6 +50,7 @@ func (s *Service) Issue(ctx context.Context, r *request.State, g *Guard, u model
 // refreshRecord returns what is stored of a refresh token that is made now.
 func (s *Service) refreshRecord(
 	r *request.State, g *Guard, now time.Time, token opaque.Token, u models.Authenticatable, owner string, end time.Time,
+	proof factor.Proof,
 ) stores.Token {
 	id, _ := g.Realm.OwnerID(owner)
 	expires := now.Add(s.cfg.RefreshIdle)
@@ -57,6 +59,7 @@ func (s *Service) refreshRecord(
 	}
 	data := Data{
 		Bound: true, Fingerprint: g.Realm.Stamps.Sum(stamp.Refresh, g.Realm.Name, id, u), Address: request.Cut(r.IP(), 64),
+		Proof: proof,
 	}
 	return stores.Token{
 		ID: token.ID, Family: token.Family, Kind: stores.Refresh, Owner: owner, Digest: token.Digest(),
@@ -84,12 +87,16 @@ func (s *Service) Refresh(ctx context.Context, r *request.State, g *Guard, text 
 	if err != nil {
 		return nil, Pair{}, s.Refuse(ctx, err)
 	}
-	access, err := s.accessToken(ctx, g, s.env.Now(), parent.Successor(s.cfg.Successors, 0), found.Owner, user)
+	data, err := ParseData(found.Data)
+	if err != nil {
+		return nil, Pair{}, autherr.Unavailable("read refresh token", err)
+	}
+	access, err := s.accessToken(ctx, g, s.env.Now(), parent.Successor(s.cfg.Successors, 0), found.Owner, user, data.Proof)
 	if err != nil {
 		return nil, Pair{}, err
 	}
 	next, err := s.Rotate(ctx, parent, found, func(child opaque.Token) stores.Token {
-		return s.refreshRecord(r, g, s.env.Now(), child, user, found.Owner, found.FamilyExpires)
+		return s.refreshRecord(r, g, s.env.Now(), child, user, found.Owner, found.FamilyExpires, data.Proof)
 	})
 	meta := r.Meta(g.Name, user.AuthID())
 	switch {
