@@ -3,6 +3,7 @@ package pages
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
@@ -22,7 +23,9 @@ type site struct {
 	texts   *texts
 	pages   templates
 	forms   map[routes.Route]form
-	kept    sync.Map // HTML by template and language
+	// kept is HTML by keptPage, and keptCount how much.
+	kept      sync.Map
+	keptCount atomic.Int64
 }
 
 // Can says which pages there are.
