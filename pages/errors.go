@@ -27,7 +27,7 @@ func ErrorHandler(c *gin.Context, status int, err error) bool {
 		return true
 	}
 	p := errorPage(status)
-	v := s.view(c, page{template: "error", title: p.title}, s.errorText(c, p, err))
+	v := s.view(c, page{template: "error", title: p.title, builtIn: !errors.Is(err, ginauth.ErrThrottled)}, s.errorText(c, p, err))
 	v.Status = status
 	// The user is not looked up: what failed may be the store.
 	s.write(c, status, v)

@@ -3,6 +3,7 @@ package pages
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
@@ -22,8 +23,10 @@ type site struct {
 	texts   *texts
 	pages   templates
 	forms   map[routes.Route]form
-	login   string   // the field in which users say who they are
-	kept    sync.Map // HTML by template and language
+	login   string // the field in which users say who they are
+	// kept is HTML by keptPage, and keptCount how much.
+	kept      sync.Map
+	keptCount atomic.Int64
 }
 
 // Can says which pages there are.

@@ -116,10 +116,19 @@ func (s *site) write(c *gin.Context, status int, v *View) {
 	c.Data(status, "text/html; charset=utf-8", html)
 }
 
-// execute returns the HTML of a view. Pages that are the same for every guest are kept: there are as many as pages and
-// languages.
+// keptPage names HTML that is kept.
+type keptPage struct {
+	page, lang, text string
+	status           int
+}
+
+// maxKept is how many pages are kept: an application may have many messages of denials.
+const maxKept = 1024
+
+// execute returns the HTML of a view. Pages that are the same for every guest are kept, and error pages.
 func (s *site) execute(v *View) []byte {
-	key := [2]string{v.Page, v.Lang}
+	text, _ := v.Data.(string)
+	key := keptPage{v.Page, v.Lang, text, v.Status}
 	same := v.builtIn && v.sameForGuests()
 	if html, ok := s.kept.Load(key); ok && same {
 		return html.([]byte)
@@ -132,7 +141,8 @@ func (s *site) execute(v *View) []byte {
 	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
 		panic("pages: template " + v.Page + ".html: " + err.Error())
 	}
-	if same {
+	if same && s.keptCount.Load() < maxKept {
+		s.keptCount.Add(1)
 		s.kept.Store(key, b.Bytes())
 	}
 	return b.Bytes()

@@ -51,9 +51,10 @@ func (s *site) view(c *gin.Context, p page, data any) *View {
 	}
 }
 
-// sameForGuests reports whether nothing in the view is of one request.
+// sameForGuests reports whether nothing in the view is of one request. The text of an error page is of few.
 func (v *View) sameForGuests() bool {
-	return v.User == nil && v.Data == nil && v.Status == 0 && v.email == "" && len(v.sections) == 0 && v.outcome.Route == "" && v.outcome.Notice == ""
+	_, text := v.Data.(string)
+	return v.User == nil && (v.Data == nil || text && v.Status != 0) && v.email == "" && len(v.sections) == 0 && v.outcome.Route == "" && v.outcome.Notice == ""
 }
 
 // T returns an English text in the language of the view. Pairs of name and value fill in what stands in braces.

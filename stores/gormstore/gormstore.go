@@ -150,6 +150,25 @@ func newCore(db *gorm.DB, caller string, options ...Option) *core {
 	if ok && db.Dialector.Name() != postgres {
 		pool = &statements{DB: direct, known: make(map[string]*sql.Stmt)}
 	}
+	quiet := quietSession(db, pool)
+	c := &core{db: quiet, direct: direct, dialect: db.Dialector.Name(), options: &sql.TxOptions{}}
+	for _, option := range options {
+		option(c)
+	}
+	c.checkPrefix(caller)
+	switch c.dialect {
+	case sqlite:
+		c.turn = make(chan struct{}, 1)
+	case postgres:
+		// At a stricter default of the server most of many parallel changes
+		// would fail. Here this level is enough.
+		c.options.Isolation = sql.LevelReadCommitted
+	}
+	return c
+}
+
+// quietSession returns a new session of db on a pool.
+func quietSession(db *gorm.DB, pool gorm.ConnPool) *gorm.DB {
 	quiet := db.Session(&gorm.Session{
 		NewDB:                  true,
 		Context:                context.Background(),
@@ -166,22 +185,7 @@ func newCore(db *gorm.DB, caller string, options ...Option) *core {
 		quiet.Statement.Settings.Store(key, value)
 		return true
 	})
-	quiet = quiet.Session(&gorm.Session{})
-
-	c := &core{db: quiet, direct: direct, dialect: db.Dialector.Name(), options: &sql.TxOptions{}}
-	for _, option := range options {
-		option(c)
-	}
-	c.checkPrefix(caller)
-	switch c.dialect {
-	case sqlite:
-		c.turn = make(chan struct{}, 1)
-	case postgres:
-		// At a stricter default of the server most of many parallel changes
-		// would fail. Here this level is enough.
-		c.options.Isolation = sql.LevelReadCommitted
-	}
-	return c
+	return quiet.Session(&gorm.Session{})
 }
 
 // An Option is a setting of New and Migrate. TablePrefix is one.
