@@ -170,6 +170,41 @@ func TestLastWayIn(t *testing.T) {
 	})
 }
 
+// slowFactors holds a removal.
+type slowFactors struct {
+	stores.Factors
+	hold *testapp.Hold
+	on   atomic.Bool
+}
+
+func (s *slowFactors) DeleteFactor(ctx context.Context, owner, kind, id string) (bool, error) {
+	if s.on.CompareAndSwap(true, false) {
+		s.hold.Wait()
+	}
+	return s.Factors.DeleteFactor(ctx, owner, kind, id)
+}
+
+// TestLastWayInWhileAnotherGoes removes a passkey while the removal of the other one has begun.
+func TestLastWayInWhileAnotherGoes(t *testing.T) {
+	b := testapp.Memory(t)
+	slow := &slowFactors{Factors: b.Set.Factors, hold: testapp.NewHold()}
+	b.Set.Factors = slow
+	a, d := start(t, b, passkey.Options{}, patient), device()
+	c := a.LoggedIn(testapp.Alice)
+	first := register(t, c, d)
+	second := register(t, a.confirmed(t, c, d), device())
+	b.Users.Change(a.Alice.AuthID(), func(u *models.User) { u.Password = "" })
+	slow.on.Store(true)
+	done := make(chan *testapp.Response)
+	go func() { done <- c.Copy().Delete("/passkeys/" + second) }()
+	slow.hold.Arrived()
+	last := c.Delete("/passkeys/" + first)
+	slow.hold.Release()
+	last.Want(t, 409)
+	(<-done).Want(t, 200)
+	c.Delete("/passkeys/"+first).Want(t, 409)
+}
+
 // TestOtherWayIn asks the application whether a user without a password has another way in.
 func TestOtherWayIn(t *testing.T) {
 	for _, other := range []bool{false, true} {
