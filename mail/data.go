@@ -34,7 +34,7 @@ const (
 	// NewDevice is sent to a user after a login from an unknown device.
 	NewDevice = "new_device"
 	// FactorChanged is sent to a user whose second factors were changed. Data.Field says how: FactorAdded,
-	// FactorRemoved, CodeUsed or CodesReplaced.
+	// FactorRemoved, CodeUsed, CodesReplaced or FactorsReset.
 	FactorChanged = "factor_changed"
 )
 
@@ -44,6 +44,7 @@ const (
 	FactorRemoved = "removed"
 	CodeUsed      = "code_used"
 	CodesReplaced = "codes_replaced"
+	FactorsReset  = "reset"
 )
 
 // Kinds returns all kinds for which Templates has messages.

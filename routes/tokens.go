@@ -28,10 +28,11 @@ func (s *server) tokenRoutes() []endpoint {
 type issueInput struct {
 	loginInput
 	Device string `json:"device_token"`
+	Trust  string `json:"trust_token"`
 }
 
 func (in *issueInput) fields() []field {
-	return append(in.loginInput.fields(), field{name: "device_token", text: &in.Device})
+	return append(in.loginInput.fields(), field{name: "device_token", text: &in.Device}, field{name: "trust_token", text: &in.Trust})
 }
 
 func (s *server) issueTokens(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
@@ -41,7 +42,7 @@ func (s *server) issueTokens(c *gin.Context, a *ginauth.Authenticator) (reply, e
 	}
 	credentials := in.credentials()
 	credentials["device_token"] = in.Device
-	res, err := a.Guard(s.options.AccessGuard).Attempt(c.Request.Context(), credentials)
+	res, err := a.Guard(s.options.AccessGuard).Attempt(c.Request.Context(), credentials, ginauth.TrustToken(in.Trust))
 	if err != nil {
 		return reply{}, err
 	}

@@ -19,6 +19,8 @@ const (
 	Confirmation Kind = "confirmation"
 	// Pending is a login that waits for a second factor.
 	Pending Kind = "pending"
+	// Trusted is a device that skips the second factor.
+	Trusted Kind = "trusted"
 	// Revoked records that something ended before it expired, such as a signed
 	// token or a session that is kept in a cookie.
 	Revoked Kind = "revoked"

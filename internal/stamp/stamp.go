@@ -32,6 +32,7 @@ const (
 	Email    Purpose = "email"
 	Personal Purpose = "personal"
 	Pending  Purpose = "pending"
+	Trusted  Purpose = "trusted"
 )
 
 // kindStamp marks a fingerprint of a security stamp, as opposed to one of a password
