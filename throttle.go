@@ -37,10 +37,10 @@ func LimitDevice(attempts int, per time.Duration) ThrottleOption {
 	return func(c *ThrottleConfig) { c.Device = Limit{Attempts: attempts, Per: per} }
 }
 
-// ThrottleLogins refuses a request from an address that has no attempt left, before its handler reads the body:
-// 429. Options give the route limits of its own: a limit with the manager's period shares the manager's count,
-// another one has a count of its own. Attempt counts the attempts themselves, also without this middleware.
-// ThrottleLogins panics if a limit is not valid.
+// ThrottleLogins refuses a request from an IP address that this process has refused and that still has no attempt
+// left, before its handler reads the body: 429. Options give the route limits of its own: a limit with the manager's
+// period shares the manager's count, another one has a count of its own. Attempt counts the attempts themselves, also
+// without this middleware. ThrottleLogins panics if a limit is not valid.
 func (m *Manager) ThrottleLogins(options ...ThrottleOption) gin.HandlerFunc {
 	cfg := m.cfg.Throttle
 	for _, option := range options {

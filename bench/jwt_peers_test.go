@@ -64,7 +64,7 @@ func ginJWTTarget(tb testing.TB, tokens int) target {
 
 func openGinJWTIssue(tb testing.TB) target {
 	app := ginJWTApp(tb)
-	t := serve(app, issueRequests())
+	t := serve(app, issueRequests(tb))
 	t.check = func(tb testing.TB) { checkTokens(tb, app) }
 	return t
 }

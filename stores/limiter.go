@@ -65,3 +65,26 @@ type Limiter interface {
 	// Reset deletes the windows with the given keys.
 	Reset(ctx context.Context, keys ...Digest) error
 }
+
+// Settler is an optional ability of a Limiter: to end an attempt in one step.
+type Settler interface {
+	// Settle refunds slots and resets the windows with the given keys, as Refund and Reset do. A
+	// call that fails may have done either.
+	Settle(ctx context.Context, refund []Slot, reset []Digest) error
+}
+
+// Settle refunds slots and resets windows of a limiter, in one step if it is a Settler.
+func Settle(ctx context.Context, l Limiter, refund []Slot, reset []Digest) error {
+	if s, ok := l.(Settler); ok {
+		return s.Settle(ctx, refund, reset)
+	}
+	if len(reset) > 0 {
+		if err := l.Reset(ctx, reset...); err != nil {
+			return err
+		}
+	}
+	if len(refund) == 0 {
+		return nil
+	}
+	return l.Refund(ctx, refund...)
+}

@@ -37,6 +37,9 @@ type Session struct {
 	Renamed time.Time
 	// Expires is when the row may be pruned.
 	Expires time.Time
+	// Version changes with the row, in stores that need to know whether it has
+	// changed. It is 0 in others, and Create ignores it.
+	Version int64
 }
 
 // Delta is a change of a session. It changes the fields that it sets and leaves
@@ -64,6 +67,10 @@ type Delta struct {
 	// Rename gives the row a new digest, unless it is nil. The delta is then
 	// applied only if the row has the old digest.
 	Rename *Rename
+	// Seen is the row as Load returned it, or nil. It changes nothing in what the
+	// delta does. A store can apply the delta to it and need not read the row
+	// again, if the row still has its Version.
+	Seen *Session
 }
 
 // Rename is a change of the secret part of a session id. If New is Old, the row's
@@ -127,6 +134,21 @@ type Sessions interface {
 	Update(ctx context.Context, row string, d Delta) (Outcome, error)
 	// Delete removes the row and reports whether it existed. It is idempotent.
 	Delete(ctx context.Context, row string) (existed bool, err error)
+}
+
+// SessionDeleter is the optional capability of a session store to delete a row that
+// the caller has loaded in fewer round trips than any row.
+type SessionDeleter interface {
+	// DeleteSeen is Delete of the row that Load returned.
+	DeleteSeen(ctx context.Context, seen Session) (existed bool, err error)
+}
+
+// DeleteSeen deletes a row as Load returned it, by DeleteSeen if the store has it.
+func DeleteSeen(ctx context.Context, s Sessions, seen Session) (existed bool, err error) {
+	if deleter, ok := s.(SessionDeleter); ok {
+		return deleter.DeleteSeen(ctx, seen)
+	}
+	return s.Delete(ctx, seen.Row)
 }
 
 // SessionIndex is the optional capability of a session store to find sessions by

@@ -140,7 +140,7 @@ func (b storeBackend) update(
 func (b storeBackend) cookie(_ stores.Session, id *secretID) (string, error) { return id.text(), nil }
 
 func (b storeBackend) end(ctx context.Context, _ time.Time, s stores.Session) (stores.Outcome, error) {
-	_, err := b.sessions.Delete(ctx, s.Row)
+	_, err := stores.DeleteSeen(ctx, b.sessions, s)
 	return stores.Gone, err
 }
 

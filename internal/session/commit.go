@@ -250,7 +250,7 @@ func (s *Session) delta() stores.Delta {
 	now := s.clock()
 	d := stores.Delta{
 		Set: s.set, Remove: slices.Collect(maps.Keys(s.removed)), Clear: s.replaced,
-		Generation: s.row.Generation, LastSeen: now, Expires: s.expiry(now),
+		Generation: s.row.Generation, LastSeen: now, Expires: s.expiry(now), Seen: &s.row,
 	}
 	if s.next != nil && len(s.who) > 0 {
 		s.keep()

@@ -41,6 +41,13 @@ func (s faultySessions) Delete(ctx context.Context, row string) (bool, error) {
 	return s.Sessions.Delete(ctx, row)
 }
 
+func (s faultySessions) DeleteSeen(ctx context.Context, seen stores.Session) (bool, error) {
+	if err := s.f.meet(ctx, DeleteSession); err != nil {
+		return false, err
+	}
+	return stores.DeleteSeen(ctx, s.Sessions, seen)
+}
+
 // faultyIndex is a store of sessions that knows whose they are.
 type faultyIndex struct {
 	faultySessions
@@ -233,6 +240,19 @@ func (l faultyLimiter) Reset(ctx context.Context, keys ...stores.Digest) error {
 		return err
 	}
 	return l.Limiter.Reset(ctx, keys...)
+}
+
+// Settle fails where Reset or Refund would.
+func (l faultyLimiter) Settle(ctx context.Context, refund []stores.Slot, reset []stores.Digest) error {
+	if len(reset) > 0 {
+		if err := l.f.meet(ctx, ResetSlots); err != nil {
+			return err
+		}
+	}
+	if err := l.f.meet(ctx, RefundSlots); err != nil {
+		return err
+	}
+	return stores.Settle(ctx, l.Limiter, refund, reset)
 }
 
 type faultyUsers struct {

@@ -173,6 +173,9 @@ func (a *Attempt) reserve(ctx context.Context, n int) error {
 		if err != nil {
 			return err
 		}
+		if !grant.OK() {
+			a.l.full.Put(a.windows[grant.Full].Key, asked.Add(grant.RetryAfter))
+		}
 		if len(grant.Slots) > 0 {
 			for i, slot := range grant.Slots {
 				a.held = append(a.held, held{slot, a.windows[i].Limit, a.fates[i], seats[i]})
@@ -244,12 +247,7 @@ func (a *Attempt) Succeed(ctx context.Context) error {
 	}
 	ctx, span := a.r.Span(context.WithoutCancel(ctx))
 	defer span.End()
-	if len(cleared) > 0 {
-		if err := a.l.store.Reset(ctx, cleared...); err != nil {
-			return autherr.Unavailable("clear attempts", err)
-		}
-	}
-	err := a.l.Refund(ctx, refunded...)
+	err := autherr.Unavailable("clear attempts", stores.Settle(ctx, a.l.store, refunded, cleared))
 	a.end()
 	return err
 }

@@ -79,12 +79,18 @@ type Limiter struct {
 	store   stores.Limiter
 	cfg     Config
 	windows *recent.Results[addressLimit, stores.Window]
+	// full holds when windows of addresses end that were full when this process asked last.
+	full    *recent.Results[stores.Digest, time.Time]
 	flights flights
 }
 
 // New returns a Limiter that counts in a store.
 func New(env *request.Env, store stores.Limiter, cfg Config) *Limiter {
-	return &Limiter{env: env, store: store, cfg: cfg, windows: recent.New[addressLimit, stores.Window](knownAddresses)}
+	return &Limiter{
+		env: env, store: store, cfg: cfg,
+		windows: recent.New[addressLimit, stores.Window](knownAddresses),
+		full:    recent.New[stores.Digest, time.Time](knownAddresses),
+	}
 }
 
 // Window returns the window that counts something. Its name contains the period: a
@@ -102,7 +108,7 @@ type addressLimit struct {
 	Limit
 }
 
-// knownAddresses is how many windows of addresses are remembered.
+// knownAddresses is how many windows of addresses are remembered, and how many full ones.
 const knownAddresses = 1024
 
 // addressWindow returns the window that counts attempts from the request's address, if
@@ -160,12 +166,17 @@ func (l *Limiter) limits(lim *Limits) *Limits {
 	return &l.cfg.Limits
 }
 
-// Peek refuses a request whose address has no attempt left. It counts nothing. It lets a
-// request pass that may wait for attempts in flight.
+// Peek refuses a request whose address has no attempt left, if this process has refused the
+// address before: to ask the store about each request would cost every login a round trip, and
+// the attempt itself is counted in any case. It counts nothing. It lets a request pass that may
+// wait for attempts in flight.
 func (l *Limiter) Peek(ctx context.Context, r *request.State, lim *Limits) error {
 	lim = l.limits(lim)
 	window, ok := l.addressWindow(r, lim.Address)
 	if !ok || lim.Disabled {
+		return nil
+	}
+	if until, ok := l.full.Get(window.Key); !ok || !until.After(l.env.Now()) {
 		return nil
 	}
 	ctx, span := r.Span(ctx)

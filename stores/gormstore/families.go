@@ -16,6 +16,9 @@ func (s *tokens) Create(ctx context.Context, t stores.Token) (created bool, err 
 	if err != nil {
 		return false, err
 	}
+	if s.once.create != "" {
+		return s.createOnce(ctx, "create token", s.once.create, t, record)
+	}
 	root := rootOf(t)
 	err = s.transact(ctx, "create token", false, func(tx *gorm.DB) (bool, error) {
 		created = false
@@ -103,6 +106,9 @@ func (s *tokens) Consume(ctx context.Context, now time.Time, family, id string) 
 	if !validName(id) || !validName(family) {
 		return false, fault(ctx, "consume token", ctx.Err())
 	}
+	if s.once.consume != "" {
+		return s.consumeOnce(ctx, now, family, id)
+	}
 	err = s.transact(ctx, "consume token", false, func(tx *gorm.DB) (bool, error) {
 		used = false
 		alive, err := s.hold(tx, now, family)
@@ -123,8 +129,15 @@ func (s *tokens) Rotate(ctx context.Context, now time.Time, parent string, child
 	if !validName(parent) {
 		return stores.RotateDead, fault(ctx, "rotate token", ctx.Err())
 	}
+	if s.once.rotate != "" {
+		return s.rotateOnce(ctx, now, parent, &record)
+	}
 	err = s.transact(ctx, "rotate token", false, func(tx *gorm.DB) (bool, error) {
 		result = stores.RotateDead
+		if s.dialect == mysql {
+			result, err = s.rotateMySQL(tx, now, parent, &record)
+			return result == stores.RotateDone, err
+		}
 		alive, err := s.hold(tx, now, child.Family)
 		if err != nil || !alive {
 			return false, err
@@ -175,21 +188,37 @@ func (s *tokens) RevokeOwner(ctx context.Context, now time.Time, owner, exceptFa
 	return s.revokeAll(ctx, "revoke families", s.revokeOf, now, ownedBy, exceptFamily, len(kinds) == 0, texts(kinds))
 }
 
-// revokeAll revokes the families of a query and returns how many were alive. It also
+// revokeAll revokes the families of a query and returns how many were alive. It then also
 // revokes families that have expired, without counting them: on a machine whose clock is
-// slow they may not have expired yet.
+// slow they may not have expired yet. PostgreSQL does both in one statement.
 func (s *tokens) revokeAll(ctx context.Context, what, query string, now time.Time, args ...any) (n int, err error) {
 	args = append([]any{mark(now)}, args...)
-	err = s.transact(ctx, what, false, func(tx *gorm.DB) (bool, error) {
-		alive := tx.Exec(query+s.unexpired, append(args, now.UnixMicro())...)
+	if s.dialect == postgres {
+		query = s.once.revoke + query + s.once.revoked
+		err = s.revokeOnce(ctx, what, func(db *gorm.DB) error {
+			return db.Raw(query, append(args, now.UnixMicro())...).Scan(&n).Error
+		})
+		return n, err
+	}
+	err = s.revokeOnce(ctx, what, func(db *gorm.DB) error {
+		alive := db.Exec(query+s.unexpired, append(args, now.UnixMicro())...)
 		n = int(alive.RowsAffected)
-		if alive.Error != nil {
-			return false, alive.Error
-		}
-		return true, tx.Exec(query, args...).Error
+		return alive.Error
 	})
 	if err != nil {
 		return 0, err
 	}
-	return n, nil
+	return n, s.change(ctx, what, func(db *gorm.DB) error { return db.Exec(query, args...).Error })
+}
+
+// revokeOnce is not repeated after an error that leaves open whether the families were revoked:
+// then nobody would know how many were alive.
+func (s *tokens) revokeOnce(ctx context.Context, what string, statement func(db *gorm.DB) error) error {
+	return s.change(ctx, what, func(db *gorm.DB) error {
+		err := statement(db)
+		if err != nil && s.dialect != sqlite && !rejected(err) {
+			return permanent{err}
+		}
+		return err
+	})
 }

@@ -17,9 +17,10 @@ import (
 type familyTrim struct {
 	// attempts is the table of the records that serialize the calls for one owner.
 	attempts table
-	// surplus returns the families of an owner and a kind beyond a number, those that are alive
-	// and expire last being the first, and the records that have the names of a new token.
-	surplus string
+	// surplus returns the families of an owner and a kind beyond a number: one family is the
+	// first, and then come those that are alive and expire last. With taken it also returns the
+	// records that have the names of a new token.
+	surplus, taken string
 	// hold, members and roots change families by their names.
 	hold, members, roots string
 }
@@ -27,9 +28,10 @@ type familyTrim struct {
 func newFamilyTrim(c *core, t, r table) familyTrim {
 	return familyTrim{
 		attempts: c.table(&models.Attempt{}),
-		surplus: r.sql("SELECT * FROM (SELECT {Family} AS name, CASE WHEN {Revoked} = 0 AND {Expires} > ? THEN 1 ELSE 0 END AS state FROM {}"+
-			" WHERE ? AND {Kind} = ? ORDER BY state DESC, {Expires} DESC, {Family} DESC LIMIT ? OFFSET ?) surplus"+
-			" UNION ALL SELECT {Family} AS name, 2 AS state FROM {} WHERE {Family} = ?") +
+		surplus: r.sql("SELECT name, state FROM (SELECT {Family} AS name, CASE WHEN {Revoked} = 0 AND {Expires} > ? THEN 1 ELSE 0 END AS state," +
+			" CASE WHEN {Family} = ? THEN 1 ELSE 0 END AS own FROM {}" +
+			" WHERE ? AND {Kind} = ? ORDER BY own DESC, state DESC, {Expires} DESC, {Family} DESC LIMIT ? OFFSET ?) surplus"),
+		taken: r.sql(" UNION ALL SELECT {Family} AS name, 2 AS state FROM {} WHERE {Family} = ?") +
 			t.sql(" UNION ALL SELECT {ID} AS name, 2 AS state FROM {} WHERE {ID} = ?"),
 		hold:    r.sql("UPDATE {} SET {Version} = {Version} + 1 WHERE {Family} IN ?"),
 		members: t.sql("DELETE FROM {} WHERE {Family} IN ?"),
@@ -50,9 +52,8 @@ type surplusFamily struct {
 	State int
 }
 
-// CreateLimited implements stores.TokenLimit. It takes as many round trips as Create if the
-// owner has no surplus. Its first statement makes calls for the same owner wait for each other,
-// so that each counts what the former one left.
+// CreateLimited implements stores.TokenLimit. Where it may end others and needs no transaction to
+// store the token, it takes one statement more than Create if the owner has no surplus.
 func (s *tokens) CreateLimited(
 	ctx context.Context, now time.Time, t stores.Token, limit stores.FamilyLimit,
 ) (created bool, ended []string, err error) {
@@ -64,14 +65,36 @@ func (s *tokens) CreateLimited(
 	if err != nil {
 		return false, nil, err
 	}
+	if s.once.found == "" || limit.Refuse {
+		return s.createInTurn(ctx, now, t, record, limit)
+	}
+	if created, err = s.createOnce(ctx, what, s.once.found, t, record); err != nil || !created {
+		return false, nil, err
+	}
+	// Of parallel calls the last one that looks sees all families.
+	var found []surplusFamily
+	err = s.read(ctx, what, func(db *gorm.DB) (err error) {
+		found, err = s.surplusOf(db, now, t, limit.Families, false)
+		return err
+	})
+	if err == nil && len(found) > 0 {
+		ended, err = s.trimFamilies(ctx, now, t, limit)
+	}
+	return true, ended, err
+}
+
+// createInTurn stores a token once there is room for it. Its first statement makes calls for the
+// same owner wait for each other, so that each counts what the former one left.
+func (s *tokens) createInTurn(
+	ctx context.Context, now time.Time, t stores.Token, record models.Token, limit stores.FamilyLimit,
+) (created bool, ended []string, err error) {
 	root := rootOf(t)
-	err = s.transact(ctx, what, false, func(tx *gorm.DB) (bool, error) {
-		turn := []models.Attempt{{ID: turnOf("families", t.Owner), Expires: root.Expires}}
-		if err := s.trim.attempts.claim(tx, &turn); err != nil {
+	err = s.transact(ctx, "create token", false, func(tx *gorm.DB) (bool, error) {
+		found, err := s.surplusInTurn(tx, now, t, limit.Families-1, true)
+		if err != nil {
 			return false, err
 		}
-		var err error
-		if ended, err = s.makeRoom(tx, now, t, limit); err != nil {
+		if ended, err = s.makeRoom(tx, found, t.Kind, limit); err != nil {
 			return false, err
 		}
 		if err := s.roots.create(tx, &root); err != nil {
@@ -85,15 +108,44 @@ func (s *tokens) CreateLimited(
 	return true, ended, nil
 }
 
-// makeRoom deletes the families that are too many if another one is stored, and returns those
-// that were alive.
-func (s *tokens) makeRoom(tx *gorm.DB, now time.Time, t stores.Token, limit stores.FamilyLimit) (ended []string, err error) {
-	var found []surplusFamily
-	ownedBy := s.same(clause.Column{Name: s.roots.column("Owner")}, t.Owner)
-	err = tx.Raw(s.trim.surplus, now.UnixMicro(), ownedBy, string(t.Kind), stores.MaxEnded, limit.Families-1, t.Family, t.ID).
-		Find(&found).Error
-	if err != nil || len(found) == 0 {
+// trimFamilies deletes the families that are too many besides that of a token that was stored.
+func (s *tokens) trimFamilies(ctx context.Context, now time.Time, t stores.Token, limit stores.FamilyLimit) (ended []string, err error) {
+	err = s.transact(ctx, "end surplus families", true, func(tx *gorm.DB) (bool, error) {
+		found, err := s.surplusInTurn(tx, now, t, limit.Families, false)
+		if err == nil {
+			ended, err = s.makeRoom(tx, found, t.Kind, limit)
+		}
+		return err == nil, err
+	})
+	if err != nil {
 		return nil, err
+	}
+	return ended, nil
+}
+
+// surplusInTurn waits for its turn among the calls for one owner. It is the first of a transaction.
+func (s *tokens) surplusInTurn(tx *gorm.DB, now time.Time, t stores.Token, limit int, taken bool) ([]surplusFamily, error) {
+	turn := []models.Attempt{{ID: turnOf("families", t.Owner), Expires: micro(t.FamilyExpires)}}
+	if err := s.trim.attempts.claim(tx, &turn); err != nil {
+		return nil, err
+	}
+	return s.surplusOf(tx, now, t, limit, taken)
+}
+
+func (s *tokens) surplusOf(db *gorm.DB, now time.Time, t stores.Token, limit int, taken bool) (found []surplusFamily, err error) {
+	ownedBy := s.same(clause.Column{Name: s.roots.column("Owner")}, t.Owner)
+	query, args := s.trim.surplus, []any{now.UnixMicro(), t.Family, ownedBy, string(t.Kind), stores.MaxEnded, limit}
+	if taken {
+		query, args = query+s.trim.taken, append(args, t.Family, t.ID)
+	}
+	err = db.Raw(query, args...).Find(&found).Error
+	return found, err
+}
+
+// makeRoom deletes families and returns those that were alive.
+func (s *tokens) makeRoom(tx *gorm.DB, found []surplusFamily, kind stores.Kind, limit stores.FamilyLimit) (ended []string, err error) {
+	if len(found) == 0 {
+		return nil, nil
 	}
 	names := make([]string, len(found))
 	for i, f := range found {
@@ -101,7 +153,7 @@ func (s *tokens) makeRoom(tx *gorm.DB, now time.Time, t stores.Token, limit stor
 		case f.State == familyTaken:
 			return nil, permanent{stores.ErrExists}
 		case f.State == familyAlive && limit.Refuse:
-			return nil, permanent{fmt.Errorf("%w: %d of kind %s", stores.ErrLimit, limit.Families, t.Kind)}
+			return nil, permanent{fmt.Errorf("%w: %d of kind %s", stores.ErrLimit, limit.Families, kind)}
 		case f.State == familyAlive:
 			ended = append(ended, f.Name)
 		}

@@ -16,6 +16,7 @@ import (
 
 var (
 	_ stores.Limiter = (*limiter)(nil)
+	_ stores.Settler = (*limiter)(nil)
 	_ stores.Pruner  = (*limiter)(nil)
 	_ stores.Checker = (*limiter)(nil)
 )
@@ -27,6 +28,7 @@ type limiter struct {
 	table  table
 	load   string
 	refund string
+	settle string
 	slot   string
 	delete string
 	// inOrder begins a statement that changes the rows with some ids, and inTurn ends its
@@ -40,10 +42,12 @@ type limiter struct {
 func newLimiter(c *core) *limiter {
 	t := c.table(&models.Attempt{})
 	l := &limiter{
-		core:    c,
-		table:   t,
-		load:    t.sql("SELECT * FROM {} WHERE {ID} IN ?"),
-		refund:  t.sql("UPDATE {} SET {Version} = {Version} + 1, {Taken} = {Taken} - 1 WHERE {Taken} > 0 AND ("),
+		core:   c,
+		table:  t,
+		load:   t.sql("SELECT * FROM {} WHERE {ID} IN ?"),
+		refund: t.sql("UPDATE {} SET {Version} = {Version} + 1, {Taken} = {Taken} - 1 WHERE {Taken} > 0 AND ("),
+		settle: t.sql("UPDATE {} SET {Version} = {Version} + 1, {Taken} = CASE WHEN {ID} IN ? THEN 0 ELSE {Taken} - 1 END," +
+			" {Expires} = CASE WHEN {ID} IN ? THEN 0 ELSE {Expires} END WHERE ({ID} IN ? OR {Taken} > 0 AND ("),
 		slot:    t.sql("({ID} = ? AND {Opened} <= ?)"),
 		delete:  t.sql("DELETE FROM {} WHERE {ID} IN ?"),
 		expired: newExpired(t, "ID"),
@@ -185,6 +189,19 @@ func admit(rows map[string]*models.Attempt, now int64, windows []stores.Window) 
 }
 
 func (l *limiter) Refund(ctx context.Context, slots ...stores.Slot) error {
+	return l.refundAll(ctx, nil, slots)
+}
+
+// Settle resets windows by ending them, so that one statement does all.
+func (l *limiter) Settle(ctx context.Context, refund []stores.Slot, reset []stores.Digest) error {
+	if len(refund) == 0 {
+		return l.Reset(ctx, reset...)
+	}
+	return l.refundAll(ctx, namesOf(reset), refund)
+}
+
+// refundAll refunds slots and ends windows.
+func (l *limiter) refundAll(ctx context.Context, end []string, slots []stores.Slot) error {
 	if len(slots) == 0 {
 		return fault(ctx, "refund slots", ctx.Err())
 	}
@@ -201,30 +218,32 @@ func (l *limiter) Refund(ctx context.Context, slots ...stores.Slot) error {
 				now = append(now, slot)
 			}
 		}
-		if err := l.refundOnce(ctx, now); err != nil {
+		if err := l.refundOnce(ctx, end, now); err != nil {
 			return err
 		}
-		slots = later
+		slots, end = later, nil
 	}
 	return nil
 }
 
-// refundOnce refunds slots of different windows in one statement. It is not repeated after
-// an error that leaves open whether the statement was carried out, because it would free a
-// slot of somebody else.
-func (l *limiter) refundOnce(ctx context.Context, slots []stores.Slot) error {
-	terms, values := make([]string, len(slots)), make([]any, 0, 2*len(slots))
+// refundOnce refunds slots of different windows, and ends windows, in one statement. It is not
+// repeated after an error that leaves open whether the statement was carried out, because it
+// would free a slot of somebody else.
+func (l *limiter) refundOnce(ctx context.Context, end []string, slots []stores.Slot) error {
+	terms, values := make([]string, len(slots)), make([]any, 0, 2*len(slots)+4)
+	ids := slices.Clone(end)
 	for i, slot := range slots {
 		terms[i] = l.slot
+		ids = append(ids, slot.Key.String())
 		values = append(values, slot.Key.String(), slot.Opened)
 	}
-	statement := l.inOrder + l.refund + strings.Join(terms, " OR ") + ")" + l.inTurn
-	if l.inOrder != "" {
-		ids := make([]string, len(slots))
-		for i, slot := range slots {
-			ids[i] = slot.Key.String()
-		}
-		values = append([]any{ids}, values...)
+	statement, closing := l.refund, ")"
+	if len(end) > 0 {
+		statement, closing = l.settle, "))"
+		values = append([]any{end, end, end}, values...)
+	}
+	if statement += strings.Join(terms, " OR ") + closing + l.inTurn; l.inOrder != "" {
+		statement, values = l.inOrder+statement, append([]any{ids}, values...)
 	}
 	return l.repeat(ctx, "refund slots", func() error {
 		err := l.db.WithContext(ctx).Exec(statement, values...).Error
@@ -235,16 +254,22 @@ func (l *limiter) refundOnce(ctx context.Context, slots []stores.Slot) error {
 	})
 }
 
-func (l *limiter) Reset(ctx context.Context, keys ...stores.Digest) error {
-	if len(keys) == 0 {
-		return fault(ctx, "reset windows", ctx.Err())
-	}
+// namesOf returns the names of the rows of windows, each once, in the order in which every call
+// locks them.
+func namesOf(keys []stores.Digest) []string {
 	ids := make([]string, len(keys))
 	for i, key := range keys {
 		ids[i] = key.String()
 	}
-	slices.Sort(ids) // the order in which every call locks
-	ids = slices.Compact(ids)
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func (l *limiter) Reset(ctx context.Context, keys ...stores.Digest) error {
+	if len(keys) == 0 {
+		return fault(ctx, "reset windows", ctx.Err())
+	}
+	ids := namesOf(keys)
 	return l.change(ctx, "reset windows", func(db *gorm.DB) error {
 		if l.inOrder == "" {
 			return db.Exec(l.delete, ids).Error

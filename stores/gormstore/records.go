@@ -76,6 +76,7 @@ func decodeSession(r *models.Session) (stores.Session, error) {
 		LastSeen:   moment(r.LastSeen),
 		Renamed:    moment(r.Renamed),
 		Expires:    moment(r.Expires),
+		Version:    r.Version,
 	}
 	if s.Owners, err = decodeOwners(r.Owner, r.AllOwners); err == nil {
 		err = s.Validate()

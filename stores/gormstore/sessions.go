@@ -33,9 +33,9 @@ type sessions struct {
 	// state reads what an Update compares and the owners, and mutable the keys and
 	// the owners.
 	state, mutable string
-	// bump and where are the beginning and the end of an Update, unshared is a
-	// further condition.
-	bump, where, unshared          string
+	// bump and where are the beginning and the end of an Update, unshared and unread
+	// are further conditions.
+	bump, where, unshared, unread  string
 	setPayload, setOwners          string
 	deleteUnshared, delete, unlist string
 	index                          sessionIndex
@@ -59,6 +59,7 @@ func newSessions(c *core) *sessions {
 		bump:           t.sql("UPDATE {} SET {Version} = {Version} + 1"),
 		where:          t.sql(" WHERE {Row} = ? AND {Generation} = ?"),
 		unshared:       t.sql(" AND {AllOwners} = ''"),
+		unread:         t.sql(" AND {Version} = ?"),
 		setPayload:     t.sql("UPDATE {} SET {Payload} = ? WHERE {Row} = ?"),
 		setOwners:      t.sql("UPDATE {} SET {AllOwners} = ? WHERE {Row} = ?"),
 		deleteUnshared: t.sql("DELETE FROM {} WHERE {Row} = ? AND {AllOwners} = ''"),
@@ -72,13 +73,13 @@ func newSessions(c *core) *sessions {
 
 // loadColumns returns the beginning of a query for the columns that targets reads.
 func loadColumns(prefix string) string {
-	return "SELECT " + strings.ReplaceAll("{Digest}, {Owner}, {AllOwners}, {Principals}, {Generation}, {Payload},"+
+	return "SELECT " + strings.ReplaceAll("{Digest}, {Owner}, {AllOwners}, {Principals}, {Generation}, {Version}, {Payload},"+
 		" {Address}, {UserAgent}, {Created}, {LastSeen}, {Renamed}, {Expires}", "{", prefix+"{")
 }
 
 func targets(r *models.Session) []any {
 	return []any{
-		&r.Digest, &r.Owner, &r.AllOwners, &r.Principals, &r.Generation, &r.Payload,
+		&r.Digest, &r.Owner, &r.AllOwners, &r.Principals, &r.Generation, &r.Version, &r.Payload,
 		&r.Address, &r.UserAgent, &r.Created, &r.LastSeen, &r.Renamed, &r.Expires,
 	}
 }

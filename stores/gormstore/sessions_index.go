@@ -19,7 +19,7 @@ import (
 type sessionIndex struct {
 	// list returns sessions of an owner, who is given twice.
 	list string
-	// unshared deletes the unshared sessions of an owner.
+	// unshared names the unshared sessions of an owner, after DELETE FROM or SELECT.
 	unshared, except string
 	// shared returns the names of the shared sessions of an owner, and among
 	// restricts it to some names. hold, delete and unlist change those.
@@ -31,7 +31,7 @@ func newSessionIndex(t, o table) sessionIndex {
 	return sessionIndex{
 		list: t.sql("SELECT * FROM {} WHERE ? AND {AllOwners} = '' UNION ALL SELECT s.* FROM ") + o.sql("{} o JOIN ") +
 			t.sql("{} s ON s.{Row} = ") + o.sql("o.{Row} WHERE ? ") + t.sql("ORDER BY {LastSeen} DESC, {Row} LIMIT ?"),
-		unshared: t.sql("DELETE FROM {} WHERE ? AND {AllOwners} = ''"),
+		unshared: t.sql("{} WHERE ? AND {AllOwners} = ''"),
 		except:   t.sql(" AND {Row} <> ?"),
 		shared:   o.sql("SELECT o.{Row} FROM {} o WHERE ?"),
 		among:    o.sql(" AND o.{Row} IN ?"),
@@ -74,17 +74,8 @@ func (s *sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string
 	if !validOwner(owner) {
 		return 0, fault(ctx, what, ctx.Err())
 	}
-	query, args := s.index.unshared, []any{s.ownedBy(owner)}
-	if validName(exceptRow) {
-		query += s.index.except
-		args = append(args, exceptRow)
-	}
-	err = s.change(ctx, what, func(db *gorm.DB) error {
-		answer := db.Exec(query, args...)
-		n = int(answer.RowsAffected)
-		return answer.Error
-	})
-	if err != nil {
+	n, more, err := s.deleteUnsharedOf(ctx, what, owner, exceptRow)
+	if err != nil || !more {
 		return n, err
 	}
 	var shared []string
@@ -101,6 +92,33 @@ func (s *sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string
 		}
 	}
 	return n, err
+}
+
+// deleteUnsharedOf also reports whether there may be shared sessions. PostgreSQL answers that with
+// the same statement: if it has deleted all that it saw, none of them became shared meanwhile.
+func (s *sessions) deleteUnsharedOf(ctx context.Context, what, owner, exceptRow string) (n int, more bool, err error) {
+	query, own := s.index.unshared, []any{s.ownedBy(owner)}
+	if validName(exceptRow) {
+		query += s.index.except
+		own = append(own, exceptRow)
+	}
+	if s.dialect != postgres {
+		err = s.change(ctx, what, func(db *gorm.DB) error {
+			answer := db.Exec("DELETE FROM "+query, own...)
+			n = int(answer.RowsAffected)
+			return answer.Error
+		})
+		return n, true, err
+	}
+	query = "WITH gone AS (DELETE FROM " + query + " RETURNING 1) SELECT (SELECT count(*) FROM gone) AS deleted," +
+		" (SELECT count(*) FROM " + query + ") AS seen, EXISTS (" + s.index.shared + ") AS shared"
+	var found struct {
+		Deleted, Seen int
+		Shared        bool
+	}
+	args := append(append(own[:len(own):len(own)], own...), s.listedUnder(owner))
+	err = s.change(ctx, what, func(db *gorm.DB) error { return db.Raw(query, args...).Scan(&found).Error })
+	return found.Deleted, found.Shared || found.Deleted != found.Seen, err
 }
 
 // deleteShared deletes the rows that still have the owner. It first locks all rows, so

@@ -18,13 +18,35 @@ func (s *sessions) Update(ctx context.Context, row string, d stores.Delta) (stor
 	if !validName(row) {
 		return stores.Gone, fault(ctx, "update session", ctx.Err())
 	}
-	if amends(d) {
+	switch {
+	case amends(d):
 		outcome, shared, err := s.amend(ctx, row, d)
 		if err != nil || !shared {
 			return outcome, err
 		}
+	case d.Seen != nil && d.Seen.Version > 0 && d.Principals == nil && (d.Rename == nil || d.Rename.New == d.Rename.Old):
+		if stored, err := s.applyToSeen(ctx, row, d); err != nil || stored {
+			return stores.Updated, err
+		}
 	}
 	return s.merge(ctx, row, d)
+}
+
+// applyToSeen applies a delta to the keys that the caller has read, in one statement, if the row
+// has not changed since. Otherwise it changes nothing. If the answer is lost, the delta can be
+// applied again: the row then has another version.
+func (s *sessions) applyToSeen(ctx context.Context, row string, d stores.Delta) (stored bool, err error) {
+	values := d.Seen.Values.With(d)
+	if values.Size() > stores.MaxValues {
+		return false, nil
+	}
+	query, args := s.assignments(row, d, values.Encoded())
+	err = s.change(ctx, "update session", func(db *gorm.DB) error {
+		answer := db.Exec(query+s.unread, append(args, d.Seen.Version)...)
+		stored = answer.RowsAffected > 0
+		return answer.Error
+	})
+	return stored && err == nil, err
 }
 
 // amends reports whether one statement applies the delta to an unshared session,
@@ -45,10 +67,10 @@ func amends(d stores.Delta) bool {
 // before.
 func merges(d stores.Delta) bool { return !d.Clear && (len(d.Set) > 0 || len(d.Remove) > 0) }
 
-// assignments returns the statement that applies a delta, except for keys that
-// have to be merged and for the lists of owners. It always bumps the version, because MySQL counts the
-// rows that it changed, not the rows that it found.
-func (s *sessions) assignments(row string, d stores.Delta) (string, []any) {
+// assignments returns the statement that applies a delta, except for the lists of owners, and
+// for keys that have to be merged unless merged has them. It always bumps the version, because
+// MySQL counts the rows that it changed, not the rows that it found.
+func (s *sessions) assignments(row string, d stores.Delta, merged []byte) (string, []any) {
 	query, args := s.bump, []any(nil)
 	set := func(field string, value any) {
 		query += s.table.sql(", {" + field + "} = ?")
@@ -66,7 +88,10 @@ func (s *sessions) assignments(row string, d stores.Delta) (string, []any) {
 		set("Generation", int64(p.Generation))
 	}
 	if d.Clear {
-		set("Payload", stores.NewValues(d.Set).Encoded())
+		merged = stores.NewValues(d.Set).Encoded()
+	}
+	if merged != nil {
+		set("Payload", merged)
 	}
 	if d.Rename != nil && d.Rename.New != d.Rename.Old {
 		set("Digest", d.Rename.New[:])
@@ -84,7 +109,7 @@ func (s *sessions) assignments(row string, d stores.Delta) (string, []any) {
 // amend applies a delta by one conditional statement. It reports shared, and
 // changes nothing, if the delta changes the owners of a shared session.
 func (s *sessions) amend(ctx context.Context, row string, d stores.Delta) (outcome stores.Outcome, shared bool, err error) {
-	query, args := s.assignments(row, d)
+	query, args := s.assignments(row, d, nil)
 	if d.Principals != nil {
 		query += s.unshared
 	}
@@ -132,7 +157,7 @@ func (s *sessions) missed(db *gorm.DB, row string, d stores.Delta, failed bool) 
 // merge applies a delta in a transaction. The first statement is a write. It makes parallel
 // deltas wait for each other, so that each of them reads the result of the previous one.
 func (s *sessions) merge(ctx context.Context, row string, d stores.Delta) (outcome stores.Outcome, err error) {
-	query, args := s.assignments(row, d)
+	query, args := s.assignments(row, d, nil)
 	idempotent := d.Rename == nil
 	err = s.transact(ctx, "update session", idempotent, func(tx *gorm.DB) (bool, error) {
 		answer := tx.Exec(query, args...)

@@ -2,7 +2,10 @@ package gormstore
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -72,6 +75,45 @@ func (t table) claim(tx *gorm.DB, records any) error {
 			Value:  clause.Expr{SQL: "? + 1", Vars: []any{clause.Column{Table: clause.CurrentTable, Name: version}}},
 		}},
 	}), records)
+}
+
+// stored returns the fields that have columns.
+func (t table) stored() []*schema.Field {
+	return slices.DeleteFunc(slices.Clone(t.schema.Fields), func(f *schema.Field) bool { return f.DBName == "" })
+}
+
+// columns returns the quoted names of all columns.
+func (t table) columns() string {
+	var names []string
+	for _, f := range t.stored() {
+		names = append(names, t.quote(f.DBName))
+	}
+	return strings.Join(names, ", ")
+}
+
+// values returns a placeholder for each column. If typed is set, it has the type on PostgreSQL,
+// which cannot infer it in the list of a SELECT.
+func (t table) values(typed bool) string {
+	types := map[schema.DataType]string{schema.Bytes: "::bytea", schema.Int: "::bigint"}
+	var list []string
+	for _, f := range t.stored() {
+		kind := ""
+		if typed {
+			kind = cmp.Or(types[f.DataType], "::text")
+		}
+		list = append(list, "?"+kind)
+	}
+	return strings.Join(list, ", ")
+}
+
+// args returns the values of a record's columns.
+func (t table) args(ctx context.Context, record any) []any {
+	row, fields := reflect.ValueOf(record).Elem(), t.stored()
+	args := make([]any, len(fields))
+	for i, f := range fields {
+		args[i], _ = f.ValueOf(ctx, row)
+	}
+	return args
 }
 
 func (t table) key() []clause.Column {

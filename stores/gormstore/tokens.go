@@ -39,6 +39,7 @@ type tokens struct {
 	touch, deliver   string
 	expired, ended   expired
 	trim             familyTrim
+	once             atOnce
 }
 
 func newTokens(c *core) *tokens {
@@ -77,6 +78,7 @@ func newTokens(c *core) *tokens {
 		expired: newExpired(t, "ID"),
 		ended:   ended,
 		trim:    newFamilyTrim(c, t, r),
+		once:    newAtOnce(c, t, r),
 	}
 }
 

@@ -158,6 +158,9 @@ func (s *UserStore[U, P]) replace(ctx context.Context, what, id string, b bindin
 	if !ok {
 		return nil, fault(ctx, what, ctx.Err())
 	}
+	if s.dialect != sqlite {
+		return s.replaceOnce(ctx, what, id, key, b, columns)
+	}
 	var u P
 	committed := false // perhaps by an earlier try whose answer was lost
 	err := s.transact(ctx, what, true, func(tx *gorm.DB) (_ bool, err error) {
@@ -178,6 +181,62 @@ func (s *UserStore[U, P]) replace(ctx context.Context, what, id string, b bindin
 	return u, nil
 }
 
+// replaceOnce is replace without a transaction, which would wait for the server at its beginning
+// and its end. PostgreSQL answers the UPDATE with the row. MySQL is asked for it: if another
+// change came in between, the row is answered as this one left it, so that the login of this
+// request is bound to its own stamp and does not survive the other change.
+func (s *UserStore[U, P]) replaceOnce(
+	ctx context.Context, what, id string, key any, b binding, columns map[string]any,
+) (models.Authenticatable, error) {
+	var u P
+	failed := false // an earlier try, which may have been carried out
+	err := s.change(ctx, what, func(db *gorm.DB) error {
+		row := new(U)
+		update := db.Model(row)
+		returns := s.dialect == postgres && !newTable(s.db, row).schema.AfterFind
+		if returns {
+			update = update.Clauses(clause.Returning{})
+		}
+		answer := update.Where(s.key.is(s.core, key)).Where(s.holds(b.field, b.old)).UpdateColumns(columns)
+		done := answer.RowsAffected > 0
+		if answer.Error != nil || !done && !failed {
+			failed = answer.Error != nil
+			return answer.Error
+		}
+		if done && returns && P(row).AuthID() == id {
+			u = row
+			return nil
+		}
+		found, err := s.stored(db, key, id)
+		failed = err != nil || failed
+		switch {
+		case err != nil || found == nil:
+			return err
+		case subtle.ConstantTimeCompare([]byte(textOf(ctx, b.field, found)), []byte(b.new)) == 1:
+			u = found
+		case done:
+			u = found
+			return s.overwrite(ctx, u, columns)
+		}
+		return nil
+	})
+	if err != nil || u == nil {
+		return nil, err // not u, which would make an interface that is not nil
+	}
+	return u, nil
+}
+
+// overwrite sets columns in a user.
+func (s *UserStore[U, P]) overwrite(ctx context.Context, u P, columns map[string]any) error {
+	value := reflect.ValueOf(u).Elem()
+	for name, content := range columns {
+		if err := newTable(s.db, u).schema.LookUpField(name).Set(ctx, value, content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // holds returns the condition that a field holds a text. An empty text may be stored as
 // NULL.
 func (s *UserStore[U, P]) holds(field *schema.Field, text string) clause.Expression {
@@ -188,9 +247,8 @@ func (s *UserStore[U, P]) holds(field *schema.Field, text string) clause.Express
 	return clause.Or(same, clause.Eq{Column: columnOf(field), Value: nil})
 }
 
-// stored returns the user that the transaction has just changed. If it were read after the
-// transaction, it could have the stamp of a later change. Then the login of this request
-// would survive the later change.
+// stored returns the user that was just changed. If it is read after the transaction, it can have
+// the stamp of a later change, and the login of this request would survive that change.
 func (s *UserStore[U, P]) stored(tx *gorm.DB, key any, id string) (P, error) {
 	row, err := load[U](tx, s.core, s.key, key)
 	// If AuthID of the model does not return its key, this could be the row of

@@ -14,6 +14,7 @@ import (
 
 var (
 	_ stores.Limiter = (*limiter)(nil)
+	_ stores.Settler = (*limiter)(nil)
 	_ stores.Checker = (*limiter)(nil)
 )
 
@@ -140,28 +141,27 @@ func none(ctx context.Context, what string) (stores.Grant, error) {
 // Refund implements stores.Limiter. A call that fails may have refunded slots and must not
 // be repeated.
 func (l *limiter) Refund(ctx context.Context, slots ...stores.Slot) error {
-	counts := make(map[stores.Slot]int, len(slots))
-	for _, slot := range slots {
-		counts[slot]++
-	}
-	var calls []call
-	for slot, n := range counts {
-		calls = append(calls, call{refundSlots, []string{l.windowKey(slot.Key)}, []any{slot.Opened, n, "0"}})
-	}
-	_, err := l.runAll(ctx, "refund slots", calls)
-	return err
+	return l.Settle(ctx, slots, nil)
 }
 
 // Reset implements stores.Limiter.
 func (l *limiter) Reset(ctx context.Context, keys ...stores.Digest) error {
-	const what = "reset windows"
-	if len(keys) == 0 || ctx.Err() != nil {
-		return fault(ctx, what, ctx.Err())
+	return l.Settle(ctx, nil, keys)
+}
+
+// Settle implements stores.Settler, in one round trip per server.
+func (l *limiter) Settle(ctx context.Context, refund []stores.Slot, reset []stores.Digest) error {
+	counts := make(map[stores.Slot]int, len(refund))
+	for _, slot := range refund {
+		counts[slot]++
 	}
-	pipe := l.client.Pipeline()
-	for _, key := range keys {
-		pipe.Unlink(ctx, l.windowKey(key))
+	calls := make([]call, 0, len(counts)+len(reset))
+	for _, key := range reset {
+		calls = append(calls, call{unlink, []string{l.windowKey(key)}, nil})
 	}
-	_, err := pipe.Exec(ctx)
-	return fault(ctx, what, err)
+	for slot, n := range counts {
+		calls = append(calls, call{refundSlots, []string{l.windowKey(slot.Key)}, []any{slot.Opened, n, "0"}})
+	}
+	_, err := l.runAll(ctx, "settle windows", calls)
+	return err
 }

@@ -27,6 +27,15 @@ type script struct {
 	// once means that the script must not run twice, so the client must not send
 	// it again after its answer was lost.
 	once bool
+	// builtin means that this is a command of the server, whose keys need no count.
+	builtin bool
+}
+
+// unlink is the command that deletes keys, and unlist the one that removes members of an index.
+var unlink, unlist = builtin("unlink"), builtin("zrem")
+
+func builtin(name string) *script {
+	return &script{text: []any{name}, hash: []any{name}, builtin: true}
 }
 
 func newScript(source string) *script {
@@ -55,8 +64,10 @@ func (c call) command(ctx context.Context, whole bool) redis.Cmder {
 	if whole {
 		head = c.text
 	}
-	args := make([]any, 0, len(head)+1+len(c.keys)+len(c.args))
-	args = append(append(args, head...), len(c.keys))
+	args := append(make([]any, 0, len(head)+1+len(c.keys)+len(c.args)), head...)
+	if !c.builtin {
+		args = append(args, len(c.keys))
+	}
 	for _, key := range c.keys {
 		args = append(args, key)
 	}

@@ -11,9 +11,10 @@ import (
 )
 
 var (
-	_ stores.Sessions     = (*sessions)(nil)
-	_ stores.SessionLimit = (*sessions)(nil)
-	_ stores.Checker      = (*sessions)(nil)
+	_ stores.Sessions       = (*sessions)(nil)
+	_ stores.SessionLimit   = (*sessions)(nil)
+	_ stores.SessionDeleter = (*sessions)(nil)
+	_ stores.Checker        = (*sessions)(nil)
 )
 
 //go:embed lua/session_create.lua
@@ -84,20 +85,21 @@ func (s *sessions) create(ctx context.Context, n stores.Session, limit int) ([]o
 		return nil, fmt.Errorf("redisstore: %s: %w", what, err)
 	}
 	listed := int64(0)
-	var over []overfull
 	if len(n.Owners) > 0 {
-		var err error
 		listed = listUntil(micro(n.Expires))
-		if over, err = s.list(ctx, what, n.Owners, n.Row, listed, limit); err != nil {
-			return nil, err
-		}
 	}
 	args := append([]any{nonce(), keyEnd(n.Expires)}, encodeSession(n, listed)...)
-	made, err := s.run(ctx, what, createSession, []string{s.rowKey(n.Row)}, args...)
-	if err == nil && made != int64(1) {
-		err = fmt.Errorf("redisstore: %s: %w", what, stores.ErrExists)
+	// All in one round trip per server. If the row is stored and not listed, the caller gets an
+	// error, and nobody has the id of the session.
+	calls := append(s.listings(n.Owners, n.Row, listed, limit), call{createSession, []string{s.rowKey(n.Row)}, args})
+	answers, err := s.runAll(ctx, what, calls)
+	if err != nil {
+		return nil, err
 	}
-	return over, err
+	if answers[len(answers)-1] != int64(1) {
+		return nil, fmt.Errorf("redisstore: %s: %w", what, stores.ErrExists)
+	}
+	return overfullOf(n.Owners, listed, answers[:len(n.Owners)]), nil
 }
 
 // Update implements stores.Sessions. It takes one round trip, and one or two more
@@ -171,22 +173,34 @@ func readOutcome(what string, got any) (outcome stores.Outcome, again bool, err 
 // Delete implements stores.Sessions. If the answer of the server was lost and go-redis sent
 // the command again, Delete may report false for a row that it deleted.
 func (s *sessions) Delete(ctx context.Context, row string) (bool, error) {
+	return s.DeleteSeen(ctx, stores.Session{Row: row})
+}
+
+// DeleteSeen implements stores.SessionDeleter: the entries of the owners that the row had are
+// removed in the same round trip.
+func (s *sessions) DeleteSeen(ctx context.Context, seen stores.Session) (bool, error) {
 	const what = "delete session"
-	if !validName(row) {
+	if !validName(seen.Row) {
 		return false, fault(ctx, what, ctx.Err())
 	}
-	got, err := s.run(ctx, what, deleteSession, []string{s.rowKey(row)}, "")
-	if err != nil {
-		return false, err
+	calls := []call{{deleteSession, []string{s.rowKey(seen.Row)}, []any{""}}}
+	for _, owner := range seen.Owners {
+		calls = append(calls, call{unlist, []string{s.ownerKey(owner)}, []any{seen.Row}})
 	}
-	deleted, err := integers(what, got, 1)
+	answers, err := s.runAll(ctx, what, calls)
+	if len(answers) == 0 {
+		return false, err // of an entry it does not matter, because an entry counts only with its row
+	}
+	deleted, err := integers(what, answers[0], 1)
 	if err != nil {
 		return false, err
 	}
 	if deleted[0] > 0 {
 		rows := make(map[string][]string)
-		for _, owner := range splitOwners(textAt(got, 1)) {
-			rows[owner] = []string{row}
+		for _, owner := range splitOwners(textAt(answers[0], 1)) {
+			if !slices.Contains(seen.Owners, owner) {
+				rows[owner] = []string{seen.Row}
+			}
 		}
 		s.unlist(ctx, rows)
 	}
@@ -206,20 +220,29 @@ func listUntil(expires int64) int64 { return expires + (24 * time.Hour).Microsec
 func (s *sessions) list(
 	ctx context.Context, what string, owners []string, row string, until int64, limit int,
 ) (over []overfull, err error) {
-	calls := make([]call, len(owners))
-	for i, owner := range owners {
-		calls[i] = call{listSession, []string{s.ownerKey(owner)}, []any{row, until, slack.Milliseconds(), limit, limit + stores.MaxEnded}}
-	}
-	answers, err := s.runAll(ctx, what, calls)
+	answers, err := s.runAll(ctx, what, s.listings(owners, row, until, limit))
 	if err != nil {
 		return nil, err
 	}
+	return overfullOf(owners, until, answers), nil
+}
+
+func (s *sessions) listings(owners []string, row string, until int64, limit int) []call {
+	calls := make([]call, len(owners), len(owners)+1)
+	for i, owner := range owners {
+		calls[i] = call{listSession, []string{s.ownerKey(owner)}, []any{row, until, slack.Milliseconds(), limit, limit + stores.MaxEnded}}
+	}
+	return calls
+}
+
+// overfullOf returns the indexes of owners that have too many entries, by the answers to listings.
+func overfullOf(owners []string, until int64, answers []any) (over []overfull) {
 	for i, got := range answers {
 		if entries, _ := got.([]any); len(entries) > 0 {
 			over = append(over, overfull{owners[i], until, entries})
 		}
 	}
-	return over, nil
+	return over
 }
 
 // unlist removes rows that were deleted from the indexes of their owners. A row's

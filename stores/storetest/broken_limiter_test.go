@@ -58,6 +58,15 @@ func (l lateEnd) Reserve(ctx context.Context, now time.Time, windows ...stores.W
 	return l.memLimiter.Reserve(ctx, now, windows...)
 }
 
+type settlesByReset struct{ *memLimiter }
+
+func (l settlesByReset) Settle(ctx context.Context, refund []stores.Slot, reset []stores.Digest) error {
+	for _, slot := range refund {
+		reset = append(reset, slot.Key)
+	}
+	return l.Reset(ctx, reset...)
+}
+
 type anyReceipt struct {
 	*memLimiter
 	last map[stores.Digest]int64

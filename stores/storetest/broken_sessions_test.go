@@ -42,6 +42,19 @@ func (s upsert) Update(ctx context.Context, row string, d stores.Delta) (stores.
 	return stores.Updated, s.Create(ctx, stores.Session{Row: row, Values: stores.NewValues(d.Set), Expires: time.Now()})
 }
 
+type trustsSeen struct{ *memSessions }
+
+func (s trustsSeen) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
+	if d.Seen != nil {
+		values := d.Seen.Values.With(d)
+		d.Set, d.Remove, d.Clear = map[string][]byte{}, nil, true
+		for key, value := range values.All() {
+			d.Set[key] = []byte(value)
+		}
+	}
+	return s.memSessions.Update(ctx, row, d)
+}
+
 type changedRows struct{ *memSessions }
 
 func (s changedRows) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {

@@ -111,6 +111,13 @@ func (s limiter) reset(keys ...stores.Digest) {
 	}
 }
 
+func (s limiter) settle(refund []stores.Slot, reset ...stores.Digest) {
+	s.Helper()
+	if err := stores.Settle(s.Context(), s.store, refund, reset); err != nil {
+		s.Errorf("Settle: %v", err)
+	}
+}
+
 var limiterRaces = []rule[limiter]{
 	{"race-limit", "Of any number of parallel Reserves exactly as many are granted as the limit allows.", limiterRaceLimit},
 	{"race-refused", "A refused Reserve keeps no slot in the other windows, also when many run in parallel.", limiterRaceRefused},

@@ -23,6 +23,7 @@ var limiterRules = []rule[limiter]{
 	{"refund", "Refund frees the slot and does not change when the window ends.", limiterRefund},
 	{"refund-late", "A refund for a window that has ended does not change the next window.", limiterRefundLate},
 	{"refund-twice", "The number of reserved slots never becomes negative.", limiterRefundTwice},
+	{"settle", "Settle refunds slots and resets windows, and changes no others.", limiterSettle},
 	{"reset", "Reset deletes the windows of the given keys and no others.", limiterReset},
 	{"clock-back", "After a clock was set back, no more than the limit is admitted.", limiterClockBack},
 	{"options", "(lists the optional capabilities that are missing)", func(s limiter) {
@@ -184,6 +185,27 @@ func limiterReset(s limiter) {
 	s.refused(now.Add(time.Minute), 0, 30*time.Second, a)
 }
 
+func limiterSettle(s limiter) {
+	reset, refunded, kept, now := window(3), window(3), window(1), present()
+	old := s.reserves(now, 1, reset, refunded, kept)
+	slots := s.reserves(now, 1, reset, refunded)
+	s.settle([]stores.Slot{slots[1]}, reset.Key, newDigest())
+	s.reserved(now, reset, 0)
+	s.reserved(now, refunded, 1)
+	s.refused(now, 0, time.Minute, kept)
+
+	// The next slot of a window that was reset begins it, and no old receipt is for it.
+	later := now.Add(30 * time.Second)
+	s.reserves(later, 3, reset)
+	s.settle([]stores.Slot{old[0], old[1], old[1]}, kept.Key)
+	s.refused(later, 0, time.Minute, reset)
+	s.reserved(later, refunded, 0)
+	s.reserved(later, kept, 0)
+	s.settle(nil, reset.Key)
+	s.reserved(later, reset, 0)
+	s.settle(nil)
+}
+
 func limiterClockBack(s limiter) {
 	w, part, now := window(5), window(5), present()
 	s.reserves(now, 5, w)
@@ -247,6 +269,7 @@ func limiterContext(s limiter) {
 		}},
 		{"Refund", func(ctx context.Context) error { return s.store.Refund(ctx, slots...) }},
 		{"Reset", func(ctx context.Context) error { return s.store.Reset(ctx, w.Key) }},
+		{"Settle", func(ctx context.Context) error { return stores.Settle(ctx, s.store, slots, []stores.Digest{w.Key}) }},
 	})
 	if pruner, ok := s.store.(stores.Pruner); ok {
 		refusesEnded(s.T, []call{{"Prune", func(ctx context.Context) error {

@@ -35,6 +35,7 @@ var sessionRules = []rule[sessions]{
 	{"update-replaced", "A delta of another generation reports Replaced and changes nothing, whatever its digest is.", sessionGeneration},
 	{"update-nothing", "A delta that changes nothing reports Updated, not Gone.", sessionNothing},
 	{"update-gone", "A delta for a row that does not exist reports Gone and creates nothing.", sessionGone},
+	{"update-seen", "A delta with the row as it was seen does the same as without, whatever has changed since.", sessionSeen},
 	{"update-too-large", "A delta that would exceed MaxValues is an error and changes nothing, not even the digest.", sessionTooLarge},
 	{"update-retains-nothing", "The caller may change the maps, slices and pointers of a delta or session afterwards.", sessionRetains},
 	{"clear", "Clear removes all keys that are not in Set, also those that the caller does not know of, and nothing else.", sessionClear},
@@ -46,6 +47,7 @@ var sessionRules = []rule[sessions]{
 	{"rename-stale", "A rename from another digest reports Stale and changes nothing.", sessionStale},
 	{"rename-keeps-row", "A rename does not change the name of the row: later deltas find the same row.", sessionRenamedRow},
 	{"delete", "Delete reports whether the row existed, and can be repeated.", sessionDelete},
+	{"delete-seen", "DeleteSeen deletes the row, whatever has changed since it was seen, and its owners find it no longer.", sessionDeleteSeen},
 	{"names", "A name that was not created, whatever it contains, finds no row and changes none.", sessionNames},
 	{"context", "If the context has ended, every method returns an error that wraps the context's error, and changes nothing.", sessionContext},
 }

@@ -65,6 +65,60 @@ func sessionTooLarge(s sessions) {
 	s.holds(row)
 }
 
+func sessionSeen(s sessions) {
+	row := newSession()
+	row.Values = stores.NewValues(set("color", "red"))
+	s.create(row)
+	seen := s.load(row.Row)
+	s.updates(row.Row, stores.Delta{Set: set("a", "1"), Seen: &seen}, stores.Updated)
+	s.updates(row.Row, stores.Delta{Set: set("b", "2"), Seen: &seen}, stores.Updated)
+	s.updates(row.Row, stores.Delta{Remove: []string{"color"}, Seen: &seen}, stores.Updated)
+	s.valuesAre(row.Row, set("a", "1", "b", "2"))
+	seen = s.load(row.Row)
+	s.updates(row.Row, stores.Delta{Remove: []string{"a", "b"}, LastSeen: row.LastSeen.Add(time.Minute), Seen: &seen}, stores.Updated)
+	s.valuesAre(row.Row, nil)
+
+	// The digest, the generation and the row itself are compared all the same.
+	seen = s.load(row.Row)
+	renamed := newDigest()
+	s.updates(row.Row, stores.Delta{Rename: &stores.Rename{Old: row.Digest, New: renamed, At: row.LastSeen}}, stores.Updated)
+	late := stores.Delta{Set: set("c", "3"), Seen: &seen, Rename: &stores.Rename{Old: row.Digest, New: row.Digest, At: row.LastSeen}}
+	s.updates(row.Row, late, stores.Stale)
+	late.Rename = nil
+	s.updates(row.Row, late, stores.Updated)
+	seen = s.load(row.Row)
+	next := stores.Delta{Principals: &stores.Principals{Generation: 1}, Rename: &stores.Rename{Old: renamed, New: renamed, At: row.LastSeen}}
+	s.updates(row.Row, next, stores.Updated)
+	s.updates(row.Row, stores.Delta{Set: set("d", "4"), Seen: &seen}, stores.Replaced)
+	s.valuesAre(row.Row, set("c", "3"))
+	s.delete(row.Row)
+	s.updates(row.Row, stores.Delta{Set: set("d", "4"), Seen: &seen, Generation: 1}, stores.Gone)
+}
+
+func sessionDeleteSeen(s sessions) {
+	row := newSession()
+	row.Owners = []string{"seen"}
+	s.create(row)
+	seen := s.load(row.Row)
+	d, _ := withOwners(row, "seen", "later")
+	s.updates(row.Row, d, stores.Updated)
+	for _, want := range []bool{true, false} {
+		if existed, err := stores.DeleteSeen(s.Context(), s.store, seen); err != nil || existed != want {
+			s.Errorf("DeleteSeen = %v, error %v; want %v", existed, err, want)
+		}
+	}
+	s.missing(row.Row)
+	index, ok := s.store.(stores.SessionIndex)
+	if !ok {
+		return
+	}
+	for _, owner := range d.Principals.Owners {
+		if list, err := index.SessionsOf(s.Context(), owner, 10); err != nil || len(list) > 0 {
+			s.Errorf("SessionsOf %s: %d sessions, error %v; want none", owner, len(list), err)
+		}
+	}
+}
+
 func sessionExists(s sessions) {
 	first := newSession()
 	first.Owners = []string{"u1"}

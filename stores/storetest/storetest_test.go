@@ -22,6 +22,7 @@ var broken = []struct {
 	{"writing back loses a login", "race-keys-rename", sessionsOf(func(s *memSessions) stores.Sessions { return writeBack{s} })},
 	{"update creates", "update-gone", sessionsOf(func(s *memSessions) stores.Sessions { return upsert{s} })},
 	{"update revives", "race-delete", sessionsOf(func(s *memSessions) stores.Sessions { return upsert{s} })},
+	{"the row as it was seen is stored", "update-seen", sessionsOf(func(s *memSessions) stores.Sessions { return trustsSeen{s} })},
 	{"changed rows are counted", "update-nothing", sessionsOf(func(s *memSessions) stores.Sessions { return changedRows{s} })},
 	{"digest is not compared", "rename-stale", sessionsOf(func(s *memSessions) stores.Sessions { return anyDigest{s} })},
 	{"digest is checked, then written", "race-rename", sessionsOf(func(s *memSessions) stores.Sessions { return checkedDigest{s} })},
@@ -55,6 +56,7 @@ var broken = []struct {
 	{"refused Reserve keeps slots", "windows-all", limiterOf(func(l *memLimiter) stores.Limiter { return oneByOne{l} })},
 	{"reserved and refunded", "windows-refused", limiterOf(func(l *memLimiter) stores.Limiter { return rollback{l} })},
 	{"window ends late", "end", limiterOf(func(l *memLimiter) stores.Limiter { return lateEnd{l} })},
+	{"a refund resets", "settle", limiterOf(func(l *memLimiter) stores.Limiter { return settlesByReset{l} })},
 	{"receipts name only the key", "refund-late", limiterOf(func(l *memLimiter) stores.Limiter {
 		return anyReceipt{l, map[stores.Digest]int64{}}
 	})},
