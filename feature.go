@@ -179,13 +179,13 @@ func (m *Manager) rememberDevice(ctx context.Context, a *Authenticator, p *proof
 	if p.password == nil {
 		return
 	}
-	subject := p.password.Attempt.Subject
+	subject, rm := p.password.Attempt.Subject, a.current().realm
 	if res.Tokens != nil {
-		res.Tokens.DeviceToken = m.limiter.DeviceToken(&a.x.State, a.current().realm, subject, p.request.User)
+		res.Tokens.DeviceToken = m.limiter.DeviceToken(&a.x.State, rm, subject, p.request.User)
 		return
 	}
 	if m.cfg.Mail.NotifyNewDevice && subject.Device == nil {
 		m.mails.TellNewDevice(ctx, &a.x.State, p.request.User)
 	}
-	m.limiter.RememberDevice(&a.x.State, a.current().realm, subject, p.request.User)
+	m.limiter.RememberDevice(&a.x.State, rm, subject, p.request.User)
 }

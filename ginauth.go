@@ -149,6 +149,7 @@ func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 	m.pending = &pending.Service{
 		Env: m.env, Tokens: m.tokens, Limiter: m.limiter, Sealer: seal.New(ring.Derive("pending login")),
 		Page: cfg.Pages.SecondFactor, Base: cfg.BasePath, Realms: all, Rules: cfg.Factors,
+		Challenges: m.features.challenges, Store: m.stores.Factors,
 	}
 	m.remember = &remember.Service{Env: m.env, Sessions: m.sessions, Tokens: m.tokens, Config: settings.Remember(&cfg.Session, &cfg.Account)}
 	m.accounts = &accounts.Service{

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/factor"
@@ -24,6 +23,8 @@ type LoginRequest struct {
 	Remember bool
 	// proofs are what was proved.
 	proofs factor.Proofs
+	// trust is the token of a trusted device, or "".
+	trust string
 	// mustEnrol says that the login can do nothing but enrol a second factor.
 	mustEnrol bool
 	// remembered says that the login goes on from one that a remember-me cookie began, and no password was given.
@@ -43,6 +44,9 @@ func Remember() LoginOption { return func(r *LoginRequest) { r.Remember = true }
 // of LevelTwo, such as a passkey with user verification, completes it. Authentication tells what was proved, and
 // RequireLevel counts it. The other methods ignore this option: what they check is the password.
 func ProvedBy(p factor.Proof) LoginOption { return func(r *LoginRequest) { r.proofs.First = p } }
+
+// TrustToken presents the TokenPair.TrustToken of a former login, which skips the second factor. Browsers have a cookie.
+func TrustToken(text string) LoginOption { return func(r *LoginRequest) { r.trust = text } }
 
 // CanonicalIdentifier returns the canonical form of an email address or user name: trimmed, NFKC-normalized and
 // case-folded. All spellings of one identifier share it. User providers look it up; that of gormstore does. The error
@@ -105,6 +109,7 @@ func (a *Authenticator) Validate(ctx context.Context, credentials Credentials) (
 		return nil, err
 	}
 	defer p.password.Attempt.Done()
+	p.once = true
 	if err := a.admit(ctx, p); err != nil {
 		return nil, err
 	}
@@ -143,6 +148,8 @@ type proof struct {
 	request LoginRequest
 	// password is the password that was right, or nil if none was checked.
 	password *accounts.Proof
+	// once says that the proof leads to no login.
+	once bool
 	// recalled is the handle for the guard whose remember-me cookie was the first proof, or nil.
 	recalled *Authenticator
 }
@@ -267,9 +274,12 @@ func (a *Authenticator) afterLogin(ctx context.Context, p *proof, res *LoginResu
 	}
 }
 
-// continueLogin keeps this login after the user's stamp has changed, and ends all others. Password is when the password
-// was given, or zero.
-func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authenticatable, password time.Time) (*LoginResult, error) {
+// gavePassword adds that the password was given in this request.
+func (a *Authenticator) gavePassword(p *factor.Proofs) { p.Password = a.x.Now() }
+
+// continueLogin keeps this login after the user's stamp has changed, and ends all others. Prove changes what it was proved
+// by.
+func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authenticatable, prove func(*factor.Proofs)) (*LoginResult, error) {
 	g := a.current()
 	ctx, span := a.x.Span(context.WithoutCancel(ctx))
 	defer span.End()
@@ -284,8 +294,9 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 	if err != nil {
 		return nil, err
 	}
-	proofs.Password = password
-	enrol, err := a.mustEnrol(ctx, changed, proofs)
+	prove(&proofs)
+	password := !proofs.Password.IsZero()
+	enrol, err := a.x.m.pending.EnrolsStill(ctx, &a.x.State, a.by(), changed, proofs)
 	if err != nil {
 		return nil, err
 	}
@@ -298,8 +309,8 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 	stateful, ok := g.Guard.(StatefulGuard)
 	if _, session := g.Guard.(*sessionGuard); ok && (!session || loggedIn) {
 		res, err = stateful.Login(ctx, a, LoginRequest{
-			User: changed, Confirmed: !password.IsZero(), Remember: login.Series != "", proofs: proofs,
-			remembered: login.Remembered && password.IsZero(), mustEnrol: enrol,
+			User: changed, Confirmed: password, Remember: login.Series != "", proofs: proofs,
+			remembered: login.Remembered && !password, mustEnrol: enrol,
 		})
 		if err != nil {
 			return nil, err

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/realm"
-	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/settings"
 	"github.com/ginauth/ginauth/internal/throttle"
 	"github.com/ginauth/ginauth/stores"
@@ -118,13 +117,7 @@ func (m *Manager) throttleRequests(name string, limit Limit, failures bool) gin.
 		if c.Next(); !failures || len(slots) == 0 || failed(c) {
 			return
 		}
-		// The response may wait in a buffer for this, so it has what is left of the request's store time.
-		left := m.cfg.StoreTimeout - x.Budget.Used()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), left)
-		defer cancel()
-		if err := m.limiter.Refund(ctx, slots...); err != nil {
-			m.env.Log.WarnContext(c.Request.Context(), "ginauth: request stays counted", "error", request.Cut(err.Error(), 256))
-		}
+		m.limiter.RefundRequest(c.Request.Context(), &x.State, slots)
 	}
 }
 

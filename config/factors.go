@@ -19,4 +19,7 @@ type Factors struct {
 	// the account was made, or the day from which the rule holds. A login that was made before stays complete. Default: no
 	// grace.
 	GraceUntil func(ctx context.Context, u models.Authenticatable) time.Time
+	// TrustLifetime is how long a device that the user trusts skips the second factor. Negative: no device does. Default
+	// 30 days.
+	TrustLifetime time.Duration
 }

@@ -34,7 +34,8 @@ const (
 	// NewDevice is sent to a user after a login from an unknown device.
 	NewDevice = "new_device"
 	// FactorChanged is sent to a user whose second factors were changed. Data.Field says how: FactorAdded,
-	// FactorRemoved, CodeUsed, CodesReplaced, PasskeyAdded, PasskeyRemoved, IdentityLinked or IdentityUnlinked.
+	// FactorRemoved, CodeUsed, CodesReplaced, FactorsReset, PasskeyAdded, PasskeyRemoved, IdentityLinked or
+	// IdentityUnlinked.
 	FactorChanged = "factor_changed"
 	// LoginLink is sent to a user who asked to log in without a password. It contains a link, and Data.Code too
 	// if it is not "".
@@ -51,6 +52,7 @@ const (
 	FactorRemoved = "removed"
 	CodeUsed      = "code_used"
 	CodesReplaced = "codes_replaced"
+	FactorsReset  = "reset"
 	// A passkey logs in by itself.
 	PasskeyAdded   = "passkey_added"
 	PasskeyRemoved = "passkey_removed"

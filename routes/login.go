@@ -41,6 +41,7 @@ type loginFields struct {
 	Password string `json:"password"`
 	Remember bool   `json:"remember"`
 	Device   string `json:"device_token"`
+	Trust    string `json:"trust_token"`
 }
 
 func newLoginInput(names []string, device bool) *loginInput {
@@ -54,7 +55,7 @@ func (in *loginInput) fields() []field {
 	}
 	list = append(list, field{name: "password", text: &in.Password}, field{name: "remember", flag: &in.Remember})
 	if in.device {
-		list = append(list, field{name: "device_token", text: &in.Device})
+		list = append(list, field{name: "device_token", text: &in.Device}, field{name: "trust_token", text: &in.Trust})
 	}
 	return list
 }

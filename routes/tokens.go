@@ -35,7 +35,7 @@ func (s *server) issueTokens(c *gin.Context, a *ginauth.Authenticator) (reply, e
 		return reply{}, err
 	}
 	credentials["device_token"] = in.Device
-	res, err := a.Guard(s.options.AccessGuard).Attempt(c.Request.Context(), credentials)
+	res, err := a.Guard(s.options.AccessGuard).Attempt(c.Request.Context(), credentials, ginauth.TrustToken(in.Trust))
 	if err != nil {
 		return reply{}, err
 	}

@@ -110,7 +110,7 @@ type User struct {
 func (s *Service) DeleteRevoked(ctx context.Context, rm *realm.Realm, userID, exceptRow string) {
 	owner := rm.Owner(userID)
 	err := errors.Join(
-		s.Tokens.RevokeOwner(ctx, owner, stores.Refresh, stores.Remember, stores.Reset),
+		s.Tokens.RevokeOwner(ctx, owner, stores.Refresh, stores.Remember, stores.Reset, stores.Trusted),
 		s.Sessions.EndOf(ctx, owner, exceptRow),
 	)
 	if err != nil {

@@ -55,7 +55,7 @@ type Current struct {
 // Devices returns what is logged into the account of a user, the most recently seen
 // first.
 func (s *Service) Devices(ctx context.Context, u User, current Current) ([]Device, error) {
-	found, err := s.Tokens.Of(ctx, u.Realm.Owner(u.AuthID()), stores.Remember, stores.Refresh, stores.Personal)
+	found, err := s.Tokens.Of(ctx, u.Realm.Owner(u.AuthID()), stores.Remember, stores.Refresh, stores.Personal, stores.Trusted)
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +124,7 @@ func stillBound(kind stores.Kind, data tokens.Data, rm *realm.Realm, u models.Au
 	}
 	purpose := map[stores.Kind]stamp.Purpose{
 		stores.Remember: stamp.Remember, stores.Refresh: stamp.Refresh, stores.Personal: stamp.Personal,
+		stores.Trusted: stamp.Trusted,
 	}[kind]
 	return rm.Fits(purpose, u, data.Fingerprint)
 }

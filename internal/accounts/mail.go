@@ -161,6 +161,21 @@ func (m *Mails) Tell(ctx context.Context, r *request.State, u models.Authenticat
 	m.send(context.WithoutCancel(ctx), kind, u, data)
 }
 
+// TellFactorsReset tells a user that an administrator removed all second factors. A nil *Mails tells
+// nothing.
+func (m *Mails) TellFactorsReset(ctx context.Context, rm *realm.Realm, userID string) error {
+	if m == nil {
+		return nil
+	}
+	within, span := m.Env.Span(ctx)
+	defer span.End()
+	u, err := rm.ByID(within, userID)
+	if err == nil && u != nil {
+		m.send(context.WithoutCancel(ctx), mail.FactorChanged, u, mail.Data{URL: m.forgotPage(), Field: mail.FactorsReset})
+	}
+	return err
+}
+
 // clientData describes the client of a request in a mail.
 func (m *Mails) clientData(r *request.State) mail.Data {
 	return mail.Data{URL: m.forgotPage(), Address: r.IP(), Device: useragent.Name(r.HTTP.UserAgent())}

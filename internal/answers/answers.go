@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/gate"
 	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/models"
 )
@@ -62,6 +63,22 @@ func For(err error) Answer {
 		}
 	}
 	return Answer{nil, 500, "internal_error", "Something went wrong."}
+}
+
+// StatusOf returns the status of the answer to an error.
+func StatusOf(err error) int {
+	if denied, ok := errors.AsType[*gate.AuthorizationError](err); ok {
+		return denied.Status()
+	}
+	return For(err).Status
+}
+
+// Denial returns the message of a denial for the client, or "".
+func Denial(err error, status int) string {
+	if denied, ok := errors.AsType[*gate.AuthorizationError](err); ok && status < 500 {
+		return denied.Message
+	}
+	return ""
 }
 
 // Codes returns the answers by status: the first of each in the table.

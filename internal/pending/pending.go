@@ -44,6 +44,9 @@ type Service struct {
 	Page, Base string
 	// Realms are those of the guards.
 	Realms map[string]*realm.Realm
+	// Challenges are the factors that features add, and Store is where they are kept, or nil.
+	Challenges []factor.Challenge
+	Store      stores.Factors
 	// Rules say who must have a second factor.
 	Rules config.Factors
 }
@@ -61,6 +64,8 @@ func (s *Service) Show(token string, factors []string, left time.Duration) *fact
 type Guard struct {
 	Name  string
 	Realm *realm.Realm
+	// Sessions says that the guard keeps logins in sessions.
+	Sessions bool
 }
 
 // Login is a login that waits.
@@ -178,7 +183,7 @@ func (s *Service) Find(ctx context.Context, sess *session.Session, text string) 
 	if f.Bound && known != text {
 		return nil, autherr.ErrInvalidToken // a token that left its browser is worth nothing
 	}
-	f.By.Name = found.Abilities[0]
+	f.By.Name, f.By.Sessions = found.Abilities[0], f.Bound
 	if f.By.Realm = s.Realms[f.By.Name]; f.By.Realm == nil {
 		return nil, autherr.ErrInvalidToken
 	}

@@ -34,6 +34,9 @@ func AccountDefaults(c *config.Account) {
 	Default(&c.MailPerHour, 5)
 }
 
+// FactorDefaults fills in the defaults of second factors.
+func FactorDefaults(c *config.Factors) { Default(&c.TrustLifetime, 30*24*time.Hour) }
+
 // Factors checks who must have a second factor, given whether any feature adds one.
 func Factors(f *faults.List, c *config.Factors, any bool) {
 	if c.Required != nil && !any {
@@ -41,6 +44,9 @@ func Factors(f *faults.List, c *config.Factors, any bool) {
 	}
 	if c.Required == nil && c.GraceUntil != nil {
 		f.Add("Factors.GraceUntil", "is set without Factors.Required")
+	}
+	if c.TrustLifetime > 0 {
+		f.AtLeast(time.Minute, map[string]time.Duration{"Factors.TrustLifetime": c.TrustLifetime})
 	}
 }
 

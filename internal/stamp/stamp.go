@@ -33,6 +33,7 @@ const (
 	Personal Purpose = "personal"
 	Pending  Purpose = "pending"
 	OneTime  Purpose = "onetime"
+	Trusted  Purpose = "trusted"
 )
 
 // kindStamp marks a fingerprint of a security stamp, as opposed to one of a password

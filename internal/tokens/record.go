@@ -142,7 +142,7 @@ func (s *Service) Store(ctx context.Context, t stores.Token) error {
 func (s *Service) StoreNew(ctx context.Context, t stores.Token) (ended []string, err error) {
 	limit := stores.FamilyLimit{Families: s.cfg.MaxRefresh}
 	switch t.Kind {
-	case stores.Remember:
+	case stores.Remember, stores.Trusted:
 		limit.Families = s.cfg.MaxRemember
 	case stores.OneTime:
 		limit.Families = maxOneTime
