@@ -1,6 +1,7 @@
 package ginauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/pending"
 	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/models"
 )
@@ -114,7 +116,7 @@ func (a *Authenticator) identify(ctx context.Context, g *guardEntry) (models.Aut
 			err = autherr.Unavailable("authenticate", err) // an unknown failure is not an anonymous request
 		}
 	}
-	r := authResult{user: u, err: err, mustEnrol: id.mustEnrol}
+	r := authResult{user: u, err: cmp.Or(err, pending.Enrols(id.mustEnrol))}
 	if u != nil {
 		r.token = id.Token
 	}

@@ -43,7 +43,7 @@ func (a *Authenticator) decide(ctx context.Context, p *proof) ([]string, error) 
 func (m *Manager) AllowEnrolment() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {
-			x.Enrolling = true
+			x.AllowEnrolling()
 			return nil
 		})
 	}

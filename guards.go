@@ -213,7 +213,7 @@ func (x *requestState) unauthenticated(ctx context.Context, guards ...*guardEntr
 	if p, ok := x.Suspended().(*proof); ok && p.recalled != nil && slices.Contains(guards, p.recalled.current()) {
 		return p.recalled.suspendRecalled(ctx, p)
 	}
-	if slices.ContainsFunc(guards, func(g *guardEntry) bool { r, _ := x.results.Get(g); return r.mustEnrol }) {
+	if slices.ContainsFunc(guards, func(g *guardEntry) bool { r, _ := x.results.Get(g); return r.err == ErrFactorRequired }) {
 		return ErrFactorRequired
 	}
 	if x.Started && slices.ContainsFunc(guards, func(g *guardEntry) bool { return x.session.s.Superseded(g.name) }) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/ginauth/ginauth/internal/pending"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/remember"
 	"github.com/ginauth/ginauth/internal/request"
@@ -75,7 +76,7 @@ func (d *rememberDoor) Admit(ctx context.Context, u models.Authenticatable) (rem
 // LoggedIn runs the hooks of features.
 func (d *rememberDoor) LoggedIn(ctx context.Context, u models.Authenticatable, how remember.Admission) {
 	a := (*Authenticator)(d)
-	a.x.results.Put(a.current(), authResult{user: u, mustEnrol: how.MustEnrol})
+	a.x.results.Put(a.current(), authResult{user: u, err: pending.Enrols(how.MustEnrol)})
 	a.afterLogin(ctx, &proof{request: LoginRequest{User: u, Remember: true}}, &LoginResult{User: u, MustEnrol: how.MustEnrol})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/accounts"
 	"github.com/ginauth/ginauth/internal/canon"
+	"github.com/ginauth/ginauth/internal/pending"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/models"
 )
@@ -260,7 +261,7 @@ func (a *Authenticator) logIn(ctx context.Context, p *proof) (*LoginResult, erro
 		return nil, err
 	}
 	res.MustEnrol = p.request.mustEnrol
-	a.x.results.Put(g, authResult{user: u, mustEnrol: res.MustEnrol})
+	a.x.results.Put(g, authResult{user: u, err: pending.Enrols(res.MustEnrol)})
 	if m.env.Events.Heard() {
 		a.x.Emit(events.Login{Meta: a.x.Meta(g.name, u.AuthID())})
 	}
@@ -317,7 +318,7 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 		}
 	}
 	res.MustEnrol = enrol
-	a.x.results.Put(g, authResult{user: changed, mustEnrol: enrol})
+	a.x.results.Put(g, authResult{user: changed, err: pending.Enrols(enrol)})
 	return res, nil
 }
 

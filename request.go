@@ -39,15 +39,15 @@ type requestState struct {
 type authResult struct {
 	user  models.Authenticatable
 	token *TokenInfo
-	err   error
-	// mustEnrol says that the login can do nothing but enrol a second factor.
-	mustEnrol bool
+	err   error // ErrFactorRequired, with a user, for a login that can do nothing but enrol a second factor
 }
 
 // shown returns the result as the request may see it: a login that must enrol a second factor is none on other routes.
 func (r authResult) shown(x *requestState) authResult {
-	if r.mustEnrol && !x.Enrolling {
-		return authResult{err: r.err}
+	if r.err == ErrFactorRequired {
+		if r.err = nil; !x.Enrolling() {
+			return authResult{}
+		}
 	}
 	return r
 }

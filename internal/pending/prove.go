@@ -62,6 +62,14 @@ func (s *Service) Missing(
 	return factors, false, nil
 }
 
+// Enrols returns autherr.ErrFactorRequired for a login that can do nothing but enrol a factor.
+func Enrols(mustEnrol bool) error {
+	if mustEnrol {
+		return autherr.ErrFactorRequired
+	}
+	return nil
+}
+
 // EnrolsStill reports whether a login that goes on can do nothing but enrol a factor.
 func (s *Service) EnrolsStill(ctx context.Context, r *request.State, g Guard, u models.Authenticatable, proofs factor.Proofs) (bool, error) {
 	if s.Rules.Required == nil || proofs.Complete() {

@@ -33,9 +33,8 @@ type State struct {
 	//
 	// Started says that the request has a session, and Answering that the application's
 	// handler of errors runs: both are set by the middlewares, one after the other.
-	// Enrolling says that a login that must enrol a second factor may be the request's.
 	// SessionCommitted says that the session cannot be changed any more; the session guards it.
-	Started, Answering, Enrolling, SessionCommitted bool
+	Started, Answering, SessionCommitted bool
 
 	settled bool // committed or discarded
 	// Private says that the response depends on a token that is not in the Authorization header.
@@ -52,6 +51,7 @@ type pending struct {
 	look           bool // the state was made by Follow
 	suspended      any  // a login that waits for a second factor
 	mailbox        string
+	enrolling      bool // a login that must enrol a second factor may be the request's
 	failure        error
 	cookies        []Cookie
 	twins          []string // names that occur with several values
@@ -179,6 +179,23 @@ func (r *State) Outcome() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return p.failure
+}
+
+// AllowEnrolling lets a login that must enrol a second factor be the request's.
+func (r *State) AllowEnrolling() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.todo().enrolling = true
+}
+
+// Enrolling reports whether AllowEnrolling was called.
+func (r *State) Enrolling() bool {
+	if r.pending.Load() == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.todo().enrolling
 }
 
 // Suspend keeps a login that waits for a second factor, and Suspended returns it, or nil.
