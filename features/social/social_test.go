@@ -311,8 +311,7 @@ func TestProviderIsNotEchoed(t *testing.T) {
 	c := a.Client()
 	wantCode(t, a.signIn(t, c, "nobody"), 403, "social_denied")
 	browser := a.Browser()
-	var at *url.URL
-	at = onward(t, browser.Form("/auth/one", ""))
+	at := onward(t, browser.Form("/auth/one", ""))
 	r := a.callback(browser, "one", agree(t, at, "nobody")).Want(t, 403)
 	if strings.Contains(r.Text, "CANARY") || strings.Contains(r.Text, "script>C") {
 		t.Error(r.Text)
