@@ -175,9 +175,32 @@ func TestUsersWithoutAStampAreBoundToTheirHash(t *testing.T) {
 	})
 }
 
+// TestUserWithEmptyStampGetsOne logs in a user whose row another program has made.
+func TestUserWithEmptyStampGetsOne(t *testing.T) {
+	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
+		a := testapp.New(t, b)
+		b.Users.Change(a.Alice.AuthID(), func(u *models.User) { u.SecurityStamp = "" })
+		clients := make([]*testapp.Client, 3)
+		testapp.Race(len(clients), func(i int) {
+			clients[i] = a.Client()
+			clients[i].LogIn(testapp.Alice, testapp.Password).Want(t, 200)
+		})
+		if a.User(a.Alice.AuthID()).SecurityStamp == "" {
+			t.Error("the user has no stamp")
+		}
+		for _, c := range clients {
+			c.Get("/me").Want(t, 200)
+		}
+	})
+}
+
+// noStamps is a provider that changes no stamps.
+type noStamps struct{ models.UserProvider }
+
 func TestUserWithEmptyStampIsNotLoggedIn(t *testing.T) {
-	a := testapp.New(t, testapp.Memory(t))
-	a.Backend.Users.Change(a.Alice.AuthID(), func(u *models.User) { u.SecurityStamp = "" })
+	b := testapp.Memory(t)
+	a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.Users = noStamps{b.Users} }))
+	b.Users.Change(a.Alice.AuthID(), func(u *models.User) { u.SecurityStamp = "" })
 	if res := a.Client().LogIn(testapp.Alice, testapp.Password).Want(t, 500); len(res.Header["Set-Cookie"]) > 0 {
 		t.Error("a session that ends at once was begun")
 	}
