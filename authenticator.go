@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/gintree"
 	"github.com/ginauth/ginauth/internal/pending"
 	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/models"
@@ -42,7 +43,7 @@ func newAuthenticator(x *requestState, g *guardEntry) *Authenticator {
 func (*Authenticator) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("ginauth.Authenticator")) }
 
 // From returns the request's Authenticator. It panics if neither StartSession nor Auth ran before.
-func From(c *gin.Context) *Authenticator { return c.MustGet(contextAuth).(*Authenticator) }
+func From(c *gin.Context) *Authenticator { return gintree.Must[*Authenticator](c, contextAuth) }
 
 // UserAs returns the request's user as the application's own type, as in UserAs[*models.User](c). It returns false if
 // the request has no user, if the user is of another type, or if the user could not be loaded.

@@ -18,8 +18,7 @@ import (
 // Config configures a Manager. The zero Config keeps sessions in memory and has no users. New copies the Config,
 // fills in the defaults and checks all of it. Later changes of the caller's value have no effect.
 type Config struct {
-	// Key is the application's secret. All other keys are derived from it. It may be empty only while all stores are
-	// in memory.
+	// Key is the application's secret, from which other keys are derived. It may be empty if all stores are in memory.
 	Key Key
 	// PreviousKeys are still accepted. What was made under one of them is made again under Key when it is next used.
 	// Remove a key to end what is left.

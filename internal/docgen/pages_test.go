@@ -214,7 +214,7 @@ func publicPackages(t *testing.T) []string {
 		dir = filepath.ToSlash(dir)
 		base := path.Base(dir)
 		_, statErr := os.Stat(filepath.Join(name, "go.mod"))
-		if dir != "." && (strings.HasPrefix(base, ".") || base == "testdata" || base == "internal" || base == "example" || base == "docs" || statErr == nil) {
+		if dir != "." && (strings.HasPrefix(base, ".") || base == "testdata" || base == "internal" || base == "example" || base == "client" || base == "docs" || statErr == nil) {
 			return filepath.SkipDir
 		}
 		files, err := filepath.Glob(filepath.Join(name, "*.go"))

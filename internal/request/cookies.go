@@ -85,7 +85,7 @@ func (r *State) Send(h http.Header, session bool) bool {
 	any := r.sendPending(h) || session
 	if any && r.Jar.Secure() && !cookies.OverTLS(r.HTTP) {
 		r.WarnOnce(r.HTTP.Context(), "ginauth: a Secure cookie left over plain HTTP: browsers drop it, unless TLS ends at a proxy, "+
-			"which then should send X-Forwarded-Proto: https. For development use http://localhost", "host", Cut(r.HTTP.Host, 256))
+			"which then should send X-Forwarded-Proto: https. For development use http://localhost, and not Gin's release mode", "host", Cut(r.HTTP.Host, 256))
 	}
 	return any
 }

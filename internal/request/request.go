@@ -59,8 +59,12 @@ type pending struct {
 	afterCommit    []func()
 }
 
-// Span opens a span of store calls that uses the request's budget.
+// Span opens a span of store calls that uses the request's budget. It warns of a *gin.Context, which Gin uses again for
+// another request and which does not end when the client hangs up.
 func (r *State) Span(ctx context.Context) (context.Context, *deadline.Span) {
+	if _, gin := ctx.(interface{ FullPath() string }); gin {
+		r.WarnOnce(r.HTTP.Context(), "ginauth: a *gin.Context was passed as a context: pass c.Request.Context()", "path", Cut(r.HTTP.URL.Path, 256))
+	}
 	return deadline.Begin(ctx, &r.Budget, r.StoreTimeout)
 }
 
