@@ -93,8 +93,7 @@ func (b *Broker) SendResetLink(ctx context.Context, email string) error {
 	return b.m.accounts.SendResetLink(ctx, b.g.realm, b.g.name, email)
 }
 
-// TokenExists reports whether a reset token would be accepted for the address. A wrong one counts as a guess. It does
-// not use the token up.
+// TokenExists reports whether a reset token would be accepted, and does not use it. A wrong one counts as a guess.
 func (b *Broker) TokenExists(ctx context.Context, email, token string) (bool, error) {
 	return b.m.accounts.ResetTokenExists(ctx, b.g.realm, email, token)
 }
@@ -269,6 +268,9 @@ func (m *Manager) Capabilities(guard string) (can Capabilities, ok bool) {
 	_, can.Sessions = g.Guard.(*sessionGuard)
 	_, can.AccessTokens = g.Guard.(*jwtGuard)
 	_, can.PersonalTokens = g.Guard.(*tokenGuard)
+	for _, f := range m.cfg.Features {
+		can.Features = append(can.Features, f.Name())
+	}
 	return can, true
 }
 

@@ -153,8 +153,7 @@ func (a *Authenticator) Guest(ctx context.Context) bool {
 	return err == nil && u == nil
 }
 
-// Token returns the token that authenticated the request, or nil if it was no token or the request is anonymous. The
-// error is that of User.
+// Token returns the token that authenticated the request, or nil if there was none. The error is that of User.
 func (a *Authenticator) Token(ctx context.Context) (*TokenInfo, error) {
 	if _, err := a.User(ctx); err != nil {
 		return nil, err
@@ -235,8 +234,7 @@ func (a *Authenticator) Cannot(ctx context.Context, ability string, resource ...
 	return !a.Can(ctx, ability, resource...)
 }
 
-// Authorize returns nil if the request's user has the ability, and otherwise an error that Abort answers with the
-// right status.
+// Authorize returns nil if the request's user has the ability, and otherwise an error for Abort.
 func (a *Authenticator) Authorize(ctx context.Context, ability string, resource ...any) error {
 	// A handler may ask about any number of resources, and its rules do the application's work. Each call has the
 	// limit of its own, outside the budget.

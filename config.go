@@ -16,8 +16,7 @@ import (
 )
 
 // Config configures a Manager. The zero Config keeps sessions in memory and has no users. New copies the Config,
-// fills in the defaults and checks all of it; it does not change the caller's value, and later changes of that value
-// have no effect.
+// fills in the defaults and checks all of it. Later changes of the caller's value have no effect.
 type Config struct {
 	// Key is the application's secret. All other keys are derived from it. It may be empty only while all stores are
 	// in memory.
@@ -84,8 +83,7 @@ type Config struct {
 	// connection. Do not use (*gin.Context).ClientIP: it trusts every peer by default, and behind a trusted one it
 	// falls back to a client's X-Real-Ip if it cannot read X-Forwarded-For, as for an address with a port.
 	ClientIP func(*gin.Context) string
-	// Audit is called in line, exactly once for each event, before the listeners. It must not block. SlogAudit
-	// returns one.
+	// Audit is called in line, exactly once for each event, before the listeners. It must not block; see SlogAudit.
 	Audit func(ctx context.Context, e events.Event)
 	// EventQueue is how many events may wait for the listeners. Further ones are dropped, counted and logged. Default
 	// 1024.

@@ -51,8 +51,7 @@ func (c *Config) setGuardDefaults() {
 	}
 }
 
-// check finds the faults that a Config shows by itself. Keys, hashing, guards and features report theirs when they
-// are made.
+// check finds the faults that a Config shows by itself. Keys, hashing, guards and features report theirs.
 func (c *Config) check(f *faults.List) {
 	f.AtLeast(0, map[string]time.Duration{"StoreTimeout": c.StoreTimeout, "EventQueue": time.Duration(c.EventQueue)})
 	settings.Stores(f, c.Stores)

@@ -22,13 +22,7 @@ func (a *Authenticator) Devices(ctx context.Context) ([]Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Device, len(found))
-	for i, d := range found {
-		list[i] = Device{
-			ID: d.ID, Kind: d.Kind, Name: d.Name, Address: d.Address, Created: d.Created, LastSeen: d.LastSeen, Current: d.Current,
-		}
-	}
-	return list, nil
+	return accounts.PublicDevices(found), nil
 }
 
 func (a *Authenticator) devices(ctx context.Context) (models.Authenticatable, []accounts.Device, error) {
@@ -114,8 +108,7 @@ func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string)
 // RevokeUser ends everything that was issued to a user of a guard: sessions, remembered devices, logins by tokens,
 // mailed links, personal access tokens, and what features issued. It takes effect whatever changes the user at the
 // same time, and dispatches one events.UserRevoked at the end. The error wraps ErrUnavailable, or
-// errors.ErrUnsupported if the provider changes no stamp or its users have none. It panics if there is no guard of
-// that name.
+// errors.ErrUnsupported if the provider changes no stamp or its users have none. It panics without such a guard.
 func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
 	g := m.mustGuard(guard)
 	ctx, span := m.env.Span(context.WithoutCancel(ctx)) // a revocation survives a disconnect

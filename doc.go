@@ -40,6 +40,10 @@
 //   - [github.com/ginauth/ginauth/jwt] and [github.com/ginauth/ginauth/token]: keys; tokens as clients see them.
 //   - [github.com/ginauth/ginauth/factor]: credentials and second factors.
 //   - [github.com/ginauth/ginauth/features/totp] and [github.com/ginauth/ginauth/features/recovery]: second factors.
+//   - [github.com/ginauth/ginauth/features/passkey] and [github.com/ginauth/ginauth/features/magiclink]: logins
+//     without a password. [github.com/ginauth/ginauth/features/passkey/passkeytest] is a passkey for tests.
+//   - [github.com/ginauth/ginauth/features/account]: users change their name and delete their account.
+//   - [github.com/ginauth/ginauth/features/social], tested by [github.com/ginauth/ginauth/features/social/socialtest]: other sites.
 //   - [github.com/ginauth/ginauth/hashing] and [github.com/ginauth/ginauth/breach]: password hashes; leaked passwords.
 //   - [github.com/ginauth/ginauth/events]: the events.
 //   - [github.com/ginauth/ginauth/autherr] and [github.com/ginauth/ginauth/config]: all errors; the parts of Config.
@@ -64,6 +68,5 @@
 //
 // # Contexts
 //
-// Pass c.Request.Context() where a method takes a context. Do not pass the *gin.Context: Gin uses it again for
-// another request.
+// Pass c.Request.Context() where a method takes a context, never the *gin.Context: Gin uses it again.
 package ginauth

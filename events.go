@@ -31,8 +31,7 @@ func (m *Manager) Dispatch(ctx context.Context, e events.Event) { m.env.Dispatch
 // DroppedEvents returns how many events the listeners missed because the queue was full.
 func (m *Manager) DroppedEvents() uint64 { return m.env.Events.Dropped() }
 
-// EventMeta returns the Meta of an event about this request, for events that the application dispatches. UserID is
-// the user concerned, or "".
+// EventMeta returns the Meta of an event of the application about this request and the user with the ID, or "".
 func (a *Authenticator) EventMeta(userID string) events.Meta {
 	return a.x.Meta(a.current().name, userID)
 }

@@ -28,8 +28,7 @@ type (
 	PendingLogin = factor.Pending
 )
 
-// decide is the one place that says whether a login is complete: every door asks it before a guard is asked for
-// anything. It asks the checks of features and returns the factors of which one is missing, or none.
+// decide says for every door whether a login is complete. It returns the factors of which one is missing, or none.
 func (a *Authenticator) decide(ctx context.Context, p *proof) ([]string, error) {
 	if err := a.check(ctx, p); err != nil || p.request.proofs.Complete() {
 		return nil, err
@@ -50,8 +49,8 @@ func (m *Manager) AllowEnrolment() gin.HandlerFunc {
 	}
 }
 
-// factorsOf returns the factors that a user of the guard has.
-func (a *Authenticator) factorsOf(ctx context.Context, u models.Authenticatable) ([]string, error) {
+// Factors returns the second factors that a user of the guard has. The error wraps ErrUnavailable.
+func (a *Authenticator) Factors(ctx context.Context, u models.Authenticatable) ([]string, error) {
 	return a.x.m.pending.Factors(ctx, &a.x.State, a.current().realm, u)
 }
 
@@ -106,7 +105,7 @@ func (a *Authenticator) PendingLogin(ctx context.Context) (*PendingLogin, error)
 	if err != nil {
 		return nil, pending.IgnoreMissing(err)
 	}
-	factors, err := a.Guard(f.By.Name).factorsOf(ctx, f.User)
+	factors, err := a.Guard(f.By.Name).Factors(ctx, f.User)
 	return a.x.m.pending.Show("", factors, f.Expires.Sub(a.x.Now())), err
 }
 
@@ -133,7 +132,7 @@ func (a *Authenticator) AnswerChallenge(
 		return nil, err
 	}
 	at := a.Guard(f.By.Name)
-	factors, err := at.factorsOf(ctx, f.User)
+	factors, err := at.Factors(ctx, f.User)
 	switch {
 	case err != nil:
 		return nil, err
@@ -183,13 +182,26 @@ func (a *Authenticator) TellFactor(ctx context.Context, u models.Authenticatable
 	a.x.m.mails.TellFactor(ctx, &a.x.State, u, what)
 }
 
+// OneTime returns links and codes that are sent to the guard's users, for features that log users in by them.
+func (a *Authenticator) OneTime() factor.OneTime {
+	g := a.current()
+	return a.x.m.accounts.OneTime(&a.x.State, g.realm, g.name, a.User)
+}
+
+// Tell sends the user a mail of a kind that needs no link, such as mail.AccountDeleted, if there is a Mailer.
+func (a *Authenticator) Tell(ctx context.Context, u models.Authenticatable, kind string) {
+	a.x.m.mails.Tell(ctx, &a.x.State, u, kind)
+}
+
 // Owner returns the name of a user of the guard in stores.
 func (a *Authenticator) Owner(u models.Authenticatable) string {
 	return a.current().realm.Owner(u.AuthID())
 }
 
-// suspendRecalled keeps a login that a remember-me cookie began, and returns ErrSecondFactor. The session may know it
-// already.
+// Owner returns the name of a guard's user in stores. It panics if there is no guard of the name.
+func (m *Manager) Owner(guard, userID string) string { return m.mustGuard(guard).realm.Owner(userID) }
+
+// suspendRecalled keeps a login that a remember-me cookie began, if the session does not, and returns ErrSecondFactor.
 func (a *Authenticator) suspendRecalled(ctx context.Context, p *proof) error {
 	f, err := a.findPending(ctx, "")
 	if err == nil && f.Is(a.GuardName(), p.request.User) {
@@ -198,7 +210,7 @@ func (a *Authenticator) suspendRecalled(ctx context.Context, p *proof) error {
 	if err = pending.IgnoreMissing(err); err != nil {
 		return err
 	}
-	factors, err := a.factorsOf(ctx, p.request.User)
+	factors, err := a.Factors(ctx, p.request.User)
 	if err == nil {
 		_, err = a.suspend(ctx, p, factors)
 	}
@@ -267,7 +279,7 @@ func (a *Authenticator) MayChangeFactors(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	factors, err := a.factorsOf(ctx, u)
+	factors, err := a.Factors(ctx, u)
 	proofs, proofsErr := a.proofs(ctx, u, true)
 	if err != nil || proofsErr != nil {
 		return cmp.Or(err, proofsErr)

@@ -141,6 +141,9 @@ func (s *Setup) Preflight(check func(context.Context) []Finding) {
 	s.m.features.preflight = append(s.m.features.preflight, check)
 }
 
+// InsecureBypass returns what adds to CrossOrigin.InsecureBypassPatterns, for an endpoint that other sites post to.
+func (s *Setup) InsecureBypass() func(pattern string) error { return s.m.origins.Bypass }
+
 // Every runs a job of the feature at intervals, off the requests, from the end of New until Manager.Close. An error
 // and a panic are logged.
 func (s *Setup) Every(interval time.Duration, job func(context.Context) error) {

@@ -140,10 +140,7 @@ func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 		FormKeys: ring.Derive("form token"), Sealer: seal.New(ring.Derive("session cookie")),
 		Flash: seal.New(ring.Derive("carried flash")),
 	})
-	m.limiter = throttle.New(m.env, m.stores.Limiter, throttle.Config{
-		Limits: settings.Limits(&cfg.Throttle), Keys: ring.Derive("throttle"), Accounts: ring.Derive("event account"),
-		Devices: seal.New(ring.Derive("known device")),
-	})
+	m.limiter = throttle.New(m.env, m.stores.Limiter, settings.Limiter(&cfg.Throttle, ring))
 	tokenConfig := settings.Tokens(&cfg.JWT, &cfg.Refresh, &cfg.PersonalTokens, &cfg.Account)
 	tokenConfig.Enrolment = cfg.Factors.Required != nil
 	tokenConfig.Successors = ring.Derive("token successor")
@@ -154,15 +151,10 @@ func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 		Page: cfg.Pages.SecondFactor, Base: cfg.BasePath, Realms: all, Rules: cfg.Factors,
 		Challenges: m.features.challenges, Store: m.stores.Factors,
 	}
-	m.remember = &remember.Service{Env: m.env, Sessions: m.sessions, Tokens: m.tokens, Config: remember.Config{
-		AbsoluteTimeout: cfg.Session.AbsoluteTimeout, Lifetime: cfg.Account.RememberLifetime,
-		Absolute: cfg.Account.RememberAbsoluteTimeout,
-	}}
-	accountConfig := settings.Accounts(&cfg.Account, &cfg.Mail)
-	accountConfig.VerifyKeys, accountConfig.EmailSealer = ring.Derive("verify email"), seal.New(ring.Derive("email change"))
+	m.remember = &remember.Service{Env: m.env, Sessions: m.sessions, Tokens: m.tokens, Config: settings.Remember(&cfg.Session, &cfg.Account)}
 	m.accounts = &accounts.Service{
-		Env: m.env, Config: accountConfig, Sessions: m.sessions, Tokens: m.tokens, Limiter: m.limiter,
-		Passwords: m.passwords, Mails: m.mails, OnRevoke: m.revokeFeatures,
+		Env: m.env, Config: settings.Accounts(&cfg.Account, &cfg.Mail).WithKeys(ring), Sessions: m.sessions, Tokens: m.tokens,
+		Limiter: m.limiter, Passwords: m.passwords, Mails: m.mails, OnRevoke: m.revokeFeatures,
 	}
 }
 

@@ -11,8 +11,6 @@ import (
 	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/internal/pending"
 	"github.com/ginauth/ginauth/internal/realm"
-	"github.com/ginauth/ginauth/internal/request"
-	"github.com/ginauth/ginauth/internal/stamp"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -235,9 +233,11 @@ func (a *Authenticator) logIn(ctx context.Context, p *proof) (*LoginResult, erro
 	if u == nil || realm.Disabled(u) {
 		return nil, ErrInvalidCredentials
 	}
-	if !stamp.Usable(u) {
-		return nil, fmt.Errorf("%w: user %q has an empty security stamp, which nothing can be bound to", ErrConfig, request.Cut(u.AuthID(), 64))
+	u, err := m.accounts.Stamped(ctx, g.realm, u)
+	if err != nil {
+		return nil, err
 	}
+	p.request.User = u
 	stateful, ok := g.Guard.(StatefulGuard)
 	if !ok {
 		return nil, fmt.Errorf("ginauth: guard %q cannot log users in: %w", g.name, errors.ErrUnsupported)

@@ -32,15 +32,15 @@ var modes = []mode{
 	{name: "no script, phone", language: "ar", phone: true},
 }
 
-// startExample builds the example and runs it with a new database. It returns its address.
-func startExample(t *testing.T) string {
+// startExample builds the example and runs it with a new database and arguments. It returns its address.
+func startExample(t *testing.T, args ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "example")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-C", "..", "-o", program, "./example").CombinedOutput(); err != nil {
 		t.Fatalf("build the example: %v\n%s", err, out)
 	}
-	cmd := exec.Command(program, "-addr", "127.0.0.1:0", "-db", filepath.Join(dir, "example.db"))
+	cmd := exec.Command(program, append([]string{"-addr", "127.0.0.1:0", "-db", filepath.Join(dir, "example.db")}, args...)...)
 	cmd.Env = append(os.Environ(), "GIN_MODE=test")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -80,9 +80,12 @@ func TestExample(t *testing.T) {
 			n.account()
 			n.tokens()
 			n.devices(base)
+			n.factors()
 			n.signOut()
 			n.reset("ocelots juggle nine marbles")
+			n.recover()
 			n.lost()
+			n.leave("ocelots juggle nine marbles")
 		})
 	}
 }
@@ -91,6 +94,9 @@ func TestExample(t *testing.T) {
 type newcomer struct {
 	*browser
 	email string
+	// secret is that of the authenticator app, and used the code that was typed last.
+	secret, used string
+	recovery     string
 }
 
 func (n *newcomer) signUp() {
@@ -148,8 +154,14 @@ func (n *newcomer) signIn(password string) {
 	n.fill("#password", password)
 	n.check("#remember")
 	n.press("main form button")
-	n.until("somebody is signed in", `document.readyState === "complete" && document.querySelector("form[action='/logout']") !== null`)
+	if n.secret != "" {
+		n.signInWithCode()
+	}
+	n.until("somebody is signed in", signedIn)
 }
+
+// signedIn is true on a page for a user who is logged in.
+const signedIn = `document.readyState === "complete" && document.querySelector("form[action='/logout']") !== null`
 
 func (n *newcomer) write() {
 	n.t.Helper()
@@ -272,4 +284,24 @@ func (n *newcomer) lost() {
 	n.look("not found")
 	n.press("main a")
 	n.at("/")
+}
+
+// leave changes the name, and then deletes the account.
+func (n *newcomer) leave(password string) {
+	n.t.Helper()
+	n.visit("/profile")
+	n.fill("#name", "Nina Ella")
+	n.press("form[action='/profile'] button")
+	n.until("the name is changed", `document.readyState === "complete" && document.querySelector(".notice") !== null && document.querySelector("#name").value === "Nina Ella"`)
+	n.look("profile with a new name")
+	n.press(`main a[href="/account/delete"]`)
+	n.at("/account/delete")
+	n.look("delete the account")
+	n.fill("#password", password)
+	n.press("form[action='/account/delete'] button")
+	n.at("/login")
+	if !n.has(".notice") {
+		n.t.Errorf("%s: no notice of the deletion: %s", n.name, n.text())
+	}
+	n.look("account deleted")
 }

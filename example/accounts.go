@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -20,6 +21,14 @@ type User struct {
 // view returns the JSON value that represents a user: the user itself, whose
 // JSON contains no secret.
 func view(u models.Authenticatable) any { return u }
+
+// deleteUser deletes a user and the user's posts.
+func (b *blog) deleteUser(ctx context.Context, id string) error {
+	if err := b.db.WithContext(ctx).Delete(&Post{}, "author_id = ?", id).Error; err != nil {
+		return err
+	}
+	return b.users.DeleteUser(ctx, id)
+}
 
 func (b *blog) admin(c *gin.Context) {
 	var users, posts int64

@@ -25,6 +25,10 @@ import (
 	gormlogger "gorm.io/gorm/logger"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/features/account"
+	"github.com/ginauth/ginauth/features/recovery"
+	"github.com/ginauth/ginauth/features/social"
+	"github.com/ginauth/ginauth/features/totp"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/mail/logmail"
 	"github.com/ginauth/ginauth/pages"
@@ -47,6 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; port 0 selects a free port")
 	source := flags.String("db", "example.db", "SQLite `file`, created if it does not exist, or postgres://… or mysql://…")
 	redisURL := flags.String("redis", "", "store sessions and limits in Redis at this `URL`, redis://…")
+	demoOIDC := flags.Bool("demo-oidc", false, "sign in with a provider that this program runs, and that believes everybody")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return nil
@@ -60,7 +65,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	url := "http://" + reachable(listener.Addr()) // the base URL of links in mails
-	b, err := newBlog(ctx, logger, url, *source, *redisURL)
+	demo, err := startProvider(url, *demoOIDC)    // nil if it is not wanted
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer demo.close()
+	b, err := newBlog(ctx, logger, url, *source, *redisURL, demo)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -69,13 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		logger.Warn("preflight: " + finding.String())
 	}
 
-	server := &http.Server{
-		Handler:           router,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-	}
+	server := newServer(router)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	printHints(stdout, url)
@@ -91,6 +95,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return errors.Join(err, server.Shutdown(closing), b.close(closing))
 }
 
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
+}
+
 // blog holds the state that all handlers share.
 type blog struct {
 	auth       *ginauth.Manager
@@ -98,11 +112,15 @@ type blog struct {
 	db         *gorm.DB
 	logger     *slog.Logger
 	pages      pages.Options
+	codes      *totp.Feature
+	recovery   *recovery.Feature
+	profiles   *account.Feature
+	signIn     *social.Feature // nil without -demo-oidc
 	mails      *mailbox
 	closeRedis func() error // nil without Redis
 }
 
-func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL string) (*blog, error) {
+func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL string, demo *demoProvider) (*blog, error) {
 	db, err := openDB(ctx, logger, source)
 	if err != nil {
 		return nil, err
@@ -111,7 +129,11 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 	if err != nil {
 		return nil, errors.Join(err, closeDB(db))
 	}
-	b := &blog{db: db, users: gormstore.Users[User](db), logger: logger, pages: options, mails: &mailbox{next: logMailer(logger)}}
+	b := &blog{
+		db: db, users: gormstore.Users[User](db), logger: logger, pages: options, mails: &mailbox{next: logMailer(logger)},
+		codes: totp.New(totp.Options{}), recovery: recovery.New(recovery.Options{}),
+	}
+	b.profiles = account.New(account.Options{Rename: b.users.ChangeName, Delete: b.deleteUser})
 	set := gormstore.New(db)
 	if redisURL != "" {
 		if set, b.closeRedis, err = useRedis(set, redisURL); err != nil {
@@ -124,6 +146,7 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 		key = ginauth.NewKey()
 		logger.Warn("APP_KEY is not set: using a temporary key, sessions end with this process")
 	}
+	b.addSignIn(demo)
 	b.auth, err = ginauth.New(ginauth.Config{
 		Key:    key,
 		Users:  b.users,
@@ -132,6 +155,7 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 		Audit:  ginauth.SlogAudit(logger),
 		Logger: logger,
 		Pages:  sitePages(), ErrorHandler: pages.ErrorHandler,
+		Features: b.features(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, closeDB(db))
@@ -199,6 +223,9 @@ func (b *blog) routes() *gin.Engine {
 	pages.Mount(r, b.auth, b.pages) // before routes.Mount
 	r.Use(ginauth.StartSession())
 	r.NoRoute(pages.NotFound)
+	if b.signIn != nil {
+		b.signIn.Mount(r)
+	}
 
 	b.accountRoutes(r)
 	b.webRoutes(r)
@@ -230,9 +257,11 @@ func reachable(addr net.Addr) string {
 func printHints(w io.Writer, url string) {
 	fmt.Fprintf(w, `listening on %[1]s
 mails are not sent: read them at %[1]s/_mail
-sign in as alice@example.com with the password "%[2]s", or try:
+sign in as alice@example.com with the password "%[2]s",
+or as %[3]s, who has an authenticator app: %[1]s/_code shows its code
+or try:
   curl -c jar -H 'Content-Type: application/json' -d '{"email":"alice@example.com","password":"%[2]s"}' %[1]s/login
   curl -b jar %[1]s/me
   curl -b jar -H 'Content-Type: application/json' -d '{"title":"Hello","body":"My first post."}' %[1]s/posts
-`, url, seedPassword)
+`, url, seedPassword, seedEmails[3])
 }

@@ -12,10 +12,14 @@ import (
 // prints it at start.
 const seedPassword = "correct horse battery staple"
 
-// seedEmails are the addresses of these users.
-var seedEmails = []string{"alice@example.com", "bob@example.com", "admin@example.com"}
+// seedEmails are the addresses of these users. The last one has an authenticator
+// app.
+var seedEmails = []string{"alice@example.com", "bob@example.com", "admin@example.com", "tess@example.com"}
 
-// seed adds three users and two posts to an empty database.
+// seedSecret is the secret of this app. The page /_code shows its code.
+const seedSecret = "NOTEBOOKNOTEBOOKNOTEBOOKNOTEBOOK"
+
+// seed adds four users and two posts to an empty database.
 func (b *blog) seed(ctx context.Context) error {
 	db := b.db.WithContext(ctx)
 	var users int64
@@ -29,7 +33,8 @@ func (b *blog) seed(ctx context.Context) error {
 	alice := &User{User: models.User{Name: "Alice", Email: seedEmails[0], EmailVerifiedAt: &now}}
 	bob := &User{User: models.User{Name: "Bob", Email: seedEmails[1]}}
 	admin := &User{User: models.User{Name: "Admin", Email: seedEmails[2], EmailVerifiedAt: &now}, Admin: true}
-	for _, u := range []*User{alice, bob, admin} {
+	tess := &User{User: models.User{Name: "Tess", Email: seedEmails[3], EmailVerifiedAt: &now}}
+	for _, u := range []*User{alice, bob, admin, tess} {
 		var err error
 		if u.Password, err = b.auth.Hasher().Hash(ctx, seedPassword); err != nil {
 			return fmt.Errorf("seed: %w", err)
@@ -37,6 +42,9 @@ func (b *blog) seed(ctx context.Context) error {
 		if err := b.users.CreateUser(ctx, u); err != nil {
 			return fmt.Errorf("seed: %w", err)
 		}
+	}
+	if err := b.codes.Import(ctx, "web", tess.AuthID(), seedSecret); err != nil {
+		return fmt.Errorf("seed: %w", err)
 	}
 	posts := []Post{
 		{AuthorID: alice.ID, Title: "Welcome", Body: "Everyone can read this.", PublishedAt: &now},

@@ -23,5 +23,8 @@ var siteRoutes = []routes.Route{
 func (b *blog) accountRoutes(r *gin.Engine) {
 	routes.Mount(r, b.auth, routes.Options{User: view, Without: apiRoutes})
 	routes.Mount(r.Group("/api"), b.auth, routes.Options{User: view, Without: siteRoutes})
+	b.codes.Mount(r)
+	b.recovery.Mount(r)
+	b.profiles.Mount(r)
 	r.GET("/api/posts", ginauth.Auth("api", "token"), ginauth.RequireAbilitiesOrLogin("posts:read"), b.listPosts)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/features/totp"
 	"github.com/ginauth/ginauth/pages"
 )
 
@@ -29,13 +30,23 @@ func pageOptions() (pages.Options, error) {
 			"es": {"Posts": "Entradas", "Write": "Escribir"}, "ja": {"Posts": "記事", "Write": "書く"},
 			"ar": {"Posts": "المقالات", "Write": "اكتب"},
 		},
-		Sections: []pages.Section{{
-			Page: "login", Template: "demo.html",
-			Data: func(*gin.Context) (any, error) {
-				return gin.H{"users": seedEmails, "password": seedPassword, "shown": gin.Mode() != gin.ReleaseMode}, nil
-			},
-		}},
+		Sections: []pages.Section{{Page: "login", Template: "demo.html", Data: demoData}, {Page: "second_factor", Template: "demo_code.html", Data: demoData}},
 	}, err
+}
+
+// demoData is what the pages say about the users of a new database.
+func demoData(*gin.Context) (any, error) {
+	return gin.H{"users": seedEmails, "password": seedPassword, "app": seedEmails[3], "shown": gin.Mode() != gin.ReleaseMode}, nil
+}
+
+// showCode shows the code of the user who has an authenticator app.
+func showCode(c *gin.Context) {
+	code, err := totp.Code(seedSecret, time.Now())
+	if err != nil {
+		ginauth.Abort(c, err)
+		return
+	}
+	pages.Render(c, http.StatusOK, "code", "Code", gin.H{"code": code, "app": seedEmails[3]})
 }
 
 // sitePages are the pages that browsers are redirected to.
@@ -59,6 +70,7 @@ func (b *blog) webRoutes(r *gin.Engine) {
 	r.POST("/posts/:id", ginauth.Auth("web"), ginauth.Authorize("update", post), b.savePost)
 	r.POST("/posts/:id/delete", ginauth.Auth("web"), ginauth.Authorize("delete", post), b.removePost)
 	r.GET("/_mail", public, developerOnly, b.mails.show)
+	r.GET("/_code", public, developerOnly, showCode)
 }
 
 // asset responds with the stylesheet or the logo.

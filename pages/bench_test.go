@@ -8,6 +8,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/ginauthtest"
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/pages"
 	"github.com/ginauth/ginauth/routes"
 )
@@ -38,5 +39,55 @@ func BenchmarkSignInPage(b *testing.B) {
 			}
 			b.ReportMetric(float64(size), "bytes")
 		})
+	}
+}
+
+// BenchmarkProfilePage measures a page of a user, which is made anew for each request.
+func BenchmarkProfilePage(b *testing.B) {
+	users := new(ginauthtest.Users)
+	auth, err := ginauth.New(ginauth.Config{Users: users, Pages: pages.Config(""), ErrorHandler: pages.ErrorHandler})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := users.CreateUser(b.Context(), &models.User{Name: "Alice", Email: "alice@example.com"}); err != nil {
+		b.Fatal(err)
+	}
+	r := gin.New()
+	pages.Mount(r, auth, pages.Options{Name: "Blog"})
+	routes.Mount(r, auth, routes.Options{})
+	r.GET("/enter", auth.StartSession(), func(c *gin.Context) { _, _ = ginauth.From(c).LoginUsingID(c.Request.Context(), "1") })
+	entered := httptest.NewRecorder()
+	r.ServeHTTP(entered, httptest.NewRequest("GET", "http://localhost/enter", nil))
+	for _, row := range []struct{ name, path, accept string }{{"page", "/profile", "text/html"}, {"json", "/me", "application/json"}} {
+		b.Run(row.name, func(b *testing.B) {
+			req := httptest.NewRequest("GET", "http://localhost"+row.path, nil)
+			req.Header.Set("Accept", row.accept)
+			for _, cookie := range entered.Result().Cookies() {
+				req.AddCookie(cookie)
+			}
+			for b.Loop() {
+				res := httptest.NewRecorder()
+				if r.ServeHTTP(res, req); res.Code != 200 {
+					b.Fatal(res.Code, res.Body)
+				}
+			}
+		})
+	}
+}
+
+// TestSignInPageIsSmall measures what a page of the sign-in flow weighs over the wire, with its stylesheet kept.
+func TestSignInPageIsSmall(t *testing.T) {
+	a := newApp(t, setup{})
+	for _, path := range []string{"/login", "/register", "/forgot-password", "/reset-password", "/verify-email"} {
+		r := a.Browser().Get(path).Want(t, 200)
+		size := len(r.Text)
+		for name, values := range r.Header {
+			for _, value := range values {
+				size += len(name) + len(value) + 4
+			}
+		}
+		if size > 4<<10 {
+			t.Errorf("%s: %d bytes", path, size)
+		}
 	}
 }

@@ -26,6 +26,8 @@
 //	GET /email               change the address; asks for the password first
 //	GET /tokens/new          make a personal token; asks for the password first
 //
+// The features totp and recovery add GET /totp and GET /recovery-codes, if they are mounted on the same router.
+//
 // Browsers also get a page from routes that answer programs with JSON: GET
 // /devices, GET /tokens, GET /confirm-password, and the links in mails.
 //

@@ -27,7 +27,7 @@ func ErrorHandler(c *gin.Context, status int, err error) bool {
 		return true
 	}
 	p := errorPage(status)
-	v := s.view(c, page{template: "error", title: p.title}, s.errorText(c, p, err))
+	v := s.view(c, page{template: "error", title: p.title, builtIn: !errors.Is(err, ginauth.ErrThrottled)}, s.errorText(c, p, err))
 	v.Status = status
 	// The user is not looked up: what failed may be the store.
 	s.write(c, status, v)
@@ -87,7 +87,6 @@ func (s *site) errorText(c *gin.Context, p errorPageText, err error) string {
 // codeTexts are the texts of errors by their code.
 var codeTexts = map[string]string{
 	"invalid_credentials":            "This email address and password do not match an account.",
-	"invalid_code":                   "This code is not right, or was used before.",
 	"invalid_link":                   "This link is not valid or has expired. Ask for a new one.",
 	"cross_origin":                   "The request came from another site and was refused.",
 	"email_not_verified":             "Verify your email address first.",
@@ -108,8 +107,8 @@ func codeText(code string) string {
 func waitMessage(wait time.Duration) message {
 	seconds := max(1, int(math.Ceil(wait.Seconds())))
 	if seconds < 60 {
-		return message{"Too many attempts. Try again in {s} s.", map[string]string{"s": strconv.Itoa(seconds)}}
+		return message{text: "Too many attempts. Try again in {s} s.", with: map[string]string{"s": strconv.Itoa(seconds)}}
 	}
 	minutes := (seconds + 59) / 60
-	return message{"Too many attempts. Try again in {min} min.", map[string]string{"min": strconv.Itoa(minutes)}}
+	return message{text: "Too many attempts. Try again in {min} min.", with: map[string]string{"min": strconv.Itoa(minutes)}}
 }

@@ -1,7 +1,9 @@
 package pages
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
@@ -21,12 +23,17 @@ type site struct {
 	texts   *texts
 	pages   templates
 	forms   map[routes.Route]form
-	kept    sync.Map // HTML by template and language
+	login   string // the field in which users say who they are
+	// kept is HTML by keptPage, and keptCount how much.
+	kept      sync.Map
+	keptCount atomic.Int64
 }
 
 // Can says which pages there are.
 type Can struct {
 	Register, Reset, Verify, ChangeEmail, ChangePassword, LogoutDevices, Tokens bool
+	// TOTP, Recovery and Account are what the features of that name add.
+	TOTP, Recovery, Account bool
 }
 
 // siteKey is where the middleware of Mount leaves the site on the context.
@@ -63,6 +70,7 @@ func Mount(r Router, manager *ginauth.Manager, options Options) {
 	get(true, "/profile", users, s.show("profile", "Your account"))
 	get(s.can.ChangePassword, "/password", users, s.show("password", "Change password"))
 	get(s.can.ChangeEmail, "/email", users, confirmed, s.show("email", "Change email address"))
+	get(s.can.Account, "/account/delete", users, s.show("account_delete", "Delete your account"))
 	get(s.can.Tokens, "/tokens/new", users, confirmed, s.show("token_new", "New personal token"))
 }
 
@@ -85,7 +93,10 @@ func newSite(base string, m *ginauth.Manager, options Options) *site {
 		Register: web.Register, Reset: mails && web.ChangePassword, Verify: mails && web.VerifyEmail,
 		ChangeEmail: mails && web.ChangeEmail, ChangePassword: web.ChangePassword, LogoutDevices: web.ChangeStamp,
 		Tokens: personal.PersonalTokens && personal.Users,
+		TOTP:   slices.Contains(web.Features, "totp"), Recovery: slices.Contains(web.Features, "recovery"),
+		Account: slices.Contains(web.Features, "account"),
 	}
+	s.login = web.LoginFields[0]
 	s.forms = s.makeForms()
 	return s
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/routes"
 )
 
 //go:embed templates/*.html
@@ -23,7 +24,8 @@ type templates map[string]*template.Template
 // page is a template and its title.
 type page struct {
 	template, title string
-	builtIn         bool // the title belongs to the template
+	builtIn         bool            // the title belongs to the template
+	outcome         *routes.Outcome // of the request itself, or nil
 }
 
 // newTemplates parses the templates of the package and those of the application, which come first. It panics if one is
@@ -61,7 +63,9 @@ func newTemplates(own fs.FS) templates {
 
 // show returns the handler of a page without data.
 func (s *site) show(name, title string) gin.HandlerFunc {
-	return func(c *gin.Context) { s.render(c, http.StatusOK, page{name, title, true}, nil) }
+	return func(c *gin.Context) {
+		s.render(c, http.StatusOK, page{template: name, title: title, builtIn: true}, nil)
+	}
 }
 
 // Render responds with a page of the application in the layout of the package: name is that of a file in
@@ -89,17 +93,13 @@ func (s *site) render(c *gin.Context, status int, p page, data any) {
 		ginauth.Abort(c, err)
 		return
 	}
-	v.flash = s.take(c, s.requestPath(c))
+	if p.outcome != nil {
+		v.outcome = *p.outcome
+	} else {
+		v.outcome = take(c)
+	}
 	v.email, _ = c.Cookie(emailCookie)
 	s.write(c, status, v)
-}
-
-// requestPath returns the path of the request as browsers see it.
-func (s *site) requestPath(c *gin.Context) string {
-	if s.m == nil {
-		return c.Request.URL.Path
-	}
-	return s.m.PublicPath(c.Request.URL.Path)
 }
 
 // write responds with the page of a view.
@@ -116,10 +116,19 @@ func (s *site) write(c *gin.Context, status int, v *View) {
 	c.Data(status, "text/html; charset=utf-8", html)
 }
 
-// execute returns the HTML of a view. Pages that are the same for every guest are kept: there are as many as pages and
-// languages.
+// keptPage names HTML that is kept.
+type keptPage struct {
+	page, lang, text string
+	status           int
+}
+
+// maxKept is how many pages are kept: an application may have many messages of denials.
+const maxKept = 1024
+
+// execute returns the HTML of a view. Pages that are the same for every guest are kept, and error pages.
 func (s *site) execute(v *View) []byte {
-	key := [2]string{v.Page, v.Lang}
+	text, _ := v.Data.(string)
+	key := keptPage{v.Page, v.Lang, text, v.Status}
 	same := v.builtIn && v.sameForGuests()
 	if html, ok := s.kept.Load(key); ok && same {
 		return html.([]byte)
@@ -132,7 +141,8 @@ func (s *site) execute(v *View) []byte {
 	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
 		panic("pages: template " + v.Page + ".html: " + err.Error())
 	}
-	if same {
+	if same && s.keptCount.Load() < maxKept {
+		s.keptCount.Add(1)
 		s.kept.Store(key, b.Bytes())
 	}
 	return b.Bytes()

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 	"golang.org/x/text/language"
@@ -21,7 +23,13 @@ type texts struct {
 	languages []string
 	matcher   language.Matcher
 	byText    map[string]map[string]string
+	// matched are languages by Accept-Language header, of which browsers send few.
+	matched sync.Map
+	count   atomic.Int64
 }
+
+// maxMatched is how many headers are kept: clients choose them.
+const maxMatched = 512
 
 // newTexts returns the catalogue. It panics if a language of the options is not one or has no texts.
 func newTexts(o Options) *texts {
@@ -89,6 +97,18 @@ func (s *site) language(c *gin.Context) string {
 
 // match returns the language of the catalogue that fits an Accept-Language header best, or the first.
 func (t *texts) match(header string) string {
+	if lang, ok := t.matched.Load(header); ok {
+		return lang.(string)
+	}
+	lang := t.parse(header)
+	if t.count.Load() < maxMatched {
+		t.count.Add(1)
+		t.matched.Store(strings.Clone(header), lang)
+	}
+	return lang
+}
+
+func (t *texts) parse(header string) string {
 	tags, _, err := language.ParseAcceptLanguage(header)
 	if err != nil || len(tags) == 0 {
 		return t.languages[0]

@@ -25,6 +25,8 @@ var shownTexts = []struct{ files, text string }{
 	{"pages.go", `s\.show\("[a-z_]+", "([^"]*)"`},
 	{"forms.go", `"([A-Z][^"]*[a-z.])"`},
 	{"errors.go", `"([A-Z][^"]*[a-z.])"`},
+	{"factor.go", `"([A-Z][a-z][^"]*[a-z.])"`},
+	{"notice.go", `"([A-Z][a-z]+ [^"]*[a-z.])"`},
 }
 
 func TestEveryTextIsInEveryLanguage(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/ginauth/ginauth/routes"
 )
 
 // View is what templates are executed with.
@@ -31,7 +33,7 @@ type View struct {
 
 	site     *site
 	builtIn  bool
-	flash    flash
+	outcome  routes.Outcome
 	email    string
 	sections []template.HTML
 	fields   map[string]bool // those that were asked for
@@ -49,9 +51,10 @@ func (s *site) view(c *gin.Context, p page, data any) *View {
 	}
 }
 
-// sameForGuests reports whether nothing in the view is of one request.
+// sameForGuests reports whether nothing in the view is of one request. The text of an error page is of few.
 func (v *View) sameForGuests() bool {
-	return v.User == nil && v.Data == nil && v.Status == 0 && v.email == "" && len(v.sections) == 0 && v.flash.empty()
+	_, text := v.Data.(string)
+	return v.User == nil && (v.Data == nil || text && v.Status != 0) && v.email == "" && len(v.sections) == 0 && v.outcome.Route == "" && v.outcome.Notice == ""
 }
 
 // T returns an English text in the language of the view. Pairs of name and value fill in what stands in braces.
@@ -69,19 +72,24 @@ func (v *View) Script() string { return v.site.path(script.path()) }
 func (v *View) Sections() []template.HTML { return v.sections }
 
 // Notice returns the text that tells of a success, or "".
-func (v *View) Notice() string { return v.say(v.flash.Notice) }
+func (v *View) Notice() string {
+	if text := v.site.noticeOf(v.outcome); text != "" {
+		return v.T(text)
+	}
+	return ""
+}
 
 // Failure returns the text of an error that is not about a field, or "".
-func (v *View) Failure() string { return v.say(v.flash.Failure) }
+func (v *View) Failure() string { return v.say(failureOf(v.outcome)) }
 
 // Failed reports whether the page shows any error.
-func (v *View) Failed() bool { return v.flash.Failure != nil || len(v.flash.Errors) > 0 }
+func (v *View) Failed() bool { return v.outcome.Failed() }
 
 // Faults returns what is wrong with input that the page has no field for, after all fields of the page were asked for
 // with Field.
 func (v *View) Faults() []string {
 	var list []string
-	for name, reasons := range v.flash.Errors {
+	for name, reasons := range v.outcome.Errors {
 		if v.fields[name] {
 			continue
 		}
@@ -98,24 +106,42 @@ func (v *View) say(m *message) string {
 		return ""
 	}
 	var with []string
-	for name, value := range m.With {
+	for name, value := range m.with {
 		with = append(with, name, value)
 	}
-	return v.T(m.Text, with...)
+	return v.T(m.text, with...)
 }
 
 // Input is a field of a form with its label, its value and what is wrong with it.
 type Input struct {
 	Field
+	// ID is the HTML id: the name, unless two forms of a page have a field of that name.
+	ID       string
 	Value    string
 	Problems []string
 	// Focus says that the field is focused when the page opens: the first with a fault, or that of the page.
 	Focus bool
+	// Digits says that the field is for digits.
+	Digits bool
 }
 
 // Field returns a field of a form, with the value that was typed before. Type is that of the HTML input.
 func (v *View) Field(name, label, kind, autocomplete string) *Input {
 	return v.input(Field{Name: name, Label: label, Type: kind, Autocomplete: autocomplete, Required: true})
+}
+
+// LoginField returns the field in which users say who they are: the first that the provider looks users up by. Apart
+// from "email", "username" and "phone" that is taken for one of several identifiers.
+func (v *View) LoginField() *Input {
+	switch v.site.login {
+	case "email":
+		return v.Field("email", "Email address", "email", "username webauthn").Valued(v.Email())
+	case "username":
+		return v.Field("username", "User name", "text", "username webauthn")
+	case "phone":
+		return v.Field("phone", "Phone number", "tel", "username webauthn")
+	}
+	return v.Field(v.site.login, "Email address or user name", "text", "username webauthn")
 }
 
 // Own returns one of the RegisterFields as Field does.
@@ -126,11 +152,11 @@ func (v *View) input(f Field) *Input {
 	if f.Hint != "" {
 		f.Hint = v.T(f.Hint)
 	}
-	in := &Input{Field: f}
+	in := &Input{Field: f, ID: f.Name}
 	if f.Type != "password" {
-		in.Value = v.flash.Values[f.Name]
+		in.Value = v.outcome.Old[f.Name]
 	}
-	for _, reason := range v.flash.Errors[f.Name] {
+	for _, reason := range v.outcome.Errors[f.Name] {
 		in.Problems = append(in.Problems, v.site.texts.reason(v.Lang, f.Label, reason))
 	}
 	v.fields[f.Name] = true
@@ -141,6 +167,12 @@ func (v *View) input(f Field) *Input {
 
 // Optional returns the field as one that may be left empty.
 func (in *Input) Optional() *Input { in.Required = false; return in }
+
+// Named returns the field as one that is sent under another name.
+func (in *Input) Named(name string) *Input { in.Name = name; return in }
+
+// Numeric returns the field as one for digits, for which phones show a keypad.
+func (in *Input) Numeric() *Input { in.Digits = true; return in }
 
 // Hinted returns the field with a hint.
 func (in *Input) Hinted(hint string) *Input { in.Hint = hint; return in }
@@ -154,14 +186,14 @@ func (in *Input) Valued(value string) *Input {
 }
 
 // Typed returns what was typed before into a field.
-func (v *View) Typed(name string) string { return v.flash.Values[name] }
+func (v *View) Typed(name string) string { return v.outcome.Old[name] }
 
 // Email returns the address to fill in: that of the user, or the one that asked for a reset link in this browser.
 func (v *View) Email() string {
 	if v.User != nil {
 		return v.User.Email
 	}
-	if text, err := url.QueryUnescape(v.email); err == nil && len(text) <= maxValue {
+	if text, err := url.QueryUnescape(v.email); err == nil && len(text) <= maxEmail {
 		return text
 	}
 	return ""

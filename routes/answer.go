@@ -33,7 +33,7 @@ func (s *server) answer(route Route, work func(c *gin.Context, a *ginauth.Authen
 		switch page := s.pageOf(c, route, r, err); {
 		case responded(c, Response{Route: route, Status: r.status, Body: r.body, Err: err, Page: r.page}):
 		case err != nil && page != "" && correctable(err) && html:
-			redirectFailed(c, page, failed(c, route, err))
+			redirectFailed(c, page, Response{Route: route, Err: err, Old: oldInput(c)}.Outcome())
 		case err != nil:
 			ginauth.Abort(c, err)
 		case page != "" && html:
@@ -80,6 +80,7 @@ func correctable(err error) bool {
 	}
 	for _, kind := range []error{
 		ginauth.ErrInvalidCredentials, ginauth.ErrInvalidInput, ginauth.ErrInvalidLink, ginauth.ErrThrottled,
+		ginauth.ErrInvalidCode,
 	} {
 		if errors.Is(err, kind) {
 			return true
@@ -93,7 +94,7 @@ func redirectFailed(c *gin.Context, page string, o Outcome) {
 	if o.RetryAfter > 0 {
 		c.Header("Retry-After", strconv.FormatInt(o.RetryAfter, 10))
 	}
-	o.flash(c)
+	o.Leave(c)
 	ginauth.CountFailure(c)
 	path, rest, _ := strings.Cut(page, "?")
 	query, _ := url.ParseQuery(rest)
@@ -108,7 +109,7 @@ func redirectFailed(c *gin.Context, page string, o Outcome) {
 // redirectDone redirects a browser after a success, whose result the page can show.
 func redirectDone(c *gin.Context, route Route, page string, r reply) {
 	if result, ok := r.body.(map[string]bool); ok {
-		Outcome{Route: route, Result: result}.flash(c)
+		Outcome{Route: route, Result: result}.Leave(c)
 	}
 	c.Redirect(http.StatusSeeOther, page)
 }

@@ -8,12 +8,13 @@ import (
 
 // Response is what a route responds with.
 type Response struct {
+	// Route is the route. For an endpoint of a feature it is the method and the whole path, with that of the group.
 	Route Route
 	// Status and Body are what an API client gets. Body is nil without a body, and for the pages of mailed links.
 	Status int
 	Body   any
-	// Err is an error that the user of a form can correct, or nil: wrong credentials, invalid input, an invalid link or
-	// too many attempts. Other errors go to ginauth.Abort.
+	// Err is an error that the user of a form can correct, or nil: wrong credentials, invalid input, a wrong code, an
+	// invalid link or too many attempts. Other errors go to ginauth.Abort.
 	Err error
 	// Old is what was typed into the form, by field, without passwords, tokens and other secrets, and without long texts.
 	Old map[string]string

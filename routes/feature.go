@@ -10,6 +10,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/factor"
+	"github.com/ginauth/ginauth/internal/accounts"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -76,21 +77,39 @@ func (f formFields) fields() (all []field) {
 	return all
 }
 
-// AnswerLogin responds to what a login led to as the routes of this package do, for endpoints of features: with the
-// tokens, the pending login, or the user. Browsers are redirected to the page that they wanted, or to
-// Pages.SecondFactor. The Authenticator is that of the guard that logged the user in. More is added to the JSON of a
-// complete login.
-func AnswerLogin(c *gin.Context, a *ginauth.Authenticator, res *ginauth.LoginResult, more ...Field) {
+// Answer responds as the routes of this package do, for endpoints of features: it asks the Responder of Browsers, and
+// otherwise sends Status and Body, or gives Err to ginauth.Abort. Route and Old of the response are filled in. The body
+// may come with an error, for a Responder that shows the form again; API clients do not get it then.
+func Answer(c *gin.Context, r Response) {
+	r.Route = Route(c.Request.Method + " " + c.FullPath())
 	switch {
-	case res.Pending != nil && res.Pending.Page != "" && ginauth.WantsHTML(c):
-		c.Redirect(http.StatusSeeOther, res.Pending.Page)
-	case res.Pending != nil:
-		c.JSON(http.StatusOK, pendingReply(res.Pending).body)
-	case res.Tokens == nil && ginauth.WantsHTML(c):
-		c.Redirect(http.StatusSeeOther, a.Intended())
+	case responded(c, r):
+	case r.Err != nil:
+		ginauth.Abort(c, r.Err)
+	case r.Page != "" && ginauth.WantsHTML(c):
+		c.Redirect(http.StatusSeeOther, r.Page)
+	case r.Body == nil:
+		c.Status(r.Status)
 	default:
-		c.JSON(http.StatusOK, loginBody(res, more))
+		c.JSON(r.Status, r.Body)
 	}
+}
+
+// AnswerLogin responds to what a login led to as Answer does: with the tokens, the pending login, or the user. Browsers
+// are redirected to the page that they wanted, or to Pages.SecondFactor. The Authenticator is that of the guard that
+// logged the user in. More is added to the JSON of a complete login.
+func AnswerLogin(c *gin.Context, a *ginauth.Authenticator, res *ginauth.LoginResult, more ...Field) {
+	r := Response{Status: http.StatusOK}
+	switch {
+	case res.Pending != nil:
+		r.Body, r.Page = pendingReply(res.Pending).body, res.Pending.Page
+	default:
+		r.Body = loginBody(res, more)
+		if res.Tokens == nil && ginauth.WantsHTML(c) {
+			r.Page = a.Intended()
+		}
+	}
+	Answer(c, r)
 }
 
 // Field is a field of a JSON object.
@@ -119,6 +138,9 @@ func loginBody(res *ginauth.LoginResult, more []Field) any {
 	}
 	return body
 }
+
+// CheckName returns an *InputError of the field "name" for a text that cannot be the name of a user.
+func CheckName(name string) error { return accounts.CheckName(name) }
 
 // FeatureGuards returns the guards of a feature's endpoints: those that are named, or else "web" and "api", as far as
 // there are such guards with users.

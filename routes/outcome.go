@@ -31,6 +31,10 @@ type Outcome struct {
 	RetryAfter int64 `json:"retry_after,omitempty"`
 	// Result is what JSON says after a success, such as "verified".
 	Result map[string]bool `json:"result,omitempty"`
+	// Notice is a text that the application left for the page, such as that of pages.Notice, or "".
+	Notice string `json:"notice,omitempty"`
+	// At is the path of the page that the outcome is for, without Config.BasePath, or "" for whatever page comes next.
+	At string `json:"at,omitempty"`
 
 	field string // the first that is not acceptable
 }
@@ -46,8 +50,12 @@ func (o Outcome) Error(field string) string {
 	return ""
 }
 
-// outcomeKey is the session key of the outcome.
-const outcomeKey = "routes.outcome"
+const (
+	// outcomeKey is the session key of the outcome.
+	outcomeKey = "routes.outcome"
+	// maxOutcome is how much is kept, in bytes: for a guest it has to fit into a cookie.
+	maxOutcome = 2560
+)
 
 // OutcomeOf returns what became of the form that the browser sent before it was
 // redirected to this page, and whether there was one. The page needs StartSession.
@@ -61,24 +69,41 @@ func OutcomeOf(c *gin.Context) (Outcome, bool) {
 	if !ok || json.Unmarshal([]byte(text), &o) != nil {
 		return Outcome{}, false
 	}
+	if o.At != "" && o.At != c.Request.URL.Path {
+		_ = s.Keep(outcomeKey)
+		return Outcome{}, false
+	}
 	return o, true
 }
 
-// flash keeps an outcome for the next page. The redirect is sent all the same if
-// it cannot be kept: the query tells the error, too.
-func (o Outcome) flash(c *gin.Context) {
+// Leave keeps an outcome for the next page that calls OutcomeOf: in the session of a user, and in a sealed cookie of a
+// guest. Without StartSession nothing is kept. Call it before the response begins.
+func (o Outcome) Leave(c *gin.Context) {
 	s := ginauth.From(c).Session()
 	if s == nil {
 		return
 	}
-	if text, err := json.Marshal(o); err == nil {
-		_ = s.Flash(outcomeKey, string(text))
+	text, err := json.Marshal(o)
+	if len(text) > maxOutcome {
+		o.Old = nil
+		text, err = json.Marshal(o)
+	}
+	if len(text) > maxOutcome {
+		text, err = json.Marshal(Outcome{Route: o.Route, Code: o.Code, Message: o.Message, RetryAfter: o.RetryAfter, At: o.At})
+	}
+	if err == nil {
+		_ = s.Flash(outcomeKey, string(text)) // a failure of the store is the response's
 	}
 }
 
-// failed returns the outcome of an error.
-func failed(c *gin.Context, route Route, err error) Outcome {
-	o := Outcome{Route: route, Old: oldInput(c)}
+// Outcome returns what became of the form.
+func (r Response) Outcome() Outcome {
+	o := Outcome{Route: r.Route, Old: r.Old}
+	if r.Err == nil {
+		o.Result, _ = r.Body.(map[string]bool)
+		return o
+	}
+	err := r.Err
 	body := answers.For(err).Body(err, "")
 	o.Code, _ = body["code"].(string)
 	o.Message, _ = body["message"].(string)
@@ -119,7 +144,7 @@ func oldInput(c *gin.Context) map[string]string {
 // secret reports whether a field may hold a secret, by its name: so may fields of
 // the application.
 func secret(name string) bool {
-	for _, part := range []string{"pass", "token", "secret"} {
+	for _, part := range []string{"pass", "token", "secret", "enrolment"} {
 		if strings.Contains(name, part) {
 			return true
 		}

@@ -98,7 +98,7 @@ func (f *Feature) Regenerate(ctx context.Context, a *ginauth.Authenticator) ([]s
 	if err != nil {
 		return nil, err
 	}
-	if v, ok := u.(models.EmailVerifiable); ok && !v.AuthEmailVerified() {
+	if v, ok := u.(models.EmailVerifiable); ok && v.AuthEmail() != "" && !v.AuthEmailVerified() {
 		return nil, ginauth.ErrEmailNotVerified
 	}
 	if err := a.MayChangeFactors(ctx); err != nil {

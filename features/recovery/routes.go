@@ -36,7 +36,7 @@ func (f *Feature) answer(c *gin.Context) {
 	a := ginauth.From(c)
 	res, left, err := f.Answer(c.Request.Context(), a, token, code, options...)
 	if err != nil {
-		ginauth.Abort(c, err)
+		routes.Answer(c, routes.Response{Err: err})
 		return
 	}
 	var more []routes.Field
@@ -52,7 +52,7 @@ func (f *Feature) show(c *gin.Context) {
 		ginauth.Abort(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, gin.H{"left": left})
+	routes.Answer(c, routes.Response{Status: http.StatusOK, Body: gin.H{"left": left}})
 }
 
 func (f *Feature) regenerate(c *gin.Context) {
@@ -61,5 +61,5 @@ func (f *Feature) regenerate(c *gin.Context) {
 		ginauth.Abort(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, gin.H{"codes": codes})
+	routes.Answer(c, routes.Response{Status: http.StatusOK, Body: gin.H{"codes": codes}})
 }

@@ -39,6 +39,15 @@ func codeAt(secret []byte, step int64, digits int) string {
 	return text[len(text)-digits:]
 }
 
+// Code returns the code that an app with a secret in base32 shows at a time, for tests and demonstrations.
+func Code(secret string, at time.Time) (string, error) {
+	raw, err := encoding.DecodeString(secret)
+	if err != nil {
+		return "", &ginauth.InputError{Field: "secret", Reason: "is not base32"}
+	}
+	return codeAt(raw, stepOf(at), digits), nil
+}
+
 // match returns the step after the last used one of which code is the code at a time. It compares with all steps, and
 // each in constant time.
 func match(secret []byte, code string, at time.Time, used int64) (step int64, ok bool) {

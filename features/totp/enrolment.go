@@ -46,5 +46,5 @@ func (e *Enrolment) SVG() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("totp: QR code: %w", err)
 	}
-	return code.ToSVGBytes(qr.NewQrCodeImgConfig(scale, margin))
+	return code.ToSVGBytes(qr.NewQrCodeImgConfig(1, margin)) // whose margin is not scaled
 }

@@ -50,7 +50,7 @@ func (f *Feature) answer(c *gin.Context) {
 	a := ginauth.From(c)
 	res, err := f.Answer(c.Request.Context(), a, token, code, options...)
 	if err != nil {
-		ginauth.Abort(c, err)
+		routes.Answer(c, routes.Response{Err: err})
 		return
 	}
 	routes.AnswerLogin(c, a, res)
@@ -72,7 +72,7 @@ func (f *Feature) show(c *gin.Context) {
 	if enabled {
 		body["since"] = since.Format(time.RFC3339)
 	}
-	c.JSON(http.StatusOK, body)
+	routes.Answer(c, routes.Response{Status: http.StatusOK, Body: body})
 }
 
 func (f *Feature) begin(c *gin.Context) {
@@ -86,10 +86,10 @@ func (f *Feature) begin(c *gin.Context) {
 		ginauth.Abort(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, struct {
+	routes.Answer(c, routes.Response{Status: http.StatusOK, Body: struct {
 		*Enrolment
 		PNG []byte `json:"png"` // in base64
-	}{e, png})
+	}{e, png}})
 }
 
 func (f *Feature) confirm(c *gin.Context) {
@@ -98,34 +98,35 @@ func (f *Feature) confirm(c *gin.Context) {
 		ginauth.Abort(c, err)
 		return
 	}
-	res, err := f.Confirm(c.Request.Context(), ginauth.From(c), token, code)
+	ctx, a := c.Request.Context(), ginauth.From(c)
+	r := routes.Response{Status: http.StatusNoContent}
+	res, err := f.Confirm(ctx, a, token, code)
 	switch {
 	case err != nil:
-		ginauth.Abort(c, err)
+		r.Err = err
+		if e := f.again(ctx, a, token); e != nil { // for a page that asks for the code again
+			r.Body = e
+		}
 	case res.Tokens != nil:
-		c.JSON(http.StatusOK, res.Tokens)
-	default:
-		c.Status(http.StatusNoContent)
+		r.Status, r.Body = http.StatusOK, res.Tokens
 	}
+	routes.Answer(c, r)
 }
 
 func (f *Feature) stepUp(c *gin.Context) {
 	var code string
-	err := routes.Decode(c, map[string]*string{"code": &code})
-	if err == nil {
-		err = f.StepUp(c.Request.Context(), ginauth.From(c), code)
+	a := ginauth.From(c)
+	r := routes.Response{Status: http.StatusNoContent, Err: routes.Decode(c, map[string]*string{"code": &code})}
+	if r.Err == nil {
+		r.Err = f.StepUp(c.Request.Context(), a, code)
 	}
-	if err != nil {
-		ginauth.Abort(c, err)
-		return
+	if r.Err == nil && ginauth.WantsHTML(c) {
+		r.Page = a.IntendedOr("")
 	}
-	c.Status(http.StatusNoContent)
+	routes.Answer(c, r)
 }
 
 func (f *Feature) disable(c *gin.Context) {
-	if err := f.Disable(c.Request.Context(), ginauth.From(c)); err != nil {
-		ginauth.Abort(c, err)
-		return
-	}
-	c.Status(http.StatusNoContent)
+	err := f.Disable(c.Request.Context(), ginauth.From(c))
+	routes.Answer(c, routes.Response{Status: http.StatusNoContent, Err: err})
 }

@@ -111,12 +111,29 @@ func (f *Feature) Begin(ctx context.Context, a *ginauth.Authenticator) (*Enrolme
 	if err != nil {
 		return nil, err
 	}
+	return f.enrolment(u, token, secret), nil
+}
+
+func (f *Feature) enrolment(u models.Authenticatable, token string, secret []byte) *Enrolment {
 	text := encoding.EncodeToString(secret)
-	return &Enrolment{Token: token, Secret: text, URL: f.url(u, text)}, nil
+	return &Enrolment{Token: token, Secret: text, URL: f.url(u, text)}
+}
+
+// again returns an enrolment of the user that still waits for its first code, or nil.
+func (f *Feature) again(ctx context.Context, a *ginauth.Authenticator, token string) *Enrolment {
+	u, err := routes.Owner(ctx, a)
+	if err != nil {
+		return nil
+	}
+	secret, _, ok := f.enrolled.Open(f.now(), token, []byte(a.Owner(u)))
+	if !ok {
+		return nil
+	}
+	return f.enrolment(u, token, secret)
 }
 
 func (f *Feature) mayEnrol(ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable) error {
-	if v, ok := u.(models.EmailVerifiable); ok && !v.AuthEmailVerified() {
+	if v, ok := u.(models.EmailVerifiable); ok && v.AuthEmail() != "" && !v.AuthEmailVerified() {
 		return ginauth.ErrEmailNotVerified
 	}
 	_, has, err := f.find(ctx, a.Owner(u))
@@ -199,6 +216,17 @@ func (f *Feature) create(ctx context.Context, owner string, secret []byte, step 
 		return errEnabled
 	}
 	return ginauth.Unavailable("store factor", err)
+}
+
+// Import gives a user of a guard the factor with a secret in base32 that an app has already, as from another system. The
+// user is not told. The errors are *InputError if the secret is not 128 to 512 bits in base32, an error wrapping
+// ginauth.ErrConflict if the user has the factor, and ginauth.ErrUnavailable.
+func (f *Feature) Import(ctx context.Context, guard, userID, secret string) error {
+	raw, err := encoding.DecodeString(strings.TrimRight(strings.ToUpper(secret[:min(len(secret), 128)]), "="))
+	if err != nil || len(raw) < 16 || len(raw) > 64 {
+		return &ginauth.InputError{Field: "secret", Reason: "is not 128 to 512 bits in base32"}
+	}
+	return f.create(ctx, f.auth.Owner(guard, userID), raw, 0)
 }
 
 // Answer completes a pending login by a code. The token may be "" for the pending login of the session. The errors are

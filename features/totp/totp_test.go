@@ -172,6 +172,34 @@ func TestCodeWorksOnce(t *testing.T) {
 	}
 }
 
+func TestSecretsOfAnotherSystem(t *testing.T) {
+	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
+		a := start(t, b)
+		const secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+		for _, wrong := range []string{"", "JBSWY3DPEHPK3PXP", "1BSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", strings.Repeat(secret, 9)} {
+			if err := a.codes.Import(t.Context(), "web", a.Alice.AuthID(), wrong); ginauth.StatusOf(err) != 422 {
+				t.Errorf("%q: %v", wrong, err)
+			}
+		}
+		if err := a.codes.Import(t.Context(), "web", a.Alice.AuthID(), secret); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.codes.Import(t.Context(), "api", a.Alice.AuthID(), secret); ginauth.StatusOf(err) != 409 {
+			t.Errorf("imported twice: %v", err)
+		}
+		code, err := totp.Code(secret, a.Clock.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := a.Client()
+		c.Post("/login/totp", codeForm{Token: a.pending(t, c, "/login"), Code: code}).Want(t, 200)
+		c.Get("/me").Want(t, 200)
+	})
+	if _, err := totp.Code("!", time.Now()); ginauth.StatusOf(err) != 422 {
+		t.Error(err)
+	}
+}
+
 // TestParallelUsesOfOneCode sends one code with 200 pending logins at once: one wins (EXP-03).
 func TestParallelUsesOfOneCode(t *testing.T) {
 	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
@@ -251,6 +279,13 @@ func TestEnrolmentShowsURLAndQRCode(t *testing.T) {
 	svg, err := shown.SVG()
 	if err != nil || !strings.Contains(string(svg), "<svg") || strings.Contains(string(svg), "<script") {
 		t.Errorf("SVG %.100s, %v", svg, err)
+	}
+	var width, height, x, y int
+	_, path, _ := strings.Cut(string(svg), ` d="`)
+	_, box, _ := strings.Cut(string(svg), `viewBox="`)
+	_, _ = fmt.Sscanf(path, "M%d,%d", &x, &y)
+	if _, err := fmt.Sscanf(box, "0 0 %d %d", &width, &height); err != nil || x != 4 || y != 4 || (width-8-17)%4 != 0 {
+		t.Errorf("no margin of 4 modules: %.60s, %.300s", path, svg)
 	}
 	if text := fmt.Sprintf("%v %+v %#v", shown, shown, shown); strings.Contains(text, e.Secret) {
 		t.Errorf("prints %s", text)

@@ -8,7 +8,7 @@ import (
 
 // Capabilities returns what the users of a realm can do, whatever the guard.
 func Capabilities(rm *realm.Realm) (can config.Capabilities) {
-	can.Users = rm.Users != nil
+	can.Users, can.LoginFields = rm.Users != nil, rm.LoginFields()
 	_, err := NewUser(rm)
 	can.Register = err == nil
 	_, can.VerifyEmail = rm.Users.(models.EmailVerifier)

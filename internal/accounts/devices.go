@@ -14,6 +14,7 @@ import (
 	"github.com/ginauth/ginauth/internal/useragent"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/token"
 )
 
 // SessionKind is the kind of a session among devices.
@@ -32,6 +33,17 @@ type Device struct {
 	rows       []string // of its sessions
 	owner      string   // of its sessions
 	remembered bool     // its sessions end with the series of their remember-me tokens
+}
+
+// PublicDevices returns what callers see of devices.
+func PublicDevices(found []Device) []token.Device {
+	list := make([]token.Device, len(found))
+	for i, d := range found {
+		list[i] = token.Device{
+			ID: d.ID, Kind: d.Kind, Name: d.Name, Address: d.Address, Created: d.Created, LastSeen: d.LastSeen, Current: d.Current,
+		}
+	}
+	return list
 }
 
 // Current is what the request that asks for devices comes from.

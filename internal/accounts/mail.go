@@ -149,6 +149,18 @@ func (m *Mails) TellFactor(ctx context.Context, r *request.State, u models.Authe
 	m.send(context.WithoutCancel(ctx), mail.FactorChanged, u, data)
 }
 
+// Tell tells a user what happened to the account, which there may be no more. A nil *Mails tells nothing.
+func (m *Mails) Tell(ctx context.Context, r *request.State, u models.Authenticatable, kind string) {
+	if m == nil {
+		return
+	}
+	data := m.clientData(r)
+	if kind == mail.AccountDeleted {
+		data.URL = ""
+	}
+	m.send(context.WithoutCancel(ctx), kind, u, data)
+}
+
 // TellFactorsReset tells a user that an administrator removed all second factors. A nil *Mails tells
 // nothing.
 func (m *Mails) TellFactorsReset(ctx context.Context, rm *realm.Realm, userID string) error {
@@ -172,13 +184,19 @@ func (m *Mails) clientData(r *request.State) mail.Data {
 // mayMail counts a mail of a kind to an account and reports whether it is within the
 // limits. The counts do not depend on whether the account exists.
 func (s *Service) mayMail(ctx context.Context, kind string, account []byte) (bool, error) {
-	_, err := s.Limiter.Count(ctx, "count mails",
-		s.Limiter.Window("mail", throttle.Limit{Attempts: s.Config.MailPerMinute, Per: time.Minute}, []byte(kind), account),
-		s.Limiter.Window("mail", throttle.Limit{Attempts: s.Config.MailPerHour, Per: time.Hour}, []byte(kind), account))
+	err := s.countMail(ctx, kind, account)
 	if errors.Is(err, autherr.ErrThrottled) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// countMail counts a mail of a kind to an account. The error is an *autherr.ThrottledError above the limits.
+func (s *Service) countMail(ctx context.Context, kind string, account []byte) error {
+	_, err := s.Limiter.Count(ctx, "count mails",
+		s.Limiter.Window("mail", throttle.Limit{Attempts: s.Config.MailPerMinute, Per: time.Minute}, []byte(kind), account),
+		s.Limiter.Window("mail", throttle.Limit{Attempts: s.Config.MailPerHour, Per: time.Hour}, []byte(kind), account))
+	return err
 }
 
 // mailable returns the user of an address, and counts a mail to it. It returns true if

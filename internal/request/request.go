@@ -51,6 +51,7 @@ type pending struct {
 	look           bool // the state was made by Follow
 	suspended      any  // a login that waits for a second factor
 	enrolling      bool // a login that must enrol a second factor may be the request's
+	mailbox        string
 	failure        error
 	cookies        []Cookie
 	twins          []string // names that occur with several values
@@ -212,6 +213,24 @@ func (r *State) Suspended() any {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.todo().suspended
+}
+
+// ProveMailbox records that the client proved to read mail at an address, and ProvedMailbox returns the
+// address, or "".
+func (r *State) ProveMailbox(email string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.todo().mailbox = email
+}
+
+// ProvedMailbox returns the address that ProveMailbox recorded, or "".
+func (r *State) ProvedMailbox() string {
+	if r.pending.Load() == nil {
+		return ""
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.todo().mailbox
 }
 
 // BeforeResponse adds a hook that runs once the session is stored, before the

@@ -6,6 +6,7 @@ import (
 	"github.com/ginauth/ginauth/config"
 	"github.com/ginauth/ginauth/internal/accounts"
 	"github.com/ginauth/ginauth/internal/faults"
+	"github.com/ginauth/ginauth/internal/remember"
 	"github.com/ginauth/ginauth/internal/tokens"
 )
 
@@ -66,6 +67,13 @@ func Tokens(j *config.JWT, r *config.Refresh, p *config.PersonalTokens, a *confi
 		MaxRotations: r.Rotations.Attempts, RotationsPer: r.Rotations.Per,
 		PersonalPrefix: p.Prefix, PersonalLifetime: p.Lifetime,
 		MaxRefresh: r.MaxPerUser, MaxRemember: a.MaxRememberedDevices, MaxPersonal: p.MaxPerUser,
+	}
+}
+
+// Remember returns the configuration of the engine of remembered devices.
+func Remember(s *config.Session, a *config.Account) remember.Config {
+	return remember.Config{
+		AbsoluteTimeout: s.AbsoluteTimeout, Lifetime: a.RememberLifetime, Absolute: a.RememberAbsoluteTimeout,
 	}
 }
 

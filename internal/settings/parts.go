@@ -11,6 +11,8 @@ import (
 	"github.com/ginauth/ginauth/internal/clientaddr"
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/faults"
+	"github.com/ginauth/ginauth/internal/keys"
+	"github.com/ginauth/ginauth/internal/seal"
 	"github.com/ginauth/ginauth/internal/throttle"
 )
 
@@ -166,5 +168,13 @@ func Limits(t *config.Throttle) throttle.Limits {
 		AccountAddress: throttle.Limit(t.AccountAddress), Address: throttle.Limit(t.Address),
 		Account: throttle.Limit(t.Account), Device: throttle.Limit(t.Device),
 		Passwords: throttle.Limit(t.Passwords), Network: throttle.Limit(t.Network), Disabled: t.InsecureDisable,
+	}
+}
+
+// Limiter returns the configuration of the engine that counts attempts.
+func Limiter(t *config.Throttle, ring *keys.Ring) throttle.Config {
+	return throttle.Config{
+		Limits: Limits(t), Keys: ring.Derive("throttle"), Accounts: ring.Derive("event account"),
+		Devices: seal.New(ring.Derive("known device")),
 	}
 }

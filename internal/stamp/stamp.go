@@ -32,6 +32,7 @@ const (
 	Email    Purpose = "email"
 	Personal Purpose = "personal"
 	Pending  Purpose = "pending"
+	OneTime  Purpose = "onetime"
 	Trusted  Purpose = "trusted"
 )
 

@@ -93,6 +93,10 @@ func Lives(t stores.Token, now time.Time) bool {
 	return t.FamilyRevoked.IsZero() && now.Before(t.Expires) && now.Before(t.FamilyExpires)
 }
 
+// maxOneTime is how many links and codes a user has at most, whoever asked for them. Limits of mails
+// allow fewer that live; used ones count as well.
+const maxOneTime = 32
+
 var errStoreRefused = errors.New("the store refuses a new token")
 
 // Find returns the stored token that an opaque token names, if the secret is right.
@@ -102,6 +106,23 @@ func (s *Service) Find(ctx context.Context, t opaque.Token) (stores.Token, bool,
 		return found, false, autherr.Unavailable("find token", err)
 	}
 	return found, ok && found.Digest.Equal(t.Digest()), nil
+}
+
+// Named returns the stored token of a family and an id, for callers that have proved by other means
+// that they hold it.
+func (s *Service) Named(ctx context.Context, family, id string) (stores.Token, bool, error) {
+	found, ok, err := s.store.Find(ctx, family, id)
+	return found, ok, autherr.Unavailable("find token", err)
+}
+
+// Claim stores a token that is used already. Of any number of parallel calls with one family and id one
+// returns true.
+func (s *Service) Claim(ctx context.Context, t stores.Token) (bool, error) {
+	created, err := s.store.Create(ctx, t)
+	if errors.Is(err, stores.ErrExists) {
+		return false, nil
+	}
+	return created, autherr.Unavailable("use token", err)
 }
 
 // Store stores a new token. The error wraps autherr.ErrUnavailable, also if the store
@@ -123,6 +144,8 @@ func (s *Service) StoreNew(ctx context.Context, t stores.Token) (ended []string,
 	switch t.Kind {
 	case stores.Remember, stores.Trusted:
 		limit.Families = s.cfg.MaxRemember
+	case stores.OneTime:
+		limit.Families = maxOneTime
 	case stores.Personal: // programs use them: none of them ends unasked
 		limit = stores.FamilyLimit{Families: s.cfg.MaxPersonal, Refuse: true}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -254,6 +255,36 @@ func TestCreateUserTakenByDeleted(t *testing.T) {
 	})
 }
 
+func TestNameIsChangedAndUserDeleted(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		db := tables(open, &member{})(t)
+		users := gormstore.Users[member](db)
+		ann, bob := create(t, users, "ann@example.com"), create(t, users, "bob@example.com")
+		for _, id := range []string{ann.AuthID(), "0", "x"} {
+			if err := users.ChangeName(t.Context(), id, "Ann"); err != nil {
+				t.Errorf("ChangeName of %q: %v", id, err)
+			}
+		}
+		if u, err := users.UserByID(t.Context(), ann.AuthID()); err != nil || u.(models.Named).AuthName() != "Ann" {
+			t.Errorf("user %+v, %v", u, err)
+		}
+		for range 2 {
+			if err := users.DeleteUser(t.Context(), ann.AuthID()); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := users.DeleteUser(t.Context(), "x"); err != nil {
+			t.Error(err)
+		}
+		if u, err := users.UserByID(t.Context(), ann.AuthID()); err != nil || u != nil {
+			t.Errorf("the deleted user is %+v, %v", u, err)
+		}
+		if u, err := users.UserByID(t.Context(), bob.AuthID()); err != nil || u == nil || u.(models.Named).AuthName() == "Ann" {
+			t.Errorf("another user is %+v, %v", u, err)
+		}
+	})
+}
+
 // twin has no unique index, so that two identifiers that a collation considers equal can
 // both exist.
 type twin struct {
@@ -290,6 +321,35 @@ func TestTwins(t *testing.T) {
 		}
 		if u, err := users.UserByIdentifier(t.Context(), "login", logins[0]); err == nil {
 			t.Errorf("of two users with one identifier %v was found, want an error", u)
+		}
+	})
+}
+
+// TestAddresslessUsers stores several users without an address, whom nobody finds by one.
+func TestAddresslessUsers(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		users := gormstore.Users[member](tables(open, &member{})(t))
+		for range 2 {
+			u := &member{User: models.User{Name: "Ann"}}
+			if err := users.CreateAddresslessUser(t.Context(), u); err != nil {
+				t.Fatal(err)
+			}
+			found, err := users.UserByID(t.Context(), u.AuthID())
+			if err != nil || found == nil || found.(*member).Email != "" || found.(*member).SecurityStamp == "" {
+				t.Errorf("stored %v, %v", found, err)
+			}
+			if changed, err := users.ChangeEmail(t.Context(), u.AuthID(), u.SecurityStamp, "ann@example.com", "new", time.Now()); err != nil || changed == nil {
+				t.Errorf("ChangeEmail: %v, %v", changed, err)
+			}
+			if changed, err := users.ChangeEmail(t.Context(), u.AuthID(), "new", "ann"+u.AuthID()+"@example.com", "newer", time.Now()); err != nil || changed == nil {
+				t.Errorf("ChangeEmail: %v, %v", changed, err)
+			}
+		}
+		if err := users.CreateUser(t.Context(), &member{}); !errors.Is(err, models.ErrBadIdentifier) {
+			t.Errorf("CreateUser without an address: %v", err)
+		}
+		if err := users.CreateAddresslessUser(t.Context(), &member{User: models.User{Email: "bob@example.com"}}); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("CreateAddresslessUser with an address: %v", err)
 		}
 	})
 }
