@@ -40,8 +40,8 @@
 //   - [github.com/ginauth/ginauth/jwt] and [github.com/ginauth/ginauth/token]: keys; tokens as clients see them.
 //   - [github.com/ginauth/ginauth/factor]: credentials and second factors.
 //   - [github.com/ginauth/ginauth/features/totp] and [github.com/ginauth/ginauth/features/recovery]: second factors.
-//   - [github.com/ginauth/ginauth/features/passkey] and [github.com/ginauth/ginauth/features/magiclink]: logins without a
-//     password. [github.com/ginauth/ginauth/features/passkey/passkeytest] is a passkey for tests.
+//   - [github.com/ginauth/ginauth/features/passkey] and [github.com/ginauth/ginauth/features/magiclink]: logins
+//     without a password. [github.com/ginauth/ginauth/features/passkey/passkeytest] is a passkey for tests.
 //   - [github.com/ginauth/ginauth/features/account]: users change their name and delete their account.
 //   - [github.com/ginauth/ginauth/features/social], tested by [github.com/ginauth/ginauth/features/social/socialtest]: other sites.
 //   - [github.com/ginauth/ginauth/hashing] and [github.com/ginauth/ginauth/breach]: password hashes; leaked passwords.

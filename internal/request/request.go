@@ -50,8 +50,8 @@ type pending struct {
 	begun          *http.Request
 	look           bool // the state was made by Follow
 	suspended      any  // a login that waits for a second factor
-	mailbox        string
 	enrolling      bool // a login that must enrol a second factor may be the request's
+	mailbox        string
 	failure        error
 	cookies        []Cookie
 	twins          []string // names that occur with several values
