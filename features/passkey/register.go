@@ -40,7 +40,7 @@ func (f *Feature) BeginRegistration(ctx context.Context, a *ginauth.Authenticato
 	owner := a.Owner(u)
 	acc, err := f.ensure(ctx, owner, u)
 	if err == nil {
-		err = f.mayRegister(ctx, a, u, acc)
+		err = f.mayRegister(ctx, a, u)
 	}
 	if err != nil {
 		return nil, err
@@ -80,15 +80,11 @@ func namesOf(u models.Authenticatable) (name, display string) {
 
 // mayRegister refuses a user whose address is not verified, and a login that proved less than the user can prove, or not
 // lately: a password alone must not add to what is stronger.
-func (f *Feature) mayRegister(ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable, acc *account) error {
+func (f *Feature) mayRegister(ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable) error {
 	if v, ok := u.(models.EmailVerifiable); ok && !v.AuthEmailVerified() {
 		return ginauth.ErrEmailNotVerified
 	}
-	proved, err := a.Authentication(ctx)
-	if err != nil || proved.Level < factor.LevelTwo && len(acc.passkeys) == 0 {
-		return err
-	}
-	return proved.Meets(factor.LevelTwo, fresh, f.now())
+	return a.MayChangeFactors(ctx)
 }
 
 // Register completes a registration. After the first passkey all other logins of the user end, and the result has the new
@@ -121,7 +117,7 @@ func (f *Feature) Register(ctx context.Context, a *ginauth.Authenticator, r Resp
 	}
 	res := &ginauth.LoginResult{User: u}
 	if first {
-		if res, err = a.EndOtherLogins(ctx); err != nil {
+		if res, err = a.EndOtherLogins(ctx, Name); err != nil {
 			// Without it, somebody who is logged in elsewhere would keep a login that proved one factor.
 			_, undo := f.store.DeleteFactor(context.WithoutCancel(ctx), owner, Name, made.record)
 			f.release(ctx, owner, made.ID)
@@ -146,7 +142,7 @@ func (f *Feature) accept(ctx context.Context, a *ginauth.Authenticator, u models
 	case acc.user == nil:
 		return nil, errCeremony
 	}
-	if err := f.mayRegister(ctx, a, u, acc); err != nil {
+	if err := f.mayRegister(ctx, a, u); err != nil {
 		return nil, err
 	}
 	verified, err := f.rp.CreateCredential(acc.verified(), c.session(acc, f.options.UserVerification), parsed)

@@ -67,9 +67,10 @@ func (m mount) logins(guards []string) {
 // own adds the endpoints of users who are logged in.
 func (m mount) own() {
 	confirmed, proved := m.auth.ConfirmPassword(), m.auth.RequireLevel(factor.LevelTwo, fresh)
-	m.group.GET("/passkeys", routes.NoStore, m.start, m.users, m.list)
-	m.group.POST("/passkeys/options", routes.NoStore, m.start, m.users, confirmed, m.beginRegistration)
-	m.group.POST("/passkeys", routes.NoStore, m.start, m.users, confirmed, m.register)
+	enrol := m.auth.AllowEnrolment()
+	m.group.GET("/passkeys", routes.NoStore, m.start, enrol, m.users, m.list)
+	m.group.POST("/passkeys/options", routes.NoStore, m.start, enrol, m.users, confirmed, m.beginRegistration)
+	m.group.POST("/passkeys", routes.NoStore, m.start, enrol, m.users, confirmed, m.register)
 	m.group.POST("/passkeys/confirm/options", routes.NoStore, m.start, m.users, m.beginConfirm)
 	m.group.POST("/passkeys/confirm", routes.NoStore, m.start, m.users, m.confirm)
 	m.group.PATCH("/passkeys/:id", routes.NoStore, m.start, m.users, m.rename)

@@ -128,6 +128,15 @@ type core struct {
 	turn chan struct{}
 }
 
+// copySettings gives a database what the caller has set for callbacks, hooks and Migrate, such as
+// gorm:table_options.
+func copySettings(to, from *gorm.DB) {
+	from.Statement.Settings.Range(func(key, value any) bool {
+		to.Statement.Settings.Store(key, value)
+		return true
+	})
+}
+
 // newCore returns a core on a session of db that does not log. If db cannot be used, it
 // panics with the name of the exported function.
 func newCore(db *gorm.DB, caller string, options ...Option) *core {
@@ -180,11 +189,7 @@ func quietSession(db *gorm.DB, pool gorm.ConnPool) *gorm.DB {
 	// This is the effect of dbresolver's clause Write. A replica may not have the
 	// latest changes yet.
 	quiet = quiet.Set("gorm:db_resolver:write", struct{}{})
-	// What the caller has set is for callbacks, hooks and Migrate, such as gorm:table_options.
-	db.Statement.Settings.Range(func(key, value any) bool {
-		quiet.Statement.Settings.Store(key, value)
-		return true
-	})
+	copySettings(quiet, db)
 	return quiet.Session(&gorm.Session{})
 }
 
