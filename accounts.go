@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/accounts"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/settings"
@@ -148,7 +149,7 @@ func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 		return err
 	}
 	if own != nil && own.AuthID() == changed.AuthID() {
-		_, err = a.continueLogin(ctx, changed, time.Time{}) // a link is no password
+		_, err = a.continueLogin(ctx, changed, func(p *factor.Proofs) { p.Password = time.Time{} }) // a link is none
 		return err
 	}
 	m.accounts.DeleteRevoked(ctx, g.realm, changed.AuthID(), "")
@@ -171,7 +172,7 @@ func (a *Authenticator) ChangePassword(ctx context.Context, current, password st
 	if err != nil {
 		return nil, err
 	}
-	return a.continueLogin(ctx, changed, a.x.Now())
+	return a.continueLogin(ctx, changed, a.gavePassword)
 }
 
 // ConfirmPassword checks the password of the request's user again and records that it was given, for the
@@ -263,16 +264,10 @@ func (m *Manager) Capabilities(guard string) (can Capabilities, ok bool) {
 	if !ok {
 		return can, false
 	}
+	can = accounts.Capabilities(g.realm)
 	_, can.Sessions = g.Guard.(*sessionGuard)
 	_, can.AccessTokens = g.Guard.(*jwtGuard)
 	_, can.PersonalTokens = g.Guard.(*tokenGuard)
-	can.Users = g.realm.Users != nil
-	_, err := accounts.NewUser(g.realm)
-	can.Register = err == nil
-	_, can.VerifyEmail = g.realm.Users.(models.EmailVerifier)
-	_, can.ChangeEmail = g.realm.Users.(models.EmailChanger)
-	_, can.ChangePassword = g.realm.Users.(models.PasswordChanger)
-	_, can.ChangeStamp = g.realm.Users.(models.StampChanger)
 	for _, f := range m.cfg.Features {
 		can.Features = append(can.Features, f.Name())
 	}

@@ -97,6 +97,7 @@ func (a *Authenticator) current() *guardEntry {
 func (a *Authenticator) User(ctx context.Context) (models.Authenticatable, error) {
 	g := a.current()
 	if r, ok := a.x.results.Get(g); ok {
+		r = r.shown(a.x)
 		return r.user, r.err
 	}
 	return a.identify(ctx, g)
@@ -114,12 +115,12 @@ func (a *Authenticator) identify(ctx context.Context, g *guardEntry) (models.Aut
 			err = autherr.Unavailable("authenticate", err) // an unknown failure is not an anonymous request
 		}
 	}
-	r := authResult{user: u, err: err}
+	r := authResult{user: u, err: err, mustEnrol: id.mustEnrol}
 	if u != nil {
 		r.token = id.Token
 	}
 	a.x.results.Put(g, r)
-	return u, err
+	return r.shown(a.x).user, err
 }
 
 // hasStatus reports whether a guard's error has a status of its own.
@@ -157,7 +158,7 @@ func (a *Authenticator) Token(ctx context.Context) (*TokenInfo, error) {
 		return nil, err
 	}
 	r, _ := a.x.results.Get(a.current())
-	return r.token, nil
+	return r.shown(a.x).token, nil
 }
 
 // ViaRemember reports whether a remember-me cookie, and not a password, began the login of the request's session.

@@ -47,6 +47,8 @@ type Config struct {
 	Account   AccountConfig
 	Passwords PasswordConfig
 	Mail      MailConfig
+	// Factors says who must have a second factor.
+	Factors FactorsConfig
 	// Throttle limits attempts to log in.
 	Throttle ThrottleConfig
 	// CrossOrigin configures the protection against requests from other sites.
@@ -119,6 +121,8 @@ type (
 	PasswordConfig = config.Password
 	// AccountConfig configures registration and the flows by mail.
 	AccountConfig = config.Account
+	// FactorsConfig says who must have a second factor.
+	FactorsConfig = config.Factors
 	// Registration is what a person who wants an account sends. Nothing else of a request reaches the new user.
 	Registration = config.Registration
 	// PasswordReset is what a person sends who followed a reset link.

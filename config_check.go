@@ -34,6 +34,7 @@ func (c Config) withDefaults() Config {
 	settings.MailDefaults(&c.Mail, c.Logger)
 	settings.JWTDefaults(&c.JWT)
 	settings.AccountDefaults(&c.Account)
+	settings.FactorDefaults(&c.Factors)
 	c.setGuardDefaults()
 	return c
 }

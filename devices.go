@@ -22,13 +22,7 @@ func (a *Authenticator) Devices(ctx context.Context) ([]Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Device, len(found))
-	for i, d := range found {
-		list[i] = Device{
-			ID: d.ID, Kind: d.Kind, Name: d.Name, Address: d.Address, Created: d.Created, LastSeen: d.LastSeen, Current: d.Current,
-		}
-	}
-	return list, nil
+	return accounts.PublicDevices(found), nil
 }
 
 func (a *Authenticator) devices(ctx context.Context) (models.Authenticatable, []accounts.Device, error) {
@@ -108,7 +102,7 @@ func (a *Authenticator) LogoutOtherDevices(ctx context.Context, password string)
 	if err != nil {
 		return nil, err
 	}
-	return a.continueLogin(ctx, changed, a.x.Now())
+	return a.continueLogin(ctx, changed, a.gavePassword)
 }
 
 // RevokeUser ends everything that was issued to a user of a guard: sessions, remembered devices, logins by tokens,
@@ -124,6 +118,22 @@ func (m *Manager) RevokeUser(ctx context.Context, guard, userID string) error {
 		m.Dispatch(ctx, events.UserRevoked{Meta: m.env.Meta(ctx, guard, userID)})
 	}
 	return err
+}
+
+// ResetFactors removes all second factors of a user of a guard who has lost them, for an administrator who has made sure who
+// asks. It ends everything as RevokeUser does, first, so that no login goes on, and the user is told by mail. Whoever knows
+// the password can then log in: consider to let the user choose a new one. The errors are those of RevokeUser, and one
+// wrapping errors.ErrUnsupported if a factor cannot be removed. It panics if there is no guard of that name.
+func (m *Manager) ResetFactors(ctx context.Context, guard, userID string) error {
+	g, ctx := m.mustGuard(guard), context.WithoutCancel(ctx)
+	if err := m.RevokeUser(ctx, guard, userID); err != nil {
+		return err
+	}
+	if err := m.pending.Reset(ctx, g.realm.Owner(userID)); err != nil {
+		return err
+	}
+	m.Dispatch(ctx, events.FactorsReset{Meta: m.env.Meta(ctx, guard, userID)})
+	return m.mails.TellFactorsReset(ctx, g.realm, userID)
 }
 
 // revokeFeatures ends what features issued to a user.

@@ -27,40 +27,31 @@
 //
 // # Packages
 //
-//   - [github.com/ginauth/ginauth]: the manager, the middlewares, sessions, guards,
-//     accounts, tokens and the gate.
+//   - [github.com/ginauth/ginauth]: the manager, the middlewares, sessions, guards, accounts, tokens and the gate.
 //   - [github.com/ginauth/ginauth/routes]: ready-made endpoints for accounts.
 //   - [github.com/ginauth/ginauth/pages]: ready-made pages for them.
-//   - [github.com/ginauth/ginauth/gate]: abilities, policies and decisions, without
-//     Gin.
-//   - [github.com/ginauth/ginauth/models]: the user type, and the contracts for your
-//     own user type and user provider.
+//   - [github.com/ginauth/ginauth/gate]: abilities, policies and decisions, without Gin.
+//   - [github.com/ginauth/ginauth/models]: the user type, and the contracts for your own user type and user provider.
 //   - [github.com/ginauth/ginauth/stores]: the storage contracts.
 //   - [github.com/ginauth/ginauth/stores/memstore]: stores in memory, the default.
-//   - [github.com/ginauth/ginauth/stores/gormstore]: stores and users in SQLite,
-//     PostgreSQL, MySQL or MariaDB.
+//   - [github.com/ginauth/ginauth/stores/gormstore]: stores and users in SQLite, PostgreSQL, MySQL or MariaDB.
 //   - [github.com/ginauth/ginauth/stores/redisstore]: stores in Redis or Valkey.
-//   - [github.com/ginauth/ginauth/stores/filestore]: sessions in files.
-//   - [github.com/ginauth/ginauth/stores/cookiestore]: sessions in their cookies.
+//   - [github.com/ginauth/ginauth/stores/filestore] and [github.com/ginauth/ginauth/stores/cookiestore]: sessions elsewhere.
 //   - [github.com/ginauth/ginauth/stores/storetest]: tests for a store of your own.
-//   - [github.com/ginauth/ginauth/mail]: messages, templates and the mail queue.
-//   - [github.com/ginauth/ginauth/mail/smtp]: sends mail by SMTP.
-//   - [github.com/ginauth/ginauth/mail/filemail] and
-//     [github.com/ginauth/ginauth/mail/logmail]: stand in for a mail server during
-//     development.
+//   - [github.com/ginauth/ginauth/mail] and [github.com/ginauth/ginauth/mail/smtp]: messages, templates, queue; SMTP.
+//   - [github.com/ginauth/ginauth/mail/filemail] and [github.com/ginauth/ginauth/mail/logmail]: mail of developers.
 //   - [github.com/ginauth/ginauth/hashing]: password hashes.
-//   - [github.com/ginauth/ginauth/jwt] and [github.com/ginauth/ginauth/token]: keys of signed tokens; what clients see of
-//     tokens.
+//   - [github.com/ginauth/ginauth/jwt] and [github.com/ginauth/ginauth/token]: keys; tokens as clients see them.
 //   - [github.com/ginauth/ginauth/factor]: credentials and second factors.
 //   - [github.com/ginauth/ginauth/features/totp] and [github.com/ginauth/ginauth/features/recovery]: second factors.
+//   - [github.com/ginauth/ginauth/features/passkey] and [github.com/ginauth/ginauth/features/magiclink]: logins without a
+//     password. [github.com/ginauth/ginauth/features/passkey/passkeytest] is a passkey for tests.
 //   - [github.com/ginauth/ginauth/features/account]: users change their name and delete their account.
-//   - [github.com/ginauth/ginauth/breach]: asks whether a password is known from a
-//     data breach.
+//   - [github.com/ginauth/ginauth/features/social], tested by [github.com/ginauth/ginauth/features/social/socialtest]: other sites.
+//   - [github.com/ginauth/ginauth/breach]: asks whether a password is known from a data breach.
 //   - [github.com/ginauth/ginauth/events]: the events.
-//   - [github.com/ginauth/ginauth/autherr]: the errors that all packages share.
-//   - [github.com/ginauth/ginauth/config]: the parts of Config.
-//   - [github.com/ginauth/ginauth/ginauthtest]: helpers for the tests of your
-//     application.
+//   - [github.com/ginauth/ginauth/autherr] and [github.com/ginauth/ginauth/config]: all errors; the parts of Config.
+//   - [github.com/ginauth/ginauth/ginauthtest]: helpers for the tests of your application.
 //
 // The guides are in the directory docs of the repository.
 //

@@ -35,6 +35,8 @@ var (
 	ErrStepUp = autherr.ErrStepUp
 	// ErrSecondFactor: the user must prove a second factor first. 403.
 	ErrSecondFactor = autherr.ErrSecondFactor
+	// ErrFactorRequired: the user must enrol a second factor before anything else. 403.
+	ErrFactorRequired = autherr.ErrFactorRequired
 	// ErrForbidden: the user may not do this. 403.
 	ErrForbidden = autherr.ErrForbidden
 	// ErrMissingAbility: the request's personal access token lacks an ability. 403.
@@ -105,12 +107,7 @@ func (m *Manager) abort(c *gin.Context, err error) {
 }
 
 // StatusOf returns the status that Abort responds with: 500 for an error it does not know.
-func StatusOf(err error) int {
-	if denied, ok := errors.AsType[*AuthorizationError](err); ok {
-		return denied.Status()
-	}
-	return answers.For(err).Status
-}
+func StatusOf(err error) int { return answers.StatusOf(err) }
 
 // CodeOf returns the code in the body that Abort responds with, such as "invalid_credentials".
 func CodeOf(err error) string { return answers.For(err).Code }
@@ -148,11 +145,7 @@ func (m *Manager) respond(c *gin.Context, err error) {
 		c.Redirect(http.StatusSeeOther, m.PublicPath(page))
 	case known && m.askHandler(c, x, status, err):
 	default:
-		denied := ""
-		if e, ok := errors.AsType[*AuthorizationError](err); ok && status < 500 {
-			denied = e.Message
-		}
-		body := a.Body(err, denied)
+		body := a.Body(err, answers.Denial(err, status))
 		if html && m.pages {
 			c.Data(status, "text/html; charset=utf-8", answers.Page(m.env.Log, h, m.cfg.Pages.Error, status, body))
 		} else {

@@ -11,7 +11,6 @@ import (
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/pending"
-	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/internal/tokens"
 	"github.com/ginauth/ginauth/models"
@@ -34,18 +33,38 @@ func (a *Authenticator) decide(ctx context.Context, p *proof) ([]string, error) 
 	if err := a.check(ctx, p); err != nil || p.request.proofs.Complete() {
 		return nil, err
 	}
-	return a.Factors(ctx, p.request.User)
+	missing, mustEnrol, err := a.x.m.pending.Missing(ctx, &a.x.State, a.by(), p.request.User, p.request.trust, p.once)
+	p.request.mustEnrol = mustEnrol
+	return missing, err
+}
+
+// AllowEnrolment lets a login that must enrol a second factor, see Config.Factors, be the user of requests to a route. Put
+// it before Auth, on routes that enrol a factor, confirm the password or log out, and do nothing else.
+func (m *Manager) AllowEnrolment() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		m.handle(c, func(x *requestState) error {
+			x.Enrolling = true
+			return nil
+		})
+	}
 }
 
 // Factors returns the second factors that a user of the guard has. The error wraps ErrUnavailable.
 func (a *Authenticator) Factors(ctx context.Context, u models.Authenticatable) ([]string, error) {
-	return a.x.m.pending.Factors(ctx, &a.x.State, a.x.m.features.challenges, a.current().realm, u)
+	return a.x.m.pending.Factors(ctx, &a.x.State, a.current().realm, u)
+}
+
+// by returns the guard of a as the engine of pending logins takes it.
+func (a *Authenticator) by() pending.Guard {
+	g := a.current()
+	_, sessions := g.Guard.(*sessionGuard)
+	return pending.Guard{Name: g.name, Realm: g.realm, Sessions: sessions}
 }
 
 // suspend keeps a login until one of the factors is proved.
 func (a *Authenticator) suspend(ctx context.Context, p *proof, factors []string) (*LoginResult, error) {
 	g, m := a.current(), a.x.m
-	l := pending.Login{User: p.request.User, By: pending.Guard{Name: g.name, Realm: g.realm}, Facts: pending.Facts{
+	l := pending.Login{User: p.request.User, By: a.by(), Facts: pending.Facts{
 		Confirmed: p.request.Confirmed, Remember: p.request.Remember, Recalled: p.request.remembered,
 		First: p.request.proofs.First,
 	}}
@@ -91,33 +110,30 @@ func (a *Authenticator) PendingLogin(ctx context.Context) (*PendingLogin, error)
 }
 
 func (a *Authenticator) findPending(ctx context.Context, token string) (*pending.Found, error) {
-	m := a.x.m
 	var sess *session.Session
 	if a.x.Started {
 		sess = &a.x.session.s
 	}
 	ctx, span := a.x.Span(ctx)
 	defer span.End()
-	return m.pending.Find(ctx, sess, token, func(guard string) *realm.Realm {
-		if g, ok := m.guards[guard]; ok {
-			return g.realm
-		}
-		return nil
-	})
+	return a.x.m.pending.Find(ctx, sess, token)
 }
 
 // AnswerChallenge completes a pending login, that of the session if the token is "". Prove reports whether the client
 // proved the factor of that name; it is called once the guess is counted: 5 for a pending login, and 10 for a user
 // within 15 minutes, over all factors. The errors are ErrInvalidToken if there is no such pending login, ErrInvalidCode
-// if the answer is not right, *ThrottledError, ErrUnavailable, and those of Login.
-func (a *Authenticator) AnswerChallenge(ctx context.Context, token, name string, prove factor.Prove) (*LoginResult, error) {
+// if the answer is not right, *ThrottledError, ErrUnavailable, and those of Login. See factor.TrustDevice for an option.
+func (a *Authenticator) AnswerChallenge(
+	ctx context.Context, token, name string, prove factor.Prove, options ...factor.AnswerOption,
+) (*LoginResult, error) {
 	m := a.x.m
 	f, err := a.findPending(ctx, token)
 	if err != nil {
 		return nil, err
 	}
 	at := a.Guard(f.By.Name)
-	switch factors, err := at.Factors(ctx, f.User); {
+	factors, err := at.Factors(ctx, f.User)
+	switch {
 	case err != nil:
 		return nil, err
 	case !slices.Contains(factors, name):
@@ -128,20 +144,25 @@ func (a *Authenticator) AnswerChallenge(ctx context.Context, token, name string,
 	}
 	ctx, span := a.x.Span(context.WithoutCancel(ctx)) // the answer is used up
 	defer span.End()
-	if err := m.pending.Use(ctx, f); err != nil {
-		return nil, err
+	trust, err := m.pending.TrustIf(ctx, &a.x.State, f, options)
+	if err == nil {
+		err = m.pending.Use(ctx, f)
 	}
-	return at.completePending(ctx, f, factor.ProofOf(m.features.challenges, name, a.x.Now()))
-}
-
-// EndOtherLogins ends all logins of the request's user but this one, for a feature that changed what the account is
-// secured by. The feature has asked for a fresh proof. The errors are those of LogoutOtherDevices.
-func (a *Authenticator) EndOtherLogins(ctx context.Context) (*LoginResult, error) {
-	u, err := a.ownUser(ctx)
 	if err != nil {
 		return nil, err
 	}
-	proofs, err := a.proofs(ctx, u, true)
+	res, err := at.completePending(ctx, f, factor.ProofOf(m.features.challenges, name, a.x.Now()))
+	if err == nil {
+		m.pending.HandTrust(&a.x.State, f.By, trust, res)
+	}
+	return res, err
+}
+
+// EndOtherLogins ends all logins of the request's user but this one, for a feature that changed what the account is
+// secured by. The feature has asked for a fresh proof. Proved names the factor that the user has proved just now, at its
+// enrolment, and which counts for this login. The errors are those of LogoutOtherDevices.
+func (a *Authenticator) EndOtherLogins(ctx context.Context, proved ...string) (*LoginResult, error) {
+	u, err := a.ownUser(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -149,12 +170,22 @@ func (a *Authenticator) EndOtherLogins(ctx context.Context) (*LoginResult, error
 	if err != nil {
 		return nil, err
 	}
-	return a.continueLogin(ctx, changed, proofs.Password)
+	return a.continueLogin(ctx, changed, func(p *factor.Proofs) {
+		for _, name := range proved {
+			p.Second = factor.ProofOf(a.x.m.features.challenges, name, a.x.Now())
+		}
+	})
 }
 
 // TellFactor sends the user a mail of the kind mail.FactorChanged, if there is a Mailer. What is one of its constants.
 func (a *Authenticator) TellFactor(ctx context.Context, u models.Authenticatable, what string) {
 	a.x.m.mails.TellFactor(ctx, &a.x.State, u, what)
+}
+
+// OneTime returns links and codes that are sent to the guard's users, for features that log users in by them.
+func (a *Authenticator) OneTime() factor.OneTime {
+	g := a.current()
+	return a.x.m.accounts.OneTime(&a.x.State, g.realm, g.name, a.User)
 }
 
 // Tell sends the user a mail of a kind that needs no link, such as mail.AccountDeleted, if there is a Mailer.
@@ -240,22 +271,40 @@ func (a *Authenticator) Authentication(ctx context.Context) (factor.Authenticati
 	return proofs.Authentication(), err
 }
 
+// MayChangeFactors returns nil if the user's login may add, replace or remove a factor: within the last 15 minutes it was
+// proved by two factors, or by one if the user has no second one. Otherwise it returns an *autherr.StepUpError. A trusted
+// device proves one. The other errors are ErrUnauthenticated, ErrForbidden and ErrUnavailable.
+func (a *Authenticator) MayChangeFactors(ctx context.Context) error {
+	u, err := a.ownUser(ctx)
+	if err != nil {
+		return err
+	}
+	factors, err := a.Factors(ctx, u)
+	proofs, proofsErr := a.proofs(ctx, u, true)
+	if err != nil || proofsErr != nil {
+		return cmp.Or(err, proofsErr)
+	}
+	return proofs.Authentication().Meets(factor.LevelOf(factors), factor.Fresh, a.x.Now())
+}
+
 // RequireLevel requires that the user has proved a level: LevelOne by the password, what ProvedBy named or a second factor,
 // LevelTwo by two factors, and not longer ago than within, unless that is 0. Put it after Auth. It responds with 401 to anonymous
 // requests, otherwise with 403 and the code step_up_required, with the challenge of RFC 9470 for bearer tokens, or
 // redirects browsers to Pages.SecondFactor.
 func (m *Manager) RequireLevel(level factor.Level, within time.Duration) gin.HandlerFunc {
 	return m.requireUser(func(ctx context.Context, x *requestState, _ models.Authenticatable) error {
-		if t, err := x.auth.Token(ctx); err == nil && t != nil && t.family != "" &&
-			tokens.Proved(t.claims).Meets(level, within, x.Now()) {
-			return nil // whatever was proved later
-		}
-		proved, err := x.auth.Authentication(ctx)
-		if err != nil {
-			return err
-		}
-		return proved.Meets(level, within, x.Now())
+		return x.auth.proved(ctx, level, within)
 	})
+}
+
+// proved returns nil if the request's user has proved a level within a time, and otherwise an *autherr.StepUpError.
+func (a *Authenticator) proved(ctx context.Context, level factor.Level, within time.Duration) error {
+	t, err := a.Token(ctx)
+	if err == nil && t != nil && t.family != "" && tokens.Proved(t.claims).Meets(level, within, a.x.Now()) {
+		return nil // whatever was proved later
+	}
+	all, err := a.Authentication(ctx)
+	return cmp.Or(err, all.Meets(level, within, a.x.Now()))
 }
 
 // ConfirmFactor asks the request's user for a second factor again, as AnswerChallenge does at a login, and records it
@@ -273,7 +322,7 @@ func (a *Authenticator) ConfirmFactor(ctx context.Context, name string, prove fa
 			return cmp.Or(err, error(ErrForbidden))
 		}
 	}
-	if err := m.pending.Prove(ctx, &a.x.State, pending.Guard{Name: g.name, Realm: g.realm}, u, name, "", prove); err != nil {
+	if err := m.pending.Prove(ctx, &a.x.State, a.by(), u, name, "", prove); err != nil {
 		return err
 	}
 	second := factor.ProofOf(m.features.challenges, name, a.x.Now())

@@ -27,6 +27,12 @@ func newProof(t *testing.T, at time.Time, level factor.Level, methods ...string)
 // newProvedApp is a factorApp with doors that prove something in place of a password.
 func newProvedApp(t *testing.T, b *testapp.Backend, features ...ginauth.Feature) *factorApp {
 	t.Helper()
+	return newProvedAppWith(t, b, func(c *ginauth.Config) { c.Features = append(c.Features, features...) })
+}
+
+// newProvedAppWith is newProvedApp with a change of the configuration.
+func newProvedAppWith(t *testing.T, b *testapp.Backend, change func(*ginauth.Config)) *factorApp {
+	t.Helper()
 	f := new(testFactor)
 	f.owned.Store(true)
 	proofs := func(a *testapp.App, r *gin.Engine) {
@@ -36,6 +42,9 @@ func newProvedApp(t *testing.T, b *testapp.Backend, features ...ginauth.Feature)
 				options := []ginauth.LoginOption{ginauth.ProvedBy(newProof(t, a.Clock.Now(), level, methods...))}
 				if c.Query("remember") != "" {
 					options = append(options, ginauth.Remember())
+				}
+				if token := c.GetHeader("X-Trust"); token != "" {
+					options = append(options, ginauth.TrustToken(token))
 				}
 				res, err := ginauth.From(c).Guard(guard).Login(c.Request.Context(), a.Alice, options...)
 				if err != nil {
@@ -49,6 +58,7 @@ func newProvedApp(t *testing.T, b *testapp.Backend, features ...ginauth.Feature)
 			door("/"+guard+"/link", guard, factor.LevelOne, "email")
 			door("/"+guard+"/passkey", guard, factor.LevelTwo, "hwk", "user")
 		}
+		r.GET("/enrol/me", a.AllowEnrolment(), a.Auth("web", "api"), testapp.Me)
 		r.GET("/proved", a.Auth("web", "api"), func(c *gin.Context) {
 			proved, err := ginauth.From(c).Authentication(c.Request.Context())
 			if err != nil {
@@ -58,8 +68,8 @@ func newProvedApp(t *testing.T, b *testapp.Backend, features ...ginauth.Feature)
 			c.JSON(200, proved)
 		})
 	}
-	configure := func(c *ginauth.Config) { c.Features = append(append(c.Features, f), features...) }
-	return &factorApp{testapp.New(t, b, testapp.Configure(configure), testapp.Routes(proofs)), f}
+	configure := func(c *ginauth.Config) { c.Features = append(c.Features, f) }
+	return &factorApp{testapp.New(t, b, testapp.Configure(configure, change), testapp.Routes(proofs)), f}
 }
 
 // wantProved checks what a login was proved by.

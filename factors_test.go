@@ -91,7 +91,11 @@ func mountFactors(a *testapp.App, r *gin.Engine) {
 		if !ok {
 			return
 		}
-		res, err := ginauth.From(c).AnswerChallenge(c.Request.Context(), in.Token, in.Factor, prove(in.Code))
+		var options []factor.AnswerOption
+		if c.Query("trust") != "" {
+			options = append(options, factor.TrustDevice())
+		}
+		res, err := ginauth.From(c).AnswerChallenge(c.Request.Context(), in.Token, in.Factor, prove(in.Code), options...)
 		if err != nil {
 			ginauth.Abort(c, err)
 			return
@@ -126,6 +130,9 @@ func mountFactors(a *testapp.App, r *gin.Engine) {
 			var options []ginauth.LoginOption
 			if c.Query("remember") != "" {
 				options = append(options, ginauth.Remember())
+			}
+			if token := c.GetHeader("X-Trust"); token != "" {
+				options = append(options, ginauth.TrustToken(token))
 			}
 			res, err := login(c.Request.Context(), ginauth.From(c).Guard(guard), options...)
 			if err != nil {

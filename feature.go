@@ -141,6 +141,9 @@ func (s *Setup) Preflight(check func(context.Context) []Finding) {
 	s.m.features.preflight = append(s.m.features.preflight, check)
 }
 
+// InsecureBypass returns what adds to CrossOrigin.InsecureBypassPatterns, for an endpoint that other sites post to.
+func (s *Setup) InsecureBypass() func(pattern string) error { return s.m.origins.Bypass }
+
 // Every runs a job of the feature at intervals, off the requests, from the end of New until Manager.Close. An error
 // and a panic are logged.
 func (s *Setup) Every(interval time.Duration, job func(context.Context) error) {
@@ -176,13 +179,13 @@ func (m *Manager) rememberDevice(ctx context.Context, a *Authenticator, p *proof
 	if p.password == nil {
 		return
 	}
-	subject := p.password.Attempt.Subject
+	subject, rm := p.password.Attempt.Subject, a.current().realm
 	if res.Tokens != nil {
-		res.Tokens.DeviceToken = m.limiter.DeviceToken(&a.x.State, a.current().realm, subject, p.request.User)
+		res.Tokens.DeviceToken = m.limiter.DeviceToken(&a.x.State, rm, subject, p.request.User)
 		return
 	}
 	if m.cfg.Mail.NotifyNewDevice && subject.Device == nil {
 		m.mails.TellNewDevice(ctx, &a.x.State, p.request.User)
 	}
-	m.limiter.RememberDevice(&a.x.State, a.current().realm, subject, p.request.User)
+	m.limiter.RememberDevice(&a.x.State, rm, subject, p.request.User)
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/gate"
 	"github.com/ginauth/ginauth/models"
 )
@@ -67,6 +69,11 @@ func DenyWithStatus(status int, message string) Decision { return gate.DenyWithS
 // DenyAsNotFound returns a denial with status 404 and no message. The client cannot distinguish it from a resource
 // that does not exist.
 func DenyAsNotFound() Decision { return gate.DenyAsNotFound() }
+
+// StepUp returns a decision that allows once the user has proved a level within a time; see gate.StepUp.
+func StepUp(level factor.Level, within time.Duration) Decision {
+	return gate.StepUp(int(level), within)
+}
 
 // Undecided returns the decision of a rule that could not decide, for example because a database failed. It does not
 // allow, and its status is 503. The cause is logged and not sent to the client.
@@ -182,6 +189,7 @@ type authenticatorSource Authenticator
 
 var (
 	_ gate.CheckedSource   = (*authenticatorSource)(nil)
+	_ gate.ProofSource     = (*authenticatorSource)(nil)
 	_ gate.FailureRecorder = (*authenticatorSource)(nil)
 )
 
@@ -192,6 +200,11 @@ func (s *authenticatorSource) User(ctx context.Context) (models.Authenticatable,
 
 // UserIsChecked promises that users are checked: guards and logins accept no other.
 func (*authenticatorSource) UserIsChecked() {}
+
+// Proved tells whether the user has proved a level.
+func (s *authenticatorSource) Proved(ctx context.Context, level int, within time.Duration) error {
+	return (*Authenticator)(s).proved(ctx, factor.Level(level), within)
+}
 
 // Fail makes the response of the request 503.
 func (s *authenticatorSource) Fail(err error) { s.x.Fail(err) }

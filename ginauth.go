@@ -24,6 +24,7 @@ import (
 	"github.com/ginauth/ginauth/internal/passwords"
 	"github.com/ginauth/ginauth/internal/pending"
 	"github.com/ginauth/ginauth/internal/preflight"
+	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/remember"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/seal"
@@ -99,6 +100,7 @@ func New(config Config) (*Manager, error) {
 	}
 	m.stamps = stamp.New(ring.Derive("security stamp"))
 	m.setupFeatures(ring, &f)
+	settings.Factors(&f, &cfg.Factors, len(m.features.challenges) > 0)
 	m.makeGuards(&f)
 	if len(f) == 0 {
 		m.mails = accounts.NewMails(m.env, cfg.Mail.Mailer, cfg.Mail.Queue, cfg.Mail.Templates, settings.Accounts(&cfg.Account, &cfg.Mail).Mail, &f)
@@ -124,8 +126,9 @@ func New(config Config) (*Manager, error) {
 func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 	cfg := &m.cfg
 	m.intended = seal.New(ring.Derive("intended url"))
-	realms := make(map[string]string, len(m.guards))
+	realms, all := make(map[string]string, len(m.guards)), make(map[string]*realm.Realm, len(m.guards))
 	for name, g := range m.guards {
+		all[name] = g.realm
 		if _, inSession := g.Guard.(*sessionGuard); inSession {
 			realms[name] = g.realm.Name
 		}
@@ -137,27 +140,21 @@ func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 		FormKeys: ring.Derive("form token"), Sealer: seal.New(ring.Derive("session cookie")),
 		Flash: seal.New(ring.Derive("carried flash")),
 	})
-	m.limiter = throttle.New(m.env, m.stores.Limiter, throttle.Config{
-		Limits: settings.Limits(&cfg.Throttle), Keys: ring.Derive("throttle"), Accounts: ring.Derive("event account"),
-		Devices: seal.New(ring.Derive("known device")),
-	})
+	m.limiter = throttle.New(m.env, m.stores.Limiter, settings.Limiter(&cfg.Throttle, ring))
 	tokenConfig := settings.Tokens(&cfg.JWT, &cfg.Refresh, &cfg.PersonalTokens, &cfg.Account)
+	tokenConfig.Enrolment = cfg.Factors.Required != nil
 	tokenConfig.Successors = ring.Derive("token successor")
 	m.tokens = tokens.New(m.env, m.stores.Tokens, signing, tokenConfig)
 	m.jwt = jwt.New(m.tokens)
 	m.pending = &pending.Service{
 		Env: m.env, Tokens: m.tokens, Limiter: m.limiter, Sealer: seal.New(ring.Derive("pending login")),
-		Page: cfg.Pages.SecondFactor, Base: cfg.BasePath,
+		Page: cfg.Pages.SecondFactor, Base: cfg.BasePath, Realms: all, Rules: cfg.Factors,
+		Challenges: m.features.challenges, Store: m.stores.Factors,
 	}
-	m.remember = &remember.Service{Env: m.env, Sessions: m.sessions, Tokens: m.tokens, Config: remember.Config{
-		AbsoluteTimeout: cfg.Session.AbsoluteTimeout, Lifetime: cfg.Account.RememberLifetime,
-		Absolute: cfg.Account.RememberAbsoluteTimeout,
-	}}
-	accountConfig := settings.Accounts(&cfg.Account, &cfg.Mail)
-	accountConfig.VerifyKeys, accountConfig.EmailSealer = ring.Derive("verify email"), seal.New(ring.Derive("email change"))
+	m.remember = &remember.Service{Env: m.env, Sessions: m.sessions, Tokens: m.tokens, Config: settings.Remember(&cfg.Session, &cfg.Account)}
 	m.accounts = &accounts.Service{
-		Env: m.env, Config: accountConfig, Sessions: m.sessions, Tokens: m.tokens, Limiter: m.limiter,
-		Passwords: m.passwords, Mails: m.mails, OnRevoke: m.revokeFeatures,
+		Env: m.env, Config: settings.Accounts(&cfg.Account, &cfg.Mail).WithKeys(ring), Sessions: m.sessions, Tokens: m.tokens,
+		Limiter: m.limiter, Passwords: m.passwords, Mails: m.mails, OnRevoke: m.revokeFeatures,
 	}
 }
 

@@ -33,6 +33,8 @@ type Identity struct {
 	User models.Authenticatable
 	// Token is the token that authenticated the request, or nil.
 	Token *TokenInfo
+	// mustEnrol says that the login can do nothing but enrol a second factor.
+	mustEnrol bool
 }
 
 // StatefulGuard is a Guard that logs users in and out.
@@ -210,6 +212,9 @@ func (m *Manager) Auth(guards ...string) gin.HandlerFunc {
 func (x *requestState) unauthenticated(ctx context.Context, guards ...*guardEntry) error {
 	if p, ok := x.Suspended().(*proof); ok && p.recalled != nil && slices.Contains(guards, p.recalled.current()) {
 		return p.recalled.suspendRecalled(ctx, p)
+	}
+	if slices.ContainsFunc(guards, func(g *guardEntry) bool { r, _ := x.results.Get(g); return r.mustEnrol }) {
+		return ErrFactorRequired
 	}
 	if x.Started && slices.ContainsFunc(guards, func(g *guardEntry) bool { return x.session.s.Superseded(g.name) }) {
 		return ErrConflict

@@ -1,11 +1,11 @@
 package ginauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 
-	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/remember"
 	"github.com/ginauth/ginauth/internal/request"
@@ -43,7 +43,12 @@ func (g *sessionGuard) Identify(ctx context.Context, a *Authenticator) (Identity
 		return Identity{}, errNoSession
 	}
 	u, err := g.m.remember.Identify(ctx, &a.x.State, &s.s, &g.g, (*rememberDoor)(a))
-	return Identity{User: u}, err
+	id := Identity{User: u}
+	if u != nil && g.m.cfg.Factors.Required != nil {
+		login, _, loginErr := s.s.Login(ctx, g.g.Name)
+		id.mustEnrol, err = login.MustEnrol, cmp.Or(err, loginErr)
+	}
+	return id, err
 }
 
 // rememberDoor asks the checks and runs the hooks of a login by a remember-me cookie.
@@ -51,7 +56,7 @@ type rememberDoor Authenticator
 
 // Admit asks whether the login is complete. A cookie proves no second factor: such a login waits until the middleware
 // Auth asks for a user. A check that asks for the user is told that there is none yet.
-func (d *rememberDoor) Admit(ctx context.Context, u models.Authenticatable) error {
+func (d *rememberDoor) Admit(ctx context.Context, u models.Authenticatable) (remember.Admission, error) {
 	a := (*Authenticator)(d)
 	d.x.results.Put(a.current(), authResult{})
 	p := &proof{request: LoginRequest{User: u, Remember: true, remembered: true}, recalled: a}
@@ -64,22 +69,14 @@ func (d *rememberDoor) Admit(ctx context.Context, u models.Authenticatable) erro
 	if errors.Is(err, ErrSecondFactor) {
 		d.x.Suspend(p)
 	}
-	return err
-}
-
-// Second returns the second factor that AnswerChallenge was given in this request, or zero.
-func (d *rememberDoor) Second() (second factor.Proof) {
-	if p, ok := d.x.Suspended().(*proof); ok {
-		second = p.request.proofs.Second
-	}
-	return second
+	return remember.Admission{Second: p.request.proofs.Second, MustEnrol: p.request.mustEnrol}, err
 }
 
 // LoggedIn runs the hooks of features.
-func (d *rememberDoor) LoggedIn(ctx context.Context, u models.Authenticatable) {
+func (d *rememberDoor) LoggedIn(ctx context.Context, u models.Authenticatable, how remember.Admission) {
 	a := (*Authenticator)(d)
-	a.x.results.Put(a.current(), authResult{user: u})
-	a.afterLogin(ctx, &proof{request: LoginRequest{User: u, Remember: true}}, &LoginResult{User: u})
+	a.x.results.Put(a.current(), authResult{user: u, mustEnrol: how.MustEnrol})
+	a.afterLogin(ctx, &proof{request: LoginRequest{User: u, Remember: true}}, &LoginResult{User: u, MustEnrol: how.MustEnrol})
 }
 
 // Login logs the user into the session, which gets a new id.
@@ -88,7 +85,7 @@ func (g *sessionGuard) Login(ctx context.Context, a *Authenticator, r LoginReque
 	if s == nil {
 		return nil, errNoSession
 	}
-	how := remember.Login{Proofs: r.proofs, Remember: r.Remember, Remembered: r.remembered}
+	how := remember.Login{Proofs: r.proofs, Remember: r.Remember, Remembered: r.remembered, MustEnrol: r.mustEnrol}
 	if err := g.m.remember.LogIn(ctx, &a.x.State, &s.s, &g.g, r.User, how); err != nil {
 		return nil, err
 	}
@@ -134,12 +131,12 @@ func (g *jwtGuard) Identify(ctx context.Context, a *Authenticator) (Identity, er
 		return Identity{}, err
 	}
 	found.TokenInfo = TokenInfo{Kind: tokens.AccessKind, ID: info.ID, claims: info.Claims, family: info.Family}
-	return Identity{User: u, Token: &found.TokenInfo}, nil
+	return Identity{User: u, Token: &found.TokenInfo, mustEnrol: info.MustEnrol}, nil
 }
 
 // Login issues the first pair of a login.
 func (g *jwtGuard) Login(ctx context.Context, a *Authenticator, r LoginRequest) (*LoginResult, error) {
-	pair, err := g.m.tokens.Issue(ctx, &a.x.State, &g.g, r.User, r.proofs.Strongest())
+	pair, err := g.m.tokens.Issue(ctx, &a.x.State, &g.g, r.User, tokens.Login{Proof: r.proofs.Strongest(), MustEnrol: r.mustEnrol})
 	if err != nil {
 		return nil, err
 	}
@@ -164,9 +161,9 @@ func pairResult(u models.Authenticatable, p tokens.Pair) *LoginResult {
 	both := &struct { // one block of memory for what lives equally long
 		LoginResult
 		TokenPair
-	}{LoginResult{User: u}, TokenPair{
+	}{LoginResult{User: u, MustEnrol: p.MustEnrol}, TokenPair{
 		AccessToken: p.Access, TokenType: request.Bearer, ExpiresIn: p.ExpiresIn,
-		RefreshToken: p.Refresh, RefreshExpiresIn: p.RefreshExpiresIn,
+		RefreshToken: p.Refresh, RefreshExpiresIn: p.RefreshExpiresIn, MustEnrol: p.MustEnrol,
 	}}
 	both.Tokens = &both.TokenPair
 	return &both.LoginResult

@@ -31,6 +31,9 @@ var databasePackages = []string{
 	"github.com/gomodule/redigo/...",
 }
 
+// featurePackages are what features need and applications without them do not link.
+var featurePackages = []string{"github.com/go-webauthn/...", "github.com/fxamacker/cbor/...", "github.com/google/go-tpm/..."}
+
 var ginOrRoot = []string{modulePath, "github.com/gin-gonic/...", "github.com/gin-contrib/..."}
 
 // importRules say what a package may depend on, directly or by way of others.
@@ -107,19 +110,19 @@ var importRules = []struct {
 		packages: ".",
 		ours:     []string{"autherr", "config", "factor", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "token", "internal/..."},
 		others:   []string{"..."},
-		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
+		never:    slices.Concat([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages, featurePackages),
 	},
 	{
 		packages: "routes",
 		ours:     []string{".", "autherr", "config", "factor", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "token", "internal/..."},
 		others:   []string{"..."},
-		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
+		never:    slices.Concat([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages, featurePackages),
 	},
 	{
 		packages: "pages",
 		ours:     []string{".", "routes", "autherr", "config", "factor", "gate", "models", "events", "stores", "stores/memstore", "hashing", "jwt", "mail", "token", "internal/..."},
 		others:   []string{"..."},
-		never:    append([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages...),
+		never:    slices.Concat([]string{"testing", "net/smtp", "github.com/wneessen/go-mail/..."}, databasePackages, featurePackages),
 	},
 	{
 		packages: "ginauthtest",
@@ -228,6 +231,24 @@ func TestFeaturesImportPublicAPI(t *testing.T) {
 				t.Errorf("%s imports %s: a feature may import %s", path, imported, strings.Join(allowed, ", "))
 			}
 		}
+	}
+}
+
+// TestSignInIsOptional checks that only programs with features/social link what it needs.
+func TestSignInIsOptional(t *testing.T) {
+	never := []string{"golang.org/x/oauth2/...", "github.com/coreos/go-oidc/...", "github.com/go-jose/..."}
+	needed := false
+	for path, p := range listPackages(t) {
+		social := matchesPath(inModule([]string{"features/social/...", "example"}), path)
+		for _, imported := range p.imports {
+			needed = needed || social && matchesPath(never, imported)
+			if p.ours() && !social && (matchesPath(never, imported) || matchesPath(inModule([]string{"features/social/..."}), imported)) {
+				t.Errorf("%s imports %s", path, imported)
+			}
+		}
+	}
+	if !needed {
+		t.Error("features/social needs none of these")
 	}
 }
 

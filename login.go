@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/accounts"
 	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/internal/realm"
-	"github.com/ginauth/ginauth/internal/request"
-	"github.com/ginauth/ginauth/internal/stamp"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -26,6 +23,10 @@ type LoginRequest struct {
 	Remember bool
 	// proofs are what was proved.
 	proofs factor.Proofs
+	// trust is the token of a trusted device, or "".
+	trust string
+	// mustEnrol says that the login can do nothing but enrol a second factor.
+	mustEnrol bool
 	// remembered says that the login goes on from one that a remember-me cookie began, and no password was given.
 	remembered bool
 }
@@ -43,6 +44,9 @@ func Remember() LoginOption { return func(r *LoginRequest) { r.Remember = true }
 // of LevelTwo, such as a passkey with user verification, completes it. Authentication tells what was proved, and
 // RequireLevel counts it. The other methods ignore this option: what they check is the password.
 func ProvedBy(p factor.Proof) LoginOption { return func(r *LoginRequest) { r.proofs.First = p } }
+
+// TrustToken presents the TokenPair.TrustToken of a former login, which skips the second factor. Browsers have a cookie.
+func TrustToken(text string) LoginOption { return func(r *LoginRequest) { r.trust = text } }
 
 // CanonicalIdentifier returns the canonical form of an email address or user name: trimmed, NFKC-normalized and
 // case-folded. All spellings of one identifier share it. User providers look it up; that of gormstore does. The error
@@ -97,15 +101,20 @@ func (a *Authenticator) Once(ctx context.Context, credentials Credentials) (*Log
 }
 
 // Validate returns the user to whom the credentials belong, and does not log the user in. It counts as an attempt.
-// The errors are those of Attempt, and ErrSecondFactor if the user has a second factor, which credentials do not prove.
+// The errors are those of Attempt, ErrSecondFactor if the user has a second factor, which credentials do not prove, and
+// ErrFactorRequired if the user must have one.
 func (a *Authenticator) Validate(ctx context.Context, credentials Credentials) (models.Authenticatable, error) {
 	p, err := a.prove(ctx, credentials, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer p.password.Attempt.Done()
+	p.once = true
 	if err := a.admit(ctx, p); err != nil {
 		return nil, err
+	}
+	if p.request.mustEnrol {
+		return nil, ErrFactorRequired
 	}
 	return p.request.User, nil
 }
@@ -139,6 +148,8 @@ type proof struct {
 	request LoginRequest
 	// password is the password that was right, or nil if none was checked.
 	password *accounts.Proof
+	// once says that the proof leads to no login.
+	once bool
 	// recalled is the handle for the guard whose remember-me cookie was the first proof, or nil.
 	recalled *Authenticator
 }
@@ -221,9 +232,11 @@ func (a *Authenticator) logIn(ctx context.Context, p *proof) (*LoginResult, erro
 	if u == nil || realm.Disabled(u) {
 		return nil, ErrInvalidCredentials
 	}
-	if !stamp.Usable(u) {
-		return nil, fmt.Errorf("%w: user %q has an empty security stamp, which nothing can be bound to", ErrConfig, request.Cut(u.AuthID(), 64))
+	u, err := m.accounts.Stamped(ctx, g.realm, u)
+	if err != nil {
+		return nil, err
 	}
+	p.request.User = u
 	stateful, ok := g.Guard.(StatefulGuard)
 	if !ok {
 		return nil, fmt.Errorf("ginauth: guard %q cannot log users in: %w", g.name, errors.ErrUnsupported)
@@ -234,6 +247,8 @@ func (a *Authenticator) logIn(ctx context.Context, p *proof) (*LoginResult, erro
 		return nil, err
 	case len(missing) > 0:
 		return a.suspend(ctx, p, missing)
+	case p.request.mustEnrol && !g.own:
+		return nil, ErrFactorRequired // another guard does not know such logins
 	}
 	if err := p.succeed(ctx); err != nil {
 		return nil, err
@@ -244,7 +259,8 @@ func (a *Authenticator) logIn(ctx context.Context, p *proof) (*LoginResult, erro
 	if err != nil {
 		return nil, err
 	}
-	a.x.results.Put(g, authResult{user: u})
+	res.MustEnrol = p.request.mustEnrol
+	a.x.results.Put(g, authResult{user: u, mustEnrol: res.MustEnrol})
 	if m.env.Events.Heard() {
 		a.x.Emit(events.Login{Meta: a.x.Meta(g.name, u.AuthID())})
 	}
@@ -258,9 +274,12 @@ func (a *Authenticator) afterLogin(ctx context.Context, p *proof, res *LoginResu
 	}
 }
 
-// continueLogin keeps this login after the user's stamp has changed, and ends all others. Password is when the password
-// was given, or zero.
-func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authenticatable, password time.Time) (*LoginResult, error) {
+// gavePassword adds that the password was given in this request.
+func (a *Authenticator) gavePassword(p *factor.Proofs) { p.Password = a.x.Now() }
+
+// continueLogin keeps this login after the user's stamp has changed, and ends all others. Prove changes what it was proved
+// by.
+func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authenticatable, prove func(*factor.Proofs)) (*LoginResult, error) {
 	g := a.current()
 	ctx, span := a.x.Span(context.WithoutCancel(ctx))
 	defer span.End()
@@ -275,7 +294,12 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 	if err != nil {
 		return nil, err
 	}
-	proofs.Password = password
+	prove(&proofs)
+	password := !proofs.Password.IsZero()
+	enrol, err := a.x.m.pending.EnrolsStill(ctx, &a.x.State, a.by(), changed, proofs)
+	if err != nil {
+		return nil, err
+	}
 	row := ""
 	if loggedIn {
 		row = a.x.session.s.Row()
@@ -285,14 +309,15 @@ func (a *Authenticator) continueLogin(ctx context.Context, changed models.Authen
 	stateful, ok := g.Guard.(StatefulGuard)
 	if _, session := g.Guard.(*sessionGuard); ok && (!session || loggedIn) {
 		res, err = stateful.Login(ctx, a, LoginRequest{
-			User: changed, Confirmed: !password.IsZero(), Remember: login.Series != "", proofs: proofs,
-			remembered: login.Remembered && password.IsZero(),
+			User: changed, Confirmed: password, Remember: login.Series != "", proofs: proofs,
+			remembered: login.Remembered && !password, mustEnrol: enrol,
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	a.x.results.Put(g, authResult{user: changed})
+	res.MustEnrol = enrol
+	a.x.results.Put(g, authResult{user: changed, mustEnrol: enrol})
 	return res, nil
 }
 

@@ -28,6 +28,7 @@ func (m *Manager) Preflight(ctx context.Context, engine *gin.Engine) []Finding {
 		m.checkRoutes(engine),
 		m.checkSettings(engine),
 		preflight.Stores(ctx, m.stores, !m.keyless),
+		preflight.Users(ctx, providers, m.hasher),
 	)
 	for _, check := range m.features.preflight {
 		found = append(found, check(ctx)...)

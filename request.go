@@ -40,6 +40,16 @@ type authResult struct {
 	user  models.Authenticatable
 	token *TokenInfo
 	err   error
+	// mustEnrol says that the login can do nothing but enrol a second factor.
+	mustEnrol bool
+}
+
+// shown returns the result as the request may see it: a login that must enrol a second factor is none on other routes.
+func (r authResult) shown(x *requestState) authResult {
+	if r.mustEnrol && !x.Enrolling {
+		return authResult{err: r.err}
+	}
+	return r
 }
 
 // errForeign says that a request met middlewares of two managers. Each knows other users under the same identifiers,
@@ -163,50 +173,11 @@ func (x *requestState) startSession(c *gin.Context) {
 }
 
 // Discard drops the changes of the request. The log says why, if there are any.
-func (x *requestState) Discard(reason string) {
-	session := x.session.s.Discard()
-	if pending := x.State.Discard(); session || pending {
-		x.Log.WarnContext(x.Context(), "ginauth: changes discarded", "reason", reason, "session", session)
-	}
-}
+func (x *requestState) Discard(reason string) { x.session.s.DiscardAll(&x.State, reason) }
 
 // Commit stores the session and completes the response's headers.
 func (x *requestState) Commit(h http.Header, status int) error {
-	ctx := x.Context()
-	defer x.RunIfDisconnected(ctx)
-	if failure := x.Outcome(); failure != nil {
-		x.Discard("the request failed")
-		return failure
-	}
-	if status == http.StatusServiceUnavailable {
-		// A request that failed has changed nothing, and a 503 sets no cookie.
-		x.Discard("the response has status 503")
-		return nil
-	}
-	// The request's own context: if the client disconnected, its changes are dropped. What had to end ended when the
-	// handler asked for it.
-	x.Settle()
-	change, err := x.session.s.Commit(ctx)
-	if err == nil {
-		err = x.RunBeforeResponse(ctx)
-	}
-	if err != nil {
-		x.session.s.Fail(err)
-		x.LogDisconnected(x.session.s.Unsaved())
-		return err
-	}
-	x.RunAfterCommit()
-	switch {
-	case change.Set != "":
-		x.Jar.Set(h, x.Jar.Session(), change.Set, x.m.cfg.Session.Cookie.MaxAge)
-	case change.Clear:
-		x.Jar.Clear(h, x.Jar.Session())
-	}
-	cookie := x.Send(h, change.Set != "" || change.Clear)
-	if cookie || change.Consulted || x.Private.Load() {
-		request.KeepPrivate(h, cookie)
-	}
-	return nil
+	return x.session.s.CommitTo(&x.State, h, status, x.m.cfg.Session.Cookie.MaxAge)
 }
 
 // NeedsCookie reports whether the commit will set or delete the session cookie.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/realm"
-	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/settings"
 	"github.com/ginauth/ginauth/internal/throttle"
 	"github.com/ginauth/ginauth/stores"
@@ -71,21 +70,11 @@ func (a *Authenticator) Throttle(ctx context.Context, field, identifier string) 
 	if g.realm.Users == nil {
 		return nil, realm.ErrNoProvider
 	}
-	canonical, err := g.realm.Canonical(field, identifier)
-	if err != nil {
-		return nil, err
-	}
-	m := a.x.m
-	s := m.limiter.Subject(&a.x.State, g.realm, field, canonical, "")
 	attempt := new(LoginAttempt)
-	defer attempt.a.Done() // nobody knows when the handler will have compared the secret
-	if err := m.limiter.ReserveIn(ctx, &attempt.a, &a.x.State, g.name, s, a.x.limits); err != nil {
+	if err := a.x.m.limiter.ReserveFor(ctx, &attempt.a, &a.x.State, g.name, g.realm, field, identifier, a.x.limits); err != nil {
 		return nil, err
 	}
-	if attempt.a.NeedsUser(g.realm) {
-		_, err = attempt.a.LookUp(ctx, g.realm, field, canonical)
-	}
-	return attempt, err
+	return attempt, nil
 }
 
 // Succeed clears the account's counts, as a login does. The error wraps ErrUnavailable.
@@ -128,13 +117,7 @@ func (m *Manager) throttleRequests(name string, limit Limit, failures bool) gin.
 		if c.Next(); !failures || len(slots) == 0 || failed(c) {
 			return
 		}
-		// The response may wait in a buffer for this, so it has what is left of the request's store time.
-		left := m.cfg.StoreTimeout - x.Budget.Used()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), left)
-		defer cancel()
-		if err := m.limiter.Refund(ctx, slots...); err != nil {
-			m.env.Log.WarnContext(c.Request.Context(), "ginauth: request stays counted", "error", request.Cut(err.Error(), 256))
-		}
+		m.limiter.RefundRequest(c.Request.Context(), &x.State, slots)
 	}
 }
 

@@ -31,14 +31,7 @@ const MaxBody = 64 * 1024 // 64 KiB
 //
 // If it returns an error, the target is unchanged.
 func DecodeJSON(c *gin.Context, into any) error {
-	types := c.Request.Header["Content-Type"]
-	if len(types) != 1 || !jsonbody.MediaType(types[0]) {
-		return ErrMediaType
-	}
-	if c.Request.Body == nil {
-		return fmt.Errorf("%w: no body", ErrMalformed)
-	}
-	return jsonbody.Error(jsonbody.Decode(c.Request.Body, MaxBody, into))
+	return jsonbody.DecodeRequest(c.Request, MaxBody, into)
 }
 
 // bearer returns the token that a request carries, or "". Its form is checked by the parsers of tokens, each of which

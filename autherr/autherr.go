@@ -42,6 +42,9 @@ var (
 	// ErrSecondFactor says that the user must prove a second factor first.
 	// Status 403.
 	ErrSecondFactor = errors.New("ginauth: second factor required")
+	// ErrFactorRequired says that the user must enrol a second factor before
+	// anything else. Status 403.
+	ErrFactorRequired = errors.New("ginauth: second factor must be enrolled")
 	// ErrStepUp says that the user must prove more, or prove it again. It is
 	// wrapped by a *StepUpError. Status 403.
 	ErrStepUp = errors.New("ginauth: step up required")

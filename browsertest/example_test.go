@@ -32,15 +32,15 @@ var modes = []mode{
 	{name: "no script, phone", language: "ar", phone: true},
 }
 
-// startExample builds the example and runs it with a new database. It returns its address.
-func startExample(t *testing.T) string {
+// startExample builds the example and runs it with a new database and arguments. It returns its address.
+func startExample(t *testing.T, args ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "example")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-C", "..", "-o", program, "./example").CombinedOutput(); err != nil {
 		t.Fatalf("build the example: %v\n%s", err, out)
 	}
-	cmd := exec.Command(program, "-addr", "127.0.0.1:0", "-db", filepath.Join(dir, "example.db"))
+	cmd := exec.Command(program, append([]string{"-addr", "127.0.0.1:0", "-db", filepath.Join(dir, "example.db")}, args...)...)
 	cmd.Env = append(os.Environ(), "GIN_MODE=test")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

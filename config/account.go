@@ -47,6 +47,14 @@ type Registration struct {
 	Guard string
 	// Fields are further ones for Config.Account.Prepare.
 	Fields map[string]string
+	// Passwordless registers a user whom the application or a feature knows by other means than a password, such as
+	// an account at another site. Password is not looked at, and the user has none. Account.HideAccountExistence does not
+	// apply: Register returns the user, or an *InputError if the address is taken. Never set it for what only a client
+	// says. The user type has to be a models.Stamped.
+	Passwordless bool
+	// EmailVerified says that the address of a passwordless user is proved. If it is taken, Register returns the user who
+	// has it, with the *InputError. Email may be "" if the provider of users is a models.AddresslessRegistrar.
+	EmailVerified bool
 }
 
 // Format writes a placeholder, whatever the verb.

@@ -122,6 +122,8 @@ type Pages struct {
 	ConfirmPassword string
 	// SecondFactor is the path of the page that asks for a second factor.
 	SecondFactor string
+	// EnrolFactor is the path of the page that sets up a second factor, for users who must have one; see Factors.
+	EnrolFactor string
 	// VerifyEmail is the path of the page that says that a mail was sent.
 	VerifyEmail string
 	// Error is the template of the page for all other errors. It is executed with an ErrorPage. Default: a page without

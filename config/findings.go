@@ -18,6 +18,8 @@ type Capabilities struct {
 	Sessions, AccessTokens, PersonalTokens bool
 	// Users says that the guard has a user provider.
 	Users bool
+	// LoginFields are the fields by which the provider looks users up, or nil without users.
+	LoginFields []string
 	// The others say what the provider supports.
 	Register, VerifyEmail, ChangeEmail, ChangePassword, ChangeStamp bool
 	// Features are the names of Config.Features.

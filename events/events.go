@@ -51,6 +51,16 @@ type Login struct {
 	Remembered bool
 }
 
+// DeviceTrusted is dispatched when a device is trusted to skip the second factor.
+type DeviceTrusted struct {
+	Meta
+	// TokenID names the device. It is not a secret.
+	TokenID string
+}
+
+// FactorsReset is dispatched when an administrator has removed all second factors of a user.
+type FactorsReset struct{ Meta }
+
 // LoginPending is dispatched when a login waits for a second factor.
 type LoginPending struct {
 	Meta
@@ -206,6 +216,12 @@ func (PasswordReset) EventName() string { return "password_reset" }
 func (PasswordResetLinkSent) EventName() string { return "password_reset_link_sent" }
 
 // EventName returns "login_pending".
+func (FactorsReset) EventName() string { return "factors_reset" }
+
+// EventName returns the name of the event.
+func (DeviceTrusted) EventName() string { return "device_trusted" }
+
+// EventName returns the name of the event.
 func (LoginPending) EventName() string { return "login_pending" }
 
 // EventName returns "factor_failed".

@@ -27,6 +27,7 @@ import (
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/features/account"
 	"github.com/ginauth/ginauth/features/recovery"
+	"github.com/ginauth/ginauth/features/social"
 	"github.com/ginauth/ginauth/features/totp"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/mail/logmail"
@@ -50,6 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; port 0 selects a free port")
 	source := flags.String("db", "example.db", "SQLite `file`, created if it does not exist, or postgres://… or mysql://…")
 	redisURL := flags.String("redis", "", "store sessions and limits in Redis at this `URL`, redis://…")
+	demoOIDC := flags.Bool("demo-oidc", false, "sign in with a provider that this program runs, and that believes everybody")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return nil
@@ -63,7 +65,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	url := "http://" + reachable(listener.Addr()) // the base URL of links in mails
-	b, err := newBlog(ctx, logger, url, *source, *redisURL)
+	demo, err := startProvider(url, *demoOIDC)    // nil if it is not wanted
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer demo.close()
+	b, err := newBlog(ctx, logger, url, *source, *redisURL, demo)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -72,13 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		logger.Warn("preflight: " + finding.String())
 	}
 
-	server := &http.Server{
-		Handler:           router,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-	}
+	server := newServer(router)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	printHints(stdout, url)
@@ -94,6 +95,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return errors.Join(err, server.Shutdown(closing), b.close(closing))
 }
 
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
+}
+
 // blog holds the state that all handlers share.
 type blog struct {
 	auth       *ginauth.Manager
@@ -104,11 +115,12 @@ type blog struct {
 	codes      *totp.Feature
 	recovery   *recovery.Feature
 	profiles   *account.Feature
+	signIn     *social.Feature // nil without -demo-oidc
 	mails      *mailbox
 	closeRedis func() error // nil without Redis
 }
 
-func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL string) (*blog, error) {
+func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL string, demo *demoProvider) (*blog, error) {
 	db, err := openDB(ctx, logger, source)
 	if err != nil {
 		return nil, err
@@ -134,6 +146,7 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 		key = ginauth.NewKey()
 		logger.Warn("APP_KEY is not set: using a temporary key, sessions end with this process")
 	}
+	b.addSignIn(demo)
 	b.auth, err = ginauth.New(ginauth.Config{
 		Key:    key,
 		Users:  b.users,
@@ -142,7 +155,7 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 		Audit:  ginauth.SlogAudit(logger),
 		Logger: logger,
 		Pages:  sitePages(), ErrorHandler: pages.ErrorHandler,
-		Features: []ginauth.Feature{b.codes, b.recovery, b.profiles},
+		Features: b.features(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, closeDB(db))
@@ -210,6 +223,9 @@ func (b *blog) routes() *gin.Engine {
 	pages.Mount(r, b.auth, b.pages) // before routes.Mount
 	r.Use(ginauth.StartSession())
 	r.NoRoute(pages.NotFound)
+	if b.signIn != nil {
+		b.signIn.Mount(r)
+	}
 
 	b.accountRoutes(r)
 	b.webRoutes(r)

@@ -40,11 +40,27 @@ type Challenge struct {
 	// Has reports whether a user has the factor. It is called at each login, after the first proof. Owner names the
 	// user in stores. An error fails the login with 503.
 	Has func(ctx context.Context, owner string, u models.Authenticatable) (bool, error)
+	// Reset removes the factor of a user, for Manager.ResetFactors. Default: all factors of the kind Name in
+	// stores.Factors are deleted.
+	Reset func(ctx context.Context, owner string) error
 }
 
 // Prove reports whether the client proved a factor of the user, whom owner names in stores. A wrong answer is no error.
 // An error means that nothing was compared.
 type Prove func(ctx context.Context, owner string, u models.Authenticatable) (bool, error)
+
+// AnswerOption changes what an answer to a challenge leads to.
+type AnswerOption func(*Answer)
+
+// Answer is what the options of an answer say.
+type Answer struct {
+	// Trust says that the device skips the second factor from now on.
+	Trust bool
+}
+
+// TrustDevice makes the device that answers skip the second factor for Config.Factors.TrustLifetime, until the password or
+// the factors of the user change. A browser gets a cookie, and other clients a TrustToken with their tokens.
+func TrustDevice() AnswerOption { return func(a *Answer) { a.Trust = true } }
 
 // Result is what a login led to.
 type Result struct {
@@ -53,6 +69,9 @@ type Result struct {
 	// Pending says that the login waits for a second factor: nobody is logged in yet. It is nil if the login is
 	// complete.
 	Pending *Pending
+	// MustEnrol says that the user must enrol a second factor: until then the login can do nothing else, see
+	// Config.Factors.
+	MustEnrol bool
 	// Tokens are the tokens that authenticate the client from now on, or nil if the guard issues none.
 	Tokens *token.Pair
 }

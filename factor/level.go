@@ -20,6 +20,17 @@ const (
 	LevelTwo Level = 2
 )
 
+// Fresh is how long ago the proof may be that a change of factors needs.
+const Fresh = 15 * time.Minute
+
+// LevelOf returns the highest level that a user with some second factors, or none, can prove.
+func LevelOf(factors []string) Level {
+	if len(factors) > 0 {
+		return LevelTwo
+	}
+	return LevelOne
+}
+
 // Methods are authentication methods by which a user proved something (RFC 8176).
 type Methods uint16
 

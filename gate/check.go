@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -36,10 +37,38 @@ func (g *Gate) inspect(ctx context.Context, ability string, resource []any) Deci
 	if !decided {
 		c.reportNoRule(ctx, g)
 	}
+	if d.outcome == conditional {
+		d = c.stepUp(ctx, g, d)
+	}
 	if d.outcome == undecided {
 		c.report(ctx, "could not decide", d.details().cause)
 	}
 	return d
+}
+
+// stepUp decides what is allowed once the user has proved enough.
+func (c *check) stepUp(ctx context.Context, g *Gate, d Decision) (decision Decision) {
+	source, ok := g.source.(ProofSource)
+	switch {
+	case c.user == nil:
+		return Decision{status: http.StatusUnauthorized}
+	case g.fixed != nil || !ok:
+		return d // which denies
+	}
+	step := d.details().step
+	defer func() {
+		if p := recover(); p != nil {
+			decision = Undecided(fmt.Errorf("gate: panic with %T while the proofs were looked up", p))
+		}
+	}()
+	switch err := source.Proved(ctx, step.Level, step.Within); {
+	case err == nil:
+		return Allow()
+	case errors.Is(err, autherr.ErrStepUp):
+		return d
+	default:
+		return Undecided(err)
+	}
 }
 
 // decide asks the before hooks and then the rule. It returns false if there is no
@@ -169,7 +198,7 @@ func (c *check) runAfter(ctx context.Context, before Decision, decidedBefore boo
 	defer func() {
 		if p := recover(); p != nil {
 			c.report(ctx, fmt.Sprintf("panic with %T in an after hook", p), nil)
-			if d.outcome == allowed {
+			if d.outcome == allowed || d.outcome == conditional {
 				d = Decision{}
 			}
 			decided = true
@@ -186,7 +215,13 @@ func (c *check) runAfter(ctx context.Context, before Decision, decidedBefore boo
 
 // mayBecome reports whether an after hook may replace the decision d by next.
 func (d Decision) mayBecome(next Decision) bool {
-	return d.outcome == allowed || d.outcome == denied && next.outcome == denied
+	switch d.outcome {
+	case allowed:
+		return true
+	case conditional:
+		return next.outcome == denied || next.outcome == undecided
+	}
+	return d.outcome == denied && next.outcome == denied
 }
 
 // whyNoRule says for the report why no rule was found.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/ginauth/ginauth/autherr"
@@ -26,7 +27,8 @@ type Decision struct {
 type detail struct {
 	ability string // the ability that was checked, set by the gate
 	message string
-	cause   error // why the rule could not decide
+	cause   error                // why the rule could not decide
+	step    *autherr.StepUpError // what the user must prove, if the decision is conditional
 }
 
 type outcome uint8
@@ -36,6 +38,7 @@ const (
 	denied outcome = iota
 	allowed
 	undecided
+	conditional // allowed once the user has proved enough
 )
 
 // Allow returns a decision that allows.
@@ -67,6 +70,15 @@ func DenyAsNotFound() Decision { return Decision{status: http.StatusNotFound} }
 // log and must not be sent to the client.
 func Undecided(cause error) Decision {
 	return Decision{outcome: undecided}.with(detail{cause: cause})
+}
+
+// StepUp returns a decision that allows once the user of the request has proved a level, as in
+// int(factor.LevelTwo), not longer ago than within, unless that is 0. Until then it denies, with
+// status 403: the error of the decision wraps an *autherr.StepUpError, and ginauth.Abort answers it
+// as Manager.RequireLevel does. A gate without a request, as from ForUser, cannot tell what was
+// proved and denies. An after hook cannot turn the decision into one that allows at once.
+func StepUp(level int, within time.Duration) Decision {
+	return Decision{outcome: conditional}.with(detail{step: &autherr.StepUpError{Level: level, Within: within}})
 }
 
 // with returns d with these details.
@@ -137,6 +149,9 @@ func (d Decision) Err() error {
 		return nil
 	}
 	details := d.details()
+	if details.step != nil {
+		details.cause = details.step
+	}
 	return &AuthorizationError{
 		Ability: details.ability,
 		Message: details.message,

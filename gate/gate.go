@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"sync/atomic"
+	"time"
 
 	"github.com/ginauth/ginauth/models"
 )
@@ -50,6 +51,15 @@ type CheckedSource interface {
 	// user returned by User is not a nil pointer, and that its AuthID does not
 	// panic and is not empty.
 	UserIsChecked()
+}
+
+// ProofSource is an optional interface of a Source that knows what its user has proved. StepUp needs
+// it.
+type ProofSource interface {
+	Source
+	// Proved returns nil if the user has proved a level, not longer ago than within unless that is 0,
+	// and otherwise an *autherr.StepUpError. Other errors mean that it could not be found out.
+	Proved(ctx context.Context, level int, within time.Duration) error
 }
 
 // FailureRecorder is an optional interface of a Source that wants to know about

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -100,17 +101,37 @@ func (b *Mailbox) WaitFor(ctx context.Context, match func(mail.Message) bool) (m
 // there is no message or if it has no link.
 func (b *Mailbox) Link(t testing.TB, kind string) string {
 	t.Helper()
+	link := firstLink(b.newest(t, kind).Text)
+	if link == "" {
+		t.Fatalf("the mail of kind %q has no link", kind)
+	}
+	return link
+}
+
+// newest waits for the newest message of a kind.
+func (b *Mailbox) newest(t testing.TB, kind string) mail.Message {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	m, err := b.WaitFor(ctx, func(m mail.Message) bool { return m.Kind == kind })
 	if err != nil {
 		t.Fatalf("no mail of kind %q: %v", kind, err)
 	}
-	link := firstLink(m.Text)
-	if link == "" {
-		t.Fatalf("the mail of kind %q has no link", kind)
+	return m
+}
+
+// code matches the codes in mails.
+var code = regexp.MustCompile(`\b[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}\b`)
+
+// Code returns the code, as in "ABCD-EFGH", in the newest message of a kind, such as mail.LoginCode. It waits and fails
+// as Link does.
+func (b *Mailbox) Code(t testing.TB, kind string) string {
+	t.Helper()
+	found := code.FindString(b.newest(t, kind).Text)
+	if found == "" {
+		t.Fatalf("the mail of kind %q has no code", kind)
 	}
-	return link
+	return found
 }
 
 // Token returns the part after "#token=" of the link in the newest message of a

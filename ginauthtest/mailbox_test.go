@@ -48,6 +48,13 @@ func TestMailbox(t *testing.T) {
 	if token := box.Token(t, "second"); token != "abc-_1" {
 		t.Errorf("token %q", token)
 	}
+	fails(t, "has no code", func(ft testing.TB) { box.Code(ft, "second") })
+	if err := box.Send(t.Context(), message("fourth", "a@example.com", "Type this:\n\n    ABCD-2345\n")); err != nil {
+		t.Fatal(err)
+	}
+	if found := box.Code(t, "fourth"); found != "ABCD-2345" {
+		t.Errorf("code %q", found)
+	}
 	fails(t, "has no link", func(ft testing.TB) { box.Link(ft, "third") })
 	m, err := box.WaitFor(t.Context(), func(m mail.Message) bool { return m.Text[0] == 'S' })
 	if err != nil || ginauthtest.FirstLinkForTest(m.Text) != "https://one.test/a?b=c" {

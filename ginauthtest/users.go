@@ -26,14 +26,15 @@ type Users struct {
 }
 
 var (
-	_ models.UserProvider    = (*Users)(nil)
-	_ models.Registrar       = (*Users)(nil)
-	_ models.Prototype       = (*Users)(nil)
-	_ models.PasswordUpdater = (*Users)(nil)
-	_ models.PasswordChanger = (*Users)(nil)
-	_ models.StampChanger    = (*Users)(nil)
-	_ models.EmailVerifier   = (*Users)(nil)
-	_ models.EmailChanger    = (*Users)(nil)
+	_ models.UserProvider         = (*Users)(nil)
+	_ models.Registrar            = (*Users)(nil)
+	_ models.AddresslessRegistrar = (*Users)(nil)
+	_ models.Prototype            = (*Users)(nil)
+	_ models.PasswordUpdater      = (*Users)(nil)
+	_ models.PasswordChanger      = (*Users)(nil)
+	_ models.StampChanger         = (*Users)(nil)
+	_ models.EmailVerifier        = (*Users)(nil)
+	_ models.EmailChanger         = (*Users)(nil)
 )
 
 // Get returns the user with an identifier, or nil if there is none.
@@ -133,6 +134,19 @@ func (s *Users) CreateUser(ctx context.Context, u models.Authenticatable) error 
 	if err != nil {
 		return err
 	}
+	return s.create(ctx, user, canonical)
+}
+
+// CreateAddresslessUser is CreateUser for a user without an email address.
+func (s *Users) CreateAddresslessUser(ctx context.Context, u models.Authenticatable) error {
+	user, ok := u.(*models.User)
+	if !ok || user == nil || user.Email != "" {
+		return fmt.Errorf("ginauthtest: create user: got %T, want *models.User without an address", u)
+	}
+	return s.create(ctx, user, "none:"+rand.Text())
+}
+
+func (s *Users) create(ctx context.Context, user *models.User, canonical string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byEmail(canonical) != nil {

@@ -37,6 +37,13 @@ func New(config Config) (*Manager, error) {
 }
 
 // newDummy hashes a random password. It returns an error if the driver cannot
+// Readable reports whether Verify can compare passwords with a hash: one of the drivers
+// recognizes it, and it is not malformed.
+func (m *Manager) Readable(encoded string) bool {
+	_, _, err := m.read(encoded)
+	return err == nil
+}
+
 // read the result.
 func newDummy(driver Driver) (string, error) {
 	encoded, err := driver.Hash(rand.Text())

@@ -34,8 +34,14 @@ const (
 	// NewDevice is sent to a user after a login from an unknown device.
 	NewDevice = "new_device"
 	// FactorChanged is sent to a user whose second factors were changed. Data.Field says how: FactorAdded,
-	// FactorRemoved, CodeUsed or CodesReplaced.
+	// FactorRemoved, CodeUsed, CodesReplaced, FactorsReset, PasskeyAdded, PasskeyRemoved, IdentityLinked or
+	// IdentityUnlinked.
 	FactorChanged = "factor_changed"
+	// LoginLink is sent to a user who asked to log in without a password. It contains a link, and Data.Code too
+	// if it is not "".
+	LoginLink = "login_link"
+	// LoginCode is sent to a user who logs in. It contains Data.Code.
+	LoginCode = "login_code"
 	// AccountDeleted is sent to the address of an account that was deleted.
 	AccountDeleted = "account_deleted"
 )
@@ -46,19 +52,26 @@ const (
 	FactorRemoved = "removed"
 	CodeUsed      = "code_used"
 	CodesReplaced = "codes_replaced"
+	FactorsReset  = "reset"
+	// A passkey logs in by itself.
+	PasskeyAdded   = "passkey_added"
+	PasskeyRemoved = "passkey_removed"
+	// An account at another site became a way to log in, or is none any more.
+	IdentityLinked   = "identity_linked"
+	IdentityUnlinked = "identity_unlinked"
 )
 
 // Kinds returns all kinds for which Templates has messages.
 func Kinds() []string {
 	return []string{
 		VerifyEmail, ResetPassword, PasswordChanged, EmailChange, EmailChanged, AlreadyRegistered, RegistrationFailed, NewDevice,
-		FactorChanged, AccountDeleted,
+		FactorChanged, LoginLink, LoginCode, AccountDeleted,
 	}
 }
 
 // needsLink reports whether messages of a kind must contain a link.
 func needsLink(kind string) bool {
-	return slices.Contains([]string{VerifyEmail, ResetPassword, EmailChange}, kind)
+	return slices.Contains([]string{VerifyEmail, ResetPassword, EmailChange, LoginLink}, kind)
 }
 
 // Data is the data that templates are executed with. It prints as a placeholder
@@ -75,12 +88,14 @@ type Data struct {
 	Email string
 	// URL is the link in the message. It is an absolute http or https URL of at
 	// most 2048 bytes. It must be made from the configured URL of the
-	// application, and never from the request. VerifyEmail, ResetPassword and
-	// EmailChange require it. In other kinds it may be "". There it leads to a
+	// application, and never from the request. VerifyEmail, ResetPassword,
+	// EmailChange and LoginLink require it. In other kinds it may be "". There it leads to a
 	// page where the user can secure the account, for example by requesting a
 	// new password.
 	URL string
-	// Expires is the time for which the link is valid, or 0 to omit it.
+	// Code is the code that a user logs in with, or "". LoginCode requires it.
+	Code string
+	// Expires is the time for which the link or the code is valid, or 0 to omit it.
 	Expires time.Duration
 	// At is the time of the event that the message reports, or the zero time to
 	// omit it.
@@ -117,6 +132,7 @@ func (d Data) clean(kind string) (Data, error) {
 	d.Address = cleanUntrusted(d.Address, maxName)
 	d.Device = cleanUntrusted(d.Device, maxDevice)
 	d.Field = cleanUntrusted(d.Field, maxName)
+	d.Code = cleanUntrusted(d.Code, maxName)
 	switch {
 	case d.AppName == "":
 		return d, fmt.Errorf("%w: AppName is empty", ErrTemplate)
@@ -124,6 +140,8 @@ func (d Data) clean(kind string) (Data, error) {
 		return d, fmt.Errorf("%w: Email is not an address", ErrTemplate)
 	case d.Expires < 0:
 		return d, fmt.Errorf("%w: Expires is negative", ErrTemplate)
+	case d.Code == "" && kind == LoginCode:
+		return d, fmt.Errorf("%w: %s needs a Code", ErrTemplate, kind)
 	case d.URL == "" && needsLink(kind):
 		return d, fmt.Errorf("%w: %s needs a URL", ErrTemplate, kind)
 	case d.URL != "" && !isLink(d.URL):

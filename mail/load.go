@@ -208,11 +208,14 @@ func (l *loader) layout(language string) string {
 func (l *loader) try(t *template, kind string) {
 	full := Data{
 		AppName: "Example", Name: "Ann", Email: "ann@example.com", URL: "https://example.com/?token=example",
-		Expires: time.Hour, At: time.Unix(0, 0), Address: "192.0.2.1", Device: "Firefox on Linux",
+		Code: "ABCD-EFGH", Expires: time.Hour, At: time.Unix(0, 0), Address: "192.0.2.1", Device: "Firefox on Linux",
 	}
 	least := Data{AppName: "Example"}
 	if needsLink(kind) {
 		least.URL = full.URL
+	}
+	if kind == LoginCode {
+		least.Code = full.Code
 	}
 	_, text, html, err := t.render(full)
 	if err == nil && needsLink(kind) {
@@ -222,6 +225,9 @@ func (l *loader) try(t *template, kind string) {
 		case html != "" && !strings.Contains(html, full.URL):
 			err = fmt.Errorf("%w: %s.html does not contain {{.URL}}", ErrTemplate, t.name)
 		}
+	}
+	if err == nil && kind == LoginCode && (!strings.Contains(text, full.Code) || html != "" && !strings.Contains(html, full.Code)) {
+		err = fmt.Errorf("%w: %s does not contain {{.Code}}", ErrTemplate, t.name)
 	}
 	_, _, _, errLeast := t.render(least)
 	for _, err := range []error{err, errLeast} {

@@ -17,7 +17,7 @@ const link = "https://example.com/auth/verify?token=a-b_c&x=1+2%3D"
 
 func data() mail.Data {
 	return mail.Data{
-		AppName: "Shop", Name: "Ann", Email: "ann@example.com", URL: link, Expires: time.Hour,
+		AppName: "Shop", Name: "Ann", Email: "ann@example.com", URL: link, Code: "ABCD-EFGH", Expires: time.Hour,
 		At: time.Date(2030, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)), Address: "192.0.2.7", Device: "Firefox on Linux",
 	}
 }
@@ -81,7 +81,13 @@ func TestOmittedDataIsNotRendered(t *testing.T) {
 	templates := newTemplates(t, "", nil)
 	for _, kind := range mail.Kinds() {
 		d := mail.Data{AppName: "Shop"}
-		if kind == mail.VerifyEmail || kind == mail.ResetPassword || kind == mail.EmailChange {
+		if kind == mail.LoginCode {
+			if _, _, _, err := templates.Render(kind, "", d); !errors.Is(err, mail.ErrTemplate) {
+				t.Errorf("%s without a code: %v", kind, err)
+			}
+			d.Code = "ABCD-EFGH"
+		}
+		if kind == mail.VerifyEmail || kind == mail.ResetPassword || kind == mail.EmailChange || kind == mail.LoginLink {
 			if _, _, _, err := templates.Render(kind, "", d); !errors.Is(err, mail.ErrTemplate) {
 				t.Errorf("%s without a link: %v", kind, err)
 			}

@@ -148,6 +148,29 @@ type ManyIdentifiers interface {
 	ManyIdentifiers() bool
 }
 
+// LoginFields is the optional capability of a provider that names the fields by which it
+// looks users up. Without it the field is "email". The endpoints of package routes take a
+// login by each of the fields, and the pages ask for the first.
+type LoginFields interface {
+	// LoginFields returns the fields, at least one, in the order of preference.
+	LoginFields() []string
+}
+
+// UserChecker is the optional capability of a provider that finds users who cannot log in, and
+// the reason for it in its table. Manager.Preflight reports what it finds.
+type UserChecker interface {
+	// CheckUsers returns one sentence for each problem, without the data of users.
+	CheckUsers(ctx context.Context, hash HashCheck) (problems []string, err error)
+}
+
+// HashCheck is what a UserChecker knows of password hashes.
+type HashCheck struct {
+	// Longest is the length of a new hash in bytes.
+	Longest int
+	// Readable reports whether passwords can be compared with a stored hash.
+	Readable func(hash string) bool
+}
+
 // Registrar is the optional capability of a provider that can create users.
 type Registrar interface {
 	// CreateUser stores a new user. The error wraps ErrTaken if another user
@@ -155,6 +178,16 @@ type Registrar interface {
 	// an identifier is missing or malformed. A *FieldError names the field.
 	// Manager.Register returns an *InputError of a hook as it is.
 	CreateUser(ctx context.Context, u Authenticatable) error
+}
+
+// AddresslessRegistrar is the optional capability of a provider that can create
+// users without an email address, who log in by other means.
+type AddresslessRegistrar interface {
+	// CreateAddresslessUser stores a new user who has no email address. Nobody is
+	// found by the address "", and any number of users have none. The errors are
+	// those of Registrar.CreateUser. The error wraps errors.ErrUnsupported if
+	// users of this type need an address.
+	CreateAddresslessUser(ctx context.Context, u Authenticatable) error
 }
 
 // Prototype is the optional capability of a provider that can make an empty

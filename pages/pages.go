@@ -23,6 +23,7 @@ type site struct {
 	texts   *texts
 	pages   templates
 	forms   map[routes.Route]form
+	login   string // the field in which users say who they are
 	// kept is HTML by keptPage, and keptCount how much.
 	kept      sync.Map
 	keptCount atomic.Int64
@@ -95,6 +96,7 @@ func newSite(base string, m *ginauth.Manager, options Options) *site {
 		TOTP:   slices.Contains(web.Features, "totp"), Recovery: slices.Contains(web.Features, "recovery"),
 		Account: slices.Contains(web.Features, "account"),
 	}
+	s.login = web.LoginFields[0]
 	s.forms = s.makeForms()
 	return s
 }

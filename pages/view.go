@@ -130,6 +130,20 @@ func (v *View) Field(name, label, kind, autocomplete string) *Input {
 	return v.input(Field{Name: name, Label: label, Type: kind, Autocomplete: autocomplete, Required: true})
 }
 
+// LoginField returns the field in which users say who they are: the first that the provider looks users up by. Apart
+// from "email", "username" and "phone" that is taken for one of several identifiers.
+func (v *View) LoginField() *Input {
+	switch v.site.login {
+	case "email":
+		return v.Field("email", "Email address", "email", "username webauthn").Valued(v.Email())
+	case "username":
+		return v.Field("username", "User name", "text", "username webauthn")
+	case "phone":
+		return v.Field("phone", "Phone number", "tel", "username webauthn")
+	}
+	return v.Field(v.site.login, "Email address or user name", "text", "username webauthn")
+}
+
 // Own returns one of the RegisterFields as Field does.
 func (v *View) Own(f Field) *Input { return v.input(f) }
 

@@ -125,7 +125,11 @@ func returning(c *gin.Context, a *ginauth.Authenticator) string {
 
 // userReply returns a response that contains the user.
 func (s *server) userReply(status int, res *ginauth.LoginResult) reply {
-	return reply{status: status, body: map[string]any{"user": s.options.User(res.User)}}
+	body := map[string]any{"user": s.options.User(res.User)}
+	if res.MustEnrol {
+		body["must_enrol"] = true
+	}
+	return reply{status: status, body: body}
 }
 
 // pendingReply returns the response to a login that waits for a second factor.

@@ -9,16 +9,32 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/accounts"
 	"github.com/ginauth/ginauth/models"
 )
 
 // Decode reads the texts of a request's body, JSON or form, for endpoints of features. The query is not read, other
 // fields are ignored, and a field that is missing stays as it is. The errors are those of ginauth.DecodeJSON.
-func Decode(c *gin.Context, texts map[string]*string) error {
+func Decode(c *gin.Context, texts map[string]*string) error { return decodeFields(c, texts, nil) }
+
+// DecodeAnswer is Decode for the answer to a challenge. It also reads the flag "trust", which makes the device skip the
+// second factor from then on, as factor.TrustDevice says.
+func DecodeAnswer(c *gin.Context, texts map[string]*string) (options []factor.AnswerOption, err error) {
+	trust := false
+	if err := decodeFields(c, texts, map[string]*bool{"trust": &trust}); err != nil {
+		return nil, err
+	}
+	if trust {
+		options = append(options, factor.TrustDevice())
+	}
+	return options, nil
+}
+
+func decodeFields(c *gin.Context, texts map[string]*string, flags map[string]*bool) error {
 	types := c.Request.Header["Content-Type"]
 	if len(types) == 1 && isForm(types[0]) {
-		return decode(c, textFields(texts))
+		return decode(c, formFields{texts, flags})
 	}
 	var body map[string]any
 	if err := ginauth.DecodeJSON(c, &body); err != nil {
@@ -34,15 +50,29 @@ func Decode(c *gin.Context, texts map[string]*string) error {
 			*into = text
 		}
 	}
+	for name, into := range flags {
+		value, given := body[name]
+		flag, ok := value.(bool)
+		if given && !ok {
+			return &ginauth.InputError{Field: name, Reason: "is not a boolean"}
+		}
+		*into = flag
+	}
 	return nil
 }
 
-// textFields is the input of a form that has texts only.
-type textFields map[string]*string
+// formFields is the input of a form of texts and flags.
+type formFields struct {
+	texts map[string]*string
+	flags map[string]*bool
+}
 
-func (t textFields) fields() (all []field) {
-	for name, into := range t {
+func (f formFields) fields() (all []field) {
+	for name, into := range f.texts {
 		all = append(all, field{name: name, text: into})
+	}
+	for name, into := range f.flags {
+		all = append(all, field{name: name, flag: into})
 	}
 	return all
 }
@@ -99,6 +129,9 @@ func loginBody(res *ginauth.LoginResult, more []Field) any {
 		_ = json.Unmarshal(data, &body)
 	default:
 		body["user"] = defaultUser(res.User)
+		if res.MustEnrol {
+			body["must_enrol"] = true
+		}
 	}
 	for _, f := range more {
 		body[f.Name] = f.Value

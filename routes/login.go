@@ -2,6 +2,7 @@ package routes
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -14,40 +15,100 @@ func (s *server) loginRoutes() []endpoint {
 	throttle := s.m.ThrottleLogins()
 	return []endpoint{
 		{Login, s.sessions, public(throttle), s.answer(Login, s.login)},
-		{Logout, true, public(), s.answer(Logout, s.logout)},
+		{Logout, true, public(s.m.AllowEnrolment()), s.answer(Logout, s.logout)},
 		{Me, true, []gin.HandlerFunc{s.m.Auth(s.guards()...)}, s.answer(Me, s.me)},
 		{ChangePassword, s.can.ChangePassword, s.users(throttle), s.answer(ChangePassword, s.changePassword)},
-		{ConfirmPassword, true, s.users(throttle), s.answer(ConfirmPassword, s.confirmPassword)},
-		{PasswordConfirmed, true, s.users(), s.answer(PasswordConfirmed, s.passwordConfirmed)},
+		{ConfirmPassword, true, s.enrolling(throttle), s.answer(ConfirmPassword, s.confirmPassword)},
+		{PasswordConfirmed, true, s.enrolling(), s.answer(PasswordConfirmed, s.passwordConfirmed)},
 	}
 }
 
+// loginInput is the body of POST /login and POST /token: one of the identifiers that users have,
+// and the password.
 type loginInput struct {
-	Email    string `json:"email"`
+	loginFields
+	// names are the fields of identifiers. Their values in a form are stored in typed.
+	names []string
+	typed map[string]string
+	// sent are all fields of a JSON body. The decoder calls UnmarshalJSON on a new value,
+	// which has no names.
+	sent map[string]json.RawMessage
+	// device says that the body is that of POST /token.
+	device bool
+}
+
+type loginFields struct {
 	Password string `json:"password"`
 	Remember bool   `json:"remember"`
+	Device   string `json:"device_token"`
+	Trust    string `json:"trust_token"`
+}
+
+func newLoginInput(names []string, device bool) *loginInput {
+	return &loginInput{names: names, typed: make(map[string]string), device: device}
 }
 
 func (in *loginInput) fields() []field {
-	return []field{
-		{name: "email", text: &in.Email}, {name: "password", text: &in.Password}, {name: "remember", flag: &in.Remember},
+	var list []field
+	for _, name := range in.names {
+		list = append(list, field{name: name, into: in.typed})
 	}
+	list = append(list, field{name: "password", text: &in.Password}, field{name: "remember", flag: &in.Remember})
+	if in.device {
+		list = append(list, field{name: "device_token", text: &in.Device}, field{name: "trust_token", text: &in.Trust})
+	}
+	return list
 }
 
-func (in *loginInput) credentials() ginauth.Credentials {
-	return ginauth.Credentials{"email": in.Email, "password": in.Password}
+// UnmarshalJSON implements json.Unmarshaler.
+func (in *loginInput) UnmarshalJSON(data []byte) error {
+	if err := json.Unmarshal(data, &in.loginFields); err != nil {
+		return err
+	}
+	return json.Unmarshal(data, &in.sent)
+}
+
+// credentials returns the one identifier that was sent, with the password.
+func (in *loginInput) credentials(names []string) (ginauth.Credentials, error) {
+	typed := in.typed
+	if in.sent != nil {
+		var err error
+		if typed, err = textsOf(in.sent, names); err != nil {
+			return nil, err
+		}
+	}
+	credentials, given := ginauth.Credentials{"password": in.Password}, ""
+	for _, name := range names {
+		switch {
+		case typed[name] == "":
+		case given != "":
+			return nil, &ginauth.InputError{Field: name, Reason: "must not be sent beside " + given}
+		default:
+			given = name
+			credentials[name] = typed[name]
+		}
+	}
+	if given == "" {
+		credentials[names[0]] = ""
+	}
+	return credentials, nil
 }
 
 func (s *server) login(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
-	var in loginInput
-	if err := decode(c, &in); err != nil {
+	names := s.loginFields(s.options.SessionGuard)
+	in := newLoginInput(names, false)
+	if err := decode(c, in); err != nil {
+		return reply{}, err
+	}
+	credentials, err := in.credentials(names)
+	if err != nil {
 		return reply{}, err
 	}
 	var options []ginauth.LoginOption
 	if in.Remember {
 		options = append(options, ginauth.Remember())
 	}
-	res, err := a.Guard(s.options.SessionGuard).Attempt(c.Request.Context(), in.credentials(), options...)
+	res, err := a.Guard(s.options.SessionGuard).Attempt(c.Request.Context(), credentials, options...)
 	if err != nil {
 		return reply{}, err
 	}
@@ -57,6 +118,14 @@ func (s *server) login(c *gin.Context, a *ginauth.Authenticator) (reply, error) 
 	r := s.userReply(http.StatusOK, res)
 	r.page = a.Guard(s.options.SessionGuard).Intended() // removes it, so that the next user does not get it
 	return r, nil
+}
+
+// loginFields returns the fields by which the users of a guard log in.
+func (s *server) loginFields(guard string) []string {
+	if can, ok := s.m.Capabilities(guard); ok && len(can.LoginFields) > 0 {
+		return can.LoginFields
+	}
+	return []string{"email"}
 }
 
 // logout ends the login by session and the login by access token, if there are

@@ -93,7 +93,13 @@ func (s *server) describe(route Route, method string, parameters []object) objec
 // body returns the request body of an operation: the fields that the handler reads.
 func (s *server) body(route Route, op operation) object {
 	properties, required := make(object), []string{}
-	fields := op.input().fields()
+	fields, optional := op.input().fields(), op.optional
+	switch route {
+	case Login:
+		fields, optional = s.describeLogin(s.options.SessionGuard, false, optional)
+	case IssueTokens:
+		fields, optional = s.describeLogin(s.options.AccessGuard, true, optional)
+	}
 	if route == Register {
 		for _, name := range s.options.RegisterFields {
 			fields = append(fields, field{name: name, text: new(string)})
@@ -101,7 +107,7 @@ func (s *server) body(route Route, op operation) object {
 	}
 	for _, f := range fields {
 		properties[f.name] = f.schema()
-		if !slices.Contains(op.optional, f.name) && !slices.Contains(s.options.RegisterFields, f.name) {
+		if !slices.Contains(optional, f.name) && !slices.Contains(s.options.RegisterFields, f.name) {
 			required = append(required, f.name)
 		}
 	}
@@ -110,6 +116,16 @@ func (s *server) body(route Route, op operation) object {
 		"required": len(required) > 0,
 		"content":  object{"application/json": object{"schema": schema}, formType: object{"schema": formSchema(schema)}},
 	}
+}
+
+// describeLogin returns the fields of a login. Of several identifiers one is sent, so none is
+// required.
+func (s *server) describeLogin(guard string, device bool, optional []string) ([]field, []string) {
+	names := s.loginFields(guard)
+	if len(names) > 1 {
+		optional = append(slices.Clone(optional), names...)
+	}
+	return newLoginInput(names, device).fields(), optional
 }
 
 // schema returns the schema of a field in JSON.

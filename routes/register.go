@@ -50,9 +50,14 @@ func (in *registerInput) further(declared []string) (map[string]string, error) {
 	if in.sent == nil {
 		return in.more, nil // the body is a form
 	}
-	more := make(map[string]string)
-	for key, value := range in.sent {
-		for _, name := range declared {
+	return textsOf(in.sent, declared)
+}
+
+// textsOf returns the texts of some fields of a JSON body.
+func textsOf(sent map[string]json.RawMessage, names []string) (map[string]string, error) {
+	texts := make(map[string]string)
+	for key, value := range sent {
+		for _, name := range names {
 			if !strings.EqualFold(key, name) || string(value) == "null" {
 				continue
 			}
@@ -60,8 +65,8 @@ func (in *registerInput) further(declared []string) (map[string]string, error) {
 			if json.Unmarshal(value, &text) != nil {
 				return nil, &ginauth.InputError{Field: name, Reason: "must be a string"}
 			}
-			more[name] = text
+			texts[name] = text
 		}
 	}
-	return more, nil
+	return texts, nil
 }

@@ -147,6 +147,11 @@ func (s *server) users(before ...gin.HandlerFunc) []gin.HandlerFunc {
 	return append([]gin.HandlerFunc{s.m.Auth(s.guards()...), refusePersonalTokens}, before...)
 }
 
+// enrolling is users for a route that is also for a login that must enrol a second factor.
+func (s *server) enrolling(before ...gin.HandlerFunc) []gin.HandlerFunc {
+	return append([]gin.HandlerFunc{s.m.AllowEnrolment()}, s.users(before...)...)
+}
+
 // guards returns the names of the guards that authenticate requests.
 func (s *server) guards() []string {
 	var names []string

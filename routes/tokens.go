@@ -23,25 +23,19 @@ func (s *server) tokenRoutes() []endpoint {
 	}
 }
 
-// issueInput is the body of POST /token. Remember is ignored: a refresh token has
-// its own lifetime.
-type issueInput struct {
-	loginInput
-	Device string `json:"device_token"`
-}
-
-func (in *issueInput) fields() []field {
-	return append(in.loginInput.fields(), field{name: "device_token", text: &in.Device})
-}
-
 func (s *server) issueTokens(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
-	var in issueInput
-	if err := decode(c, &in); err != nil {
+	// Remember is ignored: a refresh token has its own lifetime.
+	names := s.loginFields(s.options.AccessGuard)
+	in := newLoginInput(names, true)
+	if err := decode(c, in); err != nil {
 		return reply{}, err
 	}
-	credentials := in.credentials()
+	credentials, err := in.credentials(names)
+	if err != nil {
+		return reply{}, err
+	}
 	credentials["device_token"] = in.Device
-	res, err := a.Guard(s.options.AccessGuard).Attempt(c.Request.Context(), credentials)
+	res, err := a.Guard(s.options.AccessGuard).Attempt(c.Request.Context(), credentials, ginauth.TrustToken(in.Trust))
 	if err != nil {
 		return reply{}, err
 	}

@@ -19,6 +19,10 @@ const (
 	Confirmation Kind = "confirmation"
 	// Pending is a login that waits for a second factor.
 	Pending Kind = "pending"
+	// OneTime is a link or a code that was sent to a user, to log in with once.
+	OneTime Kind = "onetime"
+	// Trusted is a device that skips the second factor.
+	Trusted Kind = "trusted"
 	// Revoked records that something ended before it expired, such as a signed
 	// token or a session that is kept in a cookie.
 	Revoked Kind = "revoked"

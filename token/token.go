@@ -22,6 +22,11 @@ type Pair struct {
 	RefreshToken string `json:"refresh_token"`
 	// RefreshExpiresIn is the lifetime of the refresh token if it is not used, in seconds.
 	RefreshExpiresIn int64 `json:"refresh_expires_in"`
+	// MustEnrol says that the login can do nothing but enrol a second factor, see Config.Factors.
+	MustEnrol bool `json:"must_enrol,omitempty"`
+	// TrustToken skips the second factor of the user's next logins, or is "". The client sends it with its next
+	// credentials. It opens nothing alone.
+	TrustToken string `json:"trust_token,omitempty"`
 	// DeviceToken says that this client has logged into the account by a password, or is "". The client sends it with
 	// the credentials of its next login, which is then counted apart from those of strangers. It opens nothing.
 	DeviceToken string `json:"device_token,omitempty"`

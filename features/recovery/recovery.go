@@ -91,17 +91,17 @@ func (f *Feature) Left(ctx context.Context, a *ginauth.Authenticator) (int, erro
 }
 
 // Regenerate makes new codes for the request's user in place of all former ones, and returns them, this once. The user
-// is told by mail. The errors are those of Left, ginauth.ErrEmailNotVerified, and *autherr.StepUpError if the login was
-// proved by a second factor more than 15 minutes ago. Put the middleware ConfirmPassword before it.
+// is told by mail. The errors are those of Left, ginauth.ErrEmailNotVerified, and *autherr.StepUpError if
+// Authenticator.MayChangeFactors refuses the login. Put the middleware ConfirmPassword before it.
 func (f *Feature) Regenerate(ctx context.Context, a *ginauth.Authenticator) ([]string, error) {
 	u, err := routes.Owner(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	if v, ok := u.(models.EmailVerifiable); ok && !v.AuthEmailVerified() {
+	if v, ok := u.(models.EmailVerifiable); ok && v.AuthEmail() != "" && !v.AuthEmailVerified() {
 		return nil, ginauth.ErrEmailNotVerified
 	}
-	if err := f.fresh(ctx, a); err != nil {
+	if err := a.MayChangeFactors(ctx); err != nil {
 		return nil, err
 	}
 	owner := a.Owner(u)
@@ -120,15 +120,6 @@ func (f *Feature) Regenerate(ctx context.Context, a *ginauth.Authenticator) ([]s
 	f.auth.Dispatch(ctx, Regenerated{a.EventMeta(u.AuthID())})
 	a.TellFactor(ctx, u, mail.CodesReplaced)
 	return codes, nil
-}
-
-// fresh refuses a login by two factors whose second one is old: a password alone must not replace it.
-func (f *Feature) fresh(ctx context.Context, a *ginauth.Authenticator) error {
-	proved, err := a.Authentication(ctx)
-	if err != nil || proved.Level < factor.LevelTwo {
-		return err
-	}
-	return proved.Meets(factor.LevelTwo, 15*time.Minute, f.now())
 }
 
 // grouped returns a code as people read it.
@@ -163,7 +154,9 @@ func normalize(text string) (string, error) {
 // Answer completes a pending login by a code, which is then used, and returns how many are left. The token may be "" for
 // the pending login of the session. The user is told by mail. The errors are those of Authenticator.AnswerChallenge, and
 // *InputError for a text that is no code.
-func (f *Feature) Answer(ctx context.Context, a *ginauth.Authenticator, token, code string) (res *ginauth.LoginResult, left int, err error) {
+func (f *Feature) Answer(
+	ctx context.Context, a *ginauth.Authenticator, token, code string, options ...factor.AnswerOption,
+) (res *ginauth.LoginResult, left int, err error) {
 	code, err = normalize(code)
 	if err != nil {
 		return nil, 0, err
@@ -178,7 +171,7 @@ func (f *Feature) Answer(ctx context.Context, a *ginauth.Authenticator, token, c
 		f.auth.Dispatch(ctx, Used{a.EventMeta(u.AuthID()), left})
 		a.TellFactor(ctx, u, mail.CodeUsed)
 		return true, err
-	})
+	}, options...)
 	return res, left, err
 }
 

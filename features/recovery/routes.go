@@ -28,12 +28,13 @@ func (f *Feature) Mount(group routes.Router) {
 
 func (f *Feature) answer(c *gin.Context) {
 	var token, code string
-	if err := routes.Decode(c, map[string]*string{"token": &token, "code": &code}); err != nil {
+	options, err := routes.DecodeAnswer(c, map[string]*string{"token": &token, "code": &code})
+	if err != nil {
 		ginauth.Abort(c, err)
 		return
 	}
 	a := ginauth.From(c)
-	res, left, err := f.Answer(c.Request.Context(), a, token, code)
+	res, left, err := f.Answer(c.Request.Context(), a, token, code, options...)
 	if err != nil {
 		routes.Answer(c, routes.Response{Err: err})
 		return

@@ -16,7 +16,7 @@ const fresh = 15 * time.Minute
 
 // Mount adds the endpoints:
 //
-//	POST   /login/totp      {token, code}     completes a pending login; browsers need no token
+//	POST   /login/totp      {token, code, trust}  completes a pending login; browsers need no token
 //	GET    /totp            200 {"enabled", "since"}
 //	POST   /totp/enrolment  200 {"enrolment", "secret", "url", "png"}; needs a confirmed password
 //	POST   /totp            {enrolment, code} 204, or new tokens; needs a confirmed password
@@ -26,13 +26,14 @@ const fresh = 15 * time.Minute
 // It panics if there is no guard of Options.Guards.
 func (f *Feature) Mount(group routes.Router) {
 	start := f.auth.StartSession()
+	enrol := f.auth.AllowEnrolment()
 	users, confirmed := f.auth.Auth(routes.FeatureGuards(f.auth, f.options.Guards)...), f.auth.ConfirmPassword()
 	var standard ginauth.Limit
 	guesses := f.auth.ThrottleFailures("totp", standard)
 	group.POST("/login/totp", routes.NoStore, start, ginauth.Public(), guesses, f.answer)
-	group.GET("/totp", routes.NoStore, start, users, f.show)
-	group.POST("/totp/enrolment", routes.NoStore, start, users, confirmed, f.begin)
-	group.POST("/totp", routes.NoStore, start, users, confirmed, guesses, f.confirm)
+	group.GET("/totp", routes.NoStore, start, enrol, users, f.show)
+	group.POST("/totp/enrolment", routes.NoStore, start, enrol, users, confirmed, f.begin)
+	group.POST("/totp", routes.NoStore, start, enrol, users, confirmed, guesses, f.confirm)
 	group.POST("/totp/confirm", routes.NoStore, start, users, guesses, f.stepUp)
 	proved := f.auth.RequireLevel(factor.LevelTwo, fresh)
 	group.DELETE("/totp", routes.NoStore, start, users, proved, f.disable)
@@ -41,12 +42,13 @@ func (f *Feature) Mount(group routes.Router) {
 
 func (f *Feature) answer(c *gin.Context) {
 	var token, code string
-	if err := routes.Decode(c, map[string]*string{"token": &token, "code": &code}); err != nil {
+	options, err := routes.DecodeAnswer(c, map[string]*string{"token": &token, "code": &code})
+	if err != nil {
 		ginauth.Abort(c, err)
 		return
 	}
 	a := ginauth.From(c)
-	res, err := f.Answer(c.Request.Context(), a, token, code)
+	res, err := f.Answer(c.Request.Context(), a, token, code, options...)
 	if err != nil {
 		routes.Answer(c, routes.Response{Err: err})
 		return

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/routes"
@@ -86,8 +87,8 @@ func (f *Feature) find(ctx context.Context, owner string) (stores.Factor, bool, 
 // Enabled reports whether a user of the request's guard has the factor, and since when. The error wraps
 // ginauth.ErrUnavailable.
 func (f *Feature) Enabled(ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable) (since time.Time, ok bool, err error) {
-	factor, ok, err := f.find(ctx, a.Owner(u))
-	return factor.Created, ok, err
+	found, ok, err := f.find(ctx, a.Owner(u))
+	return found.Created, ok, err
 }
 
 // encoding is that of secrets in apps.
@@ -95,7 +96,7 @@ var encoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // Begin begins the enrolment of a user who is logged in, and stores nothing. The errors are ginauth.ErrEmailNotVerified
 // if the user's address is not verified: the factor of a stranger who registered it would lock its owner out; an error
-// wrapping ginauth.ErrConflict if the user has the factor, and ginauth.ErrUnavailable.
+// wrapping ginauth.ErrConflict if the user has the factor, those of Authenticator.MayChangeFactors, and ginauth.ErrUnavailable.
 func (f *Feature) Begin(ctx context.Context, a *ginauth.Authenticator) (*Enrolment, error) {
 	u, err := routes.Owner(ctx, a)
 	if err != nil {
@@ -132,14 +133,17 @@ func (f *Feature) again(ctx context.Context, a *ginauth.Authenticator, token str
 }
 
 func (f *Feature) mayEnrol(ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable) error {
-	if v, ok := u.(models.EmailVerifiable); ok && !v.AuthEmailVerified() {
+	if v, ok := u.(models.EmailVerifiable); ok && v.AuthEmail() != "" && !v.AuthEmailVerified() {
 		return ginauth.ErrEmailNotVerified
 	}
 	_, has, err := f.find(ctx, a.Owner(u))
-	if err == nil && has {
-		err = errEnabled
+	switch {
+	case err != nil:
+		return err
+	case has:
+		return errEnabled
 	}
-	return err
+	return a.MayChangeFactors(ctx)
 }
 
 var errEnabled = errors.Join(errors.New("totp: the user has the factor"), ginauth.ErrConflict)
@@ -189,7 +193,7 @@ func (f *Feature) Confirm(ctx context.Context, a *ginauth.Authenticator, token, 
 	if err := f.create(ctx, owner, secret, step); err != nil {
 		return nil, err
 	}
-	res, err := a.EndOtherLogins(ctx)
+	res, err := a.EndOtherLogins(ctx, Name) // which was proved just now
 	if err != nil {
 		// Without it, somebody who is logged in elsewhere would keep a login that proved one factor.
 		_, undo := f.store.DeleteFactor(context.WithoutCancel(ctx), owner, Name, only)
@@ -227,14 +231,16 @@ func (f *Feature) Import(ctx context.Context, guard, userID, secret string) erro
 
 // Answer completes a pending login by a code. The token may be "" for the pending login of the session. The errors are
 // those of Authenticator.AnswerChallenge, and *InputError if the code is not 6 digits.
-func (f *Feature) Answer(ctx context.Context, a *ginauth.Authenticator, token, code string) (*ginauth.LoginResult, error) {
+func (f *Feature) Answer(
+	ctx context.Context, a *ginauth.Authenticator, token, code string, options ...factor.AnswerOption,
+) (*ginauth.LoginResult, error) {
 	code, err := normalize(code)
 	if err != nil {
 		return nil, err
 	}
 	return a.AnswerChallenge(ctx, token, Name, func(ctx context.Context, owner string, _ models.Authenticatable) (bool, error) {
 		return f.check(ctx, owner, code)
-	})
+	}, options...)
 }
 
 // StepUp asks a user who is logged in for a code again, for the middleware RequireLevel. The errors are those of
@@ -251,15 +257,15 @@ func (f *Feature) StepUp(ctx context.Context, a *ginauth.Authenticator, code str
 
 // check reports whether a code is right, and uses it.
 func (f *Feature) check(ctx context.Context, owner, code string) (bool, error) {
-	factor, ok, err := f.find(ctx, owner)
+	found, ok, err := f.find(ctx, owner)
 	if err != nil || !ok {
 		return false, err
 	}
-	secret, key, ok := f.secrets.Open(f.now(), string(factor.Data), []byte(owner))
+	secret, key, ok := f.secrets.Open(f.now(), string(found.Data), []byte(owner))
 	if !ok {
 		return false, ginauth.Unavailable("open factor", errors.New("no key of the application opens its secret"))
 	}
-	step, ok := match(secret, code, f.now(), factor.Counter)
+	step, ok := match(secret, code, f.now(), found.Counter)
 	if !ok {
 		return false, nil
 	}
@@ -272,7 +278,7 @@ func (f *Feature) check(ctx context.Context, owner, code string) (bool, error) {
 		renewed = []byte(text)
 	}
 	// Of parallel requests with one code the store lets one pass.
-	ok, err = f.store.AdvanceFactor(ctx, f.now(), owner, Name, factor.ID, step, renewed)
+	ok, err = f.store.AdvanceFactor(ctx, f.now(), owner, Name, found.ID, step, renewed)
 	return ok, ginauth.Unavailable("use factor", err)
 }
 

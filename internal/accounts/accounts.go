@@ -19,6 +19,7 @@ import (
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/redirect"
 	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/seal"
 	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/internal/throttle"
 	"github.com/ginauth/ginauth/internal/tokens"
@@ -40,6 +41,17 @@ type Config struct {
 	// that change one.
 	VerifyKeys  keys.Subkeys
 	EmailSealer stores.Sealer
+	// CodeKeys make MACs of one-time codes and what they are bound to, and RequestSealer seals what a
+	// client keeps until it has one.
+	CodeKeys      keys.Subkeys
+	RequestSealer stores.Sealer
+}
+
+// WithKeys returns the configuration with keys of a ring.
+func (c Config) WithKeys(ring *keys.Ring) Config {
+	c.VerifyKeys, c.EmailSealer = ring.Derive("verify email"), seal.New(ring.Derive("email change"))
+	c.CodeKeys, c.RequestSealer = ring.Derive("one-time code"), seal.New(ring.Derive("one-time request"))
+	return c
 }
 
 // maxLinkLifetime is the longest time that a link may work.
@@ -98,7 +110,7 @@ type User struct {
 func (s *Service) DeleteRevoked(ctx context.Context, rm *realm.Realm, userID, exceptRow string) {
 	owner := rm.Owner(userID)
 	err := errors.Join(
-		s.Tokens.RevokeOwner(ctx, owner, stores.Refresh, stores.Remember, stores.Reset),
+		s.Tokens.RevokeOwner(ctx, owner, stores.Refresh, stores.Remember, stores.Reset, stores.Trusted),
 		s.Sessions.EndOf(ctx, owner, exceptRow),
 	)
 	if err != nil {

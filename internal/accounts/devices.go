@@ -14,6 +14,7 @@ import (
 	"github.com/ginauth/ginauth/internal/useragent"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/token"
 )
 
 // SessionKind is the kind of a session among devices.
@@ -34,6 +35,17 @@ type Device struct {
 	remembered bool     // its sessions end with the series of their remember-me tokens
 }
 
+// PublicDevices returns what callers see of devices.
+func PublicDevices(found []Device) []token.Device {
+	list := make([]token.Device, len(found))
+	for i, d := range found {
+		list[i] = token.Device{
+			ID: d.ID, Kind: d.Kind, Name: d.Name, Address: d.Address, Created: d.Created, LastSeen: d.LastSeen, Current: d.Current,
+		}
+	}
+	return list
+}
+
 // Current is what the request that asks for devices comes from.
 type Current struct {
 	Row      string   // of the session, or ""
@@ -43,7 +55,7 @@ type Current struct {
 // Devices returns what is logged into the account of a user, the most recently seen
 // first.
 func (s *Service) Devices(ctx context.Context, u User, current Current) ([]Device, error) {
-	found, err := s.Tokens.Of(ctx, u.Realm.Owner(u.AuthID()), stores.Remember, stores.Refresh, stores.Personal)
+	found, err := s.Tokens.Of(ctx, u.Realm.Owner(u.AuthID()), stores.Remember, stores.Refresh, stores.Personal, stores.Trusted)
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +124,7 @@ func stillBound(kind stores.Kind, data tokens.Data, rm *realm.Realm, u models.Au
 	}
 	purpose := map[stores.Kind]stamp.Purpose{
 		stores.Remember: stamp.Remember, stores.Refresh: stamp.Refresh, stores.Personal: stamp.Personal,
+		stores.Trusted: stamp.Trusted,
 	}[kind]
 	return rm.Fits(purpose, u, data.Fingerprint)
 }

@@ -161,6 +161,21 @@ func (m *Mails) Tell(ctx context.Context, r *request.State, u models.Authenticat
 	m.send(context.WithoutCancel(ctx), kind, u, data)
 }
 
+// TellFactorsReset tells a user that an administrator removed all second factors. A nil *Mails tells
+// nothing.
+func (m *Mails) TellFactorsReset(ctx context.Context, rm *realm.Realm, userID string) error {
+	if m == nil {
+		return nil
+	}
+	within, span := m.Env.Span(ctx)
+	defer span.End()
+	u, err := rm.ByID(within, userID)
+	if err == nil && u != nil {
+		m.send(context.WithoutCancel(ctx), mail.FactorChanged, u, mail.Data{URL: m.forgotPage(), Field: mail.FactorsReset})
+	}
+	return err
+}
+
 // clientData describes the client of a request in a mail.
 func (m *Mails) clientData(r *request.State) mail.Data {
 	return mail.Data{URL: m.forgotPage(), Address: r.IP(), Device: useragent.Name(r.HTTP.UserAgent())}
@@ -169,13 +184,19 @@ func (m *Mails) clientData(r *request.State) mail.Data {
 // mayMail counts a mail of a kind to an account and reports whether it is within the
 // limits. The counts do not depend on whether the account exists.
 func (s *Service) mayMail(ctx context.Context, kind string, account []byte) (bool, error) {
-	_, err := s.Limiter.Count(ctx, "count mails",
-		s.Limiter.Window("mail", throttle.Limit{Attempts: s.Config.MailPerMinute, Per: time.Minute}, []byte(kind), account),
-		s.Limiter.Window("mail", throttle.Limit{Attempts: s.Config.MailPerHour, Per: time.Hour}, []byte(kind), account))
+	err := s.countMail(ctx, kind, account)
 	if errors.Is(err, autherr.ErrThrottled) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// countMail counts a mail of a kind to an account. The error is an *autherr.ThrottledError above the limits.
+func (s *Service) countMail(ctx context.Context, kind string, account []byte) error {
+	_, err := s.Limiter.Count(ctx, "count mails",
+		s.Limiter.Window("mail", throttle.Limit{Attempts: s.Config.MailPerMinute, Per: time.Minute}, []byte(kind), account),
+		s.Limiter.Window("mail", throttle.Limit{Attempts: s.Config.MailPerHour, Per: time.Hour}, []byte(kind), account))
+	return err
 }
 
 // mailable returns the user of an address, and counts a mail to it. It returns true if

@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
@@ -114,6 +115,28 @@ func (s *Service) EndOthers(ctx context.Context, r *request.State, u User) (mode
 	changed, err := u.Realm.NewStamp(ctx, u.Authenticatable)
 	if err == nil {
 		s.Env.Dispatch(ctx, events.OtherDeviceLogout{Meta: r.Meta(u.Guard, u.AuthID())})
+	}
+	return changed, err
+}
+
+// Stamped returns a user who can log in. A user without a security stamp, as those of other
+// programs are, gets one: to an empty stamp nothing can be bound.
+func (s *Service) Stamped(ctx context.Context, rm *realm.Realm, u models.Authenticatable) (models.Authenticatable, error) {
+	if stamp.Usable(u) {
+		return u, nil
+	}
+	if rm.Users == nil || rm.CanChangeStamp(u) != nil {
+		return nil, fmt.Errorf("%w: user %q has an empty security stamp, which nothing can be bound to, and the provider changes none",
+			autherr.ErrConfig, request.Cut(u.AuthID(), 64))
+	}
+	ctx, span := s.Env.Span(ctx)
+	defer span.End()
+	changed, err := rm.NewStamp(ctx, u)
+	if errors.Is(err, autherr.ErrConflict) { // another login was first
+		changed, err = rm.ByID(ctx, u.AuthID())
+	}
+	if err == nil && (realm.Present(changed) == nil || realm.Disabled(changed) || !stamp.Usable(changed)) {
+		err = autherr.ErrInvalidCredentials
 	}
 	return changed, err
 }

@@ -32,6 +32,9 @@ func (s *Service) Register(ctx context.Context, rm *realm.Realm, in config.Regis
 		return nil, err
 	}
 	in.Email = canon.ASCIIDomain(strings.TrimSpace(in.Email)) // as a login does
+	if in.Passwordless {
+		return s.registerPasswordless(ctx, rm, in, u)
+	}
 	if err := s.checkRegistration(ctx, rm, in); err != nil {
 		return nil, err
 	}
@@ -56,13 +59,27 @@ func (s *Service) Register(ctx context.Context, rm *realm.Realm, in config.Regis
 	}
 	s.knowDevice(ctx, rm, in.Email, u)
 	s.Env.Dispatch(ctx, events.Registered{Meta: s.Env.Meta(ctx, in.Guard, u.AuthID())})
-	if v, ok := u.(models.EmailVerifiable); ok && s.Mails != nil && !v.AuthEmailVerified() {
-		s.sendVerification(ctx, rm, u)
+	if err := s.verifyNew(ctx, rm, in, u); err != nil {
+		return nil, err
 	}
 	if s.Config.HideAccountExistence {
 		return nil, nil
 	}
 	return u, nil
+}
+
+// verifyNew sends a new user a link to verify the address, unless the request has proved to read mail there.
+func (s *Service) verifyNew(ctx context.Context, rm *realm.Realm, in config.Registration, u models.Authenticatable) error {
+	v, ok := u.(models.EmailVerifiable)
+	if !ok || s.Mails == nil || v.AuthEmailVerified() {
+		return nil
+	}
+	verifier, can := rm.Users.(models.EmailVerifier)
+	if r := request.Of(ctx); can && r != nil && r.ProvedMailbox() != "" && r.ProvedMailbox() == in.Email {
+		return s.recordVerified(ctx, rm, verifier, in.Guard, u)
+	}
+	s.sendVerification(ctx, rm, u)
+	return nil
 }
 
 // Unproved reports whether a user may not log in before the address is verified. Where
@@ -97,11 +114,16 @@ func (s *Service) checkRegistration(ctx context.Context, rm *realm.Realm, in con
 		_, address = rm.Canonical(emailField, in.Email)
 	}
 	faults := []error{
-		CheckName(in.Name), address, s.Passwords.CheckNew(ctx, "password", in.Password, in.Name, in.Email),
+		CheckName(in.Name), address, s.Passwords.CheckNew(ctx, "password", in.Password, in.Name, in.Email), checkFields(in.Fields),
 	}
-	for _, field := range slices.Sorted(maps.Keys(in.Fields)) {
-		if value := in.Fields[field]; strings.ContainsRune(value, 0) || !utf8.ValidString(value) {
-			// Some databases store no such text.
+	return autherr.AllInput(faults...)
+}
+
+// checkFields refuses values that some databases do not store.
+func checkFields(values map[string]string) error {
+	var faults []error
+	for _, field := range slices.Sorted(maps.Keys(values)) {
+		if value := values[field]; strings.ContainsRune(value, 0) || !utf8.ValidString(value) {
 			faults = append(faults, autherr.Invalid(request.Cut(field, 64), "is not a text"))
 		}
 	}

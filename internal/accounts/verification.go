@@ -85,9 +85,16 @@ func (s *Service) VerifyEmail(ctx context.Context, rm *realm.Realm, guard string
 	if err != nil {
 		return Verification{}, err
 	}
-	result := Verification{User: u}
-	v := u.(models.EmailVerifiable)
-	if !v.AuthEmailVerified() {
+	return s.proveMailbox(ctx, rm, verifier, guard, u, by)
+}
+
+// proveMailbox records that a user proved to read mail at the address, and ends what others may have set
+// or got before.
+func (s *Service) proveMailbox(
+	ctx context.Context, rm *realm.Realm, verifier models.EmailVerifier, guard string, u models.Authenticatable, by Opener,
+) (result Verification, err error) {
+	result.User = u
+	if neverVerified(u) {
 		kept, err := s.sameOwner(ctx, rm, guard, u, by)
 		if err == nil && !kept {
 			result.User, result.Ended, err = s.endUnproved(ctx, rm, u)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/gate"
 	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/models"
 )
@@ -42,6 +43,7 @@ var table = []Answer{
 	{autherr.ErrPasswordConfirmation, 403, "password_confirmation_required", "Confirm your password to continue."},
 	{autherr.ErrStepUp, 403, "step_up_required", "Prove who you are again to continue."},
 	{autherr.ErrSecondFactor, 403, "second_factor_required", "Prove a second factor to continue."},
+	{autherr.ErrFactorRequired, 403, "factor_required", "Set up a second factor to continue."},
 	{autherr.ErrMissingAbility, 403, "missing_ability", "The token does not allow this."},
 	{autherr.ErrForbidden, 403, "forbidden", "This action is not allowed."},
 	{autherr.ErrMalformed, 400, "malformed_request", "The request body cannot be read: it is not complete, or not what its media type says."},
@@ -61,6 +63,22 @@ func For(err error) Answer {
 		}
 	}
 	return Answer{nil, 500, "internal_error", "Something went wrong."}
+}
+
+// StatusOf returns the status of the answer to an error.
+func StatusOf(err error) int {
+	if denied, ok := errors.AsType[*gate.AuthorizationError](err); ok {
+		return denied.Status()
+	}
+	return For(err).Status
+}
+
+// Denial returns the message of a denial for the client, or "".
+func Denial(err error, status int) string {
+	if denied, ok := errors.AsType[*gate.AuthorizationError](err); ok && status < 500 {
+		return denied.Message
+	}
+	return ""
 }
 
 // Codes returns the answers by status: the first of each in the table.

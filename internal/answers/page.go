@@ -60,6 +60,8 @@ func (a Answer) Page(p *config.Pages, login, path string) string {
 		page = p.ConfirmPassword
 	case autherr.ErrSecondFactor, autherr.ErrStepUp:
 		page = p.SecondFactor
+	case autherr.ErrFactorRequired:
+		page = p.EnrolFactor
 	case autherr.ErrEmailNotVerified:
 		page = p.VerifyEmail
 	case autherr.ErrUnauthenticated, autherr.ErrSessionEnded:

@@ -15,7 +15,7 @@ var groups = []struct {
 }{
 	{"Start", []string{"getting-started.md", "routes.md", "migrating.md"}},
 	{"Features", []string{
-		"sessions.md", "guards.md", "login.md", "second-factors.md", "accounts.md", "users.md", "passwords.md", "tokens.md", "authorization.md",
+		"sessions.md", "guards.md", "login.md", "second-factors.md", "passkeys.md", "social.md", "magic-links.md", "accounts.md", "users.md", "existing-users-table.md", "tenants.md", "passwords.md", "tokens.md", "authorization.md",
 		"throttling.md", "mail.md", "events.md", "browsers.md", "pages.md", "middleware-order.md", "cookies.md", "spa-and-cors.md",
 		"websockets-and-sse.md", "testing.md",
 	}},

@@ -27,7 +27,7 @@ var snippetImports = withModule(map[string]string{
 
 func withModule(imports map[string]string) map[string]string {
 	for _, p := range []string{
-		"breach", "docs/officehours", "events", "factor", "features/account", "features/recovery", "features/totp", "ginauthtest", "hashing", "jwt", "mail", "mail/filemail", "mail/logmail", "mail/smtp", "models",
+		"breach", "docs/officehours", "events", "factor", "features/account", "features/magiclink", "features/passkey", "features/passkey/passkeytest", "features/recovery", "features/social", "features/totp", "ginauthtest", "hashing", "jwt", "mail", "mail/filemail", "mail/logmail", "mail/smtp", "models",
 		"pages",
 		"routes", "stores", "stores/cookiestore", "stores/filestore", "stores/gormstore", "stores/memstore",
 		"stores/redisstore", "stores/storetest",
@@ -53,6 +53,7 @@ var snippetNames = map[string]string{
 	"key":          "var key ginauth.Key",
 	"logger":       "var logger *slog.Logger",
 	"oldPublicPEM": "var oldPublicPEM []byte",
+	"options":      "var options []byte",
 	"password":     "var password string",
 	"post":         "var post *Post",
 	"privatePEM":   "var privatePEM []byte",

@@ -35,6 +35,12 @@ var secrets = []secret{
 		a.lock()
 		return a.locked(known, testapp.Password), a.locked(known, "wrong "+testapp.Password[6:])
 	}},
+	{name: "E03 login by mail for an unknown or a known address", requests: func(a *timedApp) (first, second timedRequest) {
+		return a.mailed("/magic-link")
+	}},
+	{name: "E03 wrong code for an unknown or a known address", requests: func(a *timedApp) (first, second timedRequest) {
+		return a.guessedCodes()
+	}},
 	// Only who was sent a link has one with a right signature. That of a user who
 	// is gone takes as long as it takes to look for the user.
 	{name: "E10 link of an unknown user or with a wrong signature", requests: func(a *timedApp) (first, second timedRequest) {
@@ -77,6 +83,28 @@ func (a *timedApp) mailed(path string) (first, second timedRequest) {
 	second = a.post(202, path, map[string]string{"email": known})
 	second.settled = func() { a.Outbox.Any(a) }
 	a.beforeEach = func() { a.time(second) }
+	return first, second
+}
+
+// guessedCodes are wrong codes for logins that were asked for. Each takes five guesses, so each pair is
+// for others, whose texts have the same length.
+func (a *timedApp) guessedCodes() (first, second timedRequest) {
+	ask := func(email string) string {
+		var r struct{ Request string }
+		a.Client().Post("/magic-link", map[string]string{"email": email}).Want(a, 202).JSON(a, &r)
+		if email == known {
+			a.Outbox.Any(a)
+		}
+		return r.Request
+	}
+	guess := func(request string) timedRequest {
+		return a.post(401, "/magic-link/code", map[string]string{"request": request, "code": "ABCD-EFGH"})
+	}
+	first, second = guess(ask(nobody)), guess(ask(known))
+	a.beforePair = func() {
+		copy(first.text, guess(ask(nobody)).text)
+		copy(second.text, guess(ask(known)).text)
+	}
 	return first, second
 }
 

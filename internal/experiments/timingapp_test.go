@@ -13,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/features/magiclink"
 	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
@@ -39,7 +42,10 @@ type timedApp struct {
 
 func newTimedApp(t *testing.T, b *testapp.Backend, locks bool) *timedApp {
 	t.Helper()
+	links := magiclink.New(magiclink.Options{Mails: magiclink.LinksAndCodes})
+	mountLinks := func(_ *testapp.App, r *gin.Engine) { links.Mount(r) }
 	a := &timedApp{App: testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
+		c.Features = append(c.Features, links)
 		c.Hashing, c.Logger = hashing.Config{}, slog.New(slog.DiscardHandler)
 		const many = 1_000_000
 		limit := ginauth.Limit{Attempts: many, Per: time.Minute}
@@ -47,7 +53,7 @@ func newTimedApp(t *testing.T, b *testapp.Backend, locks bool) *timedApp {
 		if !locks {
 			c.Throttle.Account, c.Throttle.AccountAddress, c.Throttle.Device = limit, limit, limit
 		}
-	}), testapp.OnlyRoutes(mountRoutes))}
+	}), testapp.OnlyRoutes(mountRoutes, mountLinks))}
 	a.user = a.Bob
 	srv := httptest.NewServer(a.Engine) // which needs no time for TLS
 	var err error

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/config"
 	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/realm"
@@ -41,6 +42,13 @@ type Service struct {
 	Sealer stores.Sealer
 	// Page is where browsers answer challenges, or "", and Base comes before it.
 	Page, Base string
+	// Realms are those of the guards.
+	Realms map[string]*realm.Realm
+	// Challenges are the factors that features add, and Store is where they are kept, or nil.
+	Challenges []factor.Challenge
+	Store      stores.Factors
+	// Rules say who must have a second factor.
+	Rules config.Factors
 }
 
 // Show returns what a client sees of a pending login that waits for so long.
@@ -56,6 +64,8 @@ func (s *Service) Show(token string, factors []string, left time.Duration) *fact
 type Guard struct {
 	Name  string
 	Realm *realm.Realm
+	// Sessions says that the guard keeps logins in sessions.
+	Sessions bool
 }
 
 // Login is a login that waits.
@@ -149,11 +159,8 @@ type Found struct {
 // Name names the pending login. It is not a secret.
 func (f *Found) Name() string { return f.token.Family }
 
-// Find returns the pending login of a token, or of the session if the text is "". Realms are those of the
-// guards. The error is autherr.ErrInvalidToken if there is none, also if it ended.
-func (s *Service) Find(
-	ctx context.Context, sess *session.Session, text string, realmOf func(guard string) *realm.Realm,
-) (*Found, error) {
+// Find returns the pending login of a token, or of the session if the text is "". The error is autherr.ErrInvalidToken if there is none, also if it ended.
+func (s *Service) Find(ctx context.Context, sess *session.Session, text string) (*Found, error) {
 	known := s.inSession(sess)
 	if text == "" {
 		text = known
@@ -176,8 +183,8 @@ func (s *Service) Find(
 	if f.Bound && known != text {
 		return nil, autherr.ErrInvalidToken // a token that left its browser is worth nothing
 	}
-	f.By.Name = found.Abilities[0]
-	if f.By.Realm = realmOf(f.By.Name); f.By.Realm == nil {
+	f.By.Name, f.By.Sessions = found.Abilities[0], f.Bound
+	if f.By.Realm = s.Realms[f.By.Name]; f.By.Realm == nil {
 		return nil, autherr.ErrInvalidToken
 	}
 	return f, s.findUser(ctx, f)

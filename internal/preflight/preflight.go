@@ -10,6 +10,7 @@ import (
 
 	"github.com/ginauth/ginauth/config"
 	"github.com/ginauth/ginauth/gate"
+	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/memstore"
@@ -107,6 +108,31 @@ func Stores(ctx context.Context, set stores.Set, lasting bool) []Finding {
 		}
 	}
 	return sorted(found)
+}
+
+// Users finds users who cannot log in, as far as the providers tell.
+func Users(ctx context.Context, providers []models.UserProvider, hasher *hashing.Manager) []Finding {
+	var found []Finding
+	var asked []any
+	for _, provider := range providers {
+		checker, ok := provider.(models.UserChecker)
+		if !ok || slices.ContainsFunc(asked, func(other any) bool { return reflect.TypeOf(provider).Comparable() && other == provider }) {
+			continue
+		}
+		asked = append(asked, provider)
+		hash, err := hasher.Hash(ctx, "a password to measure")
+		var problems []string
+		if err == nil {
+			problems, err = checker.CheckUsers(ctx, models.HashCheck{Longest: len(hash), Readable: hasher.Readable})
+		}
+		if err != nil {
+			found = append(found, Finding{Subject: "Users", Problem: fmt.Sprintf("could not be checked: %v", err)})
+		}
+		for _, problem := range problems {
+			found = append(found, Finding{Subject: "Users", Problem: problem})
+		}
+	}
+	return found
 }
 
 // unlimited finds stores in which one user can have any number of records.

@@ -141,6 +141,17 @@ func (r *Realm) Canonical(field, value string) (string, error) {
 	return "", autherr.Unavailable("read identifier", err)
 }
 
+// LoginFields returns the fields by which users are looked up, or nil if there are no users.
+func (r *Realm) LoginFields() []string {
+	if r.Users == nil {
+		return nil
+	}
+	if p, ok := r.Users.(models.LoginFields); ok {
+		return p.LoginFields()
+	}
+	return []string{"email"}
+}
+
 // Present returns u, or nil if u is a nil pointer or has no identifier: users that
 // were never stored must not share the identifier "".
 func Present(u models.Authenticatable) models.Authenticatable {

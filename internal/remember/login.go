@@ -52,12 +52,16 @@ func NewGuard(name string, rm *realm.Realm) Guard {
 
 // Door is what a login by a remember-me cookie has to pass.
 type Door interface {
-	// Admit returns an error if the user may not log in.
-	Admit(ctx context.Context, u models.Authenticatable) error
-	// Second returns the second factor that was proved in this request, or zero.
-	Second() factor.Proof
+	// Admit returns how the user logs in, or an error if the user may not log in.
+	Admit(ctx context.Context, u models.Authenticatable) (Admission, error)
 	// LoggedIn is called after the login.
-	LoggedIn(ctx context.Context, u models.Authenticatable)
+	LoggedIn(ctx context.Context, u models.Authenticatable, how Admission)
+}
+
+// Admission is how a remembered user logs in.
+type Admission struct {
+	Second    factor.Proof // the second factor that was proved in this request, or zero
+	MustEnrol bool         // the login can do nothing but enrol a second factor
 }
 
 // Identify returns the user of the login in the session, or nil. It compares the
@@ -125,6 +129,7 @@ func (s *Service) userOf(
 type Login struct {
 	Proofs     factor.Proofs // what was proved
 	Remember   bool          // the device is to be remembered
+	MustEnrol  bool          // the login can do nothing but enrol a second factor
 	Remembered bool          // the login goes on from one that a remember-me token began
 }
 
@@ -133,7 +138,7 @@ func (s *Service) LogIn(
 	ctx context.Context, r *request.State, sess *session.Session, g *Guard, u models.Authenticatable, how Login,
 ) error {
 	login := s.newLogin(g, u)
-	login.Remembered = how.Remembered
+	login.Remembered, login.MustEnrol = how.Remembered, how.MustEnrol
 	login.Confirmed, login.First, login.Second = how.Proofs.Password, how.Proofs.First, how.Proofs.Second
 	if how.Remember {
 		var err error

@@ -8,7 +8,6 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
-	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
@@ -102,7 +101,8 @@ func (s *Service) recall(ctx context.Context, r *request.State, sess *session.Se
 		return s.recognize(ctx, sess, g, door, token, found, user)
 	}
 	if err == nil {
-		if refused := door.Admit(ctx, user); errors.Is(refused, autherr.ErrUnavailable) {
+		how, refused := door.Admit(ctx, user)
+		if errors.Is(refused, autherr.ErrUnavailable) {
 			return nil, refused
 		} else if refused != nil {
 			return nil, nil
@@ -112,13 +112,13 @@ func (s *Service) recall(ctx context.Context, r *request.State, sess *session.Se
 			return s.record(r, g, child, user, found.Owner, found.FamilyExpires)
 		})
 		if err == nil {
-			if err := s.begin(r, sess, g, user, next, door.Second()); err != nil {
+			if err := s.begin(r, sess, g, user, next, how); err != nil {
 				return nil, err
 			}
 			if !next.Again {
 				s.endFormer(r, found.Owner, token.Family)
 			}
-			door.LoggedIn(ctx, user)
+			door.LoggedIn(ctx, user, how)
 			return user, nil
 		}
 	}
@@ -158,13 +158,14 @@ func (s *Service) recognize(
 	if err != nil || !usable {
 		return nil, err
 	}
-	if refused := door.Admit(ctx, u); errors.Is(refused, autherr.ErrUnavailable) {
+	how, refused := door.Admit(ctx, u)
+	if errors.Is(refused, autherr.ErrUnavailable) {
 		return nil, refused
 	} else if refused != nil {
 		return nil, nil
 	}
 	login := s.newLogin(g, u)
-	login.Remembered, login.Series = true, found.Family
+	login.Remembered, login.Series, login.MustEnrol = true, found.Family, how.MustEnrol
 	sess.Borrow(g.Name, login)
 	return u, nil
 }
@@ -204,9 +205,9 @@ func (s *Service) remembered(ctx context.Context, g *Guard, found stores.Token) 
 }
 
 // begin logs a remembered user into the session.
-func (s *Service) begin(r *request.State, sess *session.Session, g *Guard, u models.Authenticatable, next *tokens.Successor, second factor.Proof) error {
+func (s *Service) begin(r *request.State, sess *session.Session, g *Guard, u models.Authenticatable, next *tokens.Successor, how Admission) error {
 	login := s.newLogin(g, u)
-	login.Remembered, login.Series, login.Second = true, next.Token.Family, second
+	login.Remembered, login.Series, login.Second, login.MustEnrol = true, next.Token.Family, how.Second, how.MustEnrol
 	if err := sess.LogIn(g.Name, login); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package request
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -94,6 +95,20 @@ type Origins struct {
 	Check *http.CrossOriginProtection
 	// Trust reports whether a further origin may. It may be nil.
 	Trust func(r *http.Request, origin string) bool
+}
+
+// Bypass accepts the requests of a http.ServeMux pattern from every origin, from now on. Nil Origins accept them already.
+func (o *Origins) Bypass(pattern string) (err error) {
+	if o == nil {
+		return nil
+	}
+	defer func() {
+		if r := recover(); r != nil { // the pattern is not valid, or another one conflicts with it
+			err = fmt.Errorf("%q: %v", pattern, r)
+		}
+	}()
+	o.Check.AddInsecureBypassPattern(pattern)
+	return nil
 }
 
 // CheckOrigin returns an error that wraps autherr.ErrCrossOrigin if another site made a browser

@@ -33,8 +33,9 @@ type State struct {
 	//
 	// Started says that the request has a session, and Answering that the application's
 	// handler of errors runs: both are set by the middlewares, one after the other.
+	// Enrolling says that a login that must enrol a second factor may be the request's.
 	// SessionCommitted says that the session cannot be changed any more; the session guards it.
-	Started, Answering, SessionCommitted bool
+	Started, Answering, Enrolling, SessionCommitted bool
 
 	settled bool // committed or discarded
 	// Private says that the response depends on a token that is not in the Authorization header.
@@ -50,6 +51,7 @@ type pending struct {
 	begun          *http.Request
 	look           bool // the state was made by Follow
 	suspended      any  // a login that waits for a second factor
+	mailbox        string
 	failure        error
 	cookies        []Cookie
 	twins          []string // names that occur with several values
@@ -198,6 +200,24 @@ func (r *State) Suspended() any {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.todo().suspended
+}
+
+// ProveMailbox records that the client proved to read mail at an address, and ProvedMailbox returns the
+// address, or "".
+func (r *State) ProveMailbox(email string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.todo().mailbox = email
+}
+
+// ProvedMailbox returns the address that ProveMailbox recorded, or "".
+func (r *State) ProvedMailbox() string {
+	if r.pending.Load() == nil {
+		return ""
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.todo().mailbox
 }
 
 // BeforeResponse adds a hook that runs once the session is stored, before the

@@ -22,6 +22,7 @@ type Login struct {
 	Fingerprint stores.Digest // of the user's security stamp
 	Series      string        // the family of the device's remember-me tokens, or ""
 	Remembered  bool          // a remember-me token made the login
+	MustEnrol   bool          // the login can do nothing but enrol a second factor
 	Kept        bool          // the session's former id opened the login too
 	First       factor.Proof  // what was proved in place of the password, or zero
 	Second      factor.Proof  // the second factor that was proved, or zero
@@ -101,7 +102,8 @@ const (
 	flagKept          = 2
 	flagSecond        = 4
 	flagFirst         = 8
-	allFlags          = flagRemembered | flagKept | flagSecond | flagFirst
+	flagMustEnrol     = 16
+	allFlags          = flagRemembered | flagKept | flagSecond | flagFirst | flagMustEnrol
 	recordFixed       = 1 + 8 + 8 + len(stores.Digest{}) + rowBytes
 	proofSize         = 8 + 2
 )
@@ -145,6 +147,9 @@ func (l *Login) append(b []byte) []byte {
 	}
 	if !l.First.At.IsZero() {
 		flags |= flagFirst
+	}
+	if l.MustEnrol {
+		flags |= flagMustEnrol
 	}
 	b = append(b, flags)
 	b = binary.BigEndian.AppendUint64(b, uint64(l.At.UnixMicro()))
@@ -212,6 +217,7 @@ func parseLogin(record string) Login {
 	l := Login{
 		Remembered: record[0]&flagRemembered != 0,
 		Kept:       record[0]&flagKept != 0,
+		MustEnrol:  record[0]&flagMustEnrol != 0,
 		At:         time.UnixMicro(int64(binary.BigEndian.Uint64([]byte(record[1:9])))),
 		UserID:     record[recordFixed:],
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/ginauth/ginauth/config"
 	"github.com/ginauth/ginauth/internal/accounts"
 	"github.com/ginauth/ginauth/internal/faults"
+	"github.com/ginauth/ginauth/internal/remember"
 	"github.com/ginauth/ginauth/internal/tokens"
 )
 
@@ -33,6 +34,22 @@ func AccountDefaults(c *config.Account) {
 	Default(&c.MailPerHour, 5)
 }
 
+// FactorDefaults fills in the defaults of second factors.
+func FactorDefaults(c *config.Factors) { Default(&c.TrustLifetime, 30*24*time.Hour) }
+
+// Factors checks who must have a second factor, given whether any feature adds one.
+func Factors(f *faults.List, c *config.Factors, any bool) {
+	if c.Required != nil && !any {
+		f.Add("Factors.Required", "needs a feature with a second factor, which users could enrol")
+	}
+	if c.Required == nil && c.GraceUntil != nil {
+		f.Add("Factors.GraceUntil", "is set without Factors.Required")
+	}
+	if c.TrustLifetime > 0 {
+		f.AtLeast(time.Minute, map[string]time.Duration{"Factors.TrustLifetime": c.TrustLifetime})
+	}
+}
+
 // Account checks the settings of accounts that their engine does not.
 func Account(f *faults.List, c *config.Account) {
 	f.AtLeast(time.Second, map[string]time.Duration{"Account.ConfirmLifetime": c.ConfirmLifetime})
@@ -50,6 +67,13 @@ func Tokens(j *config.JWT, r *config.Refresh, p *config.PersonalTokens, a *confi
 		MaxRotations: r.Rotations.Attempts, RotationsPer: r.Rotations.Per,
 		PersonalPrefix: p.Prefix, PersonalLifetime: p.Lifetime,
 		MaxRefresh: r.MaxPerUser, MaxRemember: a.MaxRememberedDevices, MaxPersonal: p.MaxPerUser,
+	}
+}
+
+// Remember returns the configuration of the engine of remembered devices.
+func Remember(s *config.Session, a *config.Account) remember.Config {
+	return remember.Config{
+		AbsoluteTimeout: s.AbsoluteTimeout, Lifetime: a.RememberLifetime, Absolute: a.RememberAbsoluteTimeout,
 	}
 }
 

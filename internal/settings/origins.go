@@ -27,7 +27,7 @@ func CrossOrigin(f *faults.List, c *config.CrossOrigin) *request.Origins {
 		}
 	}
 	for _, pattern := range c.InsecureBypassPatterns {
-		if err := addBypass(p, pattern); err != nil {
+		if err := (&request.Origins{Check: p}).Bypass(pattern); err != nil {
 			f.Add("CrossOrigin.InsecureBypassPatterns", "%v", err)
 		}
 	}
@@ -87,15 +87,4 @@ func originHost(name string) (string, error) {
 		return "", fmt.Errorf("has no host that a browser would name")
 	}
 	return name, nil // such as an extension's identifier
-}
-
-// addBypass turns the panic of http.ServeMux's patterns into an error.
-func addBypass(p *http.CrossOriginProtection, pattern string) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%q: %v", pattern, r)
-		}
-	}()
-	p.AddInsecureBypassPattern(pattern)
-	return nil
 }

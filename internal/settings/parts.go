@@ -11,6 +11,8 @@ import (
 	"github.com/ginauth/ginauth/internal/clientaddr"
 	"github.com/ginauth/ginauth/internal/cookies"
 	"github.com/ginauth/ginauth/internal/faults"
+	"github.com/ginauth/ginauth/internal/keys"
+	"github.com/ginauth/ginauth/internal/seal"
 	"github.com/ginauth/ginauth/internal/throttle"
 )
 
@@ -134,7 +136,8 @@ func TrustedProxies(f *faults.List, texts []string, another bool) *clientaddr.Pr
 func Pages(f *faults.List, p *config.Pages, base string) {
 	Paths(f, map[string]string{
 		"Pages.Login": p.Login, "Pages.Home": p.Home, "Pages.VerifyEmail": p.VerifyEmail,
-		"Pages.ConfirmPassword": p.ConfirmPassword, "Pages.SecondFactor": p.SecondFactor, "BasePath": base,
+		"Pages.ConfirmPassword": p.ConfirmPassword, "Pages.SecondFactor": p.SecondFactor, "Pages.EnrolFactor": p.EnrolFactor,
+		"BasePath": base,
 	})
 	if strings.HasSuffix(base, "/") || strings.Contains(base, "?") {
 		f.Add("BasePath", "%q is not like \"/app\": it ends without a slash and has no query", base)
@@ -150,7 +153,7 @@ func OutsideBase(baseURL, basePath string) bool {
 
 // HasPages reports whether any page is named.
 func HasPages(p *config.Pages) bool {
-	return p.Login != "" || p.ConfirmPassword != "" || p.SecondFactor != "" || p.VerifyEmail != "" || p.Error != nil
+	return p.Login != "" || p.ConfirmPassword != "" || p.SecondFactor != "" || p.EnrolFactor != "" || p.VerifyEmail != "" || p.Error != nil
 }
 
 // Cookie returns the attributes that all cookies share.
@@ -165,5 +168,13 @@ func Limits(t *config.Throttle) throttle.Limits {
 		AccountAddress: throttle.Limit(t.AccountAddress), Address: throttle.Limit(t.Address),
 		Account: throttle.Limit(t.Account), Device: throttle.Limit(t.Device),
 		Passwords: throttle.Limit(t.Passwords), Network: throttle.Limit(t.Network), Disabled: t.InsecureDisable,
+	}
+}
+
+// Limiter returns the configuration of the engine that counts attempts.
+func Limiter(t *config.Throttle, ring *keys.Ring) throttle.Config {
+	return throttle.Config{
+		Limits: Limits(t), Keys: ring.Derive("throttle"), Accounts: ring.Derive("event account"),
+		Devices: seal.New(ring.Derive("known device")),
 	}
 }

@@ -32,6 +32,8 @@ const (
 	Email    Purpose = "email"
 	Personal Purpose = "personal"
 	Pending  Purpose = "pending"
+	OneTime  Purpose = "onetime"
+	Trusted  Purpose = "trusted"
 )
 
 // kindStamp marks a fingerprint of a security stamp, as opposed to one of a password

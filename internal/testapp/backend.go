@@ -18,6 +18,7 @@ import (
 type Users interface {
 	models.UserProvider
 	models.Registrar
+	models.AddresslessRegistrar
 	models.Prototype
 	models.PasswordUpdater
 	models.PasswordChanger
@@ -51,6 +52,14 @@ func newUsers() Users { return &memoryUsers{Users: new(ginauthtest.Users)} }
 
 func (p *memoryUsers) CreateUser(ctx context.Context, u models.Authenticatable) error {
 	err := p.Users.CreateUser(ctx, u)
+	if err == nil {
+		p.count.Add(1)
+	}
+	return err
+}
+
+func (p *memoryUsers) CreateAddresslessUser(ctx context.Context, u models.Authenticatable) error {
+	err := p.Users.CreateAddresslessUser(ctx, u)
 	if err == nil {
 		p.count.Add(1)
 	}

@@ -70,6 +70,25 @@ func (l *Limiter) ReserveIn(ctx context.Context, a *Attempt, r *request.State, g
 	return a.reserve(ctx, a.accountWindows(a.addressWindows(0)))
 }
 
+// ReserveFor is ReserveIn for the account of an identifier, which it looks up if the counts depend on
+// the user. The attempt is done: nobody knows when the caller will have compared the secret.
+func (l *Limiter) ReserveFor(
+	ctx context.Context, a *Attempt, r *request.State, guard string, rm *realm.Realm, field, identifier string, lim *Limits,
+) error {
+	canonical, err := rm.Canonical(field, identifier)
+	if err != nil {
+		return err
+	}
+	defer a.Done()
+	if err := l.ReserveIn(ctx, a, r, guard, l.Subject(r, rm, field, canonical, ""), lim); err != nil {
+		return err
+	}
+	if a.NeedsUser(rm) {
+		_, err = a.LookUp(ctx, rm, field, canonical)
+	}
+	return err
+}
+
 // NeedsUser reports whether LookUp may count the attempt differently.
 func (a *Attempt) NeedsUser(rm *realm.Realm) bool {
 	return a.Subject.Device != nil || countedByUser(rm, a.Subject.field)

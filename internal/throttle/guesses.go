@@ -6,6 +6,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -41,6 +42,17 @@ func (l *Limiter) Guess(ctx context.Context, r *request.State, meta events.Meta,
 	defer span.End()
 	slots, err := l.reserve(ctx, "count guesses", aGuess{meta}, windows...)
 	return &Guess{l, r, slots}, err
+}
+
+// GuessCode counts a guess at a one-time code of a name, which is not a secret. No success gives it
+// back. It is counted whether or not limits are turned off. The error is an *autherr.ThrottledError if
+// there were too many.
+func (l *Limiter) GuessCode(ctx context.Context, r *request.State, meta events.Meta, name string) error {
+	window := l.Window("one-time code", Limit{Attempts: factor.OneTimeGuesses, Per: factor.OneTimeLifetime}, []byte(name))
+	ctx, span := r.Span(ctx)
+	defer span.End()
+	_, err := l.reserve(ctx, "count guesses", aGuess{meta}, window)
+	return err
 }
 
 // Succeed forgets the user's failures.

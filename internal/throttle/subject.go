@@ -70,6 +70,18 @@ func (l *Limiter) UserSubject(r *request.State, rm *realm.Realm, u models.Authen
 	return s
 }
 
+// Recipient names in windows to whom mails go that a request asks for: an account, or the account as
+// seen from a device that has logged into it. So a stranger cannot use up the mails of a device that the
+// user knows. U is nil if the account does not exist.
+func (l *Limiter) Recipient(r *request.State, rm *realm.Realm, u models.Authenticatable, canonical string) []byte {
+	s := l.Subject(r, rm, emailField, canonical, "")
+	name := s.Account[:]
+	if s.Device != nil && s.Device.fits(rm, u) {
+		name = append(name, s.Device.id[:]...)
+	}
+	return name
+}
+
 // userSubject returns the subject of an attempt that counts under the user as well. If u
 // is nil the identifier stands for it.
 func (l *Limiter) userSubject(r *request.State, rm *realm.Realm, u models.Authenticatable, s Subject) Subject {

@@ -245,6 +245,17 @@ func (l *Limiter) Refund(ctx context.Context, slots ...stores.Slot) error {
 	return autherr.Unavailable("return attempt", l.store.Refund(ctx, slots...))
 }
 
+// RefundRequest returns the slots of a request. The response may wait in a buffer for this, so it has
+// what is left of the request's store time. A failure is only logged: the request stays counted.
+func (l *Limiter) RefundRequest(ctx context.Context, r *request.State, slots []stores.Slot) {
+	left := r.StoreTimeout - r.Budget.Used()
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), left)
+	defer cancel()
+	if err := l.Refund(within, slots...); err != nil {
+		r.Log.WarnContext(ctx, "ginauth: request stays counted", "error", request.Cut(err.Error(), 256))
+	}
+}
+
 // Account names an account, for windows and events.
 func (l *Limiter) Account(realm, field, canonical string) stores.Digest {
 	return l.cfg.Accounts.MAC([]byte(realm), []byte(field), []byte(canonical))

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
-	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/realm"
@@ -19,6 +18,8 @@ type Info struct {
 	ID     string
 	Family string // of the login that the token is of
 	Claims string // the payload of a signed token
+	// MustEnrol says that the login can do nothing but enrol a second factor.
+	MustEnrol bool
 }
 
 // Scratch is memory that Access uses. A caller keeps it in one block with what it
@@ -29,12 +30,12 @@ type Scratch struct{ names [2]string }
 // whether it was revoked, then the user's security stamp. The user is nil for a text
 // that is no signed token, and for a token that is refused, which is logged.
 func (s *Service) Access(ctx context.Context, g *Guard, text string, scratch *Scratch) (models.Authenticatable, Info, error) {
-	claims, err := s.verify(accessType, AccessKind, text)
+	claims, mustEnrol, err := s.verifyLogin(text)
 	if err == nil {
 		var user models.Authenticatable
 		if user, err = s.admit(ctx, g, claims, scratch); err == nil {
 			s.recordDelivery(ctx, claims)
-			return user, Info{ID: claims.ID, Family: claims.Family, Claims: claims.Payload}, nil
+			return user, Info{ID: claims.ID, Family: claims.Family, Claims: claims.Payload, MustEnrol: mustEnrol}, nil
 		}
 	}
 	if err = s.Refuse(ctx, err); errors.Is(err, autherr.ErrInvalidToken) {
@@ -65,7 +66,7 @@ func (s *Service) admit(ctx context.Context, g *Guard, claims *jws.Verified, scr
 // LogOut ends the login that an access token is of, with all its tokens. It succeeds
 // if the text is no valid token: no user is logged in then.
 func (s *Service) LogOut(ctx context.Context, text string) error {
-	claims, err := s.verify(accessType, AccessKind, text)
+	claims, _, err := s.verifyLogin(text)
 	if err != nil {
 		return nil
 	}
@@ -76,7 +77,7 @@ func (s *Service) LogOut(ctx context.Context, text string) error {
 // accessToken returns a new access token of a login, whose family has that owner. It is sent with a
 // refresh token, whose name it has if its use is to be recorded.
 func (s *Service) accessToken(
-	ctx context.Context, g *Guard, now time.Time, with opaque.Token, owner string, u models.Authenticatable, proof factor.Proof,
+	ctx context.Context, g *Guard, now time.Time, with opaque.Token, owner string, u models.Authenticatable, login Login,
 ) (string, error) {
 	id, _ := g.Realm.OwnerID(owner)
 	claims := s.claims(now, AccessKind, id, s.cfg.Lifetime)
@@ -94,8 +95,12 @@ func (s *Service) accessToken(
 			return "", autherr.Unavailable("claims of a user", err)
 		}
 	}
-	if more, err = claimsOf(proof, more); err != nil {
+	if more, err = claimsOf(login.Proof, more); err != nil {
 		return "", err
+	}
+	if login.MustEnrol {
+		claims.Kind, claims.Audience = enrolmentKind, enrolmentAudience
+		return s.sign(enrolmentType, claims, more)
 	}
 	return s.sign(accessType, claims, more)
 }

@@ -38,6 +38,7 @@ type Config struct {
 	Lifetime, Leeway             time.Duration
 	Claims                       func(ctx context.Context, u models.Authenticatable) (any, error)
 	IgnoreRevocationOutage       bool
+	Enrolment                    bool // users may have to enrol a second factor
 	RefreshIdle, RefreshAbsolute time.Duration
 	RefreshGrace, RememberGrace  time.Duration
 	RetryUnused                  time.Duration // how long an unused refresh token is given again, or 0

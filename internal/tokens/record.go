@@ -23,16 +23,25 @@ type Data struct {
 	Fingerprint stores.Digest
 	// Address is the address of the client that the token was made for.
 	Address string
-	// Proof is what the login was proved by, or zero.
-	Proof factor.Proof
+	Login
 }
 
-// The layout of Data: the version, whether it is bound, the rotations of the family, the
+// Login is what the tokens of a login know of it.
+type Login struct {
+	// Proof is what the login was proved by, or zero.
+	Proof factor.Proof
+	// MustEnrol says that the login can do nothing but enrol a second factor.
+	MustEnrol bool
+}
+
+// The layout of Data: the version, flags, the rotations of the family, the
 // fingerprint, the proof, the address. Version 1 had no rotations, and version 2 has no proof.
 const (
 	dataVersion = 2
 	dataProved  = 3
 	proofSize   = 10
+	bound       = 1 // flags of the second byte, of which the others are for dataProved only
+	mustEnrol   = 2
 	rateAt      = 2
 	rateSize    = 12
 	sumAt       = rateAt + rateSize
@@ -44,10 +53,13 @@ func (d Data) Encode() []byte {
 	b := make([]byte, sumAt, dataFixed+proofSize+len(d.Address))
 	b[0] = dataVersion
 	if d.Bound {
-		b[1] = 1
+		b[1] = bound
 	}
 	b = append(b, d.Fingerprint[:]...)
-	if !d.Proof.At.IsZero() {
+	if d.MustEnrol {
+		b[1] |= mustEnrol
+	}
+	if d.MustEnrol || !d.Proof.At.IsZero() {
 		b[0] = dataProved
 		b, _ = d.Proof.AppendBinary(b)
 	}
@@ -61,15 +73,16 @@ func ParseData(b []byte) (Data, error) {
 		at = rateAt
 	}
 	end := at + len(stores.Digest{})
-	proof := 0
+	proof, flags := 0, byte(bound)
 	if len(b) > 0 && b[0] == dataProved {
-		proof = proofSize
+		proof, flags = proofSize, bound|mustEnrol
 	}
-	if len(b) < end+proof || b[0] < 1 || b[0] > dataProved || b[1] > 1 {
+	if len(b) < end+proof || b[0] < 1 || b[0] > dataProved || b[1] > flags {
 		return Data{}, fmt.Errorf("%w: data of a token", stores.ErrCorrupt)
 	}
-	d := Data{Bound: b[1] == 1, Fingerprint: stores.Digest(b[at:end]), Address: string(b[end+proof:])}
+	d := Data{Bound: b[1]&bound != 0, Fingerprint: stores.Digest(b[at:end]), Address: string(b[end+proof:])}
 	if proof > 0 {
+		d.MustEnrol = b[1]&mustEnrol != 0
 		_ = d.Proof.UnmarshalBinary(b[end : end+proof]) // of the right size
 	}
 	return d, nil
@@ -80,6 +93,10 @@ func Lives(t stores.Token, now time.Time) bool {
 	return t.FamilyRevoked.IsZero() && now.Before(t.Expires) && now.Before(t.FamilyExpires)
 }
 
+// maxOneTime is how many links and codes a user has at most, whoever asked for them. Limits of mails
+// allow fewer that live; used ones count as well.
+const maxOneTime = 32
+
 var errStoreRefused = errors.New("the store refuses a new token")
 
 // Find returns the stored token that an opaque token names, if the secret is right.
@@ -89,6 +106,23 @@ func (s *Service) Find(ctx context.Context, t opaque.Token) (stores.Token, bool,
 		return found, false, autherr.Unavailable("find token", err)
 	}
 	return found, ok && found.Digest.Equal(t.Digest()), nil
+}
+
+// Named returns the stored token of a family and an id, for callers that have proved by other means
+// that they hold it.
+func (s *Service) Named(ctx context.Context, family, id string) (stores.Token, bool, error) {
+	found, ok, err := s.store.Find(ctx, family, id)
+	return found, ok, autherr.Unavailable("find token", err)
+}
+
+// Claim stores a token that is used already. Of any number of parallel calls with one family and id one
+// returns true.
+func (s *Service) Claim(ctx context.Context, t stores.Token) (bool, error) {
+	created, err := s.store.Create(ctx, t)
+	if errors.Is(err, stores.ErrExists) {
+		return false, nil
+	}
+	return created, autherr.Unavailable("use token", err)
 }
 
 // Store stores a new token. The error wraps autherr.ErrUnavailable, also if the store
@@ -108,8 +142,10 @@ func (s *Service) Store(ctx context.Context, t stores.Token) error {
 func (s *Service) StoreNew(ctx context.Context, t stores.Token) (ended []string, err error) {
 	limit := stores.FamilyLimit{Families: s.cfg.MaxRefresh}
 	switch t.Kind {
-	case stores.Remember:
+	case stores.Remember, stores.Trusted:
 		limit.Families = s.cfg.MaxRemember
+	case stores.OneTime:
+		limit.Families = maxOneTime
 	case stores.Personal: // programs use them: none of them ends unasked
 		limit = stores.FamilyLimit{Families: s.cfg.MaxPersonal, Refuse: true}
 	}

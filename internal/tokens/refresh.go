@@ -8,7 +8,6 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/events"
-	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/stamp"
@@ -21,10 +20,11 @@ type Pair struct {
 	Access, Refresh             string
 	ExpiresIn, RefreshExpiresIn int64
 	Family                      string // of the login
+	MustEnrol                   bool   // the login can do nothing but enrol a second factor
 }
 
-// Issue makes the first pair of a new family, whose login was proved by a proof, or by none.
-func (s *Service) Issue(ctx context.Context, r *request.State, g *Guard, u models.Authenticatable, proof factor.Proof) (Pair, error) {
+// Issue makes the first pair of a new family, of a login.
+func (s *Service) Issue(ctx context.Context, r *request.State, g *Guard, u models.Authenticatable, login Login) (Pair, error) {
 	owner, err := g.Realm.TokenOwner(u)
 	if err != nil {
 		return Pair{}, err
@@ -32,11 +32,11 @@ func (s *Service) Issue(ctx context.Context, r *request.State, g *Guard, u model
 	token, now := s.NewToken(), s.env.Now()
 	// What can fail without harm comes first: nothing is stored for a response that
 	// will not be given.
-	access, err := s.accessToken(ctx, g, now, token, owner, u, proof)
+	access, err := s.accessToken(ctx, g, now, token, owner, u, login)
 	if err != nil {
 		return Pair{}, err
 	}
-	record := s.refreshRecord(r, g, now, token, u, owner, now.Add(s.cfg.RefreshAbsolute), proof)
+	record := s.refreshRecord(r, g, now, token, u, owner, now.Add(s.cfg.RefreshAbsolute), login)
 	id, _ := g.Realm.OwnerID(owner)
 	if err := s.StoreLogin(ctx, r, g.Name, id, record); err != nil {
 		return Pair{}, err
@@ -44,13 +44,13 @@ func (s *Service) Issue(ctx context.Context, r *request.State, g *Guard, u model
 	if s.env.Events.Heard() {
 		r.Emit(events.TokenCreated{Meta: r.Meta(g.Name, id), Kind: string(stores.Refresh), TokenID: record.Family})
 	}
-	return s.pair(now, access, token, record), nil
+	return s.pair(now, access, token, record, login), nil
 }
 
 // refreshRecord returns what is stored of a refresh token that is made now.
 func (s *Service) refreshRecord(
 	r *request.State, g *Guard, now time.Time, token opaque.Token, u models.Authenticatable, owner string, end time.Time,
-	proof factor.Proof,
+	login Login,
 ) stores.Token {
 	id, _ := g.Realm.OwnerID(owner)
 	expires := now.Add(s.cfg.RefreshIdle)
@@ -59,7 +59,7 @@ func (s *Service) refreshRecord(
 	}
 	data := Data{
 		Bound: true, Fingerprint: g.Realm.Stamps.Sum(stamp.Refresh, g.Realm.Name, id, u), Address: request.Cut(r.IP(), 64),
-		Proof: proof,
+		Login: login,
 	}
 	return stores.Token{
 		ID: token.ID, Family: token.Family, Kind: stores.Refresh, Owner: owner, Digest: token.Digest(),
@@ -69,11 +69,12 @@ func (s *Service) refreshRecord(
 	}
 }
 
-func (s *Service) pair(now time.Time, access string, token opaque.Token, record stores.Token) Pair {
+func (s *Service) pair(now time.Time, access string, token opaque.Token, record stores.Token, login Login) Pair {
 	return Pair{
 		Access: access, ExpiresIn: int64(s.cfg.Lifetime / time.Second),
 		Refresh:          token.Text(RefreshPrefix),
 		RefreshExpiresIn: max(0, int64(record.Expires.Sub(now)/time.Second)), Family: record.Family,
+		MustEnrol: login.MustEnrol,
 	}
 }
 
@@ -91,12 +92,12 @@ func (s *Service) Refresh(ctx context.Context, r *request.State, g *Guard, text 
 	if err != nil {
 		return nil, Pair{}, autherr.Unavailable("read refresh token", err)
 	}
-	access, err := s.accessToken(ctx, g, s.env.Now(), parent.Successor(s.cfg.Successors, 0), found.Owner, user, data.Proof)
+	access, err := s.accessToken(ctx, g, s.env.Now(), parent.Successor(s.cfg.Successors, 0), found.Owner, user, data.Login)
 	if err != nil {
 		return nil, Pair{}, err
 	}
 	next, err := s.Rotate(ctx, parent, found, func(child opaque.Token) stores.Token {
-		return s.refreshRecord(r, g, s.env.Now(), child, user, found.Owner, found.FamilyExpires, data.Proof)
+		return s.refreshRecord(r, g, s.env.Now(), child, user, found.Owner, found.FamilyExpires, data.Login)
 	})
 	meta := r.Meta(g.Name, user.AuthID())
 	switch {
@@ -108,7 +109,7 @@ func (s *Service) Refresh(ctx context.Context, r *request.State, g *Guard, text 
 	case !next.Again:
 		s.env.Dispatch(ctx, events.TokenRefreshed{Meta: meta, TokenID: parent.Family})
 	}
-	return user, s.pair(s.env.Now(), access, next.Token, next.Record), nil
+	return user, s.pair(s.env.Now(), access, next.Token, next.Record, data.Login), nil
 }
 
 // parent reads a refresh token and checks everything but whether it was used. It

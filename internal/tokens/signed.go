@@ -115,7 +115,7 @@ func (s *Service) Decode(ctx context.Context, kind, token string) (Signed, error
 func (s *Service) RevokeSigned(ctx context.Context, token string) error {
 	claims, err := s.verify(plainType, "", token)
 	if err != nil {
-		claims, err = s.verify(accessType, AccessKind, token)
+		claims, _, err = s.verifyLogin(token)
 	}
 	if err != nil {
 		return s.Refuse(ctx, err)

@@ -7,8 +7,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -27,12 +29,17 @@ import (
 // The function is safe for concurrent use. If there is no such row, it returns false and
 // no error.
 //
-// Find panics for the same db as New, so it cannot be limited to some rows by a condition
-// of db. It panics if M is not a model, or if M does not have
-// exactly one primary key of such a type.
-func Find[M any](db *gorm.DB) func(ctx context.Context, id string) (found *M, ok bool, err error) {
+// The scopes limit it to some rows, for example those of the tenant of the request. It finds
+// the rows for which the conditions of all of them hold.
+//
+// Find panics for the same db as New. It panics if M is not a model, if M does not have
+// exactly one primary key of such a type, or if a scope is nil.
+func Find[M any](db *gorm.DB, scopes ...Scope) func(ctx context.Context, id string) (found *M, ok bool, err error) {
 	c := newCore(db, "Find")
-	k := newKey(newTable(c.db, new(M)), "Find")
+	t := newTable(c.db, new(M))
+	k := newKey(t, "Find")
+	c.nameColumns(t)
+	c.scoped("Find", scopes)
 	return func(ctx context.Context, id string) (*M, bool, error) {
 		return find[M](ctx, c, k, id)
 	}
@@ -50,6 +57,15 @@ func find[M any](ctx context.Context, c *core, k key, id string) (*M, bool, erro
 		return err
 	})
 	return row, row != nil, err
+}
+
+// nameColumns lets queries name the columns of the model, so that a column that is added while
+// the application runs does not change what they return. It does not if the model has a field
+// that need not be a column.
+func (c *core) nameColumns(t table) {
+	if !slices.ContainsFunc(t.schema.Fields, func(f *schema.Field) bool { return f.IgnoreMigration }) {
+		c.db = c.db.Session(&gorm.Session{QueryFields: true})
+	}
 }
 
 // load reads the row whose key is value, or returns nil if there is none. The database
@@ -80,6 +96,14 @@ func newLookup(c *core, query string) *lookup {
 
 // one reads the columns of the row with the given key, if there is one.
 func (l *lookup) one(ctx context.Context, key string, columns ...any) (found bool, err error) {
+	err = again(ctx, func() error {
+		found, err = l.try(ctx, key, columns)
+		return err
+	})
+	return found, err
+}
+
+func (l *lookup) try(ctx context.Context, key string, columns []any) (found bool, err error) {
 	query := l.db.Raw("")
 	query.Statement.Context, query.Statement.ConnPool = ctx, l.pool
 	query.Statement.SQL.WriteString(l.text)
@@ -191,4 +215,114 @@ func parseUUID(text string, into reflect.Value) bool {
 	}
 	reflect.Copy(into, reflect.ValueOf(b))
 	return text == fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// Scope returns db with conditions, such as db.Where("tenant_id = ?", tenant). The context is
+// that of the call, which has the values of the request. To refuse a call, for example because
+// its context names no tenant, Scope adds an error to db with AddError, which the call returns.
+//
+// Its conditions hold in every statement, beside those of the statement itself. A call fails if
+// Scope adds no condition, or anything else than conditions, which would not hold. It is called
+// for every try of a statement, by several goroutines at once.
+type Scope = func(ctx context.Context, db *gorm.DB) *gorm.DB
+
+// WithScope limits a provider of users to those for which the conditions of a Scope hold. Other
+// users are not found, cannot log in, and are not changed. CreateUser refuses a user for whom
+// they do not hold: set the tenant of a new user in a hook of the model, such as BeforeCreate,
+// or in Config.Account.Prepare.
+//
+// With several options all scopes hold.
+func WithScope(scope Scope) UserOption {
+	return func(o *userOptions) { o.scopes = append(o.scopes, scope) }
+}
+
+// scoped gives a core scopes. It panics with the name of the exported function if one is nil.
+func (c *core) scoped(caller string, scopes []Scope) {
+	for _, scope := range scopes {
+		if scope == nil {
+			panic(fmt.Sprintf("gormstore: %s was given a nil Scope", caller))
+		}
+	}
+	c.scopes = scopes
+}
+
+// session returns the database for the statements of one call, in which all scopes hold.
+func (c *core) session(ctx context.Context) (*gorm.DB, error) {
+	db := c.db.WithContext(ctx)
+	for _, scope := range c.scopes {
+		given := scope(ctx, db.Session(&gorm.Session{NewDB: true}))
+		if err := refusal(given); err != nil {
+			return nil, permanent{err}
+		}
+		// A group keeps an OR among its conditions.
+		db = db.Where(given)
+	}
+	if len(c.scopes) > 0 {
+		db = db.Session(&gorm.Session{})
+	}
+	return db, nil
+}
+
+// refusal returns why what a Scope returned cannot be used, or nil.
+func refusal(given *gorm.DB) error {
+	if given == nil || given.Statement == nil {
+		return errors.New("the Scope returned no database")
+	}
+	if given.Error != nil {
+		return given.Error
+	}
+	where := given.Statement.Clauses["WHERE"]
+	var others []string
+	for _, part := range statementParts(given.Statement) {
+		if part != "the clause WHERE" {
+			others = append(others, part)
+		}
+	}
+	switch conditions, ok := where.Expression.(clause.Where); {
+	case len(others) > 0:
+		return fmt.Errorf("the Scope added %s, and only conditions hold", strings.Join(others, ", "))
+	case !ok || len(conditions.Exprs) == 0:
+		return errors.New("the Scope added no condition")
+	}
+	return nil
+}
+
+// refuseConditions panics if db has conditions or other parts of a statement. The
+// statements of this package start from a new session without them, so a provider for the
+// users of one tenant would find the users of all.
+func refuseConditions(db *gorm.DB, caller string) {
+	if parts := statementParts(db.Statement); len(parts) > 0 {
+		panic(fmt.Sprintf("gormstore: %s was given a *gorm.DB with %s, which it cannot keep in its statements; "+
+			"pass a *gorm.DB without them, and conditions with WithScope", caller, strings.Join(parts, ", ")))
+	}
+}
+
+// statementParts names the parts of a statement that the caller has set.
+func statementParts(s *gorm.Statement) []string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(s.Clauses)) {
+		parts = append(parts, "the clause "+name)
+	}
+	// GORM has no accessor for scopes that have not run yet.
+	scopes := reflect.ValueOf(s).Elem().FieldByName("scopes")
+	for _, part := range []struct {
+		name string
+		set  bool
+	}{
+		{"Table", s.Table != "" || s.TableExpr != nil},
+		{"Model", s.Model != nil},
+		{"Scopes", !scopes.IsValid() || scopes.Len() > 0},
+		{"Unscoped", s.Unscoped},
+		{"Select", len(s.Selects) > 0},
+		{"Omit", len(s.Omits) > 0},
+		{"MapColumns", len(s.ColumnMapping) > 0},
+		{"Distinct", s.Distinct},
+		{"Joins", len(s.Joins) > 0},
+		{"Preload", len(s.Preloads) > 0},
+	} {
+		if part.set {
+			parts = append(parts, part.name)
+		}
+	}
+	return parts
 }

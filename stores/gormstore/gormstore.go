@@ -5,14 +5,15 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
-	"maps"
 	"reflect"
-	"slices"
 	"strings"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
 
+	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -62,18 +63,46 @@ func Migrate(ctx context.Context, db *gorm.DB, options ...Option) error {
 func (c *core) migrate(db *gorm.DB, name string, model any) error {
 	database, table, elsewhere := strings.Cut(name, ".")
 	if !elsewhere || c.dialect != mysql {
-		return db.Table(name).AutoMigrate(model)
+		return c.migrateTable(db.Table(name).Session(&gorm.Session{}), model)
 	}
 	return db.Connection(func(tx *gorm.DB) error {
 		err := tx.Exec("USE " + tx.Statement.Quote(database)).Error
 		if err == nil {
-			err = tx.Table(table).AutoMigrate(model)
+			err = c.migrateTable(tx.Table(table).Session(&gorm.Session{}), model)
 		}
 		if conn, ok := tx.Statement.ConnPool.(*sql.Conn); ok {
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // closes it
 		}
 		return err
 	})
+}
+
+// migrateTable adds what GORM cannot add to a table with rows, a column without NULL and
+// without a default, and leaves the rest to GORM. The rows get the zero value, as MySQL gives
+// it by itself.
+func (c *core) migrateTable(db *gorm.DB, model any) error {
+	m := db.Migrator()
+	if c.dialect == mysql || !m.HasTable(model) {
+		return m.AutoMigrate(model)
+	}
+	for _, f := range newTable(db, model).schema.Fields {
+		if f.DBName == "" || !f.NotNull || f.PrimaryKey || m.HasColumn(model, f.DBName) {
+			continue
+		}
+		zero := "''"
+		if f.DataType == schema.Int {
+			zero = "0"
+		}
+		column, table := clause.Column{Name: f.DBName}, clause.Table{Name: clause.CurrentTable}
+		err := db.Exec("ALTER TABLE ? ADD COLUMN ? ? DEFAULT "+zero, table, column, m.FullDataTypeOf(f)).Error
+		if err == nil && c.dialect == postgres {
+			err = db.Exec("ALTER TABLE ? ALTER COLUMN ? DROP DEFAULT", table, column).Error
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return m.AutoMigrate(model)
 }
 
 // The names of GORM's dialects.
@@ -91,6 +120,8 @@ type core struct {
 	options *sql.TxOptions
 	// prefix begins the names of the tables, or is nil if the naming strategy names them.
 	prefix *string
+	// scopes add conditions to each statement.
+	scopes []Scope
 	// turn holds one element while a change runs on SQLite. It is nil on other
 	// engines. SQLite allows one writer. Other writers would poll for its lock,
 	// ignore their contexts, and sometimes never get the lock.
@@ -119,18 +150,7 @@ func newCore(db *gorm.DB, caller string, options ...Option) *core {
 	if ok && db.Dialector.Name() != postgres {
 		pool = &statements{DB: direct, known: make(map[string]*sql.Stmt)}
 	}
-	quiet := db.Session(&gorm.Session{
-		NewDB:                  true,
-		Context:                context.Background(),
-		Logger:                 logger.Discard,
-		SkipDefaultTransaction: true,
-	})
-	quiet.Statement.ConnPool, quiet.Config.ConnPool = pool, pool
-	quiet.Config.PrepareStmt = false
-	// This is the effect of dbresolver's clause Write. A replica may not have the
-	// latest changes yet.
-	quiet = quiet.Set("gorm:db_resolver:write", struct{}{}).Session(&gorm.Session{})
-
+	quiet := quietSession(db, pool)
 	c := &core{db: quiet, direct: direct, dialect: db.Dialector.Name(), options: &sql.TxOptions{}}
 	for _, option := range options {
 		option(c)
@@ -147,42 +167,91 @@ func newCore(db *gorm.DB, caller string, options ...Option) *core {
 	return c
 }
 
-// refuseConditions panics if db has conditions or other parts of a statement. The
-// statements of this package start from a new session without them, so a provider for the
-// users of one tenant would find the users of all.
-func refuseConditions(db *gorm.DB, caller string) {
-	if parts := statementParts(db.Statement); len(parts) > 0 {
-		panic(fmt.Sprintf("gormstore: %s was given a *gorm.DB with %s, which it cannot keep in its statements; "+
-			"pass a *gorm.DB without them", caller, strings.Join(parts, ", ")))
-	}
+// quietSession returns a new session of db on a pool.
+func quietSession(db *gorm.DB, pool gorm.ConnPool) *gorm.DB {
+	quiet := db.Session(&gorm.Session{
+		NewDB:                  true,
+		Context:                context.Background(),
+		Logger:                 logger.Discard,
+		SkipDefaultTransaction: true,
+	})
+	quiet.Statement.ConnPool, quiet.Config.ConnPool = pool, pool
+	quiet.Config.PrepareStmt = false
+	// This is the effect of dbresolver's clause Write. A replica may not have the
+	// latest changes yet.
+	quiet = quiet.Set("gorm:db_resolver:write", struct{}{})
+	// What the caller has set is for callbacks, hooks and Migrate, such as gorm:table_options.
+	db.Statement.Settings.Range(func(key, value any) bool {
+		quiet.Statement.Settings.Store(key, value)
+		return true
+	})
+	return quiet.Session(&gorm.Session{})
 }
 
-// statementParts names the parts of a statement that the caller has set.
-func statementParts(s *gorm.Statement) []string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(s.Clauses)) {
-		parts = append(parts, "the clause "+name)
+// An Option is a setting of New and Migrate. TablePrefix is one.
+type Option func(*core)
+
+// TablePrefix gives the tables the names auth_sessions, auth_session_owners,
+// auth_token_families, auth_tokens, auth_attempts, auth_factors and auth_identities after the
+// prefix, whatever the naming strategy of the database says. A prefix that ends in a dot is a schema of
+// PostgreSQL or a database of MySQL, which has to exist. Without this option the naming
+// strategy names the tables.
+//
+// Applications that share a database need different prefixes. New, Migrate and every other
+// program with the same sessions need the same one.
+//
+// New and Migrate panic if the prefix is longer than 32 bytes, or has other characters than
+// letters, digits, underscores and one dot at most.
+func TablePrefix(prefix string) Option { return func(c *core) { c.prefix = &prefix } }
+
+// maxPrefix leaves room for the names of tables within the limit of 63 bytes of PostgreSQL.
+const maxPrefix = 32
+
+// record is a model of this package.
+type record struct {
+	model any
+	plain string // the name of its table without a prefix
+	name  string // the name that the naming strategy gets
+}
+
+// records are the models of this package.
+var records = []record{
+	{&models.Session{}, models.Session{}.TableName(), "AuthSession"},
+	{&models.SessionOwner{}, models.SessionOwner{}.TableName(), "AuthSessionOwner"},
+	{&models.TokenFamily{}, models.TokenFamily{}.TableName(), "AuthTokenFamily"},
+	{&models.Token{}, models.Token{}.TableName(), "AuthToken"},
+	{&models.Attempt{}, models.Attempt{}.TableName(), "AuthAttempt"},
+	{&models.Factor{}, models.Factor{}.TableName(), "AuthFactor"},
+	{&models.Identity{}, models.Identity{}.TableName(), "AuthIdentity"},
+}
+
+// nameOf returns the name of a table of this package.
+func (c *core) nameOf(r record) string {
+	if c.prefix != nil {
+		return *c.prefix + r.plain
 	}
-	// GORM has no accessor for scopes that have not run yet.
-	scopes := reflect.ValueOf(s).Elem().FieldByName("scopes")
-	for _, part := range []struct {
-		name string
-		set  bool
-	}{
-		{"Table", s.Table != "" || s.TableExpr != nil},
-		{"Model", s.Model != nil},
-		{"Scopes", !scopes.IsValid() || scopes.Len() > 0},
-		{"Unscoped", s.Unscoped},
-		{"Select", len(s.Selects) > 0},
-		{"Omit", len(s.Omits) > 0},
-		{"MapColumns", len(s.ColumnMapping) > 0},
-		{"Distinct", s.Distinct},
-		{"Joins", len(s.Joins) > 0},
-		{"Preload", len(s.Preloads) > 0},
-	} {
-		if part.set {
-			parts = append(parts, part.name)
+	return c.db.NamingStrategy.TableName(r.name)
+}
+
+// table returns the table of a model of this package.
+func (c *core) table(model any) table {
+	t := newTable(c.db, model)
+	for _, r := range records {
+		if reflect.TypeOf(r.model) == reflect.TypeOf(model) {
+			t.name = c.nameOf(r)
+			return t
 		}
 	}
-	return parts
+	panic(fmt.Sprintf("gormstore: %T is not among the records", model))
+}
+
+// checkPrefix panics if the prefix cannot begin the name of a table.
+func (c *core) checkPrefix(caller string) {
+	if c.prefix == nil {
+		return
+	}
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
+	if p := *c.prefix; len(p) > maxPrefix || strings.Trim(p, allowed) != "" || strings.Count(p, ".") > 1 || strings.HasPrefix(p, ".") {
+		panic(fmt.Sprintf("gormstore: %s was given the table prefix %.64q, which cannot begin the name of a table", caller, p))
+	}
 }

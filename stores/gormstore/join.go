@@ -36,7 +36,7 @@ type userRows struct {
 // joined returns nil if reading a user does more than to read its row.
 func (s *UserStore[U, P]) joined() *userRows {
 	t := newTable(s.db, new(U))
-	if t.schema.AfterFind || s.dialect == sqlite { // which waits for no network
+	if t.schema.AfterFind || len(s.scopes) > 0 || s.dialect == sqlite { // which waits for no network
 		return nil
 	}
 	rows := &userRows{store: s, core: s.core, table: t, key: s.key, new: func() (models.Authenticatable, reflect.Value) {

@@ -37,6 +37,52 @@ func TestMigrateAgain(t *testing.T) {
 	})
 }
 
+// TestMigrateRows takes all columns but the keys away from tables with a row, as older versions
+// lacked one or the other, and lets Migrate add them.
+func TestMigrateRows(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		db := migrated(open)(t)
+		row := strings.Repeat("a", 32)
+		filled := make(map[string][]string) // tables and what must not be NULL
+		for _, record := range []any{
+			&models.Session{Row: row, Digest: make([]byte, 32), Principals: []byte{}, Payload: []byte{}},
+			&models.SessionOwner{Row: row}, &models.TokenFamily{Family: row},
+			&models.Token{ID: row, Digest: make([]byte, 32), Data: []byte{}},
+			&models.Attempt{ID: row}, &models.Factor{ID: row}, &models.Identity{ID: row},
+		} {
+			stmt := &gorm.Statement{DB: db}
+			if err := errors.Join(db.Create(record).Error, stmt.Parse(record)); err != nil {
+				t.Fatal(err)
+			}
+			for _, index := range stmt.Schema.ParseIndexes() {
+				_ = db.Migrator().DropIndex(record, index.Name)
+			}
+			for _, f := range stmt.Schema.Fields {
+				if f.PrimaryKey {
+					continue
+				}
+				if err := db.Exec(fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", stmt.Table, f.DBName)).Error; err != nil {
+					t.Fatal(err)
+				}
+				if f.NotNull {
+					filled[stmt.Table] = append(filled[stmt.Table], f.DBName+" IS NOT NULL")
+				}
+			}
+		}
+		for range 2 {
+			if err := gormstore.Migrate(t.Context(), db); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for table, columns := range filled {
+			var n int64
+			if err := db.Table(table).Where(strings.Join(columns, " AND ")).Count(&n).Error; err != nil || n != 1 {
+				t.Errorf("%s: %d rows, error %v", table, n, err)
+			}
+		}
+	})
+}
+
 func TestNotMigrated(t *testing.T) {
 	set := gormstore.New(openSQLite(t, ""))
 	if _, _, err := set.Sessions.Load(t.Context(), row); err == nil {
@@ -149,7 +195,13 @@ func TestCheck(t *testing.T) {
 		"?mode=memory&_x=file": {"SetMaxOpenConns"},
 	} {
 		path := "file:" + filepath.Join(t.TempDir(), "auth.db")
-		warnings, err := gormstore.New(connect(t, sqlite.Open(path+options))).Sessions.(stores.Checker).Check(t.Context())
+		db := connect(t, sqlite.Open(path+options))
+		if strings.Contains(options, "mode=memory") {
+			want = append(want, "missing") // each connection has other tables
+		} else if err := gormstore.Migrate(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+		warnings, err := gormstore.New(db).Sessions.(stores.Checker).Check(t.Context())
 		if err != nil || len(warnings) != len(want) {
 			t.Errorf("Check with %s: %q, error %v; want %d warnings", options, warnings, err, len(want))
 			continue

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -29,13 +30,34 @@ func (c *core) read(ctx context.Context, what string, query func(db *gorm.DB) er
 	if ctx.Err() != nil {
 		return fault(ctx, what, ctx.Err())
 	}
-	return fault(ctx, what, query(c.db.WithContext(ctx)))
+	db, err := c.session(ctx)
+	if err == nil {
+		err = again(ctx, func() error { return query(db) })
+	}
+	return fault(ctx, what, err)
+}
+
+// again runs a query, and runs it again while the server says that a table has changed since the
+// query was prepared. The driver prepares it again on the connection that failed.
+func again(ctx context.Context, query func() error) (err error) {
+	for range maxTries {
+		if err = query(); err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "cached plan must not change result type") {
+			return err
+		}
+	}
+	return err
 }
 
 // change runs one statement and tries again after any error. So the statement must be
 // harmless if an earlier try was stored and only its answer was lost.
 func (c *core) change(ctx context.Context, what string, statement func(db *gorm.DB) error) error {
-	return c.repeat(ctx, what, func() error { return statement(c.db.WithContext(ctx)) })
+	return c.repeat(ctx, what, func() error {
+		db, err := c.session(ctx)
+		if err == nil {
+			err = statement(db)
+		}
+		return err
+	})
 }
 
 // transact runs body in a transaction. The transaction is rolled back if body returns
@@ -50,7 +72,11 @@ func (c *core) transact(ctx context.Context, what string, idempotent bool, body 
 func (c *core) once(ctx context.Context, idempotent bool, body func(tx *gorm.DB) (commit bool, err error)) error {
 	errUndo := errors.New("undo")
 	committing := false
-	err := c.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	db, err := c.session(ctx)
+	if err != nil {
+		return err
+	}
+	err = db.Transaction(func(tx *gorm.DB) error {
 		commit, err := body(tx)
 		if err == nil && !commit {
 			err = errUndo

@@ -39,6 +39,8 @@ var _ interface {
 	models.EmailChanger
 	models.Registrar
 	models.Prototype
+	models.ManyIdentifiers
+	models.LoginFields
 } = (*UserStore[models.User, *models.User])(nil)
 
 // Users returns a provider of the users in the table of the model U. For models.User, and
@@ -47,8 +49,8 @@ var _ interface {
 // AuthID of the model has to return the primary key: an integer in decimal, a string as
 // it is, or a UUID in lower case.
 //
-// Users panics for the same db as New, so it cannot be limited to the users of one tenant
-// by a condition of db. It panics if the model does not have exactly one
+// Users panics for the same db as New. WithScope limits it to some users, for example those of
+// one tenant. Users panics if the model does not have exactly one
 // primary key of such a type. It panics if the model lacks one of the fields Email,
 // Password and, if it implements models.Stamped, SecurityStamp, or one of the fields that
 // the options name instead, or if such a field is not a string. It panics if the field
@@ -61,7 +63,12 @@ func Users[U any, P interface {
 	c := newCore(db, "Users")
 	t := newTable(c.db, new(U))
 	_, stamped := any(P(new(U))).(models.Stamped)
-	return &UserStore[U, P]{core: c, key: newKey(t, "Users"), fields: newUserFields(t, stamped, opts)}
+	s := &UserStore[U, P]{core: c, key: newKey(t, "Users")}
+	var scopes []Scope
+	s.fields, scopes = newUserFields(t, stamped, opts)
+	c.nameColumns(t)
+	c.scoped("Users", scopes)
+	return s
 }
 
 // PrototypeUser returns a new, empty user.
@@ -85,16 +92,37 @@ func (s *UserStore[U, P]) byID(ctx context.Context, id string) (P, error) {
 	return row, nil
 }
 
-// CanonicalIdentifier returns the value trimmed of white space, in Unicode normalization
-// form KC, and case-folded. The error wraps models.ErrUnknownField if field is not a
-// credential of this provider. It wraps models.ErrBadIdentifier if the value is empty,
-// longer than 254 bytes or not UTF-8, or contains white space, control characters or
-// invisible characters.
+// CanonicalIdentifier returns the canonical form of a credential. By default it is the value
+// trimmed of white space, in Unicode normalization form KC, and case-folded; WithForm gives an
+// identifier another one. The error wraps models.ErrUnknownField if field is not a credential of
+// this provider. It wraps models.ErrBadIdentifier if the value is empty, longer than 254 bytes or
+// not UTF-8, or, by default, contains white space, control characters or invisible characters.
 func (s *UserStore[U, P]) CanonicalIdentifier(field, value string) (string, error) {
-	if _, err := s.fields.find(field); err != nil {
+	ids, err := s.fields.meant(field, value)
+	if err != nil {
 		return "", err
 	}
-	return canonical(value)
+	err = fmt.Errorf("gormstore: %w", models.ErrBadIdentifier)
+	for _, id := range ids {
+		var form string
+		if form, err = id.canonical(value); err == nil {
+			return form, nil
+		}
+	}
+	return "", err
+}
+
+// LoginFields returns the credentials by which users are looked up: those of WithLogin, and then
+// those of WithIdentifier.
+func (s *UserStore[U, P]) LoginFields() []string {
+	var names []string
+	for _, l := range s.fields.logins {
+		names = append(names, l.credential)
+	}
+	for _, id := range s.fields.identifiers {
+		names = append(names, id.credential)
+	}
+	return names
 }
 
 // ManyIdentifiers reports whether users can be looked up by more than one identifier.
@@ -105,28 +133,37 @@ func (s *UserStore[U, P]) ManyIdentifiers() bool { return len(s.fields.identifie
 // error wraps models.ErrUnknownField if field is not a credential of this provider. It is
 // also an error if two users have the value.
 func (s *UserStore[U, P]) UserByIdentifier(ctx context.Context, field, value string) (models.Authenticatable, error) {
-	id, err := s.fields.find(field)
+	ids, err := s.fields.meant(field, value)
 	if err != nil {
 		return nil, err
 	}
-	if form, err := canonical(value); err != nil || form != value {
-		return nil, fault(ctx, "find user", ctx.Err())
+	for _, id := range ids {
+		if u, err := s.byIdentifier(ctx, id, value); err != nil || u != nil {
+			return u, err
+		}
+	}
+	return nil, fault(ctx, "find user", ctx.Err())
+}
+
+func (s *UserStore[U, P]) byIdentifier(ctx context.Context, id identifier, value string) (models.Authenticatable, error) {
+	if form, err := id.canonical(value); err != nil || form != value {
+		return nil, nil
 	}
 	// GORM gets a typed condition on a configured column. It would interpret text
 	// as SQL, and would ignore the zero fields of a struct.
 	var rows []U
-	err = s.read(ctx, "find user", func(db *gorm.DB) error {
+	err := s.read(ctx, "find user", func(db *gorm.DB) error {
 		return db.Where(s.same(columnOf(id.lookup), value)).Limit(2).Find(&rows).Error
 	})
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
 	if len(rows) > 1 {
-		return nil, fmt.Errorf("gormstore: find user: several users have the same %s", field)
+		return nil, fmt.Errorf("gormstore: find user: several users have the same %s", id.credential)
 	}
 	u := P(&rows[0])
 	// The column may compare by rules under which other values match as well.
-	form, err := canonical(textOf(ctx, id.lookup, u))
+	form, err := id.canonical(textOf(ctx, id.lookup, u))
 	if err != nil || form != value || u.AuthID() == "" {
 		return nil, nil
 	}
@@ -137,7 +174,27 @@ func columnOf(field *schema.Field) clause.Column {
 	return clause.Column{Table: clause.CurrentTable, Name: field.DBName}
 }
 
-// textOf returns the text in a field of a user.
+// textOf returns the text in a field of a user, or "" if it is nil.
 func textOf(ctx context.Context, field *schema.Field, model any) string {
-	return field.ReflectValueOf(ctx, reflect.ValueOf(model).Elem()).String()
+	value := field.ReflectValueOf(ctx, reflect.ValueOf(model).Elem())
+	if value.Kind() == reflect.Pointer {
+		value = value.Elem() // of nil it is the zero Value
+	}
+	if !value.IsValid() {
+		return ""
+	}
+	return value.String()
+}
+
+// setText sets a field of a user to a text. In a pointer no text is nil.
+func setText(ctx context.Context, field *schema.Field, model reflect.Value, text string) {
+	value := field.ReflectValueOf(ctx, model)
+	switch {
+	case value.Kind() != reflect.Pointer:
+		value.SetString(text)
+	case text == "":
+		value.SetZero()
+	default:
+		value.Set(reflect.ValueOf(&text))
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -320,6 +321,35 @@ func TestTwins(t *testing.T) {
 		}
 		if u, err := users.UserByIdentifier(t.Context(), "login", logins[0]); err == nil {
 			t.Errorf("of two users with one identifier %v was found, want an error", u)
+		}
+	})
+}
+
+// TestAddresslessUsers stores several users without an address, whom nobody finds by one.
+func TestAddresslessUsers(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		users := gormstore.Users[member](tables(open, &member{})(t))
+		for range 2 {
+			u := &member{User: models.User{Name: "Ann"}}
+			if err := users.CreateAddresslessUser(t.Context(), u); err != nil {
+				t.Fatal(err)
+			}
+			found, err := users.UserByID(t.Context(), u.AuthID())
+			if err != nil || found == nil || found.(*member).Email != "" || found.(*member).SecurityStamp == "" {
+				t.Errorf("stored %v, %v", found, err)
+			}
+			if changed, err := users.ChangeEmail(t.Context(), u.AuthID(), u.SecurityStamp, "ann@example.com", "new", time.Now()); err != nil || changed == nil {
+				t.Errorf("ChangeEmail: %v, %v", changed, err)
+			}
+			if changed, err := users.ChangeEmail(t.Context(), u.AuthID(), "new", "ann"+u.AuthID()+"@example.com", "newer", time.Now()); err != nil || changed == nil {
+				t.Errorf("ChangeEmail: %v, %v", changed, err)
+			}
+		}
+		if err := users.CreateUser(t.Context(), &member{}); !errors.Is(err, models.ErrBadIdentifier) {
+			t.Errorf("CreateUser without an address: %v", err)
+		}
+		if err := users.CreateAddresslessUser(t.Context(), &member{User: models.User{Email: "bob@example.com"}}); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("CreateAddresslessUser with an address: %v", err)
 		}
 	})
 }

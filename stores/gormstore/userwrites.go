@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -19,7 +20,7 @@ import (
 // CreateUser stores a new user, which has to be a P and not nil, without its associations.
 // It sets the fields for canonical identifiers in the user, and the security stamp if the
 // model has one and it is empty. GORM sets the key and the times. The user needs every
-// identifier of the provider.
+// identifier of the provider that is not optional.
 //
 // The error wraps models.ErrTaken if another user, also a soft-deleted one, has one of the
 // identifiers, or the value of another unique column of the model. It wraps
@@ -27,23 +28,41 @@ import (
 // the identifier or the column. The unique index of the column prevents that two users get
 // the same identifier.
 func (s *UserStore[U, P]) CreateUser(ctx context.Context, u models.Authenticatable) error {
+	return s.create(ctx, u, false)
+}
+
+// CreateAddresslessUser is CreateUser for a user without an email address. The model needs a field of its own for the
+// canonical address, in which such a user has a random text that is no address. The other identifiers are needed.
+func (s *UserStore[U, P]) CreateAddresslessUser(ctx context.Context, u models.Authenticatable) error {
+	return s.create(ctx, u, true)
+}
+
+func (s *UserStore[U, P]) create(ctx context.Context, u models.Authenticatable, addressless bool) error {
 	p, ok := u.(P)
 	if !ok || p == nil {
 		return fmt.Errorf("gormstore: create user: got a %T, want a %T that is not nil", u, p)
 	}
-	if err := s.complete(ctx, p); err != nil {
+	if err := s.complete(ctx, p, addressless); err != nil {
 		return err
 	}
-	committing := false
+	committing, outside := false, false
 	err := s.inTurn(ctx, func() error {
+		db, err := s.session(ctx)
+		if err != nil {
+			committing = true
+			return err
+		}
 		// GORM rolls the INSERT back if a later hook fails.
-		return s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		return db.Transaction(func(tx *gorm.DB) error {
 			err := tx.Omit(clause.Associations).Create(p).Error
+			if err == nil && len(s.scopes) > 0 {
+				outside, err = s.outside(tx, p)
+			}
 			committing = err == nil
 			return err
 		}, s.options)
 	})
-	if err == nil || committing || ctx.Err() != nil {
+	if err == nil || committing || outside || ctx.Err() != nil {
 		return fault(ctx, "create user", err)
 	}
 	if field, findErr := s.taken(ctx, p, err); findErr == nil && field != "" {
@@ -52,16 +71,39 @@ func (s *UserStore[U, P]) CreateUser(ctx context.Context, u models.Authenticatab
 	return fault(ctx, "create user", err)
 }
 
+// outside reports whether the scopes do not hold for a user that the transaction has created,
+// with the error that undoes it. In a transaction that has failed nothing is outside.
+func (s *UserStore[U, P]) outside(tx *gorm.DB, p P) (bool, error) {
+	key, _ := s.key.field.ValueOf(tx.Statement.Context, reflect.ValueOf(p).Elem())
+	var n int64
+	err := tx.Model(new(U)).Where(s.key.is(s.core, key)).Count(&n).Error
+	if err == nil && n == 0 {
+		return true, errors.New("the Scope of WithScope does not hold for the new user: set its tenant in BeforeCreate or in Config.Account.Prepare")
+	}
+	return false, err
+}
+
 // complete sets the fields for canonical identifiers, and the security stamp if it is
-// empty.
-func (s *UserStore[U, P]) complete(ctx context.Context, p P) error {
+// empty. The unique index of the canonical address needs a text for each addressless user.
+func (s *UserStore[U, P]) complete(ctx context.Context, p P, addressless bool) error {
 	value := reflect.ValueOf(p).Elem()
 	for _, id := range s.fields.identifiers {
-		form, err := canonical(textOf(ctx, id.source, p))
+		text := textOf(ctx, id.source, p)
+		var form string
+		var err error
+		switch none := addressless && id.credential == "email"; {
+		case text == "" && id.optional:
+		case none && (id.lookup == id.source || text != ""):
+			return fmt.Errorf("gormstore: create user without an address: %w", errors.ErrUnsupported)
+		case none:
+			form = "none:" + strings.ToLower(rand.Text())
+		default:
+			form, err = id.canonical(text)
+		}
 		if err != nil {
 			return &models.FieldError{Field: id.credential, Err: err}
 		}
-		id.lookup.ReflectValueOf(ctx, value).SetString(form)
+		setText(ctx, id.lookup, value, form)
 	}
 	if stamp := s.fields.stamp; stamp != nil && textOf(ctx, stamp, p) == "" {
 		var random [16]byte

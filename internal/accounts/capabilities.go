@@ -1,0 +1,19 @@
+package accounts
+
+import (
+	"github.com/ginauth/ginauth/config"
+	"github.com/ginauth/ginauth/internal/realm"
+	"github.com/ginauth/ginauth/models"
+)
+
+// Capabilities returns what the users of a realm can do, whatever the guard.
+func Capabilities(rm *realm.Realm) (can config.Capabilities) {
+	can.Users, can.LoginFields = rm.Users != nil, rm.LoginFields()
+	_, err := NewUser(rm)
+	can.Register = err == nil
+	_, can.VerifyEmail = rm.Users.(models.EmailVerifier)
+	_, can.ChangeEmail = rm.Users.(models.EmailChanger)
+	_, can.ChangePassword = rm.Users.(models.PasswordChanger)
+	_, can.ChangeStamp = rm.Users.(models.StampChanger)
+	return can
+}

@@ -1,0 +1,2 @@
+// Package socialservertest signs in with an OpenID Connect provider of others: the example of github.com/zitadel/oidc.
+package socialservertest
