@@ -36,7 +36,6 @@ func New(config Config) (*Manager, error) {
 	}, nil
 }
 
-// newDummy hashes a random password. It returns an error if the driver cannot
 // Readable reports whether Verify can compare passwords with a hash: one of the drivers
 // recognizes it, and it is not malformed.
 func (m *Manager) Readable(encoded string) bool {
@@ -44,6 +43,7 @@ func (m *Manager) Readable(encoded string) bool {
 	return err == nil
 }
 
+// newDummy hashes a random password. It returns an error if the driver cannot
 // read the result.
 func newDummy(driver Driver) (string, error) {
 	encoded, err := driver.Hash(rand.Text())

@@ -6,7 +6,7 @@ export type PendingLogin = { expires_in: number; factors: string[] | null; token
 
 export type PersonalToken = { abilities: string[] | null; created: string; expires: string; id: string; last_used?: string; name: string; token?: string };
 
-export type TokenPair = { access_token: string; device_token?: string; expires_in: number; refresh_expires_in: number; refresh_token: string; token_type: string };
+export type TokenPair = { access_token: string; device_token?: string; expires_in: number; must_enrol?: boolean; refresh_expires_in: number; refresh_token: string; token_type: string; trust_token?: string };
 
 export type User = { email?: string; email_verified?: boolean; id?: string; name?: string };
 
@@ -29,7 +29,7 @@ export interface Operations {
   /** Ask for a link to choose a new password. */
   forgotPassword: { params: undefined; body: { email: string }; result: { accepted: boolean } };
   /** Log in and get tokens. */
-  issueTokens: { params: undefined; body: { device_token?: string; email: string; password: string; remember?: boolean }; result: TokenPair | { pending: PendingLogin } };
+  issueTokens: { params: undefined; body: { device_token?: string; email: string; password: string; remember?: boolean; trust_token: string }; result: TokenPair | { pending: PendingLogin } };
   /** Log in and start a session. */
   login: { params: undefined; body: { email: string; password: string; remember?: boolean }; result: { user: User } | { pending: PendingLogin } };
   /** End the login. */

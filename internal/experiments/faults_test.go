@@ -38,7 +38,7 @@ func TestOutageIsNeverAnAnswer(t *testing.T) { // F01–F04, F08, A19, L02, EXP-
 		reads := []string{"/me", "/guest", "/verified", "/authorized", "/check", "/isguest", "/can", "/as"}
 		rows := map[testapp.Op][]string{
 			testapp.LoadSession: append(reads, "/read", "/all"), testapp.UserByID: reads, testapp.UpdateSession: {"POST /set?k=a&v=b"},
-			testapp.DeleteSession: {"POST /logout", "POST /end"}, testapp.ReserveSlots: {"POST /login"}, testapp.PeekSlots: {"POST /login"},
+			testapp.DeleteSession: {"POST /logout", "POST /end"}, testapp.ReserveSlots: {"POST /login"},
 			testapp.UserByIdentifier: {"POST /login"}, testapp.ResetSlots: {"POST /login"}, testapp.CreateSession: {"POST /set?k=a&v=b", "POST /login"},
 		}
 		bodies := map[string]bool{}
