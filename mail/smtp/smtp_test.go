@@ -104,7 +104,7 @@ func TestSentMessageCanBeRead(t *testing.T) {
 	for _, kind := range mail.Kinds() {
 		m, err := templates.Message(kind, "", to, mail.Data{
 			AppName: "Söhne & Co.", Name: to.Name, URL: site.URL + "/verify?token=" + kind + "-0123456789_=&more=%2B%3D",
-			Expires: time.Hour, At: time.Now(), Device: "Firefox on Linux",
+			Expires: time.Hour, At: time.Now(), Device: "Firefox on Linux", Code: "ABCD-2345",
 		})
 		if err != nil {
 			t.Fatal(err)
