@@ -13,9 +13,11 @@ import (
 	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/ginauth/ginauth/stores"
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
@@ -51,6 +53,21 @@ func onEngines(t *testing.T, test func(t *testing.T, open func(t *testing.T) *go
 			}
 			test(t, func(t *testing.T) *gorm.DB { return engine.open(t, dsn) })
 		})
+	}
+}
+
+// emptied returns a function that empties all tables of a database and returns its stores. To
+// create the tables for each rule takes longer than most rules.
+func emptied(db *gorm.DB) func(t *testing.T) stores.Set {
+	set := gormstore.New(db)
+	return func(t *testing.T) stores.Set {
+		t.Helper()
+		for _, name := range tablesOf(t, db) {
+			if err := db.Exec("DELETE FROM ?", clause.Table{Name: name}).Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+		return set
 	}
 }
 

@@ -6,46 +6,40 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/ginauth/ginauth/stores"
-	"github.com/ginauth/ginauth/stores/gormstore"
 	"github.com/ginauth/ginauth/stores/storetest"
 )
 
 func TestSessions(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
-		storetest.Sessions(t, func(t *testing.T) stores.Sessions {
-			return gormstore.New(migrated(open)(t)).Sessions
-		})
+		set := emptied(migrated(open)(t))
+		storetest.Sessions(t, func(t *testing.T) stores.Sessions { return set(t).Sessions })
 	})
 }
 
 func TestTokens(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
-		storetest.Tokens(t, func(t *testing.T) stores.Tokens {
-			return gormstore.New(migrated(open)(t)).Tokens
-		})
+		set := emptied(migrated(open)(t))
+		storetest.Tokens(t, func(t *testing.T) stores.Tokens { return set(t).Tokens })
 	})
 }
 
 func TestFactors(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
-		storetest.Factors(t, func(t *testing.T) stores.Factors {
-			return gormstore.New(migrated(open)(t)).Factors
-		})
+		set := emptied(migrated(open)(t))
+		storetest.Factors(t, func(t *testing.T) stores.Factors { return set(t).Factors })
 	})
 }
 
 func TestIdentities(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
-		storetest.Identities(t, func(t *testing.T) stores.Identities {
-			return gormstore.New(migrated(open)(t)).Identities
-		})
+		set := emptied(migrated(open)(t))
+		storetest.Identities(t, func(t *testing.T) stores.Identities { return set(t).Identities })
 	})
 }
 
 func TestLimiter(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
-		storetest.Limiter(t, func(t *testing.T) stores.Limiter {
-			return gormstore.New(migrated(open)(t)).Limiter
-		})
+		set := emptied(migrated(open)(t))
+		storetest.Limiter(t, func(t *testing.T) stores.Limiter { return set(t).Limiter })
 	})
 }
