@@ -52,8 +52,8 @@ type surplusFamily struct {
 	State int
 }
 
-// CreateLimited implements stores.TokenLimit. Where it may end others and needs no transaction to
-// store the token, it takes one statement more than Create if the owner has no surplus.
+// CreateLimited implements stores.TokenLimit. On PostgreSQL it takes one statement more than Create
+// if it may end others and the owner has no surplus.
 func (s *tokens) CreateLimited(
 	ctx context.Context, now time.Time, t stores.Token, limit stores.FamilyLimit,
 ) (created bool, ended []string, err error) {
@@ -65,7 +65,9 @@ func (s *tokens) CreateLimited(
 	if err != nil {
 		return false, nil, err
 	}
-	if s.once.found == "" || limit.Refuse {
+	// MySQL locks gaps between rows when it deletes surplus families, so calls that store one
+	// meanwhile would fail: there each call waits for its turn.
+	if s.dialect != postgres || limit.Refuse {
 		return s.createInTurn(ctx, now, t, record, limit)
 	}
 	if created, err = s.createOnce(ctx, what, s.once.found, t, record); err != nil || !created {

@@ -85,21 +85,22 @@ func (s *sessions) create(ctx context.Context, n stores.Session, limit int) ([]o
 		return nil, fmt.Errorf("redisstore: %s: %w", what, err)
 	}
 	listed := int64(0)
+	var over []overfull
 	if len(n.Owners) > 0 {
+		// In a round trip of its own: parallel calls that end surplus rows leave those alone that
+		// are listed and not yet stored.
+		var err error
 		listed = listUntil(micro(n.Expires))
+		if over, err = s.list(ctx, what, n.Owners, n.Row, listed, limit); err != nil {
+			return nil, err
+		}
 	}
 	args := append([]any{nonce(), keyEnd(n.Expires)}, encodeSession(n, listed)...)
-	// All in one round trip per server. If the row is stored and not listed, the caller gets an
-	// error, and nobody has the id of the session.
-	calls := append(s.listings(n.Owners, n.Row, listed, limit), call{createSession, []string{s.rowKey(n.Row)}, args})
-	answers, err := s.runAll(ctx, what, calls)
-	if err != nil {
-		return nil, err
+	made, err := s.run(ctx, what, createSession, []string{s.rowKey(n.Row)}, args...)
+	if err == nil && made != int64(1) {
+		err = fmt.Errorf("redisstore: %s: %w", what, stores.ErrExists)
 	}
-	if answers[len(answers)-1] != int64(1) {
-		return nil, fmt.Errorf("redisstore: %s: %w", what, stores.ErrExists)
-	}
-	return overfullOf(n.Owners, listed, answers[:len(n.Owners)]), nil
+	return over, err
 }
 
 // Update implements stores.Sessions. It takes one round trip, and one or two more
@@ -220,29 +221,20 @@ func listUntil(expires int64) int64 { return expires + (24 * time.Hour).Microsec
 func (s *sessions) list(
 	ctx context.Context, what string, owners []string, row string, until int64, limit int,
 ) (over []overfull, err error) {
-	answers, err := s.runAll(ctx, what, s.listings(owners, row, until, limit))
-	if err != nil {
-		return nil, err
-	}
-	return overfullOf(owners, until, answers), nil
-}
-
-func (s *sessions) listings(owners []string, row string, until int64, limit int) []call {
-	calls := make([]call, len(owners), len(owners)+1)
+	calls := make([]call, len(owners))
 	for i, owner := range owners {
 		calls[i] = call{listSession, []string{s.ownerKey(owner)}, []any{row, until, slack.Milliseconds(), limit, limit + stores.MaxEnded}}
 	}
-	return calls
-}
-
-// overfullOf returns the indexes of owners that have too many entries, by the answers to listings.
-func overfullOf(owners []string, until int64, answers []any) (over []overfull) {
+	answers, err := s.runAll(ctx, what, calls)
+	if err != nil {
+		return nil, err
+	}
 	for i, got := range answers {
 		if entries, _ := got.([]any); len(entries) > 0 {
 			over = append(over, overfull{owners[i], until, entries})
 		}
 	}
-	return over
+	return over, nil
 }
 
 // unlist removes rows that were deleted from the indexes of their owners. A row's
