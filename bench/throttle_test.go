@@ -61,12 +61,14 @@ func throttled(app func(tb testing.TB, limit int) http.Handler) func(testing.TB)
 	}
 }
 
-// checkLimit checks that only a few requests pass.
+// checkLimit checks that only a few requests pass. ThrottleLogins refuses early what was refused
+// before.
 func checkLimit(tb testing.TB, handler http.Handler, path string) {
 	tb.Helper()
 	for range few {
 		want(tb, handler, "GET", "/counted", nil, http.StatusOK, "hello")
 	}
+	want(tb, handler, "GET", "/counted", nil, http.StatusTooManyRequests, anyBody)
 	want(tb, handler, "GET", path, nil, http.StatusTooManyRequests, anyBody)
 }
 
