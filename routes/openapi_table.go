@@ -84,7 +84,7 @@ var operations = map[Route]operation{
 	LogoutDevices: {id: "logoutDevices", tag: "devices", summary: "Log all other devices out.", access: users,
 		input: func() input { return &passwordInput{} }, success: maybePair},
 	IssueTokens: {id: "issueTokens", tag: "tokens", summary: "Log in and get tokens.", guesses: true,
-		input: func() input { return newLoginInput([]string{"email"}, true) }, optional: []string{"remember", "device_token"}, success: issues},
+		input: func() input { return newLoginInput([]string{"email"}, true) }, optional: []string{"remember", "device_token", "trust_token"}, success: issues},
 	RefreshTokens: {id: "refreshTokens", tag: "tokens", summary: "Get the next pair of tokens.", guesses: true,
 		input: func() input { return &refreshInput{} }, success: withPair},
 	RevokeToken: {id: "revokeToken", tag: "tokens", summary: "Revoke a token.", guesses: true,

@@ -29,7 +29,7 @@ export interface Operations {
   /** Ask for a link to choose a new password. */
   forgotPassword: { params: undefined; body: { email: string }; result: { accepted: boolean } };
   /** Log in and get tokens. */
-  issueTokens: { params: undefined; body: { device_token?: string; email: string; password: string; remember?: boolean; trust_token: string }; result: TokenPair | { pending: PendingLogin } };
+  issueTokens: { params: undefined; body: { device_token?: string; email: string; password: string; remember?: boolean; trust_token?: string }; result: TokenPair | { pending: PendingLogin } };
   /** Log in and start a session. */
   login: { params: undefined; body: { email: string; password: string; remember?: boolean }; result: { user: User } | { pending: PendingLogin } };
   /** End the login. */
