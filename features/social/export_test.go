@@ -1,0 +1,4 @@
+package social
+
+// ClipForTest is clip.
+var ClipForTest = clip
