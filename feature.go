@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/factor"
+	"github.com/ginauth/ginauth/internal/deadline"
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/request"
@@ -75,8 +76,8 @@ func (s *Setup) fault(format string, args ...any) {
 // Manager returns the manager. It is not complete yet: keep it, and use it when requests come.
 func (s *Setup) Manager() *Manager { return s.m }
 
-// Stores returns the stores of the application.
-func (s *Setup) Stores() stores.Set { return s.m.stores }
+// Stores returns the stores of the application. Each call of Factors and Identities has Config.StoreTimeout.
+func (s *Setup) Stores() stores.Set { return deadline.Stores(s.m.stores, s.m.cfg.StoreTimeout) }
 
 // Clock returns Config.Now.
 func (s *Setup) Clock() func() time.Time { return s.m.cfg.Now }
@@ -151,8 +152,7 @@ func (s *Setup) Every(interval time.Duration, job func(context.Context) error) {
 	s.m.env.Background.Every(interval, "feature "+s.name, job)
 }
 
-// SessionSlot is a value of a feature in each session. A login of another user by the same guard removes it, like all
-// values of the session.
+// SessionSlot is a value of a feature in each session. A login of another user by the same guard removes it.
 type SessionSlot struct{ slot session.Slot }
 
 // Get returns the value, or nil if the session has none. A failure makes the request fail, as for Session.Get.

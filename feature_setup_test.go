@@ -23,6 +23,7 @@ import (
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/memstore"
 )
 
 func TestOnRevokeIsCalledUntilItSucceeds(t *testing.T) {
@@ -424,4 +425,84 @@ func TestSessionSlotIsOfOneUser(t *testing.T) {
 	if got := b.Get("/slot").Text; got != `"1 passed"` {
 		t.Errorf("after a login the value is %s", got)
 	}
+}
+
+// hungStore never answers.
+type hungStore struct{ stores.Factors }
+
+func hang(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (hungStore) FactorsOf(ctx context.Context, _ string, _ ...string) ([]stores.Factor, error) {
+	return nil, hang(ctx)
+}
+func (hungStore) CreateFactor(ctx context.Context, _ stores.Factor) error { return hang(ctx) }
+func (hungStore) AdvanceFactor(ctx context.Context, _ time.Time, _, _, _ string, _ int64, _ []byte) (bool, error) {
+	return false, hang(ctx)
+}
+func (hungStore) DeleteFactor(ctx context.Context, _, _, _ string) (bool, error) {
+	return false, hang(ctx)
+}
+func (hungStore) ReplaceFactors(ctx context.Context, _, _ string, _ []stores.Factor) error {
+	return hang(ctx)
+}
+func (hungStore) FindIdentity(ctx context.Context, _, _ string) (stores.Identity, bool, error) {
+	return stores.Identity{}, false, hang(ctx)
+}
+func (hungStore) IdentitiesOf(ctx context.Context, _ string) ([]stores.Identity, error) {
+	return nil, hang(ctx)
+}
+func (hungStore) CreateIdentity(ctx context.Context, _ stores.Identity) error { return hang(ctx) }
+func (hungStore) UseIdentity(ctx context.Context, _ time.Time, _, _, _ string, _ []byte) (bool, error) {
+	return false, hang(ctx)
+}
+func (hungStore) DeleteIdentity(ctx context.Context, _, _, _ string, _ ...string) (bool, error) {
+	return false, hang(ctx)
+}
+
+// TestStoresOfFeaturesHaveADeadline calls each method of a store that hangs, as features do: with the
+// context of a request, or with one that outlives it.
+func TestStoresOfFeaturesHaveADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set := memstore.New(memstore.Options{})
+		defer set.Close()
+		set.Factors, set.Identities = hungStore{}, hungStore{}
+		var of stores.Set
+		m, err := ginauth.New(ginauth.Config{
+			Key: ginauth.NewKey(), Stores: set, StoreTimeout: time.Second,
+			Features: []ginauth.Feature{featureOf("one", func(s *ginauth.Setup) { of = s.Stores() })},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close(context.Background())
+		for name, call := range map[string]func(ctx context.Context) error{
+			"FactorsOf":    func(ctx context.Context) error { _, err := of.Factors.FactorsOf(ctx, "u"); return err },
+			"CreateFactor": func(ctx context.Context) error { return of.Factors.CreateFactor(ctx, stores.Factor{}) },
+			"AdvanceFactor": func(ctx context.Context) error {
+				_, err := of.Factors.AdvanceFactor(ctx, time.Now(), "u", "k", "i", 1, nil)
+				return err
+			},
+			"DeleteFactor":   func(ctx context.Context) error { _, err := of.Factors.DeleteFactor(ctx, "u", "k", "i"); return err },
+			"ReplaceFactors": func(ctx context.Context) error { return of.Factors.ReplaceFactors(ctx, "u", "k", nil) },
+			"FindIdentity":   func(ctx context.Context) error { _, _, err := of.Identities.FindIdentity(ctx, "p", "s"); return err },
+			"IdentitiesOf":   func(ctx context.Context) error { _, err := of.Identities.IdentitiesOf(ctx, "u"); return err },
+			"CreateIdentity": func(ctx context.Context) error { return of.Identities.CreateIdentity(ctx, stores.Identity{}) },
+			"UseIdentity": func(ctx context.Context) error {
+				_, err := of.Identities.UseIdentity(ctx, time.Now(), "u", "p", "s", nil)
+				return err
+			},
+			"DeleteIdentity": func(ctx context.Context) error {
+				_, err := of.Identities.DeleteIdentity(ctx, "u", "p", "s")
+				return err
+			},
+		} {
+			began := time.Now()
+			if err := call(context.Background()); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+				t.Errorf("%s ends after %v with %v", name, time.Since(began), err)
+			}
+		}
+	})
 }

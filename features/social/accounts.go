@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// storeTime is how long the store calls of one step may take.
+	// storeTime is how long a call of limits, tokens or sessions may take. Those of identities have Config.StoreTimeout.
 	storeTime = 5 * time.Second
 	// registering is how long the first login of an identity keeps parallel ones waiting, if it never ends.
 	registering = time.Minute
@@ -165,8 +165,6 @@ func (f *Feature) logInKnown(
 
 // find returns an identity and what it holds.
 func (f *Feature) find(ctx context.Context, provider, subject string) (stores.Identity, record, bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
 	i, found, err := f.store.FindIdentity(ctx, provider, subject)
 	var r record
 	if err == nil && found && len(i.Data) > 0 {
@@ -181,8 +179,6 @@ func (f *Feature) use(ctx context.Context, i stores.Identity, r record) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
 	ok, err := f.store.UseIdentity(ctx, f.now(), i.Owner, i.Provider, i.Subject, data)
 	if err == nil && !ok {
 		return ginauth.ErrConflict // it was unlinked meanwhile
@@ -295,9 +291,7 @@ func (f *Feature) create(
 	if err != nil {
 		return err
 	}
-	limited, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
-	err = f.store.CreateIdentity(limited, stores.Identity{
+	err = f.store.CreateIdentity(ctx, stores.Identity{
 		Provider: provider, Subject: p.Subject, Owner: a.Owner(u), Data: data, Created: f.now(), LastUsed: f.now(),
 	})
 	switch {

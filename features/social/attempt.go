@@ -157,6 +157,8 @@ func (f *Feature) take(c *gin.Context, provider, state string) (*attempt, error)
 
 // once returns ErrAttempt if it was called with the same texts before, within a time.
 func (f *Feature) once(ctx context.Context, what string, within time.Duration, texts ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
 	grant, err := f.set.Limiter.Reserve(ctx, f.now(), window(what, within, texts...))
 	switch {
 	case err != nil:

@@ -65,8 +65,6 @@ func (f *Feature) Identities(ctx context.Context, a *ginauth.Authenticator) ([]I
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
 	all, err := f.store.IdentitiesOf(ctx, a.Owner(u))
 	if err != nil {
 		return nil, ginauth.Unavailable("find identities", err)
@@ -103,14 +101,13 @@ func (f *Feature) Unlink(ctx context.Context, a *ginauth.Authenticator, id strin
 		return nil, err
 	}
 	owner := a.Owner(u)
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
-	defer cancel()
+	lasting := context.WithoutCancel(ctx)
 	// Of parallel requests that unlink the last two, one is refused.
-	switch ok, err := f.store.DeleteIdentity(limited, owner, list[n].Provider, list[n].subject, f.otherWays(u)...); {
+	switch ok, err := f.store.DeleteIdentity(lasting, owner, list[n].Provider, list[n].subject, f.otherWays(u)...); {
 	case err != nil:
 		return nil, ginauth.Unavailable("delete identity", err)
 	case !ok:
-		if _, found, err := f.store.FindIdentity(limited, list[n].Provider, list[n].subject); err != nil || !found {
+		if _, found, err := f.store.FindIdentity(lasting, list[n].Provider, list[n].subject); err != nil || !found {
 			return nil, errors.Join(ginauth.ErrNotFound, ginauth.Unavailable("find identity", err))
 		}
 		return nil, ErrLastWay
@@ -135,8 +132,6 @@ func (f *Feature) otherWays(u models.Authenticatable) []string {
 // Forget removes all identities of a user of the guard, of this feature's providers. Call it when the user is deleted.
 // The error wraps ginauth.ErrUnavailable.
 func (f *Feature) Forget(ctx context.Context, a *ginauth.Authenticator, userID string) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
 	owner := a.Owner(stub{userID})
 	all, err := f.store.IdentitiesOf(ctx, owner)
 	for _, i := range all {
@@ -197,8 +192,6 @@ func (f *Feature) renew(ctx context.Context, by Refresher, i stores.Identity, r 
 		return nil, err
 	}
 	// The provider may have replaced the old one, so the new one is stored whoever has hung up.
-	storing, done := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
-	defer done()
-	_, err = f.store.UseIdentity(storing, i.LastUsed, i.Owner, i.Provider, i.Subject, data)
+	_, err = f.store.UseIdentity(context.WithoutCancel(ctx), i.LastUsed, i.Owner, i.Provider, i.Subject, data)
 	return fresh, ginauth.Unavailable("store token", err)
 }
