@@ -4,10 +4,7 @@ import (
 	"context"
 	_ "embed" // the scripts
 	"encoding/base64"
-	"sync/atomic"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/ginauth/ginauth/stores"
 )
@@ -33,12 +30,7 @@ var (
 )
 
 // limiter is the stores.Limiter of a client. A window is a string.
-type limiter struct {
-	*core
-	// apart means that no script can access two windows, because they may be on
-	// two servers.
-	apart atomic.Bool
-}
+type limiter struct{ *core }
 
 // windowKey returns the key of a window. 16 bytes of its digest are enough to
 // distinguish windows.
@@ -108,17 +100,6 @@ func (l *limiter) undo(ctx context.Context, groups []group, replies []reply) err
 	}
 	_, err := l.runAll(ctx, "refund slots", calls)
 	return err
-}
-
-// splits reports whether the error means that the client, which looks like one of a
-// single server, talks to several, as with a proxy in front of a cluster. The script was
-// then not run. From then on no script accesses two windows.
-func (l *limiter) splits(err error) bool {
-	split := redis.HasErrorPrefix(err, "CROSSSLOT") && !l.apart.Load()
-	if split {
-		l.apart.Store(true)
-	}
-	return split
 }
 
 // reserveGroup reserves the slots of one group, or none.

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 
@@ -42,13 +43,26 @@ func New(client redis.UniversalClient, options ...Option) stores.Set {
 		panic(fmt.Sprintf("redisstore: the prefix %q contains a brace", c.prefix))
 	}
 	_, single := client.(*redis.Client)
-	l := &limiter{core: c}
-	l.apart.Store(!single)
-	return stores.Set{Sessions: &sessions{c}, Tokens: &tokens{c}, Limiter: l, Factors: &factors{c}, Identities: &identities{c}}
+	c.apart.Store(!single)
+	return stores.Set{Sessions: &sessions{c}, Tokens: &tokens{c}, Limiter: &limiter{c}, Factors: &factors{c}, Identities: &identities{c}}
 }
 
 // core is what the stores of one client have in common.
 type core struct {
 	client redis.UniversalClient
 	prefix string
+	// apart means that no script can access two records, because they may be on two
+	// servers.
+	apart atomic.Bool
+}
+
+// splits reports whether the error means that the client, which looks like one of a
+// single server, talks to several, as with a proxy in front of a cluster. The script was
+// then not run. From then on no script accesses two records.
+func (c *core) splits(err error) bool {
+	split := redis.HasErrorPrefix(err, "CROSSSLOT") && !c.apart.Load()
+	if split {
+		c.apart.Store(true)
+	}
+	return split
 }

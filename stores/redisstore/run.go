@@ -43,6 +43,16 @@ func newScript(source string) *script {
 	return &script{text: []any{"eval", source}, hash: []any{"evalsha", redis.NewScript(source).Hash()}}
 }
 
+// newScriptOf returns a script of functions, each given by its name and its source, and of a source
+// that calls them.
+func newScriptOf(source string, functions ...[2]string) *script {
+	var text strings.Builder
+	for _, f := range functions {
+		fmt.Fprintf(&text, "local function %s(KEYS, ARGV)\n%s\nend\n", f[0], f[1])
+	}
+	return newScript(text.String() + source)
+}
+
 // onlyOnce returns a script that is never sent again.
 func onlyOnce(source string) *script {
 	s := newScript(source)

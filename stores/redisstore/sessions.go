@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	_ "embed" // the scripts
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -32,13 +33,20 @@ var sessionList string
 //go:embed lua/session_trim.lua
 var sessionTrim string
 
+//go:embed lua/session_joined.lua
+var sessionJoined string
+
 var (
 	createSession = newScript(sessionCreate)
-	updateSession = newScript(fmt.Sprintf("local MAX_VALUES = %d\n%s", stores.MaxValues, sessionUpdate))
+	createListed  = newScriptOf(sessionJoined, [2]string{"list", sessionList}, [2]string{"change", sessionCreate})
+	updateSession = newScript(boundedUpdate)
+	updateListed  = newScriptOf(sessionJoined, [2]string{"list", sessionList}, [2]string{"change", boundedUpdate})
 	deleteSession = newScript(sessionDelete)
 	listSession   = newScript(sessionList)
 	trimSessions  = newScript(fmt.Sprintf("local MAX_ENDED = %d\n%s", stores.MaxEnded, sessionTrim))
 )
+
+var boundedUpdate = fmt.Sprintf("local MAX_VALUES = %d\n%s", stores.MaxValues, sessionUpdate)
 
 // Answers of the script that updates a session, beside those of stores.Outcome.
 const (
@@ -85,18 +93,11 @@ func (s *sessions) create(ctx context.Context, n stores.Session, limit int) ([]o
 		return nil, fmt.Errorf("redisstore: %s: %w", what, err)
 	}
 	listed := int64(0)
-	var over []overfull
 	if len(n.Owners) > 0 {
-		// In a round trip of its own: parallel calls that end surplus rows leave those alone that
-		// are listed and not yet stored.
-		var err error
 		listed = listUntil(micro(n.Expires))
-		if over, err = s.list(ctx, what, n.Owners, n.Row, listed, limit); err != nil {
-			return nil, err
-		}
 	}
 	args := append([]any{nonce(), keyEnd(n.Expires)}, encodeSession(n, listed)...)
-	made, err := s.run(ctx, what, createSession, []string{s.rowKey(n.Row)}, args...)
+	made, over, err := s.listed(ctx, what, createSession, createListed, listing{n.Row, n.Owners, listed, limit}, args)
 	if err == nil && made != int64(1) {
 		err = fmt.Errorf("redisstore: %s: %w", what, stores.ErrExists)
 	}
@@ -104,7 +105,8 @@ func (s *sessions) create(ctx context.Context, n stores.Session, limit int) ([]o
 }
 
 // Update implements stores.Sessions. It takes one round trip, and one or two more
-// if the row has to be listed in the indexes of its owners first.
+// if the row has to be listed in the indexes of its owners first. On one server it
+// takes one more at most.
 func (s *sessions) Update(ctx context.Context, row string, d stores.Delta) (stores.Outcome, error) {
 	outcome, _, err := s.update(ctx, row, d, 0)
 	return outcome, err
@@ -132,15 +134,13 @@ func (s *sessions) update(ctx context.Context, row string, d stores.Delta, limit
 	// The owners to list the row under can change between two tries, but only if
 	// another request changes them.
 	for range 5 {
-		if len(owners) > 0 {
-			var err error
-			if over, err = s.list(ctx, what, owners, row, listed, limit); err != nil {
-				return stores.Gone, nil, err
-			}
-		}
-		got, err := s.run(ctx, what, updateSession, []string{s.rowKey(row)}, encodeDelta(d, call, owners, listed)...)
+		args := encodeDelta(d, call, owners, listed)
+		got, found, err := s.listed(ctx, what, updateSession, updateListed, listing{row, owners, listed, limit}, args)
 		if err != nil {
 			return stores.Gone, nil, err
+		}
+		if len(owners) > 0 {
+			over = found
 		}
 		outcome, again, err := readOutcome(what, got)
 		if !again {
@@ -213,28 +213,62 @@ func (s *sessions) DeleteSeen(ctx context.Context, seen stores.Session) (bool, e
 // listed again only once a day.
 func listUntil(expires int64) int64 { return expires + (24 * time.Hour).Microseconds() }
 
-// list adds a row to the indexes of its owners, in one round trip per server. That
-// comes before the row has these owners: if the second step fails, an entry is left
-// that leads nowhere, which is harmless. In the other order a session would be left
-// that its owner cannot find. It returns the indexes that have more than limit entries,
-// if limit is not 0.
-func (s *sessions) list(
-	ctx context.Context, what string, owners []string, row string, until int64, limit int,
-) (over []overfull, err error) {
-	calls := make([]call, len(owners))
-	for i, owner := range owners {
-		calls[i] = call{listSession, []string{s.ownerKey(owner)}, []any{row, until, slack.Milliseconds(), limit, limit + stores.MaxEnded}}
-	}
-	answers, err := s.runAll(ctx, what, calls)
-	if err != nil {
-		return nil, err
-	}
+// A listing is what the indexes of owners are told of a row.
+type listing struct {
+	row    string
+	owners []string
+	until  int64 // microseconds
+	// limit is how many entries an owner may have, or 0 for any number.
+	limit int
+}
+
+func (l listing) args() []any {
+	return []any{l.row, l.until, slack.Milliseconds(), l.limit, l.limit + stores.MaxEnded}
+}
+
+// overfull returns the indexes that have more entries than they may have.
+func (l listing) overfull(answers []any) (over []overfull) {
 	for i, got := range answers {
 		if entries, _ := got.([]any); len(entries) > 0 {
-			over = append(over, overfull{owners[i], until, entries})
+			over = append(over, overfull{l.owners[i], l.until, entries})
 		}
 	}
-	return over, nil
+	return over
+}
+
+// listed lists a row and runs a script on it: in one step where one server has all keys, or else one after
+// the other. The row is listed first: if the second step fails, an entry is left that leads nowhere, which is
+// harmless. In the other order a session would be left that its owner cannot find.
+func (s *sessions) listed(
+	ctx context.Context, what string, alone, joined *script, l listing, args []any,
+) (got any, over []overfull, err error) {
+	if len(l.owners) > 0 && !s.apart.Load() {
+		keys := []string{s.rowKey(l.row)}
+		for _, owner := range l.owners {
+			keys = append(keys, s.ownerKey(owner))
+		}
+		got, err := s.run(ctx, what, joined, keys, append(l.args(), args...)...)
+		if !s.splits(err) {
+			answers, _ := got.([]any)
+			if err != nil || len(answers) != len(keys) {
+				return nil, nil, errors.Join(err, fault(ctx, what, ctx.Err()))
+			}
+			return answers[0], l.overfull(answers[1:]), nil
+		}
+	}
+	if len(l.owners) > 0 {
+		calls := make([]call, len(l.owners))
+		for i, owner := range l.owners {
+			calls[i] = call{listSession, []string{s.ownerKey(owner)}, l.args()}
+		}
+		answers, err := s.runAll(ctx, what, calls)
+		if err != nil {
+			return nil, nil, err
+		}
+		over = l.overfull(answers)
+	}
+	got, err = s.run(ctx, what, alone, []string{s.rowKey(l.row)}, args...)
+	return got, over, err
 }
 
 // unlist removes rows that were deleted from the indexes of their owners. A row's

@@ -40,7 +40,8 @@ var (
 
 // Answers of the script that creates a token.
 const (
-	refused = iota
+	full = iota - 1 // by the script that also lists the family
+	refused
 	created
 	exists
 	late
@@ -84,7 +85,7 @@ func (s *tokens) Create(ctx context.Context, t stores.Token) (bool, error) {
 		}
 		n.listed, _ = got.(string)
 	}
-	return s.store(ctx, n)
+	return readCreated(s.store(ctx, n))
 }
 
 const createWhat = "create token"
@@ -110,22 +111,44 @@ func newTokenOf(t stores.Token) (n newToken, err error) {
 	return n, err
 }
 
-// store stores a token whose family is listed.
-func (s *tokens) store(ctx context.Context, t newToken) (bool, error) {
-	const what = createWhat
-	got, err := s.run(ctx, what, createToken, []string{s.familyKey(t.Family), s.endsKey(t.Family)},
+// args returns the arguments of the script that stores the token.
+func (t *newToken) args() []any {
+	return []any{
 		nonce(), t.ID, t.record, micro(t.Expires), micro(t.Consumed), micro(t.LastUsed), micro(t.Delivered),
 		string(t.Kind), t.Owner, micro(t.FamilyExpires), keyEnd(t.FamilyExpires), t.span.Milliseconds(),
-		micro(t.Created.Add(-slack)), t.listed, maxDelay.Milliseconds())
+		micro(t.Created.Add(-slack)), t.listed, maxDelay.Milliseconds(),
+	}
+}
+
+// keysOf returns the keys of a family.
+func (s *tokens) keysOf(family string) []string {
+	return []string{s.familyKey(family), s.endsKey(family)}
+}
+
+// store stores a token whose family is listed. It returns the answer of the script.
+func (s *tokens) store(ctx context.Context, t newToken) (outcome int64, err error) {
+	got, err := s.run(ctx, createWhat, createToken, s.keysOf(t.Family), t.args()...)
+	if err != nil {
+		return 0, err
+	}
+	numbers, err := integers(createWhat, got, 1)
+	if err != nil {
+		return 0, err
+	}
+	return numbers[0], nil
+}
+
+// readCreated reads the answer of the script that stores a token.
+func readCreated(outcome int64, err error) (bool, error) {
 	switch {
 	case err != nil:
 		return false, err
-	case got == int64(exists):
-		return false, fmt.Errorf("redisstore: %s: %w", what, stores.ErrExists)
-	case got == int64(late):
+	case outcome == exists:
+		return false, fmt.Errorf("redisstore: %s: %w", createWhat, stores.ErrExists)
+	case outcome == late:
 		return false, errors.New("redisstore: create token: the call took too long, or the clocks of two servers differ by minutes")
 	}
-	return got == int64(created), nil
+	return outcome == created, nil
 }
 
 func (s *tokens) ownerKey(owner string) string { return s.indexKey("to:", owner) }

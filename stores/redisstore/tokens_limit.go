@@ -21,14 +21,20 @@ var tokenTrim string
 //go:embed lua/token_drop.lua
 var tokenDrop string
 
+//go:embed lua/token_joined.lua
+var tokenJoined string
+
 var (
-	listToken  = newScript(fmt.Sprintf("local MAX_ENDED = %d\n%s", stores.MaxEnded, tokenList))
-	trimTokens = newScript(fmt.Sprintf("local MAX_ENDED = %d\n%s", stores.MaxEnded, tokenTrim))
-	dropToken  = newScript(tokenDrop)
+	boundedList = fmt.Sprintf("local MAX_ENDED = %d\n%s", stores.MaxEnded, tokenList)
+
+	listToken         = newScript(boundedList)
+	createListedToken = newScriptOf(tokenJoined, [2]string{"list", boundedList}, [2]string{"create", tokenCreate})
+	trimTokens        = newScript(fmt.Sprintf("local MAX_ENDED = %d\n%s", stores.MaxEnded, tokenTrim))
+	dropToken         = newScript(tokenDrop)
 )
 
-// CreateLimited implements stores.TokenLimit. It takes no more round trips than Create if the
-// owner has no surplus. A family that is revoked stays in its owner's index, so it counts.
+// CreateLimited implements stores.TokenLimit. It takes one round trip on one server if the owner
+// has no surplus, and two otherwise. A family that is revoked stays in its owner's index, so it counts.
 //
 // The families of an owner may be on several servers of a cluster, so that no script can read
 // all of them. Therefore the call reads them, and a script on the index decides how many of
@@ -44,47 +50,78 @@ func (s *tokens) CreateLimited(
 	if err != nil {
 		return false, nil, err
 	}
-	listed, err := s.list(ctx, &n, limit.Families)
-	switch {
-	case err != nil:
-		return false, nil, err
-	case len(listed) == 0:
-		ok, err = s.store(ctx, n)
-		return ok, nil, err
-	case limit.Refuse:
+	outcome, listed, err := s.add(ctx, &n, limit)
+	if err == nil && outcome == full {
 		ok, err = s.storeIfRoom(ctx, now, n, listed, limit.Families)
 		return ok, nil, err
 	}
-	if ok, err = s.store(ctx, n); err != nil || !ok {
+	if ok, err = readCreated(outcome, err); !ok || len(listed) == 0 {
 		return ok, nil, err
 	}
 	ended, _, err = s.trimFamilies(ctx, now, n, listed, limit)
 	return err == nil, ended, err
 }
 
+// add lists the family of a new token and stores the token: in one step where one server has all keys, or
+// else one after the other. It returns the answer of the script, and the families of its kind if there are
+// too many. It stores nothing if there are and the limit refuses; the outcome is then full.
+func (s *tokens) add(ctx context.Context, n *newToken, limit stores.FamilyLimit) (outcome int64, listed []entry, err error) {
+	index, listing := []string{s.ownerKey(n.Owner)}, n.listing(limit.Families)
+	if !s.apart.Load() {
+		refuse := "0"
+		if limit.Refuse {
+			refuse = "1"
+		}
+		args := slices.Concat([]any{refuse}, listing, n.args())
+		got, err := s.run(ctx, createWhat, createListedToken, append(index, s.keysOf(n.Family)...), args...)
+		if !s.splits(err) {
+			return s.answer(got, err, n, 1)
+		}
+	}
+	got, err := s.run(ctx, createWhat, listToken, index, listing...)
+	if _, listed, err = s.answer(got, err, n, 0); err != nil {
+		return 0, nil, err
+	}
+	if len(listed) > 0 && limit.Refuse {
+		return full, listed, nil
+	}
+	outcome, err = s.store(ctx, *n)
+	return outcome, listed, err
+}
+
+// listing returns the arguments of the script that lists a family.
+func (t *newToken) listing(most int) []any {
+	return []any{
+		memberOf(t.Family, string(t.Kind)), micro(t.FamilyExpires), t.span.Microseconds(), slack.Milliseconds(),
+		memberOf("", string(t.Kind)), most,
+	}
+}
+
+// answer reads what the script that lists a family says, behind the outcome of the one that stores the token
+// if skip is 1.
+func (s *tokens) answer(got any, err error, n *newToken, skip int) (outcome int64, listed []entry, _ error) {
+	if err == nil && skip > 0 {
+		var numbers []int64
+		if numbers, err = integers(createWhat, got, 1); err == nil {
+			outcome = numbers[0]
+		}
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	n.listed = textAt(got, skip)
+	for i := skip + 1; textAt(got, i) != ""; i += 2 {
+		family, _, _ := strings.Cut(textAt(got, i), ":")
+		until, _ := strconv.ParseFloat(textAt(got, i+1), 64)
+		listed = append(listed, entry{family, int64(until)})
+	}
+	return outcome, listed, nil
+}
+
 // An entry is a family in its owner's index.
 type entry struct {
 	family string
 	until  int64 // when it expires there
-}
-
-// list lists the family of a new token in the owner's index. It returns the families of its
-// kind if there are too many.
-func (s *tokens) list(ctx context.Context, n *newToken, most int) ([]entry, error) {
-	got, err := s.run(ctx, createWhat, listToken, []string{s.ownerKey(n.Owner)},
-		memberOf(n.Family, string(n.Kind)), micro(n.FamilyExpires), n.span.Microseconds(), slack.Milliseconds(),
-		memberOf("", string(n.Kind)), most)
-	if err != nil {
-		return nil, err
-	}
-	n.listed = textAt(got, 0)
-	var entries []entry
-	for i := 1; textAt(got, i) != ""; i += 2 {
-		family, _, _ := strings.Cut(textAt(got, i), ":")
-		until, _ := strconv.ParseFloat(textAt(got, i+1), 64)
-		entries = append(entries, entry{family, int64(until)})
-	}
-	return entries, nil
 }
 
 // storeIfRoom stores a token unless too many families of its kind are alive.
@@ -97,7 +134,7 @@ func (s *tokens) storeIfRoom(ctx context.Context, now time.Time, n newToken, lis
 	if !kept {
 		return false, fmt.Errorf("redisstore: %s: %w: %d of kind %s", createWhat, stores.ErrLimit, most, n.Kind)
 	}
-	return s.store(ctx, n)
+	return readCreated(s.store(ctx, n))
 }
 
 // trimFamilies deletes surplus families of the kind of a new token. It returns those that were
