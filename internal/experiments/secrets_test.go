@@ -1,6 +1,7 @@
 package experiments_test
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -20,6 +21,9 @@ var secrets = []secret{
 	}},
 	{name: "E07 link again for an unknown or a known address", requests: func(a *timedApp) (first, second timedRequest) {
 		return a.mailed("/verify-email/resend")
+	}},
+	{name: "E04 registration of a free or a taken address", hides: true, requests: func(a *timedApp) (first, second timedRequest) {
+		return a.registrations()
 	}},
 	{name: "E05 reset of an unknown or a known account, unknown token", requests: func(a *timedApp) (first, second timedRequest) {
 		return a.reset(opaque.New().Text("gpr_"))
@@ -83,6 +87,24 @@ func (a *timedApp) mailed(path string) (first, second timedRequest) {
 	second = a.post(202, path, map[string]string{"email": known})
 	second.settled = func() { a.Outbox.Any(a) }
 	a.beforeEach = func() { a.time(second) }
+	return first, second
+}
+
+// registrations are with an address that is free, another one each time, and with one that is
+// taken. Both of them are told by mail.
+func (a *timedApp) registrations() (first, second timedRequest) {
+	n := 0
+	register := func(email string) timedRequest {
+		r := a.post(202, "/register", map[string]string{"name": "Ann", "email": email, "password": "an entirely different pass phrase"})
+		r.settled = func() { a.Outbox.Any(a) }
+		return r
+	}
+	free := func() timedRequest {
+		n++
+		return register(fmt.Sprintf("%0*d@example.com", len(known)-len("@example.com"), n))
+	}
+	first, second = free(), register(known)
+	a.beforePair = func() { copy(first.text, free().text) }
 	return first, second
 }
 

@@ -40,7 +40,7 @@ type timedApp struct {
 	beforePair, beforeEach func()
 }
 
-func newTimedApp(t *testing.T, b *testapp.Backend, locks bool) *timedApp {
+func newTimedApp(t *testing.T, b *testapp.Backend, s secret) *timedApp {
 	t.Helper()
 	links := magiclink.New(magiclink.Options{Mails: magiclink.LinksAndCodes})
 	mountLinks := func(_ *testapp.App, r *gin.Engine) { links.Mount(r) }
@@ -50,7 +50,8 @@ func newTimedApp(t *testing.T, b *testapp.Backend, locks bool) *timedApp {
 		const many = 1_000_000
 		limit := ginauth.Limit{Attempts: many, Per: time.Minute}
 		c.Account.MailPerMinute, c.Account.MailPerHour, c.Throttle.Address = many, many, limit
-		if !locks {
+		c.Account.HideAccountExistence, c.Throttle.Register = s.hides, limit
+		if !s.locks {
 			c.Throttle.Account, c.Throttle.AccountAddress, c.Throttle.Device = limit, limit, limit
 		}
 	}), testapp.OnlyRoutes(mountRoutes, mountLinks))}
