@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"reflect"
+	"strings"
 	"time"
 )
 
@@ -41,11 +42,27 @@ type Disableable interface {
 // users is not rehashed at login.
 type Stamped interface {
 	// AuthStamp returns the security stamp. It is never empty. Providers store
-	// stamps of up to 64 bytes. A new stamp keeps the first 16 bytes of the
-	// former one, so that personal access tokens can tell a user from a later one
-	// with the same identifier.
+	// stamps of up to 64 bytes. A new stamp keeps the Birth of the former one, so
+	// that personal access tokens can tell a user from a later one with the same
+	// identifier.
 	AuthStamp() string
 }
+
+// Birth returns the part of a user's security stamp that stays the same while the user exists: what
+// stands before the first dot, at most 16 bytes. It tells a user from a later one with the same
+// identifier. It is "" if the user's type has no stamp, and must reach no client: store a digest.
+func Birth(u Authenticatable) string {
+	s, ok := u.(Stamped)
+	if !ok {
+		return ""
+	}
+	birth, _, _ := strings.Cut(s.AuthStamp(), ".")
+	return birth[:min(len(birth), maxBirth)]
+}
+
+// maxBirth is how many bytes of a stamp without a dot stay: a provider of the application's own may
+// have made it.
+const maxBirth = 16
 
 // Registrable is the optional capability of a user type that Manager.Register
 // can create. Only the values of AuthRegister come from the client.

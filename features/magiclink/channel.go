@@ -207,11 +207,13 @@ func (f *Feature) guards() (names []string) {
 // Answer completes a pending login by a code that Send sent. The token may be "" for the pending login of the session.
 // The errors are those of Authenticator.AnswerChallenge, *ginauth.InputError if the text is no code, and
 // ginauth.ErrNotFound if there is no such channel.
-func (f *Feature) Answer(ctx context.Context, a *ginauth.Authenticator, token, name, code string) (*ginauth.LoginResult, error) {
+func (f *Feature) Answer(
+	ctx context.Context, a *ginauth.Authenticator, token, name, code string, options ...factor.AnswerOption,
+) (*ginauth.LoginResult, error) {
 	if _, err := f.channel(name, true); err != nil {
 		return nil, err
 	}
-	return a.AnswerChallenge(ctx, token, name, f.checker(a, name, code))
+	return a.AnswerChallenge(ctx, token, name, f.checker(a, name, code), options...)
 }
 
 // StepUp asks a user who is logged in for a code that SendAgain sent, for the middleware RequireLevel. The errors are

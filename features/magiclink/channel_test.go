@@ -158,6 +158,19 @@ func TestSecondFactor(t *testing.T) {
 	})
 }
 
+// TestTrustedDevice trusts a browser when a code completes its login.
+func TestTrustedDevice(t *testing.T) {
+	a, phone := withPhones(t, testapp.Memory(t), magiclink.ChannelOptions{Second: everybody})
+	c := a.Client()
+	a.pending(t, c, "/login")
+	c.Post("/login/sms/send", nil).Want(t, 202)
+	c.Post("/login/sms", map[string]any{"code": phone.next(t, a.Alice), "trust": true}).Want(t, 200)
+	c.Post("/logout", nil).Want(t, 204)
+	c.Post("/login", testapp.Credentials(testapp.Alice, testapp.Password)).Want(t, 200)
+	c.Get("/me").Want(t, 200) // by the password alone
+	a.pending(t, a.Client(), "/login")
+}
+
 // A login by a link of a user with a second factor waits for it, with what was asked for.
 func TestLinkDoesNotSkipSecondFactor(t *testing.T) {
 	a, phone := withPhones(t, testapp.SQLite(t), magiclink.ChannelOptions{Second: everybody}, testapp.UnlimitedMails)

@@ -290,11 +290,11 @@ func (s server) send(name string) gin.HandlerFunc {
 func (s server) answer(name string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		var token, code string
-		err := routes.Decode(c, map[string]*string{"token": &token, "code": &code})
+		options, err := routes.DecodeAnswer(c, map[string]*string{"token": &token, "code": &code})
 		var res *ginauth.LoginResult
 		a := ginauth.From(c)
 		if err == nil {
-			res, err = s.f.Answer(c.Request.Context(), a, token, name, code)
+			res, err = s.f.Answer(c.Request.Context(), a, token, name, code, options...)
 		}
 		if err != nil {
 			ginauth.Abort(c, err)

@@ -169,6 +169,21 @@ func TestSecondFactor(t *testing.T) {
 	})
 }
 
+// TestTrustedDevice trusts a browser when a passkey completes its login.
+func TestTrustedDevice(t *testing.T) {
+	a, d := start(t, testapp.Memory(t), passkey.Options{}), device()
+	register(t, a.LoggedIn(testapp.Alice), d)
+	c := a.Client()
+	pending(t, c, "/login")
+	in := assertion(t, c, d, secondOptions, nil)
+	in.Trust = true
+	c.Post(second, in).Want(t, 200)
+	c.Post("/logout", nil).Want(t, 204)
+	c.Post("/login", testapp.Credentials(testapp.Alice, testapp.Password)).Want(t, 200)
+	c.Get("/me").Want(t, 200) // by the password alone
+	pending(t, a.Client(), "/login")
+}
+
 // TestPasskeyOfSomebodyElse uses the passkeys of Alice and Carol for each other.
 func TestPasskeyOfSomebodyElse(t *testing.T) {
 	a := start(t, testapp.Memory(t), passkey.Options{}, testapp.Unlimited)

@@ -230,12 +230,14 @@ func (f *Feature) BeginAnswer(ctx context.Context, a *ginauth.Authenticator, tok
 // Answer completes a pending login by a passkey. The token may be "" for the pending login of the session. The errors are
 // those of Authenticator.AnswerChallenge, and *InputError for what is no answer of an authenticator to a challenge of the
 // last 5 minutes.
-func (f *Feature) Answer(ctx context.Context, a *ginauth.Authenticator, token string, r Response) (*ginauth.LoginResult, error) {
+func (f *Feature) Answer(
+	ctx context.Context, a *ginauth.Authenticator, token string, r Response, options ...factor.AnswerOption,
+) (*ginauth.LoginResult, error) {
 	parsed, err := parseAssertion(r.Credential)
 	if err != nil {
 		return nil, err
 	}
-	return a.AnswerChallenge(ctx, token, Name, f.proveTo(a, answering, r.Ceremony, parsed))
+	return a.AnswerChallenge(ctx, token, Name, f.proveTo(a, answering, r.Ceremony, parsed), options...)
 }
 
 // BeginConfirm begins another proof of a user who is logged in. The errors are ginauth.ErrUnauthenticated,

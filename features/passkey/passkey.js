@@ -166,10 +166,11 @@
     }
   }
 
-  async function second(token) {
+  async function second(token, options) {
+    const { trust = false } = options || {};
     const named = token ? { token } : {};
     const answer = await ask(await call("POST", "/login/passkey/second/options", named));
-    return call("POST", "/login/passkey/second", Object.assign(answer, named));
+    return call("POST", "/login/passkey/second", Object.assign(answer, named, { trust }));
   }
 
   async function confirm() {
@@ -215,7 +216,7 @@
   const actions = {
     login: (e) => login({ identifier: value(e, "data-passkey-identifier"), remember: value(e, "data-passkey-remember") }),
     register: (e) => register(value(e, "data-passkey-name")),
-    second: () => second(),
+    second: (e) => second("", { trust: value(e, "data-passkey-trust") }),
     confirm: () => confirm(),
     rename: (e) => rename(e.getAttribute("data-passkey-id"), value(e, "data-passkey-name")),
     remove: (e) => remove(e.getAttribute("data-passkey-id")),

@@ -58,6 +58,7 @@ type body struct {
 	Token      string          `json:"token,omitempty"`
 	Name       string          `json:"name,omitempty"`
 	Remember   bool            `json:"remember,omitempty"`
+	Trust      bool            `json:"trust,omitempty"`
 }
 
 func device() *passkeytest.Device { return passkeytest.New(testapp.BaseURL) }

@@ -16,7 +16,7 @@ import (
 //	POST   /login/passkey                 {ceremony, credential, identifier, remember}  logs in by a session
 //	POST   /token/passkey                 {ceremony, credential, identifier}  logs in by tokens
 //	POST   /login/passkey/second/options  {token}  200 {"ceremony", "publicKey"}; browsers need no token
-//	POST   /login/passkey/second          {token, ceremony, credential}  completes a pending login
+//	POST   /login/passkey/second          {token, ceremony, credential, trust}  completes a pending login
 //	GET    /passkeys                      200 {"passkeys", "signals"}
 //	POST   /passkeys/options              200 {"ceremony", "publicKey"}; needs a confirmed password
 //	POST   /passkeys                      {ceremony, credential, name}  201 {"passkey", "tokens"}; needs a confirmed password
@@ -84,6 +84,7 @@ type input struct {
 	Response
 	Token    string `json:"token"`
 	Remember bool   `json:"remember"`
+	Trust    bool   `json:"trust"`
 }
 
 // decode reads the body of a request. An endpoint of which all fields are optional needs none.
@@ -171,7 +172,11 @@ func (m mount) answer(c *gin.Context) {
 		return
 	}
 	a := ginauth.From(c)
-	res, err := m.Answer(c.Request.Context(), a, in.Token, in.Response)
+	var options []factor.AnswerOption
+	if in.Trust {
+		options = append(options, factor.TrustDevice())
+	}
+	res, err := m.Answer(c.Request.Context(), a, in.Token, in.Response, options...)
 	if err != nil {
 		ginauth.Abort(c, err)
 		return

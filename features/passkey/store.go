@@ -176,12 +176,10 @@ func (f *Feature) loadOf(ctx context.Context, owner string, u models.Authenticat
 // birthOf returns a digest of what a user's stamps have in common, and what those of a later user with the same
 // identifier have not, or nil for users without stamps.
 func birthOf(u models.Authenticatable) []byte {
-	stamped, ok := u.(models.Stamped)
-	if !ok {
+	if _, ok := u.(models.Stamped); !ok {
 		return nil
 	}
-	birth, _, _ := strings.Cut(stamped.AuthStamp(), ".")
-	sum := sha256.Sum256([]byte("ginauth passkey user\x00" + birth[:min(len(birth), birthSize)]))
+	sum := sha256.Sum256([]byte("ginauth passkey user\x00" + models.Birth(u)))
 	return sum[:birthSize]
 }
 

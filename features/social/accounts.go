@@ -42,12 +42,10 @@ type record struct {
 
 // printOf returns a fingerprint of the part of a user's security stamp that stays the same while the user exists, or "".
 func printOf(u models.Authenticatable) string {
-	s, ok := u.(models.Stamped)
-	if !ok {
+	if _, ok := u.(models.Stamped); !ok {
 		return ""
 	}
-	birth, _, _ := strings.Cut(s.AuthStamp(), ".")
-	sum := sha256.Sum256([]byte("social " + birth[:min(len(birth), 16)]))
+	sum := sha256.Sum256([]byte("social " + models.Birth(u)))
 	return hex.EncodeToString(sum[:12])
 }
 

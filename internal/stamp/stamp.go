@@ -55,33 +55,21 @@ func Value(u models.Authenticatable) string {
 	return stamp
 }
 
-// A security stamp consists of a part that stays, which tells a user from a later one with the
-// same identifier, and a part that changes. Next separates them by a dot. Until the first
-// change the whole stamp is the part that stays, at most so many bytes of it.
-const maxBirth = 16
-
-// Next returns a new stamp of a user, for a provider to store. The part that stays is that of
-// the current stamp.
+// Next returns a new stamp of a user, for a provider to store. Its models.Birth is that of the
+// current stamp.
 func Next(u models.Authenticatable) string {
-	kind, stamp := Of(u)
-	if birth := birthOf(stamp); kind == kindStamp && birth != "" {
+	if birth := models.Birth(u); birth != "" {
 		return birth + "." + rand.Text()
 	}
 	return rand.Text()
-}
-
-func birthOf(stamp string) string {
-	birth, _, _ := strings.Cut(stamp, ".")
-	return birth[:min(len(birth), maxBirth)]
 }
 
 // Birth returns a digest of what a user does not share with a later one of the same realm and
 // identifier, or false if the user's type has no stamp or the stamp is empty. It needs no key,
 // so that it outlives the application's keys: stamps are random.
 func Birth(realm, id string, u models.Authenticatable) (sum stores.Digest, ok bool) {
-	kind, stamp := Of(u)
-	birth := birthOf(stamp)
-	if kind != kindStamp || birth == "" {
+	birth := models.Birth(u)
+	if birth == "" {
 		return sum, false
 	}
 	var room [256]byte

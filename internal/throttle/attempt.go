@@ -174,7 +174,7 @@ func (a *Attempt) reserve(ctx context.Context, n int) error {
 			return err
 		}
 		if !grant.OK() {
-			a.l.full.Put(a.windows[grant.Full].Key, asked.Add(grant.RetryAfter))
+			a.l.recordFull(a, grant, asked)
 		}
 		if len(grant.Slots) > 0 {
 			for i, slot := range grant.Slots {

@@ -191,6 +191,14 @@ func (l *Limiter) Peek(ctx context.Context, r *request.State, lim *Limits) error
 	return l.refuse(ctx, grant, aRequest{r})
 }
 
+// recordFull remembers that the window of an attempt's address is full, for Peek. Nothing asks for the others.
+func (l *Limiter) recordFull(a *Attempt, grant stores.Grant, asked time.Time) {
+	key := a.windows[grant.Full].Key
+	if address, ok := l.addressWindow(a.r, a.limits.Address); ok && address.Key == key {
+		l.full.Put(key, asked.Add(grant.RetryAfter))
+	}
+}
+
 // CountGuess counts a guess at a token by the request's address. Tokens are too long
 // to be guessed; a client that tries nevertheless is told to wait.
 func (l *Limiter) CountGuess(ctx context.Context, r *request.State, lim *Limits) error {
