@@ -17,6 +17,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/models"
 )
 
@@ -26,12 +27,35 @@ import (
 // its previous session, if any, are kept. If the guard issues tokens, the
 // request gets an access token. The request may be one for
 // http.Handler.ServeHTTP or one for http.Client.Do. The test fails if the user
-// cannot be logged in.
+// cannot be logged in, as one who has a second factor: see ActingWithFactor.
 func (a *Auth) ActingAs(t testing.TB, r *http.Request, u models.Authenticatable, guard ...string) *http.Request {
 	t.Helper()
+	if err := a.logIn(r, u, guard); err != nil {
+		t.Fatalf("ginauthtest: ActingAs: %v", err)
+	}
+	return r
+}
+
+// ActingWithFactor is ActingAs for a user who has proved two factors at the
+// time of the clock, as a passkey proves them. The user need not have any. The
+// middleware RequireLevel(factor.LevelTwo, …) then accepts the request.
+func (a *Auth) ActingWithFactor(t testing.TB, r *http.Request, u models.Authenticatable, guard ...string) *http.Request {
+	t.Helper()
+	proof, err := factor.NewProof(a.Clock.Now(), factor.LevelTwo, "hwk", "user")
+	if err == nil {
+		err = a.logIn(r, u, guard, ginauth.ProvedBy(proof))
+	}
+	if err != nil {
+		t.Fatalf("ginauthtest: ActingWithFactor: %v", err)
+	}
+	return r
+}
+
+// logIn logs a user in and gives the request the cookie or the token.
+func (a *Auth) logIn(r *http.Request, u models.Authenticatable, guard []string, options ...ginauth.LoginOption) error {
 	var tokens *ginauth.TokenPair
 	err := a.do(r, func(c *gin.Context) error {
-		res, err := of(ginauth.From(c), guard).Login(c.Request.Context(), u)
+		res, err := of(ginauth.From(c), guard).Login(c.Request.Context(), u, options...)
 		switch {
 		case err != nil:
 			return err
@@ -41,13 +65,10 @@ func (a *Auth) ActingAs(t testing.TB, r *http.Request, u models.Authenticatable,
 		tokens = res.Tokens
 		return nil
 	})
-	if err != nil {
-		t.Fatalf("ginauthtest: ActingAs: %v", err)
-	}
 	if tokens != nil {
 		setBearer(r, tokens.AccessToken)
 	}
-	return r
+	return err
 }
 
 // ActingWithJWT adds an access token of a user to a request and returns the

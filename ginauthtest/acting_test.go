@@ -7,8 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/factor"
+	"github.com/ginauth/ginauth/features/totp"
 	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/models"
 )
@@ -38,6 +42,28 @@ func TestActingAs(t *testing.T) {
 	r = auth.ActingAs(t, get("/me"), alice)
 	auth.Users.Update(alice.AuthID(), func(u *models.User) { now := auth.Clock.Now(); u.DisabledAt = &now })
 	serve(t, router, r, 401, "")
+}
+
+// TestActingWithFactor acts as a user who has a second factor, by a session and by a token.
+func TestActingWithFactor(t *testing.T) {
+	codes := totp.New(totp.Options{})
+	auth := ginauthtest.New(t, func(c *ginauth.Config) { c.Features = []ginauth.Feature{codes} })
+	router := newRouter(auth.Manager)
+	router.GET("/strong", auth.Auth("web", "api"), auth.RequireLevel(factor.LevelTwo, time.Minute), func(c *gin.Context) {
+		u, _ := ginauth.UserAs[*models.User](c)
+		c.String(http.StatusOK, u.Name)
+	})
+	alice := auth.CreateUser(t, "Alice", "alice@example.com")
+	serve(t, router, auth.ActingAs(t, get("/strong"), alice), 403, "")
+	if err := codes.Import(t.Context(), "web", alice.AuthID(), "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"); err != nil {
+		t.Fatal(err)
+	}
+	for _, guard := range []string{"web", "api"} {
+		r := auth.ActingWithFactor(t, get("/strong"), alice, guard)
+		serve(t, router, r, 200, "Alice")
+		auth.Clock.Advance(time.Minute)
+		serve(t, router, r, 403, "")
+	}
 }
 
 func TestActingAsKeepsSessionValues(t *testing.T) {

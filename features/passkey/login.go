@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
 
@@ -21,6 +22,7 @@ import (
 func (f *Feature) BeginLogin(ctx context.Context, a *ginauth.Authenticator, identifier string) (*Ceremony, error) {
 	var allow []descriptor
 	if identifier != "" && f.options.Users != nil {
+		defer level(ctx, time.Now())
 		acc, canonical, err := f.named(ctx, a, identifier)
 		if err == nil {
 			allow, err = f.hide(ctx, acc, canonical)
@@ -39,6 +41,7 @@ func (f *Feature) BeginLogin(ctx context.Context, a *ginauth.Authenticator, iden
 func (f *Feature) Login(
 	ctx context.Context, a *ginauth.Authenticator, r Response, options ...ginauth.LoginOption,
 ) (*ginauth.LoginResult, *Signals, error) {
+	began := time.Now()
 	c, err := f.open(a, loggingIn, "", r.Ceremony)
 	if err != nil {
 		return nil, nil, err
@@ -53,6 +56,9 @@ func (f *Feature) Login(
 	}
 	used, err := f.use(ctx, a, acc, &c, parsed, Required)
 	if errors.Is(err, errWrong) {
+		if r.Identifier != "" && f.options.Users != nil {
+			level(ctx, began)
+		}
 		return nil, f.unknown(acc, parsed), ginauth.ErrInvalidCredentials
 	}
 	if err != nil {
@@ -66,6 +72,20 @@ func (f *Feature) Login(
 	ctx = context.WithValue(ctx, wanted{}, acc.user.Birth)
 	res, err := a.LoginUsingID(ctx, acc.user.ID, append(options, ginauth.ProvedBy(proof))...)
 	return res, nil, err
+}
+
+// levelTime is how long an answer about an identifier takes at least.
+const levelTime = 25 * time.Millisecond
+
+// level waits until levelTime has passed since a request began. To find no user and no passkeys takes a fraction of a
+// millisecond less than to read some, and who asks often enough could tell.
+func level(ctx context.Context, began time.Time) {
+	rest := time.NewTimer(levelTime - time.Since(began))
+	defer rest.Stop()
+	select {
+	case <-rest.C:
+	case <-ctx.Done():
+	}
 }
 
 // method returns the method of RFC 8176 that a passkey is. One that can be copied is in no hardware.

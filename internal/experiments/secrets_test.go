@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ginauth/ginauth/features/passkey/passkeytest"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/stores"
@@ -44,6 +45,11 @@ var secrets = []secret{
 	}},
 	{name: "E03 wrong code for an unknown or a known address", requests: func(a *timedApp) (first, second timedRequest) {
 		return a.guessedCodes()
+	}},
+	{name: "E03 options of a passkey for an unknown or a known account", requests: func(a *timedApp) (first, second timedRequest) {
+		a.registerPasskey()
+		return a.post(200, "/login/passkey/options", map[string]string{"identifier": "x" + testapp.Alice[1:]}),
+			a.post(200, "/login/passkey/options", map[string]string{"identifier": testapp.Alice})
 	}},
 	// Only who was sent a link has one with a right signature. That of a user who
 	// is gone takes as long as it takes to look for the user.
@@ -138,6 +144,18 @@ func (a *timedApp) reset(token string) (first, second timedRequest) {
 		return map[string]string{"email": email, "token": token, "password": "an entirely different pass phrase"}
 	}
 	return a.post(422, "/reset-password", body(nobody)), a.post(422, "/reset-password", body(known))
+}
+
+// registerPasskey gives Alice a passkey.
+func (a *timedApp) registerPasskey() {
+	var in ceremony
+	c := a.LoggedIn(testapp.Alice)
+	c.Post("/passkeys/options", nil).Want(a, 200).JSON(a, &in)
+	credential, err := passkeytest.New(testapp.BaseURL).Create(in.PublicKey)
+	if err != nil {
+		a.Fatal(err)
+	}
+	c.Post("/passkeys", ceremony{Ceremony: in.Ceremony, Credential: credential}).Want(a, 201)
 }
 
 // link returns the path of a link that verifies the known address.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/features/magiclink"
+	"github.com/ginauth/ginauth/features/passkey"
 	"github.com/ginauth/ginauth/hashing"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
@@ -43,9 +44,13 @@ type timedApp struct {
 func newTimedApp(t *testing.T, b *testapp.Backend, s secret) *timedApp {
 	t.Helper()
 	links := magiclink.New(magiclink.Options{Mails: magiclink.LinksAndCodes})
-	mountLinks := func(_ *testapp.App, r *gin.Engine) { links.Mount(r) }
+	keys := passkey.New(passkey.Options{Users: b.Users})
+	mount := func(_ *testapp.App, r *gin.Engine) {
+		links.Mount(r)
+		keys.Mount(r)
+	}
 	a := &timedApp{App: testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
-		c.Features = append(c.Features, links)
+		c.Features = append(c.Features, links, keys)
 		c.Hashing, c.Logger = hashing.Config{}, slog.New(slog.DiscardHandler)
 		const many = 1_000_000
 		limit := ginauth.Limit{Attempts: many, Per: time.Minute}
@@ -54,7 +59,7 @@ func newTimedApp(t *testing.T, b *testapp.Backend, s secret) *timedApp {
 		if !s.locks {
 			c.Throttle.Account, c.Throttle.AccountAddress, c.Throttle.Device = limit, limit, limit
 		}
-	}), testapp.OnlyRoutes(mountRoutes, mountLinks))}
+	}), testapp.OnlyRoutes(mountRoutes, mount))}
 	a.user = a.Bob
 	srv := httptest.NewServer(a.Engine) // which needs no time for TLS
 	var err error
