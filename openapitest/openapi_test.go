@@ -61,6 +61,7 @@ type client struct {
 	token     string
 	validator validator.Validator
 	succeeded map[string]bool
+	document  []byte
 }
 
 // app starts an application with all routes.

@@ -17,28 +17,35 @@ import (
 // object is a JSON object of the document.
 type object = map[string]any
 
-// OpenAPI returns an OpenAPI 3.1 document, in JSON, that describes what Mount mounts with the same arguments. It is made
-// from the table that Mount uses. It panics where Mount does.
+// OpenAPI returns an OpenAPI 3.1 document, in JSON, that describes what Mount mounts with the same arguments, and what the
+// features mount in the same group. It is made from the table that Mount uses, and from those of the features. It panics
+// where Mount does.
 //
 // Serve it where clients look for it, as in
 //
 //	r.GET("/openapi.json", ginauth.Public(), func(c *gin.Context) { c.Data(200, "application/json", document) })
-func OpenAPI(group Router, manager *ginauth.Manager, options Options) []byte {
+func OpenAPI(group Router, manager *ginauth.Manager, options Options, features ...Described) []byte {
 	s := newServer(manager, options)
 	endpoints := s.endpoints()
 	s.options.check(endpoints)
 	paths := make(object)
-	for _, e := range endpoints {
-		if !e.served || s.options.without(e.route) {
-			continue
-		}
-		method, path, _ := strings.Cut(string(e.route), " ")
+	add := func(route Route, op operation) {
+		method, path, _ := strings.Cut(string(route), " ")
 		path, parameters := pathTemplate(strings.TrimSuffix(group.BasePath(), "/") + path)
 		if paths[path] == nil {
 			paths[path] = make(object)
 		}
-		item := paths[path].(object)
-		item[strings.ToLower(method)] = s.describe(e.route, method, parameters)
+		paths[path].(object)[strings.ToLower(method)] = s.describe(route, op, method, parameters)
+	}
+	for _, e := range endpoints {
+		if e.served && !s.options.without(e.route) {
+			add(e.route, operations[e.route])
+		}
+	}
+	for _, f := range features {
+		for _, e := range f.Endpoints() {
+			add(e.Route, e.operation())
+		}
 	}
 	name := manager.MailConfig().AppName
 	if name == "" {
@@ -75,8 +82,7 @@ func pathTemplate(path string) (string, []object) {
 }
 
 // describe returns the operation of a route.
-func (s *server) describe(route Route, method string, parameters []object) object {
-	op := operations[route]
+func (s *server) describe(route Route, op operation, method string, parameters []object) object {
 	description := object{
 		"operationId": op.id, "summary": op.summary, "tags": []string{op.tag},
 		"responses": op.responses(method, len(parameters) > 0), "security": s.security(op.access),
@@ -84,13 +90,25 @@ func (s *server) describe(route Route, method string, parameters []object) objec
 	if len(parameters) > 0 {
 		description["parameters"] = parameters
 	}
-	if op.input != nil {
-		description["requestBody"] = s.body(route, op)
+	switch {
+	case op.input != nil:
+		description["requestBody"] = requestBody(s.body(route, op), false)
+	case op.body != nil:
+		description["requestBody"] = requestBody(op.body, op.onlyJSON)
 	}
 	return description
 }
 
-// body returns the request body of an operation: the fields that the handler reads.
+// requestBody describes a body by its schema.
+func requestBody(schema object, onlyJSON bool) object {
+	content := object{"application/json": object{"schema": schema}}
+	if !onlyJSON {
+		content[formType] = object{"schema": formSchema(schema)}
+	}
+	return object{"required": len(schema["required"].([]string)) > 0, "content": content}
+}
+
+// body returns the schema of the request body of an operation: the fields that the handler reads.
 func (s *server) body(route Route, op operation) object {
 	properties, required := make(object), []string{}
 	fields, optional := op.input().fields(), op.optional
@@ -111,11 +129,7 @@ func (s *server) body(route Route, op operation) object {
 			required = append(required, f.name)
 		}
 	}
-	schema := object{"type": "object", "properties": properties, "required": required}
-	return object{
-		"required": len(required) > 0,
-		"content":  object{"application/json": object{"schema": schema}, formType: object{"schema": formSchema(schema)}},
-	}
+	return object{"type": "object", "properties": properties, "required": required}
 }
 
 // describeLogin returns the fields of a login. Of several identifiers one is sent, so none is
@@ -187,7 +201,7 @@ func (op operation) failures(method string, named bool) []int {
 	if named {
 		statuses = append(statuses, 404)
 	}
-	if op.input != nil || method != http.MethodGet {
+	if op.input != nil || op.body != nil || method != http.MethodGet {
 		statuses = append(statuses, 400, 413, 415, 422)
 	}
 	return statuses

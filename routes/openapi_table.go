@@ -4,8 +4,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/ginauth/ginauth"
 )
@@ -31,6 +29,9 @@ type operation struct {
 	// success are the bodies of success by status, or nil for none.
 	success map[int]object
 	media   string // of these bodies; default JSON
+	// body is the schema of the body of a feature's endpoint, which may take no form.
+	body     object
+	onlyJSON bool
 }
 
 var (
@@ -116,20 +117,22 @@ func properties(of object) object {
 	return object{"type": "object", "properties": of, "required": slices.Sorted(maps.Keys(of))}
 }
 
+// shared are the types that responses share, by the names of their schemas.
+var shared = map[string]reflect.Type{
+	"Device": reflect.TypeFor[ginauth.Device](), "PersonalToken": reflect.TypeFor[ginauth.PersonalToken](),
+	"PendingLogin": reflect.TypeFor[ginauth.PendingLogin](), "TokenPair": reflect.TypeFor[ginauth.TokenPair](),
+}
+
 // schemas returns the schemas that responses share.
 func schemas() object {
 	texts := object{"type": "array", "items": object{"type": "string"}}
-	return object{
+	all := object{
 		"User": object{
 			"description": "What Options.User returns.", "type": "object", "properties": object{
 				"id": object{"type": "string"}, "name": object{"type": "string"}, "email": object{"type": "string"},
 				"email_verified": object{"type": "boolean"},
 			},
 		},
-		"Device":        structSchema(reflect.TypeFor[ginauth.Device]()),
-		"PersonalToken": structSchema(reflect.TypeFor[ginauth.PersonalToken]()),
-		"PendingLogin":  structSchema(reflect.TypeFor[ginauth.PendingLogin]()),
-		"TokenPair":     structSchema(reflect.TypeFor[ginauth.TokenPair]()),
 		"Error": object{
 			"type": "object", "required": []string{"code", "message"}, "properties": object{
 				"code": object{"type": "string"}, "message": object{"type": "string"},
@@ -138,34 +141,8 @@ func schemas() object {
 			},
 		},
 	}
-}
-
-// structSchema returns the schema of a struct as encoding/json writes it.
-func structSchema(t reflect.Type) object {
-	fields, required := make(object), []string{}
-	for i := range t.NumField() {
-		name, options, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		if name == "" || name == "-" {
-			continue
-		}
-		fields[name] = typeSchema(t.Field(i).Type)
-		if !strings.Contains(options, "omit") {
-			required = append(required, name)
-		}
+	for name, of := range shared {
+		all[name] = structSchema(of)
 	}
-	return object{"type": "object", "properties": fields, "required": required}
-}
-
-func typeSchema(t reflect.Type) object {
-	switch {
-	case t == reflect.TypeFor[time.Time]():
-		return object{"type": "string", "format": "date-time"}
-	case t.Kind() == reflect.Bool:
-		return object{"type": "boolean"}
-	case t.Kind() == reflect.Int64:
-		return object{"type": "integer", "format": "int64"}
-	case t.Kind() == reflect.Slice:
-		return object{"type": []string{"array", "null"}, "items": typeSchema(t.Elem())}
-	}
-	return object{"type": "string"}
+	return all
 }

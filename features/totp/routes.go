@@ -86,10 +86,13 @@ func (f *Feature) begin(c *gin.Context) {
 		ginauth.Abort(c, err)
 		return
 	}
-	routes.Answer(c, routes.Response{Status: http.StatusOK, Body: struct {
-		*Enrolment
-		PNG []byte `json:"png"` // in base64
-	}{e, png}})
+	routes.Answer(c, routes.Response{Status: http.StatusOK, Body: enrolmentBody{e, png}})
+}
+
+// enrolmentBody is an enrolment with its QR code.
+type enrolmentBody struct {
+	*Enrolment
+	PNG []byte `json:"png"` // in base64
 }
 
 func (f *Feature) confirm(c *gin.Context) {
