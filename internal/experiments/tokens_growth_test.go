@@ -115,6 +115,7 @@ func TestTokensOfOneClientStayBounded(t *testing.T) { // B01
 			},
 		}
 		for name, once := range loops {
+			session = a.LoggedIn(testapp.Alice) // the sessions of another loop ended the last one
 			repeat := func(n int) uint64 {
 				for range n {
 					a.Clock.Advance(time.Millisecond)
