@@ -17,22 +17,27 @@ func TestCorrupt(t *testing.T) { // S13
 	set := func(fields ...any) func(key string) error {
 		return func(key string) error { return client.HSet(t.Context(), key, fields...).Err() }
 	}
+	owners := func(text string) func(key string) error {
+		return func(key string) error {
+			field := client.HGet(t.Context(), key, "m").Val()
+			return set("m", field[:min(len(field), 84)]+text, row+":t", "x")(key)
+		}
+	}
 	for name, spoil := range map[string]func(key string) error{
 		"another type": func(key string) error { return client.Set(t.Context(), key, "x", time.Hour).Err() },
-		"no end":       func(key string) error { return client.HDel(t.Context(), key, "expires").Err() },
-		"no generation": func(key string) error {
-			return errors.Join(client.HDel(t.Context(), key, "generation").Err(), client.HSet(t.Context(), key, row+":t", "x").Err())
+		"no end":       func(key string) error { return client.HDel(t.Context(), key, "m", "expires").Err() },
+		"same owners":  owners("ann\x00ann"),
+		"empty owner":  owners("ann\x00"),
+		"principals":   set("p", make([]byte, stores.MaxPrincipals+1), row+":t", "x"),
+		"short digest": set("m", "x", row+":t", `{"d":"eA=="}`),
+		"no digest":    set("m", "", row+":t", "{}"),
+		"random bytes": set("m", "\x00\xff", row+":t", "\x00\xff"),
+		"cut":          set("m", make([]byte, 83), row+":t", "null"),
+		"no creation": func(key string) error {
+			return errors.Join(client.HDel(t.Context(), key, "f").Err(), set(row+":t", "x")(key))
 		},
-		"generation":     set("generation", "-1", row+":t", "x"),
-		"same owners":    set("owners", "ann\x00ann", row+":t", "x"),
-		"empty owner":    set("owners", "ann\x00", row+":t", "x"),
-		"principals":     set("principals", make([]byte, stores.MaxPrincipals+1), row+":t", "x"),
-		"short digest":   set("digest", "x", row+":t", `{"d":"eA=="}`),
-		"no digest":      set("digest", "", row+":t", "{}"),
-		"not a number":   set("expires", "soon"),
-		"random bytes":   set("seen", "\x00\xff", row+":t", "\x00\xff"),
-		"the wrong JSON": set("created", "[]", row+":t", "null"),
-		"too much":       set(":k", make([]byte, 10<<20), row+":t", make([]byte, 10<<20)),
+		"short address": set("f", append(make([]byte, 8), 200, 'x'), row+":t", "x"),
+		"too much":      set(":k", make([]byte, 10<<20), row+":t", make([]byte, 10<<20)),
 	} {
 		t.Run(name, func(t *testing.T) { corrupted(t, client, spoil) })
 	}

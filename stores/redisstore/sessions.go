@@ -18,6 +18,9 @@ var (
 	_ stores.Checker        = (*sessions)(nil)
 )
 
+//go:embed lua/session_row.lua
+var sessionRow string
+
 //go:embed lua/session_create.lua
 var sessionCreate string
 
@@ -37,16 +40,19 @@ var sessionTrim string
 var sessionJoined string
 
 var (
-	createSession = newScript(sessionCreate)
-	createListed  = newScriptOf(sessionJoined, [2]string{"list", sessionList}, [2]string{"change", sessionCreate})
+	createSession = newScript(boundedCreate)
+	createListed  = newScriptOf(sessionJoined, [2]string{"list", sessionList}, [2]string{"change", boundedCreate})
 	updateSession = newScript(boundedUpdate)
 	updateListed  = newScriptOf(sessionJoined, [2]string{"list", sessionList}, [2]string{"change", boundedUpdate})
-	deleteSession = newScript(sessionDelete)
+	deleteSession = newScript(sessionRow + sessionDelete)
 	listSession   = newScript(sessionList)
 	trimSessions  = newScript(fmt.Sprintf("local MAX_ENDED = %d\n%s", stores.MaxEnded, sessionTrim))
 )
 
-var boundedUpdate = fmt.Sprintf("local MAX_VALUES = %d\n%s", stores.MaxValues, sessionUpdate)
+var (
+	boundedCreate = sessionRow + sessionCreate
+	boundedUpdate = fmt.Sprintf("local MAX_VALUES = %d\n%s%s", stores.MaxValues, sessionRow, sessionUpdate)
+)
 
 // Answers of the script that updates a session, beside those of stores.Outcome.
 const (
@@ -56,7 +62,7 @@ const (
 )
 
 // sessions is the stores.Sessions of a client. A session is one hash. Fields that begin
-// with a colon hold the keys of the session, and the other fields hold the rest.
+// with a colon hold the keys of the session, and three fields hold the rest.
 type sessions struct{ *core }
 
 // rowKey returns the key of a row. Because of the braces, only the name of the row selects
@@ -96,7 +102,8 @@ func (s *sessions) create(ctx context.Context, n stores.Session, limit int) ([]o
 	if len(n.Owners) > 0 {
 		listed = listUntil(micro(n.Expires))
 	}
-	args := append([]any{nonce(), keyEnd(n.Expires)}, encodeSession(n, listed)...)
+	call := nonce()
+	args := append([]any{call, keyEnd(n.Expires)}, encodeSession(n, call, listed)...)
 	made, over, err := s.listed(ctx, what, createSession, createListed, listing{n.Row, n.Owners, listed, limit}, args)
 	if err == nil && made != int64(1) {
 		err = fmt.Errorf("redisstore: %s: %w", what, stores.ErrExists)

@@ -66,7 +66,7 @@ func (s *sessions) append(ctx context.Context, what, owner string, list []stores
 		return nil, err
 	}
 	for i, fields := range hashes {
-		if !slices.Contains(splitOwners(fields["owners"]), owner) {
+		if !slices.Contains(ownersIn(fields[changing]), owner) {
 			continue // it has ended, or has other owners now
 		}
 		got, err := decodeSession(rows[i], fields)

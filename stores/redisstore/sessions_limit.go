@@ -110,7 +110,7 @@ func (s *sessions) candidates(ctx context.Context, what, own string, o overfull)
 		score, _ := o.entries[i+1].(string)
 		until, _ := strconv.ParseFloat(score, 64)
 		if row != own {
-			uses = append(uses, use{row: row, until: int64(until), cmd: pipe.HGet(ctx, s.rowKey(row), "seen")})
+			uses = append(uses, use{row: row, until: int64(until), cmd: pipe.HGet(ctx, s.rowKey(row), changing)})
 		}
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
@@ -123,7 +123,7 @@ func (s *sessions) candidates(ctx context.Context, what, own string, o overfull)
 		case err != nil && err != redis.Nil:
 			return nil, fault(ctx, what, err)
 		}
-		u.seen, _ = strconv.ParseInt(text, 10, 64)
+		u.seen = seenIn(text)
 		kept = append(kept, u)
 	}
 	slices.SortFunc(kept, func(a, b use) int { return cmp.Or(cmp.Compare(a.seen, b.seen), cmp.Compare(a.row, b.row)) })

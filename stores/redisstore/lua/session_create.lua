@@ -4,11 +4,11 @@
 local row = KEYS[1]
 if redis.call('EXISTS', row) == 1 then
   -- If this call created the row, the first answer was lost.
-  return redis.call('HGET', row, 'call') == ARGV[1] and 1 or 0
+  local now = redis.call('HGET', row, 'm')
+  return now and string.sub(now, HEAD - 11, HEAD) == ARGV[1] and 1 or 0
 end
-redis.call('HSET', row, 'call', ARGV[1])
-for i = 3, #ARGV, 2 do
-  redis.call('HSET', row, ARGV[i], ARGV[i + 1])
+for i = 3, #ARGV, 1000 do -- Lua has no room for many more arguments
+  redis.call('HSET', row, unpack(ARGV, i, math.min(i + 999, #ARGV)))
 end
 redis.call('PEXPIREAT', row, ARGV[2])
 return 1
