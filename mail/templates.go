@@ -78,7 +78,8 @@ type Templates struct {
 	sets map[string]map[string]*template
 	// builtin are the embedded messages by language and kind.
 	builtin map[string]map[string]*template
-	matcher matcher
+	// languages are those that Match chooses from, sorted.
+	languages []string
 }
 
 // template renders the messages of one kind in one language.
@@ -120,7 +121,7 @@ func NewTemplates(options TemplateOptions) (*Templates, error) {
 	if err := errors.Join(append(l.faults, err)...); err != nil {
 		return nil, err
 	}
-	t.matcher = newMatcher(t)
+	t.languages = t.offered()
 	return t, nil
 }
 

@@ -177,6 +177,8 @@ func TestMatch(t *testing.T) {
 		{nil, "", "ja", "ja"},
 		{nil, "", "ko", "en"},
 		{nil, "", "ko,ar;q=0.5", "ar"},
+		{nil, "", "de;q=0.5,es-MX;q=0.7,fr;q=0", "es"},
+		{nil, "", "fr;q=x, ja ;q=0.1", "ja"},
 		{nil, "", "", "en"},
 		{nil, "", "\xff;;q=", "en"},
 		{nil, "", strings.Repeat("x-", 1<<16), "en"},
@@ -184,6 +186,7 @@ func TestMatch(t *testing.T) {
 		{nil, "fr", "ko", "fr"},
 		{own, "", "de", "en"}, // the application is in English and Portuguese
 		{own, "", "pt", "pt-br"},
+		{own, "", "pt-PT,en;q=0.9", "pt-br"},
 	} {
 		if got := newTemplates(t, c.language, c.files).Match(c.asks); got != c.want {
 			t.Errorf("%v asked of %v, default %q: %q, want %q", c.asks[:min(len(c.asks), 40)], slices.Collect(maps.Keys(c.files)), c.language, got, c.want)

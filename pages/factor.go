@@ -39,7 +39,8 @@ const (
 
 // addFeatureForms adds the forms of features.
 func (s *site) addFeatureForms(forms map[routes.Route]form) {
-	enrolled := form{page: "/totp", done: "/totp", code: "code", notice: "The authenticator app is set up. Other devices are signed out."}
+	enrolled := form{page: "/totp", done: "/totp", code: "code",
+		notice: "The authenticator app is set up. Other devices are signed out."}
 	if s.can.Recovery {
 		enrolled.done = "/recovery-codes"
 		enrolled.notice = "The authenticator app is set up. Now make recovery codes, for the day when you do not have it."

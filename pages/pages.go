@@ -32,7 +32,8 @@ type site struct {
 // Can says which pages there are.
 type Can struct {
 	Register, Reset, Verify, ChangeEmail, ChangePassword, LogoutDevices, Tokens bool
-	// TOTP, Recovery, Account, Passkeys and Identities are what the features totp, recovery, account, passkey and social add.
+	// TOTP, Recovery, Account, Passkeys and Identities are what the features totp, recovery, account, passkey and
+	// social add.
 	TOTP, Recovery, Account, Passkeys, Identities bool
 }
 
