@@ -190,6 +190,11 @@ func (n *newcomer) account() {
 	n.look("email")
 	n.visit("/confirm-password")
 	n.look("confirm password")
+	n.visit("/passkeys/new")
+	n.look("add a passkey")
+	if shown := eval[bool](n.browser, `document.querySelector("[data-passkey=register]").checkVisibility()`); shown != n.script || n.has("noscript p") == n.script {
+		n.t.Errorf("%s: the button is shown: %v: %s", n.name, shown, n.text())
+	}
 	n.visit("/admin")
 	n.look("forbidden")
 }

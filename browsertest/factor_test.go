@@ -125,7 +125,8 @@ func TestEveryLanguage(t *testing.T) {
 			b.fill("#password", password)
 			b.press("main form button")
 			b.until("somebody is signed in", signedIn)
-			for _, path := range []string{"/profile", "/password", "/devices", "/tokens", "/totp", "/recovery-codes", "/login/second-factor"} {
+			for _, path := range []string{"/profile", "/password", "/devices", "/tokens", "/totp", "/recovery-codes", "/login/second-factor",
+				"/passkeys", "/passkeys/new", "/login/enrol-factor"} {
 				b.visit(path)
 				b.look(path)
 				if got := eval[string](b, `document.documentElement.lang`); got != language {

@@ -239,3 +239,81 @@ return JSON.stringify(window.told)`)
 		t.Errorf("login by a passkey that was removed: %s", got)
 	}
 }
+
+// present makes an authenticator touch itself, or wait.
+func present(b *browser, device webauthn.AuthenticatorID, now bool) {
+	b.t.Helper()
+	call(b, webauthn.SetAutomaticPresenceSimulation, webauthn.SetAutomaticPresenceSimulationParams{AuthenticatorID: device, Enabled: now})
+}
+
+// TestPasskeyPages adds a passkey to a user of the example, signs in by it, and removes it.
+func TestPasskeyPages(t *testing.T) {
+	chromium(t)
+	base := startExample(t)
+	for _, m := range modes[:2] { // with scripts
+		t.Run(m.name, func(t *testing.T) {
+			b := open(t, base, m)
+			device := authenticator(b)
+			b.visit("/login")
+			b.signInAs("alice@example.com")
+			b.until("somebody is signed in", signedIn)
+			b.visit("/passkeys")
+			b.look("no passkeys")
+			b.press(`main a[href="/passkeys/new"]`)
+			b.at("/passkeys/new")
+			b.fill("#name", "Laptop")
+			b.press(`[data-passkey="register"]`)
+			b.at("/passkeys")
+			b.look("passkeys")
+			b.sees("Laptop")
+			b.press("summary")
+			b.fill("summary ~ form input", "Phone")
+			b.press("summary ~ form button")
+			b.until("the name is changed", `document.readyState === "complete" && document.querySelector(".notice") !== null`)
+			b.sees("Phone")
+
+			b.press("form[action='/logout'] button")
+			b.until("the passkey has signed in", `document.readyState === "complete" && location.pathname === "/" && document.querySelector("form[action='/logout']") !== null`)
+			present(b, device, false)
+			b.press("form[action='/logout'] button")
+			b.at("/login")
+			b.look("login with passkeys")
+			b.press(`[data-passkey="login"]`)
+			present(b, device, true)
+			b.until("the button has signed in", signedIn)
+
+			present(b, device, false)
+			b.press("form[action='/logout'] button")
+			b.at("/login")
+			b.signInAs("alice@example.com")
+			b.at("/login/second-factor")
+			b.look("second factor by a passkey")
+			b.check("#trust")
+			b.press(`[data-passkey="second"]`)
+			present(b, device, true)
+			b.until("the passkey was the second factor", signedIn)
+			present(b, device, false)
+			b.press("form[action='/logout'] button")
+			b.at("/login")
+			b.signInAs("alice@example.com")
+			b.until("the device is trusted", signedIn)
+			b.visit("/passkeys")
+			present(b, device, true)
+			b.press(`[data-passkey="remove"]`) // a trusted device proves one factor
+			b.at("/login/second-factor")
+			b.look("step up by a passkey")
+			b.press(`[data-passkey="confirm"]`)
+			b.at("/passkeys")
+			b.press(`[data-passkey="remove"]`)
+			b.until("the passkey is gone", `document.readyState === "complete" && document.querySelector(".empty") !== null`)
+		})
+	}
+}
+
+// signInAs fills the form to sign in.
+func (b *browser) signInAs(email string) {
+	b.t.Helper()
+	b.fill("#email", email)
+	b.fill("#password", password)
+	b.press("main form button")
+}

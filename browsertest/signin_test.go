@@ -30,6 +30,9 @@ func TestSignIn(t *testing.T) {
 			b.until("somebody is signed in", `document.readyState === "complete" && document.querySelector("form[action='/logout']") !== null`)
 			b.visit("/profile")
 			b.sees("Olga")
+			b.visit("/identities")
+			b.look("connected accounts")
+			b.sees("olga@example.com")
 			b.press(`form[action='/logout'] button`)
 			b.until("nobody is signed in", `document.readyState === "complete" && document.querySelector("form[action='/logout']") === null`)
 			b.visit("/login")
@@ -37,7 +40,7 @@ func TestSignIn(t *testing.T) {
 			b.until("it is at the provider", `document.readyState === "complete" && location.pathname === "/authorize"`)
 			b.press(`button[value="3"]`) // with the address of an account that there is
 			b.until("it is at the login page", `document.readyState === "complete" && location.pathname === "/login"`)
-			b.sees("There is an account with this address")
+			b.sees(map[string]string{"en": "There is an account with this address", "ar": "يوجد حساب بهذا العنوان"}[m.language])
 		})
 	}
 }

@@ -164,9 +164,10 @@ type Mail struct {
 	ForgotPath string
 	// ConfirmPath is the path of links that confirm a new email address. Default "/confirm-email".
 	ConfirmPath string
-	// Templates are the texts of the mails. Default: English.
+	// Templates are the texts of the mails. Default: those of package mail, in six languages.
 	Templates *mail.Templates
-	// Language returns the language of a user's mails, as in "de". Default: the default of Templates.
+	// Language returns the language of a user's mails, as in "de", or "" for the default. Default: what the browser that
+	// caused the mail accepts, as Templates.Match chooses, or else the default language of Templates.
 	Language func(u models.Authenticatable) string
 	// Queue configures the queue, which sends off the request.
 	Queue mail.QueueOptions

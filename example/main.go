@@ -26,6 +26,7 @@ import (
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/features/account"
+	"github.com/ginauth/ginauth/features/passkey"
 	"github.com/ginauth/ginauth/features/recovery"
 	"github.com/ginauth/ginauth/features/social"
 	"github.com/ginauth/ginauth/features/totp"
@@ -115,7 +116,8 @@ type blog struct {
 	codes      *totp.Feature
 	recovery   *recovery.Feature
 	profiles   *account.Feature
-	signIn     *social.Feature // nil without -demo-oidc
+	keys       *passkey.Feature // nil if the blog is reached by an IP address
+	signIn     *social.Feature  // nil without -demo-oidc
 	mails      *mailbox
 	closeRedis func() error // nil without Redis
 }
@@ -146,6 +148,7 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 		key = ginauth.NewKey()
 		logger.Warn("APP_KEY is not set: using a temporary key, sessions end with this process")
 	}
+	b.addKeys(url)
 	b.addSignIn(demo)
 	b.auth, err = ginauth.New(ginauth.Config{
 		Key:    key,
@@ -246,9 +249,10 @@ func (b *blog) routes() *gin.Engine {
 func (b *blog) loadPost() ginauth.Resource { return ginauth.Load("id", gormstore.Find[Post](b.db)) }
 
 // reachable returns the address at which this machine can reach a listener:
-// localhost if it listens on all interfaces.
+// localhost if it listens on all interfaces or on this machine only. Browsers
+// have passkeys at a name, and not at an IP address.
 func reachable(addr net.Addr) string {
-	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+	if tcp, ok := addr.(*net.TCPAddr); ok && (tcp.IP.IsUnspecified() || tcp.IP.IsLoopback()) {
 		return fmt.Sprintf("localhost:%d", tcp.Port)
 	}
 	return addr.String()

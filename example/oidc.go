@@ -3,13 +3,12 @@ package main
 import (
 	"net"
 	"net/http"
-
-	"github.com/gin-gonic/gin"
+	"net/url"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/features/passkey"
 	"github.com/ginauth/ginauth/features/social"
 	"github.com/ginauth/ginauth/features/social/socialtest"
-	"github.com/ginauth/ginauth/pages"
 )
 
 // demoProvider is an OpenID Connect provider in this program, so that a newcomer sees how signing in with another site
@@ -53,18 +52,23 @@ func (b *blog) addSignIn(d *demoProvider) {
 		Providers: []social.Provider{social.OIDC(social.OIDCConfig{
 			Name: "demo", Title: "Demo provider", Issuer: d.Issuer, ClientID: d.ClientID, ClientSecret: social.Secret(d.ClientSecret),
 		})},
-		ErrorPage: "/login",
+		ErrorPage: "/login", Home: "/identities", OtherWays: []string{passkey.Name},
 	})
-	b.pages.Sections = append(b.pages.Sections, pages.Section{
-		Page: "login", Template: "signin.html",
-		Data: func(c *gin.Context) (any, error) {
-			return gin.H{"buttons": b.signIn.Buttons(), "code": c.Query("social")}, nil
-		},
-	})
+	b.pages.SignIn = b.signIn.Buttons
+}
+
+// addKeys lets users have passkeys, which browsers have at a name only. No user of the seed has one: add one at /passkeys.
+func (b *blog) addKeys(base string) {
+	if u, err := url.Parse(base); err == nil && net.ParseIP(u.Hostname()) == nil {
+		b.keys = passkey.New(passkey.Options{})
+	}
 }
 
 func (b *blog) features() []ginauth.Feature {
 	list := []ginauth.Feature{b.codes, b.recovery, b.profiles}
+	if b.keys != nil {
+		list = append(list, b.keys)
+	}
 	if b.signIn != nil {
 		list = append(list, b.signIn)
 	}

@@ -26,5 +26,8 @@ func (b *blog) accountRoutes(r *gin.Engine) {
 	b.codes.Mount(r)
 	b.recovery.Mount(r)
 	b.profiles.Mount(r)
+	if b.keys != nil {
+		b.keys.Mount(r)
+	}
 	r.GET("/api/posts", ginauth.Auth("api", "token"), ginauth.RequireAbilitiesOrLogin("posts:read"), b.listPosts)
 }

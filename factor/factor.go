@@ -85,6 +85,9 @@ type Pending struct {
 	Factors []string `json:"factors"`
 	// ExpiresIn is how long the login waits, in seconds.
 	ExpiresIn int64 `json:"expires_in"`
+	// TrustFor is how long the device can skip the second factor, in seconds, if TrustDevice is an option of the answer.
+	// It is 0 if no device can, see Config.Factors.TrustLifetime.
+	TrustFor int64 `json:"trust_for,omitempty"`
 	// Page is where browsers go next, with Config.BasePath, or "" without Pages.SecondFactor.
 	Page string `json:"-"`
 }

@@ -50,9 +50,31 @@ func normalize(tag string) string {
 // loader reads templates from file systems and collects their faults.
 type loader struct {
 	fallback string
+	texts    catalogue
 	// own and builtin hold the contents of files by language and name.
 	own, builtin map[string]map[string]string
 	faults       []error
+}
+
+// newLoader returns a loader that has read the embedded templates.
+func newLoader(fallback string, texts catalogue) *loader {
+	l := &loader{fallback: fallback, texts: texts}
+	inner, err := fs.Sub(embedded, "templates")
+	if err != nil {
+		panic(err) // they are part of the program
+	}
+	l.read(inner, true)
+	return l
+}
+
+// ownsLayout reports whether the application has a layout, in whatever language.
+func (l *loader) ownsLayout() bool {
+	for _, files := range l.own {
+		if files[layoutName+".html"] != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // fault adds a fault, unless it was added before: a broken layout affects many
@@ -117,10 +139,9 @@ func isKnownFile(base string) bool {
 	return slices.Contains(Kinds(), name) || name == layoutName && extension == "html"
 }
 
-// parse returns the messages of the application by language, and the embedded
-// messages.
-func (l *loader) parse() (sets map[string]map[string]*template, builtin map[string]*template) {
-	sets = map[string]map[string]*template{}
+// parseOwn returns the messages of the application by language.
+func (l *loader) parseOwn() map[string]map[string]*template {
+	sets := map[string]map[string]*template{}
 	for _, language := range slices.Sorted(maps.Keys(l.own)) {
 		set := map[string]*template{}
 		for _, kind := range Kinds() {
@@ -130,11 +151,19 @@ func (l *loader) parse() (sets map[string]map[string]*template, builtin map[stri
 		}
 		sets[language] = set
 	}
-	builtin = map[string]*template{}
-	for _, kind := range Kinds() {
-		builtin[kind] = l.message(l.builtin[""], english, kind)
+	return sets
+}
+
+// parseEmbedded returns the embedded messages in every language of the catalogue.
+func (l *loader) parseEmbedded() map[string]map[string]*template {
+	all := map[string]map[string]*template{}
+	for _, language := range l.texts.languages() {
+		all[language] = map[string]*template{}
+		for _, kind := range Kinds() {
+			all[language][kind] = l.message(l.builtin[""], language, kind)
+		}
 	}
-	return sets, builtin
+	return all
 }
 
 // message parses the files of a kind. It returns nil if there are none.
@@ -153,9 +182,7 @@ func (l *loader) message(files map[string]string, language, kind string) *templa
 	if own == "" {
 		own = l.fallback
 	}
-	functions := map[string]any{
-		"duration": words, "minutes": minutes, "language": func() string { return own },
-	}
+	functions := l.texts.functions(own)
 	t := &template{name: name, root: name + ".html"}
 	var err error
 	t.text, err = texttemplate.New(name + ".txt").Funcs(functions).Parse(text)

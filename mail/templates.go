@@ -8,15 +8,16 @@ import (
 	htmltemplate "html/template"
 	"io/fs"
 	"strings"
+	"sync"
 	texttemplate "text/template"
-	"time"
 )
 
 //go:embed templates
 var embedded embed.FS
 
 // TemplateOptions configure Templates. The zero value uses the embedded
-// templates in English.
+// templates, which are in English, German, French, Spanish, Japanese and
+// Arabic.
 type TemplateOptions struct {
 	// FS holds templates that replace the embedded ones, or is nil. See
 	// Templates for its layout.
@@ -25,6 +26,10 @@ type TemplateOptions struct {
 	// the language of the templates in the root of FS, and is used for messages
 	// that are not available in the requested language. Default "en".
 	Language string
+	// Texts adds texts to the embedded messages or replaces them, by language
+	// and English text, as pages.Options.Texts does for pages. It can add a
+	// language. Default none.
+	Texts map[string]map[string]string
 }
 
 // Templates renders messages from templates. It is safe for concurrent use.
@@ -47,10 +52,11 @@ type TemplateOptions struct {
 // used:
 //
 //	the requested language, such as pt-BR, then without region, such as pt
-//	the embedded message, if English was requested
+//	the embedded message in the requested language, unless FS has the kind
+//	the embedded message in English, if that was requested
 //	the default language
 //	the root of FS
-//	the embedded message
+//	the embedded message in the default language, or else in English
 //
 // A message never combines two languages: if a .txt file has no .html file next
 // to it, the message has no HTML part, and a .html file without a .txt file is
@@ -58,15 +64,22 @@ type TemplateOptions struct {
 //
 // Templates can use these additional functions:
 //
-//	duration .Expires   in English words, as "1 hour"
+//	duration .Expires   in words of the language, as "1 hour"
 //	minutes .Expires    the number of minutes, rounded down
 //	language            the language of the file, as in <html lang="{{language}}">
+//	direction           "rtl" for languages that are written from right to left, or "ltr"
+//	hello .Name         the first line, with or without a name
+//	when .At            a time, with the time zone
+//	T "Hello,"          a text of the embedded messages, or of TemplateOptions.Texts; pairs of name and value fill in
+//	                    what stands in braces, as in {{T "Go to {app}" "app" .AppName}}
 type Templates struct {
 	fallback string
-	// sets are the messages by language and kind. The key "" is the root of FS.
+	// sets are the messages of FS by language and kind. The key "" is its root.
 	sets map[string]map[string]*template
-	// builtin are the embedded messages by kind.
-	builtin map[string]*template
+	// builtin are the embedded messages by language and kind.
+	builtin map[string]map[string]*template
+	// languages are those that Match chooses from, sorted.
+	languages []string
 }
 
 // template renders the messages of one kind in one language.
@@ -91,21 +104,34 @@ func NewTemplates(options TemplateOptions) (*Templates, error) {
 	if !isLanguage(t.fallback) {
 		return nil, fmt.Errorf("%w: Language %q is not a language tag", ErrTemplate, options.Language)
 	}
-	inner, err := fs.Sub(embedded, "templates")
-	if err != nil {
+	if err := checkTexts(options.Texts); err != nil {
 		return nil, err
 	}
-	l := loader{fallback: t.fallback}
-	l.read(inner, true)
+	l := newLoader(t.fallback, builtInTexts().with(options.Texts))
 	if options.FS != nil {
 		l.read(options.FS, false)
+		t.sets = l.parseOwn()
 	}
-	t.sets, t.builtin = l.parse()
-	if err := errors.Join(l.faults...); err != nil {
+	var err error
+	if options.Texts == nil && !l.ownsLayout() {
+		t.builtin, err = embeddedMessages()
+	} else {
+		t.builtin = l.parseEmbedded()
+	}
+	if err := errors.Join(append(l.faults, err)...); err != nil {
 		return nil, err
 	}
+	t.languages = t.offered()
 	return t, nil
 }
+
+// embeddedMessages are the embedded messages as they are, which all Templates share that change neither their texts nor
+// their layout: parsing them in every language takes a while.
+var embeddedMessages = sync.OnceValues(func() (map[string]map[string]*template, error) {
+	l := newLoader(english, builtInTexts())
+	messages := l.parseEmbedded()
+	return messages, errors.Join(l.faults...)
+})
 
 // Message renders a message of a kind and checks it. A name in the address that
 // looks like a link is omitted. The errors are those of Render and
@@ -148,15 +174,40 @@ func (t *Templates) find(kind, language string) *template {
 			return found
 		}
 	}
-	if isEnglish(asked) && !isEnglish(t.fallback) {
-		return t.builtin[kind]
+	if !t.owns(kind) || isEnglish(asked) && !isEnglish(t.fallback) {
+		if found := t.embedded(kind, asked); found != nil {
+			return found
+		}
 	}
 	for _, tag := range append(lookup(t.fallback), "") {
 		if found := t.sets[tag][kind]; found != nil {
 			return found
 		}
 	}
-	return t.builtin[kind]
+	if found := t.embedded(kind, t.fallback); found != nil {
+		return found
+	}
+	return t.builtin[english][kind]
+}
+
+// owns reports whether FS has messages of a kind, in whatever language.
+func (t *Templates) owns(kind string) bool {
+	for _, set := range t.sets {
+		if set[kind] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// embedded returns the embedded message in a language, or nil.
+func (t *Templates) embedded(kind, language string) *template {
+	for _, tag := range lookup(language) {
+		if found := t.builtin[tag][kind]; found != nil {
+			return found
+		}
+	}
+	return nil
 }
 
 func isEnglish(tag string) bool {
@@ -197,26 +248,3 @@ func (t *template) render(data Data) (subject, text, html string, err error) {
 // maxSubject is the length of the longest subject of a rendered message, in
 // bytes. Mail programs show less.
 const maxSubject = 150
-
-// words returns a duration in English words, rounded down.
-func words(d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d >= 2*day && d%day == 0:
-		return count(int64(d/day), "day")
-	case d >= time.Hour && d%time.Hour == 0:
-		return count(int64(d/time.Hour), "hour")
-	case d >= time.Minute:
-		return count(int64(d/time.Minute), "minute")
-	}
-	return count(int64(d/time.Second), "second")
-}
-
-func count(n int64, unit string) string {
-	if n == 1 {
-		return "1 " + unit
-	}
-	return fmt.Sprintf("%d %ss", n, unit)
-}
-
-func minutes(d time.Duration) int64 { return int64(d / time.Minute) }

@@ -174,7 +174,7 @@ func TestLanguages(t *testing.T) {
 	if subject, _, page, err := templates.Render(mail.ResetPassword, "de", data()); subject != "de" || page != "" || err != nil {
 		t.Errorf("%q %q %v", subject, page, err)
 	}
-	if subject, _, page, err := templates.Render(mail.NewDevice, "de", data()); !strings.HasPrefix(subject, "New login") || page == "" || err != nil {
+	if subject, _, page, err := templates.Render(mail.NewDevice, "de", data()); !strings.HasPrefix(subject, "Neue Anmeldung") || page == "" || err != nil {
 		t.Errorf("%q %q %v", subject, page, err)
 	}
 }

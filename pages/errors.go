@@ -23,7 +23,7 @@ func ErrorHandler(c *gin.Context, status int, err error) bool {
 	if s == nil {
 		s = bare()
 	}
-	if s.factorFailed(c, err) {
+	if s.featureFailed(c, err) {
 		return true
 	}
 	p := errorPage(status)
@@ -94,7 +94,21 @@ var codeTexts = map[string]string{
 	"body_too_large":                 "This is too much to send at once.",
 	"internal_error":                 "The fault is ours. Try again later.",
 	"password_confirmation_required": "Confirm your password to continue.",
+	lastWayIn:                        "It is your last way to sign in. Add another one first.",
+	// Those of the feature social.
+	"social_attempt_invalid":  "This sign-in was not begun in this browser, or is too old. Begin again.",
+	"social_denied":           "The other site did not say who you are. Begin again.",
+	"social_refused":          "The answer of the other site is not acceptable. Begin again.",
+	"social_link_required":    "There is an account with this address. Sign in as before, then connect the other site.",
+	"social_identity_taken":   "This account at the other site belongs to another user.",
+	"social_no_account":       "No user has connected this account of the other site.",
+	"social_address_required": "The other site gave no verified email address.",
+	"social_last_way":         "It is your last way to sign in. Add another one first.",
+	"social_too_many":         "You have connected too many accounts. Disconnect one first.",
 }
+
+// lastWayIn is the code of a page that says that the last way to sign in cannot be removed.
+const lastWayIn = "last_way_in"
 
 func codeText(code string) string {
 	if text, ok := codeTexts[code]; ok {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -16,7 +17,7 @@ import (
 // secondFactorPath is the page that asks for a second factor.
 const secondFactorPath = "/login/second-factor"
 
-// The endpoints of the features totp, recovery and account.
+// The endpoints of the features totp, recovery, passkey, social and account.
 const (
 	answerTOTP     routes.Route = "POST /login/totp"
 	showTOTP       routes.Route = "GET /totp"
@@ -29,11 +30,17 @@ const (
 	answerRecovery routes.Route = "POST /login/recovery"
 	showRecovery   routes.Route = "GET /recovery-codes"
 	makeRecovery   routes.Route = "POST /recovery-codes"
+	showPasskeys   routes.Route = "GET /passkeys"
+	renamePasskey  routes.Route = "POST /passkeys/:id/rename"
+	deletePasskey  routes.Route = "POST /passkeys/:id/delete"
+	showIdentities routes.Route = "GET /identities"
+	unlinkIdentity routes.Route = "POST /identities/:id/delete"
 )
 
 // addFeatureForms adds the forms of features.
 func (s *site) addFeatureForms(forms map[routes.Route]form) {
-	enrolled := form{page: "/totp", done: "/totp", code: "code", notice: "The authenticator app is set up. Other devices are signed out."}
+	enrolled := form{page: "/totp", done: "/totp", code: "code",
+		notice: "The authenticator app is set up. Other devices are signed out."}
 	if s.can.Recovery {
 		enrolled.done = "/recovery-codes"
 		enrolled.notice = "The authenticator app is set up. Now make recovery codes, for the day when you do not have it."
@@ -45,6 +52,10 @@ func (s *site) addFeatureForms(forms map[routes.Route]form) {
 	forms[changeName] = form{page: "/profile", done: "/profile", notice: "Your name was changed."}
 	forms[deleteAccount] = form{page: "/account/delete", done: "/login", notice: "Your account was deleted."}
 	forms[disableTOTP] = form{page: "/totp", done: "/totp", notice: "The authenticator app is removed."}
+	forms[renamePasskey] = form{page: "/passkeys", done: "/passkeys", notice: "The passkey has a new name."}
+	forms[deletePasskey] = form{page: "/passkeys", done: "/passkeys", notice: "The passkey is removed.", conflict: lastWayIn}
+	forms[unlinkIdentity] = form{page: "/identities", done: "/identities", conflict: lastWayIn,
+		notice: "The account is disconnected. Other devices are signed out."}
 }
 
 // fewCodes returns what to tell a user who has few recovery codes left, or "".
@@ -61,10 +72,15 @@ type asked struct {
 	Again bool
 	// Factors are the names of those that the user has.
 	Factors []string
+	// TrustFor is how long the device can skip the second factor, or 0.
+	TrustFor time.Duration
 }
 
 // Has reports whether the user has a factor.
 func (a asked) Has(name string) bool { return slices.Contains(a.Factors, name) }
+
+// TrustDays returns how long the device can skip the second factor in whole days, or 0 if it is less.
+func (a asked) TrustDays() int { return int(a.TrustFor / (24 * time.Hour)) }
 
 // secondFactor shows the forms for the factors of the pending login of the session, or of a user who is logged in and
 // has to prove one again. Others have nothing to prove.
@@ -73,7 +89,7 @@ func (s *site) secondFactor(c *gin.Context) {
 	show := asked{}
 	p, err := a.PendingLogin(ctx)
 	if err == nil && p != nil {
-		show.Factors = p.Factors
+		show.Factors, show.TrustFor = p.Factors, time.Duration(p.TrustFor)*time.Second
 	} else if err == nil {
 		u, failure := a.User(ctx)
 		if err = failure; err == nil && u != nil {
@@ -91,15 +107,21 @@ func (s *site) secondFactor(c *gin.Context) {
 	}
 }
 
-// factorFailed redirects a browser whose answer to a challenge of a feature was refused before it was checked, and
-// reports whether it did: it sent too many, or waited too long.
-func (s *site) factorFailed(c *gin.Context, err error) bool {
+// featureFailed redirects a browser whose form to a feature was refused, and reports whether it did. An answer to a
+// challenge is refused before it is checked if it came too late, or too many came.
+func (s *site) featureFailed(c *gin.Context, err error) bool {
 	r := routes.Response{Route: s.routeOf(routes.Route(c.Request.Method + " " + c.FullPath())), Err: err}
 	f := s.forms[r.Route]
-	if f.code == "" || errors.Is(err, ginauth.ErrUnavailable) {
+	if f.code == "" && f.conflict == "" || errors.Is(err, ginauth.ErrUnavailable) {
 		return false
 	}
 	switch {
+	case f.conflict != "":
+		if !errors.Is(err, ginauth.ErrConflict) {
+			return false
+		}
+		s.leave(c, routes.Outcome{Route: r.Route, Code: f.conflict}, f.page)
+		c.Redirect(http.StatusSeeOther, s.path(f.page))
 	case errors.Is(err, ginauth.ErrThrottled):
 		s.failed(c, r, f)
 	case errors.Is(err, ginauth.ErrInvalidToken):

@@ -21,6 +21,8 @@ type form struct {
 	done, notice string
 	// code is the name on the page of the field "code", if the form has one.
 	code string
+	// conflict is the code of the text for ginauth.ErrConflict, or "" for an error page.
+	conflict string
 }
 
 // makeForms returns the forms by the route that they post to.
@@ -104,6 +106,8 @@ var shownPages = map[routes.Route]page{
 	beginTOTP:                {template: "totp_new", title: "Set up an authenticator app"},
 	showRecovery:             {template: "recovery", title: "Recovery codes"},
 	makeRecovery:             {template: "recovery_codes", title: "New recovery codes"},
+	showPasskeys:             {template: "passkeys", title: "Passkeys"},
+	showIdentities:           {template: "identities", title: "Connected accounts"},
 }
 
 // shown returns the page that a response is shown with in place of a redirect.

@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/routes"
 )
 
 // Options configure Mount. The zero value is ready to use.
@@ -30,7 +31,10 @@ type Options struct {
 	RegisterFields []Field
 	// Links are further links of the navigation for users who are logged in. The texts are translated with Texts.
 	Links []Link
-	// Sections are further parts of pages, such as buttons to sign in with another account.
+	// SignIn returns the buttons to sign in with other sites: the method Buttons of the feature social. It is called once
+	// all routes are mounted. Default: no buttons.
+	SignIn func() []routes.SignInButton
+	// Sections are further parts of pages, such as a hint of the application.
 	Sections []Section
 	// Languages limits the languages, as in []string{"en", "de"}. The first is the default. Default: English, and all
 	// that the package or Texts has.
@@ -105,7 +109,7 @@ func Config(base string) ginauth.PagesConfig {
 	base = strings.TrimSuffix(base, "/")
 	return ginauth.PagesConfig{
 		Login: base + "/login", Home: base + "/profile", ConfirmPassword: base + "/confirm-password",
-		SecondFactor: base + secondFactorPath, VerifyEmail: base + "/verify-email",
+		SecondFactor: base + secondFactorPath, EnrolFactor: base + enrolPath, VerifyEmail: base + "/verify-email",
 	}
 }
 

@@ -32,8 +32,9 @@ type site struct {
 // Can says which pages there are.
 type Can struct {
 	Register, Reset, Verify, ChangeEmail, ChangePassword, LogoutDevices, Tokens bool
-	// TOTP, Recovery and Account are what the features of that name add.
-	TOTP, Recovery, Account bool
+	// TOTP, Recovery, Account, Passkeys and Identities are what the features totp, recovery, account, passkey and
+	// social add.
+	TOTP, Recovery, Account, Passkeys, Identities bool
 }
 
 // siteKey is where the middleware of Mount leaves the site on the context.
@@ -60,9 +61,11 @@ func Mount(r Router, manager *ginauth.Manager, options Options) {
 	}
 	guests := manager.Guest(s.options.SessionGuard)
 	users := manager.Auth(s.options.SessionGuard)
-	confirmed := manager.ConfirmPassword()
+	confirmed, enrolling := manager.ConfirmPassword(), manager.AllowEnrolment()
 	get(true, "/login", guests, s.show("login", "Sign in"))
 	get(true, secondFactorPath, ginauth.Public(), s.secondFactor)
+	get(s.can.TOTP || s.can.Passkeys, enrolPath, enrolling, users, s.enrolFactor)
+	get(s.can.Passkeys, "/passkeys/new", enrolling, users, confirmed, s.newPasskey)
 	get(s.can.Register, "/register", guests, s.show("register", "Create an account"))
 	get(s.can.Verify, "/verify-email", ginauth.Public(), s.show("verify_notice", "Verify your email address"))
 	get(s.can.Reset, "/forgot-password", ginauth.Public(), s.show("forgot", "Forgot your password?"))
@@ -93,8 +96,11 @@ func newSite(base string, m *ginauth.Manager, options Options) *site {
 		Register: web.Register, Reset: mails && web.ChangePassword, Verify: mails && web.VerifyEmail,
 		ChangeEmail: mails && web.ChangeEmail, ChangePassword: web.ChangePassword, LogoutDevices: web.ChangeStamp,
 		Tokens: personal.PersonalTokens && personal.Users,
-		TOTP:   slices.Contains(web.Features, "totp"), Recovery: slices.Contains(web.Features, "recovery"),
-		Account: slices.Contains(web.Features, "account"),
+	}
+	for name, there := range map[string]*bool{
+		"totp": &s.can.TOTP, "recovery": &s.can.Recovery, "account": &s.can.Account, "passkey": &s.can.Passkeys, "social": &s.can.Identities,
+	} {
+		*there = slices.Contains(web.Features, name)
 	}
 	s.login = web.LoginFields[0]
 	s.forms = s.makeForms()

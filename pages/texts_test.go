@@ -26,6 +26,9 @@ var shownTexts = []struct{ files, text string }{
 	{"forms.go", `"([A-Z][^"]*[a-z.])"`},
 	{"errors.go", `"([A-Z][^"]*[a-z.])"`},
 	{"factor.go", `"([A-Z][a-z][^"]*[a-z.])"`},
+	{"passkeys.go", `title: "([^"]*)"`},
+	{"view.go", `\bT\("([^"]*)"`},
+	{"../features/social/routes.go", `Notice: "([^"]*)"`},
 	{"notice.go", `"([A-Z][a-z]+ [^"]*[a-z.])"`},
 }
 

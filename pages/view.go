@@ -4,6 +4,7 @@ import (
 	"html/template"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -123,6 +124,8 @@ type Input struct {
 	Focus bool
 	// Digits says that the field is for digits.
 	Digits bool
+	// Passkeys says that browsers offer passkeys in the field, by the script of the feature passkey.
+	Passkeys bool
 }
 
 // Field returns a field of a form, with the value that was typed before. Type is that of the HTML input.
@@ -133,6 +136,12 @@ func (v *View) Field(name, label, kind, autocomplete string) *Input {
 // LoginField returns the field in which users say who they are: the first that the provider looks users up by. Apart
 // from "email", "username" and "phone" that is taken for one of several identifiers.
 func (v *View) LoginField() *Input {
+	in := v.loginField()
+	in.Passkeys = v.Can.Passkeys
+	return in
+}
+
+func (v *View) loginField() *Input {
 	switch v.site.login {
 	case "email":
 		return v.Field("email", "Email address", "email", "username webauthn").Valued(v.Email())
@@ -142,6 +151,34 @@ func (v *View) LoginField() *Input {
 		return v.Field("phone", "Phone number", "tel", "username webauthn")
 	}
 	return v.Field(v.site.login, "Email address or user name", "text", "username webauthn")
+}
+
+// Check is a checkbox of a form.
+type Check struct {
+	ID, Name, Label string
+	Checked         bool
+}
+
+// Trust returns the checkbox by which a second factor is not asked for again on the device, or nil if no device is
+// trusted. The id tells it from that of another form of the page.
+func (v *View) Trust(id string) *Check {
+	a, ok := v.Data.(asked)
+	if !ok || a.TrustFor <= 0 {
+		return nil
+	}
+	label := v.T("Do not ask again on this device for a while")
+	if days := a.TrustDays(); days > 1 {
+		label = v.T("Do not ask again on this device for {n} days", "n", strconv.Itoa(days))
+	}
+	return &Check{ID: id, Name: "trust", Label: label, Checked: v.Typed("trust") != ""}
+}
+
+// SignIn returns the buttons of Options.SignIn.
+func (v *View) SignIn() []routes.SignInButton {
+	if v.site.options.SignIn == nil {
+		return nil
+	}
+	return v.site.options.SignIn()
 }
 
 // Own returns one of the RegisterFields as Field does.

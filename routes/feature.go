@@ -112,6 +112,14 @@ func AnswerLogin(c *gin.Context, a *ginauth.Authenticator, res *ginauth.LoginRes
 	Answer(c, r)
 }
 
+// SignInButton is what a page needs to offer to sign in with another site: a form with one button.
+type SignInButton struct {
+	// Name is the name of the site in the application's paths, Title what people call it, and Path where the form posts to.
+	Name  string `json:"name"`
+	Title string `json:"title"`
+	Path  string `json:"path"`
+}
+
 // Field is a field of a JSON object.
 type Field struct {
 	Name  string

@@ -2,7 +2,7 @@
 
 export type Device = { address: string; created: string; current: boolean; id: string; kind: string; last_seen: string; name: string };
 
-export type PendingLogin = { expires_in: number; factors: string[] | null; token: string };
+export type PendingLogin = { expires_in: number; factors: string[] | null; token: string; trust_for?: number };
 
 export type PersonalToken = { abilities: string[] | null; created: string; expires: string; id: string; last_used?: string; name: string; token?: string };
 

@@ -56,7 +56,9 @@ func (f *Feature) Endpoints() []routes.Endpoint {
 		{Route: "POST /passkeys/confirm/options", ID: "beginPasskeyStepUp", Summary: "Begin to prove the passkey again.", Users: true,
 			Success: begun},
 		{Route: "POST /passkeys/confirm", ID: "stepUpByPasskey", Summary: "Prove the passkey again.", Users: true, Input: answerInput{},
-			Success: map[int]any{204: nil}},
+			Success: map[int]any{200: struct {
+				Next string `json:"next"`
+			}{}, 204: nil}},
 		{Route: "PATCH /passkeys/:id", ID: "renamePasskey", Summary: "Rename a passkey.", Users: true, Input: nameInput{},
 			Success: map[int]any{200: signalsBody{}}},
 		{Route: "DELETE /passkeys/:id", ID: "deletePasskey", Summary: "Delete a passkey.", Users: true, Success: map[int]any{200: signalsBody{}}},

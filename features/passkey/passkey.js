@@ -242,10 +242,16 @@
     if (!element.dispatchEvent(event)) {
       return;
     }
-    const proof = element.getAttribute("data-passkey-proof");
-    if (proof && (failure.code === "password_confirmation_required" || failure.code === "step_up_required")) {
-      location.assign(proof);
-      return;
+    if (failure.code === "password_confirmation_required" || failure.code === "step_up_required") {
+      const proof = element.getAttribute("data-passkey-proof");
+      if (proof) {
+        location.assign(proof);
+        return;
+      }
+      if (element.type === "submit" && element.form && element.form.method === "post") {
+        element.form.submit(); // the response to a form leads to the page of the proof, and back
+        return;
+      }
     }
     // A person who closes the dialog of the browser needs no explanation of it.
     const cancelled = failure.name === "NotAllowedError" || failure.name === "AbortError";
@@ -278,6 +284,9 @@
 
   function begin() {
     if (!supported) {
+      for (const element of document.querySelectorAll("[data-passkey-unsupported]")) {
+        element.hidden = false;
+      }
       return;
     }
     for (const element of document.querySelectorAll("[data-passkey]")) {

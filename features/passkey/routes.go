@@ -21,13 +21,14 @@ import (
 //	POST   /passkeys/options              200 {"ceremony", "publicKey"}; needs a confirmed password
 //	POST   /passkeys                      {ceremony, credential, name}  201 {"passkey", "tokens"}; needs a confirmed password
 //	POST   /passkeys/confirm/options      200 {"ceremony", "publicKey"}
-//	POST   /passkeys/confirm              {ceremony, credential}  204, for RequireLevel
+//	POST   /passkeys/confirm              {ceremony, credential}  204, or 200 {"next"} in a session; for RequireLevel
 //	PATCH  /passkeys/:id                  {name}  200 {"signals"}. POST /passkeys/:id/rename does the same
 //	DELETE /passkeys/:id                  200 {"signals"}; needs a second factor of the last 15 minutes. POST
 //	                                      /passkeys/:id/delete does the same
 //	GET    /passkeys.js                   the script for pages
 //
-// It panics if there is no guard of Options.Guards.
+// Browsers get a page from GET /passkeys where package pages is mounted, and the two POST with an id accept forms. It
+// panics if there is no guard of Options.Guards.
 func (f *Feature) Mount(group routes.Router) {
 	guards := routes.FeatureGuards(f.auth, f.options.Guards)
 	m := mount{f, group, f.auth.StartSession(), f.auth.Auth(guards...)}
@@ -190,7 +191,7 @@ func (m mount) list(c *gin.Context) {
 		ginauth.Abort(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, gin.H{"passkeys": list, "signals": signals})
+	routes.Answer(c, routes.Response{Status: http.StatusOK, Body: gin.H{"passkeys": list, "signals": signals}})
 }
 
 func (m mount) beginRegistration(c *gin.Context) {
@@ -222,36 +223,32 @@ func (m mount) beginConfirm(c *gin.Context) {
 }
 
 func (m mount) confirm(c *gin.Context) {
+	a := ginauth.From(c)
 	in, err := decode(c, false)
 	if err == nil {
-		err = m.Confirm(c.Request.Context(), ginauth.From(c), in.Response)
+		err = m.Confirm(c.Request.Context(), a, in.Response)
 	}
-	if err != nil {
+	switch can, _ := m.auth.Capabilities(a.GuardName()); {
+	case err != nil:
 		ginauth.Abort(c, err)
-		return
+	case can.Sessions:
+		c.JSON(http.StatusOK, gin.H{"next": a.Intended()})
+	default:
+		c.Status(http.StatusNoContent)
 	}
-	c.Status(http.StatusNoContent)
 }
 
 func (m mount) rename(c *gin.Context) {
 	var name string
-	if err := routes.Decode(c, map[string]*string{"name": &name}); err != nil {
-		ginauth.Abort(c, err)
-		return
+	var signals *Signals
+	err := routes.Decode(c, map[string]*string{"name": &name})
+	if err == nil {
+		signals, err = m.Rename(c.Request.Context(), ginauth.From(c), c.Param("id"), name)
 	}
-	signals, err := m.Rename(c.Request.Context(), ginauth.From(c), c.Param("id"), name)
-	if err != nil {
-		ginauth.Abort(c, err)
-		return
-	}
-	c.JSON(http.StatusOK, gin.H{"signals": signals})
+	routes.Answer(c, routes.Response{Status: http.StatusOK, Body: gin.H{"signals": signals}, Err: err})
 }
 
 func (m mount) delete(c *gin.Context) {
 	signals, err := m.Delete(c.Request.Context(), ginauth.From(c), c.Param("id"))
-	if err != nil {
-		ginauth.Abort(c, err)
-		return
-	}
-	c.JSON(http.StatusOK, gin.H{"signals": signals})
+	routes.Answer(c, routes.Response{Status: http.StatusOK, Body: gin.H{"signals": signals}, Err: err})
 }

@@ -16,6 +16,7 @@ func (f *Feature) Endpoints() []routes.Endpoint {
 		{Route: "GET /identities", ID: "identities", Tag: tag, Summary: "List the accounts elsewhere that log in.", Users: true,
 			Success: map[int]any{200: struct {
 				Identities []Identity `json:"identities"`
+				Providers  []Button   `json:"providers"`
 			}{}}},
 		{Route: "DELETE /identities/:id", ID: "unlinkIdentity", Tag: tag, Summary: "Unlink an account elsewhere.", Users: true,
 			Success: map[int]any{200: ginauth.TokenPair{}, 204: nil}},

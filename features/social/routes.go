@@ -1,6 +1,7 @@
 package social
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -23,10 +24,10 @@ import (
 //	POST   /auth/{provider}/logout     ends the login here, and sends the browser to the provider to end that there
 //	POST   /social/{provider}/token    {id_token, nonce} or {code, verifier, redirect_uri, nonce, iss}: tokens
 //	POST   /oidc/{provider}/logout     back-channel logout, if Options.BackChannelLogout names the provider
-//	GET    /identities                 200 {"identities"}
+//	GET    /identities                 200 {"identities", "providers"}
 //	DELETE /identities/:id             204, or new tokens; needs a confirmed password. POST /identities/:id/delete for forms
 //
-// It panics if there is no guard of the options.
+// Browsers get a page from GET /identities where package pages is mounted. It panics if there is no guard of the options.
 func (f *Feature) Mount(group routes.Router) {
 	f.mounted = strings.TrimSuffix(group.BasePath(), "/")
 	f.callback = f.baseURL + f.mounted
@@ -162,7 +163,7 @@ func (f *Feature) finishLogin(p Provider) gin.HandlerFunc {
 		a := f.guard(ginauth.From(c))
 		begun, profile, err := f.identify(ctx, c, p)
 		if err != nil {
-			f.abort(c, p.Name(), err)
+			f.abortAt(c, p.Name(), f.pageAfter(begun), err)
 			return
 		}
 		if begun.For == forLink {
@@ -184,7 +185,15 @@ func (f *Feature) finishLogin(p Provider) gin.HandlerFunc {
 	}
 }
 
-// identify returns who the provider says that the user is.
+// pageAfter returns the page that a browser is redirected to after an attempt that failed, or "".
+func (f *Feature) pageAfter(begun *attempt) string {
+	if begun != nil && begun.For == forLink {
+		return cmp.Or(f.options.Home, f.options.ErrorPage)
+	}
+	return f.options.ErrorPage
+}
+
+// identify returns who the provider says that the user is, and the attempt, which is nil if there is none.
 func (f *Feature) identify(ctx context.Context, c *gin.Context, p Provider) (*attempt, *Profile, error) {
 	r, err := f.readQuery(c, p)
 	if err != nil {
@@ -195,7 +204,7 @@ func (f *Feature) identify(ctx context.Context, c *gin.Context, p Provider) (*at
 		return nil, nil, err
 	}
 	if r.Error != "" || r.Code == "" {
-		return nil, nil, ErrDenied
+		return begun, nil, ErrDenied
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
@@ -235,14 +244,18 @@ func (f *Feature) finishLink(
 	}
 	switch {
 	case err != nil:
-		f.abort(c, p.Name(), err)
+		f.abortAt(c, p.Name(), f.pageAfter(begun), err)
+		return
 	case !ginauth.WantsHTML(c):
 		c.Status(http.StatusNoContent)
-	case f.options.Home != "":
-		c.Redirect(http.StatusSeeOther, f.auth.PublicPath(f.options.Home))
-	default:
-		c.Redirect(http.StatusSeeOther, a.Intended())
+		return
 	}
+	routes.Outcome{Route: routes.Route(c.Request.Method + " " + c.FullPath()), Notice: "The account is connected."}.Leave(c)
+	if f.options.Home != "" {
+		c.Redirect(http.StatusSeeOther, f.auth.PublicPath(f.options.Home))
+		return
+	}
+	c.Redirect(http.StatusSeeOther, a.Intended())
 }
 
 // token is POST /social/{provider}/token.
@@ -315,17 +328,18 @@ func (f *Feature) list(c *gin.Context) {
 		ginauth.Abort(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, gin.H{"identities": list})
+	routes.Answer(c, routes.Response{Status: http.StatusOK, Body: gin.H{"identities": list, "providers": f.Buttons()}})
 }
 
 func (f *Feature) unlink(c *gin.Context) {
 	res, err := f.Unlink(c.Request.Context(), ginauth.From(c), c.Param("id"))
+	r := routes.Response{Status: http.StatusNoContent}
 	switch {
 	case err != nil:
-		f.abort(c, "", err)
+		f.abortAt(c, "", f.options.Home, err)
+		return
 	case res != nil && res.Tokens != nil:
-		c.JSON(http.StatusOK, res.Tokens)
-	default:
-		c.Status(http.StatusNoContent)
+		r.Status, r.Body = http.StatusOK, res.Tokens
 	}
+	routes.Answer(c, r)
 }

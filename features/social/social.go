@@ -23,6 +23,7 @@ import (
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/routes"
 	"github.com/ginauth/ginauth/stores"
 )
 
@@ -64,9 +65,11 @@ type Options struct {
 	// RedirectURIs are those that apps may use with POST /social/{provider}/token, as in "com.example.app:/callback".
 	RedirectURIs []string
 	// ErrorPage is the path of a page that browsers are redirected to after a login that failed, with the parameter
-	// "social" set to the code. Default: the page for errors of the configuration.
+	// "social" set to the code. It also finds a routes.Outcome, which package pages shows. Default: the page for errors of
+	// the configuration.
 	ErrorPage string
-	// Home is the path that browsers are redirected to after they linked an identity. Default: the home of the guard.
+	// Home is the path that browsers are redirected to after they linked an identity, and after that failed, as to
+	// ErrorPage: "/identities" with package pages. Default: the home of the guard, and ErrorPage.
 	Home string
 }
 
@@ -177,16 +180,13 @@ func (f *Feature) guard(a *ginauth.Authenticator) *ginauth.Authenticator {
 }
 
 // Button is what a page needs to offer a provider.
-type Button struct {
-	// Name is the provider's, Title what the button says, and Path where its form posts to.
-	Name, Title, Path string
-}
+type Button = routes.SignInButton
 
 // Buttons returns the providers in the order of Options.Providers, for pages. Call it after Mount.
 func (f *Feature) Buttons() []Button {
 	var list []Button
 	for _, p := range f.options.Providers {
-		list = append(list, Button{p.Name(), p.Title(), f.auth.PublicPath(f.mounted + "/auth/" + p.Name())})
+		list = append(list, Button{Name: p.Name(), Title: p.Title(), Path: f.auth.PublicPath(f.mounted + "/auth/" + p.Name())})
 	}
 	return list
 }
@@ -257,8 +257,13 @@ func CodeOf(err error) string {
 	return ""
 }
 
-// abort responds to an error. What the provider sent is not shown.
+// abort responds to an error of a login. What the provider sent is not shown.
 func (f *Feature) abort(c *gin.Context, provider string, err error) {
+	f.abortAt(c, provider, f.options.ErrorPage, err)
+}
+
+// abortAt is abort for browsers that are redirected to a page, unless that is "".
+func (f *Feature) abortAt(c *gin.Context, provider, page string, err error) {
 	code := CodeOf(err)
 	i := slices.IndexFunc(failures, func(known failure) bool { return known.code == code })
 	if i < 0 {
@@ -270,8 +275,9 @@ func (f *Feature) abort(c *gin.Context, provider string, err error) {
 	switch {
 	case !ginauth.WantsHTML(c):
 		c.AbortWithStatusJSON(failures[i].status, gin.H{"code": code, "message": failures[i].message})
-	case f.options.ErrorPage != "":
-		c.Redirect(303, f.auth.PublicPath(f.options.ErrorPage)+"?social="+code)
+	case page != "":
+		routes.Outcome{Route: routes.Route(c.Request.Method + " " + c.FullPath()), Code: code, Message: failures[i].message}.Leave(c)
+		c.Redirect(303, f.auth.PublicPath(page)+"?social="+code)
 		c.Abort()
 	default:
 		ginauth.Abort(c, asKnown(err))

@@ -48,7 +48,7 @@ func (s *Service) RequestEmailChange(ctx context.Context, r *request.State, u Us
 	if err != nil || !allowed {
 		return err
 	}
-	ctx, span := r.Span(ctx)
+	ctx, span := r.Span(r.WithClient(ctx))
 	defer span.End()
 	owner, err := u.Realm.ByIdentifier(ctx, emailField, canonical)
 	switch {
@@ -113,7 +113,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, r *request.State, rm *realm.
 	if changed = realm.Present(changed); changed == nil {
 		return nil, autherr.ErrInvalidLink // another request was first
 	}
-	s.Mails.send(ctx, mail.EmailChanged, u, mail.Data{Email: change.Email, URL: s.Mails.forgotPage()})
+	s.Mails.send(r.WithClient(ctx), mail.EmailChanged, u, mail.Data{Email: change.Email, URL: s.Mails.forgotPage()})
 	s.Env.Dispatch(ctx, events.EmailChanged{Meta: r.Meta(guard, change.ID)})
 	return changed, nil
 }

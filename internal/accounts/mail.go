@@ -8,6 +8,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/canon"
+	"github.com/ginauth/ginauth/internal/dispatch"
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/request"
@@ -36,7 +37,7 @@ type Mails struct {
 }
 
 // NewMails starts a queue and returns the Mails that use it, or nil without a mailer. Without
-// templates it uses the English ones.
+// templates it uses the embedded ones.
 func NewMails(
 	env *request.Env, mailer mail.Mailer, options mail.QueueOptions, templates *mail.Templates, cfg MailConfig, f *faults.List,
 ) *Mails {
@@ -115,17 +116,26 @@ func (m *Mails) sendTo(ctx context.Context, kind string, u models.Authenticatabl
 	if data.At.IsZero() {
 		data.At = m.Env.Now()
 	}
-	language := ""
-	if m.Config.Language != nil {
-		language = m.Config.Language(u)
-	}
-	message, err := m.Templates.Message(kind, language, to, data)
+	message, err := m.Templates.Message(kind, m.language(ctx, u), to, data)
 	if err == nil {
 		err = m.Queue.Enqueue(message)
 	}
 	if err != nil {
 		m.Env.Log.ErrorContext(ctx, "ginauth: mail not sent", "kind", kind, "user", request.Cut(u.AuthID(), 64), "error", request.Cut(err.Error(), 256))
 	}
+}
+
+// language returns the language of a mail to a user: that of the user, or else that of the browser that caused the mail.
+func (m *Mails) language(ctx context.Context, u models.Authenticatable) string {
+	if m.Config.Language != nil {
+		if language := m.Config.Language(u); language != "" {
+			return language
+		}
+	}
+	if languages := dispatch.LanguagesOf(ctx); languages != "" {
+		return m.Templates.Match(languages)
+	}
+	return ""
 }
 
 // TellNewDevice tells a user of a login from a device that was not used for the account
@@ -135,7 +145,7 @@ func (m *Mails) TellNewDevice(ctx context.Context, r *request.State, u models.Au
 		return
 	}
 	data := m.clientData(r)
-	ctx = context.WithoutCancel(ctx)
+	ctx = context.WithoutCancel(r.WithClient(ctx))
 	r.AfterCommit(func() { m.send(ctx, mail.NewDevice, u, data) })
 }
 
@@ -146,7 +156,7 @@ func (m *Mails) TellFactor(ctx context.Context, r *request.State, u models.Authe
 	}
 	data := m.clientData(r)
 	data.Field = what
-	m.send(context.WithoutCancel(ctx), mail.FactorChanged, u, data)
+	m.send(context.WithoutCancel(r.WithClient(ctx)), mail.FactorChanged, u, data)
 }
 
 // Tell tells a user what happened to the account, which there may be no more. A nil *Mails tells nothing.
@@ -158,7 +168,7 @@ func (m *Mails) Tell(ctx context.Context, r *request.State, u models.Authenticat
 	if kind == mail.AccountDeleted {
 		data.URL = ""
 	}
-	m.send(context.WithoutCancel(ctx), kind, u, data)
+	m.send(context.WithoutCancel(r.WithClient(ctx)), kind, u, data)
 }
 
 // TellFactorsReset tells a user that an administrator removed all second factors. A nil *Mails tells

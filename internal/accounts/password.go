@@ -88,7 +88,7 @@ func (s *Service) ChangePassword(
 	if err := realm.ChangeError("change password", changed, err); err != nil {
 		return nil, err
 	}
-	s.Mails.send(ctx, mail.PasswordChanged, changed, s.Mails.clientData(r))
+	s.Mails.send(r.WithClient(ctx), mail.PasswordChanged, changed, s.Mails.clientData(r))
 	s.Env.Dispatch(ctx, events.PasswordChanged{Meta: r.Meta(u.Guard, u.AuthID())})
 	return changed, nil
 }

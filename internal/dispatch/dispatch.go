@@ -162,16 +162,28 @@ func (d *Dispatcher) Close(ctx context.Context) error {
 // clientKey is the key of a context's client.
 type clientKey struct{}
 
+// client is what a context knows of the client.
+type client struct {
+	meta      events.Meta
+	languages string
+}
+
 // WithClient returns a context whose events have the client's address and user
-// agent, as meta has them.
-func WithClient(ctx context.Context, meta events.Meta) context.Context {
-	return context.WithValue(ctx, clientKey{}, meta)
+// agent, as meta has them. Languages is the Accept-Language header of the client.
+func WithClient(ctx context.Context, meta events.Meta, languages string) context.Context {
+	return context.WithValue(ctx, clientKey{}, client{meta, languages})
 }
 
 // ClientOf returns what WithClient put into the context.
 func ClientOf(ctx context.Context) events.Meta {
-	meta, _ := ctx.Value(clientKey{}).(events.Meta)
-	return meta
+	c, _ := ctx.Value(clientKey{}).(client)
+	return c.meta
+}
+
+// LanguagesOf returns the Accept-Language header that WithClient put into the context, or "".
+func LanguagesOf(ctx context.Context) string {
+	c, _ := ctx.Value(clientKey{}).(client)
+	return c.languages
 }
 
 // Slog returns an audit sink that writes one log line for each event.

@@ -53,7 +53,10 @@ type Service struct {
 
 // Show returns what a client sees of a pending login that waits for so long.
 func (s *Service) Show(token string, factors []string, left time.Duration) *factor.Pending {
-	p := &factor.Pending{Token: token, Factors: factors, ExpiresIn: int64(left / time.Second)}
+	p := &factor.Pending{
+		Token: token, Factors: factors, ExpiresIn: int64(left / time.Second),
+		TrustFor: int64(max(0, s.Rules.TrustLifetime) / time.Second),
+	}
 	if s.Page != "" {
 		p.Page = s.Base + s.Page
 	}

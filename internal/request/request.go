@@ -77,7 +77,12 @@ func (r *State) Within(ctx context.Context) context.Context {
 // EventContext is Within, and the events under the context describe the client. Of
 // returns the State of such a context.
 func (r *State) EventContext(ctx context.Context) context.Context {
-	return dispatch.WithClient(context.WithValue(r.Within(ctx), stateKey{}, r), r.Meta("", ""))
+	return r.WithClient(context.WithValue(r.Within(ctx), stateKey{}, r))
+}
+
+// WithClient returns a context that describes the client to events and mails.
+func (r *State) WithClient(ctx context.Context) context.Context {
+	return dispatch.WithClient(ctx, r.Meta("", ""), r.HTTP.Header.Get("Accept-Language"))
 }
 
 type stateKey struct{}
