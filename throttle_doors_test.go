@@ -84,7 +84,8 @@ func mountGuesses(a *testapp.App, r *gin.Engine) {
 		_, err := auth.LogoutOtherDevices(ctx, wrong)
 		return err
 	}, users)
-	for _, field := range []string{"email", "name"} {
+	can, _ := a.Capabilities("web")
+	for _, field := range can.LoginFields {
 		r.POST("/guess/basic-"+field, a.Basic(ginauth.BasicField(field)), noContent)
 	}
 	r.POST("/enter", func(c *gin.Context) {

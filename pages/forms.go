@@ -137,6 +137,9 @@ func (s *site) succeeded(c *gin.Context, r routes.Response, f form) {
 		s.setEmail(c, url.QueryEscape(left.Old["email"]), emailLifetime)
 	case routes.ResetPassword:
 		s.setEmail(c, "", -time.Second)
+		if s.m.MailConfig().ResetTokenInQuery {
+			s.setCookie(c, tokenCookie, "", -time.Second)
+		}
 	case routes.VerifyEmail:
 		if left.Result["password_ended"] {
 			to = s.path("/login")
@@ -159,6 +162,10 @@ func (s *site) failed(c *gin.Context, r routes.Response, f form) {
 		page, to = "/verify-email", s.path("/verify-email")
 	case page == "":
 		page, to = strings.TrimPrefix(c.Request.URL.Path, s.base), s.m.PublicPath(c.Request.URL.RequestURI())
+	case r.Route == routes.ResetPassword && s.m.MailConfig().ResetTokenInQuery:
+		if len(left.Errors["token"]) > 0 {
+			s.setCookie(c, tokenCookie, "", -time.Second)
+		}
 	case r.Route == routes.ResetPassword:
 		// The fragment of a redirect reaches the browser alone, as that of the mailed link.
 		if token := c.PostForm("token"); token != "" && len(left.Errors["token"]) == 0 {

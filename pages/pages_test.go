@@ -251,7 +251,8 @@ func TestResetByMailedLink(t *testing.T) {
 	c := a.Browser()
 	c.Form("/forgot-password", form("email", testapp.Alice)).WantRedirect(t, "/forgot-password")
 	wants(t, c.Get("/forgot-password").Want(t, 200), "we sent a link to it")
-	page, token, _ := strings.Cut(a.Outbox.Path(t, "reset_password"), "#token=")
+	const page = "/reset-password"
+	token := testapp.TokenOf(t, a.Outbox.Path(t, "reset_password"))
 	wants(t, c.Get(page).Want(t, 200), `value="`+testapp.Alice+`"`, `<script src="/ginauth/`)
 	lacks(t, a.Browser().Get(page).Want(t, 200), testapp.Alice)
 
@@ -262,6 +263,42 @@ func TestResetByMailedLink(t *testing.T) {
 	c.Form(page, form("email", testapp.Alice, "token", token, "password", testapp.NewPassword)).WantRedirect(t, "/login")
 	wants(t, c.Get("/login").Want(t, 200), "Sign in with the new one.", `value="`+testapp.Alice+`"`)
 	c.Form("/login", form("email", testapp.Alice, "password", testapp.NewPassword)).WantRedirect(t, "/profile")
+}
+
+// TestResetLinkInTheQuery follows a link whose token is in the query: the page works without a script, and the token is
+// in no address from the first redirect on. Opening the link, as mail scanners do, uses nothing up.
+func TestResetLinkInTheQuery(t *testing.T) {
+	a := newApp(t, setup{config: func(c *ginauth.Config) { c.Mail.ResetTokenInQuery = true }})
+	a.Browser().Form("/forgot-password", form("email", testapp.Alice)).WantRedirect(t, "/forgot-password")
+	link := a.Outbox.Path(t, "reset_password")
+	token := testapp.TokenOf(t, link)
+	if !strings.HasPrefix(link, "/reset-password?email=") {
+		t.Fatalf("link %q", link)
+	}
+	a.Browser().Get(link).WantRedirect(t, "/reset-password")
+	c := a.Browser()
+	first := c.Get(link)
+	first.WantRedirect(t, "/reset-password")
+	if first.Header.Get("Referrer-Policy") != "no-referrer" || first.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("header %v", first.Header)
+	}
+	page := c.Get("/reset-password").Want(t, 200)
+	wants(t, page, `value="`+testapp.Alice+`"`, `type="hidden" value="`+token+`"`)
+	lacks(t, page, "<script")
+	lacks(t, a.Browser().Get("/reset-password").Want(t, 200), token)
+	lacks(t, c.Get("/login").Want(t, 200), token)
+	c.Form("/reset-password", form("token", token, "password", "short")).WantRedirect(t, "/reset-password")
+	wants(t, c.Get("/reset-password").Want(t, 200), "Use at least 15 characters.", token)
+	c.Form("/reset-password", form("token", token, "password", testapp.NewPassword)).WantRedirect(t, "/login")
+	lacks(t, c.Get("/reset-password").Want(t, 200), token)
+	c.Get(link).WantRedirect(t, "/reset-password")
+	c.Form("/reset-password", form("token", token, "password", testapp.NewPassword)).WantRedirect(t, "/reset-password")
+	again := c.Get("/reset-password").Want(t, 200)
+	wants(t, again, "This is not valid or has expired.", `id="token"`)
+	lacks(t, again, token)
+	for _, bad := range []string{"?token=" + strings.Repeat("a", 300), "?token=%22%3E", "?email=a%40b"} {
+		c.Get("/reset-password"+bad).Want(t, 200)
+	}
 }
 
 func TestSensitivePagesAskForThePassword(t *testing.T) {

@@ -49,7 +49,7 @@ export interface Operations {
   /** Send the link that verifies an address again. */
   resendVerification: { params: undefined; body: { email: string }; result: { accepted: boolean } };
   /** Choose a new password with the token of a link. */
-  resetPassword: { params: undefined; body: { email: string; password: string; token: string }; result: undefined };
+  resetPassword: { params: undefined; body: { email?: string; password: string; token: string }; result: undefined };
   /** Log a device out. */
   revokeDevice: { params: { id: string }; body: undefined; result: undefined };
   /** Revoke a token. */
