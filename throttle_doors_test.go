@@ -23,6 +23,8 @@ import (
 // plainNames are users who log in with a name and have an address that they cannot log in with.
 type plainNames struct{ namedUsers }
 
+func (p plainNames) LoginFields() []string { return []string{"name"} }
+
 func (p plainNames) ManyIdentifiers() bool { return false }
 
 func (p plainNames) CanonicalIdentifier(field, value string) (string, error) {
