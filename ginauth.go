@@ -51,6 +51,7 @@ type Manager struct {
 	pages   bool // any page is configured
 
 	guards       map[string]*guardEntry
+	marks        keys.Subkeys // of the application in its stores
 	defaultGuard *guardEntry
 	gate         *Gate
 	origins      *request.Origins
@@ -99,6 +100,7 @@ func New(config Config) (*Manager, error) {
 		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true
 	}
 	m.stamps = stamp.New(ring.Derive("security stamp"))
+	m.marks = ring.Derive("application")
 	m.setupFeatures(ring, &f)
 	settings.Factors(&f, &cfg.Factors, len(m.features.challenges) > 0)
 	m.makeGuards(&f)
