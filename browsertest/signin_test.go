@@ -37,7 +37,7 @@ func TestSignIn(t *testing.T) {
 			b.until("it is at the provider", `document.readyState === "complete" && location.pathname === "/authorize"`)
 			b.press(`button[value="3"]`) // with the address of an account that there is
 			b.until("it is at the login page", `document.readyState === "complete" && location.pathname === "/login"`)
-			b.sees("There is an account with this address")
+			b.sees("There is an account with this email address")
 		})
 	}
 }

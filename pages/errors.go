@@ -45,7 +45,7 @@ var errorTexts = map[int]struct{ title, text string }{
 	http.StatusBadRequest:          {"This request cannot be read", "Go back and try again."},
 	http.StatusUnauthorized:        {"Sign in to continue", "This page is for users who are signed in."},
 	http.StatusForbidden:           {"No access", "You may not see this page or do this."},
-	http.StatusNotFound:            {"Page not found", "There is nothing at this address. Perhaps the link is old."},
+	http.StatusNotFound:            {"Page not found", "There is nothing here. Perhaps the link is old."},
 	http.StatusConflict:            {"Something changed meanwhile", "Nothing was done. Go back, reload the page and try again."},
 	http.StatusTooManyRequests:     {"Too many attempts", "Try again later."},
 	http.StatusInternalServerError: {"Something went wrong", "The fault is ours. Try again later."},

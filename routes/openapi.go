@@ -46,7 +46,7 @@ func OpenAPI(group Router, manager *ginauth.Manager, options Options) []byte {
 	}
 	document, err := json.Marshal(object{
 		"openapi": "3.1.1",
-		"info":    object{"title": name, "version": "1", "description": "Registration, login, passwords, addresses, devices and tokens."},
+		"info":    object{"title": name, "version": "1", "description": "Registration, login, passwords, email addresses, devices and tokens."},
 		"servers": []object{{"url": manager.PublicPath("/")}},
 		"paths":   paths,
 		"components": object{
