@@ -30,10 +30,9 @@ func (m *Manager) Register(ctx context.Context, r Registration) (models.Authenti
 	return m.accounts.Register(ctx, m.mustGuard(r.Guard).realm, r)
 }
 
-// VerificationURL returns the link that proves a user's current email address. It is signed, bound to the user, the
-// address and this purpose, and works for Config.Account.VerifyLifetime. The error wraps errors.ErrUnsupported if
-// there is no Mailer, or if the user has no address. It panics if there is no guard of the name; the default is the
-// default guard.
+// VerificationURL returns the link that proves a user's current email address. It is signed, bound to the user, the address
+// and this purpose, and works for Config.Account.VerifyLifetime. The error wraps errors.ErrUnsupported if there is no
+// Mailer, or if the user has no address. It panics if there is no guard of the name; the default is the default guard.
 func (m *Manager) VerificationURL(u models.Authenticatable, guard ...string) (string, error) {
 	return m.accounts.VerificationURL(m.guardOr(guard).realm, u)
 }
@@ -69,11 +68,16 @@ func (a *Authenticator) VerifyEmail(ctx context.Context, link *url.URL, password
 	return done.Ended, err
 }
 
-// ResendVerification sends the link again to the user of an address, if there is one and the address is not verified.
-// Its result and its time tell neither. Config.Account limits the mails. The errors are *InputError if the text is no
+// ResendVerification sends the link again to the user of an email address, if there is one and it is not verified. Its
+// result and its time tell neither. Config.Account limits the mails. The errors are *InputError if the text is no email
 // address, ErrUnavailable, and one wrapping errors.ErrUnsupported without a Mailer.
 func (m *Manager) ResendVerification(ctx context.Context, email string, guard ...string) error {
-	return m.accounts.ResendVerification(ctx, m.guardOr(guard).realm, email)
+	return m.ResendVerificationBy(ctx, "email", email, guard...)
+}
+
+// ResendVerificationBy is ResendVerification for a field by which the provider looks users up.
+func (m *Manager) ResendVerificationBy(ctx context.Context, field, value string, guard ...string) error {
+	return m.accounts.ResendVerification(ctx, m.guardOr(guard).realm, accounts.Identifier{Field: field, Value: value})
 }
 
 // Broker resets the passwords of the users of one guard. It is safe for concurrent use.
@@ -85,12 +89,17 @@ type Broker struct {
 // Broker returns the broker for the users of a guard. It panics if there is no guard of that name.
 func (m *Manager) Broker(guard string) *Broker { return &Broker{m, m.mustGuard(guard)} }
 
-// SendResetLink mails a link to choose a new password to the user of an address. It returns nil, after the same work,
-// whether or not there is such a user. The link works once, for Config.Account.ResetLifetime, until a newer one is
-// asked for and until the password or the address changes. The errors are *InputError if the text is no address,
+// SendResetLink mails a link to choose a new password to the user of an email address. It returns nil, after the same work,
+// whether or not there is such a user. The link works once, for Config.Account.ResetLifetime, until a newer one is asked
+// for and until the password or the email address changes. The errors are *InputError if the text is no email address,
 // ErrUnavailable, and one wrapping errors.ErrUnsupported without a Mailer.
 func (b *Broker) SendResetLink(ctx context.Context, email string) error {
-	return b.m.accounts.SendResetLink(ctx, b.g.realm, b.g.name, email)
+	return b.SendResetLinkBy(ctx, "email", email)
+}
+
+// SendResetLinkBy is SendResetLink for a field by which the provider looks users up, such as "username".
+func (b *Broker) SendResetLinkBy(ctx context.Context, field, value string) error {
+	return b.m.accounts.SendResetLink(ctx, b.g.realm, b.g.name, accounts.Identifier{Field: field, Value: value})
 }
 
 // TokenExists reports whether a reset token would be accepted, and does not use it. A wrong one counts as a guess.
@@ -100,7 +109,7 @@ func (b *Broker) TokenExists(ctx context.Context, email, token string) (bool, er
 
 // Reset stores a new password. All logins of the user end, with remembered devices and with personal access tokens
 // made to be revoked by a password change; the user is told by mail. The user is not logged in. A password that is
-// not acceptable does not use the token up. The errors are *InputError, also for a wrong token or address,
+// not acceptable does not use the token up. The errors are *InputError, also for a wrong token or email address,
 // *ThrottledError after too many of those from one IP address, and ErrUnavailable. The right token is never throttled.
 //
 // The token proves the email address, so it is verified. If it was not verified before, personal access tokens end as
@@ -115,11 +124,10 @@ func (a *Authenticator) account(u models.Authenticatable) accounts.User {
 	return accounts.User{Authenticatable: u, Realm: g.realm, Guard: g.name}
 }
 
-// RequestEmailChange sends a link to a new address of the request's user. The address changes when the link is
-// confirmed. If the address belongs to another user it returns nil too, and that user is told. Put the
-// ConfirmPassword middleware before it. The errors are *InputError, ErrUnauthenticated, ErrForbidden for a request by
-// a personal access token, ErrUnavailable, and one wrapping errors.ErrUnsupported without a Mailer or if the provider
-// changes no addresses.
+// RequestEmailChange sends a link to a new address of the request's user. The address changes when the link is confirmed.
+// If the address belongs to another user it returns nil too, and that user is told. Put the ConfirmPassword middleware
+// before it. The errors are *InputError, ErrUnauthenticated, ErrForbidden for a request by a personal access token,
+// ErrUnavailable, and one wrapping errors.ErrUnsupported without a Mailer or if the provider changes no addresses.
 func (a *Authenticator) RequestEmailChange(ctx context.Context, email string) error {
 	u, err := a.ownUser(ctx)
 	if err != nil {
@@ -156,13 +164,12 @@ func (a *Authenticator) ConfirmEmail(ctx context.Context, token string) error {
 	return nil
 }
 
-// ChangePassword stores a new password of the request's user, who gives the current one; that counts as an attempt to
-// log in. This login continues under a new id, or with the tokens in the result. All others end, with remembered
-// devices and with personal access tokens made to be revoked by a password change. A request that carries the
-// password itself, as by HTTP Basic, begins no login. The errors are *InputError, *ThrottledError,
-// ErrUnauthenticated, ErrForbidden for a request by a personal access token, ErrSessionEnded if the login ended
-// meanwhile, ErrConflict if another change of the user was first, ErrUnavailable, and one wrapping
-// errors.ErrUnsupported if the provider changes no passwords.
+// ChangePassword stores a new password of the request's user, who gives the current one; that counts as an attempt to log
+// in. This login continues under a new id, or with the tokens in the result. All others end, with remembered devices and
+// with personal access tokens made to be revoked by a password change. A request that carries the password itself, as by
+// HTTP Basic, begins no login. The errors are *InputError, *ThrottledError, ErrUnauthenticated, ErrForbidden for a request
+// by a personal access token, ErrSessionEnded if the login ended meanwhile, ErrConflict if another change of the user was
+// first, ErrUnavailable, and one wrapping errors.ErrUnsupported if the provider changes no passwords.
 func (a *Authenticator) ChangePassword(ctx context.Context, current, password string) (*LoginResult, error) {
 	u, err := a.ownUser(ctx)
 	if err != nil {

@@ -88,8 +88,7 @@ func (s *Setup) Sealer(purpose string) stores.Sealer {
 	return seal.New(s.ring.Derive("feature " + s.name + " " + purpose))
 }
 
-// SessionSlot returns a slot for a value of the feature in each session. The application can neither read nor change
-// it.
+// SessionSlot returns a slot for a value of the feature in each session. The application can neither read nor change it.
 func (s *Setup) SessionSlot(key string) SessionSlot { return SessionSlot{session.NewSlot(s.name, key)} }
 
 // Guard adds a guard, as Config.Guards does. A name that is taken is a configuration error.

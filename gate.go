@@ -30,8 +30,7 @@ type Result = gate.Result
 // ErrUnauthenticated or ErrUnavailable. Abort responds with its status.
 type AuthorizationError = gate.AuthorizationError
 
-// NewGate returns a gate without rules, whose user is a guest. An application that has a Manager uses Manager.Gate
-// instead.
+// NewGate returns a gate without rules, whose user is a guest. An application that has a Manager uses Manager.Gate instead.
 func NewGate() *Gate { return gate.New() }
 
 // Define adds an ability on a resource: fn answers whether the user u has it on r. It is called only for users of

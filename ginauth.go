@@ -51,6 +51,7 @@ type Manager struct {
 	pages   bool // any page is configured
 
 	guards       map[string]*guardEntry
+	marks        keys.Subkeys // of the application in its stores
 	defaultGuard *guardEntry
 	gate         *Gate
 	origins      *request.Origins
@@ -99,6 +100,7 @@ func New(config Config) (*Manager, error) {
 		m.stores, m.owned = memstore.New(memstore.Options{Now: cfg.Now}), true
 	}
 	m.stamps = stamp.New(ring.Derive("security stamp"))
+	m.marks = ring.Derive("application")
 	m.setupFeatures(ring, &f)
 	settings.Factors(&f, &cfg.Factors, len(m.features.challenges) > 0)
 	m.makeGuards(&f)
@@ -121,8 +123,7 @@ func New(config Config) (*Manager, error) {
 	return m, nil
 }
 
-// makeEngines makes the engines. Each purpose has keys of its own, so that a value made for one is refused for every
-// other.
+// makeEngines makes the engines. Each purpose has keys of its own, so that a value made for one is refused for every other.
 func (m *Manager) makeEngines(ring *keys.Ring, signing *jws.Set) {
 	cfg := &m.cfg
 	m.intended = seal.New(ring.Derive("intended url"))
@@ -184,8 +185,7 @@ func (m *Manager) Close(ctx context.Context) error {
 	return m.closeErr
 }
 
-// mustGuard returns the guard of that name. It panics if there is none, because a wrong name is a fault of the
-// program.
+// mustGuard returns the guard of that name. It panics if there is none, because a wrong name is a fault of the program.
 func (m *Manager) mustGuard(name string) *guardEntry {
 	g, ok := m.guards[name]
 	if !ok {
@@ -278,8 +278,7 @@ func RequireAbilitiesOrLogin(abilities ...string) gin.HandlerFunc {
 	return Default().RequireAbilitiesOrLogin(abilities...)
 }
 
-// RequireAnyAbilityOrLogin is the default manager's RequireAnyAbilityOrLogin; see
-// (*Manager).RequireAnyAbilityOrLogin.
+// RequireAnyAbilityOrLogin is the default manager's RequireAnyAbilityOrLogin; see (*Manager).RequireAnyAbilityOrLogin.
 func RequireAnyAbilityOrLogin(abilities ...string) gin.HandlerFunc {
 	return Default().RequireAnyAbilityOrLogin(abilities...)
 }

@@ -36,8 +36,7 @@ type LoginRequest struct {
 type LoginOption func(*LoginRequest)
 
 // Remember makes a login outlast the browser and the session: the device gets a cookie that logs it in again, for
-// Config.Account.RememberLifetime. The cookie is replaced each time it is used. Guards without sessions ignore this
-// option.
+// Config.Account.RememberLifetime. The cookie is replaced each time it is used. Guards without sessions ignore this option.
 func Remember() LoginOption { return func(r *LoginRequest) { r.Remember = true } }
 
 // ProvedBy says what the application or a feature has checked in place of a password, for Login and LoginUsingID; see
@@ -61,8 +60,7 @@ func CanonicalIdentifier(value string) (string, error) {
 	return canonical, nil
 }
 
-// Attempt logs in the user to whom the credentials belong. The errors, each of which Abort answers with the right
-// status:
+// Attempt logs in the user to whom the credentials belong. The errors, each of which Abort answers with the right status:
 //
 //   - *InputError: the credentials do not have the right form. Nothing was counted.
 //   - *ThrottledError: too many attempts. No password was checked.
@@ -349,8 +347,7 @@ func (a *Authenticator) Logout(ctx context.Context) error {
 	return nil
 }
 
-// leavingUser returns the identifier for the event of a logout. A failure to find it must not keep the user logged
-// in.
+// leavingUser returns the identifier for the event of a logout. A failure to find it must not keep the user logged in.
 func (a *Authenticator) leavingUser(ctx context.Context) string {
 	g := a.current()
 	if _, ok := g.Guard.(*sessionGuard); ok && a.x.Started {

@@ -12,7 +12,6 @@ import "github.com/ginauth/ginauth/gate"
 // and the reasons to panic.
 func RegisterPolicy[U, R, P any](g *Gate, policy P) { gate.RegisterPolicy[U, R](g, policy) }
 
-// OfType returns the resource for a check on the type R instead of one resource: may the user create posts? The
-// methods of the policy for R that take no resource answer such a check, and no other rules. All values for the same
-// R are equal.
+// OfType returns the resource for a check on the type R instead of one resource: may the user create posts? The methods of
+// the policy for R that take no resource answer such a check, and no other rules. All values for the same R are equal.
 func OfType[R any]() any { return gate.OfType[R]() }

@@ -29,6 +29,7 @@ func (m *Manager) Preflight(ctx context.Context, engine *gin.Engine) []Finding {
 		m.checkSettings(engine),
 		preflight.Stores(ctx, m.stores, !m.keyless),
 		preflight.Users(ctx, providers, m.hasher),
+		preflight.Shared(ctx, m.stores.Tokens, m.marks, m.cfg.Now()),
 	)
 	for _, check := range m.features.preflight {
 		found = append(found, check(ctx)...)

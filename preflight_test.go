@@ -2,10 +2,12 @@ package ginauth_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -226,4 +228,55 @@ func TestPreflightTriesClientIP(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPreflightFindsAnotherApplication starts applications with keys of their own on one store. Machines of one
+// application, a rotated key and a mark that has expired are no finding, and a store that cannot be written is no fault.
+func TestPreflightFindsAnotherApplication(t *testing.T) {
+	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
+		now := time.Now()
+		finds := func(tokens stores.Tokens, key ginauth.Key, previous ...ginauth.Key) bool {
+			t.Helper()
+			set := b.Set
+			set.Tokens = tokens
+			m, err := ginauth.New(ginauth.Config{
+				Key: key, PreviousKeys: previous, Stores: set, Hashing: ginauthtest.CheapHashing(), Now: func() time.Time { return now },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close(context.Background())
+			return strings.Contains(fmt.Sprint(m.Preflight(t.Context(), nil)), "another Key")
+		}
+		old, key, other := ginauth.NewKey(), ginauth.NewKey(), ginauth.NewKey()
+		for i, step := range []struct {
+			tokens   stores.Tokens
+			key      ginauth.Key
+			previous []ginauth.Key
+			days     int // that have passed
+			want     bool
+		}{
+			{readOnlyTokens{b.Set.Tokens}, other, nil, 0, false}, // leaves no mark
+			{b.Set.Tokens, old, nil, 0, false},
+			{b.Set.Tokens, old, nil, 0, false},
+			{b.Set.Tokens, key, []ginauth.Key{old}, 20, false},
+			{readOnlyTokens{b.Set.Tokens}, other, nil, 0, true},
+			{b.Set.Tokens, other, nil, 0, true},
+			{b.Set.Tokens, key, []ginauth.Key{old}, 0, true},
+			{b.Set.Tokens, key, nil, 29, true},
+			{b.Set.Tokens, key, nil, 31, false},
+		} {
+			now = now.AddDate(0, 0, step.days)
+			if got := finds(step.tokens, step.key, step.previous...); got != step.want {
+				t.Errorf("step %d: found another application: %v", i, got)
+			}
+		}
+	})
+}
+
+// readOnlyTokens stores nothing.
+type readOnlyTokens struct{ stores.Tokens }
+
+func (readOnlyTokens) Create(context.Context, stores.Token) (bool, error) {
+	return false, errors.New("read-only")
 }

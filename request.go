@@ -127,8 +127,7 @@ func (m *Manager) resume(c *gin.Context) (x *requestState, known bool) {
 	return x, known
 }
 
-// setKeys puts the handles on the context. Usually they are the first keys, and the map is made here in its final
-// size.
+// setKeys puts the handles on the context. Usually they are the first keys, and the map is made here in its final size.
 func (x *requestState) setKeys(c *gin.Context) {
 	if c.Keys == nil {
 		keys := make(map[any]any, 3)
@@ -202,8 +201,7 @@ func (x *requestState) handleOf(g *guardEntry) *Authenticator {
 // Requests with unsafe methods that another site makes a browser send are refused with 403, except those that carry a
 // bearer token and no session cookie: a browser does not add a bearer token by itself.
 //
-// Put a middleware that turns errors into responses after c.Next inside StartSession, where the session is not stored
-// yet.
+// Put a middleware that turns errors into responses after c.Next inside StartSession, where the session is not stored yet.
 func (m *Manager) StartSession() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		m.handle(c, func(x *requestState) error {

@@ -23,6 +23,8 @@ import (
 // plainNames are users who log in with a name and have an address that they cannot log in with.
 type plainNames struct{ namedUsers }
 
+func (p plainNames) LoginFields() []string { return []string{"name"} }
+
 func (p plainNames) ManyIdentifiers() bool { return false }
 
 func (p plainNames) CanonicalIdentifier(field, value string) (string, error) {
@@ -84,7 +86,8 @@ func mountGuesses(a *testapp.App, r *gin.Engine) {
 		_, err := auth.LogoutOtherDevices(ctx, wrong)
 		return err
 	}, users)
-	for _, field := range []string{"email", "name"} {
+	can, _ := a.Capabilities("web")
+	for _, field := range can.LoginFields {
 		r.POST("/guess/basic-"+field, a.Basic(ginauth.BasicField(field)), noContent)
 	}
 	r.POST("/enter", func(c *gin.Context) {

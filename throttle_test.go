@@ -160,6 +160,8 @@ type namedUsers struct{ testapp.Users }
 
 func (p namedUsers) ManyIdentifiers() bool { return true }
 
+func (p namedUsers) LoginFields() []string { return []string{"email", "name"} }
+
 func (p namedUsers) CanonicalIdentifier(field, value string) (string, error) {
 	if field == "name" {
 		field = "email"

@@ -52,9 +52,8 @@ func (t *TokenInfo) Can(ability string) bool {
 		(slices.Contains(t.Abilities, ability) || slices.Contains(t.Abilities, tokens.AnyAbility))
 }
 
-// Claims returns the claims of the request's access token as a T, usually a struct of the claims that
-// Config.JWT.Claims added. It returns false if no signed token authenticated the request, or if the claims do not fit
-// a T.
+// Claims returns the claims of the request's access token as a T, usually a struct of the claims that Config.JWT.Claims
+// added. It returns false if no signed token authenticated the request, or if the claims do not fit a T.
 func Claims[T any](c *gin.Context) (T, bool) {
 	var none, claims T
 	x, ok := stateOf(c)
@@ -84,14 +83,12 @@ func (m *Manager) RequireAnyAbility(abilities ...string) gin.HandlerFunc {
 	return m.requireAbilities(abilities, true, false)
 }
 
-// RequireAbilitiesOrLogin is RequireAbilities that also accepts users who are logged in by a session or an access
-// token.
+// RequireAbilitiesOrLogin is RequireAbilities that also accepts users who are logged in by a session or an access token.
 func (m *Manager) RequireAbilitiesOrLogin(abilities ...string) gin.HandlerFunc {
 	return m.requireAbilities(abilities, false, true)
 }
 
-// RequireAnyAbilityOrLogin is RequireAnyAbility that also accepts users who are logged in by a session or an access
-// token.
+// RequireAnyAbilityOrLogin is RequireAnyAbility that also accepts users who are logged in by a session or an access token.
 func (m *Manager) RequireAnyAbilityOrLogin(abilities ...string) gin.HandlerFunc {
 	return m.requireAbilities(abilities, true, true)
 }
@@ -107,10 +104,9 @@ func (m *Manager) requireAbilities(abilities []string, one, orLogin bool) gin.Ha
 	})
 }
 
-// CreateToken makes a personal access token for the request's user. A request that is itself authenticated by a
-// personal access token gets ErrForbidden: a leaked token must not make another one. A user with an unverified email
-// address gets ErrEmailNotVerified; see PersonalTokensConfig. The other errors are *InputError, ErrUnauthenticated and
-// ErrUnavailable.
+// CreateToken makes a personal access token for the request's user. A request that is itself authenticated by a personal
+// access token gets ErrForbidden: a leaked token must not make another one. A user with an unverified email address gets
+// ErrEmailNotVerified; see PersonalTokensConfig. The other errors are *InputError, ErrUnauthenticated and ErrUnavailable.
 func (a *Authenticator) CreateToken(ctx context.Context, n TokenSpec) (*PersonalToken, error) {
 	u, err := a.ownUser(ctx)
 	if err != nil {
@@ -165,9 +161,8 @@ func (a *Authenticator) RevokeToken(ctx context.Context, id string) error {
 	return nil
 }
 
-// Revoke ends a token that its holder hands in (RFC 7009): a refresh token with its login, a personal access token,
-// or a signed token. The errors are ErrInvalidToken, if the token is not valid or has ended already, and
-// ErrUnavailable.
+// Revoke ends a token that its holder hands in (RFC 7009): a refresh token with its login, a personal access token, or a
+// signed token. The errors are ErrInvalidToken, if the token is not valid or has ended already, and ErrUnavailable.
 func (m *Manager) Revoke(ctx context.Context, token string) error { return m.tokens.Revoke(ctx, token) }
 
 // RevokeTokens ends a user's logins by the JWT guard, with their access and refresh tokens, and the user's personal

@@ -12,7 +12,9 @@ import (
 	"github.com/ginauth/ginauth/internal/passwords"
 	"github.com/ginauth/ginauth/internal/redirect"
 	"github.com/ginauth/ginauth/internal/request"
+	"github.com/ginauth/ginauth/internal/settings"
 	"github.com/ginauth/ginauth/internal/tokens"
+	"github.com/ginauth/ginauth/models"
 )
 
 // MaxBody is the largest body that DecodeJSON reads, in bytes.
@@ -68,7 +70,7 @@ type basic struct {
 // BasicGuard names the guard whose users are accepted. Default: the default guard.
 func BasicGuard(name string) BasicOption { return func(b *basic) { b.name = name } }
 
-// BasicField names the field that the user name is. Default "email".
+// BasicField names the field that the user name is. Default: the first by which the provider looks users up.
 func BasicField(field string) BasicOption { return func(b *basic) { b.field = field } }
 
 // BasicStartsSession logs the user in, so that the next requests need no password: a request with a login is not
@@ -82,13 +84,17 @@ func BasicStartsSession() BasicOption { return func(b *basic) { b.session = true
 //
 // Browsers send such a password by themselves, so requests from other sites are refused as by StartSession.
 func (m *Manager) Basic(options ...BasicOption) gin.HandlerFunc {
-	b := &basic{name: m.cfg.DefaultGuard, field: "email"}
+	b := &basic{name: m.cfg.DefaultGuard}
 	for _, option := range options {
 		option(b)
 	}
 	b.guard = m.mustGuard(b.name)
 	if b.guard.realm.Users == nil {
 		panic(fmt.Sprintf("ginauth: Basic: guard %q has no user provider: set Config.Users", b.name))
+	}
+	settings.Default(&b.field, b.guard.realm.LoginFields()[0])
+	if _, err := b.guard.realm.Users.CanonicalIdentifier(b.field, "a"); errors.Is(err, models.ErrUnknownField) {
+		panic(fmt.Sprintf("ginauth: Basic: the users of guard %q are not looked up by the field %q", b.name, b.field))
 	}
 	if _, ok := b.guard.Guard.(StatefulGuard); b.session && !ok {
 		panic(fmt.Sprintf("ginauth: Basic: guard %q cannot log users in", b.name))

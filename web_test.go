@@ -259,3 +259,14 @@ func TestMalformedBasicHeadersAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestBasicAsksForAFieldOfTheProvider checks that a field by which nobody is looked up is found when the route is added.
+func TestBasicAsksForAFieldOfTheProvider(t *testing.T) {
+	a := testapp.New(t, testapp.Memory(t))
+	defer func() {
+		if text, _ := recover().(string); !strings.Contains(text, `"nickname"`) {
+			t.Errorf("panic %q", text)
+		}
+	}()
+	a.Basic(ginauth.BasicField("nickname"))
+}

@@ -256,7 +256,7 @@ func (n *newcomer) reset(next string) {
 	n.fill("#email", n.email)
 	n.press("main form button")
 	n.until("the mail is on its way", `document.readyState === "complete" && document.querySelector(".notice") !== null`)
-	n.mail("/reset-password#token=")
+	n.mail("/reset-password#email=")
 	n.at("/reset-password")
 	if n.script {
 		n.until("the script has moved the token", `document.querySelector("#token").value.startsWith("gpr_") && location.hash === ""`)
@@ -264,7 +264,7 @@ func (n *newcomer) reset(next string) {
 			n.t.Errorf("%s: the token is shown", n.name)
 		}
 	} else {
-		n.fill("#token", strings.TrimPrefix(eval[string](n.browser, `location.hash`), "#token="))
+		n.fill("#token", afterToken(eval[string](n.browser, `location.hash`)))
 	}
 	n.look("reset password")
 	if got := eval[string](n.browser, `document.querySelector("#email").value`); got != n.email {
@@ -274,12 +274,18 @@ func (n *newcomer) reset(next string) {
 	n.press("main form button")
 	n.until("the fault is shown", `document.readyState === "complete" && document.querySelector("#password[aria-invalid=true]") !== null`)
 	if !n.script {
-		n.fill("#token", strings.TrimPrefix(eval[string](n.browser, `location.hash`), "#token="))
+		n.fill("#token", afterToken(eval[string](n.browser, `location.hash`)))
 	}
 	n.fill("#password", next)
 	n.press("main form button")
 	n.at("/login")
 	n.signIn(next)
+}
+
+// afterToken returns what comes after "token=", as the page tells people to copy.
+func afterToken(hash string) string {
+	_, token, _ := strings.Cut(hash, "token=")
+	return token
 }
 
 // lost follows a link that leads nowhere.

@@ -40,7 +40,7 @@ func TestSignIn(t *testing.T) {
 			b.until("it is at the provider", `document.readyState === "complete" && location.pathname === "/authorize"`)
 			b.press(`button[value="3"]`) // with the address of an account that there is
 			b.until("it is at the login page", `document.readyState === "complete" && location.pathname === "/login"`)
-			b.sees(map[string]string{"en": "There is an account with this address", "ar": "يوجد حساب بهذا العنوان"}[m.language])
+			b.sees(map[string]string{"en": "There is an account with this email address", "ar": "يوجد حساب بهذا البريد الإلكتروني"}[m.language])
 		})
 	}
 }

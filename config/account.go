@@ -45,7 +45,8 @@ type Registration struct {
 	Password string
 	// Guard names the guard whose provider stores the user. Default: the default guard.
 	Guard string
-	// Fields are further ones for Config.Account.Prepare.
+	// Fields are further ones: identifiers by which the provider looks users up, such as "username", which are stored if
+	// it is a models.IdentifierSetter, and others for Config.Account.Prepare.
 	Fields map[string]string
 	// Passwordless registers a user whom the application or a feature knows by other means than a password, such as
 	// an account at another site. Password is not looked at, and the user has none. Account.HideAccountExistence does not
@@ -65,7 +66,7 @@ func (Registration) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // PasswordReset is what a person sends who followed a reset link.
 type PasswordReset struct {
-	// Email is the address that the link was sent to.
+	// Email is the email address that the link was sent to, or "": the token alone names the user.
 	Email string
 	// Token is the token of the link.
 	Token string

@@ -156,9 +156,14 @@ type Mail struct {
 	AppName string
 	// VerifyPath is the path of links that verify an email address. Default "/verify-email".
 	VerifyPath string
-	// ResetPath is the path of links that choose a new password: a page of the application with a form. The link ends
-	// in "#token=" and the token. Default "/reset-password".
+	// ResetPath is the path of links that choose a new password: a page of the application with a form. The fragment of
+	// the link is "#email=" with the email address of the user, which the page fills in, and "&token=" with the token.
+	// Default "/reset-password".
 	ResetPath string
+	// ResetTokenInQuery puts what ResetPath names into the query of the link, for a page that works without a script.
+	// The query reaches the server and its access log: see LogFormatter. The page moves the token into a cookie and
+	// redirects to its own path, as that of package pages does. A GET must not use the token up. Default: false.
+	ResetTokenInQuery bool
 	// ForgotPath is the path of the page that asks for a reset link. Mails that tell of a change link to it. Default
 	// "/forgot-password".
 	ForgotPath string

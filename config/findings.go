@@ -20,6 +20,9 @@ type Capabilities struct {
 	Users bool
 	// LoginFields are the fields by which the provider looks users up, or nil without users.
 	LoginFields []string
+	// RegisterFields are the fields that a registration needs in place of "email", if the provider does not look users up
+	// by that.
+	RegisterFields []string
 	// The others say what the provider supports.
 	Register, VerifyEmail, ChangeEmail, ChangePassword, ChangeStamp bool
 	// Features are the names of Config.Features.

@@ -62,7 +62,7 @@ func TestNewcomer(t *testing.T) {
 	mails := c.browse("GET", "/_mail", nil, 200)
 	c.sees(mails, "to "+email)
 	verify := regexp.MustCompile(regexp.QuoteMeta(baseURL) + `(/verify-email/[^"]+)`).FindStringSubmatch(mails)[1]
-	c.sees(c.browse("GET", verify, nil, 200), "Verify this address")
+	c.sees(c.browse("GET", verify, nil, 200), "Verify this email address")
 	c.browse("POST", verify, nil, 200)
 	c.sees(c.browse("POST", post+"/publish", nil, 200), "The post is published.")
 	c.sees(newClient(t).browse("GET", "/", nil, 200), "<First>", "Nina")

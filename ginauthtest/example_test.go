@@ -114,7 +114,7 @@ func ExampleMailbox() {
 	fmt.Println(strings.TrimSuffix(auth.Mailbox.Link(t, mail.ResetPassword), auth.Mailbox.Token(t, mail.ResetPassword)))
 	// Output:
 	// <nil>
-	// https://app.test/reset-password#token=
+	// https://app.test/reset-password#email=alice%40example.com&token=
 }
 
 func ExampleAssertDispatched() {

@@ -104,7 +104,7 @@ func TestMailboxReceivesMailsOfManager(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fails(t, "no #token=", func(ft testing.TB) { auth.Mailbox.Token(ft, mail.VerifyEmail) })
+	fails(t, "has no token", func(ft testing.TB) { auth.Mailbox.Token(ft, mail.VerifyEmail) })
 }
 
 func TestCreateUser(t *testing.T) {

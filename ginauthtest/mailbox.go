@@ -1,6 +1,7 @@
 package ginauthtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -134,17 +135,18 @@ func (b *Mailbox) Code(t testing.TB, kind string) string {
 	return found
 }
 
-// Token returns the part after "#token=" of the link in the newest message of a
+// Token returns the token in the fragment, or in the query, of the link in the newest message of a
 // kind, such as mail.ResetPassword. It waits and fails as Link does.
 func (b *Mailbox) Token(t testing.TB, kind string) string {
 	t.Helper()
 	link := b.Link(t, kind)
 	if u, err := url.Parse(link); err == nil {
-		if token, ok := strings.CutPrefix(u.Fragment, "token="); ok {
+		fragment, _ := url.ParseQuery(u.EscapedFragment())
+		if token := cmp.Or(fragment.Get("token"), u.Query().Get("token")); token != "" {
 			return token
 		}
 	}
-	t.Fatalf("the link of the mail of kind %q has no #token=", kind)
+	t.Fatalf("the link of the mail of kind %q has no token", kind)
 	return ""
 }
 

@@ -173,6 +173,20 @@ type LoginFields interface {
 	LoginFields() []string
 }
 
+// IdentifierSetter is the optional capability of a provider that sets further identifiers of a new
+// user, such as a user name. A registration sets those that it has a field of the same name for.
+// Users who are not looked up by "email" need it to be registered.
+type IdentifierSetter interface {
+	// Identifiers returns the fields by which users are looked up and that each user needs, and then
+	// those that a user may have.
+	Identifiers() []string
+	// NeedsIdentifier reports whether every user needs an identifier.
+	NeedsIdentifier(field string) bool
+	// SetIdentifier sets an identifier of a user that is not stored yet. The value has a canonical
+	// form, which CreateUser stores.
+	SetIdentifier(u Authenticatable, field, value string) error
+}
+
 // UserChecker is the optional capability of a provider that finds users who cannot log in, and
 // the reason for it in its table. Manager.Preflight reports what it finds.
 type UserChecker interface {

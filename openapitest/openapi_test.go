@@ -224,7 +224,7 @@ func (c *client) session(mails outbox) {
 	}
 	c.do("POST", "/logout", nil, 204)
 	c.do("POST", "/forgot-password", object{"email": "new@example.com"}, 202)
-	_, token, _ := strings.Cut(mails.link(t, mail.ResetPassword), "#token=")
+	_, token, _ := strings.Cut(mails.link(t, mail.ResetPassword), "&token=")
 	c.do("POST", "/reset-password", object{"email": "new@example.com", "token": "gpr_x", "password": password}, 422)
 	c.do("POST", "/reset-password", object{"email": "new@example.com", "token": token, "password": password}, 204)
 }

@@ -30,7 +30,7 @@ func (s *site) makeForms() map[routes.Route]form {
 	registered := form{page: "/register", done: "/login", notice: "Your account is ready. Sign in to continue."}
 	if s.can.Verify {
 		registered.done = "/verify-email"
-		registered.notice = "Almost done: we sent you a mail with a link to verify your address."
+		registered.notice = "Almost done: we sent you a mail with a link to verify your email address."
 	}
 	forms := map[routes.Route]form{
 		routes.Register: registered,
@@ -40,14 +40,14 @@ func (s *site) makeForms() map[routes.Route]form {
 			notice: "Your password was changed. Other devices are signed out."},
 		routes.ConfirmPassword: {page: "/confirm-password", done: "/profile"},
 		routes.ForgotPassword: {page: "/forgot-password", done: "/forgot-password",
-			notice: "If there is an account with this address, we sent a link to it."},
+			notice: "If there is such an account, we sent a link to its email address."},
 		routes.ResetPassword: {page: "/reset-password", done: "/login",
 			notice: "Your password was changed. Sign in with the new one."},
 		routes.VerifyEmail: {done: "/profile", notice: "Your email address is verified."},
 		routes.ResendVerification: {page: "/verify-email", done: "/verify-email",
-			notice: "If the address waits for verification, we sent a new link to it."},
+			notice: "If the email address of this account waits for verification, we sent a new link to it."},
 		routes.ChangeEmail: {page: "/email", done: "/profile",
-			notice: "We sent a link to the new address. It becomes yours when you open the link."},
+			notice: "We sent a link to the new email address. It becomes yours when you open the link."},
 		routes.ConfirmEmail:  {page: "/login", done: "/profile", notice: "Your email address was changed."},
 		routes.RevokeDevice:  {page: "/devices", done: "/devices", notice: "The device is signed out."},
 		routes.LogoutDevices: {page: "/devices", done: "/devices", notice: "All other devices are signed out."},
@@ -141,6 +141,9 @@ func (s *site) succeeded(c *gin.Context, r routes.Response, f form) {
 		s.setEmail(c, url.QueryEscape(left.Old["email"]), emailLifetime)
 	case routes.ResetPassword:
 		s.setEmail(c, "", -time.Second)
+		if s.m.MailConfig().ResetTokenInQuery {
+			s.setCookie(c, tokenCookie, "", -time.Second)
+		}
 	case routes.VerifyEmail:
 		if left.Result["password_ended"] {
 			to = s.path("/login")
@@ -163,6 +166,10 @@ func (s *site) failed(c *gin.Context, r routes.Response, f form) {
 		page, to = "/verify-email", s.path("/verify-email")
 	case page == "":
 		page, to = strings.TrimPrefix(c.Request.URL.Path, s.base), s.m.PublicPath(c.Request.URL.RequestURI())
+	case r.Route == routes.ResetPassword && s.m.MailConfig().ResetTokenInQuery:
+		if len(left.Errors["token"]) > 0 {
+			s.setCookie(c, tokenCookie, "", -time.Second)
+		}
 	case r.Route == routes.ResetPassword:
 		// The fragment of a redirect reaches the browser alone, as that of the mailed link.
 		if token := c.PostForm("token"); token != "" && len(left.Errors["token"]) == 0 {

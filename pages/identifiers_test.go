@@ -48,3 +48,29 @@ func TestLoginPageAsksForTheIdentifier(t *testing.T) {
 		}
 	}
 }
+
+// TestFormsAskForTheIdentifier checks the forms that ask for a mail and that register, where users have user names and
+// no address.
+func TestFormsAskForTheIdentifier(t *testing.T) {
+	b := testapp.SQLite(t)
+	if err := b.DB.AutoMigrate(&named{}); err != nil {
+		t.Fatal(err)
+	}
+	a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) {
+		c.Users = gormstore.Users[named](b.DB, gormstore.WithIdentifier("username", "Username"))
+	}), testapp.OnlyRoutes(func(a *testapp.App, r *gin.Engine) {
+		pages.Mount(r, a.Manager, pages.Options{})
+		routes.Mount(r, a.Manager, routes.Options{})
+	}))
+	c := a.Browser()
+	for _, path := range []string{"/login", "/forgot-password", "/verify-email", "/register"} {
+		wants(t, c.Get(path).Want(t, 200), `name="username"`, "User name")
+	}
+	c.Form("/register", form("name", "Kim", "username", "", "password", testapp.NewPassword)).WantRedirect(t, "/register")
+	wants(t, c.Get("/register").Want(t, 200), "Fill in this field.", `value="Kim"`)
+	c.Form("/register", form("name", "Kim", "username", "kim", "email", "kim@example.com", "password", testapp.NewPassword)).Want(t, 303)
+	c.Form("/forgot-password", form("username", "KIM")).WantRedirect(t, "/forgot-password")
+	link := a.Outbox.Path(t, "reset_password")
+	c.Form("/reset-password", form("token", testapp.TokenOf(t, link), "password", testapp.Password)).WantRedirect(t, "/login")
+	c.Form("/login", form("username", "kim", "password", testapp.Password)).WantRedirect(t, "/")
+}

@@ -67,17 +67,23 @@ func authOf(c *gin.Context) *ginauth.Authenticator {
 const (
 	emailCookie   = "ginauth_reset"
 	emailLifetime = time.Hour
+	// tokenCookie holds the token of a reset link in whose query it was.
+	tokenCookie = "ginauth_reset_token"
 	// maxEmail is how long an address may be in the cookie, in bytes.
 	maxEmail = 400
 )
 
-// setEmail keeps the address that asked for a reset link, so that the page of the link can fill it in. The cookie is
-// Secure wherever browsers come by HTTPS.
+// setEmail keeps the email address that asked for a reset link, so that the page of the link can fill it in.
 func (s *site) setEmail(c *gin.Context, email string, lifetime time.Duration) {
+	s.setCookie(c, emailCookie, email, lifetime)
+}
+
+// setCookie sets a cookie for the page of reset links. It is Secure wherever browsers come by HTTPS.
+func (s *site) setCookie(c *gin.Context, name, value string, lifetime time.Duration) {
 	secure := c.Request.TLS != nil || strings.EqualFold(c.GetHeader("X-Forwarded-Proto"), "https") ||
 		strings.HasPrefix(s.m.MailConfig().BaseURL, "https://")
 	cookie := http.Cookie{
-		Name: emailCookie, Value: email, Path: s.path("/reset-password"), MaxAge: int(lifetime / time.Second),
+		Name: name, Value: value, Path: s.path("/reset-password"), MaxAge: int(lifetime / time.Second),
 		Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 	c.Writer.Header().Add("Set-Cookie", cookie.String())

@@ -23,7 +23,8 @@ type site struct {
 	texts   *texts
 	pages   templates
 	forms   map[routes.Route]form
-	login   string // the field in which users say who they are
+	login   string   // the field in which users say who they are
+	needed  []string // the identifiers of a registration in place of the email address
 	// kept is HTML by keptPage, and keptCount how much.
 	kept      sync.Map
 	keptCount atomic.Int64
@@ -69,7 +70,7 @@ func Mount(r Router, manager *ginauth.Manager, options Options) {
 	get(s.can.Register, "/register", guests, s.show("register", "Create an account"))
 	get(s.can.Verify, "/verify-email", ginauth.Public(), s.show("verify_notice", "Verify your email address"))
 	get(s.can.Reset, "/forgot-password", ginauth.Public(), s.show("forgot", "Forgot your password?"))
-	get(s.can.Reset, "/reset-password", ginauth.Public(), s.show("reset", "Choose a new password"))
+	get(s.can.Reset, "/reset-password", ginauth.Public(), s.showReset)
 	get(true, "/profile", users, s.show("profile", "Your account"))
 	get(s.can.ChangePassword, "/password", users, s.show("password", "Change password"))
 	get(s.can.ChangeEmail, "/email", users, confirmed, s.show("email", "Change email address"))
@@ -102,7 +103,7 @@ func newSite(base string, m *ginauth.Manager, options Options) *site {
 	} {
 		*there = slices.Contains(web.Features, name)
 	}
-	s.login = web.LoginFields[0]
+	s.login, s.needed = web.LoginFields[0], web.RegisterFields
 	s.forms = s.makeForms()
 	return s
 }

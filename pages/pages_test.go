@@ -173,7 +173,7 @@ func TestRegisterVerifyAndSignIn(t *testing.T) {
 
 	link := a.Outbox.Path(t, "verify_email")
 	page := c.Get(link).Want(t, 200)
-	wants(t, page, "Verify this address", `<form method="post">`)
+	wants(t, page, "Verify this email address", `<form method="post">`)
 	lacks(t, page, link)
 	c.Form(link, "").WantRedirect(t, "/home") // which was asked for
 	c.Get("/home").WantRedirect(t, "/login")
@@ -206,9 +206,9 @@ func TestErrorsAreBesideTheirFields(t *testing.T) {
 
 	user := signIn(t, a, testapp.Alice)
 	user.Form("/password", form("current_password", "wrong", "password", testapp.NewPassword)).WantRedirect(t, "/password")
-	wants(t, user.Get("/password").Want(t, 200), "This password is not right.")
+	wants(t, user.Get("/password").Want(t, 200), "The current password is incorrect.")
 	user.Form("/devices/delete", form("password", "wrong")).WantRedirect(t, "/devices")
-	wants(t, user.Get("/devices").Want(t, 200), "This password is not right.")
+	wants(t, user.Get("/devices").Want(t, 200), "The current password is incorrect.")
 }
 
 func TestFlashIsOnlyForItsPage(t *testing.T) {
@@ -250,18 +250,55 @@ func TestResetByMailedLink(t *testing.T) {
 	a := newApp(t, setup{})
 	c := a.Browser()
 	c.Form("/forgot-password", form("email", testapp.Alice)).WantRedirect(t, "/forgot-password")
-	wants(t, c.Get("/forgot-password").Want(t, 200), "we sent a link to it")
-	page, token, _ := strings.Cut(a.Outbox.Path(t, "reset_password"), "#token=")
+	wants(t, c.Get("/forgot-password").Want(t, 200), "we sent a link to its email address")
+	const page = "/reset-password"
+	token := testapp.TokenOf(t, a.Outbox.Path(t, "reset_password"))
 	wants(t, c.Get(page).Want(t, 200), `value="`+testapp.Alice+`"`, `<script src="/ginauth/`)
 	lacks(t, a.Browser().Get(page).Want(t, 200), testapp.Alice)
 
 	c.Form(page, form("email", testapp.Alice, "token", token, "password", "short")).WantRedirect(t, "/reset-password#token="+token)
 	wants(t, c.Get(page).Want(t, 200), "Use at least 15 characters.")
 	c.Form(page, form("email", testapp.Alice, "token", "gpr_x", "password", testapp.NewPassword)).WantRedirect(t, "/reset-password")
-	wants(t, c.Get(page).Want(t, 200), "This is not valid or has expired.")
+	wants(t, c.Get(page).Want(t, 200), "This link is invalid or has expired.")
 	c.Form(page, form("email", testapp.Alice, "token", token, "password", testapp.NewPassword)).WantRedirect(t, "/login")
 	wants(t, c.Get("/login").Want(t, 200), "Sign in with the new one.", `value="`+testapp.Alice+`"`)
 	c.Form("/login", form("email", testapp.Alice, "password", testapp.NewPassword)).WantRedirect(t, "/profile")
+}
+
+// TestResetLinkInTheQuery follows a link whose token is in the query: the page works without a script, and the token is
+// in no address from the first redirect on. Opening the link, as mail scanners do, uses nothing up.
+func TestResetLinkInTheQuery(t *testing.T) {
+	a := newApp(t, setup{config: func(c *ginauth.Config) { c.Mail.ResetTokenInQuery = true }})
+	a.Browser().Form("/forgot-password", form("email", testapp.Alice)).WantRedirect(t, "/forgot-password")
+	link := a.Outbox.Path(t, "reset_password")
+	token := testapp.TokenOf(t, link)
+	if !strings.HasPrefix(link, "/reset-password?email=") {
+		t.Fatalf("link %q", link)
+	}
+	a.Browser().Get(link).WantRedirect(t, "/reset-password")
+	c := a.Browser()
+	first := c.Get(link)
+	first.WantRedirect(t, "/reset-password")
+	if first.Header.Get("Referrer-Policy") != "no-referrer" || first.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("header %v", first.Header)
+	}
+	page := c.Get("/reset-password").Want(t, 200)
+	wants(t, page, `value="`+testapp.Alice+`"`, `type="hidden" value="`+token+`"`)
+	lacks(t, page, "<script")
+	lacks(t, a.Browser().Get("/reset-password").Want(t, 200), token)
+	lacks(t, c.Get("/login").Want(t, 200), token)
+	c.Form("/reset-password", form("token", token, "password", "short")).WantRedirect(t, "/reset-password")
+	wants(t, c.Get("/reset-password").Want(t, 200), "Use at least 15 characters.", token)
+	c.Form("/reset-password", form("token", token, "password", testapp.NewPassword)).WantRedirect(t, "/login")
+	lacks(t, c.Get("/reset-password").Want(t, 200), token)
+	c.Get(link).WantRedirect(t, "/reset-password")
+	c.Form("/reset-password", form("token", token, "password", testapp.NewPassword)).WantRedirect(t, "/reset-password")
+	again := c.Get("/reset-password").Want(t, 200)
+	wants(t, again, "This link is invalid or has expired.", `id="token"`)
+	lacks(t, again, token)
+	for _, bad := range []string{"?token=" + strings.Repeat("a", 300), "?token=%22%3E", "?email=a%40b"} {
+		c.Get("/reset-password"+bad).Want(t, 200)
+	}
 }
 
 func TestSensitivePagesAskForThePassword(t *testing.T) {
@@ -273,12 +310,12 @@ func TestSensitivePagesAskForThePassword(t *testing.T) {
 	}
 	wants(t, c.Get("/confirm-password").Want(t, 200), "Confirm your password", `autocomplete="current-password"`)
 	c.Form("/confirm-password", form("password", "wrong")).WantRedirect(t, "/confirm-password")
-	wants(t, c.Get("/confirm-password").Want(t, 200), "This password is not right.")
+	wants(t, c.Get("/confirm-password").Want(t, 200), "The current password is incorrect.")
 	c.Form("/confirm-password", form("password", testapp.Password)).WantRedirect(t, "/tokens/new")
 	c.Form("/email", form("email", "new@example.com")).WantRedirect(t, "/profile")
-	wants(t, c.Get("/profile").Want(t, 200), "We sent a link to the new address.")
+	wants(t, c.Get("/profile").Want(t, 200), "We sent a link to the new email address.")
 	link := a.Outbox.Path(t, "email_change")
-	wants(t, c.Get(link).Want(t, 200), "Confirm this address")
+	wants(t, c.Get(link).Want(t, 200), "Confirm this email address")
 	c.Form(link, "").WantRedirect(t, "/profile")
 	wants(t, c.Get("/profile").Want(t, 200), "new@example.com", "Your email address was changed.")
 }

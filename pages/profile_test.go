@@ -46,7 +46,7 @@ func TestProfileIsChangedAndDeleted(t *testing.T) {
 	checkPage(t, page)
 	wants(t, page, `autocomplete="current-password"`)
 	c.Form("/auth/account/delete", form("password", "wrong")).WantRedirect(t, "/auth/account/delete")
-	wants(t, c.Get("/auth/account/delete").Want(t, 200), "This password is not right.")
+	wants(t, c.Get("/auth/account/delete").Want(t, 200), "The current password is incorrect.")
 	c.Form("/auth/account/delete", form("password", testapp.Password)).WantRedirect(t, "/auth/login")
 	wants(t, c.Get("/auth/login").Want(t, 200), "Your account was deleted.")
 	c.Form("/auth/login", form("email", testapp.Alice, "password", testapp.Password)).WantRedirect(t, "/auth/login")

@@ -99,6 +99,7 @@ func (s *site) render(c *gin.Context, status int, p page, data any) {
 		v.outcome = take(c)
 	}
 	v.email, _ = c.Cookie(emailCookie)
+	v.token = s.tokenOf(c, p)
 	s.write(c, status, v)
 }
 

@@ -36,6 +36,7 @@ type View struct {
 	builtIn  bool
 	outcome  routes.Outcome
 	email    string
+	token    string // of a reset link
 	sections []template.HTML
 	fields   map[string]bool // those that were asked for
 	focused  bool
@@ -55,7 +56,7 @@ func (s *site) view(c *gin.Context, p page, data any) *View {
 // sameForGuests reports whether nothing in the view is of one request. The text of an error page is of few.
 func (v *View) sameForGuests() bool {
 	_, text := v.Data.(string)
-	return v.User == nil && (v.Data == nil || text && v.Status != 0) && v.email == "" && len(v.sections) == 0 && v.outcome.Route == "" && v.outcome.Notice == ""
+	return v.User == nil && (v.Data == nil || text && v.Status != 0) && v.email == "" && v.token == "" && len(v.sections) == 0 && v.outcome.Route == "" && v.outcome.Notice == ""
 }
 
 // T returns an English text in the language of the view. Pairs of name and value fill in what stands in braces.
@@ -136,21 +137,14 @@ func (v *View) Field(name, label, kind, autocomplete string) *Input {
 // LoginField returns the field in which users say who they are: the first that the provider looks users up by. Apart
 // from "email", "username" and "phone" that is taken for one of several identifiers.
 func (v *View) LoginField() *Input {
-	in := v.loginField()
-	in.Passkeys = v.Can.Passkeys
-	return in
-}
-
-func (v *View) loginField() *Input {
-	switch v.site.login {
-	case "email":
-		return v.Field("email", "Email address", "email", "username webauthn").Valued(v.Email())
-	case "username":
-		return v.Field("username", "User name", "text", "username webauthn")
-	case "phone":
-		return v.Field("phone", "Phone number", "tel", "username webauthn")
+	login := v.Page == "login"
+	complete := "username"
+	if login {
+		complete = "username webauthn"
 	}
-	return v.Field(v.site.login, "Email address or user name", "text", "username webauthn")
+	in := v.identifier(v.site.login, complete)
+	in.Passkeys = login && v.Can.Passkeys
+	return in
 }
 
 // Check is a checkbox of a form.
@@ -180,6 +174,37 @@ func (v *View) SignIn() []routes.SignInButton {
 	}
 	return v.site.options.SignIn()
 }
+
+func (v *View) identifier(name, complete string) *Input {
+	switch name {
+	case "email":
+		return v.Field("email", "Email address", "email", complete).Valued(v.Email())
+	case "username":
+		return v.Field("username", "User name", "text", complete)
+	case "phone":
+		return v.Field("phone", "Phone number", "tel", complete)
+	}
+	return v.Field(name, "Email address or user name", "text", complete)
+}
+
+// Identifiers returns the fields in which a new user says how to be found: the email address, or what users have in
+// place of it and then the email address. Those of RegisterFields are not among them.
+func (v *View) Identifiers() []*Input {
+	needed := v.site.needed
+	if len(needed) == 0 {
+		return []*Input{v.Field("email", "Email address", "email", "username")}
+	}
+	var list []*Input
+	for _, name := range needed {
+		if !slices.ContainsFunc(v.RegisterFields, func(f Field) bool { return f.Name == name }) {
+			list = append(list, v.identifier(name, "username"))
+		}
+	}
+	return append(list, v.Field("email", "Email address", "email", "email").Optional())
+}
+
+// ResetToken returns the token of a reset link in whose query it was, or "".
+func (v *View) ResetToken() string { return v.token }
 
 // Own returns one of the RegisterFields as Field does.
 func (v *View) Own(f Field) *Input { return v.input(f) }

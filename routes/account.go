@@ -3,6 +3,7 @@ package routes
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -30,11 +31,12 @@ func (s *server) accountRoutes() []endpoint {
 }
 
 func (s *server) register(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
-	in := registerInput{declared: s.options.RegisterFields, more: map[string]string{}}
+	declared := s.registerFields()
+	in := registerInput{declared: declared, more: map[string]string{}}
 	if err := decode(c, &in); err != nil {
 		return reply{}, err
 	}
-	more, err := in.further(s.options.RegisterFields)
+	more, err := in.further(declared)
 	if err != nil {
 		return reply{}, err
 	}
@@ -62,6 +64,17 @@ func (s *server) register(c *gin.Context, a *ginauth.Authenticator) (reply, erro
 	return r, nil
 }
 
+// registerFields returns the fields of a registration but for "name", "email" and "password".
+func (s *server) registerFields() []string {
+	declared := slices.Clone(s.options.RegisterFields)
+	for _, name := range s.can.RegisterFields {
+		if !slices.Contains(declared, name) {
+			declared = append(declared, name)
+		}
+	}
+	return declared
+}
+
 type emailInput struct {
 	Email string `json:"email"`
 }
@@ -69,11 +82,11 @@ type emailInput struct {
 func (in *emailInput) fields() []field { return []field{{name: "email", text: &in.Email}} }
 
 func (s *server) forgotPassword(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
-	var in emailInput
-	if err := decode(c, &in); err != nil {
+	name, value, err := s.readIdentifier(c)
+	if err != nil {
 		return reply{}, err
 	}
-	return accepted, s.m.Broker(s.main).SendResetLink(a.EventContext(c.Request.Context()), in.Email)
+	return accepted, s.m.Broker(s.main).SendResetLinkBy(a.EventContext(c.Request.Context()), name, value)
 }
 
 type resetInput struct {
@@ -121,11 +134,11 @@ func (s *server) verifyEmail(c *gin.Context, a *ginauth.Authenticator) (reply, e
 }
 
 func (s *server) resendVerification(c *gin.Context, a *ginauth.Authenticator) (reply, error) {
-	var in emailInput
-	if err := decode(c, &in); err != nil {
+	name, value, err := s.readIdentifier(c)
+	if err != nil {
 		return reply{}, err
 	}
-	return accepted, s.m.ResendVerification(a.EventContext(c.Request.Context()), in.Email, s.main)
+	return accepted, s.m.ResendVerificationBy(a.EventContext(c.Request.Context()), name, value, s.main)
 }
 
 func (s *server) changeEmail(c *gin.Context, a *ginauth.Authenticator) (reply, error) {

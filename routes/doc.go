@@ -23,12 +23,12 @@
 //	PUT    /password            current_password, password         204, or 200 with a pair
 //	POST   /confirm-password    password                           204
 //	GET    /confirm-password                                       200 {"confirmed": bool, "expires_in": seconds}
-//	POST   /forgot-password     email                              202 for every address
-//	POST   /reset-password      email, token, password             204
+//	POST   /forgot-password     email                              202, whether or not there is such a user
+//	POST   /reset-password      token, password, email (optional)  204
 //	GET    /verify-email/…                                         200 a page with a button, or what to POST
 //	POST   /verify-email/…      password (optional)                200 {"verified": true, "password_ended": bool}
-//	POST   /verify-email/resend email                              202 for every address
-//	PUT    /email               email                              202 for every address
+//	POST   /verify-email/resend email                              202, whether or not there is such a user
+//	PUT    /email               email                              202 for every email address
 //	GET    /confirm-email/…                                        200 a page with a button, or what to POST
 //	POST   /confirm-email/…                                        200 {"confirmed": true}
 //	GET    /devices                                                200 {"devices": [ginauth.Device]}
@@ -43,7 +43,10 @@
 //	GET    /.well-known/jwks.json                                  200 with a JWK Set (RFC 7517)
 //
 // A 202 response has the body {"accepted": true}. It is the same whether or not
-// an account has the address. PUT /password and DELETE /devices respond with a
+// there is such an account. Where a login or a mail is asked for by "email", each
+// field by which the provider looks users up is accepted, one at a time. POST
+// /register takes in place of the email address, which is optional then, the
+// identifiers that users without "email" need. PUT /password and DELETE /devices respond with a
 // new pair if the request was authenticated by an access token, because the old
 // tokens are no longer valid. In a form, the values "on", "1" and "true" set
 // remember, and spaces separate abilities.
@@ -57,11 +60,11 @@
 // client shows that it set them up; see Authenticator.VerifyEmail.
 //
 // The mailed reset link leads to Config.Mail.ResetPath, which is a page of the
-// application. It carries its token in the fragment, as in
-// /reset-password#token=gpr_…, so the token reaches no server log. The page
-// asks for the email address and the new password, reads the token with a
-// script, and sends the three to POST /reset-password. docs/accounts.md has
-// such a page.
+// application. It carries the email address and its token in the fragment, as in
+// /reset-password#email=ann%40example.com&token=gpr_…, so the token reaches no
+// server log. The page reads both with a script, asks for the new password, and
+// sends the three to POST /reset-password. docs/accounts.md has such a page, and
+// one without a script, for Config.Mail.ResetTokenInQuery.
 //
 // # Errors
 //

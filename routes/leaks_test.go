@@ -30,13 +30,43 @@ func (p panicky) UserByIdentifier(ctx context.Context, field, canonical string) 
 	return p.Users.UserByIdentifier(ctx, field, canonical)
 }
 
+// TestResetDuringAnOutage asks for the user of a token, who is found by the identifier.
+func TestResetDuringAnOutage(t *testing.T) {
+	b := testapp.Memory(t)
+	users := &deaf{Users: b.Users}
+	b.Users = users
+	a := newApp(t, b, setup{options: routes.Options{Pages: map[routes.Route]routes.Page{routes.ResetPassword: {Failed: "/failed"}}}})
+	token := forgot(a, testapp.Alice)
+	users.err = errors.New("dial tcp 10.1.2.3:5432: connection refused")
+	r := a.Browser().Form("/reset-password", "token="+token+"&password=CANARY+another+password").Want(t, 503)
+	if strings.Contains(r.Text, "10.1.2.3") || len(r.Cookies()) != 0 {
+		t.Errorf("%v %s", r.Header, r.Text)
+	}
+	users.err = nil
+	a.Client().Post("/reset-password", fields{"token": token, "password": testapp.NewPassword}).Want(t, 204)
+	a.Client().LogIn(testapp.Alice, testapp.NewPassword).Want(t, 200)
+}
+
+// deaf finds no user by the identifier while err is set.
+type deaf struct {
+	testapp.Users
+	err error
+}
+
+func (d *deaf) UserByID(ctx context.Context, id string) (models.Authenticatable, error) {
+	if d.err != nil {
+		return nil, d.err
+	}
+	return d.Users.UserByID(ctx, id)
+}
+
 // L01, L02, F11: the response to a panic is a 500 without details, and the next
 // request works.
 func TestPanicResponseHasNoDetails(t *testing.T) {
 	b := testapp.Memory(t)
 	b.Users = panicky{b.Users}
 	a := newApp(t, b, setup{})
-	for _, path := range []string{"/login", "/token", "/forgot-password", "/verify-email/resend", "/reset-password"} {
+	for _, path := range []string{"/login", "/token", "/forgot-password", "/verify-email/resend"} {
 		r := a.Client().Post(path, fields{"email": "panic@example.com", "password": testapp.Password, "token": "x"}).Want(t, 500)
 		if r.Text != `{"code":"internal_error","message":"Something went wrong."}` {
 			t.Errorf("%s: %s", path, r.Text)
@@ -51,11 +81,11 @@ func TestOutageResponseHasNoDetails(t *testing.T) {
 	b := testapp.Memory(t)
 	b.Users = panicky{b.Users}
 	pages := map[routes.Route]routes.Page{}
-	for _, r := range []routes.Route{routes.Login, routes.ForgotPassword, routes.ResendVerification, routes.ResetPassword} {
+	for _, r := range []routes.Route{routes.Login, routes.ForgotPassword, routes.ResendVerification} {
 		pages[r] = routes.Page{Failed: "/failed"}
 	}
 	a := newApp(t, b, setup{options: routes.Options{Pages: pages}})
-	for _, path := range []string{"/login", "/token", "/forgot-password", "/verify-email/resend", "/reset-password"} {
+	for _, path := range []string{"/login", "/token", "/forgot-password", "/verify-email/resend"} {
 		r := a.Browser().Form(path, "email=down%40example.com&token=x&password=CANARY").Want(t, 503)
 		if !strings.Contains(r.Text, "<h1>Service Unavailable</h1>") || strings.Contains(r.Text, "10.1.2.3") {
 			t.Errorf("%s: %s", path, r.Text)

@@ -23,16 +23,68 @@ func (s *server) loginRoutes() []endpoint {
 	}
 }
 
-// loginInput is the body of POST /login and POST /token: one of the identifiers that users have,
-// and the password.
-type loginInput struct {
-	loginFields
+// identifierInput is one of the identifiers that users have.
+type identifierInput struct {
 	// names are the fields of identifiers. Their values in a form are stored in typed.
 	names []string
 	typed map[string]string
 	// sent are all fields of a JSON body. The decoder calls UnmarshalJSON on a new value,
 	// which has no names.
 	sent map[string]json.RawMessage
+}
+
+func newIdentifierInput(names []string) *identifierInput {
+	return &identifierInput{names: names, typed: make(map[string]string)}
+}
+
+func (in *identifierInput) fields() []field {
+	var list []field
+	for _, name := range in.names {
+		list = append(list, field{name: name, into: in.typed})
+	}
+	return list
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (in *identifierInput) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &in.sent) }
+
+// identifier returns the one identifier that was sent, or the first field without a value.
+func (in *identifierInput) identifier(names []string) (name, value string, err error) {
+	typed := in.typed
+	if in.sent != nil {
+		if typed, err = textsOf(in.sent, names); err != nil {
+			return "", "", err
+		}
+	}
+	for _, field := range names {
+		switch {
+		case typed[field] == "":
+		case name != "":
+			return "", "", &ginauth.InputError{Field: field, Reason: "must not be sent beside " + name}
+		default:
+			name = field
+		}
+	}
+	if name == "" {
+		return names[0], "", nil
+	}
+	return name, typed[name], nil
+}
+
+// readIdentifier reads one of the identifiers that the users of the routes have.
+func (s *server) readIdentifier(c *gin.Context) (name, value string, err error) {
+	names := s.loginFields(s.main)
+	in := newIdentifierInput(names)
+	if err := decode(c, in); err != nil {
+		return "", "", err
+	}
+	return in.identifier(names)
+}
+
+// loginInput is the body of POST /login and POST /token: an identifier and the password.
+type loginInput struct {
+	identifierInput
+	loginFields
 	// device says that the body is that of POST /token.
 	device bool
 }
@@ -45,14 +97,11 @@ type loginFields struct {
 }
 
 func newLoginInput(names []string, device bool) *loginInput {
-	return &loginInput{names: names, typed: make(map[string]string), device: device}
+	return &loginInput{identifierInput: *newIdentifierInput(names), device: device}
 }
 
 func (in *loginInput) fields() []field {
-	var list []field
-	for _, name := range in.names {
-		list = append(list, field{name: name, into: in.typed})
-	}
+	list := in.identifierInput.fields()
 	list = append(list, field{name: "password", text: &in.Password}, field{name: "remember", flag: &in.Remember})
 	if in.device {
 		list = append(list, field{name: "device_token", text: &in.Device}, field{name: "trust_token", text: &in.Trust})
@@ -70,28 +119,8 @@ func (in *loginInput) UnmarshalJSON(data []byte) error {
 
 // credentials returns the one identifier that was sent, with the password.
 func (in *loginInput) credentials(names []string) (ginauth.Credentials, error) {
-	typed := in.typed
-	if in.sent != nil {
-		var err error
-		if typed, err = textsOf(in.sent, names); err != nil {
-			return nil, err
-		}
-	}
-	credentials, given := ginauth.Credentials{"password": in.Password}, ""
-	for _, name := range names {
-		switch {
-		case typed[name] == "":
-		case given != "":
-			return nil, &ginauth.InputError{Field: name, Reason: "must not be sent beside " + given}
-		default:
-			given = name
-			credentials[name] = typed[name]
-		}
-	}
-	if given == "" {
-		credentials[names[0]] = ""
-	}
-	return credentials, nil
+	name, value, err := in.identifier(names)
+	return ginauth.Credentials{name: value, "password": in.Password}, err
 }
 
 func (s *server) login(c *gin.Context, a *ginauth.Authenticator) (reply, error) {

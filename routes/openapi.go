@@ -53,7 +53,7 @@ func OpenAPI(group Router, manager *ginauth.Manager, options Options, features .
 	}
 	document, err := json.Marshal(object{
 		"openapi": "3.1.1",
-		"info":    object{"title": name, "version": "1", "description": "Registration, login, passwords, addresses, devices and tokens."},
+		"info":    object{"title": name, "version": "1", "description": "Registration, login, passwords, email addresses, devices and tokens."},
 		"servers": []object{{"url": manager.PublicPath("/")}},
 		"paths":   paths,
 		"components": object{
@@ -118,18 +118,36 @@ func (s *server) body(route Route, op operation) object {
 	case IssueTokens:
 		fields, optional = s.describeLogin(s.options.AccessGuard, true, optional)
 	}
-	if route == Register {
-		for _, name := range s.options.RegisterFields {
-			fields = append(fields, field{name: name, text: new(string)})
+	switch names := s.loginFields(s.main); route {
+	case ForgotPassword, ResendVerification:
+		if fields = newIdentifierInput(names).fields(); len(names) > 1 {
+			optional = names
 		}
+	case Register:
+		fields, optional = s.describeRegister(fields)
 	}
 	for _, f := range fields {
 		properties[f.name] = f.schema()
-		if !slices.Contains(optional, f.name) && !slices.Contains(s.options.RegisterFields, f.name) {
+		if !slices.Contains(optional, f.name) {
 			required = append(required, f.name)
 		}
 	}
 	return object{"type": "object", "properties": properties, "required": required}
+}
+
+// describeRegister returns the fields of a registration. Those that Options names are optional, and
+// so is the email address where users need other identifiers.
+func (s *server) describeRegister(fields []field) (all []field, optional []string) {
+	for _, name := range s.registerFields() {
+		fields = append(fields, field{name: name, text: new(string)})
+		if !slices.Contains(s.can.RegisterFields, name) {
+			optional = append(optional, name)
+		}
+	}
+	if len(s.can.RegisterFields) > 0 {
+		optional = append(optional, "email")
+	}
+	return fields, optional
 }
 
 // describeLogin returns the fields of a login. Of several identifiers one is sent, so none is

@@ -34,9 +34,10 @@ type Options struct {
 	// after an error that the user can correct. Pages with forms must not be
 	// sent with the header Referrer-Policy: no-referrer. Default false.
 	Back bool
-	// RegisterFields lists additional fields of POST /register. The hook
-	// Config.Account.Prepare receives them in Registration.Fields: the strings
-	// that the client sent, unchecked, and only the fields that it sent. Fields
+	// RegisterFields lists additional fields of POST /register. Identifiers of the
+	// provider, such as a user name, are stored. The hook Config.Account.Prepare
+	// receives all of them in Registration.Fields: the strings that the client
+	// sent, only the fields that it sent, and unchecked but for identifiers. Fields
 	// that are not listed are ignored. Default none.
 	RegisterFields []string
 	// LoginAfterRegister logs a new user into the session. A client that keeps

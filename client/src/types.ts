@@ -46,10 +46,10 @@ export interface Operations {
   refreshTokens: { params: undefined; body: { refresh_token: string }; result: TokenPair };
   /** Make an account. */
   register: { params: undefined; body: { email: string; name: string; password: string }; result: { user: User } | { accepted: boolean } };
-  /** Send the link that verifies an address again. */
+  /** Send the link that verifies an email address again. */
   resendVerification: { params: undefined; body: { email: string }; result: { accepted: boolean } };
   /** Choose a new password with the token of a link. */
-  resetPassword: { params: undefined; body: { email: string; password: string; token: string }; result: undefined };
+  resetPassword: { params: undefined; body: { email?: string; password: string; token: string }; result: undefined };
   /** Log a device out. */
   revokeDevice: { params: { id: string }; body: undefined; result: undefined };
   /** Revoke a token. */

@@ -1,4 +1,4 @@
-// Command backend is a complete backend: accounts with mail and pages, and notes that only their owners see.
+// Command backend is a complete backend: accounts with mail and pages, roles, and notes for their owners and for editors.
 package main
 
 import (
@@ -20,40 +20,39 @@ import (
 	"github.com/ginauth/ginauth/stores/gormstore"
 )
 
-type Note struct {
-	ID, OwnerID uint64
-	Text        string
+type User struct {
+	models.User
+	Role string `gorm:"size:32"`
 }
 
-type notePolicy struct{}
+type Note struct{ ID, Owner, Text string }
 
-func (notePolicy) View(_ context.Context, u *models.User, n *Note) bool { return n.OwnerID == u.ID }
-
-func main() {
-	ctx := context.Background()
-	db, err := gorm.Open(postgres.Open(os.Getenv("DATABASE_URL")), &gorm.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	mailer, mailErr := smtp.New(smtp.Options{Host: os.Getenv("SMTP_HOST"), From: mail.Address{Email: "hello@app.example"}})
-	if err := errors.Join(mailErr, gormstore.Migrate(ctx, db), db.AutoMigrate(&models.User{}, &Note{})); err != nil {
-		log.Fatal(err)
-	}
+func backend(db *gorm.DB, mails ginauth.MailConfig) (*gin.Engine, *ginauth.Manager) {
 	auth, err := ginauth.New(ginauth.Config{
-		Key: ginauth.Key(os.Getenv("APP_KEY")), Users: gormstore.Users[models.User](db), Stores: gormstore.New(db),
-		Mail:  ginauth.MailConfig{Mailer: mailer, BaseURL: "https://app.example"},
-		Pages: pages.Config(""), ErrorHandler: pages.ErrorHandler,
+		Key: ginauth.Key(os.Getenv("APP_KEY")), Users: gormstore.Users[User](db), Stores: gormstore.New(db),
+		Mail: mails, Pages: pages.Config(""), ErrorHandler: pages.ErrorHandler,
 	})
-	if err != nil {
+	if err := errors.Join(err, gormstore.Migrate(context.Background(), db), db.AutoMigrate(&User{}, &Note{})); err != nil {
 		log.Fatal(err)
 	}
-	ginauth.RegisterPolicy[*models.User, *Note](auth.Gate(), notePolicy{})
-
+	ginauth.Define(auth.Gate(), "view-note", func(_ context.Context, u *User, n *Note) bool {
+		return n.Owner == u.AuthID() || u.Role == "editor"
+	})
 	r := gin.New()
 	r.Use(auth.Recovery(), auth.StartSession())
 	pages.Mount(r, auth, pages.Options{Name: "Notes"})
 	routes.Mount(r, auth, routes.Options{})
-	r.GET("/notes/:id", auth.Auth(), auth.Authorize("view", ginauth.Load("id", gormstore.Find[Note](db))),
+	r.GET("/notes/:id", auth.Auth(), auth.Authorize("view-note", ginauth.Load("id", gormstore.Find[Note](db))),
 		func(c *gin.Context) { c.JSON(200, ginauth.Loaded[*Note](c)) })
-	log.Fatal(errors.Join(r.Run(), auth.Close(ctx)))
+	return r, auth
+}
+
+func main() {
+	db, dbErr := gorm.Open(postgres.Open(os.Getenv("DATABASE_URL")), &gorm.Config{})
+	mailer, mailErr := smtp.New(smtp.Options{Host: os.Getenv("SMTP_HOST"), From: mail.Address{Email: "hello@app.example"}})
+	if err := errors.Join(dbErr, mailErr); err != nil {
+		log.Fatal(err)
+	}
+	r, auth := backend(db, ginauth.MailConfig{Mailer: mailer, BaseURL: "https://app.example"})
+	log.Fatal(errors.Join(r.Run(), auth.Close(context.Background())))
 }

@@ -114,7 +114,7 @@ var plain = template.Must(template.New("page").Parse(`<!doctype html>
 <title>{{.Title}}</title>
 <h1>{{.Title}}</h1>
 {{with .Message}}<p role="alert">{{.}}</p>
-{{end}}{{if eq .Kind "waiting"}}<p>If there is an account with this address, a mail is on its way. It is valid for 10 minutes.</p>
+{{end}}{{if eq .Kind "waiting"}}<p>If there is an account with this email address, a mail is on its way. It is valid for 10 minutes.</p>
 {{with .Screen}}<p>Open the link in this browser. In another browser, type this code there:</p>
 <p><strong>{{.}}</strong></p>
 {{end}}{{if .Codes}}<form method="post" action="{{.Action}}">

@@ -236,7 +236,7 @@ var failures = []failure{
 	{ErrAttempt, 400, CodeAttempt, "This login was not begun in this browser, or is too old. Begin again."},
 	{ErrDenied, 403, CodeDenied, "The other site did not identify you."},
 	{ErrRefused, 401, CodeRefused, "The answer of the other site is not acceptable. Begin again."},
-	{ErrLinkRequired, 409, CodeLinkRequired, "There is an account with this address. Log in as before, then link the other site."},
+	{ErrLinkRequired, 409, CodeLinkRequired, "There is an account with this email address. Log in as before, then link the other site."},
 	{ErrTaken, 409, CodeTaken, "This identity is linked to another account."},
 	{ErrNoAccount, 403, CodeNoAccount, "No account is linked to this identity."},
 	{ErrNoAddress, 403, CodeNoAddress, "The other site gave no verified email address."},

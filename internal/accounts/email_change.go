@@ -38,7 +38,7 @@ func (s *Service) RequestEmailChange(ctx context.Context, r *request.State, u Us
 	if err := checkAddress(email); err != nil {
 		return err
 	}
-	canonical, err := u.Realm.Canonical(emailField, email)
+	canonical, identifies, err := u.Realm.Email(email)
 	if err != nil {
 		return err
 	}
@@ -50,13 +50,15 @@ func (s *Service) RequestEmailChange(ctx context.Context, r *request.State, u Us
 	}
 	ctx, span := r.Span(r.WithClient(ctx))
 	defer span.End()
-	owner, err := u.Realm.ByIdentifier(ctx, emailField, canonical)
-	switch {
-	case err != nil:
-		return err
-	case owner != nil && owner.AuthID() != u.AuthID():
-		s.Mails.send(ctx, mail.AlreadyRegistered, owner, mail.Data{URL: s.Mails.forgotPage()})
-		return nil
+	if identifies {
+		owner, err := u.Realm.ByIdentifier(ctx, emailField, canonical)
+		switch {
+		case err != nil:
+			return err
+		case owner != nil && owner.AuthID() != u.AuthID():
+			s.Mails.send(ctx, mail.AlreadyRegistered, owner, mail.Data{URL: s.Mails.forgotPage()})
+			return nil
+		}
 	}
 	data, err := json.Marshal(emailChange{u.Realm.Name, u.AuthID(), email, u.Realm.Sum(stamp.Email, u.Authenticatable)})
 	if err != nil {

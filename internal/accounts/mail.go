@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
@@ -22,6 +23,7 @@ import (
 type MailConfig struct {
 	BaseURL, AppName                               string
 	VerifyPath, ResetPath, ForgotPath, ConfirmPath string
+	ResetTokenInQuery                              bool
 	Language                                       func(u models.Authenticatable) string
 }
 
@@ -69,6 +71,17 @@ func (m *Mails) Enabled() error {
 
 // link returns a link into the application.
 func (m *Mails) link(path string) string { return m.Config.BaseURL + path }
+
+// resetLink returns the link to choose a new password. The token and the email address, which the
+// page fills in, are in the fragment, which reaches the page but no server, log or Referer header.
+func (m *Mails) resetLink(token string, u models.Authenticatable) string {
+	to, _ := mailbox(u)
+	mark := "#"
+	if m.Config.ResetTokenInQuery {
+		mark = "?"
+	}
+	return m.link(m.Config.ResetPath + mark + "email=" + url.QueryEscape(to.Email) + "&token=" + token)
+}
 
 // forgotPage returns the link to the page where a user asks for a reset link, for
 // mails that tell of something the user may not have done.
@@ -209,17 +222,24 @@ func (s *Service) countMail(ctx context.Context, kind string, account []byte) er
 	return err
 }
 
-// mailable returns the user of an address, and counts a mail to it. It returns true if
+// Identifier is what a person gives who asks for a mail: the value of a field by which users are
+// looked up.
+type Identifier struct{ Field, Value string }
+
+// ByEmail is the identifier of a user by email address.
+func ByEmail(address string) Identifier { return Identifier{emailField, address} }
+
+// mailable returns the user of an identifier, and counts a mail to that user. It returns true if
 // there is such a user and the limits allow a mail.
-func (s *Service) mailable(ctx context.Context, rm *realm.Realm, kind, email string) (models.Authenticatable, bool, error) {
+func (s *Service) mailable(ctx context.Context, rm *realm.Realm, kind string, by Identifier) (models.Authenticatable, bool, error) {
 	if rm.Users == nil {
 		return nil, false, realm.ErrNoProvider
 	}
-	canonical, err := rm.Canonical(emailField, email)
+	canonical, err := rm.Canonical(by.Field, by.Value)
 	if err != nil {
 		return nil, false, err
 	}
-	if !isOneAddress(canonical) {
+	if by.Field == emailField && !isOneAddress(canonical) {
 		return nil, false, autherr.Invalid(emailField, "is not one email address")
 	}
 	ctx, span := s.Env.Span(ctx)
@@ -227,11 +247,22 @@ func (s *Service) mailable(ctx context.Context, rm *realm.Realm, kind, email str
 	// Both are asked in any case, so that all answers take the same time. The count
 	// comes last: a registration counts before it makes its user, so a request that
 	// finds that user here is counted after it.
-	u, err := rm.ByIdentifier(ctx, emailField, canonical)
+	u, err := rm.ByIdentifier(ctx, by.Field, canonical)
 	if err != nil {
 		return nil, false, err
 	}
-	account := s.Limiter.Account(rm.Name, emailField, canonical)
-	allowed, err := s.mayMail(ctx, kind, account[:])
+	allowed, err := s.mayMail(ctx, kind, s.mailAccount(rm, by.Field, canonical, u))
 	return u, u != nil && allowed && err == nil, err
+}
+
+// mailAccount names the account that mails are counted under. Mails that are asked for by any
+// identifier of a user count under the email address, as those that are asked for by that.
+func (s *Service) mailAccount(rm *realm.Realm, field, canonical string, u models.Authenticatable) []byte {
+	if to, ok := mailbox(u); ok && field != emailField {
+		if email, _, err := rm.Email(to.Email); err == nil {
+			field, canonical = emailField, email
+		}
+	}
+	account := s.Limiter.Account(rm.Name, field, canonical)
+	return account[:]
 }

@@ -26,6 +26,9 @@ func (s *Service) registerPasswordless(
 	}
 	in.Password = ""
 	u.(models.Registrable).AuthRegister(in.Name, in.Email, "")
+	if err := setIdentifiers(rm, u, in.Fields); err != nil {
+		return nil, err
+	}
 	if s.Config.Prepare != nil {
 		if err := s.Config.Prepare(ctx, u, in); err != nil {
 			return nil, err
@@ -56,8 +59,8 @@ func (s *Service) provedOwner(ctx context.Context, rm *realm.Realm, in config.Re
 	if in.Email == "" || !in.EmailVerified {
 		return nil, nil
 	}
-	canonical, err := rm.Canonical(emailField, in.Email)
-	if err != nil {
+	canonical, identifies, err := rm.Email(in.Email)
+	if err != nil || !identifies {
 		return nil, err
 	}
 	ctx, span := s.Env.Span(ctx)
@@ -76,7 +79,7 @@ func (s *Service) creator(
 	if _, ok := u.(models.Stamped); !ok {
 		return nil, fmt.Errorf("ginauth: %T has no security stamp, which a user without a password needs: %w", u, errors.ErrUnsupported)
 	}
-	faults := []error{CheckName(in.Name), checkFields(in.Fields)}
+	faults := []error{CheckName(in.Name), checkFields(in.Fields), s.checkIdentifiers(rm, in.Fields)}
 	if in.Email == "" {
 		addressless, ok := rm.Users.(models.AddresslessRegistrar)
 		if !ok {
@@ -86,7 +89,7 @@ func (s *Service) creator(
 	}
 	address := checkAddress(in.Email)
 	if address == nil {
-		_, address = rm.Canonical(emailField, in.Email)
+		_, _, address = rm.Email(in.Email)
 	}
 	return rm.Users.(models.Registrar).CreateUser, autherr.AllInput(append(faults, address)...)
 }

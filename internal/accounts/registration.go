@@ -47,6 +47,9 @@ func (s *Service) Register(ctx context.Context, rm *realm.Realm, in config.Regis
 		return nil, err
 	}
 	u.(models.Registrable).AuthRegister(in.Name, in.Email, hash)
+	if err := setIdentifiers(rm, u, in.Fields); err != nil {
+		return nil, err
+	}
 	if s.Config.Prepare != nil {
 		if err := s.Config.Prepare(ctx, u, in); err != nil {
 			return nil, err
@@ -57,7 +60,7 @@ func (s *Service) Register(ctx context.Context, rm *realm.Realm, in config.Regis
 	if err := rm.Users.(models.Registrar).CreateUser(spanned, u); err != nil {
 		return nil, s.notCreated(spanned, rm, in, tell, err)
 	}
-	s.knowDevice(ctx, rm, in.Email, u)
+	s.knowDevice(ctx, rm, in, u)
 	s.Env.Dispatch(ctx, events.Registered{Meta: s.Env.Meta(ctx, in.Guard, u.AuthID())})
 	if err := s.verifyNew(ctx, rm, in, u); err != nil {
 		return nil, err
@@ -109,14 +112,69 @@ func NewUser(rm *realm.Realm) (models.Authenticatable, error) {
 
 // checkRegistration returns all faults of the input at once.
 func (s *Service) checkRegistration(ctx context.Context, rm *realm.Realm, in config.Registration) error {
-	address := checkAddress(in.Email)
-	if address == nil {
-		_, address = rm.Canonical(emailField, in.Email)
-	}
 	faults := []error{
-		CheckName(in.Name), address, s.Passwords.CheckNew(ctx, "password", in.Password, in.Name, in.Email), checkFields(in.Fields),
+		CheckName(in.Name), s.checkEmail(rm, in.Email), s.Passwords.CheckNew(ctx, "password", in.Password, in.Name, in.Email),
+		checkFields(in.Fields), s.checkIdentifiers(rm, in.Fields),
 	}
 	return autherr.AllInput(faults...)
+}
+
+// checkEmail refuses an email address that a user cannot register with. If users are not looked up
+// by it, they need none, unless only a mail may tell that something is taken.
+func (s *Service) checkEmail(rm *realm.Realm, email string) error {
+	if _, identifies, _ := rm.Email(email); email == "" && !identifies && !s.Config.HideAccountExistence {
+		return nil
+	}
+	if err := checkAddress(email); err != nil {
+		return err
+	}
+	_, _, err := rm.Email(email)
+	return err
+}
+
+// identifiersOf returns the fields of a registration that the provider stores as identifiers.
+func identifiersOf(rm *realm.Realm, fields map[string]string) (setter models.IdentifierSetter, names []string) {
+	setter, ok := rm.Users.(models.IdentifierSetter)
+	if !ok {
+		return nil, nil
+	}
+	for _, name := range setter.Identifiers() {
+		if fields[name] != "" && name != emailField {
+			names = append(names, name)
+		}
+	}
+	return setter, names
+}
+
+// checkIdentifiers refuses identifiers that no user can have. Where Prepare may set one that is
+// needed and missing, it is found when the user is stored.
+func (s *Service) checkIdentifiers(rm *realm.Realm, fields map[string]string) error {
+	var faults []error
+	setter, names := identifiersOf(rm, fields)
+	for _, name := range names {
+		_, err := rm.Canonical(name, fields[name])
+		faults = append(faults, err)
+	}
+	if setter == nil || s.Config.Prepare != nil {
+		return autherr.AllInput(faults...)
+	}
+	for _, name := range setter.Identifiers() {
+		if name != emailField && fields[name] == "" && setter.NeedsIdentifier(name) {
+			faults = append(faults, autherr.Invalid(name, "is required"))
+		}
+	}
+	return autherr.AllInput(faults...)
+}
+
+// setIdentifiers sets the identifiers of a registration in the new user.
+func setIdentifiers(rm *realm.Realm, u models.Authenticatable, fields map[string]string) error {
+	setter, names := identifiersOf(rm, fields)
+	for _, name := range names {
+		if err := setter.SetIdentifier(u, name, strings.TrimSpace(fields[name])); err != nil {
+			return autherr.Unavailable("set "+name, err)
+		}
+	}
+	return nil
 }
 
 // checkFields refuses values that some databases do not store.
@@ -158,7 +216,10 @@ func (s *Service) ownerToTell(ctx context.Context, rm *realm.Realm, email string
 	if !s.Config.HideAccountExistence {
 		return nil, nil
 	}
-	owner, ok, err := s.mailable(ctx, rm, mail.AlreadyRegistered, email)
+	if _, identifies, _ := rm.Email(email); !identifies {
+		return nil, nil // nobody else's
+	}
+	owner, ok, err := s.mailable(ctx, rm, mail.AlreadyRegistered, ByEmail(email))
 	if !ok {
 		return nil, err
 	}
@@ -167,7 +228,7 @@ func (s *Service) ownerToTell(ctx context.Context, rm *realm.Realm, email string
 
 // knowDevice makes the browser that registers a known device of the account, or nothing if
 // there is no user. The response looks the same.
-func (s *Service) knowDevice(ctx context.Context, rm *realm.Realm, email string, u models.Authenticatable) {
+func (s *Service) knowDevice(ctx context.Context, rm *realm.Realm, in config.Registration, u models.Authenticatable) {
 	r := request.Of(ctx)
 	if r == nil {
 		return
@@ -176,9 +237,15 @@ func (s *Service) knowDevice(ctx context.Context, rm *realm.Realm, email string,
 		s.Limiter.RememberDevice(r, rm, s.Limiter.UserSubject(r, rm, u, canonicalEmail(User{Authenticatable: u, Realm: rm})), u)
 		return
 	}
-	if canonical, err := rm.Canonical(emailField, email); err == nil {
-		s.Limiter.RememberNothing(r, s.Limiter.Subject(r, rm, emailField, canonical, ""))
+	field, value := emailField, in.Email
+	if _, names := identifiersOf(rm, in.Fields); value == "" && len(names) > 0 {
+		field, value = names[0], in.Fields[names[0]]
 	}
+	canonical, err := rm.Canonical(field, value)
+	if err != nil {
+		canonical = value // users are not looked up by it: any subject looks the same
+	}
+	s.Limiter.RememberNothing(r, s.Limiter.Subject(r, rm, field, canonical, ""))
 }
 
 // notCreated returns the answer to a registration whose user the provider refused.
@@ -198,7 +265,7 @@ func (s *Service) notCreated(ctx context.Context, rm *realm.Realm, in config.Reg
 	case !s.Config.HideAccountExistence:
 		return autherr.Invalid(field.Field, "is taken")
 	}
-	s.knowDevice(ctx, rm, in.Email, nil)
+	s.knowDevice(ctx, rm, in, nil)
 	return s.tellTaken(ctx, rm, in, tell, field.Field)
 }
 
@@ -209,13 +276,14 @@ func (s *Service) tellTaken(ctx context.Context, rm *realm.Realm, in config.Regi
 		s.Mails.send(ctx, mail.AlreadyRegistered, tell, mail.Data{URL: s.Mails.forgotPage()})
 		return nil
 	}
-	canonical, err := rm.Canonical(emailField, in.Email)
+	canonical, identifies, err := rm.Email(in.Email)
 	if err != nil {
 		return err
 	}
-	owner, err := rm.ByIdentifier(ctx, emailField, canonical)
-	if err != nil || owner != nil {
-		return err // a parallel request made this user, and sends a mail
+	if identifies {
+		if owner, err := rm.ByIdentifier(ctx, emailField, canonical); err != nil || owner != nil {
+			return err // a parallel request made this user, and sends a mail
+		}
 	}
 	account := s.Limiter.Account(rm.Name, emailField, canonical)
 	if allowed, err := s.mayMail(ctx, mail.RegistrationFailed, account[:]); err != nil || !allowed {

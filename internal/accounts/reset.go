@@ -18,19 +18,20 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// PasswordReset is what a person sends who followed a reset link.
+// PasswordReset is what a person sends who followed a reset link. Without an email address the
+// token names the user alone.
 type PasswordReset struct{ Email, Token, Password string }
 
 // errToken says that a reset token is not accepted.
 func errToken() error { return autherr.Invalid("token", "is not valid") }
 
-// SendResetLink mails a link to choose a new password to the user of an address, if
+// SendResetLink mails a link to choose a new password to the user of an identifier, if
 // there is one. The result and its time do not tell.
-func (s *Service) SendResetLink(ctx context.Context, rm *realm.Realm, guard, email string) error {
+func (s *Service) SendResetLink(ctx context.Context, rm *realm.Realm, guard string, by Identifier) error {
 	if err := s.Mails.Enabled(); err != nil {
 		return err
 	}
-	u, ok, err := s.mailable(ctx, rm, mail.ResetPassword, email)
+	u, ok, err := s.mailable(ctx, rm, mail.ResetPassword, by)
 	if err != nil {
 		return err
 	}
@@ -55,9 +56,7 @@ func (s *Service) sendResetLink(ctx context.Context, rm *realm.Realm, guard stri
 	if !newest {
 		return // a newer link is on its way
 	}
-	// In the fragment, which reaches the page but no server, log or Referer header.
-	link := s.Mails.link(s.Mails.Config.ResetPath + "#token=" + token)
-	s.Mails.send(ctx, mail.ResetPassword, u, mail.Data{URL: link, Expires: s.Config.ResetLifetime})
+	s.Mails.send(ctx, mail.ResetPassword, u, mail.Data{URL: s.Mails.resetLink(token, u), Expires: s.Config.ResetLifetime})
 	s.Env.Dispatch(ctx, events.PasswordResetLinkSent{Meta: s.Env.Meta(ctx, guard, u.AuthID())})
 }
 
@@ -161,9 +160,9 @@ func (s *Service) overwritePassword(
 	return changed, err
 }
 
-// findReset returns the user of an email address and the token, if the token is the user's
-// and lives. A wrong one is counted by the client's IP address, and never keeps the right one
-// out. An unknown email address costs the same store calls.
+// findReset returns the user of a token, if the token lives and the email address, if there is
+// one, is the user's. A wrong one is counted by the client's IP address, and never keeps the right
+// one out. Without a token that exists, nothing depends on the email address.
 func (s *Service) findReset(ctx context.Context, rm *realm.Realm, email, text string) (models.Authenticatable, stores.Token, error) {
 	u, t, err := s.lookUpReset(ctx, rm, email, text)
 	if errors.Is(err, autherr.ErrInvalidToken) {
@@ -174,16 +173,15 @@ func (s *Service) findReset(ctx context.Context, rm *realm.Realm, email, text st
 
 func (s *Service) lookUpReset(ctx context.Context, rm *realm.Realm, email, text string) (models.Authenticatable, stores.Token, error) {
 	none := stores.Token{}
-	canonical, err := rm.Canonical(emailField, email)
-	if err != nil {
-		return nil, none, err
+	canonical := ""
+	if email != "" {
+		var err error
+		if canonical, _, err = rm.Email(email); err != nil {
+			return nil, none, err
+		}
 	}
 	ctx, span := s.Env.Span(ctx)
 	defer span.End()
-	u, err := rm.ByIdentifier(ctx, emailField, canonical)
-	if err != nil {
-		return nil, none, err
-	}
 	token, parsed := opaque.Parse(tokens.ResetPrefix, text)
 	if !parsed {
 		return nil, none, autherr.ErrInvalidToken
@@ -193,8 +191,14 @@ func (s *Service) lookUpReset(ctx context.Context, rm *realm.Realm, email, text 
 		return nil, none, err
 	}
 	id, owned := rm.OwnerID(t.Owner)
-	if !ok || t.Kind != stores.Reset || !t.Consumed.IsZero() || !tokens.Lives(t, s.Env.Now()) ||
-		u == nil || !owned || id != u.AuthID() || realm.Disabled(u) {
+	if !ok || t.Kind != stores.Reset || !t.Consumed.IsZero() || !tokens.Lives(t, s.Env.Now()) || !owned {
+		return nil, none, autherr.ErrInvalidToken
+	}
+	u, err := rm.ByID(ctx, id)
+	if err != nil {
+		return nil, none, err
+	}
+	if u == nil || realm.Disabled(u) || (email != "" && !hasEmail(rm, u, canonical)) {
 		return nil, none, autherr.ErrInvalidToken
 	}
 	data, err := tokens.ParseData(t.Data)
@@ -205,4 +209,11 @@ func (s *Service) lookUpReset(ctx context.Context, rm *realm.Realm, email, text 
 		return nil, none, autherr.ErrInvalidToken
 	}
 	return u, t, nil
+}
+
+// hasEmail reports whether the email address of a user has the canonical form.
+func hasEmail(rm *realm.Realm, u models.Authenticatable, canonical string) bool {
+	to, ok := mailbox(u)
+	own, _, err := rm.Email(to.Email)
+	return ok && err == nil && own == canonical
 }

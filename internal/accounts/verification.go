@@ -233,13 +233,13 @@ func (s *Service) isAddress(digest []byte, realm, id, email string) bool {
 	return false
 }
 
-// ResendVerification sends the link again to the user of an address, if there is one
-// and the address is not verified. The result and its time tell neither.
-func (s *Service) ResendVerification(ctx context.Context, rm *realm.Realm, email string) error {
+// ResendVerification sends the link again to the user of an identifier, if there is one
+// and the email address is not verified. The result and its time tell neither.
+func (s *Service) ResendVerification(ctx context.Context, rm *realm.Realm, by Identifier) error {
 	if err := s.Mails.Enabled(); err != nil {
 		return err
 	}
-	u, ok, err := s.mailable(ctx, rm, mail.VerifyEmail, email)
+	u, ok, err := s.mailable(ctx, rm, mail.VerifyEmail, by)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func TestOneOfManyLinksWorks(t *testing.T) { // W04
 		}
 		works := 0
 		for _, m := range a.Outbox.Messages() {
-			_, token, ok := strings.Cut(m.Text, "#token=")
+			_, token, ok := strings.Cut(m.Text, "&token=")
 			if token, _, _ = strings.Cut(token, "\n"); m.Kind != mail.ResetPassword || !ok {
 				t.Fatalf("mail %s", m.Kind)
 			}

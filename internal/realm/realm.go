@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/canon"
 	"github.com/ginauth/ginauth/internal/request"
 	"github.com/ginauth/ginauth/internal/stamp"
 	"github.com/ginauth/ginauth/models"
@@ -141,6 +142,24 @@ func (r *Realm) Canonical(field, value string) (string, error) {
 	return "", autherr.Unavailable("read identifier", err)
 }
 
+// emailField is the field of email addresses, if users are looked up by them.
+const emailField = "email"
+
+// Email returns the canonical form of an email address, and whether users are looked up by it. A
+// text that is not one address returns an *autherr.InputError.
+func (r *Realm) Email(address string) (canonical string, identifies bool, err error) {
+	_, err = r.Users.CanonicalIdentifier(emailField, address)
+	if identifies = !errors.Is(err, models.ErrUnknownField); identifies {
+		canonical, err = r.Canonical(emailField, address)
+	} else if canonical, err = canon.Identifier(address); err != nil {
+		err = autherr.Invalid(emailField, "is not acceptable")
+	}
+	if err == nil && strings.Count(canonical, "@") != 1 {
+		err = autherr.Invalid(emailField, "is not one email address")
+	}
+	return canonical, identifies, err
+}
+
 // LoginFields returns the fields by which users are looked up, or nil if there are no users.
 func (r *Realm) LoginFields() []string {
 	if r.Users == nil {
@@ -149,7 +168,7 @@ func (r *Realm) LoginFields() []string {
 	if p, ok := r.Users.(models.LoginFields); ok {
 		return p.LoginFields()
 	}
-	return []string{"email"}
+	return []string{emailField}
 }
 
 // Present returns u, or nil if u is a nil pointer or has no identifier: users that

@@ -86,6 +86,7 @@ func Accounts(a *config.Account, m *config.Mail) accounts.Config {
 		Mail: accounts.MailConfig{
 			BaseURL: m.BaseURL, AppName: m.AppName, Language: m.Language, VerifyPath: m.VerifyPath,
 			ResetPath: m.ResetPath, ForgotPath: m.ForgotPath, ConfirmPath: m.ConfirmPath,
+			ResetTokenInQuery: m.ResetTokenInQuery,
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/gin-gonic/gin"
 
@@ -159,7 +160,16 @@ func (a *App) ResetToken(email string) string {
 	if err := a.Broker("web").SendResetLink(a.Context(), email); err != nil {
 		a.Fatal(err)
 	}
-	_, token, _ := strings.Cut(PathOf(a, a.Outbox.Await(a, mail.ResetPassword)), "#token=")
+	return TokenOf(a, PathOf(a, a.Outbox.Await(a, mail.ResetPassword)))
+}
+
+// TokenOf returns the token of a link to choose a password.
+func TokenOf(t testing.TB, link string) string {
+	t.Helper()
+	_, token, ok := strings.Cut(link, "&token=")
+	if !ok {
+		t.Fatalf("link %q", link)
+	}
 	return token
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -18,6 +19,9 @@ type leaks struct {
 	bodies  bytes.Buffer // of all responses, but for those that hand secrets out
 	secrets []string     // that responses have handed out
 }
+
+// hiddenToken is the field in which the page of a reset link sends back the token that the link brought.
+var hiddenToken = regexp.MustCompile(`<input name="token" type="hidden" value="gpr_[^"]*">`)
 
 // FormTokenPath is the path of a route with the handler FormToken.
 const FormTokenPath = "/form-token"
@@ -60,7 +64,7 @@ func (l *leaks) response(r *Response) {
 		}
 	}
 	if !handsOut {
-		l.bodies.WriteString(r.Text)
+		l.bodies.WriteString(hiddenToken.ReplaceAllString(r.Text, ""))
 	}
 }
 

@@ -133,7 +133,7 @@ func TestChangesOfAnother(t *testing.T) {
 func TestUnsupportedChanges(t *testing.T) {
 	db := openSQLite(t, "")
 	unverified := visitors(db, gormstore.WithVerifiedField(""))
-	unnamed := gormstore.Users[member](db, gormstore.WithIdentifier("login", "Email"))
+	unnamed := gormstore.Users[account](db, gormstore.WithIdentifier("login", "Login"), gormstore.WithPasswordField("Hash"))
 	unstamped := gormstore.Users[proved](db)
 	for name, call := range map[string]func() error{
 		"VerifyEmail without a time":     func() error { _, err := unverified.VerifyEmail(t.Context(), "x", "a@b", now); return err },

@@ -141,14 +141,13 @@ func (s *UserStore[U, P]) checkStamps(what, oldStamp, newStamp string) error {
 // address returns the identifier that is the user's email address. It returns an error if
 // the model has none, or no field for the time of verification.
 func (s *UserStore[U, P]) address(what string) (identifier, error) {
-	id, err := s.fields.find("email")
 	switch {
-	case err != nil:
-		return identifier{}, fmt.Errorf("gormstore: %s: no identifier is named email: %w", what, errors.ErrUnsupported)
+	case s.fields.address == nil:
+		return identifier{}, fmt.Errorf("gormstore: %s: the model has no email address: %w", what, errors.ErrUnsupported)
 	case s.fields.verified == nil:
 		return identifier{}, unsupported(what, "verified")
 	}
-	return id, nil
+	return *s.fields.address, nil
 }
 
 // unverified returns the condition that the address was never verified. In a field that is
@@ -188,10 +187,18 @@ func (s *UserStore[U, P]) taken(ctx context.Context, u P, err error) (string, er
 			continue
 		}
 		if found, err := s.exists(ctx, same); err != nil || found {
-			return columns[0].DBName, err
+			return s.nameOf(columns[0]), err
 		}
 	}
 	return s.named(err), nil
+}
+
+// nameOf returns the name of a column in errors: "email" for that of the email address.
+func (s *UserStore[U, P]) nameOf(column *schema.Field) string {
+	if id := s.fields.address; id != nil && (id.credential == "email" && (id.lookup == column || id.source == column)) {
+		return id.credential
+	}
+	return column.DBName
 }
 
 // duplicate reports whether an error is that of a unique index. GORM's dialector for SQLite

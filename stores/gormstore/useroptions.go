@@ -37,7 +37,8 @@ type userOptions struct {
 // hold identifiers in canonical form, as CreateUser stores them. The field that is used
 // for the look-up needs a unique index.
 //
-// VerifyEmail and ChangeEmail use the field of the credential "email".
+// VerifyEmail and ChangeEmail use the field of the credential "email". Without that credential they
+// use the field Email, if the model has it: mails go there, though nobody logs in with it.
 //
 // A field of type *string is optional: it is NULL in the rows of users without that identifier.
 // If there is a field with the suffix Canonical, it is that one whose type decides.
@@ -118,7 +119,9 @@ type identifier struct {
 // userFields holds the fields of a model that a UserStore uses. The fields password, stamp
 // and verified can be nil.
 type userFields struct {
-	identifiers               []identifier
+	identifiers []identifier
+	// address is the email address that mails go to, or nil. It need not be an identifier.
+	address                   *identifier
 	logins                    []login
 	password, stamp, verified *schema.Field
 }
@@ -136,6 +139,7 @@ func newUserFields(t table, stamped bool, opts []UserOption) (userFields, []Scop
 		f.identifiers = append(f.identifiers, t.identifier(n))
 	}
 	f.addLogins(o.logins)
+	f.addAddress(t)
 	if o.password != "" {
 		f.password = t.text(o.password)
 	}
@@ -166,6 +170,25 @@ func (t table) identifier(n namedIdentifier) identifier {
 		option(&id)
 	}
 	return id
+}
+
+// addAddress adds the email address: the identifier "email", or else the field Email.
+func (f *userFields) addAddress(t table) {
+	for _, id := range f.identifiers {
+		if id.credential == "email" || id.source.Name == "Email" {
+			f.address = &id
+			return
+		}
+	}
+	isText := func(field string) bool {
+		kind := t.schema.LookUpField(field).FieldType
+		return kind.Kind() == reflect.String || kind == reflect.TypeFor[*string]()
+	}
+	if !t.has("Email") || !isText("Email") || (t.has("EmailCanonical") && !isText("EmailCanonical")) {
+		return
+	}
+	id := t.identifier(namedIdentifier{"email", "Email", nil})
+	f.address = &id
 }
 
 // addLogins adds credentials that stand for several identifiers, or panics.

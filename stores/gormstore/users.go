@@ -41,6 +41,7 @@ var _ interface {
 	models.Prototype
 	models.ManyIdentifiers
 	models.LoginFields
+	models.IdentifierSetter
 } = (*UserStore[models.User, *models.User])(nil)
 
 // Users returns a provider of the users in the table of the model U. For models.User, and
@@ -123,6 +124,35 @@ func (s *UserStore[U, P]) LoginFields() []string {
 		names = append(names, id.credential)
 	}
 	return names
+}
+
+// Identifiers returns the credentials of WithIdentifier.
+func (s *UserStore[U, P]) Identifiers() []string {
+	var names []string
+	for _, id := range s.fields.identifiers {
+		names = append(names, id.credential)
+	}
+	return names
+}
+
+// NeedsIdentifier reports whether every user needs an identifier: whether its column cannot be NULL.
+func (s *UserStore[U, P]) NeedsIdentifier(credential string) bool {
+	id, err := s.fields.find(credential)
+	return err == nil && !id.optional
+}
+
+// SetIdentifier sets the field of an identifier in a user, which has to be a P and not nil.
+func (s *UserStore[U, P]) SetIdentifier(u models.Authenticatable, credential, value string) error {
+	p, ok := u.(P)
+	if !ok || p == nil {
+		return fmt.Errorf("gormstore: set identifier: got a %T, want a %T that is not nil", u, p)
+	}
+	id, err := s.fields.find(credential)
+	if err != nil {
+		return err
+	}
+	setText(context.Background(), id.source, reflect.ValueOf(p).Elem(), value)
+	return nil
 }
 
 // ManyIdentifiers reports whether users can be looked up by more than one identifier.

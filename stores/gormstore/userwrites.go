@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -87,6 +88,9 @@ func (s *UserStore[U, P]) outside(tx *gorm.DB, p P) (bool, error) {
 // empty. The unique index of the canonical address needs a text for each addressless user.
 func (s *UserStore[U, P]) complete(ctx context.Context, p P, addressless bool) error {
 	value := reflect.ValueOf(p).Elem()
+	if err := s.completeAddress(ctx, p); err != nil {
+		return err
+	}
 	for _, id := range s.fields.identifiers {
 		text := textOf(ctx, id.source, p)
 		var form string
@@ -110,6 +114,27 @@ func (s *UserStore[U, P]) complete(ctx context.Context, p P, addressless bool) e
 		rand.Read(random[:]) // never fails
 		stamp.ReflectValueOf(ctx, value).SetString(hex.EncodeToString(random[:]))
 	}
+	return nil
+}
+
+// completeAddress sets the canonical form of an email address that is no identifier. The column of
+// models.User has a unique index, which needs a text for each user without an address.
+func (s *UserStore[U, P]) completeAddress(ctx context.Context, p P) error {
+	id := s.fields.address
+	if id == nil || id.lookup == id.source || slices.ContainsFunc(s.fields.identifiers, func(o identifier) bool { return o.lookup == id.lookup }) {
+		return nil
+	}
+	text, form := textOf(ctx, id.source, p), ""
+	switch {
+	case text != "":
+		var err error
+		if form, err = id.canonical(text); err != nil {
+			return &models.FieldError{Field: id.credential, Err: err}
+		}
+	case !id.optional:
+		form = "none:" + strings.ToLower(rand.Text())
+	}
+	setText(ctx, id.lookup, reflect.ValueOf(p).Elem(), form)
 	return nil
 }
 
