@@ -184,8 +184,10 @@ func (b *browser) location() string {
 // visit opens a page as if its address was typed.
 func (b *browser) visit(path string) {
 	b.t.Helper()
+	// A page that is opened again can be told from what it was by this mark alone.
+	eval[bool](b, `window.left = true`)
 	b.run(chromedp.Navigate(b.base + path))
-	b.loaded()
+	b.until("the page has loaded", `document.readyState === "complete" && document.documentElement !== null && !window.left`)
 }
 
 // loaded waits until the page has loaded.
