@@ -369,6 +369,7 @@ func TestConfiguration(t *testing.T) {
 		"cannot have passkeys":      {RPID: "192.0.2.1"},
 		"UserVerification":          {UserVerification: "sometimes"},
 		`of the domain "else.test"`: {RPID: "else.test"},
+		`not looked up by "nick"`:   {Users: testapp.Memory(t).Users, IdentifierField: "nick"},
 	} {
 		_, err := ginauth.New(ginauth.Config{
 			Key: testapp.Key, Mail: ginauth.MailConfig{BaseURL: testapp.BaseURL}, Features: []ginauth.Feature{passkey.New(o)},

@@ -72,7 +72,7 @@ type Options struct {
 	// clients that do not find passkeys by themselves. Whether there is such a user is not told. Default: no user is
 	// named, and the browser offers the passkeys that it has.
 	Users models.UserProvider
-	// IdentifierField is the field by which Users finds a user. Default "email".
+	// IdentifierField is the field by which Users finds a user. Default: its first of models.LoginFields, or "email".
 	IdentifierField string
 	// OtherWayIn reports whether a user without a password can log in in another way than by a passkey, so that the
 	// last passkey can be removed. Default: there is none.
@@ -134,11 +134,20 @@ func (f *Feature) fill() error {
 	if o.UserVerification != Required && o.UserVerification != Preferred && o.UserVerification != Discouraged {
 		return fmt.Errorf("Options.UserVerification is %.40q", string(o.UserVerification))
 	}
-	if o.IdentifierField == "" {
-		o.IdentifierField = "email"
-	}
 	if models.IsNilProvider(o.Users) {
 		o.Users = nil
+	}
+	if o.IdentifierField == "" {
+		o.IdentifierField = "email"
+		if named, ok := o.Users.(models.LoginFields); ok {
+			o.IdentifierField = named.LoginFields()[0]
+		}
+	}
+	if o.Users == nil {
+		return nil
+	}
+	if _, err := o.Users.CanonicalIdentifier(o.IdentifierField, "a"); errors.Is(err, models.ErrUnknownField) {
+		return fmt.Errorf("Options.IdentifierField: users are not looked up by %.40q", o.IdentifierField)
 	}
 	return nil
 }
