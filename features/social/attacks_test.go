@@ -12,10 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
+	"github.com/ginauth/ginauth/factor"
 	"github.com/ginauth/ginauth/features/social"
 	"github.com/ginauth/ginauth/features/social/socialtest"
 	"github.com/ginauth/ginauth/internal/testapp"
@@ -348,15 +350,70 @@ func TestLinkIsBoundToTheUser(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 	// The attacker's response to a link in the browser of a user who is logged in.
+	a.verify(a.Bob)
 	evil := a.LoggedIn(testapp.Bob)
 	q = agree(t, a.begin(t, evil, "one", "link"), mallory)
 	victim := a.LoggedIn(testapp.Alice)
 	wantCode(t, a.callback(victim, "one", q), 400, invalid)
 }
 
+// verify verifies a user's address.
+func (a *app) verify(u *models.User) {
+	now := a.Clock.Now()
+	a.Backend.Users.Change(u.AuthID(), func(u *models.User) { u.EmailVerifiedAt = &now })
+}
+
+// TestLinkBeforeTheAddressIsProved links an identity to an account whose address somebody else owns (N05).
+func TestLinkBeforeTheAddressIsProved(t *testing.T) {
+	a := start(t, testapp.Memory(t))
+	evil := a.LoggedIn(testapp.Bob) // registered, and never verified
+	evil.Post("/auth/one", map[string]string{"for": "link"}).Want(t, 403)
+	// The attempt was begun while the address was verified, and is completed when it is not.
+	a.verify(a.Bob)
+	q := agree(t, a.begin(t, evil, "one", "link"), mallory)
+	a.Backend.Users.Change(a.Bob.AuthID(), func(u *models.User) { u.EmailVerifiedAt = nil })
+	a.callback(evil, "one", q).Want(t, 403)
+	if err := a.Reset(testapp.Bob, a.ResetToken(testapp.Bob), testapp.NewPassword); err != nil {
+		t.Fatal(err)
+	}
+	n := a.Client()
+	a.signIn(t, n, mallory).Want(t, 200)
+	if name := n.Get("/me").UserName(t); name == "Bob" {
+		t.Errorf("the stranger is %s", name)
+	}
+}
+
+// TestLinkNeedsTheStrongestProof links and unlinks by a login that has proved a password and a trusted device only.
+func TestLinkNeedsTheStrongestProof(t *testing.T) {
+	a := start(t, testapp.Memory(t), func(o *social.Options, c *ginauth.Config) {
+		c.Features = append(c.Features, pinned{})
+		o.Proof = func(string, *social.Profile) (factor.Level, []string) { return factor.LevelTwo, []string{"otp"} }
+	})
+	right := func(context.Context, string, models.Authenticatable) (bool, error) { return true, nil }
+	a.Engine.POST("/pin", a.StartSession(), func(c *gin.Context) {
+		res, err := ginauth.From(c).AnswerChallenge(c.Request.Context(), "", "pin", right, factor.TrustDevice())
+		testapp.Answer(c, res, err)
+	})
+	c := a.Client()
+	c.LogIn(testapp.Alice, testapp.Password).Want(t, 200)
+	c.Post("/pin", nil).Want(t, 204)
+	a.callback(c, "one", agree(t, a.begin(t, c, "one", "link"), carol)).Want(t, 204)
+	c.Post("/logout", nil).Want(t, 204)
+	c.LogIn(testapp.Alice, testapp.Password).Want(t, 200)
+	c.Get("/me").Want(t, 200) // the device is trusted
+	for _, r := range []*testapp.Response{
+		c.Post("/auth/one", map[string]string{"for": "link"}), c.Delete("/identities/" + a.identities(t, c)[0].ID),
+	} {
+		if r.Want(t, 403); !strings.Contains(r.Text, "step_up_required") {
+			t.Error(r.Text)
+		}
+	}
+}
+
 // TestIdentityOfDeletedUser gives the identifier of a deleted user to another one.
 func TestIdentityOfDeletedUser(t *testing.T) {
 	a := start(t, testapp.SQLite(t))
+	a.verify(a.Bob)
 	c := a.LoggedIn(testapp.Bob)
 	a.callback(c, "one", agree(t, a.begin(t, c, "one", "link"), carol)).Want(t, 204)
 	id := a.Bob.AuthID()

@@ -18,9 +18,21 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
+// userMayLink returns nil if a user may link an identity, which logs in like a password and may be worth two factors. A
+// stranger who registered the address of somebody else must not: the identity would outlive the owner's proof of it.
+func userMayLink(ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable) error {
+	if v, ok := u.(models.EmailVerifiable); ok && v.AuthEmail() != "" && !v.AuthEmailVerified() {
+		return ginauth.ErrEmailNotVerified
+	}
+	return a.MayChangeFactors(ctx)
+}
+
 // link makes an identity one of the user who is logged in.
 func (f *Feature) link(ctx context.Context, a *ginauth.Authenticator, provider string, p *Profile) error {
 	u, err := routes.Owner(ctx, a)
+	if err == nil {
+		err = userMayLink(ctx, a, u)
+	}
 	if err != nil {
 		return err
 	}
@@ -86,7 +98,7 @@ func (f *Feature) Identities(ctx context.Context, a *ginauth.Authenticator) ([]I
 
 // Unlink removes an identity of the request's user, who is told by mail. All other logins of the user end: they may have
 // been made by it. The errors are those of Identities, ginauth.ErrNotFound, ErrLastWay if the user could not log in any
-// more, and those of Authenticator.EndOtherLogins. Ask for a fresh proof first.
+// more, and those of Authenticator.MayChangeFactors and Authenticator.EndOtherLogins. Ask for a fresh proof first.
 func (f *Feature) Unlink(ctx context.Context, a *ginauth.Authenticator, id string) (*ginauth.LoginResult, error) {
 	list, err := f.Identities(ctx, a)
 	if err != nil {
@@ -98,6 +110,9 @@ func (f *Feature) Unlink(ctx context.Context, a *ginauth.Authenticator, id strin
 	}
 	u, err := routes.Owner(ctx, a)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.MayChangeFactors(ctx); err != nil {
 		return nil, err
 	}
 	owner := a.Owner(u)

@@ -149,10 +149,17 @@ func (f *Feature) purpose(ctx context.Context, c *gin.Context, a *attempt) error
 		return nil
 	}
 	left, err := guard.PasswordConfirmed(ctx)
-	if err == nil && left <= 0 {
-		err = ginauth.ErrPasswordConfirmation
+	switch {
+	case err != nil:
+		return err
+	case left <= 0:
+		return ginauth.ErrPasswordConfirmation
 	}
-	return err
+	u, err := routes.Owner(ctx, guard)
+	if err != nil {
+		return err
+	}
+	return userMayLink(ctx, guard, u)
 }
 
 // finishLogin is GET /auth/{provider}/callback.

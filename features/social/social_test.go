@@ -261,6 +261,7 @@ func TestLinkAndUnlink(t *testing.T) {
 	testapp.EachBackendOfAccounts(t, func(t *testing.T, b *testapp.Backend) {
 		a := start(t, b)
 		a.Client().Post("/auth/one", map[string]string{"for": "link"}).Want(t, 401)
+		a.verify(a.Bob)
 		c := a.LoggedIn(testapp.Bob)
 		q := agree(t, a.begin(t, c, "one", "link"), carol)
 		a.callback(c, "one", q).Want(t, 204)
