@@ -61,7 +61,7 @@ func featuresApp(t *testing.T) (*client, outbox, gin.RoutesInfo) {
 	all := []feature{
 		totp.New(totp.Options{}), recovery.New(recovery.Options{}), passkey.New(passkey.Options{}), account.New(own),
 		magiclink.New(magiclink.Options{Mails: magiclink.LinksAndCodes, Channels: []magiclink.ChannelOptions{
-			{Name: "pager", Channel: pager, Login: true, Second: everybody},
+			{Name: "pager", Channel: pager, Login: true, Method: "tel"}, {Name: "sms", Channel: pager, Second: everybody},
 		}}),
 		social.New(social.Options{Providers: []social.Provider{
 			social.GitHub(social.Client{ID: "id", Secret: "secret of the client"}),

@@ -45,6 +45,7 @@ type Feature struct {
 	auth    *ginauth.Manager
 	stores  stores.Set
 	now     func() time.Time
+	guard   string // whose users Options.Rename and Options.Delete know, once mounted
 }
 
 // New returns the feature.
@@ -65,7 +66,7 @@ func (f *Feature) Setup(s *ginauth.Setup) error {
 // Rename changes the name of the request's user. The errors are *InputError, ginauth.ErrUnauthenticated,
 // ginauth.ErrForbidden for a personal access token, and ginauth.ErrUnavailable.
 func (f *Feature) Rename(ctx context.Context, a *ginauth.Authenticator, name string) error {
-	u, err := routes.Owner(ctx, a)
+	u, err := f.user(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func (f *Feature) Rename(ctx context.Context, a *ginauth.Authenticator, name str
 // The errors are *InputError for a wrong password, *autherr.StepUpError, *ginauth.ThrottledError, and those of Rename.
 // After ginauth.ErrUnavailable the logins may have ended, and the account may exist: the user can try again.
 func (f *Feature) Delete(ctx context.Context, a *ginauth.Authenticator, password string) error {
-	u, err := routes.Owner(ctx, a)
+	u, err := f.user(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -111,6 +112,19 @@ func (f *Feature) Delete(ctx context.Context, a *ginauth.Authenticator, password
 	// A later user may get the same identifier.
 	return ginauth.Unavailable("delete what belonged to a user", errors.Join(f.deleteFactors(ctx, owner), f.deleteIdentities(ctx, owner)))
 }
+
+// user returns the request's user, whom the functions of the options can find by the identifier alone: that of another
+// guard's users may be somebody else's.
+func (f *Feature) user(ctx context.Context, a *ginauth.Authenticator) (models.Authenticatable, error) {
+	u, err := routes.Owner(ctx, a)
+	if err == nil && f.guard != "" && f.owner(a.GuardName()) != f.owner(f.guard) {
+		return nil, ginauth.ErrForbidden
+	}
+	return u, err
+}
+
+// owner tells the users of a guard from those of others.
+func (f *Feature) owner(guard string) string { return f.auth.Owner(guard, "1") }
 
 // prove asks for what the deletion needs.
 func (f *Feature) prove(ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable, password string) error {

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -14,9 +15,17 @@ import (
 //	PUT    /profile  {name}      204. POST /profile does the same, for forms
 //	DELETE /account  {password}  204. POST /account/delete does the same, for forms
 //
-// It panics if there is no guard of Options.Guards.
+// It panics if there is no guard of Options.Guards, or if two of them have different users.
 func (f *Feature) Mount(group routes.Router) {
-	start, users := f.auth.StartSession(), f.auth.Auth(routes.FeatureGuards(f.auth, f.options.Guards)...)
+	guards := routes.FeatureGuards(f.auth, f.options.Guards)
+	for _, guard := range guards {
+		if f.owner(guard) != f.owner(guards[0]) {
+			panic(fmt.Sprintf("account: Mount: guards %q and %q have different users, and Options.Delete knows only one kind: "+
+				"name guards of one kind in Options.Guards", guards[0], guard))
+		}
+	}
+	f.guard = guards[0]
+	start, users := f.auth.StartSession(), f.auth.Auth(guards...)
 	throttle := f.auth.ThrottleLogins()
 	group.PUT("/profile", routes.NoStore, start, users, f.rename)
 	group.POST("/profile", routes.NoStore, start, users, f.rename)

@@ -1,6 +1,7 @@
 package magiclink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,8 @@ type ChannelOptions struct {
 	Channel Channel
 	// Method is what a code proves, a name of RFC 8176. Default "sms".
 	Method string
-	// Login lets users log in by a code alone: it proves one factor.
+	// Login lets users log in by a code alone: it proves one factor. No channel with the same Method can then be a second
+	// one: whoever has the phone would prove both.
 	Login bool
 	// Second reports which users must give a code as a second factor at each login, or is nil for nobody. It is called
 	// at each login, after the first proof. An error fails the login with 503. A channel whose Method is "email" has none.
@@ -68,6 +70,10 @@ func (f *Feature) setupChannels(s *ginauth.Setup) error {
 			faults = append(faults, fmt.Errorf("Options.Channels: %w", err))
 		}
 		names = append(names, c.Name)
+		if twin := f.twinOf(c); twin != "" {
+			faults = append(faults, errConfig(c.Name, fmt.Sprintf(
+				"is a second factor by the method %q, by which channel %q logs in: whoever has the phone would prove two factors", c.Method, twin)))
+		}
 		if c.Second != nil {
 			s.Challenge(ginauth.Challenge{
 				Name: c.Name, Methods: []string{c.Method},
@@ -76,6 +82,17 @@ func (f *Feature) setupChannels(s *ginauth.Setup) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// twinOf returns the channel that logs in by what the given one proves as a second factor, or "".
+func (f *Feature) twinOf(c *ChannelOptions) string {
+	for i := range f.options.Channels {
+		other := &f.options.Channels[i]
+		if c.Second != nil && other.Login && cmp.Or(other.Method, "sms") == c.Method {
+			return other.Name
+		}
+	}
+	return ""
 }
 
 // channel returns the channel of a name, for logins or as a second factor. The error is ginauth.ErrNotFound.

@@ -281,3 +281,30 @@ func TestChannelsAreChecked(t *testing.T) {
 type nowhere struct{}
 
 func (nowhere) Send(context.Context, mail.Message) error { return nil }
+
+// TestOnePhoneIsOneFactor refuses channels by which one phone would prove both factors.
+func TestOnePhoneIsOneFactor(t *testing.T) {
+	for _, c := range []struct {
+		channels []magiclink.ChannelOptions
+		refused  bool
+	}{
+		{[]magiclink.ChannelOptions{{Name: "sms", Login: true, Second: everybody}}, true},
+		{[]magiclink.ChannelOptions{{Name: "text", Login: true, Method: "sms"}, {Name: "sms", Second: everybody}}, true},
+		{[]magiclink.ChannelOptions{{Name: "call", Login: true, Method: "tel"}, {Name: "sms", Second: everybody}}, false},
+	} {
+		for i := range c.channels {
+			c.channels[i].Channel = magiclink.ChannelFunc(func(context.Context, models.Authenticatable, string) error { return nil })
+		}
+		m, err := ginauth.New(ginauth.Config{
+			Mail: ginauth.MailConfig{BaseURL: testapp.BaseURL}, Features: []ginauth.Feature{
+				magiclink.New(magiclink.Options{WithoutMail: true, Channels: c.channels}),
+			},
+		})
+		if (err != nil) != c.refused {
+			t.Errorf("%v: error %v", c.channels, err)
+		}
+		if err == nil {
+			_ = m.Close(context.Background())
+		}
+	}
+}
