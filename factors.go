@@ -229,6 +229,7 @@ func (a *Authenticator) completePending(ctx context.Context, f *pending.Found, s
 	p := &proof{request: LoginRequest{User: f.User, Confirmed: f.Confirmed, Remember: f.Remember, proofs: f.Proofs()}}
 	p.request.proofs.Second = second
 	if f.Recalled {
+		p.guard = a.GuardName()
 		a.x.Suspend(p) // for the door of remembered devices, which is asked again
 		u, err := a.identify(ctx, a.current())
 		if err == nil && u == nil {

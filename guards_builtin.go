@@ -61,10 +61,8 @@ func (d *rememberDoor) Admit(ctx context.Context, u models.Authenticatable) (rem
 	a := (*Authenticator)(d)
 	d.x.results.Put(a.current(), authResult{})
 	p := &proof{request: LoginRequest{User: u, Remember: true, remembered: true}, recalled: a}
-	if proved, ok := d.x.Suspended().(*proof); ok {
-		if proved.request.User.AuthID() == u.AuthID() {
-			p.request.proofs.Second = proved.request.proofs.Second
-		}
+	if proved, ok := d.x.Suspended().(*proof); ok && proved.guard == a.GuardName() && proved.request.User.AuthID() == u.AuthID() {
+		p.request.proofs.Second = proved.request.proofs.Second
 	}
 	err := a.admit(ctx, p)
 	if errors.Is(err, ErrSecondFactor) {

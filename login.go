@@ -151,6 +151,7 @@ type proof struct {
 	once bool
 	// recalled is the handle for the guard whose remember-me cookie was the first proof, or nil.
 	recalled *Authenticator
+	guard    string // of the pending login that was completed, or ""
 }
 
 // prove checks credentials.

@@ -21,6 +21,7 @@ import (
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/mail"
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
 )
 
 // factoredApp is an application with the ready-made routes, all second factors and logins by mail.
@@ -333,4 +334,28 @@ func TestRememberedDeviceProvesOneFactor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPendingLoginsOfOneClientStayBounded shows a remember-me cookie alone again and again: while a second factor is
+// missing it is not used up (B01).
+func TestPendingLoginsOfOneClientStayBounded(t *testing.T) {
+	a := newFactoredApp(t)
+	a.enrolApp(t, a.owner(t))
+	c := a.Client()
+	var got struct{ Pending *ginauth.PendingLogin }
+	c.Post("/login", map[string]any{"email": testapp.Alice, "password": testapp.Password, "remember": true}).Want(t, 200).JSON(t, &got)
+	a.complete(t, c, "totp", got.Pending.Token)
+	for range 130 {
+		a.Clock.Advance(time.Second)
+		a.WithRemember(c.Remember()).Get("/me").Want(t, 403)
+	}
+	waiting, err := a.Backend.Set.Tokens.TokensOf(t.Context(), a.Owner("web", a.Alice.AuthID()), 1000, stores.Pending)
+	if err != nil || len(waiting) > 100 {
+		t.Errorf("%d logins wait, error %v", len(waiting), err)
+	}
+	// The last of them can be completed.
+	last := a.WithRemember(c.Remember())
+	last.Get("/me").Want(t, 403)
+	last.Post("/login/totp", map[string]string{"code": a.code(t)}).Want(t, 200)
+	last.Get("/me").Want(t, 200)
 }

@@ -113,10 +113,12 @@ func (s *Service) Begin(ctx context.Context, sess *session.Session, l Login) (st
 		}
 	}
 	end := now.Add(Lifetime)
-	return token.Text(prefix), s.Tokens.Store(ctx, stores.Token{
+	// A user has as many as logins by tokens, the oldest ends: a remember-me cookie makes them without being used up.
+	_, err = s.Tokens.StoreNew(ctx, stores.Token{
 		ID: token.ID, Family: token.Family, Kind: stores.Pending, Owner: owner, Digest: token.Digest(),
 		Abilities: []string{l.By.Name}, Data: data, Created: now, Expires: end, FamilyExpires: end,
 	})
+	return token.Text(prefix), err
 }
 
 // bind puts a token into a session, under a new id.

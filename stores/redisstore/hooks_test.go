@@ -8,12 +8,15 @@ import (
 	"net"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/redisstore"
 )
 
 // A hook counts what a client sends. The function before sees each command. If it returns
@@ -221,6 +224,81 @@ func TestBehindProxyOfServers(t *testing.T) {
 	}
 	if refused != 1 {
 		t.Errorf("%d scripts were refused, want 1: it is known then", refused)
+	}
+}
+
+// TestBehindProxyOfServersAtOnce makes the first calls of a client at the same time.
+func TestBehindProxyOfServersAtOnce(t *testing.T) {
+	client := openSingle(t)
+	set, _ := fresh(t, client)
+	const calls = 8
+	var arrived, done sync.WaitGroup
+	arrived.Add(calls)
+	var met atomic.Int64
+	client.AddHook(&hook{before: func(cmd redis.Cmder) bool {
+		n, _ := cmd.Args()[min(2, len(cmd.Args())-1)].(int)
+		if !strings.HasPrefix(cmd.Name(), "eval") || n < 2 || met.Add(1) > calls {
+			return false
+		}
+		arrived.Done()
+		arrived.Wait() // all of them ask before the first one knows
+		cmd.SetErr(crossSlot{})
+		return true
+	}})
+	for i := range calls {
+		done.Go(func() {
+			if err := creatingToken(set.Tokens, fmt.Sprintf("%032x", i))(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
+}
+
+// TestInterruptedIdentity stores an identity after a call that got no further than its first step.
+func TestInterruptedIdentity(t *testing.T) {
+	set, prefix := fresh(t, openSingle(t))
+	i := stores.Identity{Provider: "one", Subject: "carol", Owner: "users:7", Created: present(), LastUsed: present()}
+	known := i
+	known.Subject = "dave"
+	if err := set.Identities.CreateIdentity(t.Context(), known); err != nil { // teaches the server the scripts
+		t.Fatal(err)
+	}
+	scripts := 0
+	h := &hook{before: func(cmd redis.Cmder) bool {
+		if strings.HasPrefix(cmd.Name(), "eval") {
+			scripts++
+		}
+		if scripts > 1 {
+			cmd.SetErr(errors.New("the connection is lost"))
+		}
+		return scripts > 1
+	}}
+	broken := openSingle(t)
+	broken.AddHook(h)
+	ctx := t.Context()
+	if err := redisstore.New(broken, redisstore.WithPrefix(prefix)).Identities.CreateIdentity(ctx, i); err == nil {
+		t.Fatal("the identity was stored")
+	}
+	if _, found, err := set.Identities.FindIdentity(ctx, "one", "carol"); found || err != nil {
+		t.Errorf("found %v, error %v: it was never confirmed", found, err)
+	}
+	if used, err := set.Identities.UseIdentity(ctx, present(), i.Owner, "one", "carol", []byte("{}")); used || err != nil {
+		t.Errorf("used %v, error %v", used, err)
+	}
+	other := i
+	other.Owner = "users:8"
+	if err := set.Identities.CreateIdentity(ctx, other); !errors.Is(err, stores.ErrExists) {
+		t.Errorf("another user: error %v", err)
+	}
+	if err := set.Identities.CreateIdentity(ctx, i); err != nil {
+		t.Fatal(err)
+	}
+	if _, found, err := set.Identities.FindIdentity(ctx, "one", "carol"); !found || err != nil {
+		t.Errorf("found %v, error %v", found, err)
+	}
+	if list, err := set.Identities.IdentitiesOf(ctx, i.Owner); len(list) != 2 || err != nil {
+		t.Errorf("%d identities, error %v", len(list), err)
 	}
 }
 

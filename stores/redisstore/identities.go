@@ -86,7 +86,7 @@ func (s *identities) FindIdentity(ctx context.Context, provider, subject string)
 		return stores.Identity{}, false, fault(ctx, what, ctx.Err())
 	}
 	fields, err := s.client.HGetAll(ctx, s.key(provider, subject)).Result()
-	if err != nil || len(fields) == 0 {
+	if err != nil || len(fields) == 0 || fields["w"] != "" { // never confirmed
 		return stores.Identity{}, false, fault(ctx, what, err)
 	}
 	i, err := s.decode(fields)
@@ -155,8 +155,8 @@ func (s *identities) CreateIdentity(ctx context.Context, i stores.Identity) erro
 		return fmt.Errorf("redisstore: %s: %w", what, err)
 	}
 	key, name := s.key(i.Provider, i.Subject), hex.EncodeToString([]byte(nonce()))
-	created, err := s.yes(ctx, what, createIdentity, key, name, unconfirmed.Milliseconds(), "p", i.Provider, "s", i.Subject,
-		"o", i.Owner, "d", i.Data, "c", micro(i.Created), "u", micro(i.LastUsed))
+	created, err := s.yes(ctx, what, createIdentity, key, name, unconfirmed.Milliseconds(), i.Owner, "p", i.Provider,
+		"s", i.Subject, "d", i.Data, "c", micro(i.Created), "u", micro(i.LastUsed))
 	if err == nil && !created {
 		err = fmt.Errorf("redisstore: %s: %w", what, stores.ErrExists)
 	}
@@ -165,7 +165,11 @@ func (s *identities) CreateIdentity(ctx context.Context, i stores.Identity) erro
 	}
 	listed, err := s.enlist(ctx, i, name)
 	if err == nil && listed {
-		listed, err = s.yes(ctx, what, keepIdentity, key, name, "keep")
+		kept, err := s.yes(ctx, what, keepIdentity, key, name, "keep")
+		if err == nil && !kept {
+			err = fmt.Errorf("redisstore: %s: %w: another call has stored it meanwhile", what, stores.ErrExists)
+		}
+		return err
 	}
 	if err == nil && !listed {
 		_, err = s.yes(ctx, what, keepIdentity, key, name, "delete")

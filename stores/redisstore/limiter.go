@@ -52,7 +52,7 @@ func (l *limiter) Reserve(ctx context.Context, now time.Time, windows ...stores.
 	groups := l.group(windows)
 	if len(groups) == 1 {
 		got, err := l.reserveGroup(ctx, what, now, groups[0])
-		if l.splits(err) {
+		if l.splits(err, groups[0].keys) {
 			return l.Reserve(ctx, now, windows...)
 		}
 		if err != nil {

@@ -59,8 +59,8 @@ type core struct {
 // splits reports whether the error means that the client, which looks like one of a
 // single server, talks to several, as with a proxy in front of a cluster. The script was
 // then not run. From then on no script accesses two records.
-func (c *core) splits(err error) bool {
-	split := redis.HasErrorPrefix(err, "CROSSSLOT") && !c.apart.Load()
+func (c *core) splits(err error, keys []string) bool {
+	split := len(keys) > 1 && redis.HasErrorPrefix(err, "CROSSSLOT")
 	if split {
 		c.apart.Store(true)
 	}

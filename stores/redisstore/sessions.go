@@ -255,7 +255,7 @@ func (s *sessions) listed(
 			keys = append(keys, s.ownerKey(owner))
 		}
 		got, err := s.run(ctx, what, joined, keys, append(l.args(), args...)...)
-		if !s.splits(err) {
+		if !s.splits(err, keys) {
 			answers, _ := got.([]any)
 			if err != nil || len(answers) != len(keys) {
 				return nil, nil, errors.Join(err, fault(ctx, what, ctx.Err()))

@@ -73,8 +73,9 @@ func (s *tokens) add(ctx context.Context, n *newToken, limit stores.FamilyLimit)
 			refuse = "1"
 		}
 		args := slices.Concat([]any{refuse}, listing, n.args())
-		got, err := s.run(ctx, createWhat, createListedToken, append(index, s.keysOf(n.Family)...), args...)
-		if !s.splits(err) {
+		keys := append(index, s.keysOf(n.Family)...)
+		got, err := s.run(ctx, createWhat, createListedToken, keys, args...)
+		if !s.splits(err, keys) {
 			return s.answer(got, err, n, 1)
 		}
 	}

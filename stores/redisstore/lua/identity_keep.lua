@@ -6,5 +6,6 @@ end
 if ARGV[2] == 'delete' then
   return redis.call('DEL', KEYS[1])
 end
+redis.call('HDEL', KEYS[1], 'w')
 redis.call('PERSIST', KEYS[1])
 return 1
