@@ -124,13 +124,13 @@ func (o *OneTime) isOf(t stores.Token, purpose string) bool {
 // useStranger uses up a login of an address that had no user when it was asked for. Its record is made
 // only now, by the person who proved to read mail there.
 func (o *OneTime) useStranger(ctx context.Context, a asked) (factor.Proved, error) {
-	if !a.strangers {
+	s := o.s
+	now, end := s.Env.Now(), a.made.Add(factor.OneTimeLifetime)
+	if !a.strangers || !now.Before(end) { // what is sealed opens a moment longer than the record says that it was used
 		return factor.Proved{}, autherr.ErrInvalidLink
 	}
-	s := o.s
 	ctx, span := o.r.Span(context.WithoutCancel(ctx))
 	defer span.End()
-	now, end := s.Env.Now(), a.made.Add(factor.OneTimeLifetime)
 	first, err := s.Tokens.Claim(ctx, stores.Token{
 		ID: a.id, Family: a.family, Kind: stores.OneTime, Digest: opaque.New().Digest(),
 		Created: now, Expires: end, FamilyExpires: end,
