@@ -25,11 +25,11 @@ func (f *Feature) Endpoints() []routes.Endpoint {
 		name := p.Name()
 		list = append(list,
 			routes.Endpoint{Route: routes.Route("POST /auth/" + name), ID: "logInBy_" + name, Tag: tag,
-				Summary: "Get the address at which to log in by " + p.Title() + ".", Input: struct {
+				Summary: "Get the URL at which to log in by " + p.Title() + ".", Input: struct {
 					For string `json:"for,omitempty"`
 				}{}, Success: map[int]any{200: address{}}},
 			routes.Endpoint{Route: routes.Route("POST /auth/" + name + "/logout"), ID: "logOutOf_" + name, Tag: tag,
-				Summary: "Log out here, and get the address at which to log out of " + p.Title() + ".", Success: map[int]any{200: address{}}})
+				Summary: "Log out here, and get the URL at which to log out of " + p.Title() + ".", Success: map[int]any{200: address{}}})
 		if f.tokenGuard() != "" {
 			list = append(list, routes.Endpoint{Route: routes.Route("POST /social/" + name + "/token"), ID: "issueTokensBy_" + name, Tag: tag,
 				Guesses: true, Summary: "Get tokens for what " + p.Title() + " gave an app.", Input: struct {
