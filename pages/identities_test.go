@@ -105,6 +105,6 @@ func TestSignInPageHasButtons(t *testing.T) {
 	c.Header.Set("Accept-Language", "de")
 	wants(t, c.Get("/login").Want(t, 200), "Weiter mit The <Site>")
 	visitSite(t, c, "login", "2").WantRedirect(t, "/login?social=social_link_required")
-	wants(t, c.Get("/login").Want(t, 200), "Zu dieser Adresse gibt es schon ein Konto.")
-	lacks(t, c.Get("/login").Want(t, 200), "Zu dieser Adresse") // once
+	wants(t, c.Get("/login").Want(t, 200), "Zu dieser E-Mail-Adresse gibt es schon ein Konto.")
+	lacks(t, c.Get("/login").Want(t, 200), "Zu dieser E-Mail-Adresse") // once
 }
