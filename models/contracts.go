@@ -173,6 +173,16 @@ type LoginFields interface {
 	LoginFields() []string
 }
 
+// Supporter is the optional capability of a provider whose methods do not all work with every user
+// type. A provider without it supports what it has methods for.
+type Supporter interface {
+	// SupportsEmail reports whether EmailVerifier and EmailChanger work: users have an email address
+	// and a field that says when it was verified.
+	SupportsEmail() bool
+	// SupportsStamp reports whether StampChanger works: users have a security stamp.
+	SupportsStamp() bool
+}
+
 // IdentifierSetter is the optional capability of a provider that sets further identifiers of a new
 // user, such as a user name. A registration sets those that it has a field of the same name for.
 // Users who are not looked up by "email" need it to be registered.

@@ -232,3 +232,39 @@ func TestRegisterFieldsAreIdentifiers(t *testing.T) {
 		a.Client().Form("/register", form.Encode()).WantField(t, "username")
 	})
 }
+
+// member is a user with a login name and a password, and nothing else.
+type member struct {
+	Handle string `gorm:"primaryKey;size:64"`
+	Login  string `gorm:"size:254;not null;uniqueIndex"`
+	Hash   string `gorm:"size:255;not null"`
+}
+
+func (m *member) AuthID() string       { return m.Handle }
+func (m *member) AuthPassword() string { return m.Hash }
+
+// TestRoutesOfUsersWithoutAddress mounts nothing that could only answer with an error.
+func TestRoutesOfUsersWithoutAddress(t *testing.T) {
+	b := testapp.SQLite(t)
+	if err := b.DB.AutoMigrate(&member{}); err != nil {
+		t.Fatal(err)
+	}
+	users := gormstore.Users[member](b.DB, gormstore.WithIdentifier("login", "Login"), gormstore.WithPasswordField("Hash"))
+	a := testapp.New(t, b, testapp.Configure(func(c *ginauth.Config) { c.Users = users }),
+		testapp.OnlyRoutes(func(a *testapp.App, r *gin.Engine) { routes.Mount(r, a.Manager, routes.Options{}) }))
+	if can, _ := a.Capabilities("web"); can.VerifyEmail || can.ChangeEmail || can.ChangeStamp {
+		t.Errorf("%+v", can)
+	}
+	c := a.Client()
+	for route, status := range map[routes.Route]int{
+		routes.VerifyEmail: 404, routes.ResendVerification: 404, routes.ChangeEmail: 404, routes.LogoutDevices: 405, routes.Me: 401,
+	} {
+		method, path, _ := strings.Cut(string(route), " ")
+		if r := c.Call(method, path, map[string]string{}); r.StatusCode != status && (status != 405 || r.StatusCode != 404) {
+			t.Errorf("%s: %d, want %d", route, r.StatusCode, status)
+		}
+	}
+	if can, _ := testapp.New(t, testapp.SQLite(t)).Capabilities("web"); !can.VerifyEmail || !can.ChangeEmail || !can.ChangeStamp {
+		t.Errorf("models.User: %+v", can)
+	}
+}

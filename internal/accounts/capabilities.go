@@ -16,6 +16,11 @@ func Capabilities(rm *realm.Realm) (can config.Capabilities) {
 	_, can.ChangeEmail = rm.Users.(models.EmailChanger)
 	_, can.ChangePassword = rm.Users.(models.PasswordChanger)
 	_, can.ChangeStamp = rm.Users.(models.StampChanger)
+	if s, ok := rm.Users.(models.Supporter); ok {
+		email := s.SupportsEmail()
+		can.VerifyEmail, can.ChangeEmail = can.VerifyEmail && email, can.ChangeEmail && email
+		can.ChangeStamp = can.ChangeStamp && s.SupportsStamp()
+	}
 	return can
 }
 

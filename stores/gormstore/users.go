@@ -113,6 +113,15 @@ func (s *UserStore[U, P]) CanonicalIdentifier(field, value string) (string, erro
 	return "", err
 }
 
+// SupportsEmail reports whether the model has an email address and a field for the time at which it
+// was verified.
+func (s *UserStore[U, P]) SupportsEmail() bool {
+	return s.fields.address != nil && s.fields.verified != nil
+}
+
+// SupportsStamp reports whether the model has a field for the security stamp.
+func (s *UserStore[U, P]) SupportsStamp() bool { return s.fields.stamp != nil }
+
 // LoginFields returns the credentials by which users are looked up: those of WithLogin, and then
 // those of WithIdentifier.
 func (s *UserStore[U, P]) LoginFields() []string {
