@@ -1,7 +1,9 @@
 package recovery_test
 
 import (
+	"context"
 	"encoding/json"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/ginauth/ginauth/features/totp"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
 )
 
 // fullApp is an application with recovery codes beside an authenticator app and passkeys.
@@ -150,4 +153,41 @@ func TestCodesOfAFormerUser(t *testing.T) {
 	}
 	fresh := a.make(t, c)
 	a.answer(t, "eve@example.com", testapp.Password, fresh[0]).Want(t, 200)
+}
+
+// heldFactors holds the storing of codes.
+type heldFactors struct {
+	stores.Factors
+	hold *testapp.Hold
+	on   atomic.Bool
+}
+
+func (h *heldFactors) ReplaceFactors(ctx context.Context, owner, kind string, factors []stores.Factor) error {
+	if kind == "recovery" && len(factors) > 0 && h.on.CompareAndSwap(true, false) {
+		h.hold.Wait()
+	}
+	return h.Factors.ReplaceFactors(ctx, owner, kind, factors)
+}
+
+// TestNoCodesAfterReset makes codes while the factors of the user are reset: none are left.
+func TestNoCodesAfterReset(t *testing.T) {
+	b := testapp.Memory(t)
+	held := &heldFactors{Factors: b.Set.Factors, hold: testapp.NewHold()}
+	b.Set.Factors = held
+	a := full(t, b)
+	c := a.LoggedIn(testapp.Alice)
+	a.enrol(t, c)
+	held.on.Store(true)
+	done := make(chan *testapp.Response)
+	go func() { done <- c.Copy().Post("/recovery-codes", nil) }()
+	held.hold.Arrived()
+	if err := a.ResetFactors(t.Context(), "web", a.Alice.AuthID()); err != nil {
+		t.Fatal(err)
+	}
+	held.hold.Release()
+	(<-done).Want(t, 401)
+	found, err := b.Set.Factors.FactorsOf(t.Context(), a.Owner("web", a.Alice.AuthID()))
+	if err != nil || len(found) != 0 {
+		t.Errorf("%d factors are left, %v", len(found), err)
+	}
 }

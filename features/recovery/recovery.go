@@ -130,9 +130,21 @@ func (f *Feature) Regenerate(ctx context.Context, a *ginauth.Authenticator) ([]s
 	if err := f.store.ReplaceFactors(ctx, bound.Owner, Name, factors); err != nil {
 		return nil, ginauth.Unavailable("store recovery codes", err)
 	}
+	if err := a.StillSame(ctx); err != nil { // as after Manager.ResetFactors, which may have been before
+		return nil, errors.Join(err, f.remove(context.WithoutCancel(ctx), factors))
+	}
 	f.auth.Dispatch(ctx, Regenerated{a.EventMeta(u.AuthID())})
 	a.TellFactor(ctx, u, mail.CodesReplaced)
 	return codes, nil
+}
+
+// remove removes codes.
+func (f *Feature) remove(ctx context.Context, codes []stores.Factor) (err error) {
+	for _, code := range codes {
+		_, deleteErr := f.store.DeleteFactor(ctx, code.Owner, Name, code.ID)
+		err = errors.Join(err, deleteErr)
+	}
+	return ginauth.Unavailable("delete recovery codes", err)
 }
 
 // grouped returns a code as people read it.
