@@ -1,6 +1,7 @@
 package ginauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -227,11 +228,8 @@ func (m *Manager) requireUser(check func(context.Context, *requestState, models.
 		m.handle(c, func(x *requestState) error {
 			ctx := c.Request.Context()
 			u, err := x.auth.User(ctx)
-			switch {
-			case err != nil:
-				return err
-			case u == nil:
-				return ErrUnauthenticated
+			if err != nil || u == nil {
+				return cmp.Or(err, ErrUnauthenticated)
 			}
 			return check(ctx, x, u)
 		})

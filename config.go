@@ -68,10 +68,9 @@ type Config struct {
 	// not have happened, and the client has to repeat it. A login waits 7 times for an SQL server, a change of
 	// the password 17 times: set a longer time for a server that is over 40 ms away.
 	//
-	// Methods of the Manager and of a Broker belong to a request if their context comes from
-	// Authenticator.EventContext. Otherwise what they do before and after hashing has this time each. So has each
-	// call of Authenticator.Authorize and of Passwords.Breached, and the end of a login whose token was replayed.
-	// Default 1 s.
+	// Methods of the Manager and of a Broker belong to a request if their context comes from Authenticator.EventContext.
+	// Otherwise what they do before and after hashing has this time each. So has each call of Authenticator.Authorize and of
+	// Passwords.Breached, and the end of a login whose token was replayed. Default 1 s.
 	StoreTimeout time.Duration
 	// TrustedProxies are the addresses of the proxies before the application, as in "10.0.0.0/8" or "::1", and "unix"
 	// for one that connects by a Unix socket. The client's address is then the last one in Forwarded (RFC 7239) or

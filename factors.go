@@ -42,10 +42,7 @@ func (a *Authenticator) decide(ctx context.Context, p *proof) ([]string, error) 
 // it before Auth, on routes that enrol a factor, confirm the password or log out, and do nothing else.
 func (m *Manager) AllowEnrolment() gin.HandlerFunc {
 	return func(c *gin.Context) {
-		m.handle(c, func(x *requestState) error {
-			x.AllowEnrolling()
-			return nil
-		})
+		m.handle(c, func(x *requestState) error { x.AllowEnrolling(); return nil })
 	}
 }
 
@@ -98,8 +95,7 @@ func (a *Authenticator) sessionOf(g *guardEntry) (*session.Session, error) {
 	return &a.x.session.s, nil
 }
 
-// PendingLogin returns the pending login of the request's session, without its token. It returns nil if there is none.
-// The error wraps ErrUnavailable.
+// PendingLogin returns the pending login of the request's session, without its token, or nil. The error wraps ErrUnavailable.
 func (a *Authenticator) PendingLogin(ctx context.Context) (*PendingLogin, error) {
 	f, err := a.findPending(ctx, "")
 	if err != nil {
@@ -158,9 +154,8 @@ func (a *Authenticator) AnswerChallenge(
 	return res, err
 }
 
-// EndOtherLogins ends all logins of the request's user but this one, for a feature that changed what the account is
-// secured by. The feature has asked for a fresh proof. Proved names the factor that the user has proved just now, at its
-// enrolment, and which counts for this login. The errors are those of LogoutOtherDevices.
+// EndOtherLogins ends all logins of the request's user but this one, for a feature that changed what secures the account, after
+// a fresh proof. Proved names the factor that was enrolled, and so proved, just now. The errors are those of LogoutOtherDevices.
 func (a *Authenticator) EndOtherLogins(ctx context.Context, proved ...string) (*LoginResult, error) {
 	u, err := a.ownUser(ctx)
 	if err != nil {
@@ -175,6 +170,18 @@ func (a *Authenticator) EndOtherLogins(ctx context.Context, proved ...string) (*
 			p.Second = factor.ProofOf(a.x.m.features.challenges, name, a.x.Now())
 		}
 	})
+}
+
+// StillSame returns ErrSessionEnded if the request's user has another security stamp by now, or is disabled or gone. A feature
+// asks after it has stored something for the user, and deletes it then. The other errors are those of LogoutOtherDevices.
+func (a *Authenticator) StillSame(ctx context.Context) error {
+	ctx, span := a.x.Span(context.WithoutCancel(ctx))
+	defer span.End()
+	u, err := a.ownUser(ctx)
+	if err == nil {
+		err = a.current().realm.StillSame(ctx, u)
+	}
+	return err
 }
 
 // TellFactor sends the user a mail of the kind mail.FactorChanged, if there is a Mailer. What is one of its constants.
@@ -243,8 +250,7 @@ func (a *Authenticator) completePending(ctx context.Context, f *pending.Found, s
 	return a.logIn(ctx, p)
 }
 
-// proofs returns what the request's login was proved by, then and later. Without atLogin it leaves out what the login of an
-// access token was proved by.
+// proofs returns what the request's login was proved by, then and later; for an access token later only, unless atLogin is set.
 func (a *Authenticator) proofs(ctx context.Context, u models.Authenticatable, atLogin bool) (factor.Proofs, error) {
 	token, err := a.Token(ctx)
 	if err != nil || token == nil || token.family == "" {

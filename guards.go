@@ -70,8 +70,7 @@ type GuardConfig struct {
 	Realm string
 	// LoginPage and Home are the guard's pages in place of Pages.Login and Pages.Home.
 	LoginPage, Home string
-	// New makes the guard: JWTGuard, TokenGuard, or one of the application's own. Default: a guard that reads the
-	// session.
+	// New makes the guard: JWTGuard, TokenGuard, or one of the application's own. Default: a guard that reads the session.
 	New func(GuardSetup) (Guard, error)
 }
 

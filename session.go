@@ -112,8 +112,7 @@ func (s *Session) Token() (string, error) { return s.s.Token() }
 // ValidToken reports, in constant time, whether token is this session's form token.
 func (s *Session) ValidToken(token string) bool { return s.s.ValidToken(token) }
 
-// Save stores the changes of a session that Manager.Session opened. Afterwards the session can only be read. The
-// errors wrap ErrSessionEnded, ErrConflict, ErrUnavailable, or errors.ErrUnsupported for a session that lives in its
-// cookie, which only a response can send. A session of a request is stored by its response: Save then only reports
-// what has failed so far.
+// Save stores the changes of a session that Manager.Session opened. Afterwards the session can only be read. The errors wrap
+// ErrSessionEnded, ErrConflict, ErrUnavailable, or errors.ErrUnsupported for a session that lives in its cookie, which only
+// a response can send. A session of a request is stored by its response: Save then only reports what has failed so far.
 func (s *Session) Save(ctx context.Context) error { return s.s.Save(ctx) }

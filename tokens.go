@@ -33,8 +33,7 @@ type TokenInfo struct {
 	Kind string
 	// ID names the token. It is not a secret.
 	ID string
-	// Scoped says that the token may be used for its Abilities only. Other tokens stand for a login, as a session
-	// does.
+	// Scoped says that the token may be used for its Abilities only. Other tokens stand for a login, as a session does.
 	Scoped    bool
 	Abilities []string
 

@@ -71,20 +71,44 @@ func (f *Feature) Rename(ctx context.Context, a *ginauth.Authenticator, id, name
 	return &Signals{User: f.signals(acc, u).User}, nil
 }
 
-// Delete removes a passkey of the request's user, and returns what to tell the browser. The user is told by mail. The
-// errors are ginauth.ErrNotFound if the user has no such passkey, ErrLastWayIn, and ginauth.ErrUnavailable. Put the
-// middleware RequireLevel before it.
-func (f *Feature) Delete(ctx context.Context, a *ginauth.Authenticator, id string) (*Signals, error) {
+// Delete removes a passkey of the request's user, and returns what to tell the browser. All other logins of the user end: they
+// may have been made by it. The result has the new tokens of a login by tokens. The user is told by mail. The errors are
+// ginauth.ErrNotFound if the user has no such passkey, ErrLastWayIn, ginauth.ErrUnavailable, and those of
+// Authenticator.EndOtherLogins. Put the middleware RequireLevel before it.
+func (f *Feature) Delete(ctx context.Context, a *ginauth.Authenticator, id string) (*Signals, *ginauth.LoginResult, error) {
 	u, err := routes.Owner(ctx, a)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	otherwise, err := f.otherwise(ctx, u)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	// What replaces this factor looks what else there is while the factor still is: recovery codes go on beside the others.
+	if _, err := a.Factors(ctx, u); err != nil {
+		return nil, nil, err
 	}
 	owner := a.Owner(u)
-	var left *account
+	left, err := f.beginRemoval(ctx, owner, u, id, otherwise)
+	if err != nil {
+		return nil, nil, err
+	}
+	lasting := context.WithoutCancel(ctx)
+	switch ok, err := f.remove(lasting, owner, id, left.find(id).ID); {
+	case err != nil:
+		return nil, nil, err
+	case !ok:
+		return nil, nil, ginauth.ErrNotFound
+	}
+	f.auth.Dispatch(ctx, Removed{a.EventMeta(u.AuthID()), id})
+	a.TellFactor(ctx, u, mail.PasskeyRemoved)
+	res, err := a.EndOtherLogins(lasting)
+	return f.signals(left.without(id), u), res, err
+}
+
+// beginRemoval records that a passkey is removed, and returns the account before. The error is ErrLastWayIn if it is the last
+// way in.
+func (f *Feature) beginRemoval(ctx context.Context, owner string, u models.Authenticatable, id string, otherwise bool) (before *account, err error) {
 	err = f.update(ctx, owner, u, func(acc *account) error {
 		if acc.find(id) == nil {
 			return ginauth.ErrNotFound
@@ -96,22 +120,10 @@ func (f *Feature) Delete(ctx context.Context, a *ginauth.Authenticator, id strin
 		if len(acc.usable(f.now())) == 0 && !otherwise {
 			return ErrLastWayIn
 		}
-		left = acc
+		before = acc
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	switch ok, err := f.store.DeleteFactor(ctx, owner, Name, id); {
-	case err != nil:
-		return nil, ginauth.Unavailable("delete passkey", err)
-	case !ok:
-		return nil, ginauth.ErrNotFound
-	}
-	f.release(ctx, owner, left.find(id).ID)
-	f.auth.Dispatch(ctx, Removed{a.EventMeta(u.AuthID()), id})
-	a.TellFactor(ctx, u, mail.PasskeyRemoved)
-	return f.signals(left.without(id), u), nil
+	return before, err
 }
 
 // ErrLastWayIn means that a passkey was not removed, because the user could not log in any more. Abort responds with 409.

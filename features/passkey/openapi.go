@@ -25,6 +25,10 @@ type (
 	signalsBody struct {
 		Signals *Signals `json:"signals"`
 	}
+	deletedBody struct {
+		signalsBody
+		Tokens ginauth.TokenPair `json:"tokens,omitzero"`
+	}
 )
 
 // Endpoints describes the endpoints for routes.OpenAPI.
@@ -61,10 +65,19 @@ func (f *Feature) Endpoints() []routes.Endpoint {
 			}{}, 204: nil}},
 		{Route: "PATCH /passkeys/:id", ID: "renamePasskey", Summary: "Rename a passkey.", Users: true, Input: nameInput{},
 			Success: map[int]any{200: signalsBody{}}},
-		{Route: "DELETE /passkeys/:id", ID: "deletePasskey", Summary: "Delete a passkey.", Users: true, Success: map[int]any{200: signalsBody{}}},
+		{Route: "DELETE /passkeys/:id", ID: "deletePasskey", Summary: "Delete a passkey.", Users: true, Success: map[int]any{200: deletedBody{}}},
 		{Route: "GET /passkeys.js", ID: "passkeyScript", Summary: "Get the script for pages.", Media: "text/javascript",
 			Success: map[int]any{200: ""}},
 	}
+	list = append(list, f.loginEndpoints()...)
+	for i := range list {
+		list[i].Tag, list[i].OnlyJSON = "passkeys", true
+	}
+	return list
+}
+
+// loginEndpoints describes the endpoints that log in by a passkey alone.
+func (f *Feature) loginEndpoints() (list []routes.Endpoint) {
 	for _, guard := range routes.FeatureGuards(f.auth, f.options.Guards) {
 		can, _ := f.auth.Capabilities(guard)
 		e := routes.Endpoint{Route: "POST /login/passkey", ID: "logInByPasskey", Summary: "Log in by a passkey and start a session.",
@@ -83,9 +96,6 @@ func (f *Feature) Endpoints() []routes.Endpoint {
 			Remember bool `json:"remember,omitempty"`
 		}{}
 		list = append(list, e)
-	}
-	for i := range list {
-		list[i].Tag, list[i].OnlyJSON = "passkeys", true
 	}
 	return list
 }

@@ -120,7 +120,7 @@ func (f *Feature) Setup(s *ginauth.Setup) error {
 		return err
 	}
 	f.rp, err = f.relyingParty()
-	s.Challenge(ginauth.Challenge{Name: Name, Methods: []string{"swk", "user"}, Has: f.has})
+	s.Challenge(ginauth.Challenge{Name: Name, Methods: []string{"swk", "user"}, Has: f.has, Reset: f.reset})
 	s.BeforeLogin(f.checkUser)
 	return err
 }

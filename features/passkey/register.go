@@ -89,7 +89,7 @@ func (f *Feature) mayRegister(ctx context.Context, a *ginauth.Authenticator, u m
 // Register completes a registration. After the first passkey all other logins of the user end, and the result has the new
 // tokens of a login by tokens. The user is told by mail. The errors are *InputError if the ceremony is not one of the user's
 // of the last 5 minutes, or the credential is not acceptable; one wrapping ginauth.ErrConflict if the passkey is
-// registered, also by another user; and those of BeginRegistration and Authenticator.EndOtherLogins.
+// registered, also by another user; and those of BeginRegistration, Authenticator.EndOtherLogins and Authenticator.StillSame.
 func (f *Feature) Register(ctx context.Context, a *ginauth.Authenticator, r Response) (*Passkey, *ginauth.LoginResult, error) {
 	u, err := routes.Owner(ctx, a)
 	if err != nil {
@@ -108,20 +108,22 @@ func (f *Feature) Register(ctx context.Context, a *ginauth.Authenticator, r Resp
 		return nil, nil, err
 	}
 	first, handle, err := f.reserve(ctx, owner, u, &c, made)
-	if err == nil {
-		err = f.create(ctx, owner, handle, made)
-	}
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := f.create(ctx, owner, handle, made); err != nil {
+		return nil, nil, errors.Join(err, f.releaseHandle(context.WithoutCancel(ctx), owner, made.record))
+	}
 	res := &ginauth.LoginResult{User: u}
 	if first {
-		if res, err = a.EndOtherLogins(ctx, Name); err != nil {
-			// Without it, somebody who is logged in elsewhere would keep a login that proved one factor.
-			_, undo := f.store.DeleteFactor(context.WithoutCancel(ctx), owner, Name, made.record)
-			f.release(ctx, owner, made.ID)
-			return nil, nil, errors.Join(err, undo)
-		}
+		// Without it, somebody who is logged in elsewhere would keep a login that proved one factor.
+		res, err = a.EndOtherLogins(ctx, Name)
+	} else {
+		err = a.StillSame(ctx) // Manager.ResetFactors may have been before
+	}
+	if err != nil {
+		_, undo := f.remove(context.WithoutCancel(ctx), owner, made.record, made.ID)
+		return nil, nil, errors.Join(err, undo)
 	}
 	f.auth.Dispatch(ctx, Registered{a.EventMeta(u.AuthID()), made.record, made.Name})
 	a.TellFactor(ctx, u, mail.PasskeyAdded)
@@ -235,6 +237,59 @@ func (f *Feature) claim(ctx context.Context, owner, provider, subject string) er
 // release deletes the identity of a passkey that is gone. If that fails, nobody else can register the passkey.
 func (f *Feature) release(ctx context.Context, owner string, id []byte) {
 	_, _ = f.identities.DeleteIdentity(context.WithoutCancel(ctx), owner, idProvider, digestOf(id))
+}
+
+// remove deletes a passkey with its identities. It reports whether there was one.
+func (f *Feature) remove(ctx context.Context, owner, record string, id []byte) (bool, error) {
+	ok, err := f.store.DeleteFactor(ctx, owner, Name, record)
+	if err != nil || !ok {
+		return false, ginauth.Unavailable("delete passkey", err)
+	}
+	f.release(ctx, owner, id)
+	return true, f.releaseHandle(ctx, owner, record)
+}
+
+// releaseHandle deletes the identity that is the handle of a user, if the user has no passkey. Others take it for a way to log
+// in. A registration of which the removed record is not has claimed the handle or will do so: it began before the second look,
+// which claims the handle for it, or claims it after that.
+func (f *Feature) releaseHandle(ctx context.Context, owner string, removed ...string) error {
+	acc, err := f.load(ctx, owner)
+	if err != nil || acc.user == nil || acc.needsHandle(f.now(), removed) {
+		return err
+	}
+	subject := subjectOf(acc.user.Handle)
+	if _, err := f.identities.DeleteIdentity(ctx, owner, Name, subject); err != nil {
+		return ginauth.Unavailable("delete handle of passkey user", err)
+	}
+	again, err := f.load(ctx, owner)
+	if err != nil || again.user == nil || !bytes.Equal(again.user.Handle, acc.user.Handle) || !again.needsHandle(f.now(), removed) {
+		return err
+	}
+	return f.claim(ctx, owner, Name, subject)
+}
+
+// needsHandle reports whether there is a passkey, or a registration of another one than those that were removed may go on.
+func (a *account) needsHandle(now time.Time, removed []string) bool {
+	return len(a.passkeys) > 0 || slices.ContainsFunc(a.user.Changes, func(c change) bool {
+		return !c.Removal && now.Sub(time.Unix(c.At, 0)) <= changeTime && !slices.Contains(removed, c.ID)
+	})
+}
+
+// reset removes all passkeys of a user, for Manager.ResetFactors.
+func (f *Feature) reset(ctx context.Context, owner string) error {
+	acc, err := f.load(ctx, owner)
+	if err != nil {
+		return err
+	}
+	if err := f.store.ReplaceFactors(ctx, owner, Name, nil); err != nil {
+		return ginauth.Unavailable("delete passkeys", err)
+	}
+	removed := make([]string, len(acc.passkeys))
+	for i, c := range acc.passkeys {
+		removed[i] = c.record
+		f.release(ctx, owner, c.ID)
+	}
+	return f.releaseHandle(ctx, owner, removed...)
 }
 
 // transports are those of WebAuthn level 3, 5.8.4. What else a client sends is not stored.

@@ -23,15 +23,18 @@ import (
 //	POST   /passkeys/confirm/options      200 {"ceremony", "publicKey"}
 //	POST   /passkeys/confirm              {ceremony, credential}  204, or 200 {"next"} in a session; for RequireLevel
 //	PATCH  /passkeys/:id                  {name}  200 {"signals"}. POST /passkeys/:id/rename does the same
-//	DELETE /passkeys/:id                  200 {"signals"}; needs a second factor of the last 15 minutes. POST
-//	                                      /passkeys/:id/delete does the same
+//	DELETE /passkeys/:id                  200 {"signals", "tokens"}; needs a second factor of the last 15 minutes.
+//	                                      POST /passkeys/:id/delete does the same
 //	GET    /passkeys.js                   the script for pages
+//
+// POST /login/passkey/options with an identifier is limited by Config.Throttle.Address for each IP address.
 //
 // Browsers get a page from GET /passkeys where package pages is mounted, and the two POST with an id accept forms. It
 // panics if there is no guard of Options.Guards.
 func (f *Feature) Mount(group routes.Router) {
 	guards := routes.FeatureGuards(f.auth, f.options.Guards)
-	m := mount{f, group, f.auth.StartSession(), f.auth.Auth(guards...)}
+	var standard ginauth.Limit
+	m := mount{f, group, f.auth.StartSession(), f.auth.Auth(guards...), f.auth.ThrottleRequests("passkey-options", standard)}
 	m.logins(guards)
 	m.own()
 	group.GET("/passkeys.js", ginauth.Public(), serveScript)
@@ -42,6 +45,7 @@ type mount struct {
 	*Feature
 	group        routes.Router
 	start, users gin.HandlerFunc
+	named        gin.HandlerFunc // limits ceremonies for a user whom a client names
 }
 
 // logins adds the endpoints of users who are not logged in yet.
@@ -110,6 +114,11 @@ func (m mount) beginLogin(c *gin.Context) {
 	if err != nil {
 		ginauth.Abort(c, err)
 		return
+	}
+	if in.Identifier != "" && m.options.Users != nil { // without one nothing is looked up, and every page of logins asks
+		if m.named(c); c.IsAborted() {
+			return
+		}
 	}
 	ceremony, err := m.BeginLogin(c.Request.Context(), ginauth.From(c), in.Identifier)
 	show(c, ceremony, err)
@@ -249,6 +258,10 @@ func (m mount) rename(c *gin.Context) {
 }
 
 func (m mount) delete(c *gin.Context) {
-	signals, err := m.Delete(c.Request.Context(), ginauth.From(c), c.Param("id"))
-	routes.Answer(c, routes.Response{Status: http.StatusOK, Body: gin.H{"signals": signals}, Err: err})
+	signals, res, err := m.Delete(c.Request.Context(), ginauth.From(c), c.Param("id"))
+	body := gin.H{"signals": signals}
+	if err == nil && res.Tokens != nil {
+		body["tokens"] = res.Tokens
+	}
+	routes.Answer(c, routes.Response{Status: http.StatusOK, Body: body, Err: err})
 }

@@ -202,6 +202,9 @@ func (f *Feature) ensure(ctx context.Context, owner string, u models.Authenticat
 			return acc, err // a parallel request was first
 		}
 		// What there is belongs to a former user.
+		if err = f.reset(ctx, owner); err != nil {
+			return nil, err
+		}
 		err = f.store.ReplaceFactors(ctx, owner, Name, nil)
 		err = errors.Join(err, f.store.ReplaceFactors(ctx, owner, userKind, []stores.Factor{record}))
 	}

@@ -13,7 +13,10 @@ import (
 	"encoding/base32"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/text/unicode/norm"
@@ -52,6 +55,7 @@ type Feature struct {
 	auth    *ginauth.Manager
 	store   stores.Factors
 	now     func() time.Time
+	kinds   func() []string
 }
 
 // New returns the feature.
@@ -66,18 +70,19 @@ func (f *Feature) Setup(s *ginauth.Setup) error {
 	if f.store == nil {
 		return errors.New("Config.Stores.Factors is missing; package memstore, gormstore or redisstore has one")
 	}
+	f.kinds = sync.OnceValue(f.findKinds)
 	s.Challenge(ginauth.Challenge{Name: Name, Backup: true, Methods: []string{"otp"}, Has: f.has})
 	return nil
 }
 
-func (f *Feature) has(ctx context.Context, owner string, _ models.Authenticatable) (bool, error) {
-	left, err := f.left(ctx, owner)
+func (f *Feature) has(ctx context.Context, owner string, u models.Authenticatable) (bool, error) {
+	left, err := f.left(ctx, owner, u)
 	return left > 0, err
 }
 
-func (f *Feature) left(ctx context.Context, owner string) (int, error) {
-	found, err := f.store.FactorsOf(ctx, owner, Name)
-	return len(found), ginauth.Unavailable("find recovery codes", err)
+func (f *Feature) left(ctx context.Context, owner string, u models.Authenticatable) (int, error) {
+	codes, err := f.usable(ctx, owner, u)
+	return len(codes), err
 }
 
 // Left returns how many unused codes the request's user has. The errors are ginauth.ErrUnauthenticated,
@@ -87,12 +92,17 @@ func (f *Feature) Left(ctx context.Context, a *ginauth.Authenticator) (int, erro
 	if err != nil {
 		return 0, err
 	}
-	return f.left(ctx, a.Owner(u))
+	return f.left(ctx, a.Owner(u), u)
 }
 
+// ErrNoFactor means that no codes were made, because the user has no factor that they could replace. Abort responds with
+// 409.
+var ErrNoFactor = fmt.Errorf("recovery: the user has no other second factor: %w", ginauth.ErrConflict)
+
 // Regenerate makes new codes for the request's user in place of all former ones, and returns them, this once. The user
-// is told by mail. The errors are those of Left, ginauth.ErrEmailNotVerified, and *autherr.StepUpError if
-// Authenticator.MayChangeFactors refuses the login. Put the middleware ConfirmPassword before it.
+// is told by mail. The errors are those of Left, ginauth.ErrEmailNotVerified, ErrNoFactor, *autherr.StepUpError if
+// Authenticator.MayChangeFactors refuses the login, and ginauth.ErrSessionEnded if the login ended meanwhile. Put the
+// middleware ConfirmPassword before it.
 func (f *Feature) Regenerate(ctx context.Context, a *ginauth.Authenticator) ([]string, error) {
 	u, err := routes.Owner(ctx, a)
 	if err != nil {
@@ -104,22 +114,37 @@ func (f *Feature) Regenerate(ctx context.Context, a *ginauth.Authenticator) ([]s
 	if err := a.MayChangeFactors(ctx); err != nil {
 		return nil, err
 	}
-	owner := a.Owner(u)
+	bound, err := f.bind(ctx, a, u)
+	if err != nil {
+		return nil, err
+	}
 	codes := make([]string, Count)
 	factors := make([]stores.Factor, Count)
 	for i := range codes {
 		var raw [codeSize]byte
 		_, _ = rand.Read(raw[:])
 		plain := base32.StdEncoding.EncodeToString(raw[:])
-		codes[i] = grouped(plain)
-		factors[i] = stores.Factor{Owner: owner, Kind: Name, ID: idOf(owner, plain), Created: f.now()}
+		codes[i], factors[i] = grouped(plain), bound
+		factors[i].ID = idOf(bound.Owner, plain)
 	}
-	if err := f.store.ReplaceFactors(ctx, owner, Name, factors); err != nil {
+	if err := f.store.ReplaceFactors(ctx, bound.Owner, Name, factors); err != nil {
 		return nil, ginauth.Unavailable("store recovery codes", err)
+	}
+	if err := a.StillSame(ctx); err != nil { // as after Manager.ResetFactors, which may have been before
+		return nil, errors.Join(err, f.remove(context.WithoutCancel(ctx), factors))
 	}
 	f.auth.Dispatch(ctx, Regenerated{a.EventMeta(u.AuthID())})
 	a.TellFactor(ctx, u, mail.CodesReplaced)
 	return codes, nil
+}
+
+// remove removes codes.
+func (f *Feature) remove(ctx context.Context, codes []stores.Factor) (err error) {
+	for _, code := range codes {
+		_, deleteErr := f.store.DeleteFactor(ctx, code.Owner, Name, code.ID)
+		err = errors.Join(err, deleteErr)
+	}
+	return ginauth.Unavailable("delete recovery codes", err)
 }
 
 // grouped returns a code as people read it.
@@ -162,12 +187,17 @@ func (f *Feature) Answer(
 		return nil, 0, err
 	}
 	res, err = a.AnswerChallenge(ctx, token, Name, func(ctx context.Context, owner string, u models.Authenticatable) (bool, error) {
+		id := idOf(owner, code)
+		usable, err := f.usable(ctx, owner, u)
+		if err != nil || !slices.ContainsFunc(usable, func(c stores.Factor) bool { return c.ID == id }) {
+			return false, err
+		}
 		// Of parallel requests with one code the store lets one pass.
-		ok, err := f.store.DeleteFactor(ctx, owner, Name, idOf(owner, code))
+		ok, err := f.store.DeleteFactor(ctx, owner, Name, id)
 		if err != nil || !ok {
 			return false, ginauth.Unavailable("use recovery code", err)
 		}
-		left, err = f.left(ctx, owner)
+		left, err = f.left(ctx, owner, u)
 		f.auth.Dispatch(ctx, Used{a.EventMeta(u.AuthID()), left})
 		a.TellFactor(ctx, u, mail.CodeUsed)
 		return true, err

@@ -35,6 +35,6 @@ func (f *Feature) Endpoints() []routes.Endpoint {
 		{Route: "POST /totp/confirm", ID: "stepUpByTOTP", Tag: tag, Summary: "Prove the second factor again.", Users: true,
 			Input: code{}, Success: map[int]any{204: nil}},
 		{Route: "DELETE /totp", ID: "deleteTOTP", Tag: tag, Summary: "Remove the authenticator app.", Users: true,
-			Success: map[int]any{204: nil}},
+			Success: map[int]any{200: ginauth.TokenPair{}, 204: nil}},
 	}
 }

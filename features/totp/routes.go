@@ -21,7 +21,8 @@ const fresh = 15 * time.Minute
 //	POST   /totp/enrolment  200 {"enrolment", "secret", "url", "png"}; needs a confirmed password
 //	POST   /totp            {enrolment, code} 204, or new tokens; needs a confirmed password
 //	POST   /totp/confirm    {code} 204, for RequireLevel
-//	DELETE /totp            204; needs a code of the last 15 minutes. POST /totp/delete does the same, for forms
+//	DELETE /totp            204, or new tokens; needs a code of the last 15 minutes. POST /totp/delete does the same, for
+//	                        forms
 //
 // It panics if there is no guard of Options.Guards.
 func (f *Feature) Mount(group routes.Router) {
@@ -130,6 +131,10 @@ func (f *Feature) stepUp(c *gin.Context) {
 }
 
 func (f *Feature) disable(c *gin.Context) {
-	err := f.Disable(c.Request.Context(), ginauth.From(c))
-	routes.Answer(c, routes.Response{Status: http.StatusNoContent, Err: err})
+	r := routes.Response{Status: http.StatusNoContent}
+	res, err := f.Disable(c.Request.Context(), ginauth.From(c))
+	if r.Err = err; err == nil && res.Tokens != nil {
+		r.Status, r.Body = http.StatusOK, res.Tokens
+	}
+	routes.Answer(c, r)
 }

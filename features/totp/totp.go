@@ -10,7 +10,9 @@ package totp
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base32"
+	"encoding/hex"
 	"errors"
 	"net/url"
 	"strings"
@@ -34,8 +36,21 @@ const enrolLifetime = 10 * time.Minute
 // sealedFor is how long a sealed secret can be opened: as good as for ever.
 const sealedFor = 100 * 365 * 24 * time.Hour
 
-// only is the id of a user's only secret.
-var only = strings.Repeat("0", 32)
+// unbound is the id of a secret that fits any user of its owner: one that was imported, of whom the feature has no more than
+// the identifier, and that of a user without stamps. The id of any other secret is what idOf returns, so that a later user
+// with the same identifier has no factor.
+var unbound = strings.Repeat("0", 32)
+
+// idOf returns the id of a user's only secret: a digest of what the user does not share with a later one with the same
+// identifier.
+func idOf(u models.Authenticatable) string {
+	birth := models.Birth(u)
+	if birth == "" {
+		return unbound
+	}
+	sum := sha256.Sum256([]byte("ginauth totp user\x00" + birth))
+	return hex.EncodeToString(sum[:16])
+}
 
 // Options configure the feature. The zero value is ready for use.
 type Options struct {
@@ -71,23 +86,30 @@ func (f *Feature) Setup(s *ginauth.Setup) error {
 	return nil
 }
 
-func (f *Feature) has(ctx context.Context, owner string, _ models.Authenticatable) (bool, error) {
-	_, ok, err := f.find(ctx, owner)
+func (f *Feature) has(ctx context.Context, owner string, u models.Authenticatable) (bool, error) {
+	_, ok, err := f.find(ctx, owner, u)
 	return ok, err
 }
 
-func (f *Feature) find(ctx context.Context, owner string) (stores.Factor, bool, error) {
+// find returns the user's secret. That of a former user with the same identifier is none.
+func (f *Feature) find(ctx context.Context, owner string, u models.Authenticatable) (stores.Factor, bool, error) {
 	found, err := f.store.FactorsOf(ctx, owner, Name)
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return stores.Factor{}, false, ginauth.Unavailable("find factor", err)
 	}
-	return found[0], true, nil
+	id := idOf(u)
+	for _, one := range found {
+		if one.ID == id || one.ID == unbound {
+			return one, true, nil
+		}
+	}
+	return stores.Factor{}, false, nil
 }
 
 // Enabled reports whether a user of the request's guard has the factor, and since when. The error wraps
 // ginauth.ErrUnavailable.
 func (f *Feature) Enabled(ctx context.Context, a *ginauth.Authenticator, u models.Authenticatable) (since time.Time, ok bool, err error) {
-	found, ok, err := f.find(ctx, a.Owner(u))
+	found, ok, err := f.find(ctx, a.Owner(u), u)
 	return found.Created, ok, err
 }
 
@@ -136,7 +158,7 @@ func (f *Feature) mayEnrol(ctx context.Context, a *ginauth.Authenticator, u mode
 	if v, ok := u.(models.EmailVerifiable); ok && v.AuthEmail() != "" && !v.AuthEmailVerified() {
 		return ginauth.ErrEmailNotVerified
 	}
-	_, has, err := f.find(ctx, a.Owner(u))
+	_, has, err := f.find(ctx, a.Owner(u), u)
 	switch {
 	case err != nil:
 		return err
@@ -190,27 +212,39 @@ func (f *Feature) Confirm(ctx context.Context, a *ginauth.Authenticator, token, 
 	if err := f.mayEnrol(ctx, a, u); err != nil {
 		return nil, err
 	}
-	if err := f.create(ctx, owner, secret, step); err != nil {
+	if err := f.create(ctx, owner, idOf(u), secret, step); err != nil {
 		return nil, err
 	}
 	res, err := a.EndOtherLogins(ctx, Name) // which was proved just now
 	if err != nil {
 		// Without it, somebody who is logged in elsewhere would keep a login that proved one factor.
-		_, undo := f.store.DeleteFactor(context.WithoutCancel(ctx), owner, Name, only)
+		_, undo := f.store.DeleteFactor(context.WithoutCancel(ctx), owner, Name, idOf(u))
 		return nil, errors.Join(err, undo)
 	}
+	f.clear(ctx, owner, u)
 	f.auth.Dispatch(ctx, Enabled{a.EventMeta(u.AuthID())})
 	a.TellFactor(ctx, u, mail.FactorAdded)
 	return res, nil
 }
 
-func (f *Feature) create(ctx context.Context, owner string, secret []byte, step int64) error {
+// clear deletes the secrets of former users with the same identifier. If that fails they stay, and do nothing.
+func (f *Feature) clear(ctx context.Context, owner string, u models.Authenticatable) {
+	ctx = context.WithoutCancel(ctx)
+	found, _ := f.store.FactorsOf(ctx, owner, Name)
+	for _, one := range found {
+		if one.ID != idOf(u) && one.ID != unbound {
+			_, _ = f.store.DeleteFactor(ctx, owner, Name, one.ID)
+		}
+	}
+}
+
+func (f *Feature) create(ctx context.Context, owner, id string, secret []byte, step int64) error {
 	data, err := f.secrets.Seal(f.now(), sealedFor, secret, []byte(owner))
 	if err != nil {
 		return err
 	}
 	err = f.store.CreateFactor(ctx, stores.Factor{
-		Owner: owner, Kind: Name, ID: only, Data: []byte(data), Counter: step, Created: f.now(), LastUsed: f.now(),
+		Owner: owner, Kind: Name, ID: id, Data: []byte(data), Counter: step, Created: f.now(), LastUsed: f.now(),
 	})
 	if errors.Is(err, stores.ErrExists) {
 		return errEnabled
@@ -219,14 +253,22 @@ func (f *Feature) create(ctx context.Context, owner string, secret []byte, step 
 }
 
 // Import gives a user of a guard the factor with a secret in base32 that an app has already, as from another system. The
-// user is not told. The errors are *InputError if the secret is not 128 to 512 bits in base32, an error wrapping
-// ginauth.ErrConflict if the user has the factor, and ginauth.ErrUnavailable.
+// user is not told. The secret fits every user of that identifier: when the user is deleted, call Manager.ResetFactors before
+// the identifier can be another user's. The errors are *InputError if the secret is not 128 to 512 bits in base32, an error
+// wrapping ginauth.ErrConflict if there is a factor of that identifier, and ginauth.ErrUnavailable.
 func (f *Feature) Import(ctx context.Context, guard, userID, secret string) error {
 	raw, err := encoding.DecodeString(strings.TrimRight(strings.ToUpper(secret[:min(len(secret), 128)]), "="))
 	if err != nil || len(raw) < 16 || len(raw) > 64 {
 		return &ginauth.InputError{Field: "secret", Reason: "is not 128 to 512 bits in base32"}
 	}
-	return f.create(ctx, f.auth.Owner(guard, userID), raw, 0)
+	owner := f.auth.Owner(guard, userID)
+	switch found, err := f.store.FactorsOf(ctx, owner, Name); {
+	case err != nil:
+		return ginauth.Unavailable("find factor", err)
+	case len(found) > 0:
+		return errEnabled
+	}
+	return f.create(ctx, owner, unbound, raw, 0)
 }
 
 // Answer completes a pending login by a code. The token may be "" for the pending login of the session. The errors are
@@ -238,8 +280,8 @@ func (f *Feature) Answer(
 	if err != nil {
 		return nil, err
 	}
-	return a.AnswerChallenge(ctx, token, Name, func(ctx context.Context, owner string, _ models.Authenticatable) (bool, error) {
-		return f.check(ctx, owner, code)
+	return a.AnswerChallenge(ctx, token, Name, func(ctx context.Context, owner string, u models.Authenticatable) (bool, error) {
+		return f.check(ctx, owner, u, code)
 	}, options...)
 }
 
@@ -250,14 +292,14 @@ func (f *Feature) StepUp(ctx context.Context, a *ginauth.Authenticator, code str
 	if err != nil {
 		return err
 	}
-	return a.ConfirmFactor(ctx, Name, func(ctx context.Context, owner string, _ models.Authenticatable) (bool, error) {
-		return f.check(ctx, owner, code)
+	return a.ConfirmFactor(ctx, Name, func(ctx context.Context, owner string, u models.Authenticatable) (bool, error) {
+		return f.check(ctx, owner, u, code)
 	})
 }
 
 // check reports whether a code is right, and uses it.
-func (f *Feature) check(ctx context.Context, owner, code string) (bool, error) {
-	found, ok, err := f.find(ctx, owner)
+func (f *Feature) check(ctx context.Context, owner string, u models.Authenticatable, code string) (bool, error) {
+	found, ok, err := f.find(ctx, owner, u)
 	if err != nil || !ok {
 		return false, err
 	}
@@ -282,22 +324,34 @@ func (f *Feature) check(ctx context.Context, owner, code string) (bool, error) {
 	return ok, ginauth.Unavailable("use factor", err)
 }
 
-// Disable removes the factor of a user who is logged in. The user is told by mail. The errors are ginauth.ErrNotFound and
-// ginauth.ErrUnavailable. Put the middleware RequireLevel before it.
-func (f *Feature) Disable(ctx context.Context, a *ginauth.Authenticator) error {
+// Disable removes the factor of a user who is logged in. All other logins of the user end: they may have been made by it. The
+// result has the new tokens of a login by tokens. The user is told by mail. The errors are ginauth.ErrNotFound,
+// ginauth.ErrUnavailable, and those of Authenticator.EndOtherLogins. Put the middleware RequireLevel before it.
+func (f *Feature) Disable(ctx context.Context, a *ginauth.Authenticator) (*ginauth.LoginResult, error) {
 	u, err := routes.Owner(ctx, a)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	switch ok, err := f.store.DeleteFactor(ctx, a.Owner(u), Name, only); {
+	// What replaces this factor looks what else there is while the factor still is: recovery codes go on beside the others.
+	if _, err := a.Factors(ctx, u); err != nil {
+		return nil, err
+	}
+	owner, lasting := a.Owner(u), context.WithoutCancel(ctx)
+	removed, err := f.store.DeleteFactor(lasting, owner, Name, idOf(u))
+	if err == nil && idOf(u) != unbound {
+		var also bool
+		also, err = f.store.DeleteFactor(lasting, owner, Name, unbound)
+		removed = removed || also
+	}
+	switch {
 	case err != nil:
-		return ginauth.Unavailable("delete factor", err)
-	case !ok:
-		return ginauth.ErrNotFound
+		return nil, ginauth.Unavailable("delete factor", err)
+	case !removed:
+		return nil, ginauth.ErrNotFound
 	}
 	f.auth.Dispatch(ctx, Disabled{a.EventMeta(u.AuthID())})
 	a.TellFactor(ctx, u, mail.FactorRemoved)
-	return nil
+	return a.EndOtherLogins(lasting)
 }
 
 // Enabled is dispatched when a user has enrolled.
