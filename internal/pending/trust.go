@@ -124,7 +124,7 @@ func (s *Service) trusted(
 }
 
 // factorSet names the factors that a user has: which there are, and when each was enrolled. A code
-// that is used up is no change, and new codes are one.
+// that is used up is no change, unless it was the last one, and new codes are one.
 func (s *Service) factorSet(ctx context.Context, owner string, factors []string) (string, error) {
 	sum := sha256.New()
 	backup := func(name string) bool {
