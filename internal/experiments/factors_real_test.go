@@ -190,6 +190,9 @@ var realDoors = map[string]func(*testing.T, *factoredApp, *testapp.Client) *test
 // TestRealFactorsAtEveryDoor goes through every door of the routes with the factors of the suite: only complete logins
 // reach a protected handler, and each factor completes one (K07, M06).
 func TestRealFactorsAtEveryDoor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes many applications, and nothing at the same time")
+	}
 	for _, state := range realStates {
 		for name, door := range realDoors {
 			t.Run(state.name+"/"+name, func(t *testing.T) {
