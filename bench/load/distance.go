@@ -166,16 +166,21 @@ func readers(ctx context.Context, base string, connections int, loggedIn bool) (
 	return clients, nil
 }
 
-// posters log in by path, each as a user of its own. If that gives a refresh token they use
-// it from then on, and log in no more.
+// posters log in by path, each as users of its own in turn: whoever has as many logins as are allowed ends one
+// at each login, which takes longer. If that gives a refresh token they use it from then on, and log in no more.
 func posters(base, path string, connections int) []client {
 	addr := strings.TrimPrefix(base, "http://")
 	clients := make([]client, connections)
 	for i := range clients {
-		login := requestText(addr, "POST", path, nil, fmt.Sprintf(`{"email":"alice%d@example.com","password":%q}`, i+1, password))
+		next := i
+		login := func() []byte {
+			n := next%users + 1
+			next += connections
+			return requestText(addr, "POST", path, nil, fmt.Sprintf(`{"email":"alice%d@example.com","password":%q}`, n, password))
+		}
 		clients[i] = func(body []byte) ([]byte, error) {
 			if body == nil {
-				return login, nil
+				return login(), nil
 			}
 			var answer struct {
 				Tokens *struct {
@@ -186,7 +191,7 @@ func posters(base, path string, connections int) []client {
 				return nil, err
 			}
 			if answer.Tokens == nil {
-				return login, nil
+				return login(), nil
 			}
 			return requestText(addr, "POST", "/refresh", nil, fmt.Sprintf(`{"refresh_token":%q}`, answer.Tokens.RefreshToken)), nil
 		}

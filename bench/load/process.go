@@ -78,13 +78,22 @@ func prepare(ctx context.Context) (*setup, error) {
 			return nil, err
 		}
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, "example"), "github.com/ginauth/ginauth/example")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
+	if err := buildExample(ctx, filepath.Join(dir, "example")); err != nil {
 		s.close()
 		return nil, fmt.Errorf("build the example: %w", err)
 	}
 	return s, nil
+}
+
+// buildExample builds the example in its own module, which requires more than this one.
+func buildExample(ctx context.Context, path string) error {
+	module, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/ginauth/ginauth").Output()
+	if err != nil {
+		return err
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-o", path, "./example")
+	build.Dir, build.Stderr = strings.TrimSpace(string(module)), os.Stderr
+	return build.Run()
 }
 
 func (s *setup) execute(statement string) error {

@@ -94,6 +94,7 @@ func newServer(ctx context.Context, kind string) (http.Handler, error) {
 	}
 	if kind == distant {
 		config.Hashing, config.Throttle = ginauthtest.CheapHashing(), generous
+		config.Refresh.Rotations = ginauth.Limit{Attempts: 1_000_000, Per: time.Hour} // the same login is refreshed all the time
 	}
 	auth, err := ginauth.New(config)
 	if err != nil {
