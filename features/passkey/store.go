@@ -205,8 +205,7 @@ func (f *Feature) ensure(ctx context.Context, owner string, u models.Authenticat
 		if err = f.reset(ctx, owner); err != nil {
 			return nil, err
 		}
-		err = f.store.ReplaceFactors(ctx, owner, Name, nil)
-		err = errors.Join(err, f.store.ReplaceFactors(ctx, owner, userKind, []stores.Factor{record}))
+		err = f.store.ReplaceFactors(ctx, owner, userKind, []stores.Factor{record})
 	}
 	if err != nil {
 		return nil, ginauth.Unavailable("store passkey user", err)

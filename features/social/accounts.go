@@ -283,6 +283,23 @@ func (f *Feature) nameFor(provider string, p *Profile) string {
 func (f *Feature) create(
 	ctx context.Context, a *ginauth.Authenticator, provider string, p *Profile, u models.Authenticatable, existed bool,
 ) error {
+	if err := f.insert(ctx, a, provider, p, u); err != nil {
+		return err
+	}
+	f.tell(ctx, a, provider, u, existed)
+	return nil
+}
+
+// tell tells that an identity was linked.
+func (f *Feature) tell(ctx context.Context, a *ginauth.Authenticator, provider string, u models.Authenticatable, existed bool) {
+	f.auth.Dispatch(ctx, IdentityLinked{a.EventMeta(u.AuthID()), provider})
+	if existed {
+		a.TellFactor(ctx, u, mail.IdentityLinked)
+	}
+}
+
+// insert stores the identity of a user.
+func (f *Feature) insert(ctx context.Context, a *ginauth.Authenticator, provider string, p *Profile, u models.Authenticatable) error {
 	r := f.record(provider, p, a.Owner(u))
 	r.Print = printOf(u)
 	data, err := f.encode(r)
@@ -299,10 +316,6 @@ func (f *Feature) create(
 		return ErrTooMany
 	case err != nil:
 		return ginauth.Unavailable("store identity", err)
-	}
-	f.auth.Dispatch(ctx, IdentityLinked{a.EventMeta(u.AuthID()), provider})
-	if existed {
-		a.TellFactor(ctx, u, mail.IdentityLinked)
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/ginauth/ginauth/features/social/socialtest"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/models"
+	"github.com/ginauth/ginauth/stores"
 )
 
 const invalid = "social_attempt_invalid"
@@ -408,6 +409,39 @@ func TestLinkNeedsTheStrongestProof(t *testing.T) {
 			t.Error(r.Text)
 		}
 	}
+}
+
+// heldIdentities holds the storing of an identity.
+type heldIdentities struct {
+	stores.Identities
+	hold *testapp.Hold
+}
+
+func (h *heldIdentities) CreateIdentity(ctx context.Context, i stores.Identity) error {
+	h.hold.Wait()
+	return h.Identities.CreateIdentity(ctx, i)
+}
+
+// TestNoLinkAfterTheLoginEnded ends all logins of a user while one of them links an identity: none is linked.
+func TestNoLinkAfterTheLoginEnded(t *testing.T) {
+	b := testapp.Memory(t)
+	held := &heldIdentities{b.Set.Identities, testapp.NewHold()}
+	b.Set.Identities = held
+	a := start(t, b, func(_ *social.Options, c *ginauth.Config) { c.StoreTimeout = time.Minute })
+	c := a.LoggedIn(testapp.Alice)
+	q := agree(t, a.begin(t, c, "one", "link"), carol)
+	done := make(chan *testapp.Response)
+	go func() { done <- a.callback(c, "one", q) }()
+	held.hold.Arrived()
+	if err := a.RevokeUser(t.Context(), "web", a.Alice.AuthID()); err != nil {
+		t.Fatal(err)
+	}
+	held.hold.Release()
+	(<-done).Want(t, 401)
+	if list, err := b.Set.Identities.IdentitiesOf(t.Context(), a.App.Owner("web", a.Alice.AuthID())); err != nil || len(list) != 0 {
+		t.Errorf("linked: %+v, error %v", list, err)
+	}
+	testapp.WantEvents[social.IdentityLinked](a.App, 0)
 }
 
 // TestIdentityOfDeletedUser gives the identifier of a deleted user to another one.

@@ -36,7 +36,15 @@ func (f *Feature) link(ctx context.Context, a *ginauth.Authenticator, provider s
 	if err != nil {
 		return err
 	}
-	err = f.create(ctx, a, provider, p, u, true)
+	err = f.insert(ctx, a, provider, p, u)
+	if err == nil {
+		// Manager.RevokeUser or a reset may have been before: what a login that has ended links must not log in.
+		if err := a.StillSame(ctx); err != nil {
+			_, undo := f.store.DeleteIdentity(context.WithoutCancel(ctx), a.Owner(u), provider, p.Subject)
+			return errors.Join(err, undo)
+		}
+		f.tell(ctx, a, provider, u, true)
+	}
 	if !errors.Is(err, ErrTaken) {
 		return err
 	}

@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	_ "embed" // the scripts
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -257,8 +256,11 @@ func (s *sessions) listed(
 		got, err := s.run(ctx, what, joined, keys, append(l.args(), args...)...)
 		if !s.splits(err, keys) {
 			answers, _ := got.([]any)
-			if err != nil || len(answers) != len(keys) {
-				return nil, nil, errors.Join(err, fault(ctx, what, ctx.Err()))
+			if err == nil && len(answers) != len(keys) {
+				err = fmt.Errorf("redisstore: %s: unexpected answer of type %T", what, got)
+			}
+			if err != nil {
+				return nil, nil, err
 			}
 			return answers[0], l.overfull(answers[1:]), nil
 		}
