@@ -72,7 +72,7 @@ func TestCorruptWindow(t *testing.T) {
 	client := openSingle(t)
 	set, prefix := fresh(t, client)
 	w := windows(1)
-	for _, text := range []string{"", "1 2", "1 2 -3", "a b c", strings.Repeat("9", 1000)} {
+	for _, text := range []string{"", "1 2", "1 2 -3", "a b c", strings.Repeat("\xff", 24), strings.Repeat("9", 1000)} {
 		if _, err := set.Limiter.Reserve(t.Context(), present(), w...); err != nil {
 			t.Fatal(err)
 		}

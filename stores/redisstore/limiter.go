@@ -15,6 +15,9 @@ var (
 	_ stores.Checker = (*limiter)(nil)
 )
 
+//go:embed lua/limiter_window.lua
+var limiterWindow string
+
 //go:embed lua/limiter_reserve.lua
 var limiterReserve string
 
@@ -25,8 +28,8 @@ var (
 	// A script that is sent again reserves or refunds a slot a second time. A
 	// second Reserve would lock a user out too early. A second Refund would free a
 	// slot of somebody else.
-	reserveSlots = onlyOnce(limiterReserve)
-	refundSlots  = onlyOnce(limiterRefund)
+	reserveSlots = onlyOnce(limiterWindow + limiterReserve)
+	refundSlots  = onlyOnce(limiterWindow + limiterRefund)
 )
 
 // limiter is the stores.Limiter of a client. A window is a string.

@@ -2,11 +2,9 @@ package redisstore
 
 import (
 	"context"
-	"errors"
+	"encoding/binary"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -14,8 +12,8 @@ import (
 	"github.com/ginauth/ginauth/stores"
 )
 
-// windowSize is larger than any window, in bytes.
-const windowSize = 128
+// windowSize is the size of a window in bytes.
+const windowSize = 24
 
 // Peek implements stores.Limiter. It reads the windows and computes the result here, and
 // not in a script as Reserve does, to save time of the server.
@@ -43,12 +41,12 @@ func (l *limiter) Peek(ctx context.Context, now time.Time, windows ...stores.Win
 func (l *limiter) get(ctx context.Context, windows []stores.Window) []*redis.StringCmd {
 	commands := make([]*redis.StringCmd, len(windows))
 	if len(windows) == 1 { // the usual case, in which a pipeline costs more
-		commands[0] = l.client.GetRange(ctx, l.windowKey(windows[0].Key), 0, windowSize-1)
+		commands[0] = l.client.GetRange(ctx, l.windowKey(windows[0].Key), 0, windowSize)
 		return commands
 	}
 	pipe := l.client.Pipeline()
 	for i, w := range windows {
-		commands[i] = pipe.GetRange(ctx, l.windowKey(w.Key), 0, windowSize-1)
+		commands[i] = pipe.GetRange(ctx, l.windowKey(w.Key), 0, windowSize)
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	return commands
@@ -58,19 +56,18 @@ func (l *limiter) get(ctx context.Context, windows []stores.Window) []*redis.Str
 // are reserved.
 type count struct{ ends, reserved int64 }
 
-// parseCount parses a window: "opened ends reserved", or "" if there is none, which counts
-// as a window that ended long ago.
+// parseCount parses a window as the scripts pack it, or "" if there is none, which counts as a
+// window that ended long ago.
 func parseCount(text string) (c count, ok bool) {
-	if text == "" {
+	switch len(text) {
+	case 0:
 		return count{ends: math.MinInt64}, true
+	case windowSize:
+		number := func(at int) int64 { return int64(binary.LittleEndian.Uint64([]byte(text[at:]))) }
+		c = count{ends: number(8), reserved: number(16)}
+		return c, c.reserved >= 0
 	}
-	opened, rest, _ := strings.Cut(text, " ")
-	ends, reserved, _ := strings.Cut(rest, " ")
-	var errs [3]error
-	_, errs[0] = strconv.ParseInt(opened, 10, 64)
-	c.ends, errs[1] = strconv.ParseInt(ends, 10, 64)
-	c.reserved, errs[2] = strconv.ParseInt(reserved, 10, 64)
-	return c, errors.Join(errs[:]...) == nil && c.reserved >= 0
+	return c, false
 }
 
 // look returns what a Reserve would return. It changes the counts.
