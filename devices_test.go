@@ -1,6 +1,7 @@
 package ginauth_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -384,4 +385,38 @@ func TestRevokeUserNeedsAStamp(t *testing.T) {
 	c.Post("/logout-others", testapp.Passwords("", testapp.Password)).Want(t, 500)
 	c.Post("/password", testapp.Passwords(testapp.Password, testapp.NewPassword)).Want(t, 500)
 	c.Get("/me").Want(t, 200)
+}
+
+// unlistedTokens and unlistedSessions are stores that panic when something is listed.
+type (
+	unlistedTokens   struct{ stores.Tokens }
+	unlistedSessions struct {
+		stores.Sessions
+		stores.SessionIndex
+	}
+)
+
+func (unlistedTokens) TokensOf(context.Context, string, int, ...stores.Kind) ([]stores.Token, error) {
+	panic("tokens are not listed")
+}
+
+func (unlistedSessions) SessionsOf(context.Context, string, int) ([]stores.Session, error) {
+	panic("sessions are not listed")
+}
+
+// Stores are asked at the same time. What panics there is met by the middleware of the request.
+func TestDevicesOfAStoreThatPanics(t *testing.T) {
+	for name, spoil := range map[string]func(*stores.Set){
+		"tokens":   func(s *stores.Set) { s.Tokens = unlistedTokens{s.Tokens} },
+		"sessions": func(s *stores.Set) { s.Sessions = unlistedSessions{s.Sessions, s.Sessions.(stores.SessionIndex)} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := testapp.SQLite(t)
+			spoil(&b.Set)
+			a := testapp.New(t, b)
+			c := a.LoggedIn(testapp.Alice)
+			c.Get("/devices").Want(t, 500)
+			c.Get("/me").Want(t, 200)
+		})
+	}
 }

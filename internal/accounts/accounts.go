@@ -13,6 +13,7 @@ import (
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/config"
+	"github.com/ginauth/ginauth/internal/deadline"
 	"github.com/ginauth/ginauth/internal/faults"
 	"github.com/ginauth/ginauth/internal/keys"
 	"github.com/ginauth/ginauth/internal/passwords"
@@ -109,9 +110,11 @@ type User struct {
 // is only logged: each of them is refused already.
 func (s *Service) DeleteRevoked(ctx context.Context, rm *realm.Realm, userID, exceptRow string) {
 	owner := rm.Owner(userID)
-	err := errors.Join(
-		s.Tokens.RevokeOwner(ctx, owner, stores.Refresh, stores.Remember, stores.Reset, stores.Trusted),
-		s.Sessions.EndOf(ctx, owner, exceptRow),
+	err := deadline.Both(
+		func() error {
+			return s.Tokens.RevokeOwner(ctx, owner, stores.Refresh, stores.Remember, stores.Reset, stores.Trusted)
+		},
+		func() error { return s.Sessions.EndOf(ctx, owner, exceptRow) },
 	)
 	if err != nil {
 		s.Env.Log.WarnContext(ctx, "ginauth: ended logins are still listed", "error", request.Cut(err.Error(), 256))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/deadline"
 	"github.com/ginauth/ginauth/internal/realm"
 	"github.com/ginauth/ginauth/internal/session"
 	"github.com/ginauth/ginauth/internal/stamp"
@@ -55,21 +56,24 @@ type Current struct {
 // Devices returns what is logged into the account of a user, the most recently seen
 // first.
 func (s *Service) Devices(ctx context.Context, u User, current Current) ([]Device, error) {
-	found, err := s.Tokens.Of(ctx, u.Realm.Owner(u.AuthID()), stores.Remember, stores.Refresh, stores.Personal, stores.Trusted)
+	devices, sessions := []Device{}, []Device(nil)
+	var found []stores.Token
+	err := deadline.Both(func() (err error) {
+		found, err = s.Tokens.Of(ctx, u.Realm.Owner(u.AuthID()), stores.Remember, stores.Refresh, stores.Personal, stores.Trusted)
+		return err
+	}, func() (err error) {
+		sessions, err = s.sessionDevices(ctx, u, current.Row)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	devices := []Device{}
 	for _, t := range found {
 		data, err := tokens.ParseData(t.Data)
 		if err != nil || !stillBound(t.Kind, data, u.Realm, u.Authenticatable) {
 			continue
 		}
 		devices = append(devices, tokenDevice(t, data, slices.Contains(current.Families, t.Family)))
-	}
-	sessions, err := s.sessionDevices(ctx, u, current.Row)
-	if err != nil {
-		return nil, err
 	}
 	for _, d := range sessions {
 		devices = join(devices, d)

@@ -38,7 +38,7 @@ type Proxy struct {
 	delay time.Duration
 	share float64
 	conns map[*net.TCPConn]bool
-	trips int
+	waits int // as Waits returns them
 	group sync.WaitGroup
 }
 
@@ -89,13 +89,13 @@ func (p *Proxy) SetShare(share float64) {
 	p.share = share
 }
 
-// Trips returns how often clients have waited for the server until now. A wait begins with
-// the first data that a client sends after an answer, so requests that are sent together
-// count once.
-func (p *Proxy) Trips() int {
+// Waits returns how often clients have waited for the server until now: the length of the longest
+// chain of requests of which each one was sent after the answer to another one. So requests that
+// are sent at the same time count once.
+func (p *Proxy) Waits() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.trips
+	return p.waits
 }
 
 func (p *Proxy) closeAll() {
@@ -139,24 +139,26 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	p.mu.Lock()
 	p.conns[server] = true
 	p.mu.Unlock()
-	var waiting atomic.Bool
+	// place is the place of the request on this connection in such a chain, or 0.
+	var place atomic.Int64
 	p.group.Go(func() {
 		defer p.forget(client)
-		p.copy(client, server, func() bool { waiting.Store(false); return true })
+		p.copy(client, server, func() bool {
+			p.answered(int(place.Swap(0)))
+			return true
+		})
 	})
 	defer p.forget(server)
 	p.copy(server, client, func() bool {
-		if !waiting.Swap(true) {
-			p.count()
-		}
+		place.CompareAndSwap(0, int64(p.Waits()+1))
 		return p.pass()
 	})
 }
 
-func (p *Proxy) count() {
+func (p *Proxy) answered(place int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.trips++
+	p.waits = max(p.waits, place)
 }
 
 // forget closes and removes a connection.

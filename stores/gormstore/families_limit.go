@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -21,8 +22,9 @@ type familyTrim struct {
 	// first, and then come those that are alive and expire last. With taken it also returns the
 	// records that have the names of a new token.
 	surplus, taken string
-	// hold, members and roots change families by their names.
-	hold, members, roots string
+	// drop deletes families with their tokens by their names. It locks the roots first: whoever
+	// uses one of the families waits, and then finds it gone.
+	drop []string
 }
 
 func newFamilyTrim(c *core, t, r table) familyTrim {
@@ -33,10 +35,21 @@ func newFamilyTrim(c *core, t, r table) familyTrim {
 			" WHERE ? AND {Kind} = ? ORDER BY own DESC, state DESC, {Expires} DESC, {Family} DESC LIMIT ? OFFSET ?) surplus"),
 		taken: r.sql(" UNION ALL SELECT {Family} AS name, 2 AS state FROM {} WHERE {Family} = ?") +
 			t.sql(" UNION ALL SELECT {ID} AS name, 2 AS state FROM {} WHERE {ID} = ?"),
-		hold:    r.sql("UPDATE {} SET {Version} = {Version} + 1 WHERE {Family} IN ?"),
-		members: t.sql("DELETE FROM {} WHERE {Family} IN ?"),
-		roots:   r.sql("DELETE FROM {} WHERE {Family} IN ?"),
+		drop: dropFamilies(c.dialect, t, r),
 	}
+}
+
+// dropFamilies returns the statements that delete families by their names.
+func dropFamilies(dialect string, t, r table) []string {
+	hold := r.sql("UPDATE {} SET {Version} = {Version} + 1 WHERE {Family} IN ?")
+	members, roots := t.sql("DELETE FROM {} WHERE {Family} IN ?"), r.sql("DELETE FROM {} WHERE {Family} IN ?")
+	switch dialect {
+	case postgres: // the second statement sees what was stored before the first one had its locks
+		return []string{hold, "WITH gone AS (" + members + ") " + roots}
+	case mysql: // it reads what is stored, and locks each root before it looks for its tokens
+		return []string{"DELETE f, t FROM " + r.sql("{} f LEFT JOIN ") + t.sql("{} t ON t.{Family} = ") + r.sql("f.{Family} WHERE f.{Family} IN ?")}
+	}
+	return []string{hold, members, roots}
 }
 
 // The states of a family that surplus returns.
@@ -52,8 +65,8 @@ type surplusFamily struct {
 	State int
 }
 
-// CreateLimited implements stores.TokenLimit. On PostgreSQL it takes one statement more than Create
-// if it may end others and the owner has no surplus.
+// CreateLimited implements stores.TokenLimit. If it may end others and the owner has no surplus, it
+// takes one statement more than Create, except on SQLite.
 func (s *tokens) CreateLimited(
 	ctx context.Context, now time.Time, t stores.Token, limit stores.FamilyLimit,
 ) (created bool, ended []string, err error) {
@@ -65,9 +78,7 @@ func (s *tokens) CreateLimited(
 	if err != nil {
 		return false, nil, err
 	}
-	// MySQL locks gaps between rows when it deletes surplus families, so calls that store one
-	// meanwhile would fail: there each call waits for its turn.
-	if s.dialect != postgres || limit.Refuse {
+	if s.once.found == "" || limit.Refuse {
 		return s.createInTurn(ctx, now, t, record, limit)
 	}
 	if created, err = s.createOnce(ctx, what, s.once.found, t, record); err != nil || !created {
@@ -161,9 +172,9 @@ func (s *tokens) makeRoom(tx *gorm.DB, found []surplusFamily, kind stores.Kind, 
 		}
 	}
 	slices.Sort(names) // the order in which every call locks
-	// The roots come first: whoever uses one of the families waits, and then finds it gone.
-	for _, statement := range []string{s.trim.hold, s.trim.members, s.trim.roots} {
-		if err := tx.Exec(statement, names).Error; err != nil {
+	for _, statement := range s.trim.drop {
+		args := []any{names, names}[:strings.Count(statement, "?")]
+		if err := tx.Exec(statement, args...).Error; err != nil {
 			return nil, err
 		}
 	}

@@ -18,9 +18,9 @@ import (
 // On PostgreSQL one statement does everything. Each of its parts waits until the root is locked,
 // and then finds the token as the former holder of the lock left it.
 type atOnce struct {
-	// create stores a token and the root of its family unless there is one. On MySQL it stores the
-	// root alone, and join the token if the root is not revoked. Found, on PostgreSQL, stores both
-	// of a family that must be new.
+	// create stores a token and the root of its family unless there is one, and found those of a
+	// family that must be new. On MySQL they store the root alone, and join the token if the root is
+	// not revoked.
 	create, found, join string
 	// consume locks the root and consumes a token. On MySQL it is one UPDATE of both tables.
 	consume string
@@ -64,6 +64,7 @@ func atOnceMySQL(t, r table) atOnce {
 	root := "INSERT INTO " + r.sql("{} (") + r.columns() + ") VALUES (" + r.values(false) + ")"
 	return atOnce{
 		create: root + r.sql(" ON DUPLICATE KEY UPDATE {Version} = {Version} + 1"),
+		found:  root,
 		join: "INSERT INTO " + t.sql("{} (") + t.columns() + ") SELECT " + t.values(false) +
 			r.sql(" FROM {} WHERE {Family} = ? AND {Revoked} = 0"),
 		// The root is locked first. The number of its changes is the answer's insert id.

@@ -103,7 +103,8 @@ func (s *sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string
 				rows = append(rows, found[i])
 			}
 		}
-		deleted, err := s.deleteOf(ctx, what, owner, rows)
+		deleted, listed, err := s.deleteOf(ctx, what, owner, rows)
+		s.unlist(ctx, listed)
 		n += len(deleted)
 		if err != nil {
 			return n, err
@@ -112,14 +113,17 @@ func (s *sessions) DeleteSessionsOf(ctx context.Context, owner, exceptRow string
 	return n, nil
 }
 
-// deleteOf deletes those of the rows that have the owner, and returns them.
-func (s *sessions) deleteOf(ctx context.Context, what, owner string, rows []string) (deleted []string, err error) {
+// deleteOf deletes those of the rows that have the owner. It returns them, and in whose indexes
+// they were listed.
+func (s *sessions) deleteOf(
+	ctx context.Context, what, owner string, rows []string,
+) (deleted []string, listed map[string][]string, err error) {
 	calls := make([]call, len(rows))
 	for i, row := range rows {
 		calls[i] = call{deleteSession, []string{s.rowKey(row)}, []any{owner}}
 	}
 	answers, err := s.runAll(ctx, what, calls)
-	listed := make(map[string][]string)
+	listed = make(map[string][]string)
 	for i, got := range answers {
 		if numbers, _ := integers(what, got, 1); len(numbers) > 0 && numbers[0] > 0 {
 			deleted = append(deleted, rows[i])
@@ -128,8 +132,7 @@ func (s *sessions) deleteOf(ctx context.Context, what, owner string, rows []stri
 			}
 		}
 	}
-	s.unlist(ctx, listed)
-	return deleted, err
+	return deleted, listed, err
 }
 
 // members returns the members of an owner's index.

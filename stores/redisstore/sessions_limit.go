@@ -80,7 +80,9 @@ func (s *sessions) trim(ctx context.Context, row string, over []overfull, limit 
 		for i := range removed {
 			rows[i] = textAt(got, i)
 		}
-		deleted, err := s.deleteOf(ctx, what, o.owner, rows)
+		deleted, listed, err := s.deleteOf(ctx, what, o.owner, rows)
+		delete(listed, o.owner) // the script removed the entries
+		s.unlist(ctx, listed)
 		for _, name := range deleted {
 			gone = append(gone, stores.EndedSession{Row: name, Owner: o.owner})
 		}
