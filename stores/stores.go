@@ -37,6 +37,13 @@ type Set struct {
 	Identities Identities
 }
 
+// InProcess is implemented by a store that waits for no server and no disk. What others are asked
+// at the same time, such a store and others are asked one after the other.
+type InProcess interface {
+	// InProcess does nothing.
+	InProcess()
+}
+
 // Close closes the members that implement io.Closer and returns their errors,
 // joined.
 func (s Set) Close() error {

@@ -110,13 +110,11 @@ type User struct {
 // is only logged: each of them is refused already.
 func (s *Service) DeleteRevoked(ctx context.Context, rm *realm.Realm, userID, exceptRow string) {
 	owner := rm.Owner(userID)
-	err := deadline.Both(
-		func() error {
-			return s.Tokens.RevokeOwner(ctx, owner, stores.Refresh, stores.Remember, stores.Reset, stores.Trusted)
-		},
-		func() error { return s.Sessions.EndOf(ctx, owner, exceptRow) },
-	)
-	if err != nil {
+	var errTokens, errSessions error
+	deadline.Both(func() {
+		errTokens = s.Tokens.RevokeOwner(ctx, owner, stores.Refresh, stores.Remember, stores.Reset, stores.Trusted)
+	}, func() { errSessions = s.Sessions.EndOf(ctx, owner, exceptRow) })
+	if err := errors.Join(errTokens, errSessions); err != nil {
 		s.Env.Log.WarnContext(ctx, "ginauth: ended logins are still listed", "error", request.Cut(err.Error(), 256))
 	}
 }

@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -58,14 +59,11 @@ type Current struct {
 func (s *Service) Devices(ctx context.Context, u User, current Current) ([]Device, error) {
 	devices, sessions := []Device{}, []Device(nil)
 	var found []stores.Token
-	err := deadline.Both(func() (err error) {
-		found, err = s.Tokens.Of(ctx, u.Realm.Owner(u.AuthID()), stores.Remember, stores.Refresh, stores.Personal, stores.Trusted)
-		return err
-	}, func() (err error) {
-		sessions, err = s.sessionDevices(ctx, u, current.Row)
-		return err
-	})
-	if err != nil {
+	var errTokens, errSessions error
+	deadline.Both(func() {
+		found, errTokens = s.Tokens.Of(ctx, u.Realm.Owner(u.AuthID()), stores.Remember, stores.Refresh, stores.Personal, stores.Trusted)
+	}, func() { sessions, errSessions = s.sessionDevices(ctx, u, current.Row) })
+	if err := errors.Join(errTokens, errSessions); err != nil {
 		return nil, err
 	}
 	for _, t := range found {
@@ -78,7 +76,7 @@ func (s *Service) Devices(ctx context.Context, u User, current Current) ([]Devic
 	for _, d := range sessions {
 		devices = join(devices, d)
 	}
-	devices, err = s.living(ctx, devices)
+	devices, err := s.living(ctx, devices)
 	slices.SortStableFunc(devices, func(a, b Device) int { return b.LastSeen.Compare(a.LastSeen) })
 	return devices, err
 }

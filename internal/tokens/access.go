@@ -1,12 +1,14 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
+	"github.com/ginauth/ginauth/internal/deadline"
 	"github.com/ginauth/ginauth/internal/jws"
 	"github.com/ginauth/ginauth/internal/opaque"
 	"github.com/ginauth/ginauth/internal/realm"
@@ -53,14 +55,36 @@ func (s *Service) admit(ctx context.Context, g *Guard, claims *jws.Verified, scr
 	if claims.Family == "" {
 		return nil, ErrEnded // no login could end it
 	}
+	if !s.inProcess {
+		return s.admitAtOnce(ctx, g, claims)
+	}
 	if err := s.notRevoked(ctx, claims, scratch.names[:0]); err != nil {
 		return nil, err
 	}
+	return s.owner(ctx, g, claims)
+}
+
+// owner returns the user that an access token is bound to.
+func (s *Service) owner(ctx context.Context, g *Guard, claims *jws.Verified) (models.Authenticatable, error) {
 	fingerprint, ok := claims.Bound()
 	if !ok {
 		return nil, realm.ErrStamp // our own tokens are always bound to a stamp
 	}
 	return g.Realm.Check(ctx, claims.Subject, g.purpose, fingerprint[:])
+}
+
+// admitAtOnce asks the store and the provider at the same time, so that a request waits once for
+// servers. Why the store refuses the token comes first, as in admit.
+func (s *Service) admitAtOnce(ctx context.Context, g *Guard, claims *jws.Verified) (user models.Authenticatable, err error) {
+	var revoked, refused error
+	deadline.Both(
+		func() { revoked = s.notRevoked(ctx, claims, nil) },
+		func() { user, refused = s.owner(ctx, g, claims) },
+	)
+	if err = cmp.Or(revoked, refused); err != nil {
+		return nil, err
+	}
+	return user, nil
 }
 
 // LogOut ends the login that an access token is of, with all its tokens. It succeeds

@@ -54,13 +54,15 @@ type Config struct {
 
 // Service makes, checks and revokes tokens. It is safe for concurrent use.
 type Service struct {
-	env      *request.Env
-	store    stores.Tokens
-	limited  stores.TokenLimit // nil if the store cannot limit the tokens of a user
-	cfg      Config
-	set      *jws.Set
-	seen     *jws.Cache
-	lastUsed lastUsed
+	env     *request.Env
+	store   stores.Tokens
+	limited stores.TokenLimit // nil if the store cannot limit the tokens of a user
+	// inProcess says that the store waits for nothing: to ask it beside others would gain nothing.
+	inProcess bool
+	cfg       Config
+	set       *jws.Set
+	seen      *jws.Cache
+	lastUsed  lastUsed
 	// delivered are access tokens whose use is recorded already, or nil if it is not recorded.
 	delivered *recent.Results[string, struct{}]
 }
@@ -68,7 +70,8 @@ type Service struct {
 // New returns a Service that signs with a set of keys.
 func New(env *request.Env, store stores.Tokens, set *jws.Set, cfg Config) *Service {
 	limited, _ := store.(stores.TokenLimit)
-	s := &Service{env: env, store: store, limited: limited, cfg: cfg, set: set, seen: jws.NewCache(set)}
+	_, inProcess := store.(stores.InProcess)
+	s := &Service{env: env, store: store, limited: limited, inProcess: inProcess, cfg: cfg, set: set, seen: jws.NewCache(set)}
 	if cfg.RetryUnused > 0 {
 		s.delivered = recent.New[string, struct{}](maxDelivered)
 	}

@@ -81,6 +81,9 @@ func NewTokens(o Options) *Tokens {
 	return s
 }
 
+// InProcess implements stores.InProcess.
+func (*Tokens) InProcess() {}
+
 // Close stops the store's goroutine. It always returns nil.
 func (s *Tokens) Close() error {
 	s.janitor.close()
