@@ -34,24 +34,59 @@ func storeJobs() []job {
 			{"scs", func(tb testing.TB) target { return writeTarget(tb, scsRedis(tb)) }},
 			{"get", openGet},
 		}},
-		{name: "session-read-sqlite", sides: sqlSides(openSQLite)},
-		{name: "session-read-postgres", sides: sqlSides(testservers.Postgres)},
+		{name: "session-read-sqlite", sides: sqlSides(openSQLite, readUser)},
+		{name: "session-read-postgres", sides: sqlSides(testservers.Postgres, readUser)},
+		{name: "session-read-mysql", sides: sqlSides(testservers.MySQL, readUser)},
+		{name: "session-write-postgres", sides: append(sqlSides(testservers.Postgres, writeTarget), updateSide(testservers.Postgres))},
+		{name: "session-write-mysql", sides: append(sqlSides(testservers.MySQL, writeTarget), updateSide(testservers.MySQL))},
 	}
 }
 
-func sqlSides(open func(testing.TB) *gorm.DB) []side {
+func readUser(tb testing.TB, handler http.Handler) target { return readTarget(tb, handler, "/user") }
+
+func sqlSides(open func(testing.TB) *gorm.DB, job func(testing.TB, http.Handler) target) []side {
 	return []side{
 		{"ginauth", func(tb testing.TB) target {
 			db := open(tb)
 			if err := gormstore.Migrate(context.Background(), db); err != nil {
 				tb.Fatal(err)
 			}
-			return readTarget(tb, ginauthSessions(tb, gormstore.New(db)), "/user")
+			return job(tb, ginauthSessions(tb, gormstore.New(db)))
 		}},
 		{"gin-contrib", func(tb testing.TB) target {
-			return readTarget(tb, contribSessions(contribgorm.NewStore(open(tb), false, contribKey)), "/user")
+			return job(tb, contribSessions(contribgorm.NewStore(open(tb), false, contribKey)))
 		}},
 	}
+}
+
+// updateSide changes one row, which is the least that a stored write costs: the database answers
+// once the change is on disk.
+func updateSide(open func(testing.TB) *gorm.DB) side {
+	type counter struct{ ID, N int64 }
+	return side{"update", func(tb testing.TB) target {
+		db := open(tb)
+		if err := db.AutoMigrate(&counter{}); err != nil {
+			tb.Fatal(err)
+		}
+		for id := range clients {
+			if err := db.Create(&counter{ID: int64(id) + 1}).Error; err != nil {
+				tb.Fatal(err)
+			}
+		}
+		plain := db.Session(&gorm.Session{SkipDefaultTransaction: true, PrepareStmt: true})
+		var next atomic.Int64
+		r := newEngine()
+		r.GET("/update", func(c *gin.Context) {
+			id := next.Add(1)%clients + 1 // each row in turn
+			changed := plain.WithContext(c.Request.Context()).Exec("UPDATE counters SET n = n + 1 WHERE id = ?", id)
+			if changed.Error != nil || changed.RowsAffected != 1 {
+				c.AbortWithStatus(http.StatusServiceUnavailable)
+				return
+			}
+			static(c)
+		})
+		return serve(r, plainRequests("/update", "hello"))
+	}}
 }
 
 // openSQLite opens a new file with the settings from the README.

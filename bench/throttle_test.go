@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,12 +41,14 @@ func throttleJobs() []job {
 			{"ginauth-behind", openThrottle(inMemory, "/behind/refused-early")},
 			{"ginauth-without", openUnthrottled},
 			{"ginauth-count", openThrottle(inMemory, "/counted")},
-			{"ulule", throttled(ululeApp)},
+			{"ulule", throttled(ululeApp(1))},
+			{"ulule-three", throttled(ululeApp(3))},
 		}},
 		{name: "throttle-redis", sides: []side{
 			{"ginauth", openThrottle(inRedis, "/refused-early")},
 			{"ginauth-count", openThrottle(inRedis, "/counted")},
-			{"redis_rate", throttled(redisRateApp)},
+			{"redis_rate", throttled(redisRateApp(1))},
+			{"redis_rate-three", throttled(redisRateApp(3))},
 			{"get", openGet},
 		}},
 	}
@@ -110,34 +113,45 @@ func throttleApp(tb testing.TB, set stores.Set, attempts int) http.Handler {
 	return r
 }
 
-func ululeApp(_ testing.TB, limit int) http.Handler {
-	store := ululememory.NewStoreWithOptions(limiter.StoreOptions{Prefix: "bench", CleanUpInterval: time.Minute})
-	r := newEngine()
-	r.Use(ululegin.NewMiddleware(limiter.New(store, limiter.Rate{Period: time.Minute, Limit: int64(limit)})))
-	r.GET("/counted", static)
-	return r
+// ululeApp counts in some windows, each a limiter of its own.
+func ululeApp(windows int) func(testing.TB, int) http.Handler {
+	return func(_ testing.TB, limit int) http.Handler {
+		r := newEngine()
+		for i := range windows {
+			store := ululememory.NewStoreWithOptions(limiter.StoreOptions{Prefix: fmt.Sprint("bench", i), CleanUpInterval: time.Minute})
+			r.Use(ululegin.NewMiddleware(limiter.New(store, limiter.Rate{Period: time.Minute, Limit: int64(limit)})))
+		}
+		r.GET("/counted", static)
+		return r
+	}
 }
 
-func redisRateApp(tb testing.TB, limit int) http.Handler {
-	client, prefix := testservers.Redis(tb)
-	limits := redis_rate.NewLimiter(client)
-	// The keys have their own prefix, and expire.
-	key := fmt.Sprintf("%s%d:", prefix, limit)
-	allowed := redis_rate.Limit{Rate: limit, Burst: limit, Period: time.Minute}
-	r := newEngine()
-	r.GET("/counted", func(c *gin.Context) {
-		got, err := limits.Allow(c.Request.Context(), key+c.ClientIP(), allowed)
-		switch {
-		case err != nil:
-			c.AbortWithStatus(http.StatusServiceUnavailable)
-		case got.Allowed == 0:
-			c.AbortWithStatus(http.StatusTooManyRequests)
-		default:
+// redisRateApp counts in some windows, one after the other.
+func redisRateApp(windows int) func(testing.TB, int) http.Handler {
+	return func(tb testing.TB, limit int) http.Handler {
+		client, prefix := testservers.Redis(tb)
+		limits := redis_rate.NewLimiter(client)
+		// The keys have their own prefix, and expire.
+		key := fmt.Sprintf("%s%d:", prefix, limit)
+		allowed := redis_rate.Limit{Rate: limit, Burst: limit, Period: time.Minute}
+		r := newEngine()
+		r.GET("/counted", func(c *gin.Context) {
+			for i := range windows {
+				got, err := limits.Allow(c.Request.Context(), key+strconv.Itoa(i)+c.ClientIP(), allowed)
+				switch {
+				case err != nil:
+					c.AbortWithStatus(http.StatusServiceUnavailable)
+					return
+				case got.Allowed == 0:
+					c.AbortWithStatus(http.StatusTooManyRequests)
+					return
+				}
+			}
 			static(c)
-		}
-	})
-	tb.Cleanup(func() { deleteRate(tb, client, key) })
-	return r
+		})
+		tb.Cleanup(func() { deleteRate(tb, client, key) })
+		return r
+	}
 }
 
 func deleteRate(tb testing.TB, client *redis.Client, key string) {

@@ -33,9 +33,11 @@ type sessions struct {
 	// state reads what an Update compares and the owners, and mutable the keys and
 	// the owners.
 	state, mutable string
-	// bump and where are the beginning and the end of an Update, unshared and unread
+	// bump and where are the beginning and the end of an Update, and is, unshared and unread
 	// are further conditions.
-	bump, where, unshared, unread  string
+	bump, where                    string
+	is, unshared, unread           string
+	set                            map[string]string // by field, what sets it between bump and where
 	setPayload, setOwners          string
 	deleteUnshared, delete, unlist string
 	index                          sessionIndex
@@ -49,6 +51,10 @@ func newSessions(c *core) *sessions {
 	// A session that was prolonged keeps its place in the lists.
 	expired.unlist = o.sql("DELETE FROM {} WHERE {Row} IN ? AND {Row} NOT IN ") + t.sql("(SELECT {Row} FROM {} WHERE {Row} IN ?)")
 	index := newSessionIndex(t, o)
+	set := make(map[string]string)
+	for _, field := range []string{"LastSeen", "Expires", "Owner", "Principals", "Generation", "Payload", "Digest", "Renamed"} {
+		set[field] = t.sql(", {" + field + "} = ?")
+	}
 	return &sessions{
 		core:           c,
 		table:          t,
@@ -58,6 +64,8 @@ func newSessions(c *core) *sessions {
 		mutable:        t.sql("SELECT {Payload}, {AllOwners} FROM {} WHERE {Row} = ?"),
 		bump:           t.sql("UPDATE {} SET {Version} = {Version} + 1"),
 		where:          t.sql(" WHERE {Row} = ? AND {Generation} = ?"),
+		set:            set,
+		is:             t.sql(" AND {Digest} = ?"),
 		unshared:       t.sql(" AND {AllOwners} = ''"),
 		unread:         t.sql(" AND {Version} = ?"),
 		setPayload:     t.sql("UPDATE {} SET {Payload} = ? WHERE {Row} = ?"),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"fmt"
+	"strings"
 
 	"gorm.io/gorm"
 
@@ -71,9 +72,12 @@ func merges(d stores.Delta) bool { return !d.Clear && (len(d.Set) > 0 || len(d.R
 // for keys that have to be merged unless merged has them. It always bumps the version, because
 // MySQL counts the rows that it changed, not the rows that it found.
 func (s *sessions) assignments(row string, d stores.Delta, merged []byte) (string, []any) {
-	query, args := s.bump, []any(nil)
+	var query strings.Builder
+	query.Grow(384)
+	query.WriteString(s.bump)
+	args := make([]any, 0, 12)
 	set := func(field string, value any) {
-		query += s.table.sql(", {" + field + "} = ?")
+		query.WriteString(s.set[field])
 		args = append(args, value)
 	}
 	if !d.LastSeen.IsZero() {
@@ -97,13 +101,13 @@ func (s *sessions) assignments(row string, d stores.Delta, merged []byte) (strin
 		set("Digest", d.Rename.New[:])
 		set("Renamed", micro(d.Rename.At))
 	}
-	query += s.where
+	query.WriteString(s.where)
 	args = append(args, row, int64(d.Generation))
 	if d.Rename != nil {
-		query += s.table.sql(" AND {Digest} = ?")
+		query.WriteString(s.is)
 		args = append(args, d.Rename.Old[:])
 	}
-	return query, args
+	return query.String(), args
 }
 
 // amend applies a delta by one conditional statement. It reports shared, and
