@@ -200,7 +200,7 @@ func (p *oidcProvider) AuthorizationURL(ctx context.Context, a Authorization) (s
 		params[name] = value
 	}
 	if a.Again {
-		params["prompt"] = "login"
+		params["prompt"], params["max_age"] = "login", "0" // by which auth_time is required
 	}
 	if p.FormPost {
 		params["response_mode"] = "form_post"

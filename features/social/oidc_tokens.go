@@ -169,6 +169,11 @@ func (p *oidcProvider) profile(claims map[string]any, user string) (*Profile, er
 			}
 		}
 	}
+	if at, ok := claims["auth_time"].(json.Number); ok {
+		if seconds, err := at.Int64(); err == nil && seconds > 0 {
+			profile.AuthTime = time.Unix(seconds, 0).UTC()
+		}
+	}
 	if user != "" {
 		claims["user"] = user
 	}

@@ -100,6 +100,8 @@ type Profile struct {
 	// ACR and AMR say how the provider authenticated the user, if it says so.
 	ACR string
 	AMR []string
+	// AuthTime is when the user logged in there, or zero if the provider does not say.
+	AuthTime time.Time
 	// SID is the provider's session, for back-channel logout, or "".
 	SID string
 	// Token has the tokens of the provider, or is nil.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -178,7 +179,7 @@ func (f *Feature) finishLogin(p Provider) gin.HandlerFunc {
 			return
 		}
 		if begun.For == forConfirm {
-			err = f.sameIdentity(ctx, a, p, begun, profile)
+			err = f.confirms(ctx, a, p, begun, profile)
 		}
 		var res *ginauth.LoginResult
 		if err == nil {
@@ -230,16 +231,22 @@ func (f *Feature) owner(ctx context.Context, a *ginauth.Authenticator, begun *at
 	return err
 }
 
-// sameIdentity returns ErrTaken unless the identity is one of the user who began the attempt.
-func (f *Feature) sameIdentity(ctx context.Context, a *ginauth.Authenticator, p Provider, begun *attempt, profile *Profile) error {
+// confirms returns ErrTaken unless the identity is one of the user who began the attempt, and ErrRefused if the provider
+// says that the user logged in there before that. Some providers do not say when.
+func (f *Feature) confirms(ctx context.Context, a *ginauth.Authenticator, p Provider, begun *attempt, profile *Profile) error {
 	if err := f.owner(ctx, a, begun); err != nil {
 		return err
 	}
 	i, _, found, err := f.find(ctx, p.Name(), profile.Subject)
-	if err == nil && (!found || i.Owner != begun.Owner) {
-		err = ErrTaken
+	switch {
+	case err != nil:
+		return err
+	case !found || i.Owner != begun.Owner:
+		return ErrTaken
+	case !profile.AuthTime.IsZero() && profile.AuthTime.Before(time.UnixMilli(begun.Began).Add(-leeway)):
+		return refuse("the provider has not asked the user again")
 	}
-	return err
+	return nil
 }
 
 func (f *Feature) finishLink(

@@ -100,11 +100,16 @@ func TestConfirmByProvider(t *testing.T) {
 	}
 	c.Get("/sudo").WantConfirmation(t)
 	at := a.begin(t, c, "one", "confirm")
-	if at.Query().Get("prompt") != "login" {
+	if at.Query().Get("prompt") != "login" || at.Query().Get("max_age") != "0" {
 		t.Errorf("%v", at)
 	}
 	wantCode(t, a.callback(c, "one", agree(t, at, dave)), 409, "social_identity_taken") // not the user's
 	c.Get("/sudo").WantConfirmation(t)
+	before := a.Clock.Now().Add(-2 * time.Minute)
+	a.one.Tamper(func(t *socialtest.Token) { t.Claims["auth_time"] = before.Unix() }) // the session there goes on
+	wantCode(t, a.callback(c, "one", agree(t, a.begin(t, c, "one", "confirm"), carol)), 401, "social_refused")
+	c.Get("/sudo").WantConfirmation(t)
+	a.one.Tamper(nil)
 	a.callback(c, "one", agree(t, a.begin(t, c, "one", "confirm"), carol)).Want(t, 200)
 	c.Get("/sudo").Want(t, 200)
 	a.Client().Post("/auth/one", map[string]string{"for": "confirm"}).Want(t, 401)
