@@ -38,7 +38,9 @@ type limiter struct{ *core }
 // windowKey returns the key of a window. 16 bytes of its digest are enough to
 // distinguish windows.
 func (l *limiter) windowKey(key stores.Digest) string {
-	return l.prefix + "w:" + base64.RawURLEncoding.EncodeToString(key[:16])
+	name := make([]byte, 0, 64)
+	name = append(append(name, l.prefix...), "w:"...)
+	return string(base64.RawURLEncoding.AppendEncode(name, key[:16]))
 }
 
 // Reserve implements stores.Limiter. On one server it is one atomic step. In a cluster it

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -85,20 +86,25 @@ type reply struct {
 }
 
 func readReply(what string, got any, g group) (reply, error) {
-	numbers, err := integers(what, got, 2+2*len(g.windows))
-	if err != nil {
-		return reply{}, err
+	text, _ := got.(string)
+	if len(text) != 8*(2+2*len(g.windows)) {
+		return reply{}, fmt.Errorf("redisstore: %s: unexpected answer of type %T", what, got)
 	}
-	full, wait := numbers[0], numbers[1]
+	full, wait := packed(text, 0), packed(text, 1)
 	if full >= int64(len(g.windows)) || wait > math.MaxInt64/int64(time.Microsecond) {
 		return reply{}, fmt.Errorf("redisstore: %s: unexpected answer", what)
 	}
 	r := reply{full: int(full), wait: time.Duration(wait) * time.Microsecond}
 	r.opened, r.fresh = make([]int64, len(g.windows)), make([]bool, len(g.windows))
 	for i := range g.windows {
-		r.opened[i], r.fresh[i] = numbers[2+2*i], numbers[3+2*i] == 1
+		r.opened[i], r.fresh[i] = packed(text, 2+2*i), packed(text, 3+2*i) == 1
 	}
 	return r, nil
+}
+
+// packed returns a number that a script has packed, by its place.
+func packed(text string, place int) int64 {
+	return int64(binary.LittleEndian.Uint64([]byte(text[8*place : 8*place+8])))
 }
 
 // grantOf combines the replies for the groups.

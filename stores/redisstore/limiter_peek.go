@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"encoding/binary"
 	"math"
 	"slices"
 	"time"
@@ -63,8 +62,7 @@ func parseCount(text string) (c count, ok bool) {
 	case 0:
 		return count{ends: math.MinInt64}, true
 	case windowSize:
-		number := func(at int) int64 { return int64(binary.LittleEndian.Uint64([]byte(text[at:]))) }
-		c = count{ends: number(8), reserved: number(16)}
+		c = count{ends: packed(text, 1), reserved: packed(text, 2)}
 		return c, c.reserved >= 0
 	}
 	return c, false

@@ -3,9 +3,9 @@
 -- KEYS: the windows, each once. ARGV: the time in microseconds; how much longer a
 -- key lives than its window, in milliseconds; then for each slot the number of its
 -- key, the limit and the period in microseconds.
--- Returns the index (from 0) of the first slot that is not free, or -1; the time
--- until its window ends; then for each slot when its window began, and whether it
--- began now.
+-- Returns packed numbers: the index (from 0) of the first slot that is not free, or -1;
+-- the time until its window ends; then for each slot when its window began, and 1 if
+-- that was now.
 local now, opened, ends, reserved, fresh = tonumber(ARGV[1]), {}, {}, {}, {}
 for i, key in ipairs(KEYS) do
   local text = redis.call('GET', key)
@@ -21,7 +21,7 @@ for i, key in ipairs(KEYS) do
   end
 end
 
-local answer, full, wait = { -1, 0 }, -1, 0
+local answer, full, wait = '', -1, 0
 for i = 3, #ARGV, 3 do
   local w = tonumber(ARGV[i])
   if ends[w] <= now then
@@ -35,10 +35,10 @@ for i = 3, #ARGV, 3 do
     end
     wait = math.max(wait, ends[w] - now)
   end
-  answer[#answer + 1], answer[#answer + 2] = opened[w], fresh[w] or 0
+  answer = answer .. struct.pack('<i8i8', opened[w], fresh[w] or 0)
 end
+answer = struct.pack('<i8i8', full, wait) .. answer
 if full >= 0 then
-  answer[1], answer[2] = full, wait
   return answer
 end
 
