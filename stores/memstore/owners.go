@@ -28,15 +28,21 @@ type owners struct {
 	seed   maphash.Seed
 	shards [ownerShards]struct {
 		sync.Mutex
-		first map[string]*member
+		lists map[string]ownerList
 	}
+}
+
+// ownerList is the members of one owner, of which there is at least one.
+type ownerList struct {
+	first *member
+	size  int
 }
 
 // init makes the zero value ready for use.
 func (o *owners) init() {
 	o.seed = maphash.MakeSeed()
 	for i := range o.shards {
-		o.shards[i].first = make(map[string]*member)
+		o.shards[i].lists = make(map[string]ownerList)
 	}
 }
 
@@ -48,13 +54,14 @@ func (o *owners) add(m *member, owner string) {
 	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()
-	if head := s.first[owner]; head != nil {
+	list := s.lists[owner]
+	if head := list.first; head != nil {
 		m.owner, m.next, head.prev = head.owner, head, m
 	} else {
 		// The caller's text may be a part of a larger one.
 		m.owner[0] = strings.Clone(owner)
 	}
-	s.first[m.owner[0]] = m
+	s.lists[m.owner[0]] = ownerList{m, list.size + 1}
 }
 
 // remove takes a member from the list of its owner.
@@ -66,13 +73,17 @@ func (o *owners) remove(m *member) {
 	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()
-	switch {
-	case m.prev != nil:
+	list := s.lists[owner]
+	list.size--
+	if m.prev != nil {
 		m.prev.next = m.next
-	case m.next != nil:
-		s.first[owner] = m.next
-	default:
-		delete(s.first, owner)
+	} else {
+		list.first = m.next
+	}
+	if list.first == nil {
+		delete(s.lists, owner)
+	} else {
+		s.lists[owner] = list
 	}
 	if m.next != nil {
 		m.next.prev = m.prev
@@ -96,7 +107,7 @@ func (o *owners) appendTo(ids []id, owner string) []id {
 	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()
-	for m := s.first[owner]; m != nil; m = m.next {
+	for m := s.lists[owner].first; m != nil; m = m.next {
 		ids = append(ids, *m.id)
 	}
 	return ids
@@ -108,7 +119,7 @@ func (o *owners) newest(owner string, n int) (ids []id) {
 	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()
-	for m := s.first[owner]; m != nil && len(ids) < n; m = m.next {
+	for m := s.lists[owner].first; m != nil && len(ids) < n; m = m.next {
 		if !slices.Contains(ids, *m.id) {
 			ids = append(ids, *m.id)
 		}
@@ -121,11 +132,7 @@ func (o *owners) exceeds(owner string, n int) bool {
 	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()
-	m := s.first[owner]
-	for ; m != nil && n > 0; m = m.next {
-		n--
-	}
-	return m != nil
+	return s.lists[owner].size > n
 }
 
 // oldest returns the ids of at most n members, those that were added first, each once.
@@ -133,11 +140,9 @@ func (o *owners) oldest(owner string, n int) (ids []id) {
 	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()
-	skip := -n
-	for m := s.first[owner]; m != nil; m = m.next {
-		skip++
-	}
-	for m := s.first[owner]; m != nil; m = m.next {
+	list := s.lists[owner]
+	skip := list.size - n
+	for m := list.first; m != nil; m = m.next {
 		if skip--; skip < 0 {
 			ids = append(ids, *m.id)
 		}
