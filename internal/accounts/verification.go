@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -107,9 +108,20 @@ func (s *Service) proveMailbox(
 		return Verification{}, err
 	}
 	if _, can := rm.Users.(models.PasswordChanger); can && result.Ended {
-		s.Env.Background.RunHidden(func() { s.sendResetLink(deadline.Detach(ctx), rm, guard, result.User) })
+		s.Env.Background.RunHidden(func() { s.replacePassword(deadline.Detach(ctx), rm, guard, result.User) })
 	}
 	return result, nil
+}
+
+// replacePassword mails a link to choose a password in place of the one that ended. Of parallel
+// requests that each ended it, only the last one mails: the links of the others would not open.
+func (s *Service) replacePassword(ctx context.Context, rm *realm.Realm, guard string, u models.Authenticatable) {
+	within, span := s.Env.Span(ctx)
+	err := rm.StillSame(within, u)
+	span.End()
+	if !errors.Is(err, autherr.ErrSessionEnded) {
+		s.sendResetLink(ctx, rm, guard, u)
+	}
 }
 
 // linkUser returns the user whose address a link verifies.
