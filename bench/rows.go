@@ -104,6 +104,7 @@ func sessionRows() []Row {
 func storeRows() []Row {
 	rows := slices.Concat(
 		compare("session read, Redis", "session-read-redis", "ginauth", "get", atMost(Ratio, 1.15)),
+		compare("session read, Redis", "session-read-redis", "ginauth", "hgetall"),
 		compare("session read, Redis", "session-read-redis", "ginauth", "scs", atMost(Ratio, 0.75)),
 		compare("session write, Redis", "session-write-redis", "ginauth", "get"),
 		compare("session write, Redis", "session-write-redis", "ginauth", "scs", atMost(Ratio, 0.75)),

@@ -28,6 +28,7 @@ func storeJobs() []job {
 			{"ginauth-auth", openCounted},
 			{"scs", func(tb testing.TB) target { return readTarget(tb, scsRedis(tb), "/user") }},
 			{"get", openGet},
+			{"hgetall", openHGetAll},
 		}},
 		{name: "session-write-redis", sides: []side{
 			{"ginauth", func(tb testing.TB) target { return writeTarget(tb, ginauthRedis(tb)) }},
@@ -123,6 +124,28 @@ func openGet(tb testing.TB) target {
 		static(c)
 	})
 	return serve(r, plainRequests("/get", "hello"))
+}
+
+// openHGetAll gets one hash with as many fields as a session with four keys has, and of their size.
+func openHGetAll(tb testing.TB) target {
+	client, prefix := testservers.Redis(tb)
+	key := prefix + "session"
+	fields := map[string]any{
+		"m": make([]byte, 84), "f": make([]byte, 40), "p": "", ":user": "1234567", ":visits": "1234567", ":name": "1234567", ":mail": "1234567",
+	}
+	if err := client.HSet(context.Background(), key, fields).Err(); err != nil {
+		tb.Fatal(err)
+	}
+	r := newEngine()
+	r.GET("/hash", func(c *gin.Context) {
+		got, err := client.HGetAll(c.Request.Context(), key).Result()
+		if err != nil || len(got) != len(fields) {
+			c.AbortWithStatus(http.StatusServiceUnavailable)
+			return
+		}
+		static(c)
+	})
+	return serve(r, plainRequests("/hash", "hello"))
 }
 
 // trips counts the round trips of a client to the server.
