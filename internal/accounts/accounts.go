@@ -107,12 +107,13 @@ type User struct {
 
 // DeleteRevoked removes from the stores what has ended through the user's stamp, so
 // that no list shows it. The row of the session that continues is left out. A failure
-// is only logged: each of them is refused already.
+// is only logged: each of them is refused already. Reset tokens, which no list shows,
+// stay: one that a parallel request has just mailed is bound to a newer stamp.
 func (s *Service) DeleteRevoked(ctx context.Context, rm *realm.Realm, userID, exceptRow string) {
 	owner := rm.Owner(userID)
 	var errTokens, errSessions error
 	deadline.Both(func() {
-		errTokens = s.Tokens.RevokeOwner(ctx, owner, stores.Refresh, stores.Remember, stores.Reset, stores.Trusted)
+		errTokens = s.Tokens.RevokeOwner(ctx, owner, stores.Refresh, stores.Remember, stores.Trusted)
 	}, func() { errSessions = s.Sessions.EndOf(ctx, owner, exceptRow) })
 	if err := errors.Join(errTokens, errSessions); err != nil {
 		s.Env.Log.WarnContext(ctx, "ginauth: ended logins are still listed", "error", request.Cut(err.Error(), 256))

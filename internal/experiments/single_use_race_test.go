@@ -276,3 +276,39 @@ func TestConcurrentVerificationsAreDispatchedOnce(t *testing.T) {
 		}
 	})
 }
+
+// lateTokens lets the first call that ends an owner's refresh tokens wait.
+type lateTokens struct {
+	stores.Tokens
+	came         atomic.Bool
+	held, resume chan struct{}
+}
+
+func (s *lateTokens) RevokeOwner(ctx context.Context, now time.Time, owner, except string, kinds ...stores.Kind) (int, error) {
+	if slices.Contains(kinds, stores.Refresh) && s.came.CompareAndSwap(false, true) {
+		close(s.held)
+		<-s.resume
+	}
+	return s.Tokens.RevokeOwner(ctx, now, owner, except, kinds...)
+}
+
+// A use of a link that is late to clean up does not end what a parallel one has mailed.
+func TestLateVerificationLeavesTheMailedLink(t *testing.T) {
+	b := testapp.SQLite(t)
+	late := &lateTokens{Tokens: b.Set.Tokens, held: make(chan struct{}), resume: make(chan struct{})}
+	b.Set.Tokens = late
+	a := newRoutesApp(t, b)
+	a.Client().Post("/verify-email/resend", map[string]string{"email": testapp.Bob}).Want(t, 202)
+	link := testapp.PathOf(t, a.Outbox.Next(t, mail.VerifyEmail, testapp.Bob))
+	answer := make(chan *testapp.Response)
+	go func() { answer <- a.Client().Post(link, "{}") }()
+	<-late.held
+	a.Client().Post(link, "{}").Want(t, 200)
+	token := testapp.TokenOf(t, testapp.PathOf(t, a.Outbox.Next(t, mail.ResetPassword, testapp.Bob)))
+	close(late.resume)
+	(<-answer).Want(t, 200)
+	a.Client().Post("/reset-password", map[string]string{"email": testapp.Bob, "token": token, "password": testapp.NewPassword}).Want(t, 204)
+	if rest := a.RestOfMails(); len(rest) != 1 { // that the password was changed
+		t.Errorf("mails %v", rest)
+	}
+}
