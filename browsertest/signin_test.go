@@ -17,10 +17,10 @@ import (
 
 // TestSignIn signs in at the provider of the example.
 func TestSignIn(t *testing.T) {
-	chromium(t) // or skip before the example is built
-	base := startExample(t, "-demo-oidc")
+	chromium(t)                                    // or skip before the example is built
 	for _, m := range []mode{modes[0], modes[2]} { // the provider's page is no example of keyboard use
 		t.Run(m.name, func(t *testing.T) {
+			base := startExample(t, "-demo-oidc")
 			b := open(t, base, m)
 			b.visit("/login")
 			b.look("login with a provider")
