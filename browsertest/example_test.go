@@ -152,7 +152,8 @@ func (n *newcomer) signUp() {
 // mail opens the page of mails, of which there is a number, and follows the newest link with a text.
 func (n *newcomer) mail(number int, link string) {
 	n.t.Helper()
-	n.visit("/_mail")
+	n.press(`main a[href="/_mail"]`)
+	n.at("/_mail")
 	n.look(fmt.Sprintf("mails %d", number))
 	n.press(fmt.Sprintf(`article a[href*=%q]`, link))
 	n.loaded()

@@ -25,9 +25,12 @@ func pageOptions() (pages.Options, error) {
 	templates, err := fs.Sub(web, "web")
 	return pages.Options{
 		Name: "Notebook", Home: "/", Logo: "/web/logo.svg", Stylesheets: []string{"/web/blog.css"}, Templates: templates,
-		Links:    []pages.Link{{Text: "Posts", Path: "/"}, {Text: "Write", Path: "/write"}},
-		Texts:    texts(),
-		Sections: []pages.Section{{Page: "login", Template: "demo.html", Data: demoData}, {Page: "second_factor", Template: "demo_code.html", Data: demoData}},
+		Links: []pages.Link{{Text: "Posts", Path: "/"}, {Text: "Write", Path: "/write"}},
+		Texts: texts(),
+		Sections: []pages.Section{
+			{Page: "login", Template: "demo.html", Data: demoData}, {Page: "second_factor", Template: "demo_code.html", Data: demoData},
+			{Page: "verify_notice", Template: "demo_mail.html", Data: demoData}, {Page: "forgot", Template: "demo_mail.html", Data: demoData},
+		},
 	}, err
 }
 
