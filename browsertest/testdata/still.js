@@ -32,7 +32,9 @@ svg.qr * { visibility: hidden; }`);
     set(node, "data", (secret(node.parentElement) ? covered : still)(node.data));
   }
   for (const input of document.querySelectorAll("input:not([type=checkbox], [type=hidden])")) {
-    set(input, "value", (secret(input) ? covered : still)(input.value));
+    const value = (secret(input) ? covered : still)(input.value);
+    // A long text is scrolled as far as that which was typed.
+    set(input, "value", value.length > 30 ? value.slice(0, 24) : value);
   }
   return () => { undo.reverse().forEach((f) => f()); };
 })()
