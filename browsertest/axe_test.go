@@ -42,7 +42,7 @@ func (b *browser) axe(page string) {
 		return
 	}
 	eval[int](b, source+"\n;0")
-	for _, violation := range eval[[]violation](b, `axe.run().then(r => r.violations)`, chromedp.EvalAwaitPromise) {
+	for _, violation := range eval[[]violation](b, `axe.run({rules: {"target-size": {enabled: true}}}).then(r => r.violations)`, chromedp.EvalAwaitPromise) {
 		for _, node := range violation.Nodes {
 			b.t.Errorf("%s: %s: %s (%s): %s\n%s", b.name, page, violation.Help, violation.ID, node.HTML, node.Summary)
 		}

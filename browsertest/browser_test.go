@@ -2,11 +2,10 @@ package browsertest
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +31,7 @@ type mode struct {
 	script   bool
 	phone    bool
 	dark     bool
+	kept     bool // its pictures are compared with those of testdata/screens
 }
 
 // browser is a person at a browser with cookies of its own.
@@ -293,27 +293,21 @@ func (b *browser) check(selector string) {
 	}
 }
 
-var unsafeName = regexp.MustCompile(`[^a-z0-9]+`)
-
-// look checks what every page must be: accessible, and no wider than the screen. It takes a picture.
+// look checks what every page must be: accessible, no wider than the screen, and as it looked before.
 func (b *browser) look(name string) {
 	b.t.Helper()
-	// Chromium may still replace the document of a page that is opened again.
 	b.until(name+" is no wider than the screen", `document.readyState === "complete" && document.documentElement.scrollWidth <= window.innerWidth`)
 	if eval[string](b, `document.documentElement.lang`) == "" {
 		b.t.Errorf("%s: %s has no language", b.name, name)
 	}
+	for _, fault := range eval[[]string](b, formsScript) {
+		b.t.Errorf("%s: %s: %s", b.name, name, fault)
+	}
 	b.axe(name)
-	dir := os.Getenv("GINAUTH_TEST_SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	file := unsafeName.ReplaceAllString(strings.ToLower(b.name+" "+name), "-") + ".png"
-	if err := os.WriteFile(filepath.Join(dir, file), picture, 0o644); err != nil {
-		b.t.Fatal(err)
-	}
+	b.picture(name)
 }
+
+// formsScript returns what would keep password managers and passkeys from working with the fields of a page.
+//
+//go:embed testdata/forms.js
+var formsScript string

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +21,15 @@ func TestMain(m *testing.M) {
 	if process.cancel != nil {
 		process.cancel()
 	}
+	if program.dir != "" {
+		_ = os.RemoveAll(program.dir)
+	}
+	if code == 0 {
+		if err := closeAlbum(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
 	os.Exit(code)
 }
 
@@ -27,20 +37,38 @@ const password = "correct horse battery staple"
 
 // modes are the ways in which people use the example.
 var modes = []mode{
-	{name: "mouse", language: "en", script: true},
-	{name: "keyboard, phone, dark", language: "de", script: true, keyboard: true, phone: true, dark: true},
-	{name: "no script, phone", language: "ar", phone: true},
+	{name: "mouse", language: "en", script: true, kept: true},
+	{name: "keyboard, phone, dark", language: "de", script: true, keyboard: true, phone: true, dark: true, kept: true},
+	{name: "no script, phone", language: "ar", phone: true, kept: true},
 }
 
-// startExample builds the example and runs it with a new database and arguments. It returns its address.
+// program is the example, which is built once.
+var program struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func buildExample() (string, error) {
+	program.once.Do(func() {
+		if program.dir, program.err = os.MkdirTemp("", "ginauth-example"); program.err != nil {
+			return
+		}
+		if out, err := exec.Command("go", "build", "-C", "..", "-o", program.dir, "./example").CombinedOutput(); err != nil {
+			program.err = fmt.Errorf("build the example: %w\n%s", err, out)
+		}
+	})
+	return filepath.Join(program.dir, "example"), program.err
+}
+
+// startExample runs the example with a new database and arguments. It returns its address.
 func startExample(t *testing.T, args ...string) string {
 	t.Helper()
-	dir := t.TempDir()
-	program := filepath.Join(dir, "example")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-C", "..", "-o", program, "./example").CombinedOutput(); err != nil {
-		t.Fatalf("build the example: %v\n%s", err, out)
+	path, err := buildExample()
+	if err != nil {
+		t.Fatal(err)
 	}
-	cmd := exec.Command(program, append([]string{"-addr", "127.0.0.1:0", "-db", filepath.Join(dir, "example.db")}, args...)...)
+	cmd := exec.Command(path, append([]string{"-addr", "127.0.0.1:0", "-db", filepath.Join(t.TempDir(), "example.db")}, args...)...)
 	cmd.Env = append(os.Environ(), "GIN_MODE=test")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -69,9 +97,9 @@ func startExample(t *testing.T, args ...string) string {
 // TestExample walks the way of a newcomer, in each mode.
 func TestExample(t *testing.T) {
 	chromium(t) // or skip before the example is built
-	base := startExample(t)
 	for _, m := range modes {
 		t.Run(m.name, func(t *testing.T) {
+			base := startExample(t) // what others write would be in the pictures
 			n := &newcomer{browser: open(t, base, m), email: strings.ToLower(rand.Text()[:12]) + "@example.com"}
 			n.signUp()
 			n.verify()
@@ -121,18 +149,19 @@ func (n *newcomer) signUp() {
 	n.look("verify notice")
 }
 
-// mail opens the newest mail to the person that has a link with a text, and follows the link.
-func (n *newcomer) mail(link string) {
+// mail opens the page of mails, of which there is a number, and follows the newest link with a text.
+func (n *newcomer) mail(number int, link string) {
 	n.t.Helper()
-	n.visit("/_mail")
-	n.look("mails")
+	n.press(`main a[href="/_mail"]`)
+	n.at("/_mail")
+	n.look(fmt.Sprintf("mails %d", number))
 	n.press(fmt.Sprintf(`article a[href*=%q]`, link))
 	n.loaded()
 }
 
 func (n *newcomer) verify() {
 	n.t.Helper()
-	n.mail("/verify-email/")
+	n.mail(1, "/verify-email/")
 	n.until("the link has opened", `document.readyState === "complete" && location.pathname.startsWith("/verify-email/")`)
 	n.look("verify")
 	n.press("main button.primary")
@@ -145,12 +174,13 @@ func (n *newcomer) verify() {
 func (n *newcomer) signIn(password string) {
 	n.t.Helper()
 	n.visit("/login")
-	n.look("login")
+	when := map[bool]string{true: " after a reset"}[n.secret != ""]
+	n.look("login" + when)
 	n.fill("#email", n.email)
 	n.fill("#password", password+" wrong")
 	n.press("main form button")
-	n.until("the failure is shown", `document.querySelector(".failure[role=alert]") !== null`)
-	n.look("login with a failure")
+	n.until("the failure is shown", `document.readyState === "complete" && document.querySelector(".failure[role=alert]:not([hidden])") !== null`)
+	n.look("login with a failure" + when)
 	n.fill("#password", password)
 	n.check("#remember")
 	n.press("main form button")
@@ -256,7 +286,7 @@ func (n *newcomer) reset(next string) {
 	n.fill("#email", n.email)
 	n.press("main form button")
 	n.until("the mail is on its way", `document.readyState === "complete" && document.querySelector(".notice") !== null`)
-	n.mail("/reset-password#email=")
+	n.mail(2, "/reset-password#email=")
 	n.at("/reset-password")
 	if n.script {
 		n.until("the script has moved the token", `document.querySelector("#token").value.startsWith("gpr_") && location.hash === ""`)

@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -88,10 +89,12 @@ func (n *newcomer) recover() {
 	n.until("the app is gone", `document.readyState === "complete" && document.querySelector("form[action='/totp/enrolment']") !== null`)
 }
 
-// TestDemoUserHasAFactor signs in as the demo user, whose code a page shows.
+// TestDemoUserHasAFactor signs in as the demo user, whose code a page shows, after the example was started again.
 func TestDemoUserHasAFactor(t *testing.T) {
 	chromium(t)
-	base := startExample(t)
+	database := filepath.Join(t.TempDir(), "example.db")
+	startExample(t, "-db", database)
+	base := startExample(t, "-db", database)
 	b := open(t, base, modes[0])
 	b.visit("/login")
 	b.sees("tess@example.com", password)

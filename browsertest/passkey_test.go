@@ -249,9 +249,9 @@ func present(b *browser, device webauthn.AuthenticatorID, now bool) {
 // TestPasskeyPages adds a passkey to a user of the example, signs in by it, and removes it.
 func TestPasskeyPages(t *testing.T) {
 	chromium(t)
-	base := startExample(t)
 	for _, m := range modes[:2] { // with scripts
 		t.Run(m.name, func(t *testing.T) {
+			base := startExample(t)
 			b := open(t, base, m)
 			device := authenticator(b)
 			b.visit("/login")

@@ -37,6 +37,7 @@ import (
 )
 
 func main() {
+	gin.DebugPrintRouteFunc = func(string, string, string, int) {} // the hints would drown in a hundred routes
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
@@ -143,10 +144,9 @@ func newBlog(ctx context.Context, logger *slog.Logger, url, source, redisURL str
 		}
 	}
 
-	key := ginauth.Key(os.Getenv("APP_KEY"))
-	if key == "" {
-		key = ginauth.NewKey()
-		logger.Warn("APP_KEY is not set: using a temporary key, sessions end with this process")
+	key, err := applicationKey(logger, source)
+	if err != nil {
+		return nil, errors.Join(err, closeDB(db))
 	}
 	b.addKeys(url)
 	b.addSignIn(demo)

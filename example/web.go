@@ -2,6 +2,7 @@ package main
 
 import (
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,13 +26,22 @@ func pageOptions() (pages.Options, error) {
 	return pages.Options{
 		Name: "Notebook", Home: "/", Logo: "/web/logo.svg", Stylesheets: []string{"/web/blog.css"}, Templates: templates,
 		Links: []pages.Link{{Text: "Posts", Path: "/"}, {Text: "Write", Path: "/write"}},
-		Texts: map[string]map[string]string{
-			"de": {"Posts": "Beiträge", "Write": "Schreiben"}, "fr": {"Posts": "Articles", "Write": "Écrire"},
-			"es": {"Posts": "Entradas", "Write": "Escribir"}, "ja": {"Posts": "記事", "Write": "書く"},
-			"ar": {"Posts": "المقالات", "Write": "اكتب"},
+		Texts: texts(),
+		Sections: []pages.Section{
+			{Page: "login", Template: "demo.html", Data: demoData}, {Page: "second_factor", Template: "demo_code.html", Data: demoData},
+			{Page: "verify_notice", Template: "demo_mail.html", Data: demoData}, {Page: "forgot", Template: "demo_mail.html", Data: demoData},
 		},
-		Sections: []pages.Section{{Page: "login", Template: "demo.html", Data: demoData}, {Page: "second_factor", Template: "demo_code.html", Data: demoData}},
 	}, err
+}
+
+// texts returns the texts of the blog in the languages of the pages.
+func texts() map[string]map[string]string {
+	data, err := web.ReadFile("web/texts.json")
+	all := make(map[string]map[string]string)
+	if err := errors.Join(err, json.Unmarshal(data, &all)); err != nil {
+		panic(err) // they are part of the program
+	}
+	return all
 }
 
 // demoData is what the pages say about the users of a new database.
@@ -61,10 +71,10 @@ func (b *blog) webRoutes(r *gin.Engine) {
 	public := ginauth.Public()
 	r.GET("/web/:file", public, asset)
 	r.GET("/", public, b.home)
-	r.GET("/write", ginauth.Auth("web"), func(c *gin.Context) { b.form(c, http.StatusOK, &Post{}, nil) })
+	r.GET("/write", ginauth.Auth("web"), func(c *gin.Context) { b.form(c, http.StatusOK, &Post{}, "") })
 	post := b.loadPost()
 	r.GET("/posts/:id/edit", ginauth.Auth("web"), ginauth.Authorize("update", post), func(c *gin.Context) {
-		b.form(c, http.StatusOK, ginauth.Loaded[*Post](c), nil)
+		b.form(c, http.StatusOK, ginauth.Loaded[*Post](c), "")
 	})
 	// Forms can only send POST.
 	r.POST("/posts/:id", ginauth.Auth("web"), ginauth.Authorize("update", post), b.savePost)
@@ -151,13 +161,13 @@ func (b *blog) postPage(c *gin.Context) {
 	pages.Render(c, http.StatusOK, "post", list[0].Title, list[0])
 }
 
-// form shows the form of a post, with what is wrong with it.
-func (b *blog) form(c *gin.Context, status int, p *Post, fault *ginauth.InputError) {
+// form shows the form of a post. wrong is the field that is not acceptable, or "".
+func (b *blog) form(c *gin.Context, status int, p *Post, wrong string) {
 	title := "Write"
 	if p.ID != 0 {
 		title = "Edit"
 	}
-	pages.Render(c, status, "write", title, gin.H{"post": p, "fault": fault})
+	pages.Render(c, status, "write", title, gin.H{"post": p, "wrong": wrong})
 }
 
 // readForm reads the form of a post. If it is not acceptable, it shows the form
@@ -171,7 +181,7 @@ func (b *blog) readForm(c *gin.Context, p *Post) bool {
 	p.Title, p.Body = c.PostForm("title"), c.PostForm("body")
 	var fault *ginauth.InputError
 	if errors.As(checkPost(p.Title, p.Body), &fault) {
-		b.form(c, http.StatusUnprocessableEntity, p, fault)
+		b.form(c, http.StatusUnprocessableEntity, p, fault.Field)
 		return false
 	}
 	return true

@@ -4,10 +4,15 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/gin-gonic/gin"
 )
 
 // browse sends a request as a browser does, follows redirects, and returns the
@@ -95,5 +100,68 @@ func TestMailboxIsForDevelopers(t *testing.T) {
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != 404 {
 		t.Errorf("through a proxy: %d", res.StatusCode)
+	}
+}
+
+// The mails and the code are for nobody else, whatever the address of the request is said to be.
+func TestDeveloperPagesAreForThisMachine(t *testing.T) {
+	r := gin.New()
+	r.GET("/_mail", developerOnly, func(c *gin.Context) { c.String(200, "mails") })
+	for name, row := range map[string]struct {
+		remote, header, mode string
+		status               int
+	}{
+		"this machine":    {"127.0.0.1:4000", "", gin.TestMode, 200},
+		"by IPv6":         {"[::1]:4000", "", gin.TestMode, 200},
+		"another":         {"192.0.2.9:4000", "", gin.TestMode, 404},
+		"through a proxy": {"127.0.0.1:4000", "Forwarded", gin.TestMode, 404},
+		"release mode":    {"127.0.0.1:4000", "", gin.ReleaseMode, 404},
+	} {
+		req := httptest.NewRequest("GET", "/_mail", nil)
+		req.RemoteAddr = row.remote
+		if row.header != "" {
+			req.Header.Set(row.header, "for=127.0.0.1")
+		}
+		gin.SetMode(row.mode)
+		res := httptest.NewRecorder()
+		r.ServeHTTP(res, req)
+		data, err := demoData(nil)
+		gin.SetMode(gin.TestMode)
+		if res.Code != row.status {
+			t.Errorf("%s: %d, want %d", name, res.Code, row.status)
+		}
+		if shown := data.(gin.H)["shown"]; err != nil || shown != (row.mode != gin.ReleaseMode) {
+			t.Errorf("%s: passwords of the demonstration are shown: %v, %v", name, shown, err)
+		}
+	}
+}
+
+// What the pages of the blog say must be in every language, or a page is half in English.
+func TestTextsAreInEveryLanguage(t *testing.T) {
+	files, err := filepath.Glob("web/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := texts()
+	if len(known) != 5 {
+		t.Errorf("%d languages beside English", len(known))
+	}
+	shared := map[string]bool{ // those of package pages
+		"Create an account": true, "Delete": true, "Name": true, "Email address": true, "verified": true, "not verified": true,
+	}
+	for _, file := range append(files, "web.go") {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(`\bT "([^"]*)"|b\.show\(c, p, "([^"]*)"|pages\.Notice\(c, "([^"]*)"|Text: "([^"]*)"|title :?= "([^"]*)"`)
+		for _, match := range found.FindAllStringSubmatch(string(data), -1) {
+			text := strings.Join(match[1:], "")
+			for lang, all := range known {
+				if all[text] == "" && !shared[text] {
+					t.Errorf("%s: %q is not in %s", file, text, lang)
+				}
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
@@ -42,29 +43,42 @@ func BenchmarkSignInPage(b *testing.B) {
 	}
 }
 
-// BenchmarkProfilePage measures a page of a user, which is made anew for each request.
-func BenchmarkProfilePage(b *testing.B) {
+// signedIn returns an application and the cookies of a user.
+func signedIn(tb testing.TB, options pages.Options) (*gin.Engine, []*http.Cookie) {
+	tb.Helper()
 	users := new(ginauthtest.Users)
 	auth, err := ginauth.New(ginauth.Config{Users: users, Pages: pages.Config(""), ErrorHandler: pages.ErrorHandler})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	if err := users.CreateUser(b.Context(), &models.User{Name: "Alice", Email: "alice@example.com"}); err != nil {
-		b.Fatal(err)
+	if err := users.CreateUser(tb.Context(), &models.User{Name: "Alice", Email: "alice@example.com"}); err != nil {
+		tb.Fatal(err)
 	}
 	r := gin.New()
-	pages.Mount(r, auth, pages.Options{Name: "Blog"})
+	pages.Mount(r, auth, options)
 	routes.Mount(r, auth, routes.Options{})
 	r.GET("/enter", auth.StartSession(), func(c *gin.Context) { _, _ = ginauth.From(c).LoginUsingID(c.Request.Context(), "1") })
 	entered := httptest.NewRecorder()
 	r.ServeHTTP(entered, httptest.NewRequest("GET", "http://localhost/enter", nil))
+	return r, entered.Result().Cookies()
+}
+
+// get returns the request of a user.
+func get(path, accept string, cookies []*http.Cookie) *http.Request {
+	req := httptest.NewRequest("GET", "http://localhost"+path, nil)
+	req.Header.Set("Accept", accept)
+	for _, cookie := range cookies {
+		req.AddCookie(cookie)
+	}
+	return req
+}
+
+// BenchmarkProfilePage measures a page of a user, which is made anew for each request.
+func BenchmarkProfilePage(b *testing.B) {
+	r, cookies := signedIn(b, pages.Options{Name: "Blog"})
 	for _, row := range []struct{ name, path, accept string }{{"page", "/profile", "text/html"}, {"json", "/me", "application/json"}} {
 		b.Run(row.name, func(b *testing.B) {
-			req := httptest.NewRequest("GET", "http://localhost"+row.path, nil)
-			req.Header.Set("Accept", row.accept)
-			for _, cookie := range entered.Result().Cookies() {
-				req.AddCookie(cookie)
-			}
+			req := get(row.path, row.accept, cookies)
 			for b.Loop() {
 				res := httptest.NewRecorder()
 				if r.ServeHTTP(res, req); res.Code != 200 {

@@ -74,7 +74,7 @@ type Link struct{ Text, Path string }
 
 // Section is a part of a page that a template of the application shows.
 type Section struct {
-	// Page is the page: "login", "register", "second_factor" or "profile".
+	// Page is the page: "login", "register", "verify_notice", "forgot", "second_factor" or "profile".
 	Page string
 	// Template is the name of a template in Options.Templates, which is executed with a View whose Data is the result of
 	// Section.Data.

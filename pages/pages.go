@@ -21,7 +21,7 @@ type site struct {
 	base    string
 	can     Can
 	texts   *texts
-	pages   templates
+	pages   *templates
 	forms   map[routes.Route]form
 	login   string   // the field in which users say who they are
 	needed  []string // the identifiers of a registration in place of the email address

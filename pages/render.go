@@ -2,10 +2,7 @@ package pages
 
 import (
 	"bytes"
-	"embed"
-	"errors"
 	"html/template"
-	"io/fs"
 	"net/http"
 	"strings"
 
@@ -15,50 +12,11 @@ import (
 	"github.com/ginauth/ginauth/routes"
 )
 
-//go:embed templates/*.html
-var embedded embed.FS
-
-// templates are the pages, each with the layout around it.
-type templates map[string]*template.Template
-
 // page is a template and its title.
 type page struct {
 	template, title string
 	builtIn         bool            // the title belongs to the template
 	outcome         *routes.Outcome // of the request itself, or nil
-}
-
-// newTemplates parses the templates of the package and those of the application, which come first. It panics if one is
-// not valid.
-func newTemplates(own fs.FS) templates {
-	builtIn, err := fs.Sub(embedded, "templates")
-	if err != nil {
-		panic(err) // they are part of the program
-	}
-	files := make(map[string]string)
-	for _, source := range []fs.FS{builtIn, own} {
-		if source == nil {
-			continue
-		}
-		names, err := fs.Glob(source, "*.html")
-		for _, name := range names {
-			data, failure := fs.ReadFile(source, name)
-			files[name], err = string(data), errors.Join(err, failure)
-		}
-		if err != nil {
-			panic("pages: Options.Templates: " + err.Error())
-		}
-	}
-	shared := template.Must(template.New("layout").Parse(files["layout.html"]))
-	template.Must(shared.New("parts").Parse(files["parts.html"]))
-	all := make(templates)
-	for name, text := range files {
-		if name != "layout.html" && name != "parts.html" {
-			page := template.Must(shared.Clone())
-			all[strings.TrimSuffix(name, ".html")] = template.Must(page.New(name).Parse(text))
-		}
-	}
-	return all
 }
 
 // show returns the handler of a page without data.
@@ -134,8 +92,8 @@ func (s *site) execute(v *View) []byte {
 	if html, ok := s.kept.Load(key); ok && same {
 		return html.([]byte)
 	}
-	t, ok := s.pages[v.Page]
-	if !ok {
+	t := s.pages.in(s, v.Page, v.Lang)
+	if t == nil {
 		panic("pages: Render: there is no template " + v.Page + ".html")
 	}
 	var b bytes.Buffer
@@ -164,8 +122,8 @@ func (s *site) sections(c *gin.Context, v *View) ([]template.HTML, error) {
 			}
 			own.Data = data
 		}
-		t, ok := s.pages[strings.TrimSuffix(section.Template, ".html")]
-		if !ok {
+		t := s.pages.in(s, strings.TrimSuffix(section.Template, ".html"), v.Lang)
+		if t == nil {
 			panic("pages: Options.Sections: there is no template " + section.Template)
 		}
 		var b bytes.Buffer
