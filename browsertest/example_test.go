@@ -35,12 +35,18 @@ var modes = []mode{
 // startExample builds the example and runs it with a new database and arguments. It returns its address.
 func startExample(t *testing.T, args ...string) string {
 	t.Helper()
-	dir := t.TempDir()
-	program := filepath.Join(dir, "example")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-C", "..", "-o", program, "./example").CombinedOutput(); err != nil {
-		t.Fatalf("build the example: %v\n%s", err, out)
+	args = append([]string{"-addr", "127.0.0.1:0", "-db", filepath.Join(t.TempDir(), "example.db")}, args...)
+	return strings.TrimPrefix(startProgram(t, "..", "./example", 1, args...)[0], "listening on ")
+}
+
+// startProgram builds a program of a module and runs it until the test ends. It returns the first lines that it writes.
+func startProgram(t *testing.T, module, path string, lines int, args ...string) []string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "program")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-C", module, "-o", program, path).CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", path, err, out)
 	}
-	cmd := exec.Command(program, append([]string{"-addr", "127.0.0.1:0", "-db", filepath.Join(dir, "example.db")}, args...)...)
+	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), "GIN_MODE=test")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -54,16 +60,20 @@ func startExample(t *testing.T, args ...string) string {
 		kill := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
 		defer kill.Stop()
 		if err := errors.Join(err, cmd.Wait()); err != nil {
-			t.Errorf("the example: %v", err)
+			t.Errorf("%s: %v", path, err)
 		}
 	})
-	lines := bufio.NewReader(stdout)
-	first, err := lines.ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
+	reader := bufio.NewReader(stdout)
+	var first []string
+	for range lines {
+		line, err := reader.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		first = append(first, strings.TrimSpace(line))
 	}
-	go func() { _, _ = io.Copy(io.Discard, lines) }()
-	return strings.TrimPrefix(strings.TrimSpace(first), "listening on ")
+	go func() { _, _ = io.Copy(io.Discard, reader) }()
+	return first
 }
 
 // TestExample walks the way of a newcomer, in each mode.

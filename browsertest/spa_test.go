@@ -1,0 +1,244 @@
+package browsertest
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// buildClient builds the TypeScript client, or skips the test.
+func buildClient(t *testing.T) string {
+	t.Helper()
+	if _, err := exec.LookPath("npm"); err != nil {
+		t.Skip("npm is not installed")
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"package.json", "package-lock.json", "tsconfig.json", "src/ginauth.ts", "src/types.ts"} {
+		text, err := os.ReadFile(filepath.Join("../client", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"ci", "--silent", "--no-audit", "--no-fund"}, {"run", "--silent", "build"}} {
+		cmd := exec.CommandContext(t.Context(), "npm", args...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("npm %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	return filepath.Join(dir, "dist")
+}
+
+// spa is the application of docs/spa: the API, and its front end on another origin of the same site and on another site.
+type spa struct{ api, sibling, other string }
+
+func startSPA(t *testing.T, client string, args ...string) spa {
+	t.Helper()
+	args = append([]string{"-api", "127.0.0.1:0", "-front", "127.0.0.1:0", "-db", filepath.Join(t.TempDir(), "spa.db"), "-client", client}, args...)
+	lines := startProgram(t, "../docs/spa", ".", 3, args...)
+	for i, line := range lines {
+		lines[i] = line[strings.Index(line, "http://"):]
+	}
+	return spa{lines[0], lines[1], lines[2]}
+}
+
+// visitor is a person at the front end.
+type visitor struct {
+	*browser
+	email string
+}
+
+// openSPA opens the front end.
+func openSPA(t *testing.T, base, path string) *visitor {
+	t.Helper()
+	v := &visitor{open(t, base, mode{name: base + path, language: "en", script: true}), strings.ToLower(rand.Text()[:12]) + "@example.com"}
+	v.enter(path)
+	return v
+}
+
+func (v *visitor) enter(path string) {
+	v.t.Helper()
+	v.visit(path)
+	v.until("the front end is ready", `document.body.dataset.ready === "true"`)
+}
+
+// tab opens another tab of the same browser.
+func (v *visitor) tab(path string) *visitor {
+	v.t.Helper()
+	ctx, cancel := chromedp.NewContext(v.ctx)
+	v.t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil { // the first context that is used owns the tab
+		v.t.Fatal(err)
+	}
+	other := &visitor{&browser{t: v.t, ctx: ctx, base: v.base, mode: v.mode}, v.email}
+	other.enter(path)
+	return other
+}
+
+// front brings the tab to the front: the others get no clicks.
+func (v *visitor) front() *visitor {
+	v.t.Helper()
+	call(v.browser, page.BringToFront, cdp.Empty{})
+	return v
+}
+
+// shows waits until the page shows a part.
+func (v *visitor) shows(part string) {
+	v.t.Helper()
+	v.until("it shows "+part, fmt.Sprintf(`document.querySelector("#%s").hidden === false`, part))
+}
+
+func (v *visitor) signUp() {
+	v.t.Helper()
+	v.shows("sign-in")
+	v.press(`#sign-in a[href="#sign-up"]`)
+	v.shows("sign-up")
+	v.fill("#sign-up [name=name]", "Nina")
+	v.fill("#sign-up [name=email]", v.email)
+	v.fill("#sign-up [name=password]", "short")
+	v.press("#sign-up button")
+	v.until("the fault is shown", `document.querySelector("#sign-up [name=password][aria-invalid=true] + small").textContent !== ""`)
+	v.fill("#sign-up [name=password]", password)
+	v.press("#sign-up button")
+	v.shows("sign-in")
+}
+
+// submit fills the form to sign in and sends it.
+func (v *visitor) submit(password string) {
+	v.t.Helper()
+	v.fill("#sign-in [name=email]", v.email)
+	v.fill("#sign-in [name=password]", password)
+	v.press("#sign-in button")
+}
+
+func (v *visitor) signIn() {
+	v.t.Helper()
+	v.submit(password)
+	v.shows("tasks")
+	v.until("the name is shown", `document.querySelector("#name").textContent === "Nina"`)
+}
+
+func (v *visitor) add(text string) {
+	v.t.Helper()
+	v.fill("#tasks [name=text]", text)
+	v.press("#tasks form button")
+	v.lists(text)
+}
+
+// lists waits until the list has a task.
+func (v *visitor) lists(text string) {
+	v.t.Helper()
+	v.until("the list has "+text, fmt.Sprintf(`document.querySelector("#list").innerText.includes(%q)`, text))
+}
+
+// TestSinglePageApplication signs in at the front end of docs/spa, on another origin and on another site than the API.
+func TestSinglePageApplication(t *testing.T) {
+	chromium(t) // or skip before anything is built
+	client := buildClient(t)
+	app := startSPA(t, client, "-access", "1s") // an access token expires in time
+	t.Run("session, another origin", func(t *testing.T) {
+		v := openSPA(t, app.sibling, "/")
+		v.signUp()
+		v.submit("wrong")
+		v.until("the failure is shown", `document.querySelector("#message").textContent !== ""`)
+		v.signIn()
+		v.add("buy milk")
+		v.enter("/") // the cookie outlives the page
+		v.lists("buy milk")
+		if got := eval[string](v.browser, `document.cookie`); got != "" {
+			t.Errorf("a script reads the cookie %q", got)
+		}
+		strangerIsRefused(t, v, app.api)
+		v.press("#sign-out")
+		v.shows("sign-in")
+		v.enter("/")
+		v.shows("sign-in")
+	})
+	t.Run("session, another site", func(t *testing.T) {
+		v := openSPA(t, app.other, "/")
+		v.signUp()
+		v.submit(password)
+		v.until("the page says why nobody is signed in", `document.querySelector("#message").textContent.includes("did not keep the cookie")`)
+		v.shows("sign-in")
+	})
+	for name, base := range map[string]string{"tokens, another origin": app.sibling, "tokens, another site": app.other} {
+		t.Run(name, func(t *testing.T) { testTokens(t, app.api, base) })
+	}
+}
+
+// strangerIsRefused lets a page of an origin that is not trusted try what it can with the cookie of a user: a port of
+// the same host belongs to the same site, so the browser sends the cookie.
+func strangerIsRefused(t *testing.T, v *visitor, api string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte(`<!DOCTYPE html><html lang="en"><title>Stranger</title><body data-ready="true">`))
+	}))
+	defer server.Close()
+	stranger := v.tab("/")
+	stranger.base = server.URL
+	stranger.enter("/")
+	for _, try := range []string{
+		`fetch(%q + "/tasks", {credentials: "include"})`,
+		`fetch(%q + "/tasks", {method: "POST", credentials: "include", headers: {"Content-Type": "application/json"}, body: '{"text":"not mine"}'})`,
+	} {
+		expression := fmt.Sprintf(try, api) + `.then((answer) => "status " + answer.status, (error) => error.name)`
+		if got := eval[string](stranger.browser, expression, chromedp.EvalAwaitPromise); got != "TypeError" {
+			t.Errorf("a stranger reads %s: %s", try, got)
+		}
+	}
+	// A simple request reaches the server without a preflight.
+	for path, body := range map[string]string{"/tasks": `{"text":"not mine"}`, "/logout": ``} {
+		expression := fmt.Sprintf(`fetch(%q, {method: "POST", mode: "no-cors", credentials: "include", body: %q}).then((answer) => answer.type)`, api+path, body)
+		if got := eval[string](stranger.browser, expression, chromedp.EvalAwaitPromise); got != "opaque" {
+			t.Errorf("a simple request: %s", got)
+		}
+	}
+	v.front().enter("/")
+	v.lists("buy milk")
+	if got := eval[string](v.browser, `document.querySelector("#list").innerText`); strings.Contains(got, "not mine") {
+		t.Errorf("a stranger has added a task: %s", got)
+	}
+}
+
+// testTokens signs in by tokens in one of two tabs.
+func testTokens(t *testing.T, api, base string) {
+	one := openSPA(t, base, "/?mode=token")
+	one.signUp()
+	two := one.tab("/?mode=token")
+	two.shows("sign-in")
+	one.front().signIn()
+	two.shows("tasks") // it has the tokens from the first tab
+	one.add("buy milk")
+	two.front().press("#reload")
+	two.lists("buy milk")
+	refreshes := fmt.Sprintf(`performance.getEntriesByName(%q).length`, api+"/token/refresh")
+	one.until("the access token has expired and is refreshed", `document.querySelector("#reload").click() || `+refreshes+` > 0`)
+	one.front().add("buy bread")
+	two.front().press("#reload")
+	two.lists("buy bread") // with the next access token, or the one after it
+	if got := eval[string](one.browser, `document.cookie + Object.keys(localStorage) + Object.keys(sessionStorage)`); got != "" {
+		t.Errorf("the page keeps %q", got)
+	}
+	two.press("#sign-out")
+	two.shows("sign-in")
+	one.shows("sign-in") // all tabs sign out
+	one.enter("/?mode=token")
+	one.shows("sign-in")
+}
