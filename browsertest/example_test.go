@@ -36,11 +36,12 @@ var modes = []mode{
 func startExample(t *testing.T, args ...string) string {
 	t.Helper()
 	args = append([]string{"-addr", "127.0.0.1:0", "-db", filepath.Join(t.TempDir(), "example.db")}, args...)
-	return strings.TrimPrefix(startProgram(t, "..", "./example", 1, args...)[0], "listening on ")
+	return strings.TrimPrefix(startProgram(t, "..", "./example", 1, nil, args...)[0], "listening on ")
 }
 
-// startProgram builds a program of a module and runs it until the test ends. It returns the first lines that it writes.
-func startProgram(t *testing.T, module, path string, lines int, args ...string) []string {
+// startProgram builds a program of a module and runs it until the test ends. It returns the first lines that it writes,
+// and leaves its log in a file, or nowhere.
+func startProgram(t *testing.T, module, path string, lines int, log *os.File, args ...string) []string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "program")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-C", module, "-o", program, path).CombinedOutput(); err != nil {
@@ -48,6 +49,9 @@ func startProgram(t *testing.T, module, path string, lines int, args ...string) 
 	}
 	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), "GIN_MODE=test")
+	if log != nil {
+		cmd.Stderr = log
+	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

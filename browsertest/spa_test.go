@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
@@ -47,16 +49,42 @@ func buildClient(t *testing.T) string {
 }
 
 // spa is the application of docs/spa: the API, and its front end on another origin of the same site and on another site.
-type spa struct{ api, sibling, other string }
+type spa struct {
+	api, sibling, other string
+	log                 string // the file with the links of mails
+}
 
 func startSPA(t *testing.T, client string, args ...string) spa {
 	t.Helper()
-	args = append([]string{"-api", "127.0.0.1:0", "-front", "127.0.0.1:0", "-db", filepath.Join(t.TempDir(), "spa.db"), "-client", client}, args...)
-	lines := startProgram(t, "../docs/spa", ".", 3, args...)
+	dir := t.TempDir()
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	args = append([]string{"-api", "127.0.0.1:0", "-front", "127.0.0.1:0", "-db", filepath.Join(dir, "spa.db"), "-client", client}, args...)
+	lines := startProgram(t, "../docs/spa", ".", 3, log, args...)
 	for i, line := range lines {
 		lines[i] = line[strings.Index(line, "http://"):]
 	}
-	return spa{lines[0], lines[1], lines[2]}
+	return spa{lines[0], lines[1], lines[2], log.Name()}
+}
+
+// mailed waits for a mail to an email address with a link to a page of the front end, and returns the link.
+func (a spa) mailed(t *testing.T, email, page string) string {
+	t.Helper()
+	link := regexp.MustCompile(regexp.QuoteMeta("to="+email) + `.*(` + regexp.QuoteMeta(a.sibling+page) + `[^\s"\]]+)`)
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		text, err := os.ReadFile(a.log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if match := link.FindSubmatch(text); match != nil {
+			return string(match[1])
+		}
+	}
+	t.Fatalf("no mail to %s with a link to %s", email, page)
+	return ""
 }
 
 // visitor is a person at the front end.
@@ -135,6 +163,39 @@ func (v *visitor) signIn() {
 	v.until("the name is shown", `document.querySelector("#name").textContent === "Nina"`)
 }
 
+// verify follows the mailed link, which alone does nothing, and presses the button of the page, which then says something.
+func (v *visitor) verify(app spa, password, says string) {
+	v.t.Helper()
+	v.enter(strings.TrimPrefix(app.mailed(v.t, v.email, "/verify-email/"), app.sibling))
+	v.shows("verify")
+	if password != "" {
+		v.fill("#verify [name=password]", password)
+	}
+	v.press("#verify button")
+	v.shows("sign-in")
+	v.until("the page says so", fmt.Sprintf(`document.querySelector("#message").textContent.endsWith(%q)`, says))
+}
+
+// reset chooses a new password by the mailed link, whose token the page removes from its address.
+func (v *visitor) reset(app spa, next string) {
+	v.t.Helper()
+	v.press(`#sign-in a[href="#forgot"]`)
+	v.shows("forgot")
+	v.fill("#forgot [name=email]", v.email)
+	v.press("#forgot button")
+	v.shows("sign-in")
+	v.enter(strings.TrimPrefix(app.mailed(v.t, v.email, "/new-password#"), app.sibling))
+	v.shows("new-password")
+	if got := eval[string](v.browser, `location.href`); strings.Contains(got, "token") {
+		v.t.Errorf("the token stays in the address: %s", got)
+	}
+	v.fill("#new-password [name=password]", next)
+	v.press("#new-password button")
+	v.shows("sign-in")
+	v.submit(next)
+	v.shows("tasks")
+}
+
 func (v *visitor) add(text string) {
 	v.t.Helper()
 	v.fill("#tasks [name=text]", text)
@@ -156,6 +217,7 @@ func TestSinglePageApplication(t *testing.T) {
 	t.Run("session, another origin", func(t *testing.T) {
 		v := openSPA(t, app.sibling, "/")
 		v.signUp()
+		v.verify(app, "", "is verified.") // in the browser that has registered
 		v.submit("wrong")
 		v.until("the failure is shown", `document.querySelector("#message").textContent !== ""`)
 		v.signIn()
@@ -170,6 +232,7 @@ func TestSinglePageApplication(t *testing.T) {
 		v.shows("sign-in")
 		v.enter("/")
 		v.shows("sign-in")
+		v.reset(app, "ocelots juggle nine marbles")
 	})
 	t.Run("session, another site", func(t *testing.T) {
 		v := openSPA(t, app.other, "/")
@@ -177,9 +240,12 @@ func TestSinglePageApplication(t *testing.T) {
 		v.submit(password)
 		v.until("the page says why nobody is signed in", `document.querySelector("#message").textContent.includes("did not keep the cookie")`)
 		v.shows("sign-in")
+		v.verify(app, "", "by the link that we have mailed now.") // the API cannot know the browser
+		v.submit(password)
+		v.until("the password has ended", `document.querySelector("#message").textContent.includes("do not match")`)
 	})
 	for name, base := range map[string]string{"tokens, another origin": app.sibling, "tokens, another site": app.other} {
-		t.Run(name, func(t *testing.T) { testTokens(t, app.api, base) })
+		t.Run(name, func(t *testing.T) { testTokens(t, app, base) })
 	}
 }
 
@@ -219,9 +285,11 @@ func strangerIsRefused(t *testing.T, v *visitor, api string) {
 }
 
 // testTokens signs in by tokens in one of two tabs.
-func testTokens(t *testing.T, api, base string) {
+func testTokens(t *testing.T, app spa, base string) {
 	one := openSPA(t, base, "/?mode=token")
 	one.signUp()
+	one.verify(app, password, "is verified.")
+	one.enter("/?mode=token") // the link does not say it
 	two := one.tab("/?mode=token")
 	two.shows("sign-in")
 	one.front().signIn()
@@ -229,7 +297,7 @@ func testTokens(t *testing.T, api, base string) {
 	one.add("buy milk")
 	two.front().press("#reload")
 	two.lists("buy milk")
-	refreshes := fmt.Sprintf(`performance.getEntriesByName(%q).length`, api+"/token/refresh")
+	refreshes := fmt.Sprintf(`performance.getEntriesByName(%q).length`, app.api+"/token/refresh")
 	one.until("the access token has expired and is refreshed", `document.querySelector("#reload").click() || `+refreshes+` > 0`)
 	one.front().add("buy bread")
 	two.front().press("#reload")

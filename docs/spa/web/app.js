@@ -40,18 +40,22 @@ async function list() {
 }
 
 async function add(body) {
-  const headers = { "Content-Type": "application/json" };
-  const answer = await auth.fetch("/tasks", { method: "POST", headers, body: JSON.stringify(body) });
+  const answer = await post("/tasks", body);
   if (!answer.ok) return { ok: false, error: await answer.json() };
   await list();
   return { ok: true };
 }
 
-/** Posts to the address of the mailed link, whose query is a signature. */
-async function verify() {
-  const answer = await auth.fetch(location.pathname + location.search, { method: "POST" });
-  if (!answer.ok) return { ok: false, error: await answer.json() };
-  leave("The email address is verified.");
+/**
+ * Posts to the address of the mailed link, whose query is a signature. Without the password, the one of the account ends,
+ * unless the user is signed in or this browser has registered: somebody else may have done it.
+ */
+async function verify(body) {
+  const answer = await post(location.pathname + location.search, body);
+  const data = await answer.json();
+  if (!answer.ok) return { ok: false, error: data };
+  if (data.password_ended) leave("The email address is verified. Choose a password by the link that we have mailed now.");
+  else leave("The email address is verified.");
   return { ok: true };
 }
 
@@ -79,6 +83,10 @@ async function forgot(body) {
 
 // --- the page
 
+function post(path, body) {
+  return auth.fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+}
+
 function element(selector) {
   return document.querySelector(selector);
 }
@@ -91,9 +99,9 @@ function show(name) {
   for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== name;
 }
 
-/** Goes to the start. */
+/** Goes to the start, without what was in the link. */
 function leave(text) {
-  history.replaceState(null, "", "/" + location.search);
+  history.replaceState(null, "", mode === "token" ? "/?mode=token" : "/");
   say(text);
   home();
 }
@@ -131,7 +139,7 @@ window.addEventListener("hashchange", () => show(location.hash.slice(1) || "sign
 element("#mode").textContent = mode === "token" ? "This page keeps tokens in memory." : "This page uses a cookie.";
 
 if (location.pathname === "/new-password") show("new-password");
-else if (location.pathname.startsWith("/verify-email/")) show("verify");
+else if (/^\/(verify|confirm)-email\//.test(location.pathname)) show("verify");
 else if (location.pathname === "/forgot-password") show("forgot");
 else await home();
 document.body.dataset.ready = "true";
