@@ -369,6 +369,13 @@ func TestMails(t *testing.T) {
 	c.do(401, "GET", "/tasks", nil) // its session has ended
 	c.login(401, email, password)
 	c.login(200, email, next)
+
+	c.do(204, "POST", "/confirm-password", map[string]string{"password": next})
+	c.do(202, "PUT", "/email", map[string]string{"email": "anna@example.com"})
+	link = a.link(mail.EmailChange)
+	c.do(404, "GET", link.RequestURI(), nil)
+	c.do(200, "POST", link.RequestURI(), map[string]string{"password": ""}) // what the page of the front end sends
+	c.login(200, "anna@example.com", next)
 }
 
 // link returns the link of the newest mail of a kind, which leads to the front end.
