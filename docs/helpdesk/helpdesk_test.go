@@ -13,6 +13,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -21,6 +22,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/internal/testservers"
 )
 
@@ -60,13 +62,15 @@ func start(t *testing.T, db *gorm.DB) *desk {
 		t.Fatal(err)
 	}
 	r, auth, err := newDesk(t.Context(), db, ginauth.Config{
-		Key: key, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Key: key, Hashing: ginauthtest.CheapHashing(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = auth.Close(context.Background()) })
-	d := &desk{t, db, out.String(), httptest.NewTLSServer(r)}
+	// That the hashes of the tests are cheap is no finding of the application's.
+	text := regexp.MustCompile(`(?m)^preflight: Hashing\.InsecureAllowWeakParameters: .*\n`).ReplaceAllString(out.String(), "")
+	d := &desk{t, db, text, httptest.NewTLSServer(r)}
 	t.Cleanup(d.server.Close)
 	return d
 }

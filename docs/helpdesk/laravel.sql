@@ -7,7 +7,7 @@ INSERT INTO users (name, email, email_verified_at, password, remember_token, cre
   ('Ann', 'ann@example.com', '2020-01-02 03:04:05', '$2y$10$pOLc3UMwe4OnsZN87Go90O20TwGt8WTlBHaEFqSdiSP30vSbvgn4q',
     'Qx7', '2020-01-02 03:04:05', '2024-05-06 07:08:09'),
   ('Bob', 'Bob@Example.COM', NULL,
-    'pbkdf2_sha256$150000$seasalt2$M/SvSinYwJBWSsvsGE3cODLtvKV8w9I0OaECLV0EPvk=',
+    'pbkdf2_sha256$20000$seasalt2$FLf1A//yqYpRSAMybDHXtmA9kZetfkVnylV1Zqwgi9o=',
     NULL, '2020-01-02 03:04:05', '2024-05-06 07:08:09'),
   ('Eve', 'eve@example.com', NULL, '$2y$10$pOLc3UMwe4OnsZN87Go90O20TwGt8WTlBHaEFqSdiSP30vSbvgn4q',
     NULL, '2020-01-02 03:04:05', '2024-05-06 07:08:09'),
