@@ -35,23 +35,13 @@ var modes = []mode{
 // startExample builds the example and runs it with a new database and arguments. It returns its address.
 func startExample(t *testing.T, args ...string) string {
 	t.Helper()
-	args = append([]string{"-addr", "127.0.0.1:0", "-db", filepath.Join(t.TempDir(), "example.db")}, args...)
-	return strings.TrimPrefix(startProgram(t, "..", "./example", 1, nil, args...)[0], "listening on ")
-}
-
-// startProgram builds a program of a module and runs it until the test ends. It returns the first lines that it writes,
-// and leaves its log in a file, or nowhere.
-func startProgram(t *testing.T, module, path string, lines int, log *os.File, args ...string) []string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "program")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-C", module, "-o", program, path).CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", path, err, out)
+	dir := t.TempDir()
+	program := filepath.Join(dir, "example")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-C", "..", "-o", program, "./example").CombinedOutput(); err != nil {
+		t.Fatalf("build the example: %v\n%s", err, out)
 	}
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(program, append([]string{"-addr", "127.0.0.1:0", "-db", filepath.Join(dir, "example.db")}, args...)...)
 	cmd.Env = append(os.Environ(), "GIN_MODE=test")
-	if log != nil {
-		cmd.Stderr = log
-	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -64,20 +54,16 @@ func startProgram(t *testing.T, module, path string, lines int, log *os.File, ar
 		kill := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
 		defer kill.Stop()
 		if err := errors.Join(err, cmd.Wait()); err != nil {
-			t.Errorf("%s: %v", path, err)
+			t.Errorf("the example: %v", err)
 		}
 	})
-	reader := bufio.NewReader(stdout)
-	var first []string
-	for range lines {
-		line, err := reader.ReadString('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		first = append(first, strings.TrimSpace(line))
+	lines := bufio.NewReader(stdout)
+	first, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
 	}
-	go func() { _, _ = io.Copy(io.Discard, reader) }()
-	return first
+	go func() { _, _ = io.Copy(io.Discard, lines) }()
+	return strings.TrimPrefix(strings.TrimSpace(first), "listening on ")
 }
 
 // TestExample walks the way of a newcomer, in each mode.

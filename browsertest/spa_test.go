@@ -1,9 +1,12 @@
 package browsertest
 
 import (
+	"bufio"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -63,11 +67,50 @@ func startSPA(t *testing.T, client string, args ...string) spa {
 	}
 	t.Cleanup(func() { _ = log.Close() })
 	args = append([]string{"-api", "127.0.0.1:0", "-front", "127.0.0.1:0", "-db", filepath.Join(dir, "spa.db"), "-client", client}, args...)
-	lines := startProgram(t, "../docs/spa", ".", 3, log, args...)
+	lines := runSPA(t, 3, log, args...)
 	for i, line := range lines {
 		lines[i] = line[strings.Index(line, "http://"):]
 	}
 	return spa{lines[0], lines[1], lines[2], log.Name()}
+}
+
+// runSPA builds the application and runs it until the test ends. It returns the first lines that it writes, and leaves its
+// log in a file.
+func runSPA(t *testing.T, lines int, log *os.File, args ...string) []string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "program")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-C", "../docs/spa", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build docs/spa: %v\n%s", err, out)
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), "GIN_MODE=test")
+	cmd.Stderr = log
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		err := cmd.Process.Signal(syscall.SIGTERM)
+		kill := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+		defer kill.Stop()
+		if err := errors.Join(err, cmd.Wait()); err != nil {
+			t.Errorf("docs/spa: %v", err)
+		}
+	})
+	reader := bufio.NewReader(stdout)
+	var first []string
+	for range lines {
+		line, err := reader.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		first = append(first, strings.TrimSpace(line))
+	}
+	go func() { _, _ = io.Copy(io.Discard, reader) }()
+	return first
 }
 
 // mailed waits for a mail to an email address with a link to a page of the front end, and returns the link.
