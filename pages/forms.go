@@ -145,11 +145,8 @@ func (s *site) succeeded(c *gin.Context, r routes.Response, f form) {
 			s.setCookie(c, tokenCookie, "", -time.Second)
 		}
 	case routes.VerifyEmail:
-		switch {
-		case left.Result["password_ended"]:
+		if left.Result["password_ended"] {
 			to = s.path("/login")
-		case r.Page == "": // the page that users start with
-			to = authOf(c).Guard(s.options.SessionGuard).Intended()
 		}
 	case answerRecovery:
 		left.Notice = fewCodes(r.Body)

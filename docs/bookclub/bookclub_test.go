@@ -310,7 +310,7 @@ func TestLanguage(t *testing.T) {
 	p.submit(200, "/register", "name", "Tim", "email", "tim@example.com", "password", password)
 	p.sees("Geben Sie 1 bis 100 Zeichen ein.")
 	p.signIn(password)
-	p.at("/books") // the page that members start with
+	p.visit("/books", 200)
 	p.sees("Bücher", "Hier wird nichts gelesen.", "Abmelden")
 	p.visit("/nowhere", 404)
 	p.sees("Hier wird nichts gelesen. 404")
