@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/internal/request"
 )
 
 // ErrorHandler is for Config.ErrorHandler: it shows browsers a page that says what is wrong, in their language and in
@@ -23,19 +24,32 @@ func ErrorHandler(c *gin.Context, status int, err error) bool {
 	if s == nil {
 		s = bare()
 	}
-	if s.featureFailed(c, err) {
-		return true
+	if !s.featureFailed(c, err) {
+		s.showError(c, status, err)
 	}
+	return true
+}
+
+// showError responds with the page of an error.
+func (s *site) showError(c *gin.Context, status int, err error) {
 	p := errorPage(status)
 	v := s.view(c, page{template: "error", title: p.title, builtIn: !errors.Is(err, ginauth.ErrThrottled)}, s.errorText(c, p, err))
 	v.Status = status
 	// The user is not looked up: what failed may be the store.
 	s.write(c, status, v)
-	return true
 }
 
-// NotFound responds with 404, to browsers with a page. Use it as in r.NoRoute(pages.NotFound).
-func NotFound(c *gin.Context) { ginauth.Abort(c, ginauth.ErrNotFound) }
+// NotFound responds with 404, to browsers with a page. Use it as in r.NoRoute(pages.NotFound), on the router of a Mount.
+// Put StartSession before it if you set Config.Pages.APIPrefixes.
+func NotFound(c *gin.Context) {
+	// Without a middleware of the manager, Abort would ask the default one.
+	if s := siteOf(c); s != nil && authOf(c) == nil && request.WantsHTML(c.Request, nil) {
+		c.Abort()
+		s.showError(c, http.StatusNotFound, ginauth.ErrNotFound)
+		return
+	}
+	ginauth.Abort(c, ginauth.ErrNotFound)
+}
 
 // bare is for requests that fail before the middleware of a Mount.
 var bare = sync.OnceValue(func() *site { return newErrorSite(Options{}.withDefaults(nil, "")) })

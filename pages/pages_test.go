@@ -2,6 +2,7 @@ package pages_test
 
 import (
 	"html"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/ginauth/ginauth"
+	"github.com/ginauth/ginauth/ginauthtest"
 	"github.com/ginauth/ginauth/internal/testapp"
 	"github.com/ginauth/ginauth/pages"
 	"github.com/ginauth/ginauth/routes"
@@ -401,4 +403,25 @@ func TestNoticeIsShownOnce(t *testing.T) {
 	c.Form("/save", "").WantRedirect(t, "/login")
 	wants(t, c.Get("/login").Want(t, 200), `<p class="notice" role="status">Gespeichert</p>`)
 	lacks(t, c.Get("/login").Want(t, 200), "Gespeichert")
+}
+
+// TestNotFoundNeedsNoSession asks a router that starts no session for what it does not have.
+func TestNotFoundNeedsNoSession(t *testing.T) {
+	auth, err := ginauth.New(ginauth.Config{Users: new(ginauthtest.Users), Pages: pages.Config(""), ErrorHandler: pages.ErrorHandler})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer auth.Close(t.Context())
+	r := gin.New()
+	pages.Mount(r, auth, pages.Options{Name: "Blog"})
+	r.NoRoute(pages.NotFound)
+	for accept, want := range map[string]string{"text/html": "<title>Page not found · Blog</title>", "application/json": `{"code":"not_found"`} {
+		req := httptest.NewRequest("GET", "/nowhere", nil)
+		req.Header.Set("Accept", accept)
+		res := httptest.NewRecorder()
+		r.ServeHTTP(res, req)
+		if res.Code != 404 || !strings.Contains(res.Body.String(), want) {
+			t.Errorf("%s: status %d: %s", accept, res.Code, res.Body)
+		}
+	}
 }

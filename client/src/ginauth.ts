@@ -44,6 +44,8 @@ export interface Options {
   store?: TokenStore;
   /** The name of the channel that tabs share, or false: then each has tokens of its own. Default "ginauth". */
   channel?: string | false;
+  /** Called when another tab has logged in: show what its user sees. */
+  onLogin?: () => void;
   /** Called when the tokens are no longer valid: show the login form. */
   onLogout?: () => void;
   /** Default: the fetch of the platform. */
@@ -87,6 +89,7 @@ export function createClient(options: Options = {}): Client {
       const had = store.load();
       store.save(event.data);
       if (had && !event.data) options.onLogout?.();
+      if (!had && event.data) options.onLogin?.();
     };
     // Node ends although the channel is open.
     (channel as unknown as { unref?: () => void }).unref?.();

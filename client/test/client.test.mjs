@@ -1,57 +1,19 @@
 // Tests the client against the example, which it builds and runs.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { readFileSync } from "node:fs";
 import { createClient } from "../dist/ginauth.js";
+import { browser, email, password, paths, startExample } from "./support/example.mjs";
 
-const email = "alice@example.com";
-const password = "correct horse battery staple";
-const paths = { issueTokens: "/api/token", refreshTokens: "/api/token/refresh", revokeToken: "/api/token/revoke" };
-const root = new URL("../..", import.meta.url).pathname;
-
-let program, baseURL;
-const dir = mkdtempSync(join(tmpdir(), "ginauth-client-"));
+let example, baseURL;
 
 before(async () => {
-  const built = spawnSync("go", ["build", "-o", join(dir, "example"), "./example"], { cwd: root, encoding: "utf8" });
-  assert.equal(built.status, 0, built.stderr);
-  const args = ["-addr", "127.0.0.1:0", "-db", join(dir, "example.db")];
-  program = spawn(join(dir, "example"), args, { env: { ...process.env, GIN_MODE: "test" }, stdio: ["ignore", "pipe", "ignore"] });
-  for await (const line of createInterface({ input: program.stdout })) {
-    baseURL = line.replace("listening on ", "");
-    break;
-  }
-  program.stdout.resume();
+  example = await startExample();
+  baseURL = example.baseURL;
 });
 
-after(() => {
-  program?.kill("SIGTERM");
-  rmSync(dir, { recursive: true, force: true });
-});
-
-/** browser returns a fetch with cookies, and the requests that it sent. */
-function browser() {
-  const jar = new Map();
-  const sent = [];
-  const send = async (url, init = {}) => {
-    const headers = new Headers(init.headers);
-    headers.set("Cookie", [...jar].map(([name, value]) => `${name}=${value}`).join("; "));
-    sent.push(`${init.method ?? "GET"} ${new URL(url).pathname}`);
-    const answer = await fetch(url, { ...init, headers });
-    for (const cookie of answer.headers.getSetCookie()) {
-      const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie);
-      value === "" ? jar.delete(name) : jar.set(name, value);
-    }
-    return answer;
-  };
-  return { send, sent };
-}
+after(() => example?.stop());
 
 function tokens(more = {}) {
   const { send, sent } = browser();

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -146,12 +147,14 @@ type snippet struct {
 }
 
 // The first lines of blocks of Go. Code that uses libraries which this module does
-// not depend on is parsed only. Parts of the example of a feature are compared with it.
+// not depend on is parsed only.
 const (
 	snippetFence = "```go"
 	otherFence   = "```go with other libraries"
-	featureFence = "```go of " + featureExample
 )
+
+// quoteFence begins a part of a file, in any language.
+var quoteFence = regexp.MustCompile("^```[a-z]+ of (\\S+)$")
 
 // snippets returns the Go of a page that is to be compiled.
 func snippets(t *testing.T, page string) []snippet {
@@ -170,7 +173,7 @@ func snippets(t *testing.T, page string) []snippet {
 	return found
 }
 
-// blocks returns the Go of a page.
+// blocks returns the Go of a page, and the parts of files.
 func blocks(t *testing.T, page string) []snippet {
 	t.Helper()
 	var found []snippet
@@ -183,7 +186,7 @@ func blocks(t *testing.T, page string) []snippet {
 			block = nil
 		case block != nil:
 			block.text += l.text + "\n"
-		case l.text == snippetFence, l.text == otherFence, l.text == featureFence:
+		case l.text == snippetFence, l.text == otherFence, quoteFence.MatchString(l.text):
 			block = &snippet{fence: l.text, line: l.number + 1}
 		case strings.HasPrefix(strings.TrimSpace(l.text), "```go"):
 			t.Errorf("%s:%d: %q is not compiled: begin the line with %q", page, l.number, l.text, snippetFence)
@@ -335,33 +338,43 @@ func TestBackendExample(t *testing.T) {
 	}
 }
 
-// The page about features, and the example that its parts are of.
-const (
-	featurePage    = "docs/contributing-a-feature.md"
-	featureExample = "docs/officehours/officehours.go"
-)
+// featurePage is the page about features.
+const featurePage = "docs/contributing-a-feature.md"
 
-// TestFeatureExample checks that the parts in featurePage are the whole example, and that it is short.
-func TestFeatureExample(t *testing.T) {
-	file, err := os.ReadFile(filepath.Join(moduleRoot, featureExample))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var parts []string
-	for _, b := range blocks(t, featurePage) {
-		if b.fence != featureFence {
+// wholeExamples are the pages that show all of a file, which is short.
+var wholeExamples = map[string]string{
+	featurePage:            "docs/officehours/officehours.go",
+	"docs/spa-and-cors.md": "docs/spa/api.go",
+}
+
+// TestQuotes checks that the parts of files in the pages are in them, and that those of wholeExamples are the whole.
+func TestQuotes(t *testing.T) {
+	for _, page := range pages(t) {
+		parts := make(map[string][]string)
+		for _, b := range blocks(t, page) {
+			m := quoteFence.FindStringSubmatch(b.fence)
+			if m == nil {
+				continue
+			}
+			parts[m[1]] = append(parts[m[1]], b.text)
+			if file, err := os.ReadFile(filepath.Join(moduleRoot, m[1])); err != nil || !strings.Contains(string(file), b.text) {
+				t.Errorf("%s:%d: is not in %s: %v", page, b.line, m[1], err)
+			}
+		}
+		whole, ok := wholeExamples[page]
+		if !ok {
 			continue
 		}
-		parts = append(parts, b.text)
-		if !strings.Contains(string(file), b.text) {
-			t.Errorf("%s:%d: is not in %s", featurePage, b.line, featureExample)
+		file, err := os.ReadFile(filepath.Join(moduleRoot, whole))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if strings.Join(parts, "\n") != string(file) {
-		t.Errorf("%s does not show all of %s, in its order", featurePage, featureExample)
-	}
-	if n := strings.Count(string(file), "\n"); n >= 120 {
-		t.Errorf("%d lines", n)
+		if strings.Join(parts[whole], "\n") != string(file) {
+			t.Errorf("%s does not show all of %s, in its order", page, whole)
+		}
+		if n := strings.Count(string(file), "\n"); n >= 120 {
+			t.Errorf("%s: %d lines", whole, n)
+		}
 	}
 }
 

@@ -198,6 +198,11 @@ func testAdopt(t *testing.T, db *gorm.DB, f framework) {
 	if found := findings(auth); len(found) != 1 || !strings.Contains(found[0], "gormstore.Adopt") {
 		t.Errorf("Preflight: %q", found)
 	}
+	// The old application adds a row, without the columns that it does not know.
+	if err := db.Exec(f.insert, "later@example.com", f.hash).Error; err != nil {
+		t.Fatal(err)
+	}
+	login("later@example.com", oldPassword).Want401(t)
 	// Once the rows are mended, Adopt completes them, and AutoMigrate has nothing to refuse.
 	column := map[string]string{"email": "email", "username": "username"}[f.credential]
 	table := strings.Fields(f.insert)[2]
@@ -206,7 +211,7 @@ func testAdopt(t *testing.T, db *gorm.DB, f framework) {
 			t.Fatal(err)
 		}
 	}
-	if got, err := f.adopt(t.Context(), db); err != nil || got.Changed != 3 || len(got.Problems) > 0 {
+	if got, err := f.adopt(t.Context(), db); err != nil || got.Changed != 4 || len(got.Problems) > 0 {
 		t.Fatalf("after mending: %+v, error %v", got, err)
 	}
 	// On PostgreSQL GORM drops a UNIQUE constraint by a name that only GORM would give it.
@@ -216,6 +221,7 @@ func testAdopt(t *testing.T, db *gorm.DB, f framework) {
 		}
 	}
 	login(f.identifiers[2], oldPassword).Want(t, 200)
+	login("later@example.com", oldPassword).Want(t, 200)
 	if found := findings(auth); len(found) > 0 {
 		t.Errorf("Preflight: %q", found)
 	}

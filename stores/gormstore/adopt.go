@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -49,8 +50,9 @@ const (
 
 // Adopt prepares an existing table with rows for Users with the same options. It
 //
-//   - adds the columns of the model U that the table lacks. A column without NULL gets the zero
-//     value in the rows, as does one that is not a number or a text get NULL;
+//   - adds the columns of the model U that the table lacks. A number or a text without NULL gets the
+//     zero value in the rows and as the default of the column, so that an application that does not
+//     know the column can add rows. What is neither gets NULL;
 //   - stores the canonical form of every identifier, and a security stamp in every row without;
 //   - creates the indexes of the model that the table lacks.
 //
@@ -96,8 +98,7 @@ type adoption[U any, P interface {
 	result Adopted
 }
 
-// addColumns adds the columns that the table lacks, without a default, as AutoMigrate expects
-// them.
+// addColumns adds the columns that the table lacks. They have a default or accept NULL.
 func (a *adoption[U, P]) addColumns(ctx context.Context) error {
 	db, m := a.db.WithContext(ctx), a.db.WithContext(ctx).Migrator()
 	if !m.HasTable(new(U)) {
@@ -108,24 +109,21 @@ func (a *adoption[U, P]) addColumns(ctx context.Context) error {
 			continue
 		}
 		column := *f
-		zero := ""
+		kind, zero := m.FullDataTypeOf(f).SQL, ""
 		switch {
 		case slices.ContainsFunc(a.fields.identifiers, func(id identifier) bool { return id.lookup == f }):
 			column.NotNull = false // the rows have no canonical form yet
 		case !f.NotNull || f.HasDefaultValue:
 		case f.DataType == schema.Int || f.DataType == schema.Uint || f.DataType == schema.Float:
 			zero = " DEFAULT 0"
-		case f.DataType == schema.String && a.dialect != mysql: // which does so by itself
-			zero = " DEFAULT ''"
+		case f.DataType == schema.String && (a.dialect != mysql || strings.HasPrefix(kind, "varchar")):
+			zero = " DEFAULT ''" // in MySQL a longer text has none
 		case f.DataType != schema.String:
 			column.NotNull = false
 		}
 		table := clause.Table{Name: a.key.field.Schema.Table}
 		name := clause.Column{Name: f.DBName}
 		err := db.Exec("ALTER TABLE ? ADD COLUMN ? ?"+zero, table, name, m.FullDataTypeOf(&column)).Error
-		if err == nil && zero != "" && a.dialect == postgres {
-			err = db.Exec("ALTER TABLE ? ALTER COLUMN ? DROP DEFAULT", table, name).Error
-		}
 		if err != nil {
 			return fmt.Errorf("add column %s: %w", f.DBName, err)
 		}
