@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -160,18 +161,13 @@ func (k keys) VerifySignature(ctx context.Context, token string) ([]byte, error)
 func (p *oidcProvider) profile(claims map[string]any, user string) (*Profile, error) {
 	profile := &Profile{
 		Subject: text(claims, "sub"), Email: text(claims, "email"), EmailVerified: yes(claims["email_verified"]), Name: text(claims, "name"),
-		ACR: text(claims, "acr"), SID: text(claims, "sid"), Claims: claims,
+		ACR: text(claims, "acr"), SID: text(claims, "sid"), AuthTime: moment(claims["auth_time"]), Claims: claims,
 	}
 	if methods, ok := claims["amr"].([]any); ok {
 		for _, method := range methods[:min(len(methods), 16)] {
 			if name, ok := method.(string); ok {
 				profile.AMR = append(profile.AMR, name)
 			}
-		}
-	}
-	if at, ok := claims["auth_time"].(json.Number); ok {
-		if seconds, err := at.Int64(); err == nil && seconds > 0 {
-			profile.AuthTime = time.Unix(seconds, 0).UTC()
 		}
 	}
 	if user != "" {
@@ -196,3 +192,20 @@ func text(claims map[string]any, name string) string {
 
 // yes reads a boolean that some providers write as a text.
 func yes(value any) bool { return value == true || value == "true" }
+
+// moment reads a time in seconds, of which some providers write parts, or which they write as a text. It is zero if there is
+// none. What cannot be read counts as long ago.
+func moment(value any) time.Time {
+	text, _ := value.(string)
+	switch number, ok := value.(json.Number); {
+	case value == nil:
+		return time.Time{}
+	case ok:
+		text = number.String()
+	}
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(seconds > 0 && seconds < 1<<40) {
+		seconds = 0
+	}
+	return time.Unix(int64(seconds), 0).UTC()
+}

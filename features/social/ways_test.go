@@ -3,6 +3,7 @@ package social_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -105,10 +106,12 @@ func TestConfirmByProvider(t *testing.T) {
 	}
 	wantCode(t, a.callback(c, "one", agree(t, at, dave)), 409, "social_identity_taken") // not the user's
 	c.Get("/sudo").WantConfirmation(t)
-	before := a.Clock.Now().Add(-2 * time.Minute)
-	a.one.Tamper(func(t *socialtest.Token) { t.Claims["auth_time"] = before.Unix() }) // the session there goes on
-	wantCode(t, a.callback(c, "one", agree(t, a.begin(t, c, "one", "confirm"), carol)), 401, "social_refused")
-	c.Get("/sudo").WantConfirmation(t)
+	before := a.Clock.Now().Add(-2 * time.Minute).Unix() // the session there goes on
+	for _, said := range []any{before, float64(before) + 0.5, fmt.Sprint(before), "then"} {
+		a.one.Tamper(func(t *socialtest.Token) { t.Claims["auth_time"] = said })
+		wantCode(t, a.callback(c, "one", agree(t, a.begin(t, c, "one", "confirm"), carol)), 401, "social_refused")
+		c.Get("/sudo").WantConfirmation(t)
+	}
 	a.one.Tamper(nil)
 	a.callback(c, "one", agree(t, a.begin(t, c, "one", "confirm"), carol)).Want(t, 200)
 	c.Get("/sudo").Want(t, 200)

@@ -46,8 +46,8 @@ func dropFamilies(dialect string, t, r table) []string {
 	switch dialect {
 	case postgres: // the second statement sees what was stored before the first one had its locks
 		return []string{hold, "WITH gone AS (" + members + ") " + roots}
-	case mysql: // it reads what is stored, and locks each root before it looks for its tokens
-		return []string{"DELETE f, t FROM " + r.sql("{} f LEFT JOIN ") + t.sql("{} t ON t.{Family} = ") + r.sql("f.{Family} WHERE f.{Family} IN ?")}
+	case mysql: // the second statement reads what is stored, while the transaction still holds the roots
+		return []string{roots, members}
 	}
 	return []string{hold, members, roots}
 }
@@ -81,7 +81,8 @@ func (s *tokens) CreateLimited(
 	if s.once.found == "" || limit.Refuse {
 		return s.createInTurn(ctx, now, t, record, limit)
 	}
-	if created, err = s.createOnce(ctx, what, s.once.found, t, record); err != nil || !created {
+	// On MySQL another call may end the family before it has its token, which is the same as right after.
+	if _, err = s.createOnce(ctx, what, s.once.found, t, record); err != nil {
 		return false, nil, err
 	}
 	// Of parallel calls the last one that looks sees all families.

@@ -84,8 +84,12 @@ func (s *tokens) createOnce(ctx context.Context, what, statement string, t store
 		if failed {
 			statement = s.once.create // the root may be that of the try before
 		}
-		if created, err = s.storeOnce(db, statement, roots, members); err == nil {
+		rooted := false
+		if created, rooted, err = s.storeOnce(db, statement, roots, members); err == nil {
 			return nil
+		}
+		if rooted {
+			statement = s.once.create // the root is that of this try
 		}
 		same, exists, lookErr := s.lookFor(db, &root, &record, statement == s.once.found)
 		switch {
@@ -101,19 +105,19 @@ func (s *tokens) createOnce(ctx context.Context, what, statement string, t store
 	return created && err == nil, err
 }
 
-// storeOnce is one try. If the root is stored without its token, because the process ends between
-// the two on MySQL, an empty family is left, which expires.
-func (s *tokens) storeOnce(db *gorm.DB, statement string, root, member []any) (bool, error) {
+// storeOnce is one try. It reports whether the token was stored, and whether the root was stored
+// alone, as on MySQL. If the process ends then, an empty family is left, which expires.
+func (s *tokens) storeOnce(db *gorm.DB, statement string, root, member []any) (created, rooted bool, err error) {
 	if s.once.join == "" {
 		var n int64
 		err := db.Raw(statement, append(root[:len(root):len(root)], member...)...).Scan(&n).Error
-		return n > 0, err
+		return n > 0, false, err
 	}
 	if err := db.Exec(statement, root...).Error; err != nil {
-		return false, err
+		return false, false, err
 	}
 	answer := db.Exec(s.once.join, append(member[:len(member):len(member)], root[0])...)
-	return answer.RowsAffected > 0, answer.Error
+	return answer.RowsAffected > 0, true, answer.Error
 }
 
 // lookFor reports whether a token is stored, and whether another one has its id, or its family if

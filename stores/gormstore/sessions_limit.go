@@ -24,7 +24,8 @@ type sessionTrim struct {
 	// end deletes those of some unshared sessions that have the owner still, and returns them. On
 	// MySQL it locks and returns them.
 	end string
-	// owned returns those of some sessions that have the owner.
+	// owned returns those of some sessions that have the owner. On MySQL it locks what it reads: the
+	// transaction has read before, and would see what was stored then.
 	owned string
 	// hold, delete and unlist change sessions by their names.
 	hold, delete, unlist string
@@ -33,9 +34,9 @@ type sessionTrim struct {
 func newSessionTrim(c *core, t, o table, index sessionIndex) sessionTrim {
 	const place = "s.{Row} AS name, s.{LastSeen}, CASE WHEN s.{Row} = ? THEN 0 ELSE 1 END AS place, "
 	unshared := t.sql("{} WHERE {Row} IN ? AND ? AND {AllOwners} = ''")
-	end := "DELETE FROM " + unshared + t.sql(" RETURNING {Row}")
+	end, owned := "DELETE FROM "+unshared+t.sql(" RETURNING {Row}"), index.shared+index.among
 	if c.dialect == mysql {
-		end = t.sql("SELECT {Row} FROM ") + unshared + " FOR UPDATE"
+		end, owned = t.sql("SELECT {Row} FROM ")+unshared+" FOR UPDATE", owned+" FOR UPDATE"
 	}
 	return sessionTrim{
 		attempts: c.table(&models.Attempt{}),
@@ -43,7 +44,7 @@ func newSessionTrim(c *core, t, o table, index sessionIndex) sessionTrim {
 			o.sql("{} o JOIN ") + t.sql("{} s ON s.{Row} = ") + o.sql("o.{Row} WHERE ? ") +
 			t.sql("ORDER BY place, {LastSeen} DESC, name LIMIT ? OFFSET ?"),
 		end:   end,
-		owned: index.shared + index.among,
+		owned: owned,
 		hold:  index.hold, delete: index.delete, unlist: index.unlist,
 	}
 }

@@ -1,0 +1,134 @@
+package gormstore_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	mysqldriver "github.com/go-sql-driver/mysql"
+	"gorm.io/driver/mysql"
+	"gorm.io/gorm"
+
+	"github.com/ginauth/ginauth/stores"
+	"github.com/ginauth/ginauth/stores/gormstore"
+)
+
+// refusing is a connection pool that refuses some statements.
+type refusing struct {
+	*sql.DB
+	refuse func(query string) error
+}
+
+func (p *refusing) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := p.refuse(query); err != nil {
+		return nil, err
+	}
+	return p.DB.ExecContext(ctx, query, args...)
+}
+
+func (p *refusing) BeginTx(ctx context.Context, options *sql.TxOptions) (gorm.ConnPool, error) {
+	return p.DB.BeginTx(ctx, options)
+}
+
+// GetDBConn lets GORM find the pool.
+func (p *refusing) GetDBConn() (*sql.DB, error) { return p.DB, nil }
+
+// TestJoinRefused ends the statement that stores the token of a root, which another one of the same
+// call has stored, by a deadlock.
+func TestJoinRefused(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		db := migrated(open)(t)
+		if db.Name() != "mysql" {
+			t.Skip("one statement stores both, or a transaction")
+		}
+		pool, err := db.DB()
+		if err != nil {
+			t.Fatal(err)
+		}
+		joins := 0
+		p := &refusing{pool, func(query string) error {
+			if !strings.Contains(query, "INSERT INTO `auth_tokens`") {
+				return nil
+			}
+			if joins++; joins > 1 {
+				return nil
+			}
+			return &mysqldriver.MySQLError{Number: 1213, SQLState: [5]byte([]byte("40001")), Message: "Deadlock found"}
+		}}
+		tokens := gormstore.New(connect(t, mysql.New(mysql.Config{Conn: p}))).Tokens
+		created, ended, err := tokens.(stores.TokenLimit).CreateLimited(t.Context(), now, newToken(), stores.FamilyLimit{Families: 2})
+		if !created || len(ended) > 0 || err != nil || joins != 2 {
+			t.Errorf("%v, ends %v, error %v after %d joins; want true after 2", created, ended, err, joins)
+		}
+		_, _, err = tokens.(stores.TokenLimit).CreateLimited(t.Context(), now, newToken(), stores.FamilyLimit{Families: 2})
+		if !errors.Is(err, stores.ErrExists) {
+			t.Errorf("the same token again: %v", err)
+		}
+	})
+}
+
+// TestEndedBeforeItsToken lets another call end a family whose root is stored, and whose token is not.
+func TestEndedBeforeItsToken(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		db := migrated(open)(t)
+		if db.Name() != "mysql" {
+			t.Skip("stores both at once")
+		}
+		pool, err := db.DB()
+		if err != nil {
+			t.Fatal(err)
+		}
+		others, one := gormstore.New(db).Tokens, stores.FamilyLimit{Families: 1}
+		p := &refusing{pool, func(query string) error {
+			if strings.Contains(query, "INSERT INTO `auth_tokens`") {
+				other := newToken()
+				other.ID, other.Family = strings.Repeat("0", 32), strings.Repeat("0", 32)
+				created, ended, err := others.(stores.TokenLimit).CreateLimited(t.Context(), now, other, one)
+				if !created || len(ended) != 1 || err != nil {
+					t.Errorf("the other call: %v, ends %v, error %v; want true, one", created, ended, err)
+				}
+			}
+			return nil
+		}}
+		tokens := gormstore.New(connect(t, mysql.New(mysql.Config{Conn: p}))).Tokens
+		created, ended, err := tokens.(stores.TokenLimit).CreateLimited(t.Context(), now, newToken(), one)
+		if !created || len(ended) > 0 || err != nil {
+			t.Errorf("%v, ends %v, error %v; want true, as on other engines", created, ended, err)
+		}
+		if lives, err := others.Lives(t.Context(), now, row, strings.Repeat("0", 32)); err != nil || lives[0] == stores.Alive || lives[1] != stores.Alive {
+			t.Errorf("lives %v, error %v", lives, err)
+		}
+	})
+}
+
+// TestSafeUpdates ends most of the families in a database that refuses to change rows which it does
+// not find by a key.
+func TestSafeUpdates(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		db := migrated(open)(t)
+		if db.Name() != "mysql" {
+			t.Skip("has no such setting")
+		}
+		pool, err := db.DB()
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool.SetMaxOpenConns(1)
+		if err := db.Exec("SET SESSION sql_safe_updates = 1").Error; err != nil {
+			t.Fatal(err)
+		}
+		tokens := gormstore.New(db).Tokens
+		for i, limit := range []int{3, 3, 3, 1} {
+			next := newToken()
+			next.ID = fmt.Sprintf("%032x", i)
+			next.Family = next.ID
+			created, ended, err := tokens.(stores.TokenLimit).CreateLimited(t.Context(), now, next, stores.FamilyLimit{Families: limit})
+			if !created || len(ended) != max(0, i+1-limit) || err != nil {
+				t.Errorf("family %d of %d: %v, ends %v, error %v", i+1, limit, created, ended, err)
+			}
+		}
+	})
+}
