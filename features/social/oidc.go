@@ -79,6 +79,7 @@ type discovered struct {
 	userInfo       string
 	endSession     string
 	issuerRequired bool // in responses (RFC 9207)
+	tellsAuthTime  bool // when it is asked to
 }
 
 func (p *oidcProvider) Name() string  { return p.OIDCConfig.Name }
@@ -108,6 +109,7 @@ type metadata struct {
 	Algorithms     []string `json:"id_token_signing_alg_values_supported"`
 	AuthMethods    []string `json:"token_endpoint_auth_methods_supported"`
 	IssuerInAnswer bool     `json:"authorization_response_iss_parameter_supported"`
+	Claims         []string `json:"claims_supported"`
 }
 
 // discover returns what the provider says about itself, which is read once. An error is not kept.
@@ -173,6 +175,7 @@ func (p *oidcProvider) accept(m metadata) (*discovered, error) {
 	return &discovered{
 		endpoint: oauth2.Endpoint{AuthURL: m.Authorization, TokenURL: m.Token, AuthStyle: style},
 		keys:     keys{remote}, algorithms: allowed, userInfo: m.UserInfo, endSession: m.EndSession, issuerRequired: m.IssuerInAnswer,
+		tellsAuthTime: slices.Contains(m.Claims, "auth_time"),
 	}, nil
 }
 
@@ -200,7 +203,7 @@ func (p *oidcProvider) AuthorizationURL(ctx context.Context, a Authorization) (s
 		params[name] = value
 	}
 	if a.Again {
-		params["prompt"], params["max_age"] = "login", "0" // by which auth_time is required
+		params["prompt"], params["max_age"] = "login", "60" // by which auth_time is required
 	}
 	if p.FormPost {
 		params["response_mode"] = "form_post"
@@ -240,7 +243,7 @@ func (p *oidcProvider) Exchange(ctx context.Context, e Exchange) (*Profile, erro
 	}
 	profile, err := p.profile(claims, e.User)
 	if err == nil {
-		profile.Token = token
+		profile.Token, profile.authTimeMissing = token, d.tellsAuthTime && profile.AuthTime.IsZero()
 	}
 	return profile, err
 }

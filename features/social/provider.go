@@ -102,6 +102,8 @@ type Profile struct {
 	AMR []string
 	// AuthTime is when the user logged in there, or zero if the provider does not say.
 	AuthTime time.Time
+	// authTimeMissing means that the provider says so where it is asked.
+	authTimeMissing bool
 	// SID is the provider's session, for back-channel logout, or "".
 	SID string
 	// Token has the tokens of the provider, or is nil.

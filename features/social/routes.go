@@ -245,6 +245,8 @@ func (f *Feature) confirms(ctx context.Context, a *ginauth.Authenticator, p Prov
 		return ErrTaken
 	case !profile.AuthTime.IsZero() && profile.AuthTime.Before(time.UnixMilli(begun.Began).Add(-leeway)):
 		return refuse("the provider has not asked the user again")
+	case profile.authTimeMissing: // somebody has taken the parameter out of the URL
+		return refuse("the provider was not asked when the user logged in")
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func TestConfirmByProvider(t *testing.T) {
 	}
 	c.Get("/sudo").WantConfirmation(t)
 	at := a.begin(t, c, "one", "confirm")
-	if at.Query().Get("prompt") != "login" || at.Query().Get("max_age") != "0" {
+	if at.Query().Get("prompt") != "login" || at.Query().Get("max_age") != "60" {
 		t.Errorf("%v", at)
 	}
 	wantCode(t, a.callback(c, "one", agree(t, at, dave)), 409, "social_identity_taken") // not the user's
@@ -112,6 +112,8 @@ func TestConfirmByProvider(t *testing.T) {
 		wantCode(t, a.callback(c, "one", agree(t, a.begin(t, c, "one", "confirm"), carol)), 401, "social_refused")
 		c.Get("/sudo").WantConfirmation(t)
 	}
+	a.one.Tamper(func(t *socialtest.Token) { delete(t.Claims, "auth_time") }) // as if max_age was taken out of the URL
+	wantCode(t, a.callback(c, "one", agree(t, a.begin(t, c, "one", "confirm"), carol)), 401, "social_refused")
 	a.one.Tamper(nil)
 	a.callback(c, "one", agree(t, a.begin(t, c, "one", "confirm"), carol)).Want(t, 200)
 	c.Get("/sudo").Want(t, 200)

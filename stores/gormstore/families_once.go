@@ -105,6 +105,10 @@ func (s *tokens) createOnce(ctx context.Context, what, statement string, t store
 	return created && err == nil, err
 }
 
+// joinTime is how long a token may take that is stored after its root. The client may be gone: a
+// family without a token would count as a login.
+const joinTime = time.Second
+
 // storeOnce is one try. It reports whether the token was stored, and whether the root was stored
 // alone, as on MySQL. If the process ends then, an empty family is left, which expires.
 func (s *tokens) storeOnce(db *gorm.DB, statement string, root, member []any) (created, rooted bool, err error) {
@@ -116,7 +120,9 @@ func (s *tokens) storeOnce(db *gorm.DB, statement string, root, member []any) (c
 	if err := db.Exec(statement, root...).Error; err != nil {
 		return false, false, err
 	}
-	answer := db.Exec(s.once.join, append(member[:len(member):len(member)], root[0])...)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(db.Statement.Context), joinTime)
+	defer cancel()
+	answer := db.WithContext(ctx).Exec(s.once.join, append(member[:len(member):len(member)], root[0])...)
 	return answer.RowsAffected > 0, true, answer.Error
 }
 

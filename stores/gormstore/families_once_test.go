@@ -70,6 +70,37 @@ func TestJoinRefused(t *testing.T) {
 	})
 }
 
+// TestClientGoneBeforeItsToken ends the context of a call once the root is stored.
+func TestClientGoneBeforeItsToken(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
+		db := migrated(open)(t)
+		if db.Name() != "mysql" {
+			t.Skip("stores both at once")
+		}
+		pool, err := db.DB()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		p := &refusing{pool, func(query string) error {
+			if strings.Contains(query, "INSERT INTO `auth_tokens`") {
+				cancel()
+			}
+			return nil
+		}}
+		tokens := gormstore.New(connect(t, mysql.New(mysql.Config{Conn: p}))).Tokens
+		given := newToken()
+		_, _, err = tokens.(stores.TokenLimit).CreateLimited(ctx, now, given, stores.FamilyLimit{Families: 2})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v, want that the call was canceled", err)
+		}
+		family, found, err := gormstore.New(db).Tokens.Family(t.Context(), now, given.Family)
+		if !found || !family.Usable || err != nil {
+			t.Errorf("a family without its token: %+v, %v, error %v", family, found, err)
+		}
+	})
+}
+
 // TestEndedBeforeItsToken lets another call end a family whose root is stored, and whose token is not.
 func TestEndedBeforeItsToken(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {

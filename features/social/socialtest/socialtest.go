@@ -164,7 +164,7 @@ func (p *Provider) discovery(w http.ResponseWriter) {
 		"response_modes_supported":                       []string{"query", "form_post"},
 		"backchannel_logout_supported":                   true,
 		"backchannel_logout_session_supported":           true,
-		"claims_supported":                               []string{"sub", "email", "email_verified", "name", "sid"},
+		"claims_supported":                               []string{"sub", "email", "email_verified", "name", "sid", "auth_time"},
 	})
 }
 
