@@ -28,21 +28,15 @@ type owners struct {
 	seed   maphash.Seed
 	shards [ownerShards]struct {
 		sync.Mutex
-		lists map[string]ownerList
+		first map[string]*member
 	}
-}
-
-// ownerList is the members of one owner, of which there is at least one.
-type ownerList struct {
-	first *member
-	size  int
 }
 
 // init makes the zero value ready for use.
 func (o *owners) init() {
 	o.seed = maphash.MakeSeed()
 	for i := range o.shards {
-		o.shards[i].lists = make(map[string]ownerList)
+		o.shards[i].first = make(map[string]*member)
 	}
 }
 
@@ -54,14 +48,13 @@ func (o *owners) add(m *member, owner string) {
 	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()
-	list := s.lists[owner]
-	if head := list.first; head != nil {
+	if head := s.first[owner]; head != nil {
 		m.owner, m.next, head.prev = head.owner, head, m
 	} else {
 		// The caller's text may be a part of a larger one.
 		m.owner[0] = strings.Clone(owner)
 	}
-	s.lists[m.owner[0]] = ownerList{m, list.size + 1}
+	s.first[m.owner[0]] = m
 }
 
 // remove takes a member from the list of its owner.
@@ -73,17 +66,13 @@ func (o *owners) remove(m *member) {
 	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()
-	list := s.lists[owner]
-	list.size--
-	if m.prev != nil {
+	switch {
+	case m.prev != nil:
 		m.prev.next = m.next
-	} else {
-		list.first = m.next
-	}
-	if list.first == nil {
-		delete(s.lists, owner)
-	} else {
-		s.lists[owner] = list
+	case m.next != nil:
+		s.first[owner] = m.next
+	default:
+		delete(s.first, owner)
 	}
 	if m.next != nil {
 		m.next.prev = m.prev
@@ -107,7 +96,7 @@ func (o *owners) appendTo(ids []id, owner string) []id {
 	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()
-	for m := s.lists[owner].first; m != nil; m = m.next {
+	for m := s.first[owner]; m != nil; m = m.next {
 		ids = append(ids, *m.id)
 	}
 	return ids
@@ -119,7 +108,7 @@ func (o *owners) newest(owner string, n int) (ids []id) {
 	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()
-	for m := s.lists[owner].first; m != nil && len(ids) < n; m = m.next {
+	for m := s.first[owner]; m != nil && len(ids) < n; m = m.next {
 		if !slices.Contains(ids, *m.id) {
 			ids = append(ids, *m.id)
 		}
@@ -132,7 +121,11 @@ func (o *owners) exceeds(owner string, n int) bool {
 	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()
-	return s.lists[owner].size > n
+	m := s.first[owner]
+	for ; m != nil && n > 0; m = m.next {
+		n--
+	}
+	return m != nil
 }
 
 // oldest returns the ids of at most n members, those that were added first, each once.
@@ -140,9 +133,11 @@ func (o *owners) oldest(owner string, n int) (ids []id) {
 	s := &o.shards[o.shard(owner)]
 	s.Lock()
 	defer s.Unlock()
-	list := s.lists[owner]
-	skip := list.size - n
-	for m := list.first; m != nil; m = m.next {
+	skip := -n
+	for m := s.first[owner]; m != nil; m = m.next {
+		skip++
+	}
+	for m := s.first[owner]; m != nil; m = m.next {
 		if skip--; skip < 0 {
 			ids = append(ids, *m.id)
 		}
