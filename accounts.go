@@ -69,6 +69,17 @@ func (a *Authenticator) VerifyEmail(ctx context.Context, link *url.URL, password
 	return done.Ended, err
 }
 
+// OwnsVerification reports whether VerifyEmail would keep the logins of the link's user without a password. A page that is
+// opened with a link may then send the POST by a script. It uses nothing up. The error wraps ErrUnavailable.
+func (a *Authenticator) OwnsVerification(ctx context.Context, link *url.URL) (bool, error) {
+	u, err := a.User(ctx)
+	if err != nil {
+		return false, err
+	}
+	g := a.current()
+	return a.x.m.accounts.OwnsLink(a.EventContext(ctx), g.realm, g.name, link, accounts.Opener{Request: &a.x.State, User: u})
+}
+
 // ResendVerification sends the link again to the user of an email address, if there is one and it is not verified. Its
 // result and its time tell neither. Config.Account limits the mails. The errors are *InputError if the text is no email
 // address, ErrUnavailable, and one wrapping errors.ErrUnsupported without a Mailer.
@@ -236,10 +247,10 @@ func (m *Manager) requireUser(check func(context.Context, *requestState, models.
 	}
 }
 
-// ConfirmPassword requires that the user confirmed the password within Config.Account.ConfirmLifetime, at the login
-// or later. A second factor and what ProvedBy named are as good. Put it after Auth. A login by a remember-me cookie has not
-// confirmed it, nor has a login by tokens until Authenticator.ConfirmPassword or ConfirmFactor. It responds with 401 to anonymous requests, otherwise with 403 and the code
-// password_confirmation_required, or redirects browsers to Pages.ConfirmPassword.
+// ConfirmPassword requires that the user confirmed the password within Config.Account.ConfirmLifetime, at the login or
+// later. A second factor and what ProvedBy named are as good. Put it after Auth. A login by a remember-me cookie has not,
+// nor has one by tokens until Authenticator.ConfirmPassword or ConfirmFactor. It responds with 401 to anonymous requests,
+// otherwise with 403 and password_confirmation_required, or redirects browsers to Pages.ConfirmPassword.
 func (m *Manager) ConfirmPassword() gin.HandlerFunc {
 	return m.requireUser(func(ctx context.Context, x *requestState, _ models.Authenticatable) error {
 		left, err := x.auth.PasswordConfirmed(ctx)

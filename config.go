@@ -83,8 +83,7 @@ type Config struct {
 	ClientIP func(*gin.Context) string
 	// Audit is called in line, exactly once for each event, before the listeners. It must not block; see SlogAudit.
 	Audit func(ctx context.Context, e events.Event)
-	// EventQueue is how many events may wait for the listeners. Further ones are dropped, counted and logged. Default
-	// 1024.
+	// EventQueue is how many events may wait for listeners. Further ones are dropped, counted, logged. Default 1024.
 	EventQueue int
 	// ErrorHandler may respond in place of Abort and the middlewares: status is the status of the response, err is
 	// what happened. It is not asked about browsers that are redirected to one of Pages. Before a redirect of its own it

@@ -29,11 +29,9 @@
 //
 //   - [github.com/ginauth/ginauth]: the manager, the middlewares, sessions, guards, accounts, tokens and the gate.
 //   - [github.com/ginauth/ginauth/routes] and [github.com/ginauth/ginauth/pages]: ready-made endpoints for accounts; pages.
-//   - [github.com/ginauth/ginauth/gate]: abilities, policies and decisions, without Gin.
-//   - [github.com/ginauth/ginauth/models]: the user type, and the contracts for your own user type and user provider.
+//   - [github.com/ginauth/ginauth/gate] and [github.com/ginauth/ginauth/models]: the gate without Gin; the user type, and contracts for yours.
 //   - [github.com/ginauth/ginauth/stores] and [github.com/ginauth/ginauth/stores/memstore]: contracts; stores in memory.
-//   - [github.com/ginauth/ginauth/stores/gormstore]: stores and users in SQLite, PostgreSQL, MySQL or MariaDB.
-//   - [github.com/ginauth/ginauth/stores/redisstore]: stores in Redis or Valkey.
+//   - [github.com/ginauth/ginauth/stores/gormstore] and [github.com/ginauth/ginauth/stores/redisstore]: SQL databases; Redis and Valkey.
 //   - [github.com/ginauth/ginauth/stores/filestore] and [github.com/ginauth/ginauth/stores/cookiestore]: sessions elsewhere.
 //   - [github.com/ginauth/ginauth/mail] and [github.com/ginauth/ginauth/mail/smtp]: messages, templates, queue; SMTP.
 //   - [github.com/ginauth/ginauth/mail/filemail] and [github.com/ginauth/ginauth/mail/logmail]: mail of developers.
@@ -45,8 +43,7 @@
 //   - [github.com/ginauth/ginauth/features/account]: users change their name and delete their account.
 //   - [github.com/ginauth/ginauth/features/social], tested by [github.com/ginauth/ginauth/features/social/socialtest]: other sites.
 //   - [github.com/ginauth/ginauth/hashing] and [github.com/ginauth/ginauth/breach]: password hashes; leaked passwords.
-//   - [github.com/ginauth/ginauth/events]: the events.
-//   - [github.com/ginauth/ginauth/autherr] and [github.com/ginauth/ginauth/config]: all errors; the parts of Config.
+//   - [github.com/ginauth/ginauth/events], [github.com/ginauth/ginauth/autherr] and [github.com/ginauth/ginauth/config]: events; errors; parts of Config.
 //   - [github.com/ginauth/ginauth/ginauthtest] and [github.com/ginauth/ginauth/stores/storetest]: tests of your own.
 //
 // The guides are in the directory docs of the repository.

@@ -39,9 +39,7 @@ func (a *Authenticator) EventMeta(userID string) events.Meta {
 // EventContext returns a context for methods of the Manager and of a Broker, such as Register and Reset. Under it
 // their events tell the client's address and user agent, and their store calls share the request's
 // Config.StoreTimeout. The context may be used after the request.
-func (a *Authenticator) EventContext(ctx context.Context) context.Context {
-	return a.x.EventContext(ctx)
-}
+func (a *Authenticator) EventContext(ctx context.Context) context.Context { return a.x.EventContext(ctx) }
 
 // SlogAudit returns an audit sink for Config.Audit that writes one log line for each event.
 func SlogAudit(log *slog.Logger) func(context.Context, events.Event) { return dispatch.Slog(log) }

@@ -64,10 +64,8 @@ func CanonicalIdentifier(value string) (string, error) {
 //
 //   - *InputError: the credentials do not have the right form. Nothing was counted.
 //   - *ThrottledError: too many attempts. No password was checked.
-//   - ErrInvalidCredentials: there is no such user, the password is wrong, or the user may
-//     not log in. Neither the error nor its time tells which.
-//   - ErrUnavailable: a store or the user provider failed, or too many passwords are being
-//     hashed.
+//   - ErrInvalidCredentials: no such user, a wrong password, or a user who may not log in. Its time does not tell which.
+//   - ErrUnavailable: a store or the user provider failed, or too many passwords are being hashed.
 //
 // A login gives the session a new id and replaces an outdated password hash. If the user has a second factor, the
 // result is pending.

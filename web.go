@@ -22,16 +22,13 @@ const MaxBody = 64 * 1024 // 64 KiB
 
 // DecodeJSON reads the request's body as one JSON value into a pointer. It is stricter than Gin's binding, which
 // takes the last of two equal keys, ignores what follows the value, and reads the query string if it does not know
-// the media type. Keys match fields as in encoding/json. The former value of the target is replaced. The errors, each
-// of which Abort answers with the right status:
+// the media type. Keys match fields as in encoding/json. The former value of the target is replaced, but not if there
+// is an error. Abort answers each of them with the right status:
 //
 //   - ErrMediaType: the body is not declared as JSON. 415.
 //   - ErrBodyTooLarge: the body is larger than MaxBody. 413.
 //   - ErrMalformed: the body is not one JSON value. 400.
-//   - *InputError: a key occurs twice, also in another case; a text is not valid Unicode; a
-//     value has another type than the field. 422.
-//
-// If it returns an error, the target is unchanged.
+//   - *InputError: a key occurs twice, also in another case; a text is no valid Unicode; a value has another type. 422.
 func DecodeJSON(c *gin.Context, into any) error {
 	return jsonbody.DecodeRequest(c.Request, MaxBody, into)
 }

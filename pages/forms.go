@@ -100,7 +100,7 @@ var shownPages = map[routes.Route]page{
 	routes.PersonalTokens:    {template: "tokens", title: "Personal tokens"},
 	routes.CreateToken:       {template: "token_created", title: "New personal token"},
 	routes.PasswordConfirmed: {template: "confirm", title: "Confirm your password"},
-	routes.ShowVerifyEmail:   {template: "verify", title: "Verify your email address"},
+	routes.ShowVerifyEmail:   {template: verifyTemplate, title: "Verify your email address"},
 	routes.ShowConfirmEmail:  {template: "confirm_email", title: "Confirm your new email address"},
 	showTOTP:                 {template: "totp", title: "Authenticator app"},
 	beginTOTP:                {template: "totp_new", title: "Set up an authenticator app"},

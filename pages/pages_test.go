@@ -175,7 +175,7 @@ func TestRegisterVerifyAndSignIn(t *testing.T) {
 
 	link := a.Outbox.Path(t, "verify_email")
 	page := c.Get(link).Want(t, 200)
-	wants(t, page, "Verify this email address", `<form method="post">`)
+	wants(t, page, "Verify this email address", `<form method="post" data-press>`)
 	lacks(t, page, link)
 	c.Form(link, "").WantRedirect(t, "/home") // which was asked for
 	c.Get("/home").WantRedirect(t, "/login")
@@ -188,6 +188,31 @@ func TestRegisterVerifyAndSignIn(t *testing.T) {
 	wants(t, c.Get("/profile").Want(t, 200), "Carol", "carol@example.com", "verified")
 	c.Form("/logout", "").WantRedirect(t, "/login")
 	wants(t, c.Get("/login").Want(t, 200), "You are signed out.")
+}
+
+// TestLinkIsPressedWhereItWasAskedFor opens the link to verify an address in browsers. A script presses its button only in
+// the one that registered, or is logged in as the user.
+func TestLinkIsPressedWhereItWasAskedFor(t *testing.T) {
+	a := newApp(t, setup{})
+	c := a.Browser()
+	c.Form("/register", form("name", "Carol", "email", "carol@example.com", "password", testapp.NewPassword)).WantRedirect(t, "/verify-email")
+	link := a.Outbox.Path(t, "verify_email")
+	script := regexp.MustCompile(`<script src="(/ginauth/[0-9a-f]+/press.js)" defer></script>`)
+	path := script.FindStringSubmatch(c.Get(link).Want(t, 200).Text)
+	if path == nil {
+		t.Fatal("where it was asked for it has no script")
+	}
+	c.Get(path[1]).Want(t, 200)
+	lacks(t, a.Browser().Get(link).Want(t, 200), "press") // a mail scanner, for example
+	bob := a.Browser()
+	bob.LogIn(testapp.Bob, testapp.Password)
+	lacks(t, bob.Get(link).Want(t, 200), "press")
+	lacks(t, c.Get("/verify-email/1/2?expires=3&signature=4").Want(t, 200), "press")
+	carol := a.Browser()
+	carol.LogIn("carol@example.com", testapp.NewPassword)
+	wants(t, carol.Get(link).Want(t, 200), "data-press")
+	c.Form(link, form("password", "wrong")).Want(t, 303)
+	lacks(t, c.Get(link).Want(t, 200), "press") // a person reads what is wrong
 }
 
 func TestErrorsAreBesideTheirFields(t *testing.T) {

@@ -19,6 +19,9 @@ type page struct {
 	outcome         *routes.Outcome // of the request itself, or nil
 }
 
+// verifyTemplate is the page of a link to verify an address.
+const verifyTemplate = "verify"
+
 // show returns the handler of a page without data.
 func (s *site) show(name, title string) gin.HandlerFunc {
 	return func(c *gin.Context) {
@@ -55,6 +58,13 @@ func (s *site) render(c *gin.Context, status int, p page, data any) {
 		v.outcome = *p.outcome
 	} else {
 		v.outcome = take(c)
+	}
+	if a := authOf(c); a != nil && p.template == verifyTemplate {
+		v.press, err = a.Guard(s.options.SessionGuard).OwnsVerification(c.Request.Context(), c.Request.URL)
+		if err != nil {
+			ginauth.Abort(c, err)
+			return
+		}
 	}
 	v.email, _ = c.Cookie(emailCookie)
 	v.token = s.tokenOf(c, p)

@@ -37,6 +37,7 @@ type View struct {
 	outcome  routes.Outcome
 	email    string
 	token    string // of a reset link
+	press    bool   // the button is pressed by a script
 	sections []template.HTML
 	fields   map[string]bool // those that were asked for
 	focused  bool
@@ -56,7 +57,7 @@ func (s *site) view(c *gin.Context, p page, data any) *View {
 // sameForGuests reports whether nothing in the view is of one request. The text of an error page is of few.
 func (v *View) sameForGuests() bool {
 	_, text := v.Data.(string)
-	return v.User == nil && (v.Data == nil || text && v.Status != 0) && v.email == "" && v.token == "" && len(v.sections) == 0 && v.outcome.Route == "" && v.outcome.Notice == ""
+	return v.User == nil && (v.Data == nil || text && v.Status != 0) && v.email == "" && v.token == "" && !v.press && len(v.sections) == 0 && v.outcome.Route == "" && v.outcome.Notice == ""
 }
 
 // T returns an English text in the language of the view. Pairs of name and value fill in what stands in braces.
@@ -69,6 +70,15 @@ func (v *View) Path(page string) string { return v.site.path(page) }
 
 // Script returns the path of the script that reads the token of a reset link.
 func (v *View) Script() string { return v.site.path(script.path()) }
+
+// Press returns the path of the script that presses the button of the page, or "". Mail scanners open links as well: the
+// script is there only if the link to verify an address was opened in the browser that registered, or is logged in.
+func (v *View) Press() string {
+	if !v.press || v.Failed() {
+		return ""
+	}
+	return v.site.path(pressing.path())
+}
 
 // Sections returns the further parts of the page.
 func (v *View) Sections() []template.HTML { return v.sections }

@@ -124,11 +124,30 @@ func (s *Service) replacePassword(ctx context.Context, rm *realm.Realm, guard st
 	}
 }
 
-// linkUser returns the user whose address a link verifies.
+// OwnsLink reports whether a link is opened where its user registered or is logged in.
+func (s *Service) OwnsLink(ctx context.Context, rm *realm.Realm, guard string, link *url.URL, by Opener) (bool, error) {
+	u, err := s.openedUser(ctx, rm, link)
+	if errors.Is(err, autherr.ErrInvalidLink) {
+		return false, nil // which the POST says, and counts
+	}
+	if err != nil {
+		return false, err
+	}
+	return s.sameOwner(ctx, rm, guard, u, by)
+}
+
+// linkUser returns the user whose address a link verifies. A wrong link is counted.
 func (s *Service) linkUser(ctx context.Context, rm *realm.Realm, link *url.URL) (models.Authenticatable, error) {
+	if _, _, err := s.openLink(rm.Name, link); err != nil {
+		return nil, s.countGuess(ctx, err)
+	}
+	return s.openedUser(ctx, rm, link)
+}
+
+func (s *Service) openedUser(ctx context.Context, rm *realm.Realm, link *url.URL) (models.Authenticatable, error) {
 	id, hash, err := s.openLink(rm.Name, link)
 	if err != nil {
-		return nil, s.countGuess(ctx, err)
+		return nil, err
 	}
 	ctx, span := s.Env.Span(ctx)
 	defer span.End()
