@@ -9,10 +9,9 @@ import (
 	"github.com/ginauth/ginauth/internal/dispatch"
 )
 
-// On adds a listener for events of type E. Use events.Event as E to hear of all events. Listeners run one after the
-// other, in the order of the events, on a goroutine of the manager: a slow or panicking listener delays no request.
-// If the queue is full (Config.EventQueue) an event is dropped for the listeners, counted and logged. On panics if
-// listener is nil. It is safe for concurrent use.
+// On adds a listener for events of type E, of all for events.Event. Listeners run one after the other, in the order of the
+// events, on a goroutine of the manager: a slow or panicking one delays no request. If the queue is full (Config.EventQueue)
+// an event is dropped for listeners, counted and logged. It panics if listener is nil, and is safe for concurrent use.
 func On[E events.Event](m *Manager, listener func(ctx context.Context, e E)) {
 	if listener == nil {
 		panic("ginauth: On: listener is nil")
@@ -24,8 +23,7 @@ func On[E events.Event](m *Manager, listener func(ctx context.Context, e E)) {
 	})
 }
 
-// Dispatch hands an event to the audit sink, in line, and to the listeners, off the request. Applications may
-// dispatch events of their own. Dispatch never waits for a listener.
+// Dispatch hands an event, which may be the application's own, to the audit sink, in line, and to listeners, later.
 func (m *Manager) Dispatch(ctx context.Context, e events.Event) { m.env.Dispatch(ctx, e) }
 
 // DroppedEvents returns how many events the listeners missed because the queue was full.
@@ -39,7 +37,9 @@ func (a *Authenticator) EventMeta(userID string) events.Meta {
 // EventContext returns a context for methods of the Manager and of a Broker, such as Register and Reset. Under it
 // their events tell the client's address and user agent, and their store calls share the request's
 // Config.StoreTimeout. The context may be used after the request.
-func (a *Authenticator) EventContext(ctx context.Context) context.Context { return a.x.EventContext(ctx) }
+func (a *Authenticator) EventContext(ctx context.Context) context.Context {
+	return a.x.EventContext(ctx)
+}
 
 // SlogAudit returns an audit sink for Config.Audit that writes one log line for each event.
 func SlogAudit(log *slog.Logger) func(context.Context, events.Event) { return dispatch.Slog(log) }
