@@ -3,6 +3,7 @@ package ginauth_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -466,4 +467,57 @@ func TestChallengesNeedNamesOfTheirOwn(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// factorOfAll is a second factor that every user of every guard has.
+type factorOfAll struct{}
+
+func (factorOfAll) Name() string { return "factor-of-all" }
+
+func (factorOfAll) Setup(s *ginauth.Setup) error {
+	s.Challenge(ginauth.Challenge{Name: "code", Methods: []string{"otp"}, Has: func(context.Context, string, models.Authenticatable) (bool, error) {
+		return true, nil
+	}})
+	return nil
+}
+
+// TestSecondFactorCountsForItsGuard comes back by the remember-me cookies of two guards, whose users have the same identifier,
+// and proves the factor of one of them in the request that asks for both.
+func TestSecondFactorCountsForItsGuard(t *testing.T) {
+	staff := new(ginauthtest.Users)
+	a := testapp.New(t, testapp.Memory(t), testapp.Configure(func(c *ginauth.Config) {
+		c.Guards = map[string]ginauth.GuardConfig{"web": {}, "staff": {Users: staff}}
+		c.Features = append(c.Features, factorOfAll{})
+	}), testapp.Routes(func(a *testapp.App, r *gin.Engine) {
+		r.POST("/answer", func(c *gin.Context) {
+			res, err := ginauth.From(c).AnswerChallenge(c.Request.Context(), "", "code", prove(rightCode))
+			testapp.Answer(c, res, err)
+		})
+		for _, guard := range []string{"web", "staff"} {
+			guardRoutes(a, r, guard)
+		}
+		r.POST("/both", func(c *gin.Context) {
+			both := ginauth.From(c)
+			_, err := both.AnswerChallenge(c.Request.Context(), "", "code", prove(rightCode))
+			user, webErr := both.Guard("web").User(c.Request.Context())
+			other, staffErr := both.Guard("staff").User(c.Request.Context())
+			c.String(200, fmt.Sprint(err, webErr, staffErr, user != nil, other != nil))
+		})
+	}))
+	if boss := testapp.AddUser(t, a.Manager, staff, "Boss", testapp.Alice, testapp.NewPassword); boss.AuthID() != a.Alice.AuthID() {
+		t.Fatal("the two have different identifiers")
+	}
+	c := a.Client()
+	for _, guard := range []string{"web", "staff"} {
+		c.Post("/in/"+guard+"?remember=1", nil)
+		c.Post("/answer", nil)
+		c.Get("/in/"+guard).Want(t, 200)
+	}
+	a.Clock.Advance(25 * time.Hour) // the session is over
+	c.Get("/in/web").Want(t, 403)   // begins the pending login of web
+	if got := c.Post("/both", nil).Want(t, 200).Text; got != "<nil> <nil> <nil> true false" {
+		t.Error(got)
+	}
+	c.Get("/in/web").Want(t, 200)
+	c.Get("/in/staff").Want(t, 403)
 }
