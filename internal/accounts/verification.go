@@ -113,8 +113,8 @@ func (s *Service) proveMailbox(
 	return result, nil
 }
 
-// replacePassword mails a link to choose a password in place of the one that ended. Of parallel
-// requests that each ended it, only the last one mails: the links of the others would not open.
+// replacePassword mails a link to choose a password in place of the one that ended. If a parallel
+// request has ended it again meanwhile, that one mails: the link of this one would not open.
 func (s *Service) replacePassword(ctx context.Context, rm *realm.Realm, guard string, u models.Authenticatable) {
 	within, span := s.Env.Span(ctx)
 	err := rm.StillSame(within, u)

@@ -270,7 +270,7 @@ func TestConcurrentVerificationsAreDispatchedOnce(t *testing.T) {
 			testapp.WantEvents[events.Verified](a, round+1)
 			a.Outbox.Next(t, mail.ResetPassword, testapp.Bob) // in place of the password that ended
 		}
-		// A request that was done before another one began to end the password mails as well.
+		// A request that had mailed before another one ended the password again counts here.
 		if rest := a.RestOfMails(); len(rest) > 3*rounds {
 			t.Errorf("%d mails more in %d rounds: %v", len(rest), rounds, rest)
 		}

@@ -36,9 +36,8 @@ func (p *refusing) BeginTx(ctx context.Context, options *sql.TxOptions) (gorm.Co
 // GetDBConn lets GORM find the pool.
 func (p *refusing) GetDBConn() (*sql.DB, error) { return p.DB, nil }
 
-// TestJoinRefused ends the statement that stores the token of a root, which another one of the same
-// call has stored, by a deadlock.
-func TestJoinRefused(t *testing.T) {
+// onMySQL runs a test on MySQL, the one server on which a token and its root take two statements.
+func onMySQL(t *testing.T, test func(t *testing.T, db *gorm.DB, pool *sql.DB)) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		db := migrated(open)(t)
 		if db.Name() != "mysql" {
@@ -48,6 +47,14 @@ func TestJoinRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		test(t, db, pool)
+	})
+}
+
+// TestJoinRefused ends the statement that stores the token of a root, which another one of the same
+// call has stored, by a deadlock.
+func TestJoinRefused(t *testing.T) {
+	onMySQL(t, func(t *testing.T, db *gorm.DB, pool *sql.DB) {
 		joins := 0
 		p := &refusing{pool, func(query string) error {
 			if !strings.Contains(query, "INSERT INTO `auth_tokens`") {
@@ -72,15 +79,7 @@ func TestJoinRefused(t *testing.T) {
 
 // TestClientGoneBeforeItsToken ends the context of a call once the root is stored.
 func TestClientGoneBeforeItsToken(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
-		db := migrated(open)(t)
-		if db.Name() != "mysql" {
-			t.Skip("stores both at once")
-		}
-		pool, err := db.DB()
-		if err != nil {
-			t.Fatal(err)
-		}
+	onMySQL(t, func(t *testing.T, db *gorm.DB, pool *sql.DB) {
 		ctx, cancel := context.WithCancel(t.Context())
 		p := &refusing{pool, func(query string) error {
 			if strings.Contains(query, "INSERT INTO `auth_tokens`") {
@@ -90,7 +89,7 @@ func TestClientGoneBeforeItsToken(t *testing.T) {
 		}}
 		tokens := gormstore.New(connect(t, mysql.New(mysql.Config{Conn: p}))).Tokens
 		given := newToken()
-		_, _, err = tokens.(stores.TokenLimit).CreateLimited(ctx, now, given, stores.FamilyLimit{Families: 2})
+		_, _, err := tokens.(stores.TokenLimit).CreateLimited(ctx, now, given, stores.FamilyLimit{Families: 2})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want that the call was canceled", err)
 		}
@@ -103,15 +102,7 @@ func TestClientGoneBeforeItsToken(t *testing.T) {
 
 // TestEndedBeforeItsToken lets another call end a family whose root is stored, and whose token is not.
 func TestEndedBeforeItsToken(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
-		db := migrated(open)(t)
-		if db.Name() != "mysql" {
-			t.Skip("stores both at once")
-		}
-		pool, err := db.DB()
-		if err != nil {
-			t.Fatal(err)
-		}
+	onMySQL(t, func(t *testing.T, db *gorm.DB, pool *sql.DB) {
 		others, one := gormstore.New(db).Tokens, stores.FamilyLimit{Families: 1}
 		p := &refusing{pool, func(query string) error {
 			if strings.Contains(query, "INSERT INTO `auth_tokens`") {
@@ -138,15 +129,7 @@ func TestEndedBeforeItsToken(t *testing.T) {
 // TestSafeUpdates ends most of the families in a database that refuses to change rows which it does
 // not find by a key.
 func TestSafeUpdates(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(t *testing.T) *gorm.DB) {
-		db := migrated(open)(t)
-		if db.Name() != "mysql" {
-			t.Skip("has no such setting")
-		}
-		pool, err := db.DB()
-		if err != nil {
-			t.Fatal(err)
-		}
+	onMySQL(t, func(t *testing.T, db *gorm.DB, pool *sql.DB) {
 		pool.SetMaxOpenConns(1)
 		if err := db.Exec("SET SESSION sql_safe_updates = 1").Error; err != nil {
 			t.Fatal(err)
