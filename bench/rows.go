@@ -108,6 +108,8 @@ func storeRows() []Row {
 		compare("session read, Redis", "session-read-redis", "ginauth", "scs", atMost(Ratio, 0.75)),
 		compare("session write, Redis", "session-write-redis", "ginauth", "get"),
 		compare("session write, Redis", "session-write-redis", "ginauth", "scs", atMost(Ratio, 0.75)),
+		compare("session write that follows no read, Redis", "session-put-redis", "ginauth", "get"),
+		compare("session write that follows no read, Redis", "session-put-redis", "ginauth", "scs", atMost(Ratio, 0.75)),
 		[]Row{{
 			Title: "round trips to Redis of a logged-in read", Ours: "session-read-redis/ginauth-auth/serial",
 			Targets: []Target{{Unit, 1, "trips/op"}},

@@ -22,6 +22,7 @@ type sessionCalls struct {
 	fill   func(c *gin.Context, user string) error
 	user   func(c *gin.Context) string
 	visit  func(c *gin.Context) error // adds one to the visits
+	theme  func(c *gin.Context) error // sets the theme and reads nothing
 	visits func(c *gin.Context) int
 }
 
@@ -41,6 +42,7 @@ func sessionRoutes(r *gin.Engine, calls sessionCalls) {
 	r.POST("/open/:user", func(c *gin.Context) { answer(c, calls.fill(c, c.Param("user")), "") })
 	r.GET("/user", func(c *gin.Context) { answer(c, nil, calls.user(c)) })
 	r.POST("/visit", func(c *gin.Context) { answer(c, calls.visit(c), "") })
+	r.POST("/theme", func(c *gin.Context) { answer(c, calls.theme(c), "") })
 	r.GET("/visits", func(c *gin.Context) { answer(c, nil, strconv.Itoa(calls.visits(c))) })
 }
 
@@ -62,6 +64,7 @@ func ginauthSessions(tb testing.TB, set stores.Set) http.Handler {
 			_, err := ginauth.From(c).Session().Increment("visits", 1)
 			return err
 		},
+		theme: func(c *gin.Context) error { return ginauth.From(c).Session().Put("theme", "light") },
 		visits: func(c *gin.Context) int {
 			n, _ := ginauth.Value[int](ginauth.From(c).Session(), "visits")
 			return n
@@ -106,6 +109,10 @@ func scsSessions(tb testing.TB, store scs.Store) http.Handler {
 			manager.Put(ctx, "visits", manager.GetInt(ctx, "visits")+1)
 			return nil
 		},
+		theme: func(c *gin.Context) error {
+			manager.Put(c.Request.Context(), "theme", "light")
+			return nil
+		},
 		visits: func(c *gin.Context) int { return manager.GetInt(c.Request.Context(), "visits") },
 	})
 	return manager.LoadAndSave(r)
@@ -136,6 +143,11 @@ func contribSessions(store sessions.Store) http.Handler {
 				return errMissing
 			}
 			s.Set("visits", n+1)
+			return s.Save()
+		},
+		theme: func(c *gin.Context) error {
+			s := sessions.Default(c)
+			s.Set("theme", "light")
 			return s.Save()
 		},
 		visits: func(c *gin.Context) int {
@@ -189,6 +201,14 @@ func writeTarget(tb testing.TB, handler http.Handler) target {
 	return t
 }
 
+// putTarget sets a key of sessions that it does not read.
+func putTarget(tb testing.TB, handler http.Handler) target {
+	tb.Helper()
+	t := serve(handler, openSessions(tb, handler, clients, "POST", "/theme", ""))
+	t.check = func(tb testing.TB) { checkSessions(tb, handler, "/user") }
+	return t
+}
+
 // checkSessions checks that a session keeps written values, and that neither a
 // client without cookie nor one with an invented cookie has a session.
 func checkSessions(tb testing.TB, handler http.Handler, path string) {
@@ -197,6 +217,7 @@ func checkSessions(tb testing.TB, handler http.Handler, path string) {
 	want(tb, handler, "GET", "/user", header, http.StatusOK, "7")
 	for range 3 {
 		want(tb, handler, "POST", "/visit", header, http.StatusOK, "")
+		want(tb, handler, "POST", "/theme", header, http.StatusOK, "")
 	}
 	want(tb, handler, "GET", "/visits", header, http.StatusOK, "3")
 	want(tb, handler, "GET", "/user", header, http.StatusOK, "7")

@@ -35,6 +35,11 @@ func storeJobs() []job {
 			{"scs", func(tb testing.TB) target { return writeTarget(tb, scsRedis(tb)) }},
 			{"get", openGet},
 		}},
+		{name: "session-put-redis", sides: []side{
+			{"ginauth", func(tb testing.TB) target { return putTarget(tb, ginauthRedis(tb)) }},
+			{"scs", func(tb testing.TB) target { return putTarget(tb, scsRedis(tb)) }},
+			{"get", openGet},
+		}},
 		{name: "session-read-sqlite", sides: sqlSides(openSQLite, readUser)},
 		{name: "session-read-postgres", sides: sqlSides(testservers.Postgres, readUser)},
 		{name: "session-read-mysql", sides: sqlSides(testservers.MySQL, readUser)},

@@ -47,7 +47,8 @@ var roundTripJobs = []roundTripJob{
 		return byGuest("/login", credentials)(a, email)
 	}, 200, roundTrips{10, 11, 1, 6}},
 	{"logged-in read", byUser("GET", "/me", nil), 200, roundTrips{1, 1, 1, 1}},
-	{"logged-in write", byUser("POST", "/set?k=a&v=b", nil), 204, roundTrips{2, 2, 0, 2}},
+	{"session write", byUser("POST", "/set?k=a&v=b", nil), 204, roundTrips{2, 2, 0, 1}},
+	{"session write after a read", byUser("POST", "/set?k=n&by=1", nil), 204, roundTrips{2, 2, 0, 2}},
 	{"logout", byUser("POST", "/logout", nil), 204, roundTrips{2, 2, 0, 2}},
 	{"token pair", byGuest("/api/login", credentials), 200, roundTrips{5, 6, 1, 3}},
 	{"API read", func(a *testapp.App, email string) func() *testapp.Response {

@@ -9,6 +9,7 @@ import (
 	"github.com/ginauth/ginauth"
 	"github.com/ginauth/ginauth/events"
 	"github.com/ginauth/ginauth/internal/testapp"
+	"github.com/ginauth/ginauth/internal/testservers"
 	"github.com/ginauth/ginauth/internal/testsize"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -126,7 +127,7 @@ func heapInUse() uint64 {
 }
 
 // TestEndedSessionsLeaveNothing ends sessions by logout and by the limit. No store keeps
-// anything that names them.
+// anything that names them, apart from marks in Redis that expire soon.
 func TestEndedSessionsLeaveNothing(t *testing.T) {
 	testapp.EachBackend(t, func(t *testing.T, b *testapp.Backend) {
 		a := limited(t, b, 1)
@@ -147,6 +148,18 @@ func TestEndedSessionsLeaveNothing(t *testing.T) {
 		}
 		if b.DB == nil && b.Redis == nil && b.Dir == "" {
 			return // in memory, where the heap is measured
+		}
+		if b.Redis != nil {
+			marks := testservers.RedisKeys(t, b.Redis, b.Prefix+"sd:")
+			for _, key := range marks {
+				if left := b.Redis.PTTL(t.Context(), key).Val(); left <= 0 || left > stores.DeletedFor {
+					t.Errorf("a mark expires in %v", left)
+				}
+				b.Redis.Del(t.Context(), key)
+			}
+			if len(marks) != len(rows) {
+				t.Errorf("%d sessions are marked as deleted, want %d", len(marks), len(rows))
+			}
 		}
 		dump := b.Dump(t)
 		for _, row := range rows {

@@ -82,13 +82,21 @@ func (b storeBackend) load(ctx context.Context, _ time.Time, cookie string) (sto
 		return stores.Session{}, nil, idMalformed, nil
 	}
 	row, user, found, err := b.loadRow(ctx, id.Row)
-	switch {
-	case err != nil || !found:
+	if err != nil {
 		return stores.Session{}, nil, idUnknown, err
-	case !row.Digest.Equal(id.Digest):
-		return row, nil, idReplaced, nil
 	}
-	return row, user, idCurrent, nil
+	return row, user, stateOf(&row, found, id), nil
+}
+
+// stateOf returns what a row says of an id.
+func stateOf(row *stores.Session, found bool, id ID) idState {
+	switch {
+	case !found:
+		return idUnknown
+	case !row.Digest.Equal(id.Digest):
+		return idReplaced
+	}
+	return idCurrent
 }
 
 func (b storeBackend) loadRow(ctx context.Context, name string) (row stores.Session, u models.Authenticatable, found bool, err error) {

@@ -78,7 +78,7 @@ func (s *Session) flashedHere() (flashed map[string][]byte, others int) {
 // before it shows a page. It does nothing if the session was not read.
 func (s *Session) KeepFlash() {
 	s.lock()
-	read := s.loaded && s.fault == nil && !*s.committed()
+	read := (s.loaded || len(s.unread) > 0) && s.fault == nil && !*s.committed()
 	s.mu.Unlock()
 	if read {
 		_ = s.Reflash() // the redirect is sent all the same

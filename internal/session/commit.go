@@ -78,7 +78,7 @@ func (s *Session) Unsaved() bool {
 }
 
 func (s *Session) unsaved() bool {
-	return s.state != nil && (len(s.set) > 0 || len(s.removed) > 0 || s.next != nil)
+	return s.state != nil && (len(s.set) > 0 || len(s.unread) > 0 || len(s.removed) > 0 || s.next != nil)
 }
 
 func (s *Session) store(ctx context.Context) (Change, error) {
@@ -86,7 +86,12 @@ func (s *Session) store(ctx context.Context) (Change, error) {
 		return Change{}, s.fault
 	}
 	if !s.loaded {
-		return Change{}, nil
+		if len(s.unread) == 0 {
+			return Change{}, nil
+		}
+		if done, err := s.storeUnread(ctx); done || err != nil {
+			return Change{}, err
+		}
 	}
 	switch {
 	case s.exists && s.r != nil:

@@ -46,6 +46,7 @@ type Engine struct {
 	index    stores.SessionIndex // nil if the store has none
 	inCookie bool
 	sessions stores.Sessions
+	writer   stores.SessionWriter // nil if the store cannot write a session unread
 	// flashCookie is the name of the cookie of carriedFlash.
 	flashCookie string
 }
@@ -59,6 +60,7 @@ func New(env *request.Env, set stores.Set, cfg Config) *Engine {
 		flashCookie: cfg.Cookie + "_" + carriedFlash,
 	}
 	e.index, _ = set.Sessions.(stores.SessionIndex)
+	e.writer, _ = set.Sessions.(stores.SessionWriter)
 	if !e.inCookie {
 		e.backend = e.storeBackend()
 		return e

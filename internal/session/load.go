@@ -37,7 +37,7 @@ func (s *Session) loadIn(ctx context.Context) error {
 		return err
 	}
 	s.takeCarried()
-	return nil
+	return s.replay()
 }
 
 // loadCookie loads the session that a cookie's value opens.
@@ -54,18 +54,23 @@ func (s *Session) loadCookie(ctx context.Context, cookie string) error {
 		s.fail(autherr.Unavailable("load session", err))
 		return s.fault
 	}
+	s.opened(&row, user, state, now)
+	return s.fault
+}
+
+// opened takes over what a cookie's value opened.
+func (s *Session) opened(row *stores.Session, user models.Authenticatable, state idState, now time.Time) {
 	switch state {
 	case idMalformed:
 		s.clearing = !s.cookiesLost()
 	case idUnknown:
 	case idReplaced:
-		s.supersede(&row, now)
+		s.supersede(row, now)
 	default:
-		s.adopt(&row, now)
+		s.adopt(row, now)
 		s.fresh = user
 		s.due = s.due || state == idOldKey
 	}
-	return s.fault
 }
 
 // loadTwins loads the session that one of several cookies opens. If more than one opens a session,
@@ -109,9 +114,11 @@ func (s *Session) loadTwins(ctx context.Context, cookies []string) error {
 	return s.fault
 }
 
-// supersede records that the id of a row was replaced, if that was moments ago.
+// supersede records that the id of a row was replaced, if that was moments ago or since a value
+// was put.
 func (s *Session) supersede(row *stores.Session, now time.Time) {
-	if s.e.expired(row, beganOf(row), now) || now.Sub(row.Renamed).Abs() >= SupersededFor {
+	recent := now.Sub(row.Renamed).Abs() < SupersededFor || len(s.unread) > 0 && row.Renamed.After(s.read)
+	if s.e.expired(row, beganOf(row), now) || !recent {
 		return
 	}
 	s.superseded = true

@@ -305,6 +305,9 @@ func (s *Session) Row() string {
 func (s *Session) NeedsCookie() bool {
 	s.lock()
 	defer s.mu.Unlock()
+	if len(s.unread) > 0 {
+		_ = s.load() // whether there will be a new session; the commit returns the error
+	}
 	return s.next != nil || s.issued != nil || s.clearing || (!s.exists && len(s.set) > 0) || (s.e.inCookie && (s.changed() || s.renewed))
 }
 
@@ -312,5 +315,5 @@ func (s *Session) NeedsCookie() bool {
 func (s *Session) Pending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !*s.committed() && s.state != nil && s.changed()
+	return !*s.committed() && s.state != nil && (len(s.unread) > 0 || s.changed())
 }

@@ -69,7 +69,9 @@ type state struct {
 	// fresh is the user that came with the row, for the call that loaded it alone.
 	fresh models.Authenticatable
 	row   stores.Session // as loaded, without the values of a user who was replaced since
-	read  time.Time      // when the row was loaded
+	read  time.Time      // when the row was loaded, or the first of unread was put
+
+	unread map[string][]byte // values that were put without loading the session
 
 	set     map[string][]byte // changes since loading
 	removed map[string]bool

@@ -35,6 +35,10 @@ type application struct {
 }
 
 func newApplication(set stores.Set) *application {
+	return newApplicationOf(set, map[string]string{"web": "users", "admin": "staff"})
+}
+
+func newApplicationOf(set stores.Set, realms map[string]string) *application {
 	log := slog.New(slog.DiscardHandler)
 	app := &application{cookie: &cookies.Config{Name: "__Host-s", Path: "/", SameSite: http.SameSiteLaxMode}}
 	app.env = &request.Env{
@@ -44,7 +48,7 @@ func newApplication(set stores.Set) *application {
 	ring := keys.NewRing([]byte(strings.Repeat("k", 32)))
 	app.engine = session.New(app.env, set, session.Config{
 		IdleTimeout: time.Hour, AbsoluteTimeout: 24 * time.Hour, TouchInterval: time.Minute, Cookie: app.cookie.Name,
-		Realms:   map[string]string{"web": "users", "admin": "staff"},
+		Realms:   realms,
 		FormKeys: ring.Derive("form"), Sealer: seal.New(ring.Derive("session")), Flash: seal.New(ring.Derive("flash")),
 	})
 	return app
@@ -57,14 +61,23 @@ type browser struct {
 	cookie string
 }
 
-// visit is one request, which has loaded its session.
+// visit is one request.
 type visit struct {
 	b *browser
 	r *request.State
 	s session.Session
 }
 
+// visit begins a request, which loads its session.
 func (b *browser) visit() *visit {
+	b.t.Helper()
+	v := b.unread()
+	v.s.State()
+	return v
+}
+
+// unread begins a request, which does not load its session.
+func (b *browser) unread() *visit {
 	b.t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "https://app.example/", nil)
 	if b.cookie != "" {
@@ -72,7 +85,6 @@ func (b *browser) visit() *visit {
 	}
 	v := &visit{b: b, r: &request.State{Env: b.app.env, HTTP: r, Remote: "203.0.113.7:1", Jar: cookies.NewJar(b.app.cookie, r, false)}}
 	v.s.Init(b.app.engine, v.r)
-	v.s.State() // loads
 	return v
 }
 

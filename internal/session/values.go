@@ -144,6 +144,9 @@ func (s *Session) PutEncoded(key string, data []byte) error {
 
 // putEncoded sets a key that may be set.
 func (s *Session) putEncoded(key string, data []byte) error {
+	if s.putUnread(key, data) {
+		return nil
+	}
 	if err := s.writable(); err != nil {
 		return err
 	}

@@ -87,7 +87,10 @@ func (b *Backend) Overwrite(t testing.TB, payload []byte) {
 		n, err = int(result.RowsAffected), result.Error
 	case b.Redis != nil:
 		for _, key := range testservers.RedisKeys(t, b.Redis, b.Prefix+"s:") {
-			err = errors.Join(err, b.Redis.HSet(context.Background(), key, "principals", payload).Err())
+			made, failed := b.Redis.HSet(context.Background(), key, "p", payload).Result()
+			if err = errors.Join(err, failed); made > 0 {
+				t.Fatal("rows have no field with principals")
+			}
 			n++
 		}
 	case b.Dir != "":

@@ -104,16 +104,19 @@ type Faults struct {
 
 // Faulty returns a backend on the same stores and users, whose calls fail as the
 // returned Faults say. At first none does. Of the optional capabilities of a
-// store of sessions it has stores.SessionLimit alone.
+// store of sessions it has stores.SessionLimit and stores.SessionWriter alone.
 func (b *Backend) Faulty() (*Backend, *Faults) {
 	f := &Faults{modes: map[Op]Fault{}, calls: map[Op]int{}}
 	wrapped := *b
 	wrapped.Users = faultyUsers{b.Users, f}
 	wrapped.Set = stores.Set{Limiter: faultyLimiter{b.Set.Limiter, f}, Tokens: faultyTokens{b.Set.Tokens, f}, Factors: b.Set.Factors, Identities: b.Set.Identities}
+	writer, writes := b.Set.Sessions.(stores.SessionWriter)
 	switch index, ok := b.Set.Sessions.(stores.SessionLimit); {
 	case b.Set.ClientSessions != nil:
 		wrapped.Set.ClientSessions = faultyClientSessions{b.Set.ClientSessions, f}
 		wrapped.Set.Tokens = faultyEnds{faultyTokens{b.Set.Tokens, f}}
+	case ok && writes:
+		wrapped.Set.Sessions = faultyWriter{faultyIndex{faultySessions{b.Set.Sessions, f}, index}, writer}
 	case ok:
 		wrapped.Set.Sessions = faultyIndex{faultySessions{b.Set.Sessions, f}, index}
 	default:

@@ -84,6 +84,19 @@ func (s faultyIndex) DeleteSessionsOf(ctx context.Context, owner, exceptRow stri
 	return s.index.DeleteSessionsOf(ctx, owner, exceptRow)
 }
 
+// faultyWriter is a store of sessions that writes them unread.
+type faultyWriter struct {
+	faultyIndex
+	writer stores.SessionWriter
+}
+
+func (s faultyWriter) Write(ctx context.Context, row string, w stores.Write) (stores.Written, error) {
+	if err := s.f.meet(ctx, UpdateSession); err != nil {
+		return stores.Written{}, err
+	}
+	return s.writer.Write(ctx, row, w)
+}
+
 // faultyClientSessions fails to seal.
 type faultyClientSessions struct {
 	stores.ClientSessions

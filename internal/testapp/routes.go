@@ -19,7 +19,7 @@ import (
 //	POST /login /logout    by the session
 //	GET  /me /verified     for users, and for those whose address is verified
 //	GET  /guest            for guests
-//	GET  /all, POST /set   read the session, and put ?v= under ?k=
+//	GET  /all, POST /set   read the session, and put ?v= under ?k=, or add ?by= to it
 //	GET  /slow             reads the session, waits for App.Slow, writes to it
 //	GET  /admin            by the gate: Alice alone may administer
 //	GET  DELETE /posts/:id by a policy: the author, who has the id of the post
@@ -119,7 +119,13 @@ func Me(c *gin.Context) {
 
 // SetKey puts the value of ?v= into the session, under the key of ?k=.
 func SetKey(c *gin.Context) {
-	Answer(c, nil, ginauth.From(c).Session().Put(c.Query("k"), c.Query("v")))
+	s := ginauth.From(c).Session()
+	if by, err := strconv.ParseInt(c.Query("by"), 10, 64); err == nil {
+		_, err = s.Increment(c.Query("k"), by)
+		Answer(c, nil, err)
+		return
+	}
+	Answer(c, nil, s.Put(c.Query("k"), c.Query("v")))
 }
 
 // Put is a middleware that changes the session, so that the response has to set a

@@ -37,8 +37,8 @@ type Backend struct {
 	Prefix string
 }
 
-// Each runs a test with stores in memory, on SQLite, with sessions in files and
-// with sessions in cookies. Without -short it also uses the available servers.
+// Each runs a test with stores in memory, on SQLite, with sessions in files, with
+// sessions in cookies, and on each server whose address is in the environment.
 func Each(t *testing.T, test func(t *testing.T, b Backend)) {
 	t.Helper()
 	t.Run("file", func(t *testing.T) { test(t, File(t)) })
@@ -52,9 +52,6 @@ func EachOfAccounts(t *testing.T, test func(t *testing.T, b Backend)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) { test(t, Memory(t)) })
 	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
-	if testing.Short() {
-		return
-	}
 	t.Run("postgres", func(t *testing.T) { test(t, SQL(t, "postgres", testservers.Postgres(t))) })
 	t.Run("mysql", func(t *testing.T) { test(t, SQL(t, "mysql", testservers.MySQL(t))) })
 	t.Run("redis", func(t *testing.T) { test(t, Redis(t)) })

@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -159,7 +160,16 @@ func TestSize(t *testing.T) {
 			d.Set[key] = make([]byte, []int{0, 1, 127, 128, 20_000}[rand.IntN(5)])
 			d.Remove = append(d.Remove, key+"x", "color", "color")
 		}
-		if err := update(d); err != nil {
+		err := update(d)
+		if rand.IntN(2) == 0 {
+			w := stores.Write{Digest: s.Digest, Set: d.Set, LastSeen: present(), Expires: s.Expires, MaxValues: stores.MaxValues}
+			written, failed := set.Sessions.(stores.SessionWriter).Write(t.Context(), row, w)
+			err = errors.Join(err, failed)
+			if !written.Done && err == nil {
+				t.Fatal("a Write was not done")
+			}
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		got, _, err := set.Sessions.Load(t.Context(), row)

@@ -20,7 +20,7 @@ func TestCorrupt(t *testing.T) { // S13
 	owners := func(text string) func(key string) error {
 		return func(key string) error {
 			field := client.HGet(t.Context(), key, "m").Val()
-			return set("m", field[:min(len(field), 84)]+text, row+":t", "x")(key)
+			return set("m", field[:min(len(field), 116)]+text, row+":t", "x")(key)
 		}
 	}
 	for name, spoil := range map[string]func(key string) error{
@@ -32,7 +32,7 @@ func TestCorrupt(t *testing.T) { // S13
 		"short digest": set("m", "x", row+":t", `{"d":"eA=="}`),
 		"no digest":    set("m", "", row+":t", "{}"),
 		"random bytes": set("m", "\x00\xff", row+":t", "\x00\xff"),
-		"cut":          set("m", make([]byte, 83), row+":t", "null"),
+		"cut":          set("m", make([]byte, 115), row+":t", "null"),
 		"no creation": func(key string) error {
 			return errors.Join(client.HDel(t.Context(), key, "f").Err(), set(row+":t", "x")(key))
 		},
@@ -59,6 +59,10 @@ func corrupted(t *testing.T, client redis.UniversalClient, spoil func(key string
 	}
 	if _, err := set.Sessions.Update(t.Context(), row, stores.Delta{}); err != nil && !errors.Is(err, stores.ErrCorrupt) {
 		t.Errorf("Update: %v", err)
+	}
+	w := stores.Write{Digest: newSession().Digest, Expires: present().Add(time.Hour), MaxValues: stores.MaxValues}
+	if got, err := set.Sessions.(stores.SessionWriter).Write(t.Context(), row, w); got.Found || err != nil && !errors.Is(err, stores.ErrCorrupt) {
+		t.Errorf("Write: found %v, error %v", got.Found, err)
 	}
 	if _, err := set.Tokens.Consume(t.Context(), present(), family, row); err != nil && !errors.Is(err, stores.ErrCorrupt) {
 		t.Errorf("Consume: %v", err)

@@ -14,6 +14,7 @@ var (
 	_ stores.Sessions       = (*sessions)(nil)
 	_ stores.SessionLimit   = (*sessions)(nil)
 	_ stores.SessionDeleter = (*sessions)(nil)
+	_ stores.SessionWriter  = (*sessions)(nil)
 	_ stores.Checker        = (*sessions)(nil)
 )
 
@@ -67,6 +68,9 @@ type sessions struct{ *core }
 // rowKey returns the key of a row. Because of the braces, only the name of the row selects
 // its slot in a cluster.
 func (s *sessions) rowKey(row string) string { return s.prefix + "s:{" + row + "}" }
+
+// deletedKey returns the key that says that a row was deleted lately.
+func (s *sessions) deletedKey(row string) string { return s.prefix + "sd:{" + row + "}" }
 
 // Load implements stores.Sessions.
 func (s *sessions) Load(ctx context.Context, row string) (stores.Session, bool, error) {
@@ -190,7 +194,7 @@ func (s *sessions) DeleteSeen(ctx context.Context, seen stores.Session) (bool, e
 	if !validName(seen.Row) {
 		return false, fault(ctx, what, ctx.Err())
 	}
-	calls := []call{{deleteSession, []string{s.rowKey(seen.Row)}, []any{""}}}
+	calls := []call{s.deletion(seen.Row, "")}
 	for _, owner := range seen.Owners {
 		calls = append(calls, call{unlist, []string{s.ownerKey(owner)}, []any{seen.Row}})
 	}
@@ -212,6 +216,11 @@ func (s *sessions) DeleteSeen(ctx context.Context, seen stores.Session) (bool, e
 		s.unlist(ctx, rows)
 	}
 	return deleted[0] > 0, nil
+}
+
+// deletion is the call that deletes a row if it has the owner, or any row if owner is "".
+func (s *sessions) deletion(row, owner string) call {
+	return call{deleteSession, []string{s.rowKey(row), s.deletedKey(row)}, []any{owner, stores.DeletedFor.Milliseconds()}}
 }
 
 // listUntil returns until when a row that expires at the given time is listed, in

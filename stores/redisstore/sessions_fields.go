@@ -24,7 +24,7 @@ const (
 )
 
 // head is the size of the changing field without the owners.
-const head = 84
+const head = 116
 
 // joinOwners returns owners as a field holds them. No owner contains NUL.
 func joinOwners(owners []string) string { return strings.Join(owners, "\x00") }
@@ -62,7 +62,8 @@ func encodeSession(n stores.Session, call string, listed int64) []any {
 		row = big.AppendUint64(row, uint64(at))
 	}
 	row = big.AppendUint32(row, uint32(max(n.Values.Size()-1, 0))) // without the first byte of its encoding
-	row = append(big.AppendUint32(row, n.Generation), call...)
+	row = append(big.AppendUint32(row, n.Generation), make([]byte, len(stores.Digest{}))...)
+	row = append(row, call...)
 	row = append(row, joinOwners(n.Owners)...)
 	address := clip(n.Address, addressSize)
 	made := append(big.AppendUint64(nil, uint64(micro(n.Created))), byte(len(address)))

@@ -120,7 +120,7 @@ func (s *sessions) deleteOf(
 ) (deleted []string, listed map[string][]string, err error) {
 	calls := make([]call, len(rows))
 	for i, row := range rows {
-		calls[i] = call{deleteSession, []string{s.rowKey(row)}, []any{owner}}
+		calls[i] = s.deletion(row, owner)
 	}
 	answers, err := s.runAll(ctx, what, calls)
 	listed = make(map[string][]string)

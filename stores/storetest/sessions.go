@@ -13,10 +13,10 @@ import (
 )
 
 // Sessions tests an implementation of stores.Sessions, and of stores.SessionIndex,
-// stores.SessionLimit and stores.Pruner if it implements them.
+// stores.SessionLimit, stores.SessionWriter and stores.Pruner if it implements them.
 func Sessions(t *testing.T, factory func(t *testing.T) stores.Sessions) {
 	run(t, func(t *testing.T) sessions { return sessions{t, factory(t)} },
-		slices.Concat(sessionRules, sessionRaces, sessionOptions, sessionLimits))
+		slices.Concat(sessionRules, sessionRaces, sessionOptions, sessionLimits, sessionWrites))
 }
 
 var sessionRules = []rule[sessions]{

@@ -11,9 +11,10 @@ var sessionOptions = []rule[sessions]{
 	{"options", "(lists the optional capabilities that are missing)", func(s sessions) {
 		_, index := s.store.(stores.SessionIndex)
 		_, limit := s.store.(stores.SessionLimit)
+		_, writer := s.store.(stores.SessionWriter)
 		_, pruner := s.store.(stores.Pruner)
 		listMissing(s.T, s.store, map[string]bool{
-			"stores.SessionIndex": index, "stores.SessionLimit": limit, "stores.Pruner": pruner,
+			"stores.SessionIndex": index, "stores.SessionLimit": limit, "stores.SessionWriter": writer, "stores.Pruner": pruner,
 		})
 	}},
 	{"index-list", "SessionsOf returns the owner's rows and no others, the most recently seen first.", sessionIndexList},

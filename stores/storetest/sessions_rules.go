@@ -332,6 +332,12 @@ func sessionContext(s sessions) {
 			call{"SessionsOf", func(ctx context.Context) error { _, err := index.SessionsOf(ctx, "u1", 1000); return err }},
 			call{"DeleteSessionsOf", func(ctx context.Context) error { _, err := index.DeleteSessionsOf(ctx, "u1", ""); return err }})
 	}
+	if writer, ok := s.store.(stores.SessionWriter); ok {
+		calls = append(calls, call{"Write", func(ctx context.Context) error {
+			_, err := writer.Write(ctx, row.Row, writeOf(row, "color", "black"))
+			return err
+		}})
+	}
 	if pruner, ok := s.store.(stores.Pruner); ok {
 		calls = append(calls, call{"Prune", func(ctx context.Context) error {
 			_, err := pruner.Prune(ctx, row.Expires.Add(time.Hour))

@@ -42,6 +42,12 @@ var broken = []struct {
 	{"room is made, then the row stored", "race-session-limit", sessionsOf(func(s *memSessions) stores.Sessions { return trimmedFirst{s} })},
 	{"the new row ends", "limit-create", sessionsOf(func(s *memSessions) stores.Sessions { return newestEnds{s} })},
 	{"a refused update ends rows", "limit-refused", sessionsOf(func(s *memSessions) stores.Sessions { return anyUpdate{s} })},
+	{"a Write opens every row", "write-refused", sessionsOf(func(s *memSessions) stores.Sessions { return writerOf(s, memWriter{anyDigest: true}) })},
+	{"a Write looks at no key", "write-refused", sessionsOf(func(s *memSessions) stores.Sessions { return writerOf(s, memWriter{anyKey: true}) })},
+	{"a former digest opens for ever", "write-former", sessionsOf(func(s *memSessions) stores.Sessions { return writerOf(s, memWriter{anyFormer: true}) })},
+	{"a former digest opens the next user's row", "write-former", sessionsOf(func(s *memSessions) stores.Sessions { return writerOf(s, memWriter{anyGeneration: true}) })},
+	{"a deletion leaves no mark", "write-gone", sessionsOf(func(s *memSessions) stores.Sessions { return writerOf(s, memWriter{unmarked: true}) })},
+	{"a row is looked at, then written", "race-write-delete", sessionsOf(func(s *memSessions) stores.Sessions { return writerOf(s, memWriter{apart: true}) })},
 	{"lists have no limit", "index-limit", sessionsOf(func(s *memSessions) stores.Sessions { return allListed{s} })},
 
 	{"token is checked, then consumed", "race-consume", tokensOf(func(s *memTokens) stores.Tokens { return checkedConsume{s} })},

@@ -7,8 +7,6 @@ if redis.call('EXISTS', row) == 1 then
   local now = redis.call('HGET', row, 'm')
   return now and string.sub(now, HEAD - 11, HEAD) == ARGV[1] and 1 or 0
 end
-for i = 3, #ARGV, 1000 do -- Lua has no room for many more arguments
-  redis.call('HSET', row, unpack(ARGV, i, math.min(i + 999, #ARGV)))
-end
+set_all(row, ARGV, 3, #ARGV)
 redis.call('PEXPIREAT', row, ARGV[2])
 return 1

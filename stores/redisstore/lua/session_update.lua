@@ -18,7 +18,7 @@ local now = redis.call('HGET', row, 'm')
 if not now or #now < HEAD then
   return redis.call('EXISTS', row) == 0 and GONE or CORRUPT
 end
-local digest, renamed, seen, expires, was_listed, was_size, generation, last = struct.unpack(ROW, now)
+local digest, renamed, seen, expires, was_listed, was_size, generation, previous, last = struct.unpack(ROW, now)
 local owners = string.sub(now, HEAD + 1)
 
 local set_end, clears, call = tonumber(ARGV[1]), ARGV[4] == '1', ARGV[10]
@@ -32,29 +32,19 @@ if call ~= '' and digest ~= ARGV[11] then
   return STALE
 end
 
--- stored returns the size of a key with its value, 0 if the row has no such key or it
--- is cleared.
-local function stored(key)
-  if clears then
-    return 0
-  end
-  local length = redis.call('HSTRLEN', row, key)
-  if length == 0 and redis.call('HEXISTS', row, key) == 0 then
-    return 0
-  end
-  return encoded(#key - 1) + encoded(length)
-end
 local listed, size = was_listed, clears and 0 or was_size
 for i = FIRST, set_end, 2 do
   local key, value = ARGV[i], ARGV[i + 1]
-  size = size - stored(key) + encoded(#key - 1) + encoded(#value)
+  size = size - (clears and 0 or stored(row, key)) + encoded(#key - 1) + encoded(#value)
 end
 for i = set_end + 1, #ARGV do
-  size = size - stored(ARGV[i])
+  size = size - stored(row, ARGV[i])
 end
 expires, seen = tonumber(ARGV[5]) or expires, tonumber(ARGV[6]) or seen
 if ARGV[7] ~= '' then
-  generation = tonumber(ARGV[7])
+  if generation ~= tonumber(ARGV[7]) then
+    generation, previous = tonumber(ARGV[7]), NONE
+  end
   for owner in string.gmatch(ARGV[8], '[^%z]+') do
     if not has(owners, owner) then
       listed = 0 -- in the index of this owner
@@ -84,14 +74,13 @@ end
 if call ~= '' then
   last = call
   if ARGV[12] ~= '' then
+    previous = generation == tonumber(ARGV[3]) and digest or NONE
     digest, renamed = ARGV[12], tonumber(ARGV[13])
   end
 end
-now = struct.pack(ROW, digest, renamed, seen, expires, listed, size, generation, last) .. owners
+now = struct.pack(ROW, digest, renamed, seen, expires, listed, size, generation, previous, last) .. owners
 redis.call('HSET', row, 'm', now, unpack(ARGV, FIRST, math.min(FIRST + 999, set_end)))
-for i = FIRST + 1000, set_end, 1000 do -- Lua has no room for many more arguments
-  redis.call('HSET', row, unpack(ARGV, i, math.min(i + 999, set_end)))
-end
+set_all(row, ARGV, FIRST + 1000, set_end)
 if ARGV[7] ~= '' then
   redis.call('HSET', row, 'p', ARGV[9])
 end
