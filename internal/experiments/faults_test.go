@@ -156,7 +156,7 @@ func TestSlowStoresShareOneDeadline(t *testing.T) { // F01, F04, EXP-16
 		fb, f := b.Faulty()
 		a := testapp.New(t, fb, testapp.Configure(testapp.StoreTime(timeout)))
 		cookie := a.Sibling(func(*ginauth.Config) {}).LoggedIn(testapp.Alice).Session() // which has more time
-		for _, request := range []string{"POST /set?k=slow&v=1", "POST /logout", "POST /login"} {
+		for _, request := range []string{"POST /set?k=slow&by=1", "POST /logout", "POST /login"} {
 			f.Delay(timeout*8/10, testapp.LoadSession, testapp.UpdateSession, testapp.DeleteSession, testapp.UserByIdentifier)
 			credentials := fmt.Sprintf(`{"email":%q,"password":%q}`, testapp.Alice, testapp.Password)
 			outage(t, a.Client().With(cookie), "two late calls, "+request, request, credentials, timeout+500*time.Millisecond)
