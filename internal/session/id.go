@@ -10,9 +10,10 @@ import (
 
 // A session id is 16 random bytes that name the row, followed by 32 random bytes
 // that open it. The row stays for the life of the session. The secret changes at
-// every login; the store only has its digest. The row is found by its name and the
-// digest is compared here, in constant time, so that the store's own comparison
-// tells nothing.
+// every login; the store only has its digest. The row is found by its name, and the
+// digest is compared here, in constant time. A store that is a stores.SessionWriter
+// compares digests too: who guesses secrets cannot choose how their digests begin, so
+// how long that takes tells nothing of use.
 const (
 	rowBytes    = 16
 	secretBytes = 32
