@@ -33,9 +33,9 @@ var factorDelete string
 var factorReplace string
 
 var (
-	createFactor   = onlyOnce(factorCreate)
-	advanceFactor  = onlyOnce(factorAdvance)
-	deleteFactor   = onlyOnce(factorDelete)
+	createFactor   = onlyOnce(newScript(factorCreate))
+	advanceFactor  = onlyOnce(newScript(factorAdvance))
+	deleteFactor   = onlyOnce(newScript(factorDelete))
 	replaceFactors = newScript(factorReplace)
 )
 

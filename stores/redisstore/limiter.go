@@ -28,8 +28,8 @@ var (
 	// A script that is sent again reserves or refunds a slot a second time. A
 	// second Reserve would lock a user out too early. A second Refund would free a
 	// slot of somebody else.
-	reserveSlots = onlyOnce(limiterWindow + limiterReserve)
-	refundSlots  = onlyOnce(limiterWindow + limiterRefund)
+	reserveSlots = onlyOnce(bareScript(limiterWindow + limiterReserve))
+	refundSlots  = onlyOnce(bareScript(limiterWindow + limiterRefund))
 )
 
 // limiter is the stores.Limiter of a client. A window is a string.
@@ -56,28 +56,30 @@ func (l *limiter) Reserve(ctx context.Context, now time.Time, windows ...stores.
 	}
 	groups := l.group(windows)
 	if len(groups) == 1 {
-		got, err := l.reserveGroup(ctx, what, now, groups[0])
+		got, err := l.reserveGroup(ctx, what, now, windows, groups[0])
 		if l.splits(err, groups[0].keys) {
 			return l.Reserve(ctx, now, windows...)
 		}
 		if err != nil {
 			return stores.Grant{}, err
 		}
-		return grantOf(groups, []reply{got}), nil
+		return grantOf(windows, groups, got), nil
 	}
 	// A client that is locked out and keeps trying reserves no slots of others.
 	grant, err := l.Peek(ctx, now, windows...)
 	if err != nil || !grant.OK() {
 		return grant, err
 	}
-	return l.reserveApart(ctx, what, now, groups)
+	return l.reserveApart(ctx, what, now, windows, groups)
 }
 
 // reserveApart reserves the slots of one group after the other.
-func (l *limiter) reserveApart(ctx context.Context, what string, now time.Time, groups []group) (stores.Grant, error) {
+func (l *limiter) reserveApart(
+	ctx context.Context, what string, now time.Time, windows []stores.Window, groups []group,
+) (stores.Grant, error) {
 	var replies []reply
 	for i, g := range groups {
-		got, err := l.reserveGroup(ctx, what, now, g)
+		got, err := l.reserveGroup(ctx, what, now, windows, g)
 		if err == nil && got.full < 0 {
 			replies = append(replies, got)
 			continue
@@ -87,9 +89,9 @@ func (l *limiter) reserveApart(ctx context.Context, what string, now time.Time, 
 		if err != nil {
 			return stores.Grant{}, err
 		}
-		return grantOf(groups[i:i+1], []reply{got}), nil
+		return grantOf(windows, groups[i:i+1], got), nil
 	}
-	return grantOf(groups, replies), nil
+	return grantOf(windows, groups, replies...), nil
 }
 
 // undo refunds the slots of a Reserve that is refused in the end, and deletes the windows
@@ -98,18 +100,20 @@ func (l *limiter) undo(ctx context.Context, groups []group, replies []reply) err
 	calls := make([]call, len(groups))
 	for i, g := range groups {
 		forget := "0"
-		if replies[i].fresh[0] {
+		if replies[i].began {
 			forget = "1"
 		}
-		calls[i] = call{refundSlots, g.keys, []any{replies[i].opened[0], len(g.windows), forget}}
+		calls[i] = call{refundSlots, g.keys, []any{replies[i].opened(1), len(g.slots), forget}}
 	}
 	_, err := l.runAll(ctx, "refund slots", calls)
 	return err
 }
 
 // reserveGroup reserves the slots of one group, or none.
-func (l *limiter) reserveGroup(ctx context.Context, what string, now time.Time, g group) (reply, error) {
-	got, err := l.run(ctx, what, reserveSlots, g.keys, g.args(now)...)
+func (l *limiter) reserveGroup(
+	ctx context.Context, what string, now time.Time, windows []stores.Window, g group,
+) (reply, error) {
+	got, err := l.run(ctx, what, reserveSlots, g.keys, g.pack(now, windows))
 	if err != nil {
 		return reply{}, err
 	}

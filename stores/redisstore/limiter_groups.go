@@ -16,12 +16,13 @@ const maxPeriod = 100 * 365 * 24 * time.Hour
 
 // A group holds windows that one script can access.
 type group struct {
-	keys    []string
-	windows []stores.Window
-	// places are the indexes of the windows in the call. numbers are the indexes
-	// of their keys in keys, beginning with 1.
-	places, numbers []int
+	keys  []string
+	slots []slot
 }
+
+// A slot is one that a call reserves: the index of its window in the call, and the number of
+// the window's key in the group, beginning with 1.
+type slot struct{ place, key int }
 
 // group puts the windows into groups, in the order of the call: all into one group or, if
 // they may be on several servers, one group for each key.
@@ -35,35 +36,34 @@ func (l *limiter) group(windows []stores.Window) []group {
 		key := l.windowKey(w.Key)
 		at := slices.IndexFunc(groups, func(g group) bool { return !apart || g.keys[0] == key })
 		if at < 0 {
-			groups, at = append(groups, newGroup(room)), len(groups)
+			groups, at = append(groups, group{make([]string, 0, room), make([]slot, 0, room)}), len(groups)
 		}
 		g := &groups[at]
 		number := slices.Index(g.keys, key)
 		if number < 0 {
 			g.keys, number = append(g.keys, key), len(g.keys)
 		}
-		g.windows = append(g.windows, w)
-		g.places, g.numbers = append(g.places, place), append(g.numbers, number+1)
+		g.slots = append(g.slots, slot{place, number + 1})
 	}
 	return groups
 }
 
-// newGroup returns a group with room for some windows.
-func newGroup(room int) group {
-	return group{
-		keys: make([]string, 0, room), windows: make([]stores.Window, 0, room),
-		places: make([]int, 0, room), numbers: make([]int, 0, room),
+// pack returns the argument of the script that reserves slots.
+func (g group) pack(now time.Time, windows []stores.Window) []byte {
+	arg := packNumbers(make([]byte, 0, 8*(2+3*len(g.slots))), now.UnixMicro(), slack.Milliseconds())
+	for _, s := range g.slots {
+		w := &windows[s.place]
+		arg = packNumbers(arg, int64(s.key), int64(w.Limit), micros(w.Period))
 	}
+	return arg
 }
 
-// args returns the arguments of the script that reserves slots.
-func (g group) args(now time.Time) []any {
-	args := make([]any, 0, 2+3*len(g.windows))
-	args = append(args, now.UnixMicro(), slack.Milliseconds())
-	for i, w := range g.windows {
-		args = append(args, g.numbers[i], w.Limit, micros(w.Period))
+// packNumbers appends numbers as scripts pack them.
+func packNumbers(to []byte, numbers ...int64) []byte {
+	for _, n := range numbers {
+		to = binary.LittleEndian.AppendUint64(to, uint64(n))
 	}
-	return args
+	return to
 }
 
 // micros returns a period in microseconds, at least one. A window of length zero would
@@ -75,32 +75,33 @@ func micros(period time.Duration) int64 {
 
 // A reply is the script's answer for a group.
 type reply struct {
-	// full is the index in the group of the first window without a free slot, or
-	// -1.
+	// full is the index in the group of the first slot that is not free, or -1.
 	full int
 	// wait is how long until the full window ends.
 	wait time.Duration
-	// opened holds when each window began, and fresh whether this call began it.
-	opened []int64
-	fresh  []bool
+	// windows are the windows, packed.
+	windows string
+	// began reports whether the call began a window.
+	began bool
 }
 
 func readReply(what string, got any, g group) (reply, error) {
 	text, _ := got.(string)
-	if len(text) != 8*(2+2*len(g.windows)) {
-		return reply{}, fmt.Errorf("redisstore: %s: unexpected answer of type %T", what, got)
+	size := windowSize * len(g.keys)
+	switch {
+	case len(text) == size || len(text) == size+1:
+		return reply{full: -1, windows: text[:size], began: len(text) > size}, nil
+	case len(text) == 16:
+		full, wait := packed(text, 0), packed(text, 1)
+		if full >= 0 && full < int64(len(g.slots)) && wait <= math.MaxInt64/int64(time.Microsecond) {
+			return reply{full: int(full), wait: time.Duration(wait) * time.Microsecond}, nil
+		}
 	}
-	full, wait := packed(text, 0), packed(text, 1)
-	if full >= int64(len(g.windows)) || wait > math.MaxInt64/int64(time.Microsecond) {
-		return reply{}, fmt.Errorf("redisstore: %s: unexpected answer", what)
-	}
-	r := reply{full: int(full), wait: time.Duration(wait) * time.Microsecond}
-	r.opened, r.fresh = make([]int64, len(g.windows)), make([]bool, len(g.windows))
-	for i := range g.windows {
-		r.opened[i], r.fresh[i] = packed(text, 2+2*i), packed(text, 3+2*i) == 1
-	}
-	return r, nil
+	return reply{}, fmt.Errorf("redisstore: %s: unexpected answer of type %T", what, got)
 }
+
+// opened returns when the window of a key began, by the number of the key.
+func (r reply) opened(key int) int64 { return packed(r.windows, 3*(key-1)) }
 
 // packed returns a number that a script has packed, by its place.
 func packed(text string, place int) int64 {
@@ -108,15 +109,13 @@ func packed(text string, place int) int64 {
 }
 
 // grantOf combines the replies for the groups.
-func grantOf(groups []group, replies []reply) stores.Grant {
+func grantOf(windows []stores.Window, groups []group, replies ...reply) stores.Grant {
 	grant := stores.Grant{Full: -1}
-	n := 0
 	for i, r := range replies {
-		n += len(groups[i].windows)
 		if r.full < 0 {
 			continue
 		}
-		if place := groups[i].places[r.full]; grant.OK() || place < grant.Full {
+		if place := groups[i].slots[r.full].place; grant.OK() || place < grant.Full {
 			grant.Full = place
 		}
 		grant.RetryAfter = max(grant.RetryAfter, r.wait)
@@ -124,10 +123,10 @@ func grantOf(groups []group, replies []reply) stores.Grant {
 	if !grant.OK() {
 		return grant
 	}
-	grant.Slots = make([]stores.Slot, n)
+	grant.Slots = make([]stores.Slot, len(windows))
 	for i, r := range replies {
-		for j, place := range groups[i].places {
-			grant.Slots[place] = stores.Slot{Key: groups[i].windows[j].Key, Opened: r.opened[j]}
+		for _, s := range groups[i].slots {
+			grant.Slots[s.place] = stores.Slot{Key: windows[s.place].Key, Opened: r.opened(s.key)}
 		}
 	}
 	return grant

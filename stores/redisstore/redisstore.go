@@ -60,7 +60,7 @@ type core struct {
 // single server, talks to several, as with a proxy in front of a cluster. The script was
 // then not run. From then on no script accesses two records.
 func (c *core) splits(err error, keys []string) bool {
-	split := len(keys) > 1 && redis.HasErrorPrefix(err, "CROSSSLOT")
+	split := err != nil && len(keys) > 1 && redis.HasErrorPrefix(err, "CROSSSLOT")
 	if split {
 		c.apart.Store(true)
 	}

@@ -38,8 +38,10 @@ func builtin(name string) *script {
 	return &script{text: []any{name}, hash: []any{name}, builtin: true}
 }
 
-func newScript(source string) *script {
-	source = common + source
+func newScript(source string) *script { return bareScript(common + source) }
+
+// bareScript returns a script that needs no function of common, which takes time to define.
+func bareScript(source string) *script {
 	return &script{text: []any{"eval", source}, hash: []any{"evalsha", redis.NewScript(source).Hash()}}
 }
 
@@ -53,9 +55,8 @@ func newScriptOf(source string, functions ...[2]string) *script {
 	return newScript(text.String() + source)
 }
 
-// onlyOnce returns a script that is never sent again.
-func onlyOnce(source string) *script {
-	s := newScript(source)
+// onlyOnce makes a script one that is never sent again.
+func onlyOnce(s *script) *script {
 	s.once = true
 	return s
 }

@@ -1,53 +1,48 @@
 -- Reserves a slot in each of several windows, or in none. Peek, in limiter_peek.go,
 -- computes the same result and reserves nothing.
--- KEYS: the windows, each once. ARGV: the time in microseconds; how much longer a
--- key lives than its window, in milliseconds; then for each slot the number of its
--- key, the limit and the period in microseconds.
--- Returns packed numbers: the index (from 0) of the first slot that is not free, or -1;
--- the time until its window ends; then for each slot when its window began, and 1 if
--- that was now.
-local now, opened, ends, reserved, fresh = tonumber(ARGV[1]), {}, {}, {}, {}
-for i, key in ipairs(KEYS) do
-  local text = redis.call('GET', key)
-  if not text then
-    ends[i] = now
-  elseif #text ~= SIZE then
-    return redis.error_reply('CORRUPT window')
-  else
-    opened[i], ends[i], reserved[i] = struct.unpack(WINDOW, text)
-    if reserved[i] < 0 then
+-- KEYS: the windows, each once. ARGV: packed numbers: the time in microseconds, and how
+-- much longer a key lives than its window, in milliseconds; then for each slot the number
+-- of its key, the limit and the period in microseconds.
+-- Returns packed numbers. If a slot is not free: its index (from 0), and the time until its
+-- window ends. Otherwise the windows, and then '1' if one of them began now.
+local pack, unpack, args, windows = struct.pack, struct.unpack, ARGV[1], {}
+for i = 1, #KEYS do
+  windows[i] = redis.call('GET', KEYS[i])
+end
+
+local now, slack, at = unpack('<i8i8', args)
+local slot, full, wait, lives, began = 0, nil, 0, {}, ''
+while at <= #args do
+  local key, limit, period, opened, ends, reserved
+  key, limit, period, at = unpack('<i8i8i8', args, at)
+  local text = windows[key]
+  if text then
+    if #text ~= SIZE then
+      return redis.error_reply('CORRUPT window')
+    end
+    opened, ends, reserved = unpack(WINDOW, text)
+    if reserved < 0 then
       return redis.error_reply('CORRUPT window')
     end
   end
+  if not text or ends <= now then
+    opened, ends, reserved, began = now, now + period, 0, '1'
+    lives[key] = string.format('%.0f', math.ceil(period / 1000) + slack)
+  end
+  if reserved >= limit then
+    full, wait = full or slot, math.max(wait, ends - now)
+  end
+  windows[key], slot = pack(WINDOW, opened, ends, reserved + 1), slot + 1
+end
+if full then
+  return pack('<i8i8', full, wait)
 end
 
-local answer, full, wait = '', -1, 0
-for i = 3, #ARGV, 3 do
-  local w = tonumber(ARGV[i])
-  if ends[w] <= now then
-    opened[w], ends[w], reserved[w], fresh[w] = now, now + tonumber(ARGV[i + 2]), 0, 1
-  end
-  if reserved[w] < tonumber(ARGV[i + 1]) then
-    reserved[w] = reserved[w] + 1
+for i = 1, #KEYS do
+  if lives[i] then
+    redis.call('SET', KEYS[i], windows[i], 'PX', lives[i])
   else
-    if full < 0 then
-      full = (i - 3) / 3
-    end
-    wait = math.max(wait, ends[w] - now)
-  end
-  answer = answer .. struct.pack('<i8i8', opened[w], fresh[w] or 0)
-end
-answer = struct.pack('<i8i8', full, wait) .. answer
-if full >= 0 then
-  return answer
-end
-
-for i, key in ipairs(KEYS) do
-  local text = struct.pack(WINDOW, opened[i], ends[i], reserved[i])
-  if fresh[i] then
-    redis.call('SET', key, text, 'PX', whole(math.ceil((ends[i] - now) / 1000) + tonumber(ARGV[2])))
-  else
-    redis.call('SET', key, text, 'KEEPTTL')
+    redis.call('SET', KEYS[i], windows[i], 'KEEPTTL')
   end
 end
-return answer
+return table.concat(windows) .. began
