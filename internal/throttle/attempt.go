@@ -33,7 +33,7 @@ type Attempt struct {
 const maxWindows = 5
 
 // fate says what a success does to a window.
-type fate int
+type fate uint8
 
 const (
 	// shared windows also count the attempts of others, so a success returns its own slot
@@ -132,8 +132,9 @@ func (a *Attempt) addressWindows(n int) int {
 		return n
 	}
 	// The first one, because it is no use to wait for its slots.
-	n = a.add(n, spent, a.l.Window("passwords", a.limits.Passwords, []byte(s.address)))
-	address, _ := a.l.addressWindow(a.r, a.limits.Address)
+	passwords, _ := a.l.addressWindow(a.r, "passwords", a.limits.Passwords)
+	n = a.add(n, spent, passwords)
+	address, _ := a.l.addressWindow(a.r, attempts, a.limits.Address)
 	n = a.add(n, shared, address)
 	if s.site != "" {
 		n = a.add(n, shared, a.l.Window("network", a.limits.Network, []byte(s.site)))

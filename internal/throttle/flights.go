@@ -42,6 +42,7 @@ type flightShard struct {
 // flight is the attempts in flight that have a slot of one window, or are about to ask
 // for one. It is protected by the lock of its shard.
 type flight struct {
+	key      stores.Digest // of the window
 	attempts int
 	returned uint64          // how often slots came back
 	waiting  []chan struct{} // at most maxWaiting, in the order in which they came
@@ -49,7 +50,6 @@ type flight struct {
 
 // seat is the place of one attempt among the flights.
 type seat struct {
-	key      stores.Digest
 	f        *flight // nil if the attempt has ended
 	returned uint64  // of f, when the attempt was about to ask for a slot
 }
@@ -69,10 +69,11 @@ func (f *flights) enter(key stores.Digest) seat {
 		if w, sh.spare = sh.spare, nil; w == nil {
 			w = new(flight)
 		}
+		w.key = key
 		sh.windows[key] = w
 	}
 	w.attempts++
-	return seat{key, w, w.returned}
+	return seat{w, w.returned}
 }
 
 // leave ends an attempt, which returned a number of slots to the window.
@@ -80,16 +81,16 @@ func (f *flights) leave(s *seat, slots int) {
 	if s.f == nil {
 		return
 	}
-	sh := f.shard(s.key)
+	sh := f.shard(s.f.key)
 	sh.Lock()
 	defer sh.Unlock()
-	sh.end(s.key, s.f, slots)
+	sh.end(s.f, slots)
 	s.f = nil
 }
 
 // end ends an attempt. As many attempts go on as slots came back. If no other attempt is
 // in flight, all have to decide.
-func (sh *flightShard) end(key stores.Digest, w *flight, slots int) {
+func (sh *flightShard) end(w *flight, slots int) {
 	w.attempts--
 	if slots > 0 {
 		w.returned++
@@ -101,7 +102,7 @@ func (sh *flightShard) end(key stores.Digest, w *flight, slots int) {
 	if w.attempts > 0 {
 		return
 	}
-	delete(sh.windows, key)
+	delete(sh.windows, w.key)
 	if w.waiting == nil { // nobody has ever waited here
 		w.returned, sh.spare = 0, w
 	}
@@ -123,7 +124,7 @@ func (f *flights) wait(ctx context.Context, until time.Time, s *seat) (again, in
 	if s.f = nil; w == nil {
 		return false, false
 	}
-	sh := f.shard(s.key)
+	sh := f.shard(w.key)
 	woken, again, inFlight := sh.queue(s, w)
 	if woken == nil {
 		return again, inFlight
@@ -159,7 +160,7 @@ func (sh *flightShard) queue(s *seat, w *flight) (woken chan struct{}, again, in
 		w.waiting = append(w.waiting, woken)
 		// This attempt is not the last one, so it is not woken by its own end.
 	}
-	sh.end(s.key, w, 0)
+	sh.end(w, 0)
 	return woken, again, inFlight
 }
 

@@ -88,7 +88,7 @@ type Limiter struct {
 func New(env *request.Env, store stores.Limiter, cfg Config) *Limiter {
 	return &Limiter{
 		env: env, store: store, cfg: cfg,
-		windows: recent.New[addressLimit, stores.Window](knownAddresses),
+		windows: recent.New[addressLimit, stores.Window](2 * knownAddresses),
 		full:    recent.New[stores.Digest, time.Time](knownAddresses),
 	}
 }
@@ -104,18 +104,20 @@ func (l *Limiter) Window(kind string, limit Limit, parts ...[]byte) stores.Windo
 
 // addressLimit is the key of a remembered window.
 type addressLimit struct {
-	host string
+	kind, host string
 	Limit
 }
 
-// knownAddresses is how many windows of addresses are remembered, and how many full ones.
+// knownAddresses is how many addresses are remembered, with two windows each, and how many full windows.
 const knownAddresses = 1024
 
-// addressWindow returns the window that counts attempts from the request's address, if
-// the address is known. To name it takes longer than to look it up, so the latest are
-// remembered.
-func (l *Limiter) addressWindow(r *request.State, limit Limit) (w stores.Window, ok bool) {
-	key := addressLimit{clientaddr.WithoutPort(r.Remote), limit}
+// attempts is the kind of the window that counts attempts from an address.
+const attempts = "address"
+
+// addressWindow returns the window of a kind of the request's address, if the address is
+// known. To name it takes longer than to look it up, so the latest are remembered.
+func (l *Limiter) addressWindow(r *request.State, kind string, limit Limit) (w stores.Window, ok bool) {
+	key := addressLimit{kind, clientaddr.WithoutPort(r.Remote), limit}
 	if w, ok = l.windows.Get(key); ok {
 		return w, true
 	}
@@ -123,7 +125,7 @@ func (l *Limiter) addressWindow(r *request.State, limit Limit) (w stores.Window,
 	if !ok {
 		return w, false
 	}
-	w = l.Window("address", limit, []byte(address))
+	w = l.Window(kind, limit, []byte(address))
 	key.host = strings.Clone(key.host) // not the port behind it
 	l.windows.Put(key, w)
 	return w, true
@@ -172,7 +174,7 @@ func (l *Limiter) limits(lim *Limits) *Limits {
 // wait for attempts in flight.
 func (l *Limiter) Peek(ctx context.Context, r *request.State, lim *Limits) error {
 	lim = l.limits(lim)
-	window, ok := l.addressWindow(r, lim.Address)
+	window, ok := l.addressWindow(r, attempts, lim.Address)
 	if !ok || lim.Disabled {
 		return nil
 	}
@@ -194,7 +196,7 @@ func (l *Limiter) Peek(ctx context.Context, r *request.State, lim *Limits) error
 // recordFull remembers that the window of an attempt's address is full, for Peek. Nothing asks for the others.
 func (l *Limiter) recordFull(a *Attempt, grant stores.Grant, asked time.Time) {
 	key := a.windows[grant.Full].Key
-	if address, ok := l.addressWindow(a.r, a.limits.Address); ok && address.Key == key {
+	if address, ok := l.addressWindow(a.r, attempts, a.limits.Address); ok && address.Key == key {
 		l.full.Put(key, asked.Add(grant.RetryAfter))
 	}
 }
