@@ -42,13 +42,13 @@ func throttleJobs() []job {
 			{"ginauth-without", openUnthrottled},
 			{"ginauth-count", openThrottle(inMemory, "/counted")},
 			{"ulule", throttled(ululeApp(1))},
-			{"ulule-three", throttled(ululeApp(3))},
+			{"ulule-four", throttled(ululeApp(4))},
 		}},
 		{name: "throttle-redis", sides: []side{
 			{"ginauth", openThrottle(inRedis, "/refused-early")},
 			{"ginauth-count", openThrottle(inRedis, "/counted")},
 			{"redis_rate", throttled(redisRateApp(1))},
-			{"redis_rate-three", throttled(redisRateApp(3))},
+			{"redis_rate-four", throttled(redisRateApp(4))},
 			{"get", openGet},
 		}},
 	}
@@ -91,7 +91,8 @@ func openUnthrottled(tb testing.TB) target {
 
 // throttleApp checks, below /refused-early, whether the client's address may
 // attempt to log in. Below /counted it counts an attempt for the address, for
-// the account, and for both together.
+// the passwords that it makes the server hash, for the account, and for account
+// and address together.
 func throttleApp(tb testing.TB, set stores.Set, attempts int) http.Handler {
 	limit := ginauth.Limit{Attempts: attempts, Per: time.Minute}
 	auth := newAuth(tb, ginauth.Config{Stores: set, Throttle: ginauth.ThrottleConfig{
