@@ -23,7 +23,7 @@ import (
 // true, it has answered the command itself.
 type hook struct {
 	before func(cmd redis.Cmder) (done bool)
-	sent   int
+	sent   atomic.Int64
 }
 
 func (h *hook) DialHook(next redis.DialHook) redis.DialHook {
@@ -32,7 +32,7 @@ func (h *hook) DialHook(next redis.DialHook) redis.DialHook {
 
 func (h *hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		h.sent++
+		h.sent.Add(1)
 		if h.before != nil && h.before(cmd) {
 			return cmd.Err()
 		}
@@ -42,7 +42,7 @@ func (h *hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 
 func (h *hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		h.sent++
+		h.sent.Add(1)
 		if h.before != nil {
 			for _, cmd := range cmds {
 				if h.before(cmd) {
@@ -66,7 +66,7 @@ func loggingIn(owners ...string) stores.Delta {
 // A step is a call and the number of round trips that it takes.
 type step struct {
 	name string
-	want int
+	want int64
 	call func() error
 }
 
@@ -77,9 +77,9 @@ func roundTrips(t *testing.T, client redis.UniversalClient, steps []step) {
 	h := &hook{}
 	client.AddHook(h)
 	for _, step := range steps {
-		h.sent = 0
-		if err := step.call(); err != nil || h.sent != step.want {
-			t.Errorf("%s: %d round trips, error %v; want %d", step.name, h.sent, err, step.want)
+		h.sent.Store(0)
+		if err := step.call(); err != nil || h.sent.Load() != step.want {
+			t.Errorf("%s: %d round trips, error %v; want %d", step.name, h.sent.Load(), err, step.want)
 		}
 	}
 }
