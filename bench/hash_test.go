@@ -36,6 +36,8 @@ func hashJobs() []job {
 			{"ginauth", openHash(hashing.Config{Driver: large})},
 			{"ginauth-two", openHash(hashing.Config{Driver: large, Concurrency: 2})},
 			{"x-crypto", openArgon2(64*1024, 3)},
+			{"x-crypto-one", limited(1, openArgon2(64*1024, 3))},
+			{"x-crypto-two", limited(2, openArgon2(64*1024, 3))},
 		}},
 	}
 }
@@ -87,6 +89,23 @@ func openArgon2(memory, time uint32) func(testing.TB) target {
 		return verifying(func(password string) bool {
 			return subtle.ConstantTimeCompare(argon2.IDKey([]byte(password), salt, time, memory, 1, 32), digest) == 1
 		})
+	}
+}
+
+// limited lets at most n goroutines do the job at the same time.
+func limited(n int, open func(testing.TB) target) func(testing.TB) target {
+	return func(tb testing.TB) target {
+		t, turns := open(tb), make(chan struct{}, n)
+		worker := t.worker
+		t.worker = func() func() bool {
+			do := worker()
+			return func() bool {
+				turns <- struct{}{}
+				defer func() { <-turns }()
+				return do()
+			}
+		}
+		return t
 	}
 }
 
