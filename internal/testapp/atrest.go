@@ -87,7 +87,7 @@ func (b *Backend) Overwrite(t testing.TB, payload []byte) {
 		n, err = int(result.RowsAffected), result.Error
 	case b.Redis != nil:
 		for _, key := range testservers.RedisKeys(t, b.Redis, b.Prefix+"s:") {
-			err = errors.Join(err, b.Redis.HSet(context.Background(), key, "principals", payload).Err())
+			err = errors.Join(err, b.Redis.HSet(context.Background(), key, "p", payload).Err())
 			n++
 		}
 	case b.Dir != "":
