@@ -251,6 +251,36 @@ func TestUntouchedSessionCostsNothing(t *testing.T) {
 	}
 }
 
+// TestWritesRecordUseOnceAnInterval checks that changes of a session record its use as rarely as reads
+// do.
+func TestWritesRecordUseOnceAnInterval(t *testing.T) {
+	b, f := testapp.Memory(t).Faulty()
+	a := testapp.New(t, b)
+	c := a.LoggedIn(testapp.Alice)
+	began := a.Clock.Now()
+	for _, test := range []struct {
+		after time.Duration
+		want  time.Duration // since the login
+	}{
+		{0, 0},
+		{59 * time.Second, 0},
+		{time.Second, time.Minute},
+		{59 * time.Second, time.Minute},
+		{time.Hour, time.Hour + 119*time.Second},
+	} {
+		a.Clock.Advance(test.after)
+		c.Post("/set?k=a&v="+test.after.String(), nil).Want(t, 204)
+		updates := f.Count(testapp.UpdateSession)
+		devices := c.Devices()
+		if len(devices) != 1 || !devices[0].LastSeen.Equal(began.Add(test.want)) {
+			t.Errorf("%v later: devices %+v, want that it was used %v after the login", test.after, devices, test.want)
+		}
+		if f.Count(testapp.UpdateSession) != updates {
+			t.Errorf("%v later: the list of devices wrote", test.after)
+		}
+	}
+}
+
 func TestForgettingNothingWritesNothing(t *testing.T) {
 	b, f := testapp.Memory(t).Faulty()
 	a := testapp.New(t, b, testapp.Routes(func(_ *testapp.App, r *gin.Engine) {

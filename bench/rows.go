@@ -139,6 +139,7 @@ func storeRows() []Row {
 			rows = append(rows, compare("session "+job+", "+server.title+" through GORM", "session-"+job+"-"+server.name,
 				"ginauth", "gin-contrib", atMost(Ratio, 0.5))...)
 		}
+		rows = append(rows, compare("session read, "+server.title+" through GORM", "session-read-"+server.name, "ginauth", "select")...)
 		rows = append(rows, compare("session write, "+server.title+" through GORM", "session-write-"+server.name, "ginauth", "update")...)
 	}
 	return rows

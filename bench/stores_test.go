@@ -2,6 +2,8 @@ package bench_test
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -41,8 +43,8 @@ func storeJobs() []job {
 			{"get", openGet},
 		}},
 		{name: "session-read-sqlite", sides: sqlSides(openSQLite, readUser)},
-		{name: "session-read-postgres", sides: sqlSides(testservers.Postgres, readUser)},
-		{name: "session-read-mysql", sides: sqlSides(testservers.MySQL, readUser)},
+		{name: "session-read-postgres", sides: append(sqlSides(testservers.Postgres, readUser), selectSide(testservers.Postgres, "$1"))},
+		{name: "session-read-mysql", sides: append(sqlSides(testservers.MySQL, readUser), selectSide(testservers.MySQL, "?"))},
 		{name: "session-write-postgres", sides: append(sqlSides(testservers.Postgres, writeTarget), updateSide(testservers.Postgres))},
 		{name: "session-write-mysql", sides: append(sqlSides(testservers.MySQL, writeTarget), updateSide(testservers.MySQL))},
 	}
@@ -63,6 +65,56 @@ func sqlSides(open func(testing.TB) *gorm.DB, job func(testing.TB, http.Handler)
 			return job(tb, contribSessions(contribgorm.NewStore(open(tb), false, contribKey)))
 		}},
 	}
+}
+
+// selectSide reads one row by its primary key through database/sql alone, which is the least that a
+// stored read costs. The row has as many bytes as a session, in one column.
+func selectSide(open func(testing.TB) *gorm.DB, placeholder string) side {
+	const size = 256
+	type content struct {
+		ID   string `gorm:"primaryKey;size:32"`
+		Data []byte `gorm:"size:1048576"`
+	}
+	return side{"select", func(tb testing.TB) target {
+		db := open(tb)
+		if err := db.AutoMigrate(&content{}); err != nil {
+			tb.Fatal(err)
+		}
+		ids := make([]string, clients)
+		for i := range ids {
+			ids[i] = fmt.Sprintf("%032x", i)
+			if err := db.Create(&content{ids[i], make([]byte, size)}).Error; err != nil {
+				tb.Fatal(err)
+			}
+		}
+		stmt := prepare(tb, db, "SELECT data FROM contents WHERE id = "+placeholder)
+		var next atomic.Int64
+		r := newEngine()
+		r.GET("/select", func(c *gin.Context) {
+			var data []byte
+			id := ids[next.Add(1)%clients] // each row in turn
+			if err := stmt.QueryRowContext(c.Request.Context(), id).Scan(&data); err != nil || len(data) != size {
+				c.AbortWithStatus(http.StatusServiceUnavailable)
+				return
+			}
+			static(c)
+		})
+		return serve(r, plainRequests("/select", "hello"))
+	}}
+}
+
+// prepare prepares a query on the connections of db.
+func prepare(tb testing.TB, db *gorm.DB, query string) *sql.Stmt {
+	pool, err := db.DB()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	stmt, err := pool.Prepare(query)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = stmt.Close() })
+	return stmt
 }
 
 // updateSide changes one row, which is the least that a stored write costs: the database answers

@@ -22,8 +22,8 @@ type Session struct {
 	// AbsoluteTimeout ends a session this long after it began or after the last login in it, however much it is used.
 	// Default 24 h (OWASP ASVS 5.0, 7.3.2).
 	AbsoluteTimeout time.Duration
-	// TouchInterval is the least time between two writes that only record the last use. Default 1 min, or a tenth of
-	// IdleTimeout if that is less.
+	// TouchInterval is the least time between two writes that record the last use, except for logins. Default 1 min, or
+	// a tenth of IdleTimeout if that is less.
 	TouchInterval time.Duration
 	// PruneInterval is how often expired records are deleted. Expiry does not depend on it: it is decided when a
 	// session is loaded. Negative: never. Default 10 min.

@@ -17,7 +17,7 @@ func (s *tokens) Create(ctx context.Context, t stores.Token) (created bool, err 
 		return false, err
 	}
 	if s.once.create != "" {
-		return s.createOnce(ctx, "create token", s.once.create, t, record)
+		return s.createOnce(ctx, "create token", s.once.create, t, record, nil)
 	}
 	root := rootOf(t)
 	err = s.transact(ctx, "create token", false, func(tx *gorm.DB) (bool, error) {

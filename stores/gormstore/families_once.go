@@ -7,6 +7,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/ginauth/ginauth/internal/deadline"
 	"github.com/ginauth/ginauth/models"
 	"github.com/ginauth/ginauth/stores"
 )
@@ -75,8 +76,11 @@ func atOnceMySQL(t, r table) atOnce {
 }
 
 // createOnce stores a token by a statement of atOnce. A try whose answer was lost may have stored
-// it: then the next one finds the same token.
-func (s *tokens) createOnce(ctx context.Context, what, statement string, t stores.Token, record models.Token) (created bool, err error) {
+// it: then the next one finds the same token. Where the root is stored first, beside is called while
+// the token follows, unless it is nil.
+func (s *tokens) createOnce(
+	ctx context.Context, what, statement string, t stores.Token, record models.Token, beside func(db *gorm.DB),
+) (created bool, err error) {
 	root, failed := rootOf(t), false
 	roots, members := s.roots.args(ctx, &root), s.table.args(ctx, &record)
 	err = s.repeat(ctx, what, func() (err error) {
@@ -85,7 +89,7 @@ func (s *tokens) createOnce(ctx context.Context, what, statement string, t store
 			statement = s.once.create // the root may be that of the try before
 		}
 		rooted := false
-		if created, rooted, err = s.storeOnce(db, statement, roots, members); err == nil {
+		if created, rooted, err = s.storeOnce(db, statement, roots, members, beside); err == nil {
 			return nil
 		}
 		if rooted {
@@ -111,7 +115,9 @@ const joinTime = time.Second
 
 // storeOnce is one try. It reports whether the token was stored, and whether the root was stored
 // alone, as on MySQL. If the process ends then, an empty family is left, which expires.
-func (s *tokens) storeOnce(db *gorm.DB, statement string, root, member []any) (created, rooted bool, err error) {
+func (s *tokens) storeOnce(
+	db *gorm.DB, statement string, root, member []any, beside func(db *gorm.DB),
+) (created, rooted bool, err error) {
 	if s.once.join == "" {
 		var n int64
 		err := db.Raw(statement, append(root[:len(root):len(root)], member...)...).Scan(&n).Error
@@ -120,10 +126,20 @@ func (s *tokens) storeOnce(db *gorm.DB, statement string, root, member []any) (c
 	if err := db.Exec(statement, root...).Error; err != nil {
 		return false, false, err
 	}
+	if beside == nil {
+		created, err = s.joinOnce(db, root, member)
+	} else {
+		deadline.Both(func() { created, err = s.joinOnce(db, root, member) }, func() { beside(db) })
+	}
+	return created, true, err
+}
+
+// joinOnce stores the token of a root that is stored.
+func (s *tokens) joinOnce(db *gorm.DB, root, member []any) (created bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(db.Statement.Context), joinTime)
 	defer cancel()
 	answer := db.WithContext(ctx).Exec(s.once.join, append(member[:len(member):len(member)], root[0])...)
-	return answer.RowsAffected > 0, true, answer.Error
+	return answer.RowsAffected > 0, answer.Error
 }
 
 // lookFor reports whether a token is stored, and whether another one has its id, or its family if
