@@ -12,7 +12,7 @@ import (
 var sessionWrites = []rule[sessions]{
 	{"write", "Write sets its keys, LastSeen and Expires, and keeps everything else.", sessionWrite},
 	{"write-refused", "A Write whose conditions the row does not meet changes nothing and returns the row.", sessionWriteRefused},
-	{"write-former", "A Write with the digest before the last rename is done only if that was after Since, in the same generation.", sessionWriteFormer},
+	{"write-former", "A Write with the digest before the last rename is done only if that was between Since and LastSeen, in the same generation.", sessionWriteFormer},
 	{"write-full", "A Write after which the row would have too many keys or bytes changes nothing and returns the row.", sessionWriteFull},
 	{"write-gone", "A Write of a row that does not exist creates nothing, and says whether the row was deleted.", sessionWriteGone},
 	{"race-write", "Parallel Writes and deltas are all kept also if one of them logs in and changes the digest.", sessionRaceWrite},
@@ -94,6 +94,7 @@ func sessionWriteRefused(s sessions) {
 		change(&w)
 		s.refusesWrite(name, row, w)
 	}
+	s.refusesWrite("the zero Write", row, stores.Write{})
 	w := writeOf(row, "color", "blue")
 	w.Without = ""
 	s.writes(row.Row, w)
@@ -105,7 +106,7 @@ func sessionWriteFormer(s sessions) {
 	first, at := row.Digest, row.LastSeen.Add(time.Minute)
 	row.Digest = newDigest()
 	s.create(row)
-	s.refusesWrite("no former digest", row, former(writeOf(row), stores.Digest{}, at.Add(-time.Hour)))
+	s.refusesWrite("no former digest", row, stores.Write{Since: at.Add(-time.Hour), LastSeen: at, MaxValues: stores.MaxValues})
 
 	rename := func(to stores.Digest, principals *stores.Principals) {
 		s.updates(row.Row, stores.Delta{
@@ -113,11 +114,18 @@ func sessionWriteFormer(s sessions) {
 		}, stores.Updated)
 		row = s.load(row.Row)
 	}
+	former := func(w stores.Write, d stores.Digest, since time.Time) stores.Write {
+		w.Digest, w.Since, w.LastSeen = d, since, at
+		return w
+	}
 	former1 := row.Digest
 	rename(first, &stores.Principals{Data: "one", Owners: []string{"u1"}})
 	s.refusesWrite("renamed at Since", row, former(writeOf(row, "a", "1"), former1, at))
 	s.refusesWrite("no Since", row, former(writeOf(row, "a", "1"), former1, time.Time{}))
 	since := at.Add(-time.Microsecond)
+	early := former(writeOf(row, "a", "1"), former1, since)
+	early.LastSeen = since
+	s.refusesWrite("renamed after LastSeen", row, early)
 	s.writes(row.Row, former(writeOf(row, "a", "1"), former1, since))
 	s.valuesAre(row.Row, set("color", "red", "a", "1"))
 	row = s.load(row.Row)
@@ -135,14 +143,9 @@ func sessionWriteFormer(s sessions) {
 	}, stores.Updated)
 	row = s.load(row.Row)
 	s.refusesWrite("a principal was removed since", row, former(writeOf(row, "a", "4"), first, since))
+	s.refusesWrite("the zero digest after that", row, former(writeOf(row, "a", "4"), stores.Digest{}, since))
 	rename(newDigest(), &stores.Principals{Data: "two", Owners: []string{"u2"}, Generation: row.Generation + 1})
 	s.refusesWrite("another principal's", row, former(writeOf(row, "a", "5"), second, since))
-}
-
-// former returns a Write with another digest, and with when that has been the row's.
-func former(w stores.Write, d stores.Digest, since time.Time) stores.Write {
-	w.Digest, w.Since = d, since
-	return w
 }
 
 func sessionWriteFull(s sessions) {
@@ -189,7 +192,7 @@ func sessionWriteGone(s sessions) {
 	s.create(row)
 	s.delete(row.Row)
 	is("deleted", row.Row, writeOf(row, "a", "1"), true)
-	is("deleted, another digest", row.Row, former(writeOf(row, "a", "1"), newDigest(), time.Time{}), true)
+	is("deleted, the zero Write", row.Row, stores.Write{}, true)
 	for _, name := range hostileNames(row.Row) {
 		is(fmt.Sprintf("%.40q", name), name, writeOf(row, "a", "1"), false)
 	}
