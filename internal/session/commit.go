@@ -200,8 +200,10 @@ func (s *Session) whyReplaced(ctx context.Context) error {
 
 func (s *Session) create(ctx context.Context) (Change, error) {
 	switch {
-	case s.r == nil:
-		return Change{}, autherr.ErrSessionEnded // no client would receive the new id
+	case s.r == nil: // no client would receive the new id
+		return Change{}, autherr.ErrSessionEnded
+	case s.ended && len(s.made) == 0:
+		return Change{}, autherr.ErrSessionEnded
 	case s.superseded && len(s.made) == 0:
 		return Change{}, autherr.ErrConflict
 	}

@@ -25,7 +25,7 @@ func (s *Session) end() error {
 			return autherr.ErrConflict
 		}
 	}
-	s.clearing, s.superseded = s.presented, false
+	s.clearing, s.superseded, s.ended = s.presented, false, false
 	s.empty()
 	return nil
 }

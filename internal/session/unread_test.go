@@ -20,6 +20,8 @@ type countedSessions struct {
 	stores.Sessions
 	calls []string
 	fault error
+	// forgets is called before an answer that a row does not exist.
+	forgets func()
 }
 
 func (c *countedSessions) called(name string) { c.calls = append(c.calls, name) }
@@ -44,7 +46,12 @@ func (c *countedSessions) Write(ctx context.Context, row string, w stores.Write)
 	if c.fault != nil {
 		return stores.Written{}, c.fault
 	}
-	return c.Sessions.(stores.SessionWriter).Write(ctx, row, w)
+	got, err := c.Sessions.(stores.SessionWriter).Write(ctx, row, w)
+	if c.forgets != nil && !got.Done && !got.Found {
+		c.forgets()
+		got.Deleted = false
+	}
+	return got, err
 }
 
 // unreadApp returns an application with one guard on a store that writes sessions unread.
@@ -66,7 +73,7 @@ func TestUnreadAgainstLoaded(t *testing.T) {
 	b, counted := unreadApp(t)
 	for _, user := range []string{"", "1"} {
 		for _, first := range transitions {
-			for _, held := range []time.Duration{0, session.SupersededFor + time.Second} {
+			for _, held := range []time.Duration{2 * time.Millisecond, session.SupersededFor + time.Second} {
 				t.Run(fmt.Sprintf("user %q, %s, held for %v", user, first.name, held), func(t *testing.T) {
 					b.t = t
 					var results [2]string
@@ -95,7 +102,7 @@ func TestUnreadAgainstLoaded(t *testing.T) {
 						after[i] = b.who()
 						results[i] += fmt.Sprint(", late: ", b.visit().s.Has("late"))
 					}
-					conflict := (held > 0 || first.name == "login of 2") && results[1] == "ok, 409, late: false"
+					conflict := (held > session.SupersededFor || first.name == "login of 2") && results[1] == "ok, 409, late: false"
 					if after[0] != after[1] || results[0] != results[1] && !conflict {
 						t.Errorf("unread: %s, %s\nloaded: %s, %s", results[1], after[1], results[0], after[0])
 					}
@@ -124,16 +131,16 @@ func TestUnread(t *testing.T) {
 				err = errors.New("the session does not have what was put")
 			}
 			return err
-		}, nil, "load update", 1},
+		}, nil, "write update", 1},
 		{"then this request's own", 0, func(v *visit) error {
 			err := errors.Join(v.s.Now("new", 3), v.s.Put("new", 1), v.s.Now("new", 2))
 			if v.s.Get("new") != 2 {
 				err = errors.New("a value of Now is hidden")
 			}
 			return err
-		}, nil, "load update", 1},
-		{"then removed", 0, func(v *visit) error { return errors.Join(v.s.Put("new", 1), v.s.Forget("new")) }, nil, "load", nil},
-		{"then a new id", 0, func(v *visit) error { return errors.Join(v.s.Put("new", 1), v.s.Regenerate()) }, nil, "load update", 1},
+		}, nil, "write update", 1},
+		{"then removed", 0, func(v *visit) error { return errors.Join(v.s.Put("new", 1), v.s.Forget("new")) }, nil, "write", nil},
+		{"then a new id", 0, func(v *visit) error { return errors.Join(v.s.Put("new", 1), v.s.Regenerate()) }, nil, "write update", 1},
 		{"idle", time.Hour, put("new", 1), nil, "write create", 1},
 		{"large", 0, put("new", strings.Repeat("x", 5000)), nil, "load update", strings.Repeat("x", 5000)},
 		{"too large", 0, put("new", strings.Repeat("x", stores.MaxValues)), autherr.ErrInvalidInput, "load", nil},
@@ -143,7 +150,7 @@ func TestUnread(t *testing.T) {
 				err = errors.Join(err, v.s.Put(fmt.Sprint("new", i), strings.Repeat("x", 100)))
 			}
 			return errors.Join(err, v.s.Put("new", 1))
-		}, nil, "load update", 1},
+		}, nil, "write update", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, counted := unreadApp(t)
@@ -295,5 +302,160 @@ func TestUnreadOfGuards(t *testing.T) {
 	}
 	if b.visit().s.Has("new") {
 		t.Error("a value outlived one of those it belongs to")
+	}
+}
+
+// TestUnreadThenUsed lets a request put a value without loading its session, and use the session
+// only after another request has changed it. It has to end like a request that only puts the value.
+func TestUnreadThenUsed(t *testing.T) {
+	b, _ := unreadApp(t)
+	for _, user := range []string{"", "1"} {
+		for _, first := range transitions {
+			for _, held := range []time.Duration{2 * time.Millisecond, session.SupersededFor + time.Second} {
+				t.Run(fmt.Sprintf("user %q, %s, held for %v", user, first.name, held), func(t *testing.T) {
+					b.t = t
+					var results, cookies [2]string
+					for i, use := range []func(*visit){func(*visit) {}, func(v *visit) { v.s.Get("k") }} {
+						b.at(0)
+						b.cookie = ""
+						b.start(user, "")
+						late, other := b.unread(), b.visit()
+						if err := late.s.Put("late", "of the old state"); err != nil {
+							t.Fatal(err)
+						}
+						b.at(time.Millisecond)
+						if err := errors.Join(first.do(other), other.commit()); err != nil {
+							results[i] = outcome(err) + ", "
+						}
+						b.at(held)
+						before := b.cookie
+						use(late)
+						results[i] += outcome(late.commit())
+						cookies[i] = fmt.Sprint(b.cookie == before)
+						b.mayNotLeak(user)
+					}
+					if cookies[1] != "true" || results[0] != results[1] && results[1] != "409" {
+						t.Errorf("used: %s, keeps its cookie: %s; only put: %s, %s", results[1], cookies[1], results[0], cookies[0])
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestUnreadThenLogin lets a session end while a request that has put a value checks a password: the
+// login gets a session of its own.
+func TestUnreadThenLogin(t *testing.T) {
+	b, _ := unreadApp(t)
+	b.start("1", "")
+	v, other := b.unread(), b.visit()
+	if err := errors.Join(v.s.Put("new", 1), other.s.Invalidate(), other.commit()); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(v.s.LogIn("web", login("1")), v.commit()); err != nil || b.who() != "web1" {
+		t.Errorf("error %v, logged in: %s", err, b.who())
+	}
+}
+
+// TestUnreadSuperseded lets a request with an id that was replaced moments ago put a value and take
+// its time: it does not overwrite the cookie with the new id.
+func TestUnreadSuperseded(t *testing.T) {
+	b, _ := unreadApp(t)
+	b.start("", "")
+	late, other := b.unread(), b.visit()
+	if err := errors.Join(other.s.LogIn("web", login("1")), other.commit()); err != nil {
+		t.Fatal(err)
+	}
+	b.at(3 * time.Second)
+	if err := late.s.Put("late", 1); err != nil {
+		t.Fatal(err)
+	}
+	b.at(session.SupersededFor + time.Second)
+	if err := late.commit(); !errors.Is(err, autherr.ErrConflict) || b.who() != "web1" {
+		t.Errorf("error %v, logged in: %s", err, b.who())
+	}
+}
+
+// TestUnreadCookieRemoved removes the cookie from the request after a value was put, as a handler
+// does that forwards the request.
+func TestUnreadCookieRemoved(t *testing.T) {
+	for name, use := range map[string]func(*visit){"only put": func(*visit) {}, "read": func(v *visit) { v.s.Get("k") }} {
+		b, _ := unreadApp(t)
+		b.start("1", "")
+		v := b.unread()
+		before := b.cookie
+		if err := v.s.Put("new", 1); err != nil {
+			t.Fatal(err)
+		}
+		v.r.HTTP.Header.Del("Cookie")
+		use(v)
+		if err := v.commit(); err != nil || b.cookie != before || b.visit().s.Get("new") != 1 {
+			t.Errorf("%s: error %v, the client has a new session: %v", name, err, b.cookie != before)
+		}
+	}
+}
+
+// TestUnreadFlashSince flashes while a request runs that has put a value: that is for a request that
+// begins later. What the request put itself stays.
+func TestUnreadFlashSince(t *testing.T) {
+	b, _ := unreadApp(t)
+	b.start("", "")
+	late, other := b.unread(), b.visit()
+	if err := errors.Join(late.s.Put("new", 1), late.s.Put("both", 1)); err != nil {
+		t.Fatal(err)
+	}
+	b.at(time.Second)
+	if err := errors.Join(other.s.Flash("message", "saved"), other.s.Flash("both", 2), other.commit()); err != nil {
+		t.Fatal(err)
+	}
+	b.at(2 * time.Second)
+	if err := late.commit(); err != nil {
+		t.Fatal(err)
+	}
+	v := b.visit()
+	if v.s.Get("message") != "saved" || v.s.Get("new") != 1 || v.s.Get("both") != 1 || v.commit() != nil {
+		t.Errorf("the next request has %v", v.s.All())
+	}
+	if v := b.visit(); v.s.Has("message") || v.s.Get("both") != 1 {
+		t.Errorf("the request after that has %v", v.s.All())
+	}
+}
+
+// TestUnreadSlowStore lets the store answer so late that it does not know any more that the session
+// was deleted after the value was put.
+func TestUnreadSlowStore(t *testing.T) {
+	b, counted := unreadApp(t)
+	b.start("1", "")
+	v := b.unread()
+	if err := v.s.Put("new", 1); err != nil {
+		t.Fatal(err)
+	}
+	b.at(session.SupersededFor)
+	counted.forgets = func() { b.at(stores.DeletedFor + time.Second) }
+	if _, err := counted.Sessions.Delete(t.Context(), strings.Split(b.visit().s.ID(), ".")[0]); err != nil {
+		t.Fatal(err)
+	}
+	before := b.cookie
+	if err := v.commit(); !errors.Is(err, autherr.ErrSessionEnded) || b.cookie != before {
+		t.Errorf("error %v, the client has a new session: %v", err, b.cookie != before)
+	}
+}
+
+// TestUnreadClocks logs a guest in on a machine whose clock is fast: on the others the old id is
+// worthless at once.
+func TestUnreadClocks(t *testing.T) {
+	b, _ := unreadApp(t)
+	b.start("", "")
+	planted := b.cookie
+	b.at(3 * time.Minute)
+	other := b.visit()
+	if err := errors.Join(other.s.LogIn("web", login("1")), other.commit()); err != nil {
+		t.Fatal(err)
+	}
+	b.at(time.Second)
+	attacker := &browser{t: t, app: b.app, cookie: planted}
+	v := attacker.unread()
+	if err := errors.Join(v.s.Put("planted", 1), v.commit()); !errors.Is(err, autherr.ErrConflict) || b.visit().s.Has("planted") {
+		t.Errorf("error %v, the session has the value: %v", err, b.visit().s.Has("planted"))
 	}
 }
