@@ -173,7 +173,7 @@ func TestSize(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, _, err := set.Sessions.Load(t.Context(), row)
-		field, _ := client.HGet(t.Context(), prefix+"s:{"+row+"}", "m").Bytes()
+		field, _ := client.HGet(t.Context(), prefix+"s2:{"+row+"}", "m").Bytes()
 		size := int(binary.BigEndian.Uint32(field[64:]))
 		if err != nil || size != max(got.Values.Size()-1, 0) {
 			t.Fatalf("counted %d bytes, there are %d, error %v", size, got.Values.Size(), err)
