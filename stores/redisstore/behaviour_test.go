@@ -130,10 +130,22 @@ func TestProlonged(t *testing.T) {
 		if err := set.Sessions.Create(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
-		for range 3 {
+		for i := range 6 {
 			s.Expires = s.Expires.Add(23 * time.Hour)
-			if got, err := set.Sessions.Update(t.Context(), row, stores.Delta{Expires: s.Expires}); err != nil || got != stores.Updated {
-				t.Fatalf("Update: %v, error %v", got, err)
+			written := stores.Written{}
+			if i >= 3 {
+				w := stores.Write{Digest: s.Digest, MaxValues: stores.MaxValues, LastSeen: present(), Expires: s.Expires}
+				var err error
+				if written, err = set.Sessions.(stores.SessionWriter).Write(t.Context(), row, w); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// A Write does not prolong the entry in the index, but leaves that to an Update.
+			if !written.Done {
+				got, err := set.Sessions.Update(t.Context(), row, stores.Delta{Expires: s.Expires})
+				if err != nil || got != stores.Updated {
+					t.Fatalf("Update: %v, error %v", got, err)
+				}
 			}
 			for _, key := range keysOf(t, client, prefix) {
 				if left := client.PTTL(t.Context(), key).Val(); left < time.Until(s.Expires) {
