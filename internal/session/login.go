@@ -202,7 +202,7 @@ func (s *Session) InvalidateStale(ctx context.Context, guard string) error {
 func (s *Session) drop(ctx context.Context, guard string, stale bool) error {
 	s.lock()
 	defer s.mu.Unlock()
-	if err := s.writable(); err != nil {
+	if err := s.endable(); err != nil {
 		return err
 	}
 	others := s.e.living(s.who.without(guard))

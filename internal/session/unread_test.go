@@ -459,3 +459,24 @@ func TestUnreadClocks(t *testing.T) {
 		t.Errorf("error %v, the session has the value: %v", err, b.visit().s.Has("planted"))
 	}
 }
+
+// TestUnreadDisconnected ends a session in which a value waits although the client has disconnected.
+func TestUnreadDisconnected(t *testing.T) {
+	for name, end := range map[string]func(*visit) error{
+		"invalidate": func(v *visit) error { return v.s.Invalidate() },
+		"logout":     func(v *visit) error { return v.s.LogOut(t.Context(), "web") },
+	} {
+		b, _ := unreadApp(t)
+		b.start("1", "")
+		v := b.unread()
+		ctx, cancel := context.WithCancel(t.Context())
+		v.r.HTTP = v.r.HTTP.WithContext(ctx)
+		if err := v.s.Put("new", 1); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		if err := end(v); err != nil || b.who() != "absent" {
+			t.Errorf("%s: error %v, the session is %s", name, err, b.who())
+		}
+	}
+}
