@@ -18,6 +18,9 @@ import (
 // that Put itself says if they do not fit.
 const maxUnread = 4096
 
+// A store knows longer that a session was deleted than write believes that it does.
+const _ = uint64(stores.DeletedFor - SupersededFor)
+
 // putUnread sets a key of a session that was not loaded, if that is possible.
 func (s *Session) putUnread(key string, data []byte) bool {
 	switch {

@@ -156,6 +156,38 @@ func TestProlonged(t *testing.T) {
 	})
 }
 
+// TestMarks deletes sessions in every way. Each leaves a mark that expires, what does not exist none.
+func TestMarks(t *testing.T) {
+	onServers(t, func(t *testing.T, client redis.UniversalClient) {
+		for name, end := range map[string]func(stores.SessionLimit) error{
+			"Delete": func(s stores.SessionLimit) error { _, err := s.(stores.Sessions).Delete(t.Context(), row); return err },
+			"DeleteSessionsOf": func(s stores.SessionLimit) error {
+				_, err := s.DeleteSessionsOf(t.Context(), "ann", "")
+				return err
+			},
+			"the limit": func(s stores.SessionLimit) error {
+				other := newSession()
+				other.Row, other.LastSeen = second, other.LastSeen.Add(time.Minute)
+				_, err := s.CreateLimited(t.Context(), other, 1)
+				return err
+			},
+		} {
+			set, prefix := fresh(t, client)
+			mark := prefix + "sd:{" + row + "}"
+			if _, err := set.Sessions.Delete(t.Context(), row); err != nil || client.Exists(t.Context(), mark).Val() != 0 {
+				t.Errorf("%s: what does not exist is marked, error %v", name, err)
+			}
+			if err := errors.Join(set.Sessions.Create(t.Context(), newSession()), end(set.Sessions.(stores.SessionLimit))); err != nil {
+				t.Fatal(err)
+			}
+			left := client.PTTL(t.Context(), mark).Val()
+			if left <= stores.DeletedFor/2 || left > stores.DeletedFor {
+				t.Errorf("%s: the mark expires in %v", name, left)
+			}
+		}
+	})
+}
+
 // TestSize applies random changes to a session, and then fills it up to the limit.
 func TestSize(t *testing.T) {
 	client := openSingle(t)
