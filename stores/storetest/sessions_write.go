@@ -172,6 +172,14 @@ func sessionWriteFull(s sessions) {
 	s.refusesWrite("too many keys", many, writeOf(many, "a", "", "b", ""))
 	s.writes(many.Row, writeOf(many, "a", ""))
 
+	few := newSession()
+	few.Values = stores.NewValues(set())
+	s.create(few)
+	w = writeOf(few)
+	w.Set = pairs
+	s.writes(few.Row, w) // all at once
+	s.valuesAre(few.Row, pairs)
+
 	large := newSession()
 	s.create(large)
 	s.refusesWrite("more than MaxValues", large, writeOf(large, "a", strings.Repeat("x", stores.MaxValues)))
