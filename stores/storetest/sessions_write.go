@@ -128,6 +128,12 @@ func sessionWriteFormer(s sessions) {
 	s.refusesWrite("renamed after LastSeen", row, early)
 	s.writes(row.Row, former(writeOf(row, "a", "1"), former1, since))
 	s.valuesAre(row.Row, set("color", "red", "a", "1"))
+	// What gives the row no other digest changes nothing in that.
+	s.updates(row.Row, stores.Delta{
+		Generation: row.Generation, Rename: &stores.Rename{Old: first, New: first, At: at},
+		Principals: &stores.Principals{Data: "same", Owners: []string{"u1"}, Generation: row.Generation},
+	}, stores.Updated)
+	s.writes(row.Row, former(writeOf(row, "a", "2"), former1, since))
 	row = s.load(row.Row)
 
 	rename(newDigest(), nil)
