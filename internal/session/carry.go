@@ -43,7 +43,7 @@ func (s *Session) carry() error {
 // did: a message to a guest takes no row of the store. It keeps nothing if anything else is to be
 // stored, or if the cookie would be too large.
 func (s *Session) carryFlash() bool {
-	if s.r == nil || s.next != nil || s.superseded || s.ended || s.r.Upgrades() {
+	if s.r == nil || s.next != nil || s.superseded || s.r.Upgrades() {
 		return false
 	}
 	flashed, others := s.flashedHere()

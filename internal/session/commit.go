@@ -93,6 +93,9 @@ func (s *Session) store(ctx context.Context) (Change, error) {
 			return Change{}, err
 		}
 	}
+	if err := s.lateUnread(); err != nil {
+		return Change{}, err
+	}
 	switch {
 	case s.exists && s.r != nil:
 		s.age()
@@ -200,10 +203,8 @@ func (s *Session) whyReplaced(ctx context.Context) error {
 
 func (s *Session) create(ctx context.Context) (Change, error) {
 	switch {
-	case s.r == nil: // no client would receive the new id
-		return Change{}, autherr.ErrSessionEnded
-	case s.ended && len(s.made) == 0:
-		return Change{}, autherr.ErrSessionEnded
+	case s.r == nil:
+		return Change{}, autherr.ErrSessionEnded // no client would receive the new id
 	case s.superseded && len(s.made) == 0:
 		return Change{}, autherr.ErrConflict
 	}

@@ -119,6 +119,9 @@ func (s *Session) LogIn(guard string, l Login) error {
 	if before, ok := s.who.of(guard); ok && before.UserID != l.UserID {
 		s.replace()
 	}
+	if s.lateUnread() != nil {
+		s.forgetValues() // they were put into a session that may have been another user's
+	}
 	s.setWho(who)
 	s.renew()
 	s.made = s.made.with(guard, l)

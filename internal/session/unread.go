@@ -120,6 +120,20 @@ func (s *Session) loadUnread(ctx context.Context) error {
 	return s.replay()
 }
 
+// lateUnread returns an error if the session that values were put into has ended or has another id
+// by now. Then nothing that the request did to the session is done, unless it logs in.
+func (s *Session) lateUnread() error {
+	switch {
+	case s.unreadID.Row == "" || len(s.made) > 0:
+		return nil
+	case s.superseded:
+		return autherr.ErrConflict
+	case s.ended:
+		return autherr.ErrSessionEnded
+	}
+	return nil
+}
+
 // write makes a Write. It loads the session if the Write is not done.
 func (s *Session) write(ctx context.Context, w stores.Write) (done bool, err error) {
 	ctx, span := s.span(ctx)

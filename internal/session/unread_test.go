@@ -314,8 +314,10 @@ func TestUnreadThenUsed(t *testing.T) {
 			for _, held := range []time.Duration{2 * time.Millisecond, session.SupersededFor + time.Second} {
 				t.Run(fmt.Sprintf("user %q, %s, held for %v", user, first.name, held), func(t *testing.T) {
 					b.t = t
-					var results, cookies [2]string
-					for i, use := range []func(*visit){func(*visit) {}, func(v *visit) { v.s.Get("k") }} {
+					var results, cookies [3]string
+					for i, use := range []func(*visit){
+						func(*visit) {}, func(v *visit) { v.s.Get("k") }, func(v *visit) { _ = v.s.Flush() },
+					} {
 						b.at(0)
 						b.cookie = ""
 						b.start(user, "")
@@ -332,10 +334,15 @@ func TestUnreadThenUsed(t *testing.T) {
 						use(late)
 						results[i] += outcome(late.commit())
 						cookies[i] = fmt.Sprint(b.cookie == before)
+						if i == 2 && strings.HasSuffix(results[i], "ok") && b.visit().s.Has("k") {
+							t.Error("the Flush of a request that succeeded was lost")
+						}
 						b.mayNotLeak(user)
 					}
-					if cookies[1] != "true" || results[0] != results[1] && results[1] != "409" {
-						t.Errorf("used: %s, keeps its cookie: %s; only put: %s, %s", results[1], cookies[1], results[0], cookies[0])
+					for i, used := range results[1:] {
+						if cookies[i+1] != "true" || results[0] != used && used != "409" {
+							t.Errorf("use %d: %s, keeps its cookie: %s; only put: %s", i, used, cookies[i+1], results[0])
+						}
 					}
 				})
 			}
@@ -343,17 +350,26 @@ func TestUnreadThenUsed(t *testing.T) {
 	}
 }
 
-// TestUnreadThenLogin lets a session end while a request that has put a value checks a password: the
-// login gets a session of its own.
+// TestUnreadThenLogin lets a session end or get another id while a request that has put a value
+// checks a password: the login gets a session of its own, without what was put into the former one.
 func TestUnreadThenLogin(t *testing.T) {
-	b, _ := unreadApp(t)
-	b.start("1", "")
-	v, other := b.unread(), b.visit()
-	if err := errors.Join(v.s.Put("new", 1), other.s.Invalidate(), other.commit()); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(v.s.LogIn("web", login("1")), v.commit()); err != nil || b.who() != "web1" {
-		t.Errorf("error %v, logged in: %s", err, b.who())
+	for name, change := range map[string]func(*visit) error{
+		"ended":  func(v *visit) error { return v.s.Invalidate() },
+		"new id": func(v *visit) error { return v.s.Regenerate() },
+		"login":  func(v *visit) error { return v.s.LogIn("web", login("2")) },
+	} {
+		b, _ := unreadApp(t)
+		b.start("1", "")
+		v, other := b.unread(), b.visit()
+		if err := errors.Join(v.s.Put("new", 1), change(other), other.commit()); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(v.s.LogIn("web", login("2")), v.s.Put("newer", 1), v.commit()); err != nil || b.who() != "web2" {
+			t.Errorf("%s: error %v, logged in: %s", name, err, b.who())
+		}
+		if v := b.visit(); v.s.Has("new") || !v.s.Has("newer") {
+			t.Errorf("%s: the session has %v", name, v.s.All())
+		}
 	}
 }
 
