@@ -30,8 +30,8 @@ type Write struct {
 	CreatedAfter time.Time
 	// Without is a prefix that no key of the row may have, or "".
 	Without string
-	// MaxValues is how many bytes the values may have afterwards. A row may have at
-	// most MaxKeys keys afterwards.
+	// MaxValues is how many bytes the values may have afterwards, at most the constant
+	// MaxValues. A row may have at most MaxKeys keys afterwards.
 	MaxValues int
 	// Set holds the keys to set. LastSeen and Expires replace the row's.
 	Set      map[string][]byte

@@ -56,7 +56,7 @@ func (s *Session) putUnread(key string, data []byte) bool {
 // written unread. It cannot where several guards keep logins: a value then belongs to those who are
 // logged in.
 func (s *Session) writableID() (id ID, ok bool) {
-	if s.e.writer == nil || len(s.e.cfg.Realms) > 1 || s.r == nil || s.r.Upgrades() {
+	if s.e.writer == nil || len(s.e.cfg.Realms) > 1 || s.r == nil {
 		return ID{}, false
 	}
 	jar, header := &s.r.Jar, s.r.HTTP.Header

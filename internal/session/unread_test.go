@@ -139,6 +139,23 @@ func TestUnread(t *testing.T) {
 			}
 			return err
 		}, nil, "write update", 1},
+		{"after this request's own", 0, func(v *visit) error {
+			err := errors.Join(v.s.Now("new", 3), v.s.Put("new", 1))
+			if v.s.Get("new") != 1 {
+				err = errors.New("a value of Now hides what was put later")
+			}
+			return err
+		}, nil, "write update", 1},
+		{"same key often", 0, func(v *visit) (err error) {
+			for range 4 {
+				err = errors.Join(err, v.s.Put("new", strings.Repeat("x", 3000)))
+			}
+			return err
+		}, nil, "write", strings.Repeat("x", 3000)},
+		{"with flash in a cookie", 0, func(v *visit) error {
+			v.r.HTTP.Header.Set("Cookie", v.r.HTTP.Header.Get("Cookie")+"; "+v.b.app.cookie.Name+"_flash=x")
+			return v.s.Put("new", 1)
+		}, nil, "load update", 1},
 		{"then removed", 0, func(v *visit) error { return errors.Join(v.s.Put("new", 1), v.s.Forget("new")) }, nil, "write", nil},
 		{"then a new id", 0, func(v *visit) error { return errors.Join(v.s.Put("new", 1), v.s.Regenerate()) }, nil, "write update", 1},
 		{"idle", time.Hour, put("new", 1), nil, "write create", 1},
@@ -494,5 +511,129 @@ func TestUnreadDisconnected(t *testing.T) {
 		if err := end(v); err != nil || b.who() != "absent" {
 			t.Errorf("%s: error %v, the session is %s", name, err, b.who())
 		}
+	}
+}
+
+// TestUnreadStates puts values in states of a request in which they may not be put, or are not
+// waiting any more.
+func TestUnreadStates(t *testing.T) {
+	b, _ := unreadApp(t)
+	b.start("1", "")
+	v := b.unread()
+	failed := errors.New("failed")
+	if v.s.Fail(failed); !errors.Is(v.s.Put("new", 1), failed) {
+		t.Error("Put succeeds in a session that failed")
+	}
+
+	v = b.unread()
+	err := v.s.Put("new", 1)
+	if change, failed := v.s.Commit(t.Context()); errors.Join(err, failed) != nil || !change.Consulted {
+		t.Errorf("error %v, the response depends on the session: %v", failed, change.Consulted)
+	}
+	if err := v.s.Put("new", 2); !errors.Is(err, autherr.ErrCommitted) {
+		t.Errorf("Put after the commit: %v", err)
+	}
+
+	v = b.unread()
+	if err := errors.Join(v.s.Put("newer", 1), v.s.Forget("newer")); err != nil || v.s.Pending() {
+		t.Errorf("error %v, a value that was removed waits: %v", err, v.s.Pending())
+	}
+
+	for after, needed := range map[time.Duration]bool{0: false, time.Hour: true} {
+		b.at(after)
+		v = b.unread()
+		if err := v.s.Put("new", 1); err != nil || v.s.NeedsCookie() != needed {
+			t.Errorf("after %v: error %v, a new id is needed: %v", after, err, !needed)
+		}
+	}
+}
+
+// TestUnreadFirstPut changes the id between two values of a request: the first counts.
+func TestUnreadFirstPut(t *testing.T) {
+	b, _ := unreadApp(t)
+	b.start("1", "")
+	late, other := b.unread(), b.visit()
+	err := late.s.Put("first", 1)
+	b.at(time.Millisecond)
+	err = errors.Join(err, other.s.Regenerate(), other.commit())
+	b.at(2 * time.Millisecond)
+	if err := errors.Join(err, late.s.Put("second", 1), late.commit()); err != nil || len(b.visit().s.All()) != 3 {
+		t.Errorf("error %v, the session has %v", err, b.visit().s.All())
+	}
+}
+
+// TestUnreadNewSession puts a value with an id that opens nothing: the value gets a session.
+func TestUnreadNewSession(t *testing.T) {
+	for name, id := range map[string]func(b *browser) string{
+		"never existed": func(*browser) string { return strings.Repeat("A", 64) },
+		"replaced long ago": func(b *browser) string {
+			b.start("1", "")
+			old, v := b.cookie, b.visit()
+			if err := errors.Join(v.s.Regenerate(), v.commit()); err != nil {
+				t.Fatal(err)
+			}
+			return old
+		},
+	} {
+		b, counted := unreadApp(t)
+		b.cookie = id(b)
+		before := b.cookie
+		b.at(session.SupersededFor)
+		v := b.unread()
+		counted.calls = nil
+		err := errors.Join(v.s.Put("new", 1), v.commit())
+		if got := strings.Join(counted.calls, " "); err != nil || got != "write create" || b.cookie == before {
+			t.Errorf("%s: error %v after %q", name, err, got)
+		}
+	}
+}
+
+// TestUnreadRoom leaves room in a session for parallel requests.
+func TestUnreadRoom(t *testing.T) {
+	b, _ := unreadApp(t)
+	v := b.visit()
+	if err := errors.Join(v.s.Put("large", strings.Repeat("x", stores.MaxValues-18*1024)), v.commit()); err != nil {
+		t.Fatal(err)
+	}
+	v = b.unread()
+	if err := errors.Join(v.s.Put("new", strings.Repeat("x", 4000)), v.commit()); !errors.Is(err, autherr.ErrInvalidInput) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestUnreadKeepFlash keeps what was flashed to a request that only puts a value.
+func TestUnreadKeepFlash(t *testing.T) {
+	b, _ := unreadApp(t)
+	b.start("", "")
+	v := b.visit()
+	err := errors.Join(v.s.Flash("message", "saved"), v.commit())
+	v = b.unread()
+	err = errors.Join(err, v.s.Put("new", 1))
+	v.s.KeepFlash()
+	if err := errors.Join(err, v.commit()); err != nil || !b.visit().s.Has("message") {
+		t.Errorf("error %v, the next request has %v", err, b.visit().s.All())
+	}
+}
+
+// TestUnreadInvalidated ends a session in which a value waits, and which has ended already.
+func TestUnreadInvalidated(t *testing.T) {
+	b, _ := unreadApp(t)
+	for _, again := range []bool{false, true} {
+		b.start("1", "")
+		v, other := b.unread(), b.visit()
+		before := b.cookie
+		err := errors.Join(v.s.Put("new", 1), other.s.Invalidate(), other.commit())
+		b.cookie = before
+		err = errors.Join(err, v.s.Invalidate())
+		if again {
+			err = errors.Join(err, v.s.Put("newer", 1))
+		}
+		if err := errors.Join(err, v.commit()); err != nil || (b.cookie == "") == again || b.cookie == before {
+			t.Errorf("error %v, the client has a session: %v", err, b.cookie != "")
+		}
+		if all := b.visit().s.All(); all["new"] != nil || (all["newer"] != nil) != again {
+			t.Errorf("the session has %v", all)
+		}
+		b.cookie = ""
 	}
 }

@@ -98,7 +98,7 @@ func (s memWriter) hasRoom(got stores.Session, w stores.Write, d stores.Delta) b
 			return s.anyKey
 		}
 	}
-	if got.Values.SizeWith(d) > w.MaxValues {
+	if got.Values.SizeWith(d) > min(w.MaxValues, stores.MaxValues) {
 		return false
 	}
 	return got.Values.With(d).Len() <= stores.MaxKeys

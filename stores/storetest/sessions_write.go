@@ -188,7 +188,9 @@ func sessionWriteFull(s sessions) {
 
 	large := newSession()
 	s.create(large)
-	s.refusesWrite("more than MaxValues", large, writeOf(large, "a", strings.Repeat("x", stores.MaxValues)))
+	w = writeOf(large, "a", strings.Repeat("x", stores.MaxValues))
+	w.MaxValues = 2 * stores.MaxValues
+	s.refusesWrite("more than MaxValues", large, w)
 }
 
 func sessionWriteGone(s sessions) {
