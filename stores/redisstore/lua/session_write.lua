@@ -21,10 +21,11 @@ local ours, since, seen_after, created_after, seen, expires, key_end, room = str
 -- A former digest opens the row to a request that began before it was replaced. A rename in the
 -- future of the caller has the time of another clock, which says nothing.
 local opens = ours ~= NONE and (digest == ours or (previous == ours and renamed > since and renamed <= seen))
+if not opens or was_seen <= seen_after or created <= created_after or (owners ~= '' and expires > listed) then
+  return redis.call('HGETALL', row)
+end
 local fields = redis.call('HKEYS', row)
-local count = #fields - 3 + (#ARGV - FIRST + 1) / 2
-if not opens or was_seen <= seen_after or created <= created_after or count > MAX_KEYS or
-  (owners ~= '' and expires > listed) then
+if #fields - 3 + (#ARGV - FIRST + 1) / 2 > MAX_KEYS then
   return redis.call('HGETALL', row)
 end
 for _, field in ipairs(fields) do
