@@ -103,55 +103,46 @@ func sessionWriteRefused(s sessions) {
 func sessionWriteFormer(s sessions) {
 	s.writer()
 	row := newSession()
-	first, at := row.Digest, row.LastSeen.Add(time.Minute)
-	row.Digest = newDigest()
-	s.create(row)
-	s.refusesWrite("no former digest", row, stores.Write{Since: at.Add(-time.Hour), LastSeen: at, MaxValues: stores.MaxValues})
-
-	rename := func(to stores.Digest, principals *stores.Principals) {
-		s.updates(row.Row, stores.Delta{
-			Generation: row.Generation, Principals: principals, Rename: &stores.Rename{Old: row.Digest, New: to, At: at},
-		}, stores.Updated)
-		row = s.load(row.Row)
-	}
-	former := func(w stores.Write, d stores.Digest, since time.Time) stores.Write {
-		w.Digest, w.Since, w.LastSeen = d, since, at
+	own, first, second, at := row.Digest, newDigest(), newDigest(), row.LastSeen.Add(time.Minute)
+	since := at.Add(-time.Microsecond)
+	write := func(d stores.Digest, since, seen time.Time) stores.Write {
+		w := writeOf(row, "a", since.String())
+		w.Digest, w.Since, w.LastSeen = d, since, seen
 		return w
 	}
-	former1 := row.Digest
-	rename(first, &stores.Principals{Data: "one", Owners: []string{"u1"}})
-	s.refusesWrite("renamed at Since", row, former(writeOf(row, "a", "1"), former1, at))
-	s.refusesWrite("no Since", row, former(writeOf(row, "a", "1"), former1, time.Time{}))
-	since := at.Add(-time.Microsecond)
-	early := former(writeOf(row, "a", "1"), former1, since)
-	early.LastSeen = since
-	s.refusesWrite("renamed after LastSeen", row, early)
-	s.writes(row.Row, former(writeOf(row, "a", "1"), former1, since))
-	s.valuesAre(row.Row, set("color", "red", "a", "1"))
-	// What gives the row no other digest changes nothing in that.
-	s.updates(row.Row, stores.Delta{
-		Generation: row.Generation, Rename: &stores.Rename{Old: first, New: first, At: at},
-		Principals: &stores.Principals{Data: "same", Owners: []string{"u1"}, Generation: row.Generation},
-	}, stores.Updated)
-	s.writes(row.Row, former(writeOf(row, "a", "2"), former1, since))
-	row = s.load(row.Row)
+	s.create(row)
+	s.refusesWrite("no former digest", row, write(stores.Digest{}, at.Add(-time.Hour), at))
 
-	rename(newDigest(), nil)
-	s.refusesWrite("the digest before the former", row, former(writeOf(row, "a", "2"), former1, since))
-	s.writes(row.Row, former(writeOf(row, "a", "3"), first, since))
-	row = s.load(row.Row)
+	row = s.renamed(row, first, at, &stores.Principals{Data: "one", Owners: []string{"u1"}})
+	s.refusesWrite("renamed at Since", row, write(own, at, at))
+	s.refusesWrite("no Since", row, write(own, time.Time{}, at))
+	s.refusesWrite("renamed after LastSeen", row, write(own, since, since))
+	s.writes(row.Row, write(own, since, at))
+	s.valuesAre(row.Row, set("color", "red", "a", since.String()))
+	// What gives the row no other digest changes nothing in that.
+	row = s.renamed(row, first, at, &stores.Principals{Data: "same", Owners: []string{"u1"}})
+	s.writes(row.Row, write(own, since, at))
+
+	row = s.renamed(row, second, at, nil)
+	s.refusesWrite("the digest before the former", row, write(own, since, at))
+	s.writes(row.Row, write(first, since, at))
 
 	// Principals that are replaced, in the row's rename or after it, end what a former digest opens.
-	second := row.Digest
-	s.updates(row.Row, stores.Delta{
-		Generation: row.Generation, Rename: &stores.Rename{Old: second, New: second, At: at},
-		Principals: &stores.Principals{Generation: row.Generation + 1},
-	}, stores.Updated)
+	row = s.renamed(row, second, at, &stores.Principals{Generation: 1})
+	s.refusesWrite("a principal was removed since", row, write(first, since, at))
+	s.refusesWrite("the zero digest after that", row, write(stores.Digest{}, since, at))
+	row = s.renamed(row, newDigest(), at, &stores.Principals{Data: "two", Owners: []string{"u2"}, Generation: 2})
+	s.refusesWrite("another principal's", row, write(second, since, at))
+}
+
+// renamed gives a row another digest and returns it.
+func (s sessions) renamed(row stores.Session, to stores.Digest, at time.Time, p *stores.Principals) stores.Session {
+	s.Helper()
 	row = s.load(row.Row)
-	s.refusesWrite("a principal was removed since", row, former(writeOf(row, "a", "4"), first, since))
-	s.refusesWrite("the zero digest after that", row, former(writeOf(row, "a", "4"), stores.Digest{}, since))
-	rename(newDigest(), &stores.Principals{Data: "two", Owners: []string{"u2"}, Generation: row.Generation + 1})
-	s.refusesWrite("another principal's", row, former(writeOf(row, "a", "5"), second, since))
+	s.updates(row.Row, stores.Delta{
+		Generation: row.Generation, Principals: p, Rename: &stores.Rename{Old: row.Digest, New: to, At: at},
+	}, stores.Updated)
+	return s.load(row.Row)
 }
 
 func sessionWriteFull(s sessions) {
