@@ -23,8 +23,7 @@ const _ = uint64(stores.DeletedFor - SupersededFor)
 
 // putUnread sets a key of a session that was not loaded, if that is possible.
 func (s *Session) putUnread(key string, data []byte) bool {
-	switch {
-	case s.loaded || s.fault != nil || *s.committed():
+	if s.loaded || s.fault != nil || *s.committed() {
 		return false
 	}
 	id := s.unreadID
