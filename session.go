@@ -54,7 +54,7 @@ func (s *Session) All() map[string]any { return s.s.All() }
 // Put sets a key. The value is encoded at once, so that a value that cannot be stored is refused here; the error names
 // the key and never contains the value. Put returns ErrCommitted once the response has begun, an error wrapping ErrInvalidInput
 // if the key, the number of keys or the size of the session is not acceptable, and one wrapping ErrUnavailable if the session
-// cannot be loaded. A stores.SessionWriter is not read for small values: such an error then replaces the response instead.
+// cannot be loaded. With a stores.SessionWriter, small values do not load it: the response then reports these errors.
 func (s *Session) Put(key string, value any) error { return s.s.Put(key, value) }
 
 // Pull returns the value of a key as Get does and removes the key.

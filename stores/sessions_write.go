@@ -9,17 +9,19 @@ import (
 // that the caller has not loaded, in one round trip.
 type SessionWriter interface {
 	// Write sets keys of a row in one atomic step, if the row has the caller's digest and
-	// meets every other condition of w. Otherwise it changes nothing, and is Load. It is
+	// meets every other condition of w. Otherwise it changes nothing, and is Load. The zero
+	// Write, which no row meets, is a Load that says whether the row was deleted. Write is
 	// safe for concurrent use, and a repeated call does no harm.
 	Write(ctx context.Context, row string, w Write) (Written, error)
 }
 
 // Write is a change of a session that the caller has not loaded.
 type Write struct {
-	// Digest is the digest of the secret part of the id that the client presented. The
-	// row has to have it, or to have had it before its last rename: if that was after
-	// Since, and no principal was replaced or removed by it or after it. So a write
-	// survives a parallel change of the id. A zero Since refuses every former digest.
+	// Digest is the digest of the secret part of the id that the client presented. It is
+	// not zero. The row has to have it, or to have had it before its last rename: if that
+	// was after Since and not after LastSeen, and no principal was replaced or removed by
+	// it or after it. So a write survives a parallel change of the id. A zero Since refuses
+	// every former digest.
 	Digest Digest
 	Since  time.Time
 	// SeenAfter and CreatedAfter are times after which the row has to have been seen and
@@ -28,8 +30,8 @@ type Write struct {
 	CreatedAfter time.Time
 	// Without is a prefix that no key of the row may have, or "".
 	Without string
-	// MaxValues is how many bytes the values may have afterwards. A row may have at
-	// most MaxKeys keys afterwards.
+	// MaxValues is how many bytes the values may have afterwards, at most the constant
+	// MaxValues. A row may have at most MaxKeys keys afterwards.
 	MaxValues int
 	// Set holds the keys to set. LastSeen and Expires replace the row's.
 	Set      map[string][]byte

@@ -188,7 +188,7 @@ func forgetPlans(t *testing.T, db *gorm.DB) {
 func wrongKeys(t *testing.T, b *testapp.Backend) []wrongType {
 	t.Helper()
 	return []wrongType{
-		{"sessions", needSession, func() func() { return replaceKeys(t, b, "s:") }},
+		{"sessions", needSession, func() func() { return replaceKeys(t, b, "s2:") }},
 		{"sessions of an owner", []string{"POST /login", "GET /devices"}, func() func() { return replaceKeys(t, b, "so:") }},
 		{"families", append([]string{"GET /devices", "GET /tokens"}, withReset(needFamily)...), func() func() { return replaceKeys(t, b, "t:") }},
 		{"members of a family", []string{"remembered", "refresh"}, func() func() { return replaceKeys(t, b, "e:") }},

@@ -93,6 +93,9 @@ func (s *Session) store(ctx context.Context) (Change, error) {
 			return Change{}, err
 		}
 	}
+	if err := s.lateUnread(); err != nil {
+		return Change{}, err
+	}
 	switch {
 	case s.exists && s.r != nil:
 		s.age()

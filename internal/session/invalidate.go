@@ -13,7 +13,7 @@ func (s *Session) end() error {
 		return err
 	}
 	if s.exists {
-		ctx, span := s.span(context.WithoutCancel(s.context())) // a logout survives a disconnect
+		ctx, span := s.span(context.WithoutCancel(s.context()))
 		defer span.End()
 		outcome, err := s.e.backend.end(ctx, s.clock(), s.row)
 		if err != nil {
@@ -25,7 +25,7 @@ func (s *Session) end() error {
 			return autherr.ErrConflict
 		}
 	}
-	s.clearing, s.superseded = s.presented, false
+	s.clearing, s.superseded, s.ended = s.presented, false, false
 	s.empty()
 	return nil
 }
@@ -37,8 +37,16 @@ func (s *Session) MayEnd() error {
 	return s.mayEnd()
 }
 
+// endable is writable for the end of the session or of a login, which survives a disconnect.
+func (s *Session) endable() error {
+	if *s.committed() {
+		return autherr.ErrCommitted
+	}
+	return s.loadIn(context.WithoutCancel(s.context()))
+}
+
 func (s *Session) mayEnd() error {
-	if err := s.writable(); err != nil {
+	if err := s.endable(); err != nil {
 		return err
 	}
 	if s.superseded {

@@ -23,8 +23,11 @@ func (s *Session) load() error { return s.loadIn(s.context()) }
 // loadIn is load under a context that may be a span.
 func (s *Session) loadIn(ctx context.Context) error {
 	s.consulted = true
-	if s.loaded || s.fault != nil {
+	switch {
+	case s.loaded || s.fault != nil:
 		return s.fault
+	case len(s.unread) > 0:
+		return s.loadUnread(ctx)
 	}
 	name := s.r.Jar.Session()
 	cookie, ok := s.r.Jar.Get(s.r.HTTP.Header, name)
@@ -37,7 +40,7 @@ func (s *Session) loadIn(ctx context.Context) error {
 		return err
 	}
 	s.takeCarried()
-	return s.replay()
+	return nil
 }
 
 // loadCookie loads the session that a cookie's value opens.
@@ -114,10 +117,13 @@ func (s *Session) loadTwins(ctx context.Context, cookies []string) error {
 	return s.fault
 }
 
-// supersede records that the id of a row was replaced, if that was moments ago or since a value
-// was put.
+// supersede records that the id of a row was replaced, if that was moments ago: before now, or
+// before the first value was put.
 func (s *Session) supersede(row *stores.Session, now time.Time) {
-	recent := now.Sub(row.Renamed).Abs() < SupersededFor || len(s.unread) > 0 && row.Renamed.After(s.read)
+	recent := now.Sub(row.Renamed).Abs() < SupersededFor
+	if len(s.unread) > 0 {
+		recent = s.read.Sub(row.Renamed) < SupersededFor
+	}
 	if s.e.expired(row, beganOf(row), now) || !recent {
 		return
 	}

@@ -119,6 +119,9 @@ func (s *Session) LogIn(guard string, l Login) error {
 	if before, ok := s.who.of(guard); ok && before.UserID != l.UserID {
 		s.replace()
 	}
+	if s.lateUnread() != nil {
+		s.forgetValues() // they were put into a session that may have been another user's
+	}
 	s.setWho(who)
 	s.renew()
 	s.made = s.made.with(guard, l)
@@ -202,7 +205,7 @@ func (s *Session) InvalidateStale(ctx context.Context, guard string) error {
 func (s *Session) drop(ctx context.Context, guard string, stale bool) error {
 	s.lock()
 	defer s.mu.Unlock()
-	if err := s.writable(); err != nil {
+	if err := s.endable(); err != nil {
 		return err
 	}
 	others := s.e.living(s.who.without(guard))

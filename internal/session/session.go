@@ -71,7 +71,11 @@ type state struct {
 	row   stores.Session // as loaded, without the values of a user who was replaced since
 	read  time.Time      // when the row was loaded, or the first of unread was put
 
-	unread map[string][]byte // values that were put without loading the session
+	unread   map[string][]byte // values that were put without loading the session
+	unreadID ID                // of the session then
+	// ended says that the session was deleted since the first of unread was put, or shortly before.
+	// It cannot be changed by this request, except by a login.
+	ended bool
 
 	set     map[string][]byte // changes since loading
 	removed map[string]bool

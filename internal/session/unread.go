@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"maps"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/stores"
@@ -9,20 +10,28 @@ import (
 
 // A request that only puts values need not know what its session holds. Where a store can write a
 // session unread, the values wait for the commit, which checks the id and stores them in one round
-// trip. Everything else that the request asks of the session loads it first, and then the values
-// are put as if it had been loaded when they were.
+// trip. Everything else that the request asks of the session loads it first, and then puts the
+// values. In both cases the request ends as if it had loaded the session when it put the first
+// value. Only if the id has been replaced since, it may get a conflict in place of success.
 
 // maxUnread is how many bytes of keys and values wait at most. Larger values load the session, so
 // that Put itself says if they do not fit.
 const maxUnread = 4096
 
+// A store knows longer that a session was deleted than write believes that it does.
+const _ = uint64(stores.DeletedFor - SupersededFor)
+
 // putUnread sets a key of a session that was not loaded, if that is possible.
 func (s *Session) putUnread(key string, data []byte) bool {
-	switch {
-	case s.loaded || s.fault != nil || *s.committed():
+	if s.loaded || s.fault != nil || *s.committed() {
 		return false
-	case s.unread == nil && !s.writableUnread():
-		return false
+	}
+	id := s.unreadID
+	if s.unread == nil {
+		var ok bool
+		if id, ok = s.writableID(); !ok {
+			return false
+		}
 	}
 	size := len(key) + len(data)
 	for other, value := range s.unread {
@@ -34,7 +43,7 @@ func (s *Session) putUnread(key string, data []byte) bool {
 		return false
 	}
 	if s.unread == nil {
-		s.unread, s.read = make(map[string][]byte, 1), s.clock()
+		s.unread, s.unreadID, s.read = make(map[string][]byte, 1), id, s.clock()
 	}
 	s.consulted = true
 	s.unread[key] = data
@@ -42,22 +51,18 @@ func (s *Session) putUnread(key string, data []byte) bool {
 	return true
 }
 
-// writableUnread reports whether the request's session can be written unread. It cannot where
-// several guards keep logins: a value then belongs to those who are logged in.
-func (s *Session) writableUnread() bool {
-	if s.e.writer == nil || len(s.e.cfg.Realms) > 1 || s.r == nil || s.r.Upgrades() {
-		return false
+// writableID returns the id that the request's only session cookie contains, if the session can be
+// written unread. It cannot where several guards keep logins: a value then belongs to those who are
+// logged in.
+func (s *Session) writableID() (id ID, ok bool) {
+	if s.e.writer == nil || len(s.e.cfg.Realms) > 1 || s.r == nil {
+		return ID{}, false
 	}
-	if _, carried := s.r.Jar.Get(s.r.HTTP.Header, s.e.flashCookie); carried {
-		return false
+	jar, header := &s.r.Jar, s.r.HTTP.Header
+	if _, carried := jar.Get(header, s.e.flashCookie); carried {
+		return ID{}, false
 	}
-	_, ok := s.presentedID()
-	return ok
-}
-
-// presentedID returns the id that the request's only session cookie contains.
-func (s *Session) presentedID() (ID, bool) {
-	cookie, ok := s.r.Jar.Get(s.r.HTTP.Header, s.r.Jar.Session())
+	cookie, ok := jar.Get(header, jar.Session())
 	if !ok {
 		return ID{}, false
 	}
@@ -83,36 +88,67 @@ func (s *Session) replay() error {
 // storeUnread stores the values that wait. It reports false if the session had to be loaded for
 // that, which it then is.
 func (s *Session) storeUnread(ctx context.Context) (done bool, err error) {
-	id, ok := s.presentedID()
-	if !ok {
-		return false, s.load() // the request's headers were changed since
-	}
-	ctx, span := s.span(ctx)
-	defer span.End()
 	now := s.clock()
-	// The id is checked as it was when the first value was put, like that of a session that was
-	// loaded then. SupersededFor is as for the changes of a guest in delta.
-	held := now.Sub(s.read)
 	w := stores.Write{
-		Digest: id.Digest, SeenAfter: now.Add(-s.e.cfg.IdleTimeout), CreatedAfter: now.Add(-s.e.cfg.AbsoluteTimeout),
+		Digest: s.unreadID.Digest, SeenAfter: now.Add(-s.e.cfg.IdleTimeout), CreatedAfter: now.Add(-s.e.cfg.AbsoluteTimeout),
 		Without: flashPrefix, MaxValues: s.e.backend.room(),
 		Set: s.unread, LastSeen: now, Expires: s.expiry(now),
 	}
-	if held <= SupersededFor {
+	if now.Sub(s.read) <= SupersededFor { // as for the changes of a guest in delta
 		w.Since = s.read
 	}
-	got, err := s.e.writer.Write(ctx, id.Row, w)
+	done, err = s.write(ctx, w)
 	switch {
 	case err != nil:
 		return false, storeError("store session", err)
-	case got.Done:
+	case done:
 		s.unread = nil
 		return true, nil
-	case got.Deleted, !got.Found && held > SupersededFor:
-		// The session ended while this request ran, or it may have: the store does not know any more.
-		return false, autherr.ErrSessionEnded
 	}
-	s.loaded, s.presented = true, true
-	s.opened(&got.Session, nil, stateOf(&got.Session, got.Found, id), now)
 	return false, s.replay()
+}
+
+// loadUnread loads the session in which values wait to be put.
+func (s *Session) loadUnread(ctx context.Context) error {
+	// The Write is never done, because no row has the zero digest. Unlike Load, it tells a session that
+	// was deleted from one that never existed.
+	if _, err := s.write(ctx, stores.Write{}); err != nil {
+		s.fail(autherr.Unavailable("load session", err))
+		return s.fault
+	}
+	return s.replay()
+}
+
+// lateUnread returns an error if the session that values were put into has ended or has another id
+// by now. Then nothing that the request did to the session is done, unless it logs in.
+func (s *Session) lateUnread() error {
+	switch {
+	case s.unreadID.Row == "" || len(s.made) > 0:
+		return nil
+	case s.superseded:
+		return autherr.ErrConflict
+	case s.ended:
+		return autherr.ErrSessionEnded
+	}
+	return nil
+}
+
+// write makes a Write. It loads the session if the Write is not done.
+func (s *Session) write(ctx context.Context, w stores.Write) (done bool, err error) {
+	ctx, span := s.span(ctx)
+	defer span.End()
+	got, err := s.e.writer.Write(ctx, s.unreadID.Row, w)
+	if err != nil || got.Done {
+		return got.Done, err
+	}
+	now, put := s.clock(), s.read
+	s.loaded, s.presented = true, true
+	// After that time the store may not know any more that the session was deleted.
+	s.ended = got.Deleted || !got.Found && now.Sub(put) > SupersededFor
+	s.opened(&got.Session, nil, stateOf(&got.Session, got.Found, s.unreadID), now)
+	if got.Session.LastSeen.After(put) {
+		// What a parallel request flashed since is not for this request.
+		maps.DeleteFunc(s.flashed, func(key string, _ bool) bool { return s.unread[key] == nil })
+	}
+	return false, nil
 }

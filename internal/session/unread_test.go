@@ -20,6 +20,8 @@ type countedSessions struct {
 	stores.Sessions
 	calls []string
 	fault error
+	// forgets is called before an answer that a row does not exist.
+	forgets func()
 }
 
 func (c *countedSessions) called(name string) { c.calls = append(c.calls, name) }
@@ -44,7 +46,12 @@ func (c *countedSessions) Write(ctx context.Context, row string, w stores.Write)
 	if c.fault != nil {
 		return stores.Written{}, c.fault
 	}
-	return c.Sessions.(stores.SessionWriter).Write(ctx, row, w)
+	got, err := c.Sessions.(stores.SessionWriter).Write(ctx, row, w)
+	if c.forgets != nil && !got.Done && !got.Found {
+		c.forgets()
+		got.Deleted = false
+	}
+	return got, err
 }
 
 // unreadApp returns an application with one guard on a store that writes sessions unread.
@@ -66,7 +73,7 @@ func TestUnreadAgainstLoaded(t *testing.T) {
 	b, counted := unreadApp(t)
 	for _, user := range []string{"", "1"} {
 		for _, first := range transitions {
-			for _, held := range []time.Duration{0, session.SupersededFor + time.Second} {
+			for _, held := range []time.Duration{2 * time.Millisecond, session.SupersededFor + time.Second} {
 				t.Run(fmt.Sprintf("user %q, %s, held for %v", user, first.name, held), func(t *testing.T) {
 					b.t = t
 					var results [2]string
@@ -95,7 +102,7 @@ func TestUnreadAgainstLoaded(t *testing.T) {
 						after[i] = b.who()
 						results[i] += fmt.Sprint(", late: ", b.visit().s.Has("late"))
 					}
-					conflict := (held > 0 || first.name == "login of 2") && results[1] == "ok, 409, late: false"
+					conflict := (held > session.SupersededFor || first.name == "login of 2") && results[1] == "ok, 409, late: false"
 					if after[0] != after[1] || results[0] != results[1] && !conflict {
 						t.Errorf("unread: %s, %s\nloaded: %s, %s", results[1], after[1], results[0], after[0])
 					}
@@ -124,16 +131,33 @@ func TestUnread(t *testing.T) {
 				err = errors.New("the session does not have what was put")
 			}
 			return err
-		}, nil, "load update", 1},
+		}, nil, "write update", 1},
 		{"then this request's own", 0, func(v *visit) error {
 			err := errors.Join(v.s.Now("new", 3), v.s.Put("new", 1), v.s.Now("new", 2))
 			if v.s.Get("new") != 2 {
 				err = errors.New("a value of Now is hidden")
 			}
 			return err
+		}, nil, "write update", 1},
+		{"after this request's own", 0, func(v *visit) error {
+			err := errors.Join(v.s.Now("new", 3), v.s.Put("new", 1))
+			if v.s.Get("new") != 1 {
+				err = errors.New("a value of Now hides what was put later")
+			}
+			return err
+		}, nil, "write update", 1},
+		{"same key often", 0, func(v *visit) (err error) {
+			for range 4 {
+				err = errors.Join(err, v.s.Put("new", strings.Repeat("x", 3000)))
+			}
+			return err
+		}, nil, "write", strings.Repeat("x", 3000)},
+		{"with flash in a cookie", 0, func(v *visit) error {
+			v.r.HTTP.Header.Set("Cookie", v.r.HTTP.Header.Get("Cookie")+"; "+v.b.app.cookie.Name+"_flash=x")
+			return v.s.Put("new", 1)
 		}, nil, "load update", 1},
-		{"then removed", 0, func(v *visit) error { return errors.Join(v.s.Put("new", 1), v.s.Forget("new")) }, nil, "load", nil},
-		{"then a new id", 0, func(v *visit) error { return errors.Join(v.s.Put("new", 1), v.s.Regenerate()) }, nil, "load update", 1},
+		{"then removed", 0, func(v *visit) error { return errors.Join(v.s.Put("new", 1), v.s.Forget("new")) }, nil, "write", nil},
+		{"then a new id", 0, func(v *visit) error { return errors.Join(v.s.Put("new", 1), v.s.Regenerate()) }, nil, "write update", 1},
 		{"idle", time.Hour, put("new", 1), nil, "write create", 1},
 		{"large", 0, put("new", strings.Repeat("x", 5000)), nil, "load update", strings.Repeat("x", 5000)},
 		{"too large", 0, put("new", strings.Repeat("x", stores.MaxValues)), autherr.ErrInvalidInput, "load", nil},
@@ -143,7 +167,7 @@ func TestUnread(t *testing.T) {
 				err = errors.Join(err, v.s.Put(fmt.Sprint("new", i), strings.Repeat("x", 100)))
 			}
 			return errors.Join(err, v.s.Put("new", 1))
-		}, nil, "load update", 1},
+		}, nil, "write update", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, counted := unreadApp(t)
@@ -295,5 +319,129 @@ func TestUnreadOfGuards(t *testing.T) {
 	}
 	if b.visit().s.Has("new") {
 		t.Error("a value outlived one of those it belongs to")
+	}
+}
+
+// TestUnreadStates puts values in states of a request in which they may not be put, or are not
+// waiting any more.
+func TestUnreadStates(t *testing.T) {
+	b, _ := unreadApp(t)
+	b.start("1", "")
+	v := b.unread()
+	failed := errors.New("failed")
+	if v.s.Fail(failed); !errors.Is(v.s.Put("new", 1), failed) {
+		t.Error("Put succeeds in a session that failed")
+	}
+
+	v = b.unread()
+	err := v.s.Put("new", 1)
+	if change, failed := v.s.Commit(t.Context()); errors.Join(err, failed) != nil || !change.Consulted {
+		t.Errorf("error %v, the response depends on the session: %v", failed, change.Consulted)
+	}
+	if err := v.s.Put("new", 2); !errors.Is(err, autherr.ErrCommitted) {
+		t.Errorf("Put after the commit: %v", err)
+	}
+
+	v = b.unread()
+	if err := errors.Join(v.s.Put("newer", 1), v.s.Forget("newer")); err != nil || v.s.Pending() {
+		t.Errorf("error %v, a value that was removed waits: %v", err, v.s.Pending())
+	}
+
+	for after, needed := range map[time.Duration]bool{0: false, time.Hour: true} {
+		b.at(after)
+		v = b.unread()
+		if err := v.s.Put("new", 1); err != nil || v.s.NeedsCookie() != needed {
+			t.Errorf("after %v: error %v, a new id is needed: %v", after, err, !needed)
+		}
+	}
+}
+
+// TestUnreadFirstPut changes the id between two values of a request: the first counts.
+func TestUnreadFirstPut(t *testing.T) {
+	b, _ := unreadApp(t)
+	b.start("1", "")
+	late, other := b.unread(), b.visit()
+	err := late.s.Put("first", 1)
+	b.at(time.Millisecond)
+	err = errors.Join(err, other.s.Regenerate(), other.commit())
+	b.at(2 * time.Millisecond)
+	if err := errors.Join(err, late.s.Put("second", 1), late.commit()); err != nil || len(b.visit().s.All()) != 3 {
+		t.Errorf("error %v, the session has %v", err, b.visit().s.All())
+	}
+}
+
+// TestUnreadNewSession puts a value with an id that opens nothing: the value gets a session.
+func TestUnreadNewSession(t *testing.T) {
+	for name, id := range map[string]func(b *browser) string{
+		"never existed": func(*browser) string { return strings.Repeat("A", 64) },
+		"replaced long ago": func(b *browser) string {
+			b.start("1", "")
+			old, v := b.cookie, b.visit()
+			if err := errors.Join(v.s.Regenerate(), v.commit()); err != nil {
+				t.Fatal(err)
+			}
+			return old
+		},
+	} {
+		b, counted := unreadApp(t)
+		b.cookie = id(b)
+		before := b.cookie
+		b.at(session.SupersededFor)
+		v := b.unread()
+		counted.calls = nil
+		err := errors.Join(v.s.Put("new", 1), v.commit())
+		if got := strings.Join(counted.calls, " "); err != nil || got != "write create" || b.cookie == before {
+			t.Errorf("%s: error %v after %q", name, err, got)
+		}
+	}
+}
+
+// TestUnreadRoom leaves room in a session for parallel requests.
+func TestUnreadRoom(t *testing.T) {
+	b, _ := unreadApp(t)
+	v := b.visit()
+	if err := errors.Join(v.s.Put("large", strings.Repeat("x", stores.MaxValues-18*1024)), v.commit()); err != nil {
+		t.Fatal(err)
+	}
+	v = b.unread()
+	if err := errors.Join(v.s.Put("new", strings.Repeat("x", 4000)), v.commit()); !errors.Is(err, autherr.ErrInvalidInput) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestUnreadKeepFlash keeps what was flashed to a request that only puts a value.
+func TestUnreadKeepFlash(t *testing.T) {
+	b, _ := unreadApp(t)
+	b.start("", "")
+	v := b.visit()
+	err := errors.Join(v.s.Flash("message", "saved"), v.commit())
+	v = b.unread()
+	err = errors.Join(err, v.s.Put("new", 1))
+	v.s.KeepFlash()
+	if err := errors.Join(err, v.commit()); err != nil || !b.visit().s.Has("message") {
+		t.Errorf("error %v, the next request has %v", err, b.visit().s.All())
+	}
+}
+
+// TestUnreadInvalidated ends a session in which a value waits, and which has ended already.
+func TestUnreadInvalidated(t *testing.T) {
+	b, _ := unreadApp(t)
+	for _, again := range []bool{false, true} {
+		b.start("1", "")
+		v, other := b.unread(), b.visit()
+		before := b.cookie
+		err := errors.Join(v.s.Put("new", 1), other.s.Invalidate(), other.commit())
+		b.cookie = before
+		err = errors.Join(err, v.s.Invalidate())
+		if again {
+			err = errors.Join(err, v.s.Put("newer", 1))
+		}
+		if err := errors.Join(err, v.commit()); err != nil || (b.cookie == "") == again || b.cookie == before {
+			t.Errorf("error %v, the client has a session: %v", err, b.cookie != "")
+		}
+		if all := b.visit().s.All(); all["new"] != nil || (all["newer"] != nil) != again {
+			t.Errorf("the session has %v", all)
+		}
+		b.cookie = ""
 	}
 }

@@ -86,7 +86,7 @@ func (b *Backend) Overwrite(t testing.TB, payload []byte) {
 		})
 		n, err = int(result.RowsAffected), result.Error
 	case b.Redis != nil:
-		for _, key := range testservers.RedisKeys(t, b.Redis, b.Prefix+"s:") {
+		for _, key := range testservers.RedisKeys(t, b.Redis, b.Prefix+"s2:") {
 			made, failed := b.Redis.HSet(context.Background(), key, "p", payload).Result()
 			if err = errors.Join(err, failed); made > 0 {
 				t.Fatal("rows have no field with principals")

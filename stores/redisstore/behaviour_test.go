@@ -130,15 +130,59 @@ func TestProlonged(t *testing.T) {
 		if err := set.Sessions.Create(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
-		for range 3 {
+		for i := range 6 {
 			s.Expires = s.Expires.Add(23 * time.Hour)
-			if got, err := set.Sessions.Update(t.Context(), row, stores.Delta{Expires: s.Expires}); err != nil || got != stores.Updated {
-				t.Fatalf("Update: %v, error %v", got, err)
+			written := stores.Written{}
+			if i >= 3 {
+				w := stores.Write{Digest: s.Digest, MaxValues: stores.MaxValues, LastSeen: present(), Expires: s.Expires}
+				var err error
+				if written, err = set.Sessions.(stores.SessionWriter).Write(t.Context(), row, w); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// A Write does not prolong the entry in the index, but leaves that to an Update.
+			if !written.Done {
+				got, err := set.Sessions.Update(t.Context(), row, stores.Delta{Expires: s.Expires})
+				if err != nil || got != stores.Updated {
+					t.Fatalf("Update: %v, error %v", got, err)
+				}
 			}
 			for _, key := range keysOf(t, client, prefix) {
 				if left := client.PTTL(t.Context(), key).Val(); left < time.Until(s.Expires) {
 					t.Errorf("%s lives for %v, the session for %v", key, left, time.Until(s.Expires))
 				}
+			}
+		}
+	})
+}
+
+// TestMarks deletes sessions in every way. Each leaves a mark that expires, what does not exist none.
+func TestMarks(t *testing.T) {
+	onServers(t, func(t *testing.T, client redis.UniversalClient) {
+		for name, end := range map[string]func(stores.SessionLimit) error{
+			"Delete": func(s stores.SessionLimit) error { _, err := s.(stores.Sessions).Delete(t.Context(), row); return err },
+			"DeleteSessionsOf": func(s stores.SessionLimit) error {
+				_, err := s.DeleteSessionsOf(t.Context(), "ann", "")
+				return err
+			},
+			"the limit": func(s stores.SessionLimit) error {
+				other := newSession()
+				other.Row, other.LastSeen = second, other.LastSeen.Add(time.Minute)
+				_, err := s.CreateLimited(t.Context(), other, 1)
+				return err
+			},
+		} {
+			set, prefix := fresh(t, client)
+			mark := prefix + "sd:{" + row + "}"
+			if _, err := set.Sessions.Delete(t.Context(), row); err != nil || client.Exists(t.Context(), mark).Val() != 0 {
+				t.Errorf("%s: what does not exist is marked, error %v", name, err)
+			}
+			if err := errors.Join(set.Sessions.Create(t.Context(), newSession()), end(set.Sessions.(stores.SessionLimit))); err != nil {
+				t.Fatal(err)
+			}
+			left := client.PTTL(t.Context(), mark).Val()
+			if left <= stores.DeletedFor/2 || left > stores.DeletedFor {
+				t.Errorf("%s: the mark expires in %v", name, left)
 			}
 		}
 	})
@@ -173,7 +217,7 @@ func TestSize(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, _, err := set.Sessions.Load(t.Context(), row)
-		field, _ := client.HGet(t.Context(), prefix+"s:{"+row+"}", "m").Bytes()
+		field, _ := client.HGet(t.Context(), prefix+"s2:{"+row+"}", "m").Bytes()
 		size := int(binary.BigEndian.Uint32(field[64:]))
 		if err != nil || size != max(got.Values.Size()-1, 0) {
 			t.Fatalf("counted %d bytes, there are %d, error %v", size, got.Values.Size(), err)

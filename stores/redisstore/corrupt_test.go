@@ -48,7 +48,7 @@ func corrupted(t *testing.T, client redis.UniversalClient, spoil func(key string
 	set, prefix := fresh(t, client)
 	_, err := set.Tokens.Create(t.Context(), newToken())
 	if err := errors.Join(err, set.Sessions.Create(t.Context(), newSession()),
-		spoil(prefix+"s:{"+row+"}"), spoil(prefix+"t:{"+family+"}")); err != nil {
+		spoil(prefix+"s2:{"+row+"}"), spoil(prefix+"t:{"+family+"}")); err != nil {
 		t.Fatal(err)
 	}
 	if _, found, err := set.Sessions.Load(t.Context(), row); found || !errors.Is(err, stores.ErrCorrupt) {

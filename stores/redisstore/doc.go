@@ -54,7 +54,7 @@
 // Each key expires with its record, five minutes late, so that clocks may differ by less
 // than that. Nothing has to be pruned.
 //
-//	ginauth:s:{row}     a session, a hash: keys as ":name", other fields without ":"
+//	ginauth:s2:{row}    a session, a hash: keys as ":name", other fields without ":"
 //	ginauth:sd:{row}    that a session was deleted less than stores.DeletedFor ago, a string
 //	ginauth:t:{family}  a family of tokens with its root, a hash
 //	ginauth:e:{family}  the members of the family by their expiry, a sorted set

@@ -19,9 +19,13 @@ func everyMethod(set stores.Set) map[string]func(ctx context.Context) error {
 	child := token
 	child.ID = second
 	return map[string]func(ctx context.Context) error{
-		"Load":             func(ctx context.Context) error { _, _, err := s.Load(ctx, row); return err },
-		"Create session":   func(ctx context.Context) error { return s.Create(ctx, session) },
-		"Update":           func(ctx context.Context) error { _, err := s.Update(ctx, row, stores.Delta{LastSeen: now}); return err },
+		"Load":           func(ctx context.Context) error { _, _, err := s.Load(ctx, row); return err },
+		"Create session": func(ctx context.Context) error { return s.Create(ctx, session) },
+		"Update":         func(ctx context.Context) error { _, err := s.Update(ctx, row, stores.Delta{LastSeen: now}); return err },
+		"Write": func(ctx context.Context) error {
+			_, err := s.(stores.SessionWriter).Write(ctx, row, stores.Write{Digest: session.Digest, MaxValues: stores.MaxValues})
+			return err
+		},
 		"Delete":           func(ctx context.Context) error { _, err := s.Delete(ctx, row); return err },
 		"SessionsOf":       func(ctx context.Context) error { _, err := index.SessionsOf(ctx, "ann", 1000); return err },
 		"DeleteSessionsOf": func(ctx context.Context) error { _, err := index.DeleteSessionsOf(ctx, "ann", ""); return err },
@@ -115,6 +119,13 @@ func TestLostAnswers(t *testing.T) { // R08
 	s := newSession()
 	s.Owners, s.Generation = nil, 7
 	losing("Create session", true, func() (any, error) { return true, set.Sessions.Create(ctx, s) })
+	write := stores.Write{
+		Digest: s.Digest, MaxValues: stores.MaxValues, Set: map[string][]byte{"a": []byte("1")}, LastSeen: now, Expires: s.Expires,
+	}
+	losing("Write", true, func() (any, error) {
+		got, err := set.Sessions.(stores.SessionWriter).Write(ctx, row, write)
+		return got.Done, err
+	})
 	rename := stores.Delta{Generation: 7, Rename: &stores.Rename{Old: s.Digest, New: stores.DigestOf([]byte("2")), At: now}}
 	losing("rename", stores.Updated, func() (any, error) { return set.Sessions.Update(ctx, row, rename) })
 	if got, err := set.Sessions.Update(ctx, row, rename); err != nil || got != stores.Stale {
@@ -145,6 +156,10 @@ func TestLostAnswers(t *testing.T) { // R08
 	}
 	losing("RevokeFamily", true, func() (any, error) { return set.Tokens.RevokeFamily(ctx, now, family) })
 	losing("Delete", false, func() (any, error) { return set.Sessions.Delete(ctx, row) })
+	losing("Write after it", true, func() (any, error) {
+		got, err := set.Sessions.(stores.SessionWriter).Write(ctx, row, write)
+		return got.Deleted, err
+	})
 }
 
 // TestLostSlots loses the answers to a Reserve and to a Refund. Neither may be sent again: a

@@ -66,8 +66,8 @@ const (
 type sessions struct{ *core }
 
 // rowKey returns the key of a row. Because of the braces, only the name of the row selects
-// its slot in a cluster.
-func (s *sessions) rowKey(row string) string { return s.prefix + "s:{" + row + "}" }
+// its slot in a cluster. Rows "s:" had another layout: they would be read with wrong owners.
+func (s *sessions) rowKey(row string) string { return s.prefix + "s2:{" + row + "}" }
 
 // deletedKey returns the key that says that a row was deleted lately.
 func (s *sessions) deletedKey(row string) string { return s.prefix + "sd:{" + row + "}" }

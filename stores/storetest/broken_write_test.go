@@ -12,7 +12,7 @@ import (
 // memWriter has stores.SessionWriter, apart from the rules that its fields break.
 type memWriter struct {
 	*memSessions
-	anyDigest, anyFormer, anyGeneration, anyKey, unmarked, apart bool
+	anyDigest, anyFormer, anyClock, anyGeneration, anyKey, unmarked, apart bool
 
 	mu      *sync.Mutex
 	former  map[string]formerDigest
@@ -88,7 +88,8 @@ func (s memWriter) opens(got stores.Session, w stores.Write) bool {
 	former, renamed := s.former[got.Row]
 	return s.anyDigest || got.Digest == w.Digest || renamed && former.digest == w.Digest &&
 		(s.anyGeneration || former.generation == got.Generation) &&
-		(s.anyFormer || !w.Since.IsZero() && got.Renamed.After(w.Since))
+		(s.anyFormer || !w.Since.IsZero() && got.Renamed.After(w.Since)) &&
+		(s.anyClock || !got.Renamed.After(w.LastSeen))
 }
 
 func (s memWriter) hasRoom(got stores.Session, w stores.Write, d stores.Delta) bool {
@@ -97,7 +98,7 @@ func (s memWriter) hasRoom(got stores.Session, w stores.Write, d stores.Delta) b
 			return s.anyKey
 		}
 	}
-	if got.Values.SizeWith(d) > w.MaxValues {
+	if got.Values.SizeWith(d) > min(w.MaxValues, stores.MaxValues) {
 		return false
 	}
 	return got.Values.With(d).Len() <= stores.MaxKeys

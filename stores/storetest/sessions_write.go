@@ -12,7 +12,7 @@ import (
 var sessionWrites = []rule[sessions]{
 	{"write", "Write sets its keys, LastSeen and Expires, and keeps everything else.", sessionWrite},
 	{"write-refused", "A Write whose conditions the row does not meet changes nothing and returns the row.", sessionWriteRefused},
-	{"write-former", "A Write with the digest before the last rename is done only if that was after Since, in the same generation.", sessionWriteFormer},
+	{"write-former", "A Write with the digest before the last rename is done only if that was between Since and LastSeen, in the same generation.", sessionWriteFormer},
 	{"write-full", "A Write after which the row would have too many keys or bytes changes nothing and returns the row.", sessionWriteFull},
 	{"write-gone", "A Write of a row that does not exist creates nothing, and says whether the row was deleted.", sessionWriteGone},
 	{"race-write", "Parallel Writes and deltas are all kept also if one of them logs in and changes the digest.", sessionRaceWrite},
@@ -94,6 +94,7 @@ func sessionWriteRefused(s sessions) {
 		change(&w)
 		s.refusesWrite(name, row, w)
 	}
+	s.refusesWrite("the zero Write", row, stores.Write{})
 	w := writeOf(row, "color", "blue")
 	w.Without = ""
 	s.writes(row.Row, w)
@@ -102,47 +103,46 @@ func sessionWriteRefused(s sessions) {
 func sessionWriteFormer(s sessions) {
 	s.writer()
 	row := newSession()
-	first, at := row.Digest, row.LastSeen.Add(time.Minute)
-	row.Digest = newDigest()
-	s.create(row)
-	s.refusesWrite("no former digest", row, former(writeOf(row), stores.Digest{}, at.Add(-time.Hour)))
-
-	rename := func(to stores.Digest, principals *stores.Principals) {
-		s.updates(row.Row, stores.Delta{
-			Generation: row.Generation, Principals: principals, Rename: &stores.Rename{Old: row.Digest, New: to, At: at},
-		}, stores.Updated)
-		row = s.load(row.Row)
-	}
-	former1 := row.Digest
-	rename(first, &stores.Principals{Data: "one", Owners: []string{"u1"}})
-	s.refusesWrite("renamed at Since", row, former(writeOf(row, "a", "1"), former1, at))
-	s.refusesWrite("no Since", row, former(writeOf(row, "a", "1"), former1, time.Time{}))
+	own, first, second, at := row.Digest, newDigest(), newDigest(), row.LastSeen.Add(time.Minute)
 	since := at.Add(-time.Microsecond)
-	s.writes(row.Row, former(writeOf(row, "a", "1"), former1, since))
-	s.valuesAre(row.Row, set("color", "red", "a", "1"))
-	row = s.load(row.Row)
+	write := func(d stores.Digest, since, seen time.Time) stores.Write {
+		w := writeOf(row, "a", since.String())
+		w.Digest, w.Since, w.LastSeen = d, since, seen
+		return w
+	}
+	s.create(row)
+	s.refusesWrite("no former digest", row, write(stores.Digest{}, at.Add(-time.Hour), at))
 
-	rename(newDigest(), nil)
-	s.refusesWrite("the digest before the former", row, former(writeOf(row, "a", "2"), former1, since))
-	s.writes(row.Row, former(writeOf(row, "a", "3"), first, since))
-	row = s.load(row.Row)
+	row = s.renamed(row, first, at, &stores.Principals{Data: "one", Owners: []string{"u1"}})
+	s.refusesWrite("renamed at Since", row, write(own, at, at))
+	s.refusesWrite("no Since", row, write(own, time.Time{}, at))
+	s.refusesWrite("renamed after LastSeen", row, write(own, since, since))
+	s.writes(row.Row, write(own, since, at))
+	s.valuesAre(row.Row, set("color", "red", "a", since.String()))
+	// What gives the row no other digest changes nothing in that.
+	row = s.renamed(row, first, at, &stores.Principals{Data: "same", Owners: []string{"u1"}})
+	s.writes(row.Row, write(own, since, at))
+
+	row = s.renamed(row, second, at, nil)
+	s.refusesWrite("the digest before the former", row, write(own, since, at))
+	s.writes(row.Row, write(first, since, at))
 
 	// Principals that are replaced, in the row's rename or after it, end what a former digest opens.
-	second := row.Digest
-	s.updates(row.Row, stores.Delta{
-		Generation: row.Generation, Rename: &stores.Rename{Old: second, New: second, At: at},
-		Principals: &stores.Principals{Generation: row.Generation + 1},
-	}, stores.Updated)
-	row = s.load(row.Row)
-	s.refusesWrite("a principal was removed since", row, former(writeOf(row, "a", "4"), first, since))
-	rename(newDigest(), &stores.Principals{Data: "two", Owners: []string{"u2"}, Generation: row.Generation + 1})
-	s.refusesWrite("another principal's", row, former(writeOf(row, "a", "5"), second, since))
+	row = s.renamed(row, second, at, &stores.Principals{Generation: 1})
+	s.refusesWrite("a principal was removed since", row, write(first, since, at))
+	s.refusesWrite("the zero digest after that", row, write(stores.Digest{}, since, at))
+	row = s.renamed(row, newDigest(), at, &stores.Principals{Data: "two", Owners: []string{"u2"}, Generation: 2})
+	s.refusesWrite("another principal's", row, write(second, since, at))
 }
 
-// former returns a Write with another digest, and with when that has been the row's.
-func former(w stores.Write, d stores.Digest, since time.Time) stores.Write {
-	w.Digest, w.Since = d, since
-	return w
+// renamed gives a row another digest and returns it.
+func (s sessions) renamed(row stores.Session, to stores.Digest, at time.Time, p *stores.Principals) stores.Session {
+	s.Helper()
+	row = s.load(row.Row)
+	s.updates(row.Row, stores.Delta{
+		Generation: row.Generation, Principals: p, Rename: &stores.Rename{Old: row.Digest, New: to, At: at},
+	}, stores.Updated)
+	return s.load(row.Row)
 }
 
 func sessionWriteFull(s sessions) {
@@ -169,9 +169,19 @@ func sessionWriteFull(s sessions) {
 	s.refusesWrite("too many keys", many, writeOf(many, "a", "", "b", ""))
 	s.writes(many.Row, writeOf(many, "a", ""))
 
+	few := newSession()
+	few.Values = stores.NewValues(set())
+	s.create(few)
+	w = writeOf(few)
+	w.Set = pairs
+	s.writes(few.Row, w) // all at once
+	s.valuesAre(few.Row, pairs)
+
 	large := newSession()
 	s.create(large)
-	s.refusesWrite("more than MaxValues", large, writeOf(large, "a", strings.Repeat("x", stores.MaxValues)))
+	w = writeOf(large, "a", strings.Repeat("x", stores.MaxValues))
+	w.MaxValues = 2 * stores.MaxValues
+	s.refusesWrite("more than MaxValues", large, w)
 }
 
 func sessionWriteGone(s sessions) {
@@ -189,7 +199,7 @@ func sessionWriteGone(s sessions) {
 	s.create(row)
 	s.delete(row.Row)
 	is("deleted", row.Row, writeOf(row, "a", "1"), true)
-	is("deleted, another digest", row.Row, former(writeOf(row, "a", "1"), newDigest(), time.Time{}), true)
+	is("deleted, the zero Write", row.Row, stores.Write{}, true)
 	for _, name := range hostileNames(row.Row) {
 		is(fmt.Sprintf("%.40q", name), name, writeOf(row, "a", "1"), false)
 	}

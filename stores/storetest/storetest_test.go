@@ -45,6 +45,7 @@ var broken = []struct {
 	{"a Write opens every row", "write-refused", sessionsOf(func(s *memSessions) stores.Sessions { return writerOf(s, memWriter{anyDigest: true}) })},
 	{"a Write looks at no key", "write-refused", sessionsOf(func(s *memSessions) stores.Sessions { return writerOf(s, memWriter{anyKey: true}) })},
 	{"a former digest opens for ever", "write-former", sessionsOf(func(s *memSessions) stores.Sessions { return writerOf(s, memWriter{anyFormer: true}) })},
+	{"a fast clock keeps a former digest open", "write-former", sessionsOf(func(s *memSessions) stores.Sessions { return writerOf(s, memWriter{anyClock: true}) })},
 	{"a former digest opens the next user's row", "write-former", sessionsOf(func(s *memSessions) stores.Sessions { return writerOf(s, memWriter{anyGeneration: true}) })},
 	{"a deletion leaves no mark", "write-gone", sessionsOf(func(s *memSessions) stores.Sessions { return writerOf(s, memWriter{unmarked: true}) })},
 	{"a row is looked at, then written", "race-write-delete", sessionsOf(func(s *memSessions) stores.Sessions { return writerOf(s, memWriter{apart: true}) })},

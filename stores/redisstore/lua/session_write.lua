@@ -18,12 +18,14 @@ local digest, renamed, was_seen, _, listed, size, generation, previous, last = s
 local owners, created = string.sub(now, HEAD + 1), struct.unpack('>i8', made)
 local ours, since, seen_after, created_after, seen, expires, key_end, room = struct.unpack(HEAD_OF_CALL, ARGV[1])
 
--- A former digest opens the row to a request that began before it was replaced.
-local opens = digest == ours or (previous == ours and renamed > since)
+-- A former digest opens the row to a request that began before it was replaced. A rename in the
+-- future of the caller has the time of another clock, which says nothing.
+local opens = ours ~= NONE and (digest == ours or (previous == ours and renamed > since and renamed <= seen))
+if not opens or was_seen <= seen_after or created <= created_after or (owners ~= '' and expires > listed) then
+  return redis.call('HGETALL', row)
+end
 local fields = redis.call('HKEYS', row)
-local count = #fields - 3 + (#ARGV - FIRST + 1) / 2
-if not opens or was_seen <= seen_after or created <= created_after or count > MAX_KEYS or
-  (owners ~= '' and expires > listed) then
+if #fields - 3 + (#ARGV - FIRST + 1) / 2 > MAX_KEYS then
   return redis.call('HGETALL', row)
 end
 for _, field in ipairs(fields) do
