@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/sessioncodec"
@@ -26,6 +27,16 @@ func (s *Session) Flash(key string, value any) error {
 		return err
 	}
 	return s.flash(key, s.sealed(data))
+}
+
+// flashes reports whether this request flashed a key.
+func (s *Session) flashes() bool {
+	for key := range s.set {
+		if strings.HasPrefix(key, flashPrefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // flash sets a key to an encoded value and marks it as flashed.
