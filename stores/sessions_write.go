@@ -46,10 +46,11 @@ type Written struct {
 	// Session is the row as Load returns it, if it was Found.
 	Session Session
 	Found   bool
-	// Deleted says that there is no such row because it was deleted less than DeletedFor
-	// ago.
+	// Deleted says that there is no such row because it was deleted Ago, which the store
+	// measures by its own clock. It knows that for DeletedFor.
 	Deleted bool
+	Ago     time.Duration
 }
 
 // DeletedFor is how long a SessionWriter knows that a row was deleted.
-const DeletedFor = 15 * time.Second
+const DeletedFor = 10 * time.Minute

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"maps"
+	"time"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/stores"
@@ -18,8 +19,9 @@ import (
 // that Put itself says if they do not fit.
 const maxUnread = 4096
 
-// A store knows longer that a session was deleted than write believes that it does.
-const _ = uint64(stores.DeletedFor - SupersededFor)
+// deletedFor is how old a request can be that the store surely tells whether its session was
+// deleted since it began. The store may take some time to answer.
+const deletedFor = stores.DeletedFor - time.Minute
 
 // putUnread sets a key of a session that was not loaded, if that is possible.
 func (s *Session) putUnread(key string, data []byte) bool {
@@ -142,9 +144,11 @@ func (s *Session) write(ctx context.Context, w stores.Write) (done bool, err err
 		return got.Done, err
 	}
 	now, put := s.clock(), s.read
+	held := now.Sub(put)
 	s.loaded, s.presented = true, true
-	// After that time the store may not know any more that the session was deleted.
-	s.ended = got.Deleted || !got.Found && now.Sub(put) > SupersededFor
+	// Both times are differences, so that clocks may differ. The response that ended the session may
+	// still be on its way to the client.
+	s.ended = got.Deleted && got.Ago <= held+SupersededFor || !got.Found && held > deletedFor
 	s.opened(&got.Session, nil, stateOf(&got.Session, got.Found, s.unreadID), now)
 	if got.Session.LastSeen.After(put) {
 		// What a parallel request flashed since is not for this request.

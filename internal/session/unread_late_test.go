@@ -204,3 +204,48 @@ func TestUnreadDisconnected(t *testing.T) {
 		}
 	}
 }
+
+// TestUnreadEndedBefore puts a value into a session that is not there any more: the request gets 401
+// if the session ended while it ran, and else a new one.
+func TestUnreadEndedBefore(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		end       bool
+		ago, held time.Duration
+		ended     bool
+	}{
+		{"just now", true, 0, 0, true},
+		{"since", true, time.Minute, time.Minute, true},
+		{"before", true, 2 * session.SupersededFor, 0, false},
+		{"before a slow request", true, 5 * time.Minute, 4 * time.Minute, false},
+		{"never there", false, 0, 0, false},
+		{"never there, in a slow request", false, 0, 8 * time.Minute, false},
+		{"not known any more", false, 0, stores.DeletedFor, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, counted := unreadApp(t)
+			b.start("", "")
+			if !c.end {
+				cookie := b.cookie
+				b, counted = unreadApp(t) // another server
+				b.cookie = cookie
+			}
+			v := b.unread()
+			if err := v.s.Put("new", 1); err != nil {
+				t.Fatal(err)
+			}
+			if c.end {
+				if _, err := counted.Sessions.Delete(t.Context(), strings.Split(b.visit().s.ID(), ".")[0]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			counted.ago = c.ago
+			b.at(c.held)
+			before := b.cookie
+			err := v.commit()
+			if c.ended != errors.Is(err, autherr.ErrSessionEnded) || c.ended != (b.cookie == before) || !c.ended && err != nil {
+				t.Errorf("error %v, a new session: %v; want 401: %v", err, b.cookie != before, c.ended)
+			}
+		})
+	}
+}

@@ -22,6 +22,7 @@ type countedSessions struct {
 	fault error
 	// forgets is called before an answer that a row does not exist.
 	forgets func()
+	ago     time.Duration // since what was deleted just now
 }
 
 func (c *countedSessions) called(name string) { c.calls = append(c.calls, name) }
@@ -51,6 +52,7 @@ func (c *countedSessions) Write(ctx context.Context, row string, w stores.Write)
 		c.forgets()
 		got.Deleted = false
 	}
+	got.Ago += c.ago
 	return got, err
 }
 

@@ -22,7 +22,7 @@ func Linear(t *testing.T, n int, setup func(n int) (run func())) {
 		t.Skip("the race detector has work of its own, which grows faster")
 	}
 	var ratio float64
-	for range 5 {
+	for range 15 {
 		small, large := fastest(n, setup), fastest(growth*n, setup)
 		if ratio = float64(large) / float64(max(small, 1)); ratio < growthLimit {
 			return

@@ -55,7 +55,7 @@
 // than that. Nothing has to be pruned.
 //
 //	ginauth:s2:{row}    a session, a hash: keys as ":name", other fields without ":"
-//	ginauth:sd:{row}    that a session was deleted less than stores.DeletedFor ago, a string
+//	ginauth:sd:{row}    that a session was deleted less than ten minutes ago, a string
 //	ginauth:t:{family}  a family of tokens with its root, a hash
 //	ginauth:e:{family}  the members of the family by their expiry, a sorted set
 //	ginauth:so:…        the sessions of an owner by their expiry, a sorted set

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/ginauth/ginauth/stores"
 )
@@ -13,7 +14,8 @@ import (
 //go:embed lua/session_write.lua
 var sessionWrite string
 
-var writeSession = newScript(fmt.Sprintf("local MAX_KEYS = %d\n%s%s", stores.MaxKeys, sessionRow, sessionWrite))
+var writeSession = newScript(fmt.Sprintf("local MAX_KEYS, DELETED_FOR = %d, %d\n%s%s",
+	stores.MaxKeys, stores.DeletedFor.Milliseconds(), sessionRow, sessionWrite))
 
 // Write implements stores.SessionWriter. It also returns the row in place of writing it if the row
 // has to be listed in the indexes of its owners first, which it has to about once a day.
@@ -28,7 +30,10 @@ func (s *sessions) Write(ctx context.Context, row string, w stores.Write) (store
 	}
 	switch got := got.(type) {
 	case int64:
-		return stores.Written{Done: got == 1, Deleted: got == 0}, nil
+		if got > 0 {
+			return stores.Written{Done: true}, nil
+		}
+		return stores.Written{Deleted: true, Ago: time.Duration(-got) * time.Millisecond}, nil
 	case []any:
 		if len(got) == 0 {
 			return stores.Written{}, nil

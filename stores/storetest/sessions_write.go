@@ -199,6 +199,9 @@ func sessionWriteGone(s sessions) {
 	s.create(row)
 	s.delete(row.Row)
 	is("deleted", row.Row, writeOf(row, "a", "1"), true)
+	if got, _ := s.writer().Write(s.Context(), row.Row, writeOf(row, "a", "1")); got.Ago < 0 || got.Ago > stores.DeletedFor/2 {
+		s.Errorf("the row was deleted %v ago", got.Ago)
+	}
 	is("deleted, the zero Write", row.Row, stores.Write{}, true)
 	for _, name := range hostileNames(row.Row) {
 		is(fmt.Sprintf("%.40q", name), name, writeOf(row, "a", "1"), false)

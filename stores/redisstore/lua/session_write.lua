@@ -3,13 +3,17 @@
 -- ARGV: 1 the digest; since when a former digest counts; after when the session has to have been
 -- seen and created; when it is seen now, and when it and its key expire; and how many bytes the
 -- values may have; 2 the beginning that no field may have, or ''; from 3 on keys and values.
--- Returns 1 if the keys are set, 0 if the row was deleted lately, or the fields of the row.
+-- Returns 1 if the keys are set; the fields of the row; or if the row was deleted lately, how long
+-- ago in milliseconds, below zero.
 local HEAD_OF_CALL, FIRST = '>c32i8i8i8i8i8i8I4', 3
 
 local row = KEYS[1]
 local now, made = unpack(redis.call('HMGET', row, 'm', 'f'))
-if not now and redis.call('EXISTS', KEYS[2]) == 1 then
-  return 0
+if not now then
+  local left = redis.call('PTTL', KEYS[2])
+  if left >= 0 then
+    return math.min(left - DELETED_FOR, 0)
+  end
 end
 if not now or #now < HEAD or not made or #made < 8 then
   return redis.call('HGETALL', row) -- gone, or corrupt
