@@ -9,9 +9,9 @@ import (
 	"github.com/ginauth/ginauth/internal/dispatch"
 )
 
-// On adds a listener for events of type E, of all for events.Event. Listeners run one after the other, in the order of the
-// events, on a goroutine of the manager: a slow or panicking one delays no request. If the queue is full (Config.EventQueue)
-// an event is dropped for listeners, counted and logged. It panics if listener is nil, and is safe for concurrent use.
+// On adds a listener for events of type E. If E is events.Event, it gets all events. Listeners run one after the other on a
+// goroutine of the manager, so that a slow or panicking listener delays no request. If the queue (Config.EventQueue) is full,
+// the event is dropped, counted and logged. On panics if listener is nil. It is safe for concurrent use.
 func On[E events.Event](m *Manager, listener func(ctx context.Context, e E)) {
 	if listener == nil {
 		panic("ginauth: On: listener is nil")
@@ -23,7 +23,7 @@ func On[E events.Event](m *Manager, listener func(ctx context.Context, e E)) {
 	})
 }
 
-// Dispatch hands an event, which may be the application's own, to the audit sink, in line, and to listeners, later.
+// Dispatch gives an event, which may be the application's own, to the audit sink and queues it for the listeners.
 func (m *Manager) Dispatch(ctx context.Context, e events.Event) { m.env.Dispatch(ctx, e) }
 
 // DroppedEvents returns how many events the listeners missed because the queue was full.

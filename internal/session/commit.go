@@ -282,10 +282,9 @@ func (s *Session) delta() stores.Delta {
 		// a replaced id must not rename the session of a later login.
 		d.Rename = &stores.Rename{Old: s.row.Digest, New: s.next.digest(), At: now}
 	}
-	if !s.due && d.Rename == nil && now.Sub(s.row.LastSeen) < s.e.cfg.TouchInterval && !s.flashes() {
+	if !s.due && d.Rename == nil && now.Sub(s.row.LastSeen) < s.e.cfg.TouchInterval {
 		// The use was recorded a moment ago. PostgreSQL changes the row in its place, without the
-		// indexes, if no indexed column changes, and Expires is one. By LastSeen a parallel request
-		// tells that what was flashed is not for it.
+		// indexes, if no indexed column changes, and Expires is one.
 		d.LastSeen, d.Expires = time.Time{}, time.Time{}
 	}
 	return d

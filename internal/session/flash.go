@@ -1,11 +1,13 @@
 package session
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/ginauth/ginauth/autherr"
 	"github.com/ginauth/ginauth/internal/sessioncodec"
@@ -29,27 +31,41 @@ func (s *Session) Flash(key string, value any) error {
 	return s.flash(key, s.sealed(data))
 }
 
-// flashes reports whether this request flashed a key.
-func (s *Session) flashes() bool {
-	for key := range s.set {
-		if strings.HasPrefix(key, flashPrefix) {
-			return true
+// flashMark is the value of a key that marks another one as flashed: a version, and when that was,
+// in microseconds since 1970.
+func flashMark(at time.Time) []byte {
+	return binary.BigEndian.AppendUint64([]byte{1}, uint64(at.UnixMicro()))
+}
+
+// flashedIn returns the keys of a row that were flashed for this request: not those that a parallel
+// one has flashed since this one put a value without loading the session. Of a key that this request
+// put itself, only the mark is left to remove.
+func (s *Session) flashedIn(row *stores.Session) map[string]bool {
+	var flashed map[string]bool
+	for key, mark := range row.Values.All() {
+		name, ok := strings.CutPrefix(key, flashPrefix)
+		if !ok || len(s.unread) > 0 && s.unread[name] == nil && mark > string(flashMark(s.read)) {
+			continue
 		}
+		if flashed == nil {
+			flashed = make(map[string]bool)
+		}
+		flashed[name] = true
 	}
-	return false
+	return flashed
 }
 
 // flash sets a key to an encoded value and marks it as flashed.
 func (s *Session) flash(key string, data []byte) error {
-	further := 0
+	mark, further := flashMark(s.clock()), 0
 	if _, marked := s.sizeOf(flashPrefix + key); !marked {
-		further = stores.PairSize(len(flashPrefix)+len(key), 1)
+		further = stores.PairSize(len(flashPrefix)+len(key), len(mark))
 	}
 	if err := s.fits(key, len(data), further); err != nil {
 		return err
 	}
 	s.assign(key, data)
-	s.assign(flashPrefix+key, []byte{1})
+	s.assign(flashPrefix+key, mark)
 	delete(s.flashed, key) // a key that the former request flashed starts over
 	return nil
 }

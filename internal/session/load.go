@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
@@ -164,11 +163,11 @@ func (s *Session) adopt(row *stores.Session, now time.Time) {
 	if s.e.expired(row, who.latest(row.Created), now) {
 		return
 	}
+	if s.r == nil || !s.r.Upgrades() { // the handshake of a WebSocket shows no page: flash stays for one that does
+		s.flashed = s.flashedIn(row)
+	}
 	s.row, s.who, s.exists, s.read = *row, who, true, now
 	s.held = tallyOf(row.Values)
-	if s.r == nil || !s.r.Upgrades() { // the handshake of a WebSocket shows no page: flash stays for one that does
-		s.flashed = flashedIn(row)
-	}
 	s.due = now.Sub(row.LastSeen) >= s.e.cfg.TouchInterval
 }
 
@@ -176,18 +175,4 @@ func (s *Session) adopt(row *stores.Session, now time.Time) {
 func beganOf(row *stores.Session) time.Time {
 	who, _ := parsePrincipals(row.Principals, nil)
 	return who.latest(row.Created)
-}
-
-// flashedIn returns the keys that the former request flashed.
-func flashedIn(row *stores.Session) map[string]bool {
-	var flashed map[string]bool
-	for key := range row.Values.All() {
-		if name, ok := strings.CutPrefix(key, flashPrefix); ok {
-			if flashed == nil {
-				flashed = make(map[string]bool)
-			}
-			flashed[name] = true
-		}
-	}
-	return flashed
 }

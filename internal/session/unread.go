@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"maps"
 	"time"
 
 	"github.com/ginauth/ginauth/autherr"
@@ -143,16 +142,12 @@ func (s *Session) write(ctx context.Context, w stores.Write) (done bool, err err
 	if err != nil || got.Done {
 		return got.Done, err
 	}
-	now, put := s.clock(), s.read
-	held := now.Sub(put)
+	now := s.clock()
+	held := now.Sub(s.read)
 	s.loaded, s.presented = true, true
 	// Both times are differences, so that clocks may differ. The response that ended the session may
 	// still be on its way to the client.
 	s.ended = got.Deleted && got.Ago <= held+SupersededFor || !got.Found && held > deletedFor
 	s.opened(&got.Session, nil, stateOf(&got.Session, got.Found, s.unreadID), now)
-	if got.Session.LastSeen.After(put) {
-		// What a parallel request flashed since is not for this request.
-		maps.DeleteFunc(s.flashed, func(key string, _ bool) bool { return s.unread[key] == nil })
-	}
 	return false, nil
 }

@@ -32,8 +32,9 @@ local fields = redis.call('HKEYS', row)
 if #fields - 3 + (#ARGV - FIRST + 1) / 2 > MAX_KEYS then
   return redis.call('HGETALL', row)
 end
+local without = ARGV[2]
 for _, field in ipairs(fields) do
-  if ARGV[2] ~= '' and string.sub(field, 1, #ARGV[2]) == ARGV[2] then
+  if without ~= '' and string.sub(field, 1, #without) == without then
     return redis.call('HGETALL', row)
   end
 end
